@@ -1,0 +1,162 @@
+// The vocabulary of the Raft core: what goes in, what comes out. Plain values only.
+// Sources: Ongaro's thesis ("Consensus: Bridging Theory and Practice"), chapters 3, 6.4 and 9.6.
+
+import type { LogIndex, Millis, NodeId, Term } from "../../proto/ids.ts";
+
+/** Names one entry for ever: no two entries of a group's history share (term, index). */
+export interface EntryId {
+  readonly term: Term;
+  readonly index: LogIndex;
+}
+
+export interface Entry {
+  readonly term: Term;
+  readonly index: LogIndex;
+  /** Opaque to Raft; empty for the entry with which a leader opens its term. Not copied, never changed. */
+  readonly payload: Uint8Array;
+}
+
+/**
+ * A run of the log after `previous`. Guaranteed by {@link checkLogSlice}, which the codec and restart call:
+ * 1. entries are contiguous, the first at `previous.index + 1`;
+ * 2. terms never fall, and none is below `previous.term`;
+ * 3. `previous.term` is 0 exactly when `previous.index` is 0.
+ */
+export interface LogSlice {
+  readonly previous: EntryId;
+  readonly entries: readonly Entry[];
+}
+
+/** What must be durable before any promise that follows from it. */
+export interface HardState {
+  readonly term: Term;
+  readonly vote: NodeId | null;
+}
+
+export type RaftMessage =
+  /** Thesis 9.6: would you vote for me in `term`? Changes nothing at the receiver. */
+  | { readonly type: "preVote"; readonly term: Term; readonly last: EntryId }
+  | { readonly type: "preVoteReply"; readonly term: Term; readonly granted: boolean }
+  | { readonly type: "vote"; readonly term: Term; readonly last: EntryId }
+  | { readonly type: "voteReply"; readonly term: Term; readonly granted: boolean }
+  | { readonly type: "append"; readonly term: Term; readonly slice: LogSlice; readonly commit: LogIndex }
+  /** `matched`: the follower's log equals the leader's up to here, durably. */
+  | { readonly type: "appendReply"; readonly term: Term; readonly matched: LogIndex }
+  /** `rejected` is the index of the previous entry that did not match; `last` hints where the follower's log may match. */
+  | { readonly type: "appendReject"; readonly term: Term; readonly rejected: LogIndex; readonly last: EntryId }
+  /** Leader to follower: I lead `term`. `round` numbers the leader's confirmation rounds within the term. */
+  | {
+      readonly type: "beat";
+      readonly term: Term;
+      readonly round: number;
+      readonly commit: LogIndex;
+      readonly last: LogIndex;
+    }
+  /** `last` is the follower's newest index of this term's log that is durable and matched, 0 when it does not know. */
+  | { readonly type: "beatReply"; readonly term: Term; readonly round: number; readonly matched: LogIndex };
+
+export type RaftInput =
+  | { readonly type: "deadline" }
+  | { readonly type: "message"; readonly from: NodeId; readonly message: RaftMessage }
+  /** Ignored (see {@link RaftOutput.accepted}) unless this member leads. */
+  | { readonly type: "propose"; readonly payloads: readonly Uint8Array[] }
+  /** The write of an earlier output's `persist` is durable, and so is every earlier one. */
+  | { readonly type: "persisted"; readonly token: PersistToken }
+  /** ReadIndex (thesis 6.4): asks when state as of now may be read. `read` is unique for ever. */
+  | { readonly type: "read"; readonly read: number }
+  /** The log up to here is in the applied state and need not be kept. */
+  | { readonly type: "compact"; readonly upTo: LogIndex }
+  /** A snapshot that ends at `last` has replaced the state machine, durably: the log restarts behind it. */
+  | { readonly type: "installed"; readonly last: EntryId }
+  /** A snapshot transfer to `peer` ended; on failure it will be probed again. */
+  | { readonly type: "snapshotSent"; readonly peer: NodeId; readonly last: EntryId | null };
+
+/** Names one write by what it made durable; a stale one (its entries truncated since) is recognised and ignored. */
+export interface PersistToken {
+  readonly hardState: HardState | null;
+  readonly last: EntryId | null;
+}
+
+export interface Persist {
+  readonly hardState: HardState | null;
+  /** Entries to write; everything stored after `previous` is replaced. */
+  readonly append: LogSlice | null;
+  readonly token: PersistToken;
+}
+
+export interface OutgoingMessage {
+  readonly to: NodeId;
+  readonly message: RaftMessage;
+  /** true: a promise, which leaves only after everything persisted so far is durable (invariant 3). */
+  readonly afterPersist: boolean;
+}
+
+export type Role = "follower" | "preCandidate" | "candidate" | "leader";
+
+export interface RoleChange {
+  readonly role: Role;
+  readonly term: Term;
+  readonly leader: NodeId | null;
+}
+
+/** What one step asks of its caller; empty arrays and nulls when nothing. */
+export interface RaftOutput {
+  readonly persist: Persist | null;
+  readonly messages: readonly OutgoingMessage[];
+  /** The same append for every follower that is up to date in the pipeline: published once or sent to each of `to`. */
+  readonly broadcast: { readonly to: readonly NodeId[]; readonly message: RaftMessage & { type: "append" } } | null;
+  /** Newly committed entries, in order, each exactly once per start: to be applied now. */
+  readonly committed: readonly Entry[];
+  /** Of a `propose`: the index of the first payload, or null when this member does not lead or its window is full. */
+  readonly accepted: LogIndex | null;
+  /** Reads that may be served once `index` is applied. */
+  readonly readable: readonly { readonly read: number; readonly index: LogIndex }[];
+  /** Reads that must be asked again: leadership was lost. */
+  readonly refusedReads: readonly number[];
+  /** Followers whose next entry is no longer in the log: each needs a snapshot. Named once per transfer. */
+  readonly needSnapshot: readonly NodeId[];
+  /** true: send a beat to every peer now, a read waits for the round. */
+  readonly beatNow: boolean;
+  readonly roleChange: RoleChange | null;
+}
+
+/** A member's log as read at its start. `log.previous` is where the snapshot or the compacted prefix ends. */
+export interface RaftImage {
+  readonly hardState: HardState;
+  readonly log: LogSlice;
+  /** Applied state on disk covers the log up to here: `log.previous.index <= applied <= last`. */
+  readonly applied: LogIndex;
+}
+
+export interface RaftOptions {
+  readonly self: NodeId;
+  readonly voters: readonly NodeId[];
+  /** Silence after which a follower asks for votes: drawn from `electionTimeoutMs` to twice that. */
+  readonly electionTimeoutMs: number;
+  /** Silence after which entries in flight to a follower are sent again, directly. */
+  readonly resendMs: number;
+  /** Per follower: entries and payload bytes that may be sent and not yet acknowledged. */
+  readonly inflightEntriesMax: number;
+  readonly inflightBytesMax: number;
+  /** Payload bytes of one append message. */
+  readonly appendBytesMax: number;
+  /** Payload bytes that a leader may hold uncommitted; beyond it proposals are refused. */
+  readonly uncommittedBytesMax: number;
+}
+
+/** What others may see of a member at any time. */
+export interface RaftStatus {
+  readonly role: Role;
+  readonly term: Term;
+  readonly leader: NodeId | null;
+  readonly first: LogIndex;
+  readonly last: LogIndex;
+  readonly commit: LogIndex;
+  readonly peers: readonly {
+    readonly peer: NodeId;
+    readonly matched: LogIndex;
+    readonly state: "probe" | "replicate" | "snapshot";
+    /** When this leader last heard from it; null before the first time in its term. */
+    readonly heardMs: Millis | null;
+  }[];
+}
