@@ -1,0 +1,177 @@
+// The test driver behind `npm run ok` and `npm test`: stages in order, stopping at the first that fails, and at the end
+// one summary of all tests.
+//
+//   node test/run.ts ok|all            every stage of the plan
+//   node test/run.ts ok|all PATTERN…   only stages so named, and test files whose path holds a pattern; nothing static
+
+import { spawn } from "node:child_process";
+import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Readable } from "node:stream";
+import { finished } from "node:stream/promises";
+import { run } from "node:test";
+import { spec } from "node:test/reporters";
+import { type Program, plans, type Stage } from "./stages.ts";
+
+const root = join(import.meta.dirname, "..");
+/** For one file of tests: ends what hangs, far above what any takes. */
+const fileTimeoutMs = 300_000;
+const programsAtOnce = 2;
+
+const countNames = ["tests", "suites", "pass", "fail", "cancelled", "skipped", "todo"] as const;
+type Counts = Record<(typeof countNames)[number], number>;
+
+type Outcome = "passed" | "failed" | "skipped";
+
+async function main(plan: string | undefined, patterns: readonly string[]): Promise<number> {
+  if (plan !== "ok" && plan !== "all") {
+    print("Usage: node test/run.ts ok|all [PATTERN…]");
+    return 2;
+  }
+  process.chdir(root);
+  const totals: Counts = { tests: 0, suites: 0, pass: 0, fail: 0, cancelled: 0, skipped: 0, todo: 0 };
+  const startedMs = performance.now();
+  let failed: string | null = null;
+  for (const stage of plans[plan]) {
+    if ((await timed(stage, patterns, totals)) !== "failed") continue;
+    failed = stage.name;
+    break;
+  }
+  if (failed === null && patterns.length > 0 && totals.tests === 0) failed = `nothing matches ${patterns.join(" ")}`;
+  if (failed !== null) print(`\n✖ stopped: ${failed}`);
+  print("");
+  for (const name of countNames) print(`ℹ ${name} ${totals[name]}`);
+  print(`ℹ duration_ms ${Math.round(performance.now() - startedMs)}`);
+  return failed === null ? 0 : 1;
+}
+
+async function timed(stage: Stage, patterns: readonly string[], totals: Counts): Promise<Outcome> {
+  const isNamed = patterns.includes(stage.name);
+  if (patterns.length > 0 && stage.type !== "tests" && !isNamed) return "skipped";
+  const files = stage.type === "tests" ? testFiles(stage.folder, isNamed ? [] : patterns) : [];
+  if (stage.type === "tests" && files.length === 0) {
+    if (patterns.length === 0) print(`\n━━ ${stage.name}: skipped, no test files in ${stage.folder}`);
+    return "skipped";
+  }
+  print(`\n━━ ${stage.name}`);
+  const startedMs = performance.now();
+  const isPassed =
+    stage.type === "tests"
+      ? await runTests(files, stage.concurrency, totals)
+      : stage.type === "programs"
+        ? await runPrograms(stage.programs, totals)
+        : countCheck(totals, await checkGenerated());
+  const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
+  print(`━━ ${stage.name}: ${isPassed ? "passed" : "FAILED"} in ${seconds} s`);
+  return isPassed ? "passed" : "failed";
+}
+
+function testFiles(folder: string, patterns: readonly string[]): string[] {
+  const files = folder.endsWith(".ts")
+    ? [folder].filter((file) => existsSync(file))
+    : globSync(`${folder}/**/*.test.ts`);
+  return files.filter((file) => patterns.length === 0 || patterns.some((pattern) => file.includes(pattern))).sort();
+}
+
+/** Streams node's own report of each test; the summary of the stage is held back and added to the totals. */
+async function runTests(files: readonly string[], concurrency: number, totals: Counts): Promise<boolean> {
+  let isPassed = true;
+  async function* report(): AsyncGenerator<object> {
+    for await (const event of run({ files, concurrency, timeout: fileTimeoutMs, cwd: root })) {
+      if (event.type === "test:summary" && event.data.file === undefined) {
+        isPassed &&= event.data.success;
+        addCounts(totals, event.data.counts);
+      }
+      if (event.type === "test:fail" && event.data.todo === undefined) isPassed = false;
+      if (event.type === "test:diagnostic" && isSummaryLine(event.data.message)) continue;
+      yield event;
+    }
+  }
+  const output = Readable.from(report()).compose(new spec());
+  output.pipe(process.stdout, { end: false });
+  await finished(output);
+  return isPassed;
+}
+
+function isSummaryLine(message: string): boolean {
+  return /^(?:tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) [\d.]+$/.test(message);
+}
+
+function addCounts(totals: Counts, counts: { readonly [name: string]: number }): void {
+  totals.tests += counts["tests"] ?? 0;
+  totals.suites += counts["suites"] ?? 0;
+  totals.pass += counts["passed"] ?? 0;
+  totals.fail += counts["failed"] ?? 0;
+  totals.cancelled += counts["cancelled"] ?? 0;
+  totals.skipped += counts["skipped"] ?? 0;
+  totals.todo += counts["todo"] ?? 0;
+}
+
+/** A check that is no node test counts as one in the summary. */
+function countCheck(totals: Counts, isPassed: boolean): boolean {
+  totals.tests += 1;
+  totals[isPassed ? "pass" : "fail"] += 1;
+  return isPassed;
+}
+
+/** Runs all, so that one call shows everything that is wrong; the output of each comes in one piece. */
+async function runPrograms(programs: readonly Program[], totals: Counts): Promise<boolean> {
+  const waiting = [...programs];
+  let isPassed = true;
+  const lane = async () => {
+    for (let program = waiting.shift(); program !== undefined; program = waiting.shift()) {
+      const startedMs = performance.now();
+      const { code, output } = await runProgram(program.command);
+      const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
+      if (code === 0) print(`✔ ${program.name} (${seconds} s)`);
+      else print(`${output.trimEnd()}\n✖ ${program.name} (${seconds} s): ${program.command.join(" ")}`);
+      isPassed = countCheck(totals, code === 0) && isPassed;
+    }
+  };
+  await Promise.all(Array.from({ length: programsAtOnce }, lane));
+  return isPassed;
+}
+
+/** @returns exit code, and both output streams as they came; a program that cannot start has code 127 */
+function runProgram(command: readonly string[]): Promise<{ code: number; output: string }> {
+  const [name = "", ...rest] = command;
+  const path = `${join(root, "node_modules/.bin")}:${process.env["PATH"] ?? ""}`;
+  const { promise, resolve } = Promise.withResolvers<{ code: number; output: string }>();
+  const child = spawn(name, rest, { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, PATH: path } });
+  const chunks: Buffer[] = [];
+  child.stdout.on("data", (chunk: Buffer) => chunks.push(chunk));
+  child.stderr.on("data", (chunk: Buffer) => chunks.push(chunk));
+  child.on("error", (error) => resolve({ code: 127, output: error.message }));
+  child.on("close", (code) => resolve({ code: code ?? 1, output: Buffer.concat(chunks).toString() }));
+  return promise;
+}
+
+/** Generates into a folder of its own and compares it with what is committed, file by file. */
+async function checkGenerated(): Promise<boolean> {
+  const fresh = mkdtempSync(join(tmpdir(), "bailiwick-generated-"));
+  try {
+    const { code, output } = await runProgram(["buf", "generate", "--output", fresh]);
+    if (code !== 0) print(output.trimEnd());
+    const wrong = code === 0 ? differingFiles(join(fresh, "proto/gen"), join(root, "proto/gen")) : [];
+    for (const file of wrong) print(`✖ proto/gen/${file} is not what the schemas say; run npm run generate`);
+    return code === 0 && wrong.length === 0;
+  } finally {
+    rmSync(fresh, { recursive: true, force: true });
+  }
+}
+
+function differingFiles(fresh: string, committed: string): string[] {
+  const filesOf = (folder: string) => globSync("**/*.ts", { cwd: folder });
+  const read = (folder: string, file: string) =>
+    existsSync(join(folder, file)) ? readFileSync(join(folder, file), "utf8") : null;
+  return [...new Set([...filesOf(fresh), ...filesOf(committed)])]
+    .sort()
+    .filter((file) => read(fresh, file) !== read(committed, file));
+}
+
+function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+process.exitCode = await main(process.argv[2], process.argv.slice(3));
