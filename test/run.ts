@@ -15,8 +15,10 @@ import { spec } from "node:test/reporters";
 import { type Program, plans, type Stage } from "./stages.ts";
 
 const root = join(import.meta.dirname, "..");
-/** For one file of tests: ends what hangs, far above what any takes. */
-const fileTimeoutMs = 300_000;
+/** For one test: fails what hangs, far above what any takes. */
+const testTimeoutMs = 300_000;
+/** Ends a stage that reports nothing for so long: all its tests are over and a file's process does not end. */
+const silenceMaxMs = testTimeoutMs + 30_000;
 const programsAtOnce = 2;
 
 const countNames = ["tests", "suites", "pass", "fail", "cancelled", "skipped", "todo"] as const;
@@ -77,8 +79,12 @@ function testFiles(folder: string, patterns: readonly string[]): string[] {
 /** Streams node's own report of each test; the summary of the stage is held back and added to the totals. */
 async function runTests(files: readonly string[], concurrency: number, totals: Counts): Promise<boolean> {
   let isPassed = true;
+  const silence = new AbortController();
+  const watchdog = setTimeout(() => silence.abort(), silenceMaxMs);
   async function* report(): AsyncGenerator<object> {
-    for await (const event of run({ files, concurrency, timeout: fileTimeoutMs, cwd: root })) {
+    const { signal } = silence;
+    for await (const event of run({ files, concurrency, timeout: testTimeoutMs, cwd: root, signal })) {
+      watchdog.refresh();
       if (event.type === "test:summary" && event.data.file === undefined) {
         isPassed &&= event.data.success;
         addCounts(totals, event.data.counts);
@@ -91,6 +97,7 @@ async function runTests(files: readonly string[], concurrency: number, totals: C
   const output = Readable.from(report()).compose(new spec());
   output.pipe(process.stdout, { end: false });
   await finished(output);
+  clearTimeout(watchdog);
   return isPassed;
 }
 
