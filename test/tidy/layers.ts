@@ -32,7 +32,7 @@ type Zone = keyof typeof zones;
 const mayImport: Readonly<Record<Zone, readonly Zone[]>> = {
   "proto/gen": [],
   proto: ["proto/gen"],
-  "storage/mvcc": ["proto"],
+  "storage/mvcc": ["proto", "storage"],
   storage: ["proto", "storage/mvcc"],
   core: ["proto"],
   node: ["proto", "storage", "storage/mvcc", "core"],
