@@ -1,0 +1,219 @@
+// The hard state on a disk: two slot files written in turn, each write in place, then fdatasync. A crash tears at most the
+// slot under way, and the other one holds the table before it. Outside LevelDB, which may lose synced records silently.
+// Kept from the first opening on: slot b is created with generation 1, then slot a with generation 2.
+
+import { type FileHandle, mkdir, open, readFile, rename } from "node:fs/promises";
+import { join } from "node:path";
+import { assert } from "../proto/assert.ts";
+import { DbError, failure } from "../proto/errors.ts";
+import {
+  decodeHardState,
+  encodeHardState,
+  type HardStateImage,
+  type HardStateStore,
+  type HardStateTable,
+} from "./hard-state.ts";
+import type { WriteOutcome } from "./ordered-store.ts";
+
+const slotNames = ["hard-state.a", "hard-state.b"] as const;
+type SlotName = (typeof slotNames)[number];
+
+/** Files grow by whole blocks, so that most writes change no metadata. */
+const blockBytes = 4096;
+/** The newest generation before any table was written. */
+const createdGeneration = 2;
+/** Callers that may wait for one write; the host has a handful, more is a fault of the caller. */
+const donesWaitingMax = 4096;
+
+type Done = (outcome: WriteOutcome) => void;
+
+/** Reads the table without opening it for writing, for `inspect`: null when there is none or it is damaged. */
+export async function readHardState(directory: string): Promise<HardStateTable | null> {
+  const slots = await Promise.all(slotNames.map((slot) => readSlot(join(directory, slot))));
+  return newestOf(slots)?.table ?? null;
+}
+
+export class HardStateFile implements HardStateStore {
+  readonly #files: Readonly<Record<SlotName, FileHandle>>;
+  readonly isNew: boolean;
+  #table: HardStateTable;
+  #generation: number;
+  #nextSlot: SlotName;
+  /** The newest table that waits for the write under way, with all who wait for it; tables between are superseded. */
+  #waiting: { readonly table: HardStateTable; readonly dones: Done[] } | null = null;
+  #isWriting = false;
+  #failure: string | null = null;
+  #closing: (() => void) | null = null;
+
+  private constructor(files: Readonly<Record<SlotName, FileHandle>>, opened: Opened) {
+    this.#files = files;
+    this.isNew = opened.newest.generation <= createdGeneration;
+    this.#table = opened.newest.table;
+    this.#generation = opened.newest.generation;
+    this.#nextSlot = opened.oldestSlot;
+  }
+
+  /**
+   * Opens or creates both slots.
+   *
+   * @param directory of the node; created when missing. Whoever opens it must hold the node's lock
+   * @throws {DbError} `corrupt` when slots exist and none is valid, or one is missing that was there
+   */
+  static async open(directory: string): Promise<HardStateFile> {
+    await mkdir(directory, { recursive: true });
+    const opened = await openSlots(directory);
+    const [a, b] = slotNames;
+    const files = { [a]: await open(join(directory, a), "r+"), [b]: await open(join(directory, b), "r+") };
+    return new HardStateFile(files as Record<SlotName, FileHandle>, opened);
+  }
+
+  get table(): HardStateTable {
+    return this.#table;
+  }
+
+  write(table: HardStateTable, done: Done): void {
+    const refused = this.#failure ?? (this.#closing === null ? null : "The hard state is closed");
+    if (refused !== null) {
+      queueMicrotask(() => done({ type: "failed", reason: refused }));
+      return;
+    }
+    this.#table = table;
+    const dones = this.#waiting?.dones ?? [];
+    assert(dones.length < donesWaitingMax, () => `${dones.length} writes of the hard state wait for the disk`);
+    dones.push(done);
+    this.#waiting = { table, dones };
+    this.#maybeStart();
+  }
+
+  close(done: () => void): void {
+    assert(this.#closing === null, "the hard state is closed twice");
+    this.#closing = done;
+    if (!this.#isWriting) this.#release(done);
+  }
+
+  #maybeStart(): void {
+    const next = this.#waiting;
+    if (this.#isWriting || next === null) return;
+    this.#waiting = null;
+    this.#isWriting = true;
+    this.#writeSlot(next.table).then(
+      () => this.#finish(next.dones, { type: "done" }),
+      (reason) => this.#finish(next.dones, this.#poison(reason)),
+    );
+  }
+
+  async #writeSlot(table: HardStateTable): Promise<void> {
+    const slot = this.#nextSlot;
+    const image = padded(encodeHardState({ generation: this.#generation + 1, table }));
+    await writeWhole(this.#files[slot], image);
+    await this.#files[slot].datasync();
+    this.#generation += 1;
+    this.#nextSlot = slot === "hard-state.a" ? "hard-state.b" : "hard-state.a";
+  }
+
+  #poison(reason: unknown): WriteOutcome {
+    this.#failure = `Hard state was not written: ${reason instanceof Error ? reason.message : String(reason)}`;
+    return { type: "failed", reason: this.#failure };
+  }
+
+  #finish(dones: readonly Done[], outcome: WriteOutcome): void {
+    this.#isWriting = false;
+    const waiting = outcome.type === "failed" ? (this.#waiting?.dones ?? []) : [];
+    if (outcome.type === "failed") this.#waiting = null;
+    this.#maybeStart();
+    for (const done of [...dones, ...waiting]) done(outcome);
+    if (this.#closing !== null && !this.#isWriting) this.#release(this.#closing);
+  }
+
+  #release(done: () => void): void {
+    const closed = slotNames.map((slot) => this.#files[slot].close());
+    Promise.allSettled(closed).then(() => done());
+  }
+}
+
+interface Opened {
+  readonly newest: HardStateImage;
+  readonly oldestSlot: SlotName;
+}
+
+/** What a slot file holds: `absent` without a file, `invalid` when torn or damaged. */
+type SlotContent = HardStateImage | "absent" | "invalid";
+
+async function openSlots(directory: string): Promise<Opened> {
+  const [nameA, nameB] = slotNames;
+  const a = await readSlot(join(directory, nameA));
+  const b = await readSlot(join(directory, nameB));
+  if (a === "absent" && (b === "absent" || (b !== "invalid" && b.generation === 1))) {
+    // The first opening, or one that a crash cut short between the two files.
+    if (b === "absent") await createSlot(directory, nameB, { generation: 1, table: [] });
+    const newest = { generation: createdGeneration, table: [] };
+    await createSlot(directory, nameA, newest);
+    return { newest, oldestSlot: nameB };
+  }
+  const newest = newestOf([a, b]);
+  if (newest === null || a === "absent" || b === "absent") throw damaged(directory, a, b);
+  return { newest, oldestSlot: newest === a ? nameB : nameA };
+}
+
+function damaged(directory: string, a: SlotContent, b: SlotContent): DbError {
+  const state = (slot: SlotContent) => (typeof slot === "string" ? slot : `generation ${slot.generation}`);
+  const slots = `slot a is ${state(a)}, slot b is ${state(b)}`;
+  return new DbError(failure("corrupt", `Hard state in ${directory} is damaged: ${slots}`));
+}
+
+function newestOf(slots: readonly SlotContent[]): HardStateImage | null {
+  let newest: HardStateImage | null = null;
+  for (const slot of slots) {
+    if (typeof slot === "string") continue;
+    if (newest === null || slot.generation > newest.generation) newest = slot;
+  }
+  return newest;
+}
+
+async function readSlot(path: string): Promise<SlotContent> {
+  try {
+    return decodeHardState(await readFile(path)) ?? "invalid";
+  } catch (reason) {
+    if ((reason as NodeJS.ErrnoException).code === "ENOENT") return "absent";
+    throw reason;
+  }
+}
+
+/** Under another name first: a slot that exists was whole once. */
+async function createSlot(directory: string, slot: SlotName, image: HardStateImage): Promise<void> {
+  const path = join(directory, slot);
+  const file = await open(`${path}.new`, "w");
+  try {
+    await writeWhole(file, padded(encodeHardState(image)));
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(`${path}.new`, path);
+  await syncDirectory(directory);
+}
+
+async function syncDirectory(directory: string): Promise<void> {
+  const handle = await open(directory, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** A write may be cut short without an error, for example by a file size limit: then the rest reports it. */
+async function writeWhole(file: FileHandle, bytes: Uint8Array): Promise<void> {
+  let written = 0;
+  while (written < bytes.byteLength) {
+    const { bytesWritten } = await file.write(bytes, written, bytes.byteLength - written, written);
+    if (bytesWritten === 0) throw new Error(`wrote ${written} of ${bytes.byteLength} bytes`);
+    written += bytesWritten;
+  }
+}
+
+function padded(bytes: Uint8Array): Uint8Array {
+  const whole = new Uint8Array(Math.ceil(bytes.byteLength / blockBytes) * blockBytes);
+  whole.set(bytes);
+  return whole;
+}

@@ -1,0 +1,188 @@
+// What a node must never forget of its groups' elections: the port, the table's bytes, and the port in memory.
+// The table is small and is always written whole.
+//
+//   "BWHS" | 01 | generation u64 | body length u32 | crc32 u32 | body
+//   body   count u32, then of each group: len name | incarnation u64 | term u64 | len vote | acknowledged u64
+//
+// The checksum covers version, generation, length and body. A vote of length 0 is no vote. Bytes behind the body are ignored.
+
+import { crc32 } from "node:zlib";
+import { assert } from "../proto/assert.ts";
+import { type GroupId, type Incarnation, isName, type LogIndex, type NodeId, type Term } from "../proto/ids.ts";
+import { readUint32, readUint64, writeUint32, writeUint64 } from "./bytes.ts";
+import type { WriteOutcome } from "./ordered-store.ts";
+
+/** One group's replica on this node. */
+export interface GroupHardState {
+  readonly group: GroupId;
+  readonly incarnation: Incarnation;
+  readonly term: Term;
+  readonly vote: NodeId | null;
+  /**
+   * A log that ends before this index is damaged. Must not exceed what *earlier, completed* writes made durable: a table
+   * and the rows written with it are not atomic together.
+   */
+  readonly acknowledged: LogIndex;
+}
+
+export type HardStateTable = readonly GroupHardState[];
+
+export interface HardStateStore {
+  /** The table of the latest `write`, durable or not; after opening, the newest that was durable. */
+  readonly table: HardStateTable;
+  /** true: no table was written here before this opening. */
+  readonly isNew: boolean;
+  /** Replaces the whole table. A failure is fatal for the handle: every later write fails (invariant 4). */
+  write(table: HardStateTable, done: (outcome: WriteOutcome) => void): void;
+  /** Waits for writes under way. */
+  close(done: () => void): void;
+}
+
+/** Keeps the table as an object. Writes take effect at the call. */
+export class MemoryHardState implements HardStateStore {
+  readonly #defer: (deliver: () => void) => void;
+  #table: HardStateTable = [];
+  #isNew = true;
+  #isClosed = false;
+
+  /** @param options.defer decides when completions are delivered, in the order of the calls */
+  constructor(options: { readonly defer: (deliver: () => void) => void }) {
+    this.#defer = options.defer;
+  }
+
+  /** A new handle on the same table, as after a restart; this one is closed. */
+  reopened(): MemoryHardState {
+    const store = new MemoryHardState({ defer: this.#defer });
+    store.#table = this.#table;
+    store.#isNew = this.#isNew;
+    this.#isClosed = true;
+    return store;
+  }
+
+  get table(): HardStateTable {
+    return this.#table;
+  }
+
+  get isNew(): boolean {
+    return this.#isNew;
+  }
+
+  write(table: HardStateTable, done: (outcome: WriteOutcome) => void): void {
+    if (this.#isClosed) {
+      this.#defer(() => done({ type: "failed", reason: "The hard state is closed" }));
+      return;
+    }
+    this.#table = table;
+    this.#isNew = false;
+    this.#defer(() => done({ type: "done" }));
+  }
+
+  close(done: () => void): void {
+    this.#isClosed = true;
+    this.#defer(done);
+  }
+}
+
+const magic = Buffer.from("BWHS", "latin1");
+const formatVersion = 1;
+const headerBytes = 21;
+const crcOffset = 17;
+/** Refuses a length that no table reaches, before memory is asked for. */
+const bodyBytesMax = 64 * 2 ** 20;
+
+export interface HardStateImage {
+  readonly generation: number;
+  readonly table: HardStateTable;
+}
+
+export function encodeHardState(image: HardStateImage): Uint8Array {
+  const body = Buffer.concat([uint32(image.table.length), ...image.table.map(encodeRow)]);
+  assert(body.byteLength <= bodyBytesMax, () => `hard state of ${body.byteLength} bytes, limit ${bodyBytesMax}`);
+  const bytes = new Uint8Array(headerBytes + body.byteLength);
+  bytes.set(magic, 0);
+  bytes[4] = formatVersion;
+  writeUint64(bytes, 5, image.generation);
+  writeUint32(bytes, 13, body.byteLength);
+  bytes.set(body, headerBytes);
+  writeUint32(bytes, crcOffset, checksum(bytes, body.byteLength));
+  return bytes;
+}
+
+/** @returns null when the bytes hold no whole image of a known version */
+export function decodeHardState(bytes: Uint8Array): HardStateImage | null {
+  if (bytes.byteLength < headerBytes || !magic.equals(bytes.subarray(0, 4)) || bytes[4] !== formatVersion) return null;
+  const length = readUint32(bytes, 13);
+  if (length > bodyBytesMax || headerBytes + length > bytes.byteLength) return null;
+  if (checksum(bytes, length) !== readUint32(bytes, crcOffset)) return null;
+  const generation = readUint64(bytes, 5);
+  const table = decodeRows(bytes.subarray(headerBytes, headerBytes + length));
+  return generation === null || table === null ? null : { generation, table };
+}
+
+function checksum(bytes: Uint8Array, bodyLength: number): number {
+  return crc32(bytes.subarray(headerBytes, headerBytes + bodyLength), crc32(bytes.subarray(4, crcOffset)));
+}
+
+function encodeRow(row: GroupHardState): Uint8Array {
+  return Buffer.concat([
+    name(row.group),
+    uint64(row.incarnation),
+    uint64(row.term),
+    row.vote === null ? Uint8Array.of(0) : name(row.vote),
+    uint64(row.acknowledged),
+  ]);
+}
+
+function decodeRows(body: Uint8Array): HardStateTable | null {
+  if (body.byteLength < 4) return null;
+  const count = readUint32(body, 0);
+  const table: GroupHardState[] = [];
+  let offset = 4;
+  for (let row = 0; row < count; row++) {
+    const groupEnd = offset + 1 + (body[offset] ?? 0);
+    const voteEnd = groupEnd + 17 + (body[groupEnd + 16] ?? 0);
+    if (voteEnd + 8 > body.byteLength) return null;
+    const decoded = toRow(body, { offset, groupEnd, voteEnd });
+    if (decoded === null) return null;
+    table.push(decoded);
+    offset = voteEnd + 8;
+  }
+  return offset === body.byteLength ? table : null;
+}
+
+function toRow(
+  body: Uint8Array,
+  at: { readonly offset: number; readonly groupEnd: number; readonly voteEnd: number },
+): GroupHardState | null {
+  const group = Buffer.from(body.subarray(at.offset + 1, at.groupEnd)).toString("latin1");
+  const vote = Buffer.from(body.subarray(at.groupEnd + 17, at.voteEnd)).toString("latin1");
+  const incarnation = readUint64(body, at.groupEnd);
+  const term = readUint64(body, at.groupEnd + 8);
+  const acknowledged = readUint64(body, at.voteEnd);
+  if (incarnation === null || term === null || acknowledged === null) return null;
+  if (!isName(group) || (vote !== "" && !isName(vote))) return null;
+  return {
+    group: group as GroupId,
+    incarnation: incarnation as Incarnation,
+    term: term as Term,
+    vote: vote === "" ? null : (vote as NodeId),
+    acknowledged: acknowledged as LogIndex,
+  };
+}
+
+function name(text: string): Uint8Array {
+  assert(isName(text), () => `${JSON.stringify(text)} is not a name`);
+  return Buffer.from(String.fromCharCode(text.length) + text, "latin1");
+}
+
+function uint32(value: number): Uint8Array {
+  const bytes = new Uint8Array(4);
+  writeUint32(bytes, 0, value);
+  return bytes;
+}
+
+function uint64(value: number): Uint8Array {
+  const bytes = new Uint8Array(8);
+  writeUint64(bytes, 0, value);
+  return bytes;
+}
