@@ -1,0 +1,73 @@
+// Payloads of log entries (proto/commands.ts) as bytes.
+
+import type { ClusterCommand, Compare, GroupCommand, VerdictChange, Write } from "../commands.ts";
+import * as wire from "../gen/bailiwick/peer/v1/record_pb.ts";
+import { epoch, revision, uint64 } from "./integers.ts";
+import { clusterChange, groupObject, keySpan, ownershipState, recoveryStatus } from "./model.ts";
+import { keyBytes, nodeId, reason, valueBytes } from "./scalars.ts";
+import { inBytes, list, message, nullable, only, required, union } from "./structure.ts";
+import { wireLimits } from "./wire-limits.ts";
+
+const { itemsMax, rowBytesMax } = wireLimits;
+
+const write = only(
+  wire.WriteSchema,
+  "write",
+  union<Write, wire.Write["write"]>({
+    put: message(wire.PutWriteSchema, { key: keyBytes, value: valueBytes, lease: uint64 }),
+    delete: message(wire.DeleteWriteSchema, { span: required(keySpan) }),
+  }),
+);
+
+const compare = only(
+  wire.CompareSchema,
+  "compare",
+  union<Compare, wire.Compare["compare"]>({
+    modRevision: message(wire.CompareModRevisionSchema, { key: keyBytes, revision }),
+  }),
+);
+
+const verdictChange = message<VerdictChange, typeof wire.VerdictChangeSchema>(wire.VerdictChangeSchema, {
+  node: nodeId,
+  status: recoveryStatus,
+  reason,
+});
+
+const groupCommand = only(
+  wire.GroupCommandSchema,
+  "command",
+  union<GroupCommand, wire.GroupCommand["command"]>({
+    write: message(wire.WriteCommandSchema, {
+      compares: list(compare, itemsMax),
+      fence: nullable(epoch),
+      writes: list(write, itemsMax),
+    }),
+    verdicts: message(wire.VerdictsCommandSchema, { changes: list(verdictChange, itemsMax) }),
+    own: message(wire.OwnCommandSchema, { currentOwner: nullable(nodeId), epoch, state: ownershipState, reason }),
+    compact: message(wire.CompactCommandSchema, { revision }),
+  }),
+);
+
+const clusterCommand = only(
+  wire.ClusterCommandSchema,
+  "command",
+  union<ClusterCommand, wire.ClusterCommand["command"]>({
+    events: message(wire.EventsCommandSchema, { atMs: uint64, changes: list(clusterChange, itemsMax) }),
+    createGroup: message(wire.CreateGroupCommandSchema, { atMs: uint64, object: required(groupObject) }),
+    verdicts: message(wire.ClusterVerdictsCommandSchema, { atMs: uint64, changes: list(verdictChange, itemsMax) }),
+  }),
+);
+
+/** Encodes to at most 2 MiB, as an entry's payload may hold. Byte fields of a decoded command are views. */
+export const { encode: encodeGroupCommand, decode: decodeGroupCommand } = inBytes(
+  wire.GroupCommandSchema,
+  groupCommand,
+  rowBytesMax,
+);
+
+/** As for {@link encodeGroupCommand}, in the log of the cluster group. */
+export const { encode: encodeClusterCommand, decode: decodeClusterCommand } = inBytes(
+  wire.ClusterCommandSchema,
+  clusterCommand,
+  rowBytesMax,
+);

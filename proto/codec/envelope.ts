@@ -1,0 +1,100 @@
+// Everything that nodes say to each other (proto/messages.ts), as the bytes of one frame or publication.
+
+import * as wire from "../gen/bailiwick/peer/v1/envelope_pb.ts";
+import { GroupRaftSchema } from "../gen/bailiwick/peer/v1/raft_pb.ts";
+import type { Envelope, GroupBeat, GroupBeatReply, PeerMessage, StateRow, StatusVersion } from "../messages.ts";
+import { boot, incarnation, logIndex, term, uint64, wholeMs } from "./integers.ts";
+import { groupSummary, recoveryStatus, statusComponent } from "./model.ts";
+import { entries, entryId, raftBeat, raftBeatReply, raftMessage } from "./raft.ts";
+import { reply, watchMessage } from "./replies.ts";
+import { request } from "./requests.ts";
+import { bytes, clusterId, flag, groupId, nodeId, stateHash, text } from "./scalars.ts";
+import { inBytes, list, message, nullable, required, tagged, union } from "./structure.ts";
+import { wireLimits } from "./wire-limits.ts";
+
+const { itemsMax } = wireLimits;
+
+const groupBeat = message<GroupBeat, typeof wire.GroupBeatSchema>(wire.GroupBeatSchema, {
+  group: groupId,
+  incarnation,
+  beat: required(tagged<GroupBeat["beat"], NonNullable<wire.GroupBeat["beat"]>>("beat", raftBeat)),
+});
+
+const groupBeatReply = message<GroupBeatReply, typeof wire.GroupBeatReplySchema>(wire.GroupBeatReplySchema, {
+  group: groupId,
+  incarnation,
+  reply: required(
+    tagged<GroupBeatReply["reply"], NonNullable<wire.GroupBeatReply["reply"]>>("beatReply", raftBeatReply),
+  ),
+});
+
+const stateRow = message<StateRow, typeof wire.StateRowSchema>(wire.StateRowSchema, {
+  key: bytes(wireLimits.rowKeyBytesMax),
+  value: bytes(wireLimits.rowBytesMax),
+});
+const rows = list(stateRow, itemsMax);
+
+const statusVersion = message<StatusVersion, typeof wire.StatusVersionSchema>(wire.StatusVersionSchema, {
+  group: groupId,
+  incarnation,
+  node: nullable(nodeId),
+  index: logIndex,
+});
+
+const peerMessage = union<PeerMessage, wire.Envelope["message"]>({
+  raft: message(GroupRaftSchema, { group: groupId, incarnation, message: raftMessage }),
+  beat: message(wire.BeatSchema, { sequence: uint64, clusterIndex: logIndex, groups: list(groupBeat, itemsMax) }),
+  beatEcho: message(wire.BeatEchoSchema, {
+    sequence: uint64,
+    clusterIndex: logIndex,
+    quarantine: text(wireLimits.textCharsMax),
+    groups: list(groupBeatReply, itemsMax),
+  }),
+  snapshotPart: message(wire.SnapshotPartSchema, {
+    group: groupId,
+    incarnation,
+    term,
+    last: required(entryId),
+    sequence: uint64,
+    rows,
+    final: flag,
+    stateHash,
+  }),
+  snapshotAck: message(wire.SnapshotAckSchema, {
+    group: groupId,
+    incarnation,
+    term,
+    last: required(entryId),
+    next: uint64,
+  }),
+  statuses: message(wire.StatusesSchema, {
+    components: list(statusComponent, itemsMax),
+    summaries: list(groupSummary, itemsMax),
+  }),
+  statusDigest: message(wire.StatusDigestSchema, { versions: list(statusVersion, itemsMax), answer: flag }),
+  clusterNews: message(wire.ClusterNewsSchema, { term, index: logIndex, entries }),
+  clusterPull: message(wire.ClusterPullSchema, { after: logIndex }),
+  clusterEntries: message(wire.ClusterEntriesSchema, { after: logIndex, entries }),
+  clusterState: message(wire.ClusterStateSchema, { last: required(entryId), rows }),
+  verdictReport: message(wire.VerdictReportSchema, { component: required(statusComponent) }),
+  verdictPoll: message(wire.VerdictPollSchema, { node: nodeId, status: recoveryStatus }),
+  forward: message(wire.ForwardSchema, { call: uint64, budgetMs: wholeMs, request: required(request) }),
+  forwardReply: message(wire.ForwardReplySchema, { call: uint64, reply: required(reply) }),
+  forwardCancel: message(wire.ForwardCancelSchema, { call: uint64 }),
+  forwardWatch: message(wire.ForwardWatchSchema, { call: uint64, message: required(watchMessage) }),
+  forwardDrained: message(wire.ForwardDrainedSchema, { call: uint64 }),
+});
+
+const envelope = message<Envelope, typeof wire.EnvelopeSchema>(wire.EnvelopeSchema, {
+  cluster: clusterId,
+  from: nodeId,
+  boot,
+  message: peerMessage,
+});
+
+/** At most 16 MiB. Byte fields of a decoded envelope are views into the frame, which must not change afterwards. */
+export const { encode: encodeEnvelope, decode: decodeEnvelope } = inBytes(
+  wire.EnvelopeSchema,
+  envelope,
+  wireLimits.frameBytesMax,
+);

@@ -1,0 +1,90 @@
+// Wire forms of what members of a group say to each other (proto/raft.ts). Entries are written by hand: they are the bulk
+// of the traffic.
+
+import { create } from "@bufbuild/protobuf";
+import { InvariantError } from "../assert.ts";
+import * as wire from "../gen/bailiwick/peer/v1/raft_pb.ts";
+import { checkLogSlice, type Entry, type EntryId, type LogSlice, type RaftMessage } from "../raft.ts";
+import { CodecError } from "./codec-error.ts";
+import { logIndex, term, uint64 } from "./integers.ts";
+import { bytes, flag } from "./scalars.ts";
+import { type Codec, list, message, required, union } from "./structure.ts";
+import { wireLimits } from "./wire-limits.ts";
+
+export const entryId = message<EntryId, typeof wire.EntryIdSchema>(wire.EntryIdSchema, { term, index: logIndex });
+
+const payload = bytes(wireLimits.rowBytesMax);
+
+const entry: Codec<Entry, wire.Entry> = {
+  toWire(value) {
+    const result = create(wire.EntrySchema);
+    result.term = term.toWire(value.term, "Entry.term");
+    result.index = logIndex.toWire(value.index, "Entry.index");
+    result.payload = payload.toWire(value.payload, "Entry.payload");
+    return result;
+  },
+  fromWire: (value) => ({
+    term: term.fromWire(value.term, "Entry.term"),
+    index: logIndex.fromWire(value.index, "Entry.index"),
+    payload: payload.fromWire(value.payload, "Entry.payload"),
+  }),
+};
+
+export const entries: Codec<readonly Entry[], wire.Entry[]> = list(entry, wireLimits.itemsMax);
+
+const sliceFields = message<LogSlice, typeof wire.LogSliceSchema>(wire.LogSliceSchema, {
+  previous: required(entryId),
+  entries,
+});
+
+/** A forged slice must cost its sender the frame, not the receiver its process. */
+function checkSlice(slice: LogSlice, field: string): LogSlice {
+  try {
+    checkLogSlice(slice);
+    return slice;
+  } catch (reason) {
+    if (!(reason instanceof InvariantError)) throw reason;
+    throw new CodecError(`${field}: ${reason.message}`, reason);
+  }
+}
+
+const logSlice: Codec<LogSlice, wire.LogSlice> = {
+  toWire: (slice, field) => sliceFields.toWire(checkSlice(slice, field), field),
+  fromWire: (slice, field) => checkSlice(sliceFields.fromWire(slice, field), field),
+};
+
+const vote = message<{ term: EntryId["term"]; last: EntryId }, typeof wire.RaftVoteSchema>(wire.RaftVoteSchema, {
+  term,
+  last: required(entryId),
+});
+const voteReply = message<{ term: EntryId["term"]; granted: boolean }, typeof wire.RaftVoteReplySchema>(
+  wire.RaftVoteReplySchema,
+  { term, granted: flag },
+);
+
+type Fields<Type extends RaftMessage["type"]> = Omit<Extract<RaftMessage, { readonly type: Type }>, "type">;
+
+export const raftBeat = message<Fields<"beat">, typeof wire.RaftBeatSchema>(wire.RaftBeatSchema, {
+  term,
+  round: uint64,
+  commit: logIndex,
+  last: logIndex,
+});
+
+export const raftBeatReply = message<Fields<"beatReply">, typeof wire.RaftBeatReplySchema>(wire.RaftBeatReplySchema, {
+  term,
+  round: uint64,
+  matched: logIndex,
+});
+
+export const raftMessage = union<RaftMessage, wire.GroupRaft["message"]>({
+  preVote: vote,
+  preVoteReply: voteReply,
+  vote,
+  voteReply,
+  append: message(wire.RaftAppendSchema, { term, slice: required(logSlice), commit: logIndex }),
+  appendReply: message(wire.RaftAppendReplySchema, { term, matched: logIndex }),
+  appendReject: message(wire.RaftAppendRejectSchema, { term, rejected: logIndex, last: required(entryId) }),
+  beat: raftBeat,
+  beatReply: raftBeatReply,
+});

@@ -1,0 +1,78 @@
+// Rows of state on disk, and in snapshots, as bytes. Log records, versions of keys and hard state are storage's own.
+// A row that does not decode is damage. One encoding per shape is kept in test/unit/proto/records.hex.txt.
+
+import * as model from "../gen/bailiwick/peer/v1/model_pb.ts";
+import * as wire from "../gen/bailiwick/peer/v1/record_pb.ts";
+import type { LogIndex, Revision, Term } from "../ids.ts";
+import { logIndex, revision, term } from "./integers.ts";
+import {
+  clusterEvent,
+  directoryEntry,
+  groupObject,
+  groupSummary,
+  nodeRecord,
+  ownership,
+  statusComponent,
+} from "./model.ts";
+import { stateHash } from "./scalars.ts";
+import { inBytes, message } from "./structure.ts";
+import { wireLimits } from "./wire-limits.ts";
+
+/** Up to where a replica's stored state covers the log of its group; written in one batch with that state. */
+export interface AppliedRecord {
+  readonly index: LogIndex;
+  readonly term: Term;
+  /** Of the keys; 1 for a replica without any. */
+  readonly revision: Revision;
+  /** Revisions below it were compacted. */
+  readonly floor: Revision;
+  /** 16 hexadecimal digits; empty: the state is not hashed. */
+  readonly stateHash: string;
+}
+
+const appliedRecord = message<AppliedRecord, typeof wire.AppliedRecordSchema>(wire.AppliedRecordSchema, {
+  index: logIndex,
+  term,
+  revision,
+  floor: revision,
+  stateHash,
+});
+
+const bytesMax = wireLimits.rowBytesMax;
+
+export const { encode: encodeAppliedRecord, decode: decodeAppliedRecord } = inBytes(
+  wire.AppliedRecordSchema,
+  appliedRecord,
+  bytesMax,
+);
+export const { encode: encodeStatusComponent, decode: decodeStatusComponent } = inBytes(
+  model.StatusComponentSchema,
+  statusComponent,
+  bytesMax,
+);
+export const { encode: encodeGroupSummary, decode: decodeGroupSummary } = inBytes(
+  model.GroupSummarySchema,
+  groupSummary,
+  bytesMax,
+);
+export const { encode: encodeGroupObject, decode: decodeGroupObject } = inBytes(
+  model.GroupObjectSchema,
+  groupObject,
+  bytesMax,
+);
+export const { encode: encodeOwnership, decode: decodeOwnership } = inBytes(model.OwnershipSchema, ownership, bytesMax);
+export const { encode: encodeNodeRecord, decode: decodeNodeRecord } = inBytes(
+  model.NodeRecordSchema,
+  nodeRecord,
+  bytesMax,
+);
+export const { encode: encodeDirectoryEntry, decode: decodeDirectoryEntry } = inBytes(
+  model.DirectoryEntrySchema,
+  directoryEntry,
+  bytesMax,
+);
+export const { encode: encodeClusterEvent, decode: decodeClusterEvent } = inBytes(
+  model.ClusterEventSchema,
+  clusterEvent,
+  bytesMax,
+);

@@ -1,0 +1,158 @@
+// Wire forms of answers and of watch messages (proto/requests.ts).
+
+import * as wire from "../gen/bailiwick/peer/v1/forward_pb.ts";
+import type {
+  ClusterStatus,
+  GroupStatus,
+  Header,
+  KeyEvent,
+  NodeSelf,
+  NodeStatus,
+  Reply,
+  WatchMessage,
+} from "../requests.ts";
+import { failure } from "./failures.ts";
+import { boot, incarnation, logIndex, revision, term, uint64, wholeMs } from "./integers.ts";
+import {
+  clusterEvent,
+  directoryEntry,
+  groupObject,
+  groupSummary,
+  keyValue,
+  nodeIds,
+  nodeRecord,
+  ownership,
+  recoveryStatus,
+  statusComponent,
+} from "./model.ts";
+import { clusterId, finite, flag, groupId, keyBytes, nodeId, stateHash, text, word } from "./scalars.ts";
+import { type Codec, list, message, nullable, only, required, union } from "./structure.ts";
+import { wireLimits } from "./wire-limits.ts";
+
+const { itemsMax, textCharsMax } = wireLimits;
+
+const header = message<Header, typeof wire.HeaderSchema>(wire.HeaderSchema, {
+  group: groupId,
+  incarnation,
+  revision,
+  node: nodeId,
+  stale: flag,
+});
+
+const replica = message<GroupStatus["replicas"][number], typeof wire.ReplicaSchema>(wire.ReplicaSchema, {
+  node: nodeId,
+  matched: logIndex,
+  state: word,
+});
+
+const groupStatus = message<GroupStatus, typeof wire.GroupStatusSchema>(wire.GroupStatusSchema, {
+  object: required(groupObject),
+  node: nodeId,
+  manager: nullable(nodeId),
+  term,
+  ownership: required(ownership),
+  hasQuorum: flag,
+  needed: uint64,
+  missing: nodeIds,
+  verdicts: list(statusComponent, itemsMax),
+  revision,
+  compactedRevision: revision,
+  applied: logIndex,
+  commit: logIndex,
+  stateHash,
+  keys: uint64,
+  bytes: uint64,
+  replicas: list(replica, itemsMax),
+});
+
+const counterFields = message<{ name: string; value: number }, typeof wire.CounterSchema>(wire.CounterSchema, {
+  name: word,
+  value: finite,
+});
+
+const counter: Codec<readonly [name: string, value: number], wire.Counter> = {
+  toWire: ([name, value], field) => counterFields.toWire({ name, value }, field),
+  fromWire(counter, field) {
+    const { name, value } = counterFields.fromWire(counter, field);
+    return [name, value];
+  },
+};
+
+const nodeSelf = message<NodeSelf, typeof wire.NodeSelfSchema>(wire.NodeSelfSchema, {
+  node: nodeId,
+  boot,
+  uptimeMs: wholeMs,
+  clusterIndex: logIndex,
+  quarantine: nullable(text(textCharsMax)),
+  connected: nodeIds,
+  summaries: list(groupSummary, itemsMax),
+  statuses: list(statusComponent, itemsMax),
+  counters: list(counter, itemsMax),
+});
+
+const nodeStatus = message<NodeStatus, typeof wire.NodeStatusSchema>(wire.NodeStatusSchema, {
+  record: required(nodeRecord),
+  status: recoveryStatus,
+  components: list(statusComponent, itemsMax),
+  sphere: nodeIds,
+  groups: list(groupId, itemsMax),
+  self: nullable(nodeSelf),
+});
+
+const clusterStatus = message<ClusterStatus, typeof wire.ClusterStatusSchema>(wire.ClusterStatusSchema, {
+  cluster: clusterId,
+  node: nodeId,
+  clusterIndex: logIndex,
+  coordinator: nullable(nodeId),
+  voters: nodeIds,
+  nodes: list(nodeStatus, itemsMax),
+  groups: list(groupStatus, itemsMax),
+  unreachableGroups: list(groupId, itemsMax),
+  unreachableNodes: nodeIds,
+  events: list(clusterEvent, itemsMax),
+});
+
+const previous = nullable(keyValue);
+const keyValues = list(keyValue, itemsMax);
+
+export const reply = only(
+  wire.ReplySchema,
+  "reply",
+  union<Reply, wire.Reply["reply"]>({
+    failed: message(wire.FailedReplySchema, { failure: required(failure) }),
+    get: message(wire.GetReplySchema, { header: required(header), kv: nullable(keyValue) }),
+    list: message(wire.ListReplySchema, { header: required(header), kvs: keyValues, more: flag, count: uint64 }),
+    put: message(wire.PutReplySchema, { header: required(header), previous }),
+    delete: message(wire.DeleteReplySchema, { header: required(header), deleted: uint64, previous: keyValues }),
+    compact: message(wire.CompactReplySchema, { header: required(header) }),
+    groupStatus: message(wire.GroupStatusReplySchema, { status: required(groupStatus) }),
+    createGroup: message(wire.CreateGroupReplySchema, { entry: required(directoryEntry) }),
+    clusterStatus: message(wire.ClusterStatusReplySchema, { status: required(clusterStatus) }),
+    nodeStatus: message(wire.NodeStatusReplySchema, { status: required(nodeStatus) }),
+    directory: message(wire.DirectoryReplySchema, {
+      nodes: list(nodeRecord, itemsMax),
+      groups: list(directoryEntry, itemsMax),
+    }),
+    nodeSelf: message(wire.NodeSelfReplySchema, { self: required(nodeSelf) }),
+    clusterEvents: message(wire.ClusterEventsReplySchema, { events: list(clusterEvent, itemsMax), index: logIndex }),
+  }),
+);
+
+const keyEvent = message<KeyEvent, typeof wire.KeyEventSchema>(wire.KeyEventSchema, {
+  key: keyBytes,
+  kv: nullable(keyValue),
+  previous,
+  revision,
+});
+
+export const watchMessage = only(
+  wire.WatchMessageSchema,
+  "message",
+  union<WatchMessage, wire.WatchMessage["message"]>({
+    opened: message(wire.WatchOpenedSchema, { header: required(header), revision }),
+    events: message(wire.WatchEventsSchema, { revision, events: list(keyEvent, itemsMax) }),
+    progress: message(wire.WatchProgressSchema, { revision }),
+    compacted: message(wire.WatchCompactedSchema, { floor: revision }),
+    canceled: message(wire.WatchCanceledSchema, { failure: required(failure) }),
+  }),
+);

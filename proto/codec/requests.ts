@@ -1,0 +1,72 @@
+// Wire form of a request that one node hands to another (proto/requests.ts).
+
+import * as wire from "../gen/bailiwick/peer/v1/forward_pb.ts";
+import type { GroupObject } from "../model.ts";
+import type { Consistency, Fence, Request } from "../requests.ts";
+import { epoch, logIndex, revision, uint64, wholeMs } from "./integers.ts";
+import { configBytes, keySpan, owners } from "./model.ts";
+import { flag, groupId, keyBytes, nodeId, oneOf, valueBytes } from "./scalars.ts";
+import { message, nullable, only, required, union } from "./structure.ts";
+
+const consistency = oneOf<Consistency, wire.Consistency>({
+  linearizable: wire.Consistency.LINEARIZABLE,
+  local: wire.Consistency.LOCAL,
+});
+
+const fence = message<Fence, typeof wire.FenceSchema>(wire.FenceSchema, { group: groupId, epoch });
+
+const newGroup = message<Omit<GroupObject, "incarnation">, typeof wire.NewGroupSchema>(wire.NewGroupSchema, {
+  group: groupId,
+  owners,
+  config: configBytes,
+});
+
+export const request = only(
+  wire.RequestSchema,
+  "request",
+  union<Request, wire.Request["request"]>({
+    get: message(wire.GetRequestSchema, { group: groupId, key: keyBytes, revision: nullable(revision), consistency }),
+    list: message(wire.ListRequestSchema, {
+      group: groupId,
+      span: required(keySpan),
+      revision: nullable(revision),
+      consistency,
+      limit: uint64,
+      keysOnly: flag,
+      countOnly: flag,
+    }),
+    put: message(wire.PutRequestSchema, {
+      group: groupId,
+      key: keyBytes,
+      value: valueBytes,
+      lease: uint64,
+      ifModRevision: nullable(revision),
+      fence: nullable(fence),
+      returnPrevious: flag,
+    }),
+    delete: message(wire.DeleteRequestSchema, {
+      group: groupId,
+      span: required(keySpan),
+      ifModRevision: nullable(revision),
+      fence: nullable(fence),
+      returnPrevious: flag,
+    }),
+    compact: message(wire.CompactRequestSchema, { group: groupId, revision }),
+    groupStatus: message(wire.GroupStatusRequestSchema, { group: groupId }),
+    watch: message(wire.WatchRequestSchema, {
+      group: groupId,
+      span: required(keySpan),
+      startRevision: nullable(revision),
+      puts: flag,
+      deletes: flag,
+      previousValues: flag,
+      progressIntervalMs: wholeMs,
+    }),
+    createGroup: message(wire.CreateGroupRequestSchema, { object: required(newGroup), validateOnly: flag }),
+    clusterStatus: message(wire.ClusterStatusRequestSchema, {}),
+    nodeStatus: message(wire.NodeStatusRequestSchema, { node: nodeId }),
+    directory: message(wire.DirectoryRequestSchema, {}),
+    nodeSelf: message(wire.NodeSelfRequestSchema, { node: nodeId }),
+    clusterEvents: message(wire.ClusterEventsRequestSchema, { after: logIndex, limit: uint64 }),
+  }),
+);
