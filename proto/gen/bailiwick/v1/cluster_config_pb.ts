@@ -16,7 +16,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file bailiwick/v1/cluster_config.proto.
  */
 export const file_bailiwick_v1_cluster_config: GenFile = /*@__PURE__*/
-  fileDesc("CiFiYWlsaXdpY2svdjEvY2x1c3Rlcl9jb25maWcucHJvdG8SDGJhaWxpd2ljay52MSKaAgoNQ2x1c3RlckNvbmZpZxIMCgRuYW1lGAEgASgJEicKCG5ldHdvcmtzGAIgAygLMhUuYmFpbGl3aWNrLnYxLk5ldHdvcmsSJwoFbm9kZXMYAyADKAsyGC5iYWlsaXdpY2sudjEuTm9kZUNvbmZpZxIqCgZncm91cHMYBCADKAsyGi5iYWlsaXdpY2sudjEuR3JvdXBTZWN0aW9uEi8KCHNldHRpbmdzGAUgASgLMh0uYmFpbGl3aWNrLnYxLkNsdXN0ZXJTZXR0aW5ncxIhCgVob29rcxgGIAMoCzISLmJhaWxpd2ljay52MS5Ib29rEikKBmFjY2VzcxgHIAMoCzIZLmJhaWxpd2ljay52MS5BY2Nlc3NHcmFudCJXCgxHcm91cFNlY3Rpb24SDAoEbmFtZRgBIAEoCRIOCgZvd25lcnMYAiADKAkSKQoGY29uZmlnGAMgASgLMhkuYmFpbGl3aWNrLnYxLkdyb3VwQ29uZmlnIowBCg9DbHVzdGVyU2V0dGluZ3MSDgoGdm90ZXJzGAEgASgNEhgKEHZvdGVyX2NhbmRpZGF0ZXMYAiADKAkSGAoQYmVhdF9pbnRlcnZhbF9tcxgDIAEoDRIVCg1kb3duX2FmdGVyX21zGAQgASgNEh4KFnJlcGxhY2Vfdm90ZXJfYWZ0ZXJfbXMYBSABKA0iuwEKC0FjY2Vzc0dyYW50Eg8KB3N1YmplY3QYASABKAkSLAoEcm9sZRgCIAEoDjIeLmJhaWxpd2ljay52MS5BY2Nlc3NHcmFudC5Sb2xlEg4KBmdyb3VwcxgDIAMoCSJdCgRSb2xlEhQKEFJPTEVfVU5TUEVDSUZJRUQQABINCglST0xFX1JFQUQQARIOCgpST0xFX1dSSVRFEAISEAoMUk9MRV9PUEVSQVRFEAMSDgoKUk9MRV9BR0VOVBAEYgZwcm90bzM", [file_bailiwick_v1_group_config, file_bailiwick_v1_topology]);
+  fileDesc("CiFiYWlsaXdpY2svdjEvY2x1c3Rlcl9jb25maWcucHJvdG8SDGJhaWxpd2ljay52MSKaAgoNQ2x1c3RlckNvbmZpZxIMCgRuYW1lGAEgASgJEicKCG5ldHdvcmtzGAIgAygLMhUuYmFpbGl3aWNrLnYxLk5ldHdvcmsSJwoFbm9kZXMYAyADKAsyGC5iYWlsaXdpY2sudjEuTm9kZUNvbmZpZxIqCgZncm91cHMYBCADKAsyGi5iYWlsaXdpY2sudjEuR3JvdXBTZWN0aW9uEi8KCHNldHRpbmdzGAUgASgLMh0uYmFpbGl3aWNrLnYxLkNsdXN0ZXJTZXR0aW5ncxIhCgVob29rcxgGIAMoCzISLmJhaWxpd2ljay52MS5Ib29rEikKBmFjY2VzcxgHIAMoCzIZLmJhaWxpd2ljay52MS5BY2Nlc3NHcmFudCJXCgxHcm91cFNlY3Rpb24SDAoEbmFtZRgBIAEoCRIOCgZvd25lcnMYAiADKAkSKQoGY29uZmlnGAMgASgLMhkuYmFpbGl3aWNrLnYxLkdyb3VwQ29uZmlnIqcBCg9DbHVzdGVyU2V0dGluZ3MSDgoGdm90ZXJzGAEgASgNEhgKEHZvdGVyX2NhbmRpZGF0ZXMYAiADKAkSGAoQYmVhdF9pbnRlcnZhbF9tcxgDIAEoDRIVCg1kb3duX2FmdGVyX21zGAQgASgNEh4KFnJlcGxhY2Vfdm90ZXJfYWZ0ZXJfbXMYBSABKA0SGQoRZmVhdHVyZV9sZXZlbF9tYXgYBiABKA0iuwEKC0FjY2Vzc0dyYW50Eg8KB3N1YmplY3QYASABKAkSLAoEcm9sZRgCIAEoDjIeLmJhaWxpd2ljay52MS5BY2Nlc3NHcmFudC5Sb2xlEg4KBmdyb3VwcxgDIAMoCSJdCgRSb2xlEhQKEFJPTEVfVU5TUEVDSUZJRUQQABINCglST0xFX1JFQUQQARIOCgpST0xFX1dSSVRFEAISEAoMUk9MRV9PUEVSQVRFEAMSDgoKUk9MRV9BR0VOVBAEYgZwcm90bzM", [file_bailiwick_v1_group_config, file_bailiwick_v1_topology]);
 
 /**
  * A cluster as configured. In YAML:
@@ -165,11 +165,19 @@ export type ClusterSettings = Message<"bailiwick.v1.ClusterSettings"> & {
   downAfterMs: number;
 
   /**
-   * A voter that has been down for this long is replaced: 0: 300,000 ms.
+   * A voter that has been down for so long is replaced: 10,000 to 86,400,000 ms; 0: 300,000.
    *
    * @generated from field: uint32 replace_voter_after_ms = 5;
    */
   replaceVoterAfterMs: number;
+
+  /**
+   * Highest feature level to put in force; 0: the highest that every node supports. Held back during a rolling upgrade
+   * so that it can be undone; a level once in force is never lowered.
+   *
+   * @generated from field: uint32 feature_level_max = 6;
+   */
+  featureLevelMax: number;
 };
 
 /**

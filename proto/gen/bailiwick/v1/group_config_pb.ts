@@ -20,7 +20,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file bailiwick/v1/group_config.proto.
  */
 export const file_bailiwick_v1_group_config: GenFile = /*@__PURE__*/
-  fileDesc("Ch9iYWlsaXdpY2svdjEvZ3JvdXBfY29uZmlnLnByb3RvEgxiYWlsaXdpY2sudjEi7wQKC0dyb3VwQ29uZmlnEhMKC2Rlc2NyaXB0aW9uGAEgASgJEjUKBmxhYmVscxgCIAMoCzIlLmJhaWxpd2ljay52MS5Hcm91cENvbmZpZy5MYWJlbHNFbnRyeRIpCglyZXNvdXJjZXMYAyADKAsyFi5iYWlsaXdpY2sudjEuUmVzb3VyY2USLgoMZGVwZW5kZW5jaWVzGAQgAygLMhguYmFpbGl3aWNrLnYxLkRlcGVuZGVuY3kSKgoGcXVvcnVtGAUgASgLMhouYmFpbGl3aWNrLnYxLlF1b3J1bVBvbGljeRIzCgtsb3N0X3F1b3J1bRgGIAEoDjIeLmJhaWxpd2ljay52MS5Mb3N0UXVvcnVtUG9saWN5EjIKCm1hbmFnZW1lbnQYByABKAsyHi5iYWlsaXdpY2sudjEuTWFuYWdlbWVudFBvbGljeRInCgVsZWFzZRgIIAEoCzIYLmJhaWxpd2ljay52MS5MZWFzZVRlcm1zEigKBWZlbmNlGAkgASgLMhkuYmFpbGl3aWNrLnYxLkZlbmNlUG9saWN5EioKBXJ1bGVzGAogAygLMhsuYmFpbGl3aWNrLnYxLkFkbWlzc2lvblJ1bGUSKQoGbGltaXRzGAsgASgLMhkuYmFpbGl3aWNrLnYxLkdyb3VwTGltaXRzEiEKBWhvb2tzGAwgAygLMhIuYmFpbGl3aWNrLnYxLkhvb2sSKAoIdG9wb2xvZ3kYDSABKAsyFi5iYWlsaXdpY2sudjEuVG9wb2xvZ3kaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASI9CgtHcm91cExpbWl0cxITCgtxdW90YV9ieXRlcxgBIAEoBBIZChFoaXN0b3J5X3JldmlzaW9ucxgCIAEoBCJlCgRIb29rEgwKBG5hbWUYASABKAkSCgoCb24YAiADKAkSDgoGYmVmb3JlGAMgAygJEg0KBWFmdGVyGAQgAygJEhIKCnRpbWVvdXRfbXMYBSABKA0SEAoIcmVxdWlyZWQYBiABKAhiBnByb3RvMw", [file_bailiwick_v1_policy, file_bailiwick_v1_resource, file_bailiwick_v1_rule, file_bailiwick_v1_topology]);
+  fileDesc("Ch9iYWlsaXdpY2svdjEvZ3JvdXBfY29uZmlnLnByb3RvEgxiYWlsaXdpY2sudjEi7wQKC0dyb3VwQ29uZmlnEhMKC2Rlc2NyaXB0aW9uGAEgASgJEjUKBmxhYmVscxgCIAMoCzIlLmJhaWxpd2ljay52MS5Hcm91cENvbmZpZy5MYWJlbHNFbnRyeRIpCglyZXNvdXJjZXMYAyADKAsyFi5iYWlsaXdpY2sudjEuUmVzb3VyY2USLgoMZGVwZW5kZW5jaWVzGAQgAygLMhguYmFpbGl3aWNrLnYxLkRlcGVuZGVuY3kSKgoGcXVvcnVtGAUgASgLMhouYmFpbGl3aWNrLnYxLlF1b3J1bVBvbGljeRIzCgtsb3N0X3F1b3J1bRgGIAEoDjIeLmJhaWxpd2ljay52MS5Mb3N0UXVvcnVtUG9saWN5EjIKCm1hbmFnZW1lbnQYByABKAsyHi5iYWlsaXdpY2sudjEuTWFuYWdlbWVudFBvbGljeRInCgVsZWFzZRgIIAEoCzIYLmJhaWxpd2ljay52MS5MZWFzZVRlcm1zEigKBWZlbmNlGAkgASgLMhkuYmFpbGl3aWNrLnYxLkZlbmNlUG9saWN5EioKBXJ1bGVzGAogAygLMhsuYmFpbGl3aWNrLnYxLkFkbWlzc2lvblJ1bGUSKQoGbGltaXRzGAsgASgLMhkuYmFpbGl3aWNrLnYxLkdyb3VwTGltaXRzEiEKBWhvb2tzGAwgAygLMhIuYmFpbGl3aWNrLnYxLkhvb2sSKAoIdG9wb2xvZ3kYDSABKAsyFi5iYWlsaXdpY2sudjEuVG9wb2xvZ3kaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASI9CgtHcm91cExpbWl0cxITCgtxdW90YV9ieXRlcxgBIAEoBBIZChFoaXN0b3J5X3JldmlzaW9ucxgCIAEoBCJpCgRIb29rEgwKBG5hbWUYASABKAkSDgoGZXZlbnRzGAIgAygJEg4KBmJlZm9yZRgDIAMoCRINCgVhZnRlchgEIAMoCRISCgp0aW1lb3V0X21zGAUgASgNEhAKCHJlcXVpcmVkGAYgASgIYgZwcm90bzM", [file_bailiwick_v1_policy, file_bailiwick_v1_resource, file_bailiwick_v1_rule, file_bailiwick_v1_topology]);
 
 /**
  * What an operator says about a group; everything has a default. At most 1 MiB encoded. In YAML, under `config:` of a group:
@@ -61,7 +61,7 @@ export const file_bailiwick_v1_group_config: GenFile = /*@__PURE__*/
  *           lease: {ttlMs: 60000, stopBudgetMs: 30000}
  *           rules:
  *             - name: two-racks
- *               on: [add, delete, modify]
+ *               changes: [add, delete, modify]
  *               kinds: [node]
  *               require: {spread: {key: failure-domain, min: 2}}
  *               because: one rack may burn
@@ -218,9 +218,9 @@ export type Hook = Message<"bailiwick.v1.Hook"> & {
   /**
    * Types of events, as `Event.type` names them in lower case, for example `acquire`, `release`, `reconfiguration`.
    *
-   * @generated from field: repeated string on = 2;
+   * @generated from field: repeated string events = 2;
    */
-  on: string[];
+  events: string[];
 
   /**
    * Program by absolute path and its arguments, run before; empty: none.

@@ -593,7 +593,7 @@ export type InterlockSummary = Message<"bailiwick.v1.InterlockSummary"> & {
   ownershipState: OwnershipState;
 
   /**
-   * What bears on placement of policies, rules and demand: all other fields of these are left out.
+   * What bears on placement (policies, rules, demand); every other field is left out.
    *
    * @generated from field: bailiwick.v1.GroupConfig placement = 8;
    */

@@ -940,7 +940,7 @@ export type ExplainGroupRequest = Message<"bailiwick.v1.ExplainGroupRequest"> & 
   group: string;
 
   /**
-   * Most past decisions to tell: 0 to 100; 0: 10.
+   * Most past decisions to tell: 1 to 100; 0: 10.
    *
    * @generated from field: uint32 decisions = 2;
    */
@@ -1008,7 +1008,7 @@ export type RecoverGroupRequest = Message<"bailiwick.v1.RecoverGroupRequest"> & 
   from: string;
 
   /**
-   * The new owner list, beginning anywhere; empty: `from` and the owners that are up.
+   * The new owner list, in order of precedence; empty: `from` and the owners that are up.
    *
    * @generated from field: repeated string owners = 3;
    */

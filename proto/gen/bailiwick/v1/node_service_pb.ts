@@ -12,6 +12,8 @@ import type { InterlockSummary, OwnershipState } from "./group_pb.ts";
 import { file_bailiwick_v1_group } from "./group_pb.ts";
 import type { Node } from "./node_pb.ts";
 import { file_bailiwick_v1_node } from "./node_pb.ts";
+import type { PlannedMove } from "./plan_pb.ts";
+import { file_bailiwick_v1_plan } from "./plan_pb.ts";
 import type { AdapterStatus, DiskStatus, PerformanceSample, ResourceStatus } from "./status_pb.ts";
 import { file_bailiwick_v1_status } from "./status_pb.ts";
 import type { NodeConfig } from "./topology_pb.ts";
@@ -22,7 +24,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file bailiwick/v1/node_service.proto.
  */
 export const file_bailiwick_v1_node_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch9iYWlsaXdpY2svdjEvbm9kZV9zZXJ2aWNlLnByb3RvEgxiYWlsaXdpY2sudjEisQEKEExpc3ROb2Rlc1JlcXVlc3QSOgoGbGFiZWxzGAEgAygLMiouYmFpbGl3aWNrLnYxLkxpc3ROb2Rlc1JlcXVlc3QuTGFiZWxzRW50cnkSDwoHYXNrX2FsbBgCIAEoCBINCgVsaW1pdBgDIAEoDRISCgpwYWdlX3Rva2VuGAQgASgMGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiigEKEUxpc3ROb2Rlc1Jlc3BvbnNlEiQKBmhlYWRlchgBIAEoCzIULmJhaWxpd2ljay52MS5IZWFkZXISIQoFbm9kZXMYAiADKAsyEi5iYWlsaXdpY2sudjEuTm9kZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAyABKAwSEwoLdW5yZWFjaGFibGUYBCADKAkiHgoOR2V0Tm9kZVJlcXVlc3QSDAoEbm9kZRgBIAEoCSJuCg9HZXROb2RlUmVzcG9uc2USJAoGaGVhZGVyGAEgASgLMhQuYmFpbGl3aWNrLnYxLkhlYWRlchIgCgRub2RlGAIgASgLMhIuYmFpbGl3aWNrLnYxLk5vZGUSEwoLdW5yZWFjaGFibGUYAyADKAkiIAoQR2V0U3BoZXJlUmVxdWVzdBIMCgRub2RlGAEgASgJIvMBChFHZXRTcGhlcmVSZXNwb25zZRIkCgZoZWFkZXIYASABKAsyFC5iYWlsaXdpY2sudjEuSGVhZGVyEgwKBG5vZGUYAiABKAkSDwoHbWVtYmVycxgDIAMoCRIpCgZncm91cHMYBCADKAsyGS5iYWlsaXdpY2sudjEuU3BoZXJlR3JvdXASJAoIc3RhdHVzZXMYBSADKAsyEi5iYWlsaXdpY2sudjEuTm9kZRIzCgtpbnRlcmxvY2tlZBgGIAMoCzIeLmJhaWxpd2ljay52MS5JbnRlcmxvY2tTdW1tYXJ5EhMKC3VucmVhY2hhYmxlGAcgAygJIiwKC1NwaGVyZUdyb3VwEg0KBWdyb3VwGAEgASgJEg4KBm93bmVycxgCIAMoCSKZAQoQRHJhaW5Ob2RlUmVxdWVzdBIMCgRub2RlGAEgASgJEgsKA3doeRgCIAEoCRIYChBza2lwX3VuYXZhaWxhYmxlGAMgASgIEgwKBHdhaXQYBCABKAgSFQoNdmFsaWRhdGVfb25seRgFIAEoCBIrCgpyZXF1ZXN0X2lkGAYgASgLMhcuYmFpbGl3aWNrLnYxLlJlcXVlc3RJZCKaAQoRRHJhaW5Ob2RlUmVzcG9uc2USJAoGaGVhZGVyGAEgASgLMhQuYmFpbGl3aWNrLnYxLkhlYWRlchIgCgRub2RlGAIgASgLMhIuYmFpbGl3aWNrLnYxLk5vZGUSKAoFbW92ZXMYAyADKAsyGS5iYWlsaXdpY2sudjEuUGxhbm5lZE1vdmUSEwoLdW5yZWFjaGFibGUYBCADKAkiQwoLUGxhbm5lZE1vdmUSDQoFZ3JvdXAYASABKAkSDAoEZnJvbRgCIAEoCRIKCgJ0bxgDIAEoCRILCgN3aHkYBCABKAkiaQoSVW5kcmFpbk5vZGVSZXF1ZXN0EgwKBG5vZGUYASABKAkSGAoQc2tpcF91bmF2YWlsYWJsZRgCIAEoCBIrCgpyZXF1ZXN0X2lkGAMgASgLMhcuYmFpbGl3aWNrLnYxLlJlcXVlc3RJZCJyChNVbmRyYWluTm9kZVJlc3BvbnNlEiQKBmhlYWRlchgBIAEoCzIULmJhaWxpd2ljay52MS5IZWFkZXISIAoEbm9kZRgCIAEoCzISLmJhaWxpd2ljay52MS5Ob2RlEhMKC3VucmVhY2hhYmxlGAMgAygJInwKDkFkZE5vZGVSZXF1ZXN0EiYKBG5vZGUYASABKAsyGC5iYWlsaXdpY2sudjEuTm9kZUNvbmZpZxIVCg12YWxpZGF0ZV9vbmx5GAIgASgIEisKCnJlcXVlc3RfaWQYAyABKAsyFy5iYWlsaXdpY2sudjEuUmVxdWVzdElkIlkKD0FkZE5vZGVSZXNwb25zZRIkCgZoZWFkZXIYASABKAsyFC5iYWlsaXdpY2sudjEuSGVhZGVyEiAKBG5vZGUYAiABKAsyEi5iYWlsaXdpY2sudjEuTm9kZSKVAQoRUmVtb3ZlTm9kZVJlcXVlc3QSDAoEbm9kZRgBIAEoCRIUCgxjb25maXJtYXRpb24YAiABKAkSGAoQc2tpcF91bmF2YWlsYWJsZRgDIAEoCBIVCg12YWxpZGF0ZV9vbmx5GAQgASgIEisKCnJlcXVlc3RfaWQYBSABKAsyFy5iYWlsaXdpY2sudjEuUmVxdWVzdElkIokBChJSZW1vdmVOb2RlUmVzcG9uc2USJAoGaGVhZGVyGAEgASgLMhQuYmFpbGl3aWNrLnYxLkhlYWRlchIOCgZncm91cHMYAiADKAkSKAoFbW92ZXMYAyADKAsyGS5iYWlsaXdpY2sudjEuUGxhbm5lZE1vdmUSEwoLdW5yZWFjaGFibGUYBCADKAkirwEKElJlcGxhY2VOb2RlUmVxdWVzdBIMCgRub2RlGAEgASgJEi0KC3JlcGxhY2VtZW50GAIgASgLMhguYmFpbGl3aWNrLnYxLk5vZGVDb25maWcSGAoQc2tpcF91bmF2YWlsYWJsZRgDIAEoCBIVCg12YWxpZGF0ZV9vbmx5GAQgASgIEisKCnJlcXVlc3RfaWQYBSABKAsyFy5iYWlsaXdpY2sudjEuUmVxdWVzdElkIoIBChNSZXBsYWNlTm9kZVJlc3BvbnNlEiQKBmhlYWRlchgBIAEoCzIULmJhaWxpd2ljay52MS5IZWFkZXISIAoEbm9kZRgCIAEoCzISLmJhaWxpd2ljay52MS5Ob2RlEg4KBmdyb3VwcxgDIAMoCRITCgt1bnJlYWNoYWJsZRgEIAMoCSJLChhSZXBvcnRQZXJmb3JtYW5jZVJlcXVlc3QSLwoGc2FtcGxlGAEgASgLMh8uYmFpbGl3aWNrLnYxLlBlcmZvcm1hbmNlU2FtcGxlIlYKGVJlcG9ydFBlcmZvcm1hbmNlUmVzcG9uc2USJAoGaGVhZGVyGAEgASgLMhQuYmFpbGl3aWNrLnYxLkhlYWRlchITCgtpbnRlcnZhbF9tcxgCIAEoDSKhAQoWUmVwb3J0UmVzb3VyY2VzUmVxdWVzdBIMCgRub2RlGAEgASgJEg0KBWFnZW50GAIgASgJEikKBmdyb3VwcxgDIAMoCzIZLmJhaWxpd2ljay52MS5Hcm91cFJlcG9ydBItCghhZGFwdGVycxgEIAMoCzIbLmJhaWxpd2ljay52MS5BZGFwdGVyU3RhdHVzEhAKCGNvbXBsZXRlGAUgASgIIsEBCgtHcm91cFJlcG9ydBINCgVncm91cBgBIAEoCRINCgVlcG9jaBgCIAEoBBINCgVyZW5ldxgDIAEoCBIrCgVzdGF0ZRgEIAEoDjIcLmJhaWxpd2ljay52MS5Pd25lcnNoaXBTdGF0ZRIvCglyZXNvdXJjZXMYBSADKAsyHC5iYWlsaXdpY2sudjEuUmVzb3VyY2VTdGF0dXMSJwoFZGlza3MYBiADKAsyGC5iYWlsaXdpY2sudjEuRGlza1N0YXR1cyKCAQoXUmVwb3J0UmVzb3VyY2VzUmVzcG9uc2USJAoGaGVhZGVyGAEgASgLMhQuYmFpbGl3aWNrLnYxLkhlYWRlchIsCgZncmFudHMYAiADKAsyHC5iYWlsaXdpY2sudjEuT3duZXJzaGlwR3JhbnQSEwoLdW5yZWFjaGFibGUYAyADKAkiogEKDk93bmVyc2hpcEdyYW50Eg0KBWdyb3VwGAEgASgJEg0KBWVwb2NoGAIgASgEEg8KB2dyYW50ZWQYAyABKAgSDgoGdHRsX21zGAQgASgNEhYKDnN0b3BfYnVkZ2V0X21zGAUgASgNEiwKBndhbnRlZBgGIAEoDjIcLmJhaWxpd2ljay52MS5Pd25lcnNoaXBTdGF0ZRILCgN3aHkYByABKAkyxgYKC05vZGVTZXJ2aWNlEkwKCUxpc3ROb2RlcxIeLmJhaWxpd2ljay52MS5MaXN0Tm9kZXNSZXF1ZXN0Gh8uYmFpbGl3aWNrLnYxLkxpc3ROb2Rlc1Jlc3BvbnNlEkYKB0dldE5vZGUSHC5iYWlsaXdpY2sudjEuR2V0Tm9kZVJlcXVlc3QaHS5iYWlsaXdpY2sudjEuR2V0Tm9kZVJlc3BvbnNlEkwKCUdldFNwaGVyZRIeLmJhaWxpd2ljay52MS5HZXRTcGhlcmVSZXF1ZXN0Gh8uYmFpbGl3aWNrLnYxLkdldFNwaGVyZVJlc3BvbnNlEkwKCURyYWluTm9kZRIeLmJhaWxpd2ljay52MS5EcmFpbk5vZGVSZXF1ZXN0Gh8uYmFpbGl3aWNrLnYxLkRyYWluTm9kZVJlc3BvbnNlElIKC1VuZHJhaW5Ob2RlEiAuYmFpbGl3aWNrLnYxLlVuZHJhaW5Ob2RlUmVxdWVzdBohLmJhaWxpd2ljay52MS5VbmRyYWluTm9kZVJlc3BvbnNlEkYKB0FkZE5vZGUSHC5iYWlsaXdpY2sudjEuQWRkTm9kZVJlcXVlc3QaHS5iYWlsaXdpY2sudjEuQWRkTm9kZVJlc3BvbnNlEk8KClJlbW92ZU5vZGUSHy5iYWlsaXdpY2sudjEuUmVtb3ZlTm9kZVJlcXVlc3QaIC5iYWlsaXdpY2sudjEuUmVtb3ZlTm9kZVJlc3BvbnNlElIKC1JlcGxhY2VOb2RlEiAuYmFpbGl3aWNrLnYxLlJlcGxhY2VOb2RlUmVxdWVzdBohLmJhaWxpd2ljay52MS5SZXBsYWNlTm9kZVJlc3BvbnNlEmQKEVJlcG9ydFBlcmZvcm1hbmNlEiYuYmFpbGl3aWNrLnYxLlJlcG9ydFBlcmZvcm1hbmNlUmVxdWVzdBonLmJhaWxpd2ljay52MS5SZXBvcnRQZXJmb3JtYW5jZVJlc3BvbnNlEl4KD1JlcG9ydFJlc291cmNlcxIkLmJhaWxpd2ljay52MS5SZXBvcnRSZXNvdXJjZXNSZXF1ZXN0GiUuYmFpbGl3aWNrLnYxLlJlcG9ydFJlc291cmNlc1Jlc3BvbnNlYgZwcm90bzM", [file_bailiwick_v1_common, file_bailiwick_v1_group, file_bailiwick_v1_node, file_bailiwick_v1_status, file_bailiwick_v1_topology]);
+  fileDesc("Ch9iYWlsaXdpY2svdjEvbm9kZV9zZXJ2aWNlLnByb3RvEgxiYWlsaXdpY2sudjEisQEKEExpc3ROb2Rlc1JlcXVlc3QSOgoGbGFiZWxzGAEgAygLMiouYmFpbGl3aWNrLnYxLkxpc3ROb2Rlc1JlcXVlc3QuTGFiZWxzRW50cnkSDwoHYXNrX2FsbBgCIAEoCBINCgVsaW1pdBgDIAEoDRISCgpwYWdlX3Rva2VuGAQgASgMGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiigEKEUxpc3ROb2Rlc1Jlc3BvbnNlEiQKBmhlYWRlchgBIAEoCzIULmJhaWxpd2ljay52MS5IZWFkZXISIQoFbm9kZXMYAiADKAsyEi5iYWlsaXdpY2sudjEuTm9kZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAyABKAwSEwoLdW5yZWFjaGFibGUYBCADKAkiHgoOR2V0Tm9kZVJlcXVlc3QSDAoEbm9kZRgBIAEoCSJuCg9HZXROb2RlUmVzcG9uc2USJAoGaGVhZGVyGAEgASgLMhQuYmFpbGl3aWNrLnYxLkhlYWRlchIgCgRub2RlGAIgASgLMhIuYmFpbGl3aWNrLnYxLk5vZGUSEwoLdW5yZWFjaGFibGUYAyADKAkiIAoQR2V0U3BoZXJlUmVxdWVzdBIMCgRub2RlGAEgASgJIvMBChFHZXRTcGhlcmVSZXNwb25zZRIkCgZoZWFkZXIYASABKAsyFC5iYWlsaXdpY2sudjEuSGVhZGVyEgwKBG5vZGUYAiABKAkSDwoHbWVtYmVycxgDIAMoCRIpCgZncm91cHMYBCADKAsyGS5iYWlsaXdpY2sudjEuU3BoZXJlR3JvdXASJAoIc3RhdHVzZXMYBSADKAsyEi5iYWlsaXdpY2sudjEuTm9kZRIzCgtpbnRlcmxvY2tlZBgGIAMoCzIeLmJhaWxpd2ljay52MS5JbnRlcmxvY2tTdW1tYXJ5EhMKC3VucmVhY2hhYmxlGAcgAygJIiwKC1NwaGVyZUdyb3VwEg0KBWdyb3VwGAEgASgJEg4KBm93bmVycxgCIAMoCSKZAQoQRHJhaW5Ob2RlUmVxdWVzdBIMCgRub2RlGAEgASgJEgsKA3doeRgCIAEoCRIYChBza2lwX3VuYXZhaWxhYmxlGAMgASgIEgwKBHdhaXQYBCABKAgSFQoNdmFsaWRhdGVfb25seRgFIAEoCBIrCgpyZXF1ZXN0X2lkGAYgASgLMhcuYmFpbGl3aWNrLnYxLlJlcXVlc3RJZCKaAQoRRHJhaW5Ob2RlUmVzcG9uc2USJAoGaGVhZGVyGAEgASgLMhQuYmFpbGl3aWNrLnYxLkhlYWRlchIgCgRub2RlGAIgASgLMhIuYmFpbGl3aWNrLnYxLk5vZGUSKAoFbW92ZXMYAyADKAsyGS5iYWlsaXdpY2sudjEuUGxhbm5lZE1vdmUSEwoLdW5yZWFjaGFibGUYBCADKAkiaQoSVW5kcmFpbk5vZGVSZXF1ZXN0EgwKBG5vZGUYASABKAkSGAoQc2tpcF91bmF2YWlsYWJsZRgCIAEoCBIrCgpyZXF1ZXN0X2lkGAMgASgLMhcuYmFpbGl3aWNrLnYxLlJlcXVlc3RJZCJyChNVbmRyYWluTm9kZVJlc3BvbnNlEiQKBmhlYWRlchgBIAEoCzIULmJhaWxpd2ljay52MS5IZWFkZXISIAoEbm9kZRgCIAEoCzISLmJhaWxpd2ljay52MS5Ob2RlEhMKC3VucmVhY2hhYmxlGAMgAygJInwKDkFkZE5vZGVSZXF1ZXN0EiYKBG5vZGUYASABKAsyGC5iYWlsaXdpY2sudjEuTm9kZUNvbmZpZxIVCg12YWxpZGF0ZV9vbmx5GAIgASgIEisKCnJlcXVlc3RfaWQYAyABKAsyFy5iYWlsaXdpY2sudjEuUmVxdWVzdElkIlkKD0FkZE5vZGVSZXNwb25zZRIkCgZoZWFkZXIYASABKAsyFC5iYWlsaXdpY2sudjEuSGVhZGVyEiAKBG5vZGUYAiABKAsyEi5iYWlsaXdpY2sudjEuTm9kZSKVAQoRUmVtb3ZlTm9kZVJlcXVlc3QSDAoEbm9kZRgBIAEoCRIUCgxjb25maXJtYXRpb24YAiABKAkSGAoQc2tpcF91bmF2YWlsYWJsZRgDIAEoCBIVCg12YWxpZGF0ZV9vbmx5GAQgASgIEisKCnJlcXVlc3RfaWQYBSABKAsyFy5iYWlsaXdpY2sudjEuUmVxdWVzdElkIokBChJSZW1vdmVOb2RlUmVzcG9uc2USJAoGaGVhZGVyGAEgASgLMhQuYmFpbGl3aWNrLnYxLkhlYWRlchIOCgZncm91cHMYAiADKAkSKAoFbW92ZXMYAyADKAsyGS5iYWlsaXdpY2sudjEuUGxhbm5lZE1vdmUSEwoLdW5yZWFjaGFibGUYBCADKAkirwEKElJlcGxhY2VOb2RlUmVxdWVzdBIMCgRub2RlGAEgASgJEi0KC3JlcGxhY2VtZW50GAIgASgLMhguYmFpbGl3aWNrLnYxLk5vZGVDb25maWcSGAoQc2tpcF91bmF2YWlsYWJsZRgDIAEoCBIVCg12YWxpZGF0ZV9vbmx5GAQgASgIEisKCnJlcXVlc3RfaWQYBSABKAsyFy5iYWlsaXdpY2sudjEuUmVxdWVzdElkIoIBChNSZXBsYWNlTm9kZVJlc3BvbnNlEiQKBmhlYWRlchgBIAEoCzIULmJhaWxpd2ljay52MS5IZWFkZXISIAoEbm9kZRgCIAEoCzISLmJhaWxpd2ljay52MS5Ob2RlEg4KBmdyb3VwcxgDIAMoCRITCgt1bnJlYWNoYWJsZRgEIAMoCSJLChhSZXBvcnRQZXJmb3JtYW5jZVJlcXVlc3QSLwoGc2FtcGxlGAEgASgLMh8uYmFpbGl3aWNrLnYxLlBlcmZvcm1hbmNlU2FtcGxlIlYKGVJlcG9ydFBlcmZvcm1hbmNlUmVzcG9uc2USJAoGaGVhZGVyGAEgASgLMhQuYmFpbGl3aWNrLnYxLkhlYWRlchITCgtpbnRlcnZhbF9tcxgCIAEoDSKhAQoWUmVwb3J0UmVzb3VyY2VzUmVxdWVzdBIMCgRub2RlGAEgASgJEg0KBWFnZW50GAIgASgJEikKBmdyb3VwcxgDIAMoCzIZLmJhaWxpd2ljay52MS5Hcm91cFJlcG9ydBItCghhZGFwdGVycxgEIAMoCzIbLmJhaWxpd2ljay52MS5BZGFwdGVyU3RhdHVzEhAKCGNvbXBsZXRlGAUgASgIIsEBCgtHcm91cFJlcG9ydBINCgVncm91cBgBIAEoCRINCgVlcG9jaBgCIAEoBBINCgVyZW5ldxgDIAEoCBIrCgVzdGF0ZRgEIAEoDjIcLmJhaWxpd2ljay52MS5Pd25lcnNoaXBTdGF0ZRIvCglyZXNvdXJjZXMYBSADKAsyHC5iYWlsaXdpY2sudjEuUmVzb3VyY2VTdGF0dXMSJwoFZGlza3MYBiADKAsyGC5iYWlsaXdpY2sudjEuRGlza1N0YXR1cyKCAQoXUmVwb3J0UmVzb3VyY2VzUmVzcG9uc2USJAoGaGVhZGVyGAEgASgLMhQuYmFpbGl3aWNrLnYxLkhlYWRlchIsCgZncmFudHMYAiADKAsyHC5iYWlsaXdpY2sudjEuT3duZXJzaGlwR3JhbnQSEwoLdW5yZWFjaGFibGUYAyADKAkiogEKDk93bmVyc2hpcEdyYW50Eg0KBWdyb3VwGAEgASgJEg0KBWVwb2NoGAIgASgEEg8KB2dyYW50ZWQYAyABKAgSDgoGdHRsX21zGAQgASgNEhYKDnN0b3BfYnVkZ2V0X21zGAUgASgNEiwKBndhbnRlZBgGIAEoDjIcLmJhaWxpd2ljay52MS5Pd25lcnNoaXBTdGF0ZRILCgN3aHkYByABKAkyxgYKC05vZGVTZXJ2aWNlEkwKCUxpc3ROb2RlcxIeLmJhaWxpd2ljay52MS5MaXN0Tm9kZXNSZXF1ZXN0Gh8uYmFpbGl3aWNrLnYxLkxpc3ROb2Rlc1Jlc3BvbnNlEkYKB0dldE5vZGUSHC5iYWlsaXdpY2sudjEuR2V0Tm9kZVJlcXVlc3QaHS5iYWlsaXdpY2sudjEuR2V0Tm9kZVJlc3BvbnNlEkwKCUdldFNwaGVyZRIeLmJhaWxpd2ljay52MS5HZXRTcGhlcmVSZXF1ZXN0Gh8uYmFpbGl3aWNrLnYxLkdldFNwaGVyZVJlc3BvbnNlEkwKCURyYWluTm9kZRIeLmJhaWxpd2ljay52MS5EcmFpbk5vZGVSZXF1ZXN0Gh8uYmFpbGl3aWNrLnYxLkRyYWluTm9kZVJlc3BvbnNlElIKC1VuZHJhaW5Ob2RlEiAuYmFpbGl3aWNrLnYxLlVuZHJhaW5Ob2RlUmVxdWVzdBohLmJhaWxpd2ljay52MS5VbmRyYWluTm9kZVJlc3BvbnNlEkYKB0FkZE5vZGUSHC5iYWlsaXdpY2sudjEuQWRkTm9kZVJlcXVlc3QaHS5iYWlsaXdpY2sudjEuQWRkTm9kZVJlc3BvbnNlEk8KClJlbW92ZU5vZGUSHy5iYWlsaXdpY2sudjEuUmVtb3ZlTm9kZVJlcXVlc3QaIC5iYWlsaXdpY2sudjEuUmVtb3ZlTm9kZVJlc3BvbnNlElIKC1JlcGxhY2VOb2RlEiAuYmFpbGl3aWNrLnYxLlJlcGxhY2VOb2RlUmVxdWVzdBohLmJhaWxpd2ljay52MS5SZXBsYWNlTm9kZVJlc3BvbnNlEmQKEVJlcG9ydFBlcmZvcm1hbmNlEiYuYmFpbGl3aWNrLnYxLlJlcG9ydFBlcmZvcm1hbmNlUmVxdWVzdBonLmJhaWxpd2ljay52MS5SZXBvcnRQZXJmb3JtYW5jZVJlc3BvbnNlEl4KD1JlcG9ydFJlc291cmNlcxIkLmJhaWxpd2ljay52MS5SZXBvcnRSZXNvdXJjZXNSZXF1ZXN0GiUuYmFpbGl3aWNrLnYxLlJlcG9ydFJlc291cmNlc1Jlc3BvbnNlYgZwcm90bzM", [file_bailiwick_v1_common, file_bailiwick_v1_group, file_bailiwick_v1_node, file_bailiwick_v1_plan, file_bailiwick_v1_status, file_bailiwick_v1_topology]);
 
 /**
  * Which nodes to list.
@@ -367,48 +369,6 @@ export const DrainNodeResponseSchema: GenMessage<DrainNodeResponse> = /*@__PURE_
   messageDesc(file_bailiwick_v1_node_service, 8);
 
 /**
- * A group that an operation moves.
- *
- * @generated from message bailiwick.v1.PlannedMove
- */
-export type PlannedMove = Message<"bailiwick.v1.PlannedMove"> & {
-  /**
-   * The group.
-   *
-   * @generated from field: string group = 1;
-   */
-  group: string;
-
-  /**
-   * From where.
-   *
-   * @generated from field: string from = 2;
-   */
-  from: string;
-
-  /**
-   * To where; empty: nowhere, it stops.
-   *
-   * @generated from field: string to = 3;
-   */
-  to: string;
-
-  /**
-   * One sentence.
-   *
-   * @generated from field: string why = 4;
-   */
-  why: string;
-};
-
-/**
- * Describes the message bailiwick.v1.PlannedMove.
- * Use `create(PlannedMoveSchema)` to create a new message.
- */
-export const PlannedMoveSchema: GenMessage<PlannedMove> = /*@__PURE__*/
-  messageDesc(file_bailiwick_v1_node_service, 9);
-
-/**
  * Which node to take back.
  *
  * @generated from message bailiwick.v1.UndrainNodeRequest
@@ -441,7 +401,7 @@ export type UndrainNodeRequest = Message<"bailiwick.v1.UndrainNodeRequest"> & {
  * Use `create(UndrainNodeRequestSchema)` to create a new message.
  */
 export const UndrainNodeRequestSchema: GenMessage<UndrainNodeRequest> = /*@__PURE__*/
-  messageDesc(file_bailiwick_v1_node_service, 10);
+  messageDesc(file_bailiwick_v1_node_service, 9);
 
 /**
  * The node takes part again.
@@ -474,7 +434,7 @@ export type UndrainNodeResponse = Message<"bailiwick.v1.UndrainNodeResponse"> & 
  * Use `create(UndrainNodeResponseSchema)` to create a new message.
  */
 export const UndrainNodeResponseSchema: GenMessage<UndrainNodeResponse> = /*@__PURE__*/
-  messageDesc(file_bailiwick_v1_node_service, 11);
+  messageDesc(file_bailiwick_v1_node_service, 10);
 
 /**
  * Which node to admit.
@@ -509,7 +469,7 @@ export type AddNodeRequest = Message<"bailiwick.v1.AddNodeRequest"> & {
  * Use `create(AddNodeRequestSchema)` to create a new message.
  */
 export const AddNodeRequestSchema: GenMessage<AddNodeRequest> = /*@__PURE__*/
-  messageDesc(file_bailiwick_v1_node_service, 12);
+  messageDesc(file_bailiwick_v1_node_service, 11);
 
 /**
  * The node is admitted; it owns nothing yet.
@@ -535,7 +495,7 @@ export type AddNodeResponse = Message<"bailiwick.v1.AddNodeResponse"> & {
  * Use `create(AddNodeResponseSchema)` to create a new message.
  */
 export const AddNodeResponseSchema: GenMessage<AddNodeResponse> = /*@__PURE__*/
-  messageDesc(file_bailiwick_v1_node_service, 13);
+  messageDesc(file_bailiwick_v1_node_service, 12);
 
 /**
  * Which node to remove.
@@ -584,7 +544,7 @@ export type RemoveNodeRequest = Message<"bailiwick.v1.RemoveNodeRequest"> & {
  * Use `create(RemoveNodeRequestSchema)` to create a new message.
  */
 export const RemoveNodeRequestSchema: GenMessage<RemoveNodeRequest> = /*@__PURE__*/
-  messageDesc(file_bailiwick_v1_node_service, 14);
+  messageDesc(file_bailiwick_v1_node_service, 13);
 
 /**
  * The node is removed.
@@ -624,7 +584,7 @@ export type RemoveNodeResponse = Message<"bailiwick.v1.RemoveNodeResponse"> & {
  * Use `create(RemoveNodeResponseSchema)` to create a new message.
  */
 export const RemoveNodeResponseSchema: GenMessage<RemoveNodeResponse> = /*@__PURE__*/
-  messageDesc(file_bailiwick_v1_node_service, 15);
+  messageDesc(file_bailiwick_v1_node_service, 14);
 
 /**
  * What to put into whose place.
@@ -673,7 +633,7 @@ export type ReplaceNodeRequest = Message<"bailiwick.v1.ReplaceNodeRequest"> & {
  * Use `create(ReplaceNodeRequestSchema)` to create a new message.
  */
 export const ReplaceNodeRequestSchema: GenMessage<ReplaceNodeRequest> = /*@__PURE__*/
-  messageDesc(file_bailiwick_v1_node_service, 16);
+  messageDesc(file_bailiwick_v1_node_service, 15);
 
 /**
  * The new node is in its place in every group that could be asked; each serves from it once it has caught up.
@@ -713,7 +673,7 @@ export type ReplaceNodeResponse = Message<"bailiwick.v1.ReplaceNodeResponse"> & 
  * Use `create(ReplaceNodeResponseSchema)` to create a new message.
  */
 export const ReplaceNodeResponseSchema: GenMessage<ReplaceNodeResponse> = /*@__PURE__*/
-  messageDesc(file_bailiwick_v1_node_service, 17);
+  messageDesc(file_bailiwick_v1_node_service, 16);
 
 /**
  * What an agent measured.
@@ -734,7 +694,7 @@ export type ReportPerformanceRequest = Message<"bailiwick.v1.ReportPerformanceRe
  * Use `create(ReportPerformanceRequestSchema)` to create a new message.
  */
 export const ReportPerformanceRequestSchema: GenMessage<ReportPerformanceRequest> = /*@__PURE__*/
-  messageDesc(file_bailiwick_v1_node_service, 18);
+  messageDesc(file_bailiwick_v1_node_service, 17);
 
 /**
  * The sample was taken.
@@ -760,7 +720,7 @@ export type ReportPerformanceResponse = Message<"bailiwick.v1.ReportPerformanceR
  * Use `create(ReportPerformanceResponseSchema)` to create a new message.
  */
 export const ReportPerformanceResponseSchema: GenMessage<ReportPerformanceResponse> = /*@__PURE__*/
-  messageDesc(file_bailiwick_v1_node_service, 19);
+  messageDesc(file_bailiwick_v1_node_service, 18);
 
 /**
  * What an agent found.
@@ -809,7 +769,7 @@ export type ReportResourcesRequest = Message<"bailiwick.v1.ReportResourcesReques
  * Use `create(ReportResourcesRequestSchema)` to create a new message.
  */
 export const ReportResourcesRequestSchema: GenMessage<ReportResourcesRequest> = /*@__PURE__*/
-  messageDesc(file_bailiwick_v1_node_service, 20);
+  messageDesc(file_bailiwick_v1_node_service, 19);
 
 /**
  * An agent's report about one group on its node.
@@ -865,7 +825,7 @@ export type GroupReport = Message<"bailiwick.v1.GroupReport"> & {
  * Use `create(GroupReportSchema)` to create a new message.
  */
 export const GroupReportSchema: GenMessage<GroupReport> = /*@__PURE__*/
-  messageDesc(file_bailiwick_v1_node_service, 21);
+  messageDesc(file_bailiwick_v1_node_service, 20);
 
 /**
  * What an agent may do from now on.
@@ -898,7 +858,7 @@ export type ReportResourcesResponse = Message<"bailiwick.v1.ReportResourcesRespo
  * Use `create(ReportResourcesResponseSchema)` to create a new message.
  */
 export const ReportResourcesResponseSchema: GenMessage<ReportResourcesResponse> = /*@__PURE__*/
-  messageDesc(file_bailiwick_v1_node_service, 22);
+  messageDesc(file_bailiwick_v1_node_service, 21);
 
 /**
  * The right to act for a group, or the lack of it.
@@ -962,7 +922,7 @@ export type OwnershipGrant = Message<"bailiwick.v1.OwnershipGrant"> & {
  * Use `create(OwnershipGrantSchema)` to create a new message.
  */
 export const OwnershipGrantSchema: GenMessage<OwnershipGrant> = /*@__PURE__*/
-  messageDesc(file_bailiwick_v1_node_service, 23);
+  messageDesc(file_bailiwick_v1_node_service, 22);
 
 /**
  * Reads and changes nodes. Changes may end in `outcome_unknown`; `request_id` makes a retry safe.

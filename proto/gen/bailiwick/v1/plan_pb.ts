@@ -10,8 +10,6 @@ import type { Header } from "./common_pb.ts";
 import { file_bailiwick_v1_common } from "./common_pb.ts";
 import type { OwnershipState, QuorumStatus } from "./group_pb.ts";
 import { file_bailiwick_v1_group } from "./group_pb.ts";
-import type { PlannedMove } from "./node_service_pb.ts";
-import { file_bailiwick_v1_node_service } from "./node_service_pb.ts";
 import type { ConfigurationReference } from "./reconfiguration_pb.ts";
 import { file_bailiwick_v1_reconfiguration } from "./reconfiguration_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
@@ -20,7 +18,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file bailiwick/v1/plan.proto.
  */
 export const file_bailiwick_v1_plan: GenFile = /*@__PURE__*/
-  fileDesc("ChdiYWlsaXdpY2svdjEvcGxhbi5wcm90bxIMYmFpbGl3aWNrLnYxIpcCCgtQbGFuUmVxdWVzdBIlCgRsb3NlGAEgASgLMhUuYmFpbGl3aWNrLnYxLk5vZGVTZXRIABIsCglwYXJ0aXRpb24YAiABKAsyFy5iYWlsaXdpY2sudjEuUGFydGl0aW9uSAASJgoFZHJhaW4YAyABKAsyFS5iYWlsaXdpY2sudjEuTm9kZVNldEgAEjAKB3dlYWtlc3QYBCABKAsyHS5iYWlsaXdpY2sudjEuV2Vha2VzdFF1ZXN0aW9uSAASPQoNY29uZmlndXJhdGlvbhgFIAEoCzIkLmJhaWxpd2ljay52MS5Db25maWd1cmF0aW9uUmVmZXJlbmNlSAASDgoGZ3JvdXBzGAogAygJQgoKCHNjZW5hcmlvIhgKB05vZGVTZXQSDQoFbm9kZXMYASADKAkiMQoJUGFydGl0aW9uEiQKBXBhcnRzGAEgAygLMhUuYmFpbGl3aWNrLnYxLk5vZGVTZXQiNgoPV2Vha2VzdFF1ZXN0aW9uEhEKCW5vZGVzX21heBgBIAEoDRIQCghzZXRzX21heBgCIAEoDSLlAQoMUGxhblJlc3BvbnNlEiQKBmhlYWRlchgBIAEoCzIULmJhaWxpd2ljay52MS5IZWFkZXISKgoHZWZmZWN0cxgCIAMoCzIZLmJhaWxpd2ljay52MS5Hcm91cEVmZmVjdBIpCgd3ZWFrZXN0GAMgAygLMhguYmFpbGl3aWNrLnYxLldlYWtlc3RTZXQSEwoLdW5yZWFjaGFibGUYBCADKAkSGgoSY2x1c3Rlcl9oYXNfcXVvcnVtGAUgASgIEhIKCnVuYWZmZWN0ZWQYBiABKA0SEwoLYXNzdW1wdGlvbnMYByADKAkiuAEKC0dyb3VwRWZmZWN0Eg0KBWdyb3VwGAEgASgJEioKBnF1b3J1bRgCIAEoCzIaLmJhaWxpd2ljay52MS5RdW9ydW1TdGF0dXMSJwoEbW92ZRgDIAEoCzIZLmJhaWxpd2ljay52MS5QbGFubmVkTW92ZRI1Cg9vd25lcnNoaXBfc3RhdGUYBCABKA4yHC5iYWlsaXdpY2sudjEuT3duZXJzaGlwU3RhdGUSDgoGYnJlYWtzGAUgAygJIisKCldlYWtlc3RTZXQSDQoFbm9kZXMYASADKAkSDgoGZ3JvdXBzGAIgAygJYgZwcm90bzM", [file_bailiwick_v1_common, file_bailiwick_v1_group, file_bailiwick_v1_node_service, file_bailiwick_v1_reconfiguration]);
+  fileDesc("ChdiYWlsaXdpY2svdjEvcGxhbi5wcm90bxIMYmFpbGl3aWNrLnYxIpcCCgtQbGFuUmVxdWVzdBIlCgRsb3NlGAEgASgLMhUuYmFpbGl3aWNrLnYxLk5vZGVTZXRIABIsCglwYXJ0aXRpb24YAiABKAsyFy5iYWlsaXdpY2sudjEuUGFydGl0aW9uSAASJgoFZHJhaW4YAyABKAsyFS5iYWlsaXdpY2sudjEuTm9kZVNldEgAEjAKB3dlYWtlc3QYBCABKAsyHS5iYWlsaXdpY2sudjEuV2Vha2VzdFF1ZXN0aW9uSAASPQoNY29uZmlndXJhdGlvbhgFIAEoCzIkLmJhaWxpd2ljay52MS5Db25maWd1cmF0aW9uUmVmZXJlbmNlSAASDgoGZ3JvdXBzGAogAygJQgoKCHNjZW5hcmlvIhgKB05vZGVTZXQSDQoFbm9kZXMYASADKAkiMQoJUGFydGl0aW9uEiQKBXBhcnRzGAEgAygLMhUuYmFpbGl3aWNrLnYxLk5vZGVTZXQiNgoPV2Vha2VzdFF1ZXN0aW9uEhEKCW5vZGVzX21heBgBIAEoDRIQCghzZXRzX21heBgCIAEoDSLlAQoMUGxhblJlc3BvbnNlEiQKBmhlYWRlchgBIAEoCzIULmJhaWxpd2ljay52MS5IZWFkZXISKgoHZWZmZWN0cxgCIAMoCzIZLmJhaWxpd2ljay52MS5Hcm91cEVmZmVjdBIpCgd3ZWFrZXN0GAMgAygLMhguYmFpbGl3aWNrLnYxLldlYWtlc3RTZXQSEwoLdW5yZWFjaGFibGUYBCADKAkSGgoSY2x1c3Rlcl9oYXNfcXVvcnVtGAUgASgIEhIKCnVuYWZmZWN0ZWQYBiABKA0SEwoLYXNzdW1wdGlvbnMYByADKAkiuAEKC0dyb3VwRWZmZWN0Eg0KBWdyb3VwGAEgASgJEioKBnF1b3J1bRgCIAEoCzIaLmJhaWxpd2ljay52MS5RdW9ydW1TdGF0dXMSJwoEbW92ZRgDIAEoCzIZLmJhaWxpd2ljay52MS5QbGFubmVkTW92ZRI1Cg9vd25lcnNoaXBfc3RhdGUYBCABKA4yHC5iYWlsaXdpY2sudjEuT3duZXJzaGlwU3RhdGUSDgoGYnJlYWtzGAUgAygJIkMKC1BsYW5uZWRNb3ZlEg0KBWdyb3VwGAEgASgJEgwKBGZyb20YAiABKAkSCgoCdG8YAyABKAkSCwoDd2h5GAQgASgJIisKCldlYWtlc3RTZXQSDQoFbm9kZXMYASADKAkSDgoGZ3JvdXBzGAIgAygJYgZwcm90bzM", [file_bailiwick_v1_common, file_bailiwick_v1_group, file_bailiwick_v1_reconfiguration]);
 
 /**
  * A question.
@@ -271,6 +269,48 @@ export const GroupEffectSchema: GenMessage<GroupEffect> = /*@__PURE__*/
   messageDesc(file_bailiwick_v1_plan, 5);
 
 /**
+ * A group that an operation moves.
+ *
+ * @generated from message bailiwick.v1.PlannedMove
+ */
+export type PlannedMove = Message<"bailiwick.v1.PlannedMove"> & {
+  /**
+   * The group.
+   *
+   * @generated from field: string group = 1;
+   */
+  group: string;
+
+  /**
+   * From where.
+   *
+   * @generated from field: string from = 2;
+   */
+  from: string;
+
+  /**
+   * To where; empty: nowhere, it stops.
+   *
+   * @generated from field: string to = 3;
+   */
+  to: string;
+
+  /**
+   * One sentence.
+   *
+   * @generated from field: string why = 4;
+   */
+  why: string;
+};
+
+/**
+ * Describes the message bailiwick.v1.PlannedMove.
+ * Use `create(PlannedMoveSchema)` to create a new message.
+ */
+export const PlannedMoveSchema: GenMessage<PlannedMove> = /*@__PURE__*/
+  messageDesc(file_bailiwick_v1_plan, 6);
+
+/**
  * A set of nodes whose loss stops groups.
  *
  * @generated from message bailiwick.v1.WeakestSet
@@ -296,5 +336,5 @@ export type WeakestSet = Message<"bailiwick.v1.WeakestSet"> & {
  * Use `create(WeakestSetSchema)` to create a new message.
  */
 export const WeakestSetSchema: GenMessage<WeakestSet> = /*@__PURE__*/
-  messageDesc(file_bailiwick_v1_plan, 6);
+  messageDesc(file_bailiwick_v1_plan, 7);
 

@@ -22,7 +22,8 @@ export const file_bailiwick_v1_policy: GenFile = /*@__PURE__*/
  */
 export type QuorumPolicy = Message<"bailiwick.v1.QuorumPolicy"> & {
   /**
-   * Absent: `witness` for a group of two owners if the cluster has another node, otherwise `majority`.
+   * Absent: `witness` for a group of two owners if the cluster has another node, otherwise `majority`. Numbers 4 to 9 are
+   * for further policies.
    *
    * @generated from oneof bailiwick.v1.QuorumPolicy.policy
    */

@@ -28,7 +28,7 @@ export type Resource = Message<"bailiwick.v1.Resource"> & {
   name: string;
 
   /**
-   * What it is; required.
+   * What it is; required. Numbers 5 to 9 are for further kinds.
    *
    * @generated from oneof bailiwick.v1.Resource.kind
    */
@@ -116,8 +116,7 @@ export const ResourceSchema: GenMessage<Resource> = /*@__PURE__*/
  */
 export type Application = Message<"bailiwick.v1.Application"> & {
   /**
-   * Owners on which it is installed and configured; empty: all. An owner outside this list is refused as `current owner`
-   * candidate, and as an owner if no other resource gives it a use.
+   * Owners on which it is installed and configured; empty: all. An owner outside this list is refused.
    *
    * @generated from field: repeated string installed_on = 1;
    */
