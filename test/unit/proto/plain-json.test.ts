@@ -1,3 +1,5 @@
+// Plain JSON: the documented YAML examples, both directions, and what is refused.
+
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
