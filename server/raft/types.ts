@@ -2,58 +2,9 @@
 // Sources: Ongaro's thesis ("Consensus: Bridging Theory and Practice"), chapters 3, 6.4 and 9.6.
 
 import type { LogIndex, Millis, NodeId, Term } from "../../proto/ids.ts";
+import type { Entry, EntryId, HardState, LogSlice, RaftMessage } from "../../proto/raft.ts";
 
-/** Names one entry for ever: no two entries of a group's history share (term, index). */
-export interface EntryId {
-  readonly term: Term;
-  readonly index: LogIndex;
-}
-
-export interface Entry {
-  readonly term: Term;
-  readonly index: LogIndex;
-  /** Opaque to Raft; empty for the entry with which a leader opens its term. Not copied, never changed. */
-  readonly payload: Uint8Array;
-}
-
-/**
- * A run of the log after `previous`. Guaranteed by {@link checkLogSlice}, which the codec and restart call:
- * 1. entries are contiguous, the first at `previous.index + 1`;
- * 2. terms never fall, and none is below `previous.term`;
- * 3. `previous.term` is 0 exactly when `previous.index` is 0.
- */
-export interface LogSlice {
-  readonly previous: EntryId;
-  readonly entries: readonly Entry[];
-}
-
-/** What must be durable before any promise that follows from it. */
-export interface HardState {
-  readonly term: Term;
-  readonly vote: NodeId | null;
-}
-
-export type RaftMessage =
-  /** Thesis 9.6: would you vote for me in `term`? Changes nothing at the receiver. */
-  | { readonly type: "preVote"; readonly term: Term; readonly last: EntryId }
-  | { readonly type: "preVoteReply"; readonly term: Term; readonly granted: boolean }
-  | { readonly type: "vote"; readonly term: Term; readonly last: EntryId }
-  | { readonly type: "voteReply"; readonly term: Term; readonly granted: boolean }
-  | { readonly type: "append"; readonly term: Term; readonly slice: LogSlice; readonly commit: LogIndex }
-  /** `matched`: the follower's log equals the leader's up to here, durably. */
-  | { readonly type: "appendReply"; readonly term: Term; readonly matched: LogIndex }
-  /** `rejected` is the index of the previous entry that did not match; `last` hints where the follower's log may match. */
-  | { readonly type: "appendReject"; readonly term: Term; readonly rejected: LogIndex; readonly last: EntryId }
-  /** Leader to follower: I lead `term`. `round` numbers the leader's confirmation rounds within the term. */
-  | {
-      readonly type: "beat";
-      readonly term: Term;
-      readonly round: number;
-      readonly commit: LogIndex;
-      readonly last: LogIndex;
-    }
-  /** `last` is the follower's newest index of this term's log that is durable and matched, 0 when it does not know. */
-  | { readonly type: "beatReply"; readonly term: Term; readonly round: number; readonly matched: LogIndex };
+export type { Entry, EntryId, HardState, LogSlice, RaftMessage } from "../../proto/raft.ts";
 
 export type RaftInput =
   | { readonly type: "deadline" }
@@ -66,20 +17,29 @@ export type RaftInput =
   | { readonly type: "read"; readonly read: number }
   /** The log up to here is in the applied state and need not be kept. */
   | { readonly type: "compact"; readonly upTo: LogIndex }
-  /** A snapshot that ends at `last` has replaced the state machine, durably: the log restarts behind it. */
-  | { readonly type: "installed"; readonly last: EntryId }
+  /**
+   * A snapshot that ends at `last` has replaced the state machine, durably: the log restarts behind it. It was sent by the
+   * leader of `term`, which was this member's term when the first part was accepted; `last.index` is above the commit
+   * index. Not for a log that already holds `last` (see `Raft.holds`): appends bring the rest.
+   */
+  | { readonly type: "installed"; readonly term: Term; readonly last: EntryId }
   /** A snapshot transfer to `peer` ended; on failure it will be probed again. */
   | { readonly type: "snapshotSent"; readonly peer: NodeId; readonly last: EntryId | null };
 
 /** Names one write by what it made durable; a stale one (its entries truncated since) is recognised and ignored. */
 export interface PersistToken {
+  /** Counts the writes of this start, from 1: one (term, index) may be written, truncated and written again. */
+  readonly sequence: number;
   readonly hardState: HardState | null;
   readonly last: EntryId | null;
 }
 
 export interface Persist {
   readonly hardState: HardState | null;
-  /** Entries to write; everything stored after `previous` is replaced. */
+  /**
+   * Entries to write; everything stored after `previous` is replaced. After `installed`, `previous` is the end of the
+   * snapshot and may lie beyond the stored log, which then begins there.
+   */
   readonly append: LogSlice | null;
   readonly token: PersistToken;
 }
@@ -105,7 +65,10 @@ export interface RaftOutput {
   readonly messages: readonly OutgoingMessage[];
   /** The same append for every follower that is up to date in the pipeline: published once or sent to each of `to`. */
   readonly broadcast: { readonly to: readonly NodeId[]; readonly message: RaftMessage & { type: "append" } } | null;
-  /** Newly committed entries, in order, each exactly once per start: to be applied now. */
+  /**
+   * Newly committed entries, in order, each exactly once per start: to be applied now. Entries and term are durable
+   * here, so that applied state never runs ahead of the log and the term that it rests on.
+   */
   readonly committed: readonly Entry[];
   /** Of a `propose`: the index of the first payload, or null when this member does not lead or its window is full. */
   readonly accepted: LogIndex | null;

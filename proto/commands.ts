@@ -1,0 +1,49 @@
+// What is written into the logs: a group's commands and the cluster group's. A command is applied by every replica in the
+// same order and must give the same result everywhere: it carries all that its effect depends on.
+
+import type { Epoch, NodeId, Revision } from "./ids.ts";
+import type { ClusterChange, DirectoryEntry, KeySpan, OwnershipState, RecoveryStatus } from "./model.ts";
+
+export type Write =
+  | { readonly type: "put"; readonly key: Uint8Array; readonly value: Uint8Array; readonly lease: number }
+  | { readonly type: "delete"; readonly span: KeySpan };
+
+/** What must hold for a `write` to take effect. */
+export type Compare =
+  /** `revision` 0: the key must not exist. */
+  { readonly type: "modRevision"; readonly key: Uint8Array; readonly revision: Revision };
+
+export interface VerdictChange {
+  readonly node: NodeId;
+  readonly status: RecoveryStatus;
+  readonly reason: string;
+}
+
+export type GroupCommand =
+  | {
+      readonly type: "write";
+      readonly compares: readonly Compare[];
+      /** A write of an older epoch than the group's is refused as `fenced`. */
+      readonly fence: Epoch | null;
+      readonly writes: readonly Write[];
+    }
+  | { readonly type: "verdicts"; readonly changes: readonly VerdictChange[] }
+  /** Takes effect only when the epoch is the group's next: of two proposals the first wins. */
+  | {
+      readonly type: "own";
+      readonly currentOwner: NodeId | null;
+      readonly epoch: Epoch;
+      readonly state: OwnershipState;
+      readonly reason: string;
+    }
+  | { readonly type: "compact"; readonly revision: Revision }
+  /** Replaces the config object; `config` as in `GroupObject`. */
+  | { readonly type: "configure"; readonly config: Uint8Array };
+
+export type ClusterCommand =
+  /** Coalesced: at most one a second (A3). */
+  | { readonly type: "events"; readonly atMs: number; readonly changes: readonly ClusterChange[] }
+  /** The config object is not in it: it goes into the group's own log, to its owners only (A1). */
+  | { readonly type: "createGroup"; readonly atMs: number; readonly entry: DirectoryEntry }
+  /** Of nodes in no group, which the cluster group itself watches (A2). */
+  | { readonly type: "verdicts"; readonly atMs: number; readonly changes: readonly VerdictChange[] };

@@ -1,0 +1,112 @@
+// What nodes say to each other. A message travels in an envelope that names cluster and sender; the wire forms are in
+// bailiwick/peer/v1.
+
+import type { BootNumber, ClusterId, GroupId, Incarnation, LogIndex, NodeId, Term } from "./ids.ts";
+import type { GroupKey, GroupSummary, RecoveryStatus, StatusComponent } from "./model.ts";
+import type { Entry, EntryId, RaftMessage } from "./raft.ts";
+import type { Reply, Request, WatchMessage } from "./requests.ts";
+
+export interface Envelope {
+  readonly cluster: ClusterId;
+  readonly from: NodeId;
+  /** Of the sender's start: a lower one than was seen before is stale or comes from a restored disk. */
+  readonly boot: BootNumber;
+  readonly message: PeerMessage;
+}
+
+export interface StateRow {
+  readonly key: Uint8Array;
+  readonly value: Uint8Array;
+}
+
+export interface GroupBeat extends GroupKey {
+  readonly beat: RaftMessage & { readonly type: "beat" };
+}
+
+export interface GroupBeatReply extends GroupKey {
+  readonly reply: RaftMessage & { readonly type: "beatReply" };
+}
+
+/** What a node knows of a record that it shares with the receiver, by version. */
+export interface StatusVersion extends GroupKey {
+  /** null: the group's interlock summary; else its verdict on this node. */
+  readonly node: NodeId | null;
+  readonly index: LogIndex;
+}
+
+export type PeerMessage =
+  | {
+      readonly type: "raft";
+      readonly group: GroupId;
+      readonly incarnation: Incarnation;
+      readonly message: RaftMessage;
+    }
+  /** One for each pair of nodes of which one leads a group of the other: all their groups together. */
+  | {
+      readonly type: "beat";
+      readonly sequence: number;
+      readonly clusterIndex: LogIndex;
+      readonly groups: readonly GroupBeat[];
+    }
+  | {
+      readonly type: "beatEcho";
+      readonly sequence: number;
+      readonly clusterIndex: LogIndex;
+      /** The sender takes no part in its groups; why. Empty: healthy. */
+      readonly quarantine: string;
+      readonly groups: readonly GroupBeatReply[];
+    }
+  /** Part `sequence` (from 0) of the state of a group as of `last`, for a follower that is behind the log. */
+  | {
+      readonly type: "snapshotPart";
+      readonly group: GroupId;
+      readonly incarnation: Incarnation;
+      readonly term: Term;
+      readonly last: EntryId;
+      readonly sequence: number;
+      readonly rows: readonly StateRow[];
+      readonly final: boolean;
+      /** State hash of the whole, in the final part. */
+      readonly stateHash: string;
+    }
+  /** `next`: the part that the follower wants; one past the final part: installed. */
+  | {
+      readonly type: "snapshotAck";
+      readonly group: GroupId;
+      readonly incarnation: Incarnation;
+      readonly term: Term;
+      readonly last: EntryId;
+      readonly next: number;
+    }
+  /** Verdicts and summaries that concern the receiver; merged by (incarnation, index), so that repeats do no harm. */
+  | {
+      readonly type: "statuses";
+      readonly components: readonly StatusComponent[];
+      readonly summaries: readonly GroupSummary[];
+    }
+  /** Repair: what the sender holds of what it shares with the receiver, who answers with what is newer or missing. */
+  | { readonly type: "statusDigest"; readonly versions: readonly StatusVersion[]; readonly answer: boolean }
+  /** The cluster log has reached `index`; `entries` are its newest, trusted only from the group's own leader. */
+  | { readonly type: "clusterNews"; readonly term: Term; readonly index: LogIndex; readonly entries: readonly Entry[] }
+  /** Asks for the cluster log after `after`. */
+  | { readonly type: "clusterPull"; readonly after: LogIndex }
+  | { readonly type: "clusterEntries"; readonly after: LogIndex; readonly entries: readonly Entry[] }
+  /** Instead of entries, for a node that is too far behind: the whole cluster database as of `last`. */
+  | { readonly type: "clusterState"; readonly last: EntryId; readonly rows: readonly StateRow[] }
+  /** Group manager to the cluster group's leader: my group's verdict on this node differs from the cluster's record. */
+  | { readonly type: "verdictReport"; readonly component: StatusComponent }
+  /** Cluster leader to the owners of a node's other groups: managers with a quorum answer with a report. */
+  | { readonly type: "verdictPoll"; readonly node: NodeId; readonly status: RecoveryStatus }
+  | {
+      readonly type: "forward";
+      /** Unique among the sender's forwarded calls of this start. */
+      readonly call: number;
+      /** Time left to answer. */
+      readonly budgetMs: number;
+      readonly request: Request;
+    }
+  | { readonly type: "forwardReply"; readonly call: number; readonly reply: Reply }
+  | { readonly type: "forwardCancel"; readonly call: number }
+  | { readonly type: "forwardWatch"; readonly call: number; readonly message: WatchMessage }
+  /** The asker has room for the next message of the stream. */
+  | { readonly type: "forwardDrained"; readonly call: number };

@@ -1,0 +1,121 @@
+// What the system keeps, as plain values: keys, statuses, groups, nodes, events. Shapes only.
+
+import type { Epoch, GroupId, Incarnation, LogIndex, NodeId, Revision, Term } from "./ids.ts";
+
+export interface KeyValue {
+  readonly key: Uint8Array;
+  readonly value: Uint8Array;
+  readonly createRevision: Revision;
+  readonly modRevision: Revision;
+  /** 1 on creation, one more with each put, reset by a delete. */
+  readonly version: number;
+  /** 0: no lease. */
+  readonly lease: number;
+}
+
+/** Keys from `start` (included) to `end` (excluded); `end` null: to the last key. */
+export interface KeySpan {
+  readonly start: Uint8Array;
+  readonly end: Uint8Array | null;
+}
+
+/** Recovery status of a node (mission.md, Words). */
+export const recoveryStatuses = [
+  "joining",
+  "up",
+  "suspect",
+  "partial",
+  "down",
+  "draining",
+  "maintenance",
+  "left",
+] as const;
+export type RecoveryStatus = (typeof recoveryStatuses)[number];
+
+/** State of a group's ownership (architecture.md, Ownership). */
+export const ownershipStates = ["offline", "acquiring", "online", "releasing", "suspended", "error"] as const;
+export type OwnershipState = (typeof ownershipStates)[number];
+
+/** One group for ever: a group re-created under the same name has another incarnation. */
+export interface GroupKey {
+  readonly group: GroupId;
+  readonly incarnation: Incarnation;
+}
+
+/** What a group's quorum has decided about one of its owners; a node's status is the vector of these (A2). */
+export interface StatusComponent extends GroupKey {
+  readonly node: NodeId;
+  /** Where the verdict stands in the group's log: of two components of one incarnation the higher index is newer. */
+  readonly index: LogIndex;
+  readonly status: RecoveryStatus;
+  /** For people: what the group saw. At most 200 characters. */
+  readonly reason: string;
+}
+
+export interface Ownership {
+  /** null: no owner is up, or none was ever chosen. */
+  readonly currentOwner: NodeId | null;
+  /** 0 before the first owner; one more with each change. */
+  readonly epoch: Epoch;
+  readonly state: OwnershipState;
+  readonly reason: string;
+}
+
+/** What owners of interlocked groups may know of a group (A4): never keys. */
+export interface GroupSummary extends GroupKey {
+  /** Log index of the newest change of anything in it. */
+  readonly index: LogIndex;
+  readonly owners: readonly NodeId[];
+  readonly ownership: Ownership;
+  /** Encoded `bailiwick.v1.GroupConfig` reduced to what bears on placement; empty when the group has no policies. */
+  readonly placement: Uint8Array;
+}
+
+/** A group as its own log knows it. */
+export interface GroupObject extends GroupKey {
+  readonly owners: readonly NodeId[];
+  /** Encoded `bailiwick.v1.GroupConfig`, at most 1 MiB. */
+  readonly config: Uint8Array;
+}
+
+/** A group as the cluster database knows it: a cache for the owner list, the authority for name and incarnation. */
+export interface DirectoryEntry extends GroupKey {
+  readonly owners: readonly NodeId[];
+}
+
+export interface NodeRecord {
+  readonly node: NodeId;
+  /** libp2p peer identity, as printed by `node init`. */
+  readonly identity: string;
+  /** host:port for other nodes */
+  readonly peerAddress: string;
+  /** host:port for clients */
+  readonly apiAddress: string;
+  /** Free labels, failure domains among them; in the order of the file. */
+  readonly labels: readonly (readonly [name: string, value: string])[];
+}
+
+/** A cluster-level change that reached every node (A3). */
+export interface ClusterEvent {
+  /** Log index in the cluster group; several events of one coalesced entry share it. */
+  readonly index: LogIndex;
+  /** Wall clock of the proposer, milliseconds since 1970; for people only. */
+  readonly atMs: number;
+  readonly change: ClusterChange;
+}
+
+export type ClusterChange =
+  | { readonly type: "nodeFailed"; readonly node: NodeId; readonly reason: string }
+  | { readonly type: "nodeReintegrated"; readonly node: NodeId; readonly reason: string }
+  | { readonly type: "groupCreated"; readonly entry: DirectoryEntry };
+
+/** How far the rows of a replica cover its log; written with them, in one batch (invariant 5). */
+export interface AppliedRecord {
+  readonly index: LogIndex;
+  readonly term: Term;
+  /** Of the keys; 1 for a replica without any. */
+  readonly revision: Revision;
+  readonly floor: Revision;
+  /** 16 hexadecimal digits. */
+  readonly stateHash: string;
+}

@@ -1,0 +1,222 @@
+// What a client may ask of a node and what it may be answered, as plain values. The wire forms are in bailiwick/v1.
+
+import type { Failure } from "./errors.ts";
+import type { BootNumber, ClusterId, Epoch, GroupId, Incarnation, LogIndex, NodeId, Revision, Term } from "./ids.ts";
+import type {
+  ClusterEvent,
+  DirectoryEntry,
+  GroupObject,
+  GroupSummary,
+  KeySpan,
+  KeyValue,
+  NodeRecord,
+  Ownership,
+  RecoveryStatus,
+  StatusComponent,
+} from "./model.ts";
+
+/** `local` answers from this replica's applied state, which may be stale, and says so. */
+export type Consistency = "linearizable" | "local";
+
+export interface Fence {
+  readonly group: GroupId;
+  readonly epoch: Epoch;
+}
+
+/** Answered by the group `group`: by its leader, or by any owner where stale answers are allowed. */
+export type GroupRequest =
+  | {
+      readonly type: "get";
+      readonly group: GroupId;
+      readonly key: Uint8Array;
+      /** null: newest */
+      readonly revision: Revision | null;
+      readonly consistency: Consistency;
+    }
+  | {
+      readonly type: "list";
+      readonly group: GroupId;
+      readonly span: KeySpan;
+      readonly revision: Revision | null;
+      readonly consistency: Consistency;
+      /** 1 to 1000 */
+      readonly limit: number;
+      readonly keysOnly: boolean;
+      readonly countOnly: boolean;
+    }
+  | {
+      readonly type: "put";
+      readonly group: GroupId;
+      readonly key: Uint8Array;
+      readonly value: Uint8Array;
+      readonly lease: number;
+      /** null: no condition; 0: the key must not exist */
+      readonly ifModRevision: Revision | null;
+      readonly fence: Fence | null;
+      readonly returnPrevious: boolean;
+    }
+  | {
+      readonly type: "delete";
+      readonly group: GroupId;
+      readonly span: KeySpan;
+      readonly ifModRevision: Revision | null;
+      readonly fence: Fence | null;
+      readonly returnPrevious: boolean;
+    }
+  | { readonly type: "compact"; readonly group: GroupId; readonly revision: Revision }
+  /** Replaces the config object. */
+  | { readonly type: "configure"; readonly group: GroupId; readonly config: Uint8Array }
+  /** Any owner answers, from what it knows. */
+  | { readonly type: "groupStatus"; readonly group: GroupId }
+  | WatchRequest;
+
+/** Opens a stream of {@link WatchMessage}, which ends with `compacted` or `canceled`. Any owner serves it. */
+export interface WatchRequest {
+  readonly type: "watch";
+  readonly group: GroupId;
+  readonly span: KeySpan;
+  /** First revision wanted; null: after the newest. */
+  readonly startRevision: Revision | null;
+  readonly puts: boolean;
+  readonly deletes: boolean;
+  readonly previousValues: boolean;
+  /** 0: only when there is something to say. */
+  readonly progressIntervalMs: number;
+}
+
+/** Answered by any node: from its copy of the cluster database, or by asking the groups. */
+export type ClusterRequest =
+  /** Needs the cluster group's quorum. */
+  | {
+      readonly type: "createGroup";
+      readonly group: GroupId;
+      readonly owners: readonly NodeId[];
+      readonly validateOnly: boolean;
+    }
+  | { readonly type: "clusterStatus" }
+  | { readonly type: "nodeStatus"; readonly node: NodeId }
+  | { readonly type: "directory" }
+  /** Of this one node, about itself. */
+  | { readonly type: "nodeSelf"; readonly node: NodeId }
+  | { readonly type: "clusterEvents"; readonly after: LogIndex; readonly limit: number };
+
+export type Request = GroupRequest | ClusterRequest;
+
+export interface Header {
+  readonly group: GroupId;
+  readonly incarnation: Incarnation;
+  readonly revision: Revision;
+  /** The node that answered. */
+  readonly node: NodeId;
+  readonly stale: boolean;
+}
+
+export interface GroupStatus {
+  readonly object: GroupObject;
+  /** The node that gave this answer. */
+  readonly node: NodeId;
+  readonly manager: NodeId | null;
+  readonly term: Term;
+  readonly ownership: Ownership;
+  readonly hasQuorum: boolean;
+  /** Votes that make a quorum. */
+  readonly needed: number;
+  /** Owners that the answering node does not hear. */
+  readonly missing: readonly NodeId[];
+  readonly verdicts: readonly StatusComponent[];
+  readonly revision: Revision;
+  readonly compactedRevision: Revision;
+  readonly applied: LogIndex;
+  readonly commit: LogIndex;
+  /** State hash of this replica at `applied`: 16 hexadecimal digits. */
+  readonly stateHash: string;
+  readonly keys: number;
+  readonly bytes: number;
+  /** Replication as the manager sees it; empty elsewhere. */
+  readonly replicas: readonly { readonly node: NodeId; readonly matched: LogIndex; readonly state: string }[];
+}
+
+/** What one node says of itself. */
+export interface NodeSelf {
+  readonly node: NodeId;
+  readonly boot: BootNumber;
+  readonly uptimeMs: number;
+  readonly clusterIndex: LogIndex;
+  /** null: healthy; else why it takes no part in its groups. */
+  readonly quarantine: string | null;
+  /** Peers with an open connection. */
+  readonly connected: readonly NodeId[];
+  readonly summaries: readonly GroupSummary[];
+  readonly statuses: readonly StatusComponent[];
+  /** Counters by name, in the order in which they were first counted. */
+  readonly counters: readonly (readonly [name: string, value: number])[];
+}
+
+export interface NodeStatus {
+  readonly record: NodeRecord;
+  readonly status: RecoveryStatus;
+  readonly components: readonly StatusComponent[];
+  readonly sphere: readonly NodeId[];
+  readonly groups: readonly GroupId[];
+  /** null when the node did not answer. */
+  readonly self: NodeSelf | null;
+}
+
+export interface ClusterStatus {
+  readonly cluster: ClusterId;
+  readonly node: NodeId;
+  readonly clusterIndex: LogIndex;
+  /** Leader of the cluster group, null when this node knows of none. */
+  readonly coordinator: NodeId | null;
+  readonly voters: readonly NodeId[];
+  readonly nodes: readonly NodeStatus[];
+  readonly groups: readonly GroupStatus[];
+  /** Groups and nodes that did not answer in time. */
+  readonly unreachableGroups: readonly GroupId[];
+  readonly unreachableNodes: readonly NodeId[];
+  /** Newest last; at most 100. */
+  readonly events: readonly ClusterEvent[];
+}
+
+export type Reply =
+  | { readonly type: "failed"; readonly failure: Failure }
+  | { readonly type: "get"; readonly header: Header; readonly kv: KeyValue | null }
+  | {
+      readonly type: "list";
+      readonly header: Header;
+      readonly kvs: readonly KeyValue[];
+      readonly more: boolean;
+      /** Keys in the whole span, whatever the limit. */
+      readonly count: number;
+    }
+  | { readonly type: "put"; readonly header: Header; readonly previous: KeyValue | null }
+  | { readonly type: "delete"; readonly header: Header; readonly deleted: number; readonly previous: readonly KeyValue[] }
+  | { readonly type: "compact"; readonly header: Header }
+  | { readonly type: "configure"; readonly header: Header }
+  | { readonly type: "groupStatus"; readonly status: GroupStatus }
+  | { readonly type: "createGroup"; readonly entry: DirectoryEntry }
+  | { readonly type: "clusterStatus"; readonly status: ClusterStatus }
+  | { readonly type: "nodeStatus"; readonly status: NodeStatus }
+  | { readonly type: "directory"; readonly nodes: readonly NodeRecord[]; readonly groups: readonly DirectoryEntry[] }
+  | { readonly type: "nodeSelf"; readonly self: NodeSelf }
+  | { readonly type: "clusterEvents"; readonly events: readonly ClusterEvent[]; readonly index: LogIndex };
+
+export interface KeyEvent {
+  readonly key: Uint8Array;
+  /** null: deleted */
+  readonly kv: KeyValue | null;
+  /** null when the key did not exist before, when it was not asked for, or when it has been compacted. */
+  readonly previous: KeyValue | null;
+  readonly revision: Revision;
+}
+
+export type WatchMessage =
+  /** First on every stream. Events follow from `revision` on. */
+  | { readonly type: "opened"; readonly header: Header; readonly revision: Revision }
+  /** Whole revisions, in order; everything up to `revision` has been delivered. */
+  | { readonly type: "events"; readonly revision: Revision; readonly events: readonly KeyEvent[] }
+  | { readonly type: "progress"; readonly revision: Revision }
+  /** Last: revisions below `floor` are gone; restart there after reading the present state. */
+  | { readonly type: "compacted"; readonly floor: Revision }
+  /** Last: the client resumes after the last revision it has seen, here or elsewhere. */
+  | { readonly type: "canceled"; readonly failure: Failure };

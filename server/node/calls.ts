@@ -1,0 +1,130 @@
+// The calls that this node is answering: who asked, until when, and whether it may have taken effect already.
+
+import { failure } from "../../proto/errors.ts";
+import type { Millis, NodeId } from "../../proto/ids.ts";
+import type { Reply, Request, WatchMessage } from "../../proto/requests.ts";
+import { Deadlines } from "./deadlines.ts";
+import type { CallId } from "./inputs.ts";
+import { limits } from "./limits.ts";
+import type { Outbox } from "./outbox.ts";
+
+export type Caller =
+  | { readonly type: "client"; readonly call: CallId }
+  /** Forwarded to this node: it is not forwarded again (F1). */
+  | { readonly type: "peer"; readonly node: NodeId; readonly call: number }
+  /** This node itself, which puts several answers together. */
+  | { readonly type: "part"; readonly answer: (reply: Reply) => void };
+
+export interface Call {
+  readonly key: number;
+  readonly caller: Caller;
+  readonly request: Request;
+  /** null: a stream */
+  readonly deadlineMs: Millis | null;
+  /** A write that was proposed or forwarded may take effect although its caller hears of a failure. */
+  mayHaveHappened: boolean;
+}
+
+export class Calls {
+  readonly #out: Outbox;
+  readonly #open = new Map<number, Call>();
+  readonly #byCaller = new Map<string, number>();
+  readonly #deadlines = new Deadlines<number>();
+  #lastKey = 0;
+
+  constructor(out: Outbox) {
+    this.#out = out;
+  }
+
+  get count(): number {
+    return this.#open.size;
+  }
+
+  /** @returns null when the node answers too many calls already; the caller has been told */
+  open(caller: Caller, request: Request, deadlineMs: Millis | null): Call | null {
+    this.#lastKey += 1;
+    const call: Call = { key: this.#lastKey, caller, request, deadlineMs, mayHaveHappened: false };
+    if (this.#open.size >= limits.callsMax) {
+      const message = `The node is answering ${this.#open.size} calls, limit ${limits.callsMax}`;
+      this.#deliver(call, { type: "failed", failure: failure("overloaded", message) });
+      return null;
+    }
+    this.#open.set(call.key, call);
+    this.#byCaller.set(nameOf(caller, call.key), call.key);
+    if (deadlineMs !== null) this.#deadlines.set(call.key, deadlineMs);
+    return call;
+  }
+
+  get(key: number): Call | null {
+    return this.#open.get(key) ?? null;
+  }
+
+  find(caller: Caller): Call | null {
+    const key = this.#byCaller.get(nameOf(caller, 0));
+    return key === undefined ? null : this.get(key);
+  }
+
+  /** Answers and closes a call; one that is closed already is left alone. A stream is ended with a failure only. */
+  answer(key: number, reply: Reply): void {
+    const call = this.#open.get(key);
+    if (call === undefined) return;
+    this.close(key);
+    this.#deliver(call, reply);
+  }
+
+  /** Next message of a stream, which `compacted` and `canceled` close. */
+  stream(key: number, message: WatchMessage): void {
+    const call = this.#open.get(key);
+    if (call === undefined) return;
+    if (message.type === "compacted" || message.type === "canceled") this.close(key);
+    const { caller } = call;
+    if (caller.type === "client") this.#out.watch(caller.call, message);
+    if (caller.type === "peer") this.#out.send(caller.node, { type: "forwardWatch", call: caller.call, message });
+  }
+
+  /** Forgets a call: nobody waits for its answer any more. */
+  close(key: number): void {
+    const call = this.#open.get(key);
+    if (call === undefined) return;
+    this.#open.delete(key);
+    this.#byCaller.delete(nameOf(call.caller, key));
+    this.#deadlines.delete(key);
+  }
+
+  /** Calls that came from a node which is gone. */
+  from(node: NodeId): readonly Call[] {
+    return [...this.#open.values()].filter(({ caller }) => caller.type === "peer" && caller.node === node);
+  }
+
+  takeExpired(nowMs: Millis): readonly Call[] {
+    return this.#deadlines.takeDue(nowMs).flatMap((key) => this.get(key) ?? []);
+  }
+
+  deadlineMs(): Millis | null {
+    return this.#deadlines.next();
+  }
+
+  #deliver(call: Call, reply: Reply): void {
+    const { caller, request } = call;
+    if (request.type === "watch" && reply.type === "failed") {
+      this.#deliverStreamEnd(caller, { type: "canceled", failure: reply.failure });
+    } else if (caller.type === "client") {
+      this.#out.reply(caller.call, reply);
+    } else if (caller.type === "peer") {
+      this.#out.send(caller.node, { type: "forwardReply", call: caller.call, reply });
+    } else {
+      caller.answer(reply);
+    }
+  }
+
+  #deliverStreamEnd(caller: Caller, message: WatchMessage): void {
+    if (caller.type === "client") this.#out.watch(caller.call, message);
+    if (caller.type === "peer") this.#out.send(caller.node, { type: "forwardWatch", call: caller.call, message });
+  }
+}
+
+function nameOf(caller: Caller, key: number): string {
+  if (caller.type === "client") return `client ${caller.call}`;
+  if (caller.type === "peer") return `${caller.node} ${caller.call}`;
+  return `part ${key}`;
+}

@@ -1,0 +1,244 @@
+// The cluster database: nodes, group directory, cluster events, and verdicts on the nodes that are in no group. Replicated by
+// the system group's log; every node applies that log, voter or not (A3).
+
+import { decodeClusterCommand } from "../../proto/codec/commands.ts";
+import {
+  decodeClusterEvent,
+  decodeDirectoryEntry,
+  decodeNodeRecord,
+  decodeStatusComponent,
+  encodeClusterEvent,
+  encodeDirectoryEntry,
+  encodeNodeRecord,
+  encodeStatusComponent,
+} from "../../proto/codec/records.ts";
+import type { ClusterCommand, VerdictChange } from "../../proto/commands.ts";
+import { type Failure, failure } from "../../proto/errors.ts";
+import {
+  clusterGroup,
+  type GroupId,
+  type Incarnation,
+  type LogIndex,
+  type NodeId,
+  toIncarnation,
+  toRevision,
+} from "../../proto/ids.ts";
+import type { ClusterChange, ClusterEvent, DirectoryEntry, NodeRecord, StatusComponent } from "../../proto/model.ts";
+import type { Entry } from "../../proto/raft.ts";
+import { bytesOf, textOf } from "../../storage/bytes.ts";
+import type { Slot } from "../../storage/keys.ts";
+import { Directory } from "../sphere/directory.ts";
+import { limits } from "./limits.ts";
+import type { ReplicatedState } from "./replica.ts";
+import type { ReplicaRows, SmallRow } from "./replica-rows.ts";
+import { StateRows } from "./state-rows.ts";
+
+export type ClusterOutcome =
+  | { readonly type: "decided" }
+  /** Its owners make their replicas in the step that applies this. */
+  | { readonly type: "groupCreated"; readonly entry: DirectoryEntry }
+  | { readonly type: "refused"; readonly failure: Failure };
+
+/** What the cluster database last recorded of a node; `new`: nothing yet (a first start is no event). */
+export type RecordedStatus = "new" | "up" | "down";
+
+const decided: ClusterOutcome = { type: "decided" };
+const noKeys = { revision: toRevision(1), floor: toRevision(1) };
+
+export class ClusterState implements ReplicatedState<ClusterOutcome> {
+  readonly rows: StateRows;
+  readonly mvcc = noKeys;
+  readonly #nodes = new Map<NodeId, NodeRecord>();
+  readonly #groups = new Map<GroupId, DirectoryEntry>();
+  readonly #voters: NodeId[] = [];
+  readonly #recorded = new Map<NodeId, RecordedStatus>();
+  readonly #verdicts = new Map<NodeId, StatusComponent>();
+  /** Oldest first, with their rows. */
+  readonly #events: { readonly event: ClusterEvent; readonly key: Uint8Array }[] = [];
+  #directory: Directory | null = null;
+
+  private constructor(slot: Slot) {
+    this.rows = new StateRows(slot);
+  }
+
+  /** The cluster as the bootstrap file describes it. */
+  static genesis(
+    bootstrap: {
+      readonly nodes: readonly NodeRecord[];
+      readonly groups: readonly DirectoryEntry[];
+      readonly voters: readonly NodeId[];
+    },
+    slot: Slot,
+  ): ClusterState {
+    const state = new ClusterState(slot);
+    for (const record of bootstrap.nodes) state.#setNode(record);
+    for (const { group, incarnation, owners } of bootstrap.groups) state.#setGroup({ group, incarnation, owners });
+    for (const voter of bootstrap.voters) state.#setVoter(voter);
+    return state;
+  }
+
+  /** @throws {CodecError} when a row is damaged */
+  static restore(image: ReplicaRows): ClusterState | string {
+    const state = new ClusterState(image.slot);
+    for (const row of image.small) state.#restoreRow(row);
+    return state.rows.digest() === image.applied.stateHash ? state : "the rows do not have the state hash on record";
+  }
+
+  get directory(): Directory {
+    this.#directory ??= new Directory({ nodes: [...this.#nodes.keys()], groups: [...this.#groups.values()] });
+    return this.#directory;
+  }
+
+  /** Voters of the cluster group, in the order of the bootstrap file. */
+  get voters(): readonly NodeId[] {
+    return this.#voters;
+  }
+
+  get nodes(): readonly NodeRecord[] {
+    return [...this.#nodes.values()];
+  }
+
+  node(name: NodeId): NodeRecord | null {
+    return this.#nodes.get(name) ?? null;
+  }
+
+  /** Nodes in no group: the voters of this group watch them. */
+  ungrouped(): readonly NodeId[] {
+    return this.directory.nodes.filter((node) => this.directory.groupsOf(node).length === 0);
+  }
+
+  /** Verdicts on nodes in no group. */
+  verdicts(): readonly StatusComponent[] {
+    return [...this.#verdicts.values()];
+  }
+
+  recorded(node: NodeId): RecordedStatus {
+    return this.#recorded.get(node) ?? "new";
+  }
+
+  eventsAfter(index: LogIndex, limit: number): readonly ClusterEvent[] {
+    const later = this.#events.filter(({ event }) => event.index > index);
+    return later.slice(0, limit).map(({ event }) => event);
+  }
+
+  newestEvents(limit: number): readonly ClusterEvent[] {
+    return this.#events.slice(-limit).map(({ event }) => event);
+  }
+
+  /** Why a group may not be created; null when it may. */
+  refuseGroup(entry: Pick<DirectoryEntry, "group" | "owners">): Failure | null {
+    const { group, owners } = entry;
+    if (this.#groups.has(group)) return failure("already_exists", `The group ${group} exists already`, { group });
+    const stranger = owners.find((owner) => !this.#nodes.has(owner));
+    if (stranger === undefined) return null;
+    const message = `The owner ${stranger} is not a node of this cluster`;
+    return failure("invalid_argument", message, { group, node: stranger, field: "owners" });
+  }
+
+  nextIncarnation(group: GroupId): Incarnation {
+    return toIncarnation((this.#groups.get(group)?.incarnation ?? 0) + 1);
+  }
+
+  applyEntry(entry: Entry): ClusterOutcome {
+    return this.#apply(decodeClusterCommand(entry.payload), entry.index);
+  }
+
+  sweep(): boolean {
+    return false;
+  }
+
+  #apply(command: ClusterCommand, index: LogIndex): ClusterOutcome {
+    switch (command.type) {
+      case "events":
+        for (const [ordinal, change] of command.changes.entries()) this.#record(change, { index, ordinal }, command.atMs);
+        return decided;
+      case "createGroup":
+        return this.#createGroup(command, index);
+      case "verdicts":
+        for (const change of command.changes) this.#decide(change, index);
+        return decided;
+    }
+  }
+
+  #createGroup(command: Extract<ClusterCommand, { type: "createGroup" }>, index: LogIndex): ClusterOutcome {
+    const { entry, atMs } = command;
+    const refusal = this.refuseGroup(entry);
+    if (refusal !== null) return { type: "refused", failure: refusal };
+    this.#setGroup(entry);
+    this.#record({ type: "groupCreated", entry }, { index, ordinal: 0 }, atMs);
+    return { type: "groupCreated", entry };
+  }
+
+  #record(change: ClusterChange, at: { index: LogIndex; ordinal: number }, atMs: number): void {
+    if (change.type === "nodeFailed") this.#setRecorded(change.node, "down");
+    if (change.type === "nodeReintegrated") this.#setRecorded(change.node, "up");
+    const event = { index: at.index, atMs, change };
+    const key = eventKey(at.index, at.ordinal);
+    this.#events.push({ event, key });
+    this.rows.set("cluster", key, encodeClusterEvent(event));
+    const surplus = Math.max(0, this.#events.length - limits.clusterEventsKept);
+    for (const old of this.#events.splice(0, surplus)) this.rows.delete("cluster", old.key);
+  }
+
+  #decide(change: VerdictChange, index: LogIndex): void {
+    const incarnation = toIncarnation(1);
+    const component = { ...change, group: clusterGroup, incarnation, index };
+    this.#verdicts.set(change.node, component);
+    this.rows.set("cluster", nameKey("verdict", change.node), encodeStatusComponent(component));
+  }
+
+  #setNode(record: NodeRecord): void {
+    this.#nodes.set(record.node, record);
+    this.#directory = null;
+    this.rows.set("cluster", nameKey("node", record.node), encodeNodeRecord(record));
+  }
+
+  #setGroup(entry: DirectoryEntry): void {
+    this.#groups.set(entry.group, entry);
+    this.#directory = null;
+    this.rows.set("cluster", nameKey("group", entry.group), encodeDirectoryEntry(entry));
+  }
+
+  #setVoter(voter: NodeId): void {
+    const position = this.#voters.push(voter) - 1;
+    this.rows.set("cluster", nameKey("voter", String(position).padStart(2, "0")), bytesOf(voter));
+  }
+
+  #setRecorded(node: NodeId, status: RecordedStatus): void {
+    this.#recorded.set(node, status);
+    this.rows.set("cluster", nameKey("recorded", node), bytesOf(status));
+  }
+
+  #restoreRow(row: SmallRow): void {
+    this.rows.restoreSmall(row);
+    const [kind, name] = readClusterKey(row.key);
+    if (kind === "node") this.#nodes.set(name as NodeId, decodeNodeRecord(row.value));
+    else if (kind === "group") this.#groups.set(name as GroupId, decodeDirectoryEntry(row.value));
+    else if (kind === "voter") this.#voters.push(textOf(row.value) as NodeId);
+    else if (kind === "recorded") this.#recorded.set(name as NodeId, textOf(row.value) as RecordedStatus);
+    else if (kind === "verdict") this.#verdicts.set(name as NodeId, decodeStatusComponent(row.value));
+    else this.#events.push({ event: decodeClusterEvent(row.value), key: row.key.subarray(tailHeaderBytes) });
+  }
+}
+
+type RowKind = "node" | "group" | "voter" | "recorded" | "verdict" | "event";
+
+/** Keys of table `cluster`: a word, a slash, a name or number. */
+function nameKey(kind: RowKind, name: string): Uint8Array {
+  return bytesOf(`${kind}/${name}`);
+}
+
+/** Fixed width, so that rows come back in the order of the events. */
+function eventKey(index: LogIndex, ordinal: number): Uint8Array {
+  return nameKey("event", `${String(index).padStart(16, "0")}/${String(ordinal).padStart(6, "0")}`);
+}
+
+/** @param tail of a row of table `cluster`, without its slot */
+export function readClusterKey(tail: Uint8Array): readonly [kind: RowKind, name: string] {
+  const text = textOf(tail.subarray(tailHeaderBytes));
+  const slash = text.indexOf("/");
+  return [text.slice(0, slash) as RowKind, text.slice(slash + 1)];
+}
+
+/** Kind of slot row and table, before the key proper (storage/keys.ts). */
+const tailHeaderBytes = 2;

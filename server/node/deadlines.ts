@@ -1,0 +1,84 @@
+// Many deadlines, of which most are withdrawn before they pass: a binary heap in which withdrawn ones stay until they surface.
+
+import type { Millis } from "../../proto/ids.ts";
+
+interface Item<Key> {
+  readonly atMs: Millis;
+  readonly key: Key;
+}
+
+export class Deadlines<Key> {
+  readonly #heap: Item<Key>[] = [];
+  readonly #current = new Map<Key, Millis>();
+
+  /** Sets or moves the deadline of `key`. */
+  set(key: Key, atMs: Millis): void {
+    this.#current.set(key, atMs);
+    this.#heap.push({ atMs, key });
+    this.#rise(this.#heap.length - 1);
+  }
+
+  delete(key: Key): void {
+    this.#current.delete(key);
+  }
+
+  /** The earliest, or null. */
+  next(): Millis | null {
+    this.#dropStale();
+    return this.#heap[0]?.atMs ?? null;
+  }
+
+  /** Removes and returns what is due, earliest first. */
+  takeDue(nowMs: Millis): Key[] {
+    const due: Key[] = [];
+    for (let next = this.next(); next !== null && next <= nowMs; next = this.next()) {
+      const { key } = this.#heap[0] as Item<Key>;
+      this.#current.delete(key);
+      due.push(key);
+    }
+    return due;
+  }
+
+  #dropStale(): void {
+    for (let top = this.#heap[0]; top !== undefined; top = this.#heap[0]) {
+      if (this.#current.get(top.key) === top.atMs) return;
+      this.#removeTop();
+    }
+  }
+
+  #removeTop(): void {
+    const last = this.#heap.pop() as Item<Key>;
+    if (this.#heap.length === 0) return;
+    this.#heap[0] = last;
+    this.#sink(0);
+  }
+
+  #rise(position: number): void {
+    for (let at = position; at > 0; ) {
+      const parent = (at - 1) >> 1;
+      if (this.#time(parent) <= this.#time(at)) return;
+      this.#swap(parent, at);
+      at = parent;
+    }
+  }
+
+  #sink(position: number): void {
+    for (let at = position; ; ) {
+      const left = 2 * at + 1;
+      const least = [left, left + 1].reduce((best, child) => (this.#time(child) < this.#time(best) ? child : best), at);
+      if (least === at) return;
+      this.#swap(least, at);
+      at = least;
+    }
+  }
+
+  #time(position: number): number {
+    return this.#heap[position]?.atMs ?? Number.POSITIVE_INFINITY;
+  }
+
+  #swap(left: number, right: number): void {
+    const item = this.#heap[left] as Item<Key>;
+    this.#heap[left] = this.#heap[right] as Item<Key>;
+    this.#heap[right] = item;
+  }
+}

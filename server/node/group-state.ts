@@ -1,0 +1,212 @@
+// The replicated state of one resource group: keys, config object, verdicts on its owners, ownership. Every replica applies
+// the same commands in the same order and comes to the same state hash (invariant 5, G3).
+
+import { assert } from "../../proto/assert.ts";
+import { decodeGroupCommand } from "../../proto/codec/commands.ts";
+import {
+  decodeGroupObject,
+  decodeGroupSummary,
+  decodeStatusComponent,
+  encodeGroupObject,
+  encodeGroupSummary,
+  encodeStatusComponent,
+} from "../../proto/codec/records.ts";
+import type { Compare, GroupCommand, VerdictChange, Write } from "../../proto/commands.ts";
+import { type Failure, failure } from "../../proto/errors.ts";
+import { type LogIndex, type NodeId, type Revision, toEpoch, toLogIndex } from "../../proto/ids.ts";
+import type { GroupObject, GroupSummary, KeyValue, Ownership, StatusComponent } from "../../proto/model.ts";
+import type { Entry } from "../../proto/raft.ts";
+import { bytesOf, emptyBytes } from "../../storage/bytes.ts";
+import type { Slot } from "../../storage/keys.ts";
+import { Mvcc } from "../../storage/mvcc/mvcc.ts";
+import type { Write as VersionedWrite } from "../../storage/mvcc/types.ts";
+import type { ReplicatedState } from "./replica.ts";
+import type { ReplicaRows } from "./replica-rows.ts";
+import { StateRows } from "./state-rows.ts";
+
+/** What the proposer of a command is told. */
+export type GroupOutcome =
+  | { readonly type: "decided" }
+  | { readonly type: "written"; readonly revision: Revision; readonly replaced: readonly KeyValue[] }
+  | { readonly type: "refused"; readonly failure: Failure };
+
+const decided: GroupOutcome = { type: "decided" };
+const noOwnership: Ownership = { currentOwner: null, epoch: toEpoch(0), state: "offline", reason: "never started" };
+
+export class GroupState implements ReplicatedState<GroupOutcome> {
+  readonly mvcc: Mvcc;
+  readonly rows: StateRows;
+  #object: GroupObject;
+  #summary: GroupSummary;
+  readonly #verdicts = new Map<NodeId, StatusComponent>();
+
+  private constructor(parts: { object: GroupObject; mvcc: Mvcc; rows: StateRows; summary: GroupSummary }) {
+    this.#object = parts.object;
+    this.mvcc = parts.mvcc;
+    this.rows = parts.rows;
+    this.#summary = parts.summary;
+  }
+
+  /** A group before its first command: no keys, no owner, every owner `joining`. */
+  static genesis(object: GroupObject, slot: Slot): GroupState {
+    const { group, incarnation, owners } = object;
+    const start = { group, incarnation, index: toLogIndex(0) };
+    const summary: GroupSummary = { ...start, owners, ownership: noOwnership, placement: emptyBytes };
+    const state = new GroupState({ object, mvcc: new Mvcc(), rows: new StateRows(slot), summary });
+    state.#setObject(object);
+    state.#setSummary(summary);
+    for (const node of owners) state.#setVerdict({ ...start, node, status: "joining", reason: "not heard yet" });
+    return state;
+  }
+
+  /** @throws {CodecError} when a row is damaged @returns a string that says what is wrong, when the rows do not fit together */
+  static restore(image: ReplicaRows): GroupState | string {
+    const object = image.small.find((row) => row.table === "object");
+    const summary = image.small.find((row) => row.table === "ownership");
+    if (object === undefined || summary === undefined) return "the group's object or ownership is missing";
+    const restored = Mvcc.restore({ ...image.applied, rows: image.versions });
+    if (restored.type === "damaged") return restored.reason;
+    const state = new GroupState({
+      object: decodeGroupObject(object.value),
+      mvcc: restored.mvcc,
+      rows: new StateRows(image.slot),
+      summary: decodeGroupSummary(summary.value),
+    });
+    state.#restoreRows(image);
+    return state.rows.digest() === image.applied.stateHash ? state : "the rows do not have the state hash on record";
+  }
+
+  get object(): GroupObject {
+    return this.#object;
+  }
+
+  get ownership(): Ownership {
+    return this.#summary.ownership;
+  }
+
+  get summary(): GroupSummary {
+    return this.#summary;
+  }
+
+  /** One per owner, in list order. */
+  verdicts(): readonly StatusComponent[] {
+    return this.object.owners.flatMap((owner) => this.#verdicts.get(owner) ?? []);
+  }
+
+  applyEntry(entry: Entry): GroupOutcome {
+    return this.#apply(decodeGroupCommand(entry.payload), entry.index);
+  }
+
+  /** Forgets some history below the compaction floor; true: there is more. */
+  sweep(versionsMax: number): boolean {
+    const { rows, more } = this.mvcc.sweep(versionsMax);
+    this.rows.dropVersions(rows);
+    return more;
+  }
+
+  #apply(command: GroupCommand, index: LogIndex): GroupOutcome {
+    switch (command.type) {
+      case "write":
+        return this.#write(command);
+      case "verdicts":
+        for (const change of command.changes) this.#decide(change, index);
+        return decided;
+      case "own":
+        return this.#own(command, index);
+      case "compact":
+        return this.#compact(command.revision);
+      case "configure":
+        this.#setObject({ ...this.#object, config: command.config });
+        return decided;
+    }
+  }
+
+  #write(command: Extract<GroupCommand, { type: "write" }>): GroupOutcome {
+    const refusal = this.#refusal(command);
+    if (refusal !== null) return { type: "refused", failure: refusal };
+    const changed = this.mvcc.apply(command.writes.map(toVersionedWrite));
+    this.rows.setKeys(changed.rows, changed.events);
+    return { type: "written", revision: changed.revision, replaced: changed.replaced.flat() };
+  }
+
+  #refusal(command: Extract<GroupCommand, { type: "write" }>): Failure | null {
+    const { epoch } = this.ownership;
+    if (command.fence !== null && command.fence !== epoch) {
+      const message = `The fencing token is of epoch ${command.fence}, the group is at epoch ${epoch}`;
+      return failure("fenced", message, { group: this.object.group });
+    }
+    for (const compare of command.compares) {
+      const mismatch = this.#mismatch(compare);
+      if (mismatch !== null) return mismatch;
+    }
+    return null;
+  }
+
+  #mismatch(compare: Compare): Failure | null {
+    const current = this.mvcc.get(compare.key, null);
+    assert(current.type === "value", "the newest revision can always be read");
+    const revision = current.kv?.modRevision ?? 0;
+    if (revision === compare.revision) return null;
+    const found = revision === 0 ? "it does not exist" : `it was modified at revision ${revision}`;
+    const wanted = compare.revision === 0 ? "must not exist" : `must be at revision ${compare.revision}`;
+    const details = { group: this.object.group, revision: String(revision) };
+    return failure("condition_failed", `The key ${wanted}, but ${found}`, details);
+  }
+
+  #decide(change: VerdictChange, index: LogIndex): void {
+    if (!this.#verdicts.has(change.node)) return;
+    const { group, incarnation } = this.object;
+    this.#setVerdict({ ...change, group, incarnation, index });
+  }
+
+  #own(command: Extract<GroupCommand, { type: "own" }>, index: LogIndex): GroupOutcome {
+    if (command.epoch !== this.ownership.epoch + 1) return decided;
+    const { currentOwner, epoch, state, reason } = command;
+    this.#setSummary({ ...this.#summary, index, ownership: { currentOwner, epoch, state, reason } });
+    return decided;
+  }
+
+  #compact(revision: Revision): GroupOutcome {
+    const { group } = this.object;
+    const refused = this.mvcc.compact(revision);
+    if (refused === null) return decided;
+    if (refused.type === "futureRevision") {
+      const message = `Revision ${revision} is not written yet, the newest is ${refused.newest}`;
+      return { type: "refused", failure: failure("future_revision", message, { group, revision: `${refused.newest}` }) };
+    }
+    const message = `Revision ${revision} is compacted already, the floor is ${refused.floor}`;
+    return { type: "refused", failure: failure("compacted", message, { group, revision: String(refused.floor) }) };
+  }
+
+  #setObject(object: GroupObject): void {
+    this.#object = object;
+    this.rows.set("object", emptyBytes, encodeGroupObject(object));
+  }
+
+  #setVerdict(component: StatusComponent): void {
+    this.#verdicts.set(component.node, component);
+    this.rows.set("verdicts", bytesOf(component.node), encodeStatusComponent(component));
+  }
+
+  #setSummary(summary: GroupSummary): void {
+    this.#summary = summary;
+    this.rows.set("ownership", emptyBytes, encodeGroupSummary(summary));
+  }
+
+  #restoreRows(image: ReplicaRows): void {
+    for (const row of image.small) {
+      this.rows.restoreSmall(row);
+      if (row.table !== "verdicts") continue;
+      const component = decodeStatusComponent(row.value);
+      this.#verdicts.set(component.node, component);
+    }
+    const everything = { start: emptyBytes, end: null };
+    const present = this.mvcc.range(everything, { at: null, limit: Number.POSITIVE_INFINITY });
+    assert(present.type === "page", "the newest revision can always be read");
+    for (const kv of present.kvs) this.rows.restoreKey(kv);
+  }
+}
+
+function toVersionedWrite(write: Write): VersionedWrite {
+  return write.type === "put" ? write : { type: "delete", range: write.span };
+}

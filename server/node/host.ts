@@ -1,0 +1,150 @@
+// Feeds a state machine and carries out its effects. It decides nothing: it queues inputs, runs each to completion, merges
+// the writes of a turn into one, and lets no message leave before the write that it depends on is durable (invariant 3).
+
+import { InvariantError } from "../../proto/assert.ts";
+import type { Effect, WriteBatch } from "./effects.ts";
+import type { Input, WriteId } from "./inputs.ts";
+import { limits } from "./limits.ts";
+import type { Ports } from "./ports.ts";
+import type { StateMachine } from "./state-machine.ts";
+
+type Outgoing = Extract<Effect, { type: "send" } | { type: "publish" }>;
+
+export class Host {
+  readonly #ports: Ports;
+  readonly #machine: StateMachine;
+  #inputs: Input[] = [];
+  #scheduled = false;
+  #stopped = false;
+
+  /** Batches that the disk has not been given yet; one write is under way at a time, so that they merge meanwhile. */
+  #waiting: WriteBatch[] = [];
+  #newestWrite: WriteId = 0;
+  #writing = false;
+  #durable: WriteId = 0;
+  /** In the order of their `after`, which only grows. */
+  #held: { readonly after: WriteId; readonly effect: Outgoing }[] = [];
+
+  constructor(ports: Ports, machine: StateMachine) {
+    this.#ports = ports;
+    this.#machine = machine;
+  }
+
+  /** Queues an input; it runs in a later turn of the event loop, with all that has gathered until then. */
+  deliver(input: Input): void {
+    if (this.#stopped) return;
+    this.#inputs.push(input);
+    this.#schedule();
+  }
+
+  /** Nothing runs and nothing leaves any more. */
+  stop(): void {
+    this.#stopped = true;
+    this.#inputs = [];
+    this.#held = [];
+    this.#ports.clock.setTimer(null, () => {});
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    this.#ports.clock.defer(() => this.#turn());
+  }
+
+  #turn(): void {
+    this.#scheduled = false;
+    if (this.#stopped) return;
+    try {
+      for (let ran = 0; ran < limits.turnInputsMax && ran < this.#inputs.length; ran++) this.#run(ran);
+    } catch (reason) {
+      this.#fail(reason instanceof Error ? reason : new InvariantError(String(reason)));
+      return;
+    }
+    this.#inputs = this.#inputs.slice(limits.turnInputsMax);
+    if (this.#inputs.length > 0) this.#schedule();
+    this.#startWrite();
+    this.#ports.clock.setTimer(this.#machine.deadlineMs(), () => this.deliver({ type: "deadline" }));
+  }
+
+  #run(position: number): void {
+    const effects = this.#machine.step(this.#inputs[position] as Input, this.#ports.clock.nowMs());
+    for (const effect of effects) this.#carryOut(effect);
+  }
+
+  #carryOut(effect: Effect): void {
+    switch (effect.type) {
+      case "write":
+        this.#waiting.push(effect.batch);
+        this.#newestWrite = effect.write;
+        return;
+      case "send":
+      case "publish":
+        if (effect.after === null || effect.after <= this.#durable) this.#transmit(effect);
+        else this.#held.push({ after: effect.after, effect });
+        return;
+      case "reply":
+        this.#ports.answers.reply(effect.call, effect.reply);
+        return;
+      case "watch":
+        this.#ports.answers.watch(effect.call, effect.message);
+        return;
+      case "continue":
+        this.#inputs.push({ type: "continue", work: effect.work });
+        return;
+      case "network":
+        this.#ports.network.configure(effect.peers, effect.topics);
+        return;
+      case "note":
+        this.#ports.journal.note(effect.level, effect.text, effect.fields);
+        return;
+    }
+  }
+
+  #transmit(effect: Outgoing): void {
+    if (effect.type === "send") this.#ports.network.send(effect.to, effect.message);
+    else this.#ports.network.publish(effect.topic, effect.message);
+  }
+
+  #startWrite(): void {
+    if (this.#writing || this.#waiting.length === 0) return;
+    const batch = mergeBatches(this.#waiting);
+    const write = this.#newestWrite;
+    this.#waiting = [];
+    this.#writing = true;
+    this.#ports.disk.write(batch, (outcome) => {
+      if (this.#stopped) return;
+      // Invariant 4: the outcome is unknown, and later writes on this handle would lie.
+      if (outcome.type === "failed") this.#fail(new Error(`Cannot write to the disk: ${outcome.reason}`));
+      else this.#written(write);
+    });
+  }
+
+  #written(write: WriteId): void {
+    this.#writing = false;
+    this.#durable = write;
+    let released = 0;
+    for (const { after, effect } of this.#held) {
+      if (after > write) break;
+      this.#transmit(effect);
+      released += 1;
+    }
+    if (released > 0) this.#held = this.#held.slice(released);
+    this.deliver({ type: "durable", write });
+    this.#startWrite();
+  }
+
+  #fail(reason: Error): void {
+    this.stop();
+    this.#ports.fatal(reason);
+  }
+}
+
+/** One batch with the effect of all in their order: one sync for all groups of the node (group commit). */
+function mergeBatches(batches: readonly WriteBatch[]): WriteBatch {
+  if (batches.length === 1) return batches[0] as WriteBatch;
+  return {
+    operations: batches.flatMap((batch) => batch.operations),
+    hardStates: batches.findLast((batch) => batch.hardStates !== null)?.hardStates ?? null,
+    sync: batches.some((batch) => batch.sync),
+  };
+}

@@ -1,0 +1,30 @@
+// Everything that can make a node work: a closed set. A new cause of work is a new member.
+
+import type { Envelope } from "../../proto/messages.ts";
+import type { NodeId } from "../../proto/ids.ts";
+import type { Request } from "../../proto/requests.ts";
+
+/** Names one call or stream of a local client, unique for the life of the process. */
+export type CallId = number;
+/** Names one `write` effect; grows by one with each. */
+export type WriteId = number;
+/** Names a piece of long work that goes on in a later step. */
+export type WorkId = number;
+
+export type Input =
+  | { readonly type: "start" }
+  | { readonly type: "deadline" }
+  /**
+   * From the authenticated peer `from`. A publication may have been relayed: then `from` is the relay, and the envelope's
+   * own `from` only a claim.
+   */
+  | { readonly type: "peer"; readonly from: NodeId; readonly published: boolean; readonly envelope: Envelope }
+  | { readonly type: "peerUp" | "peerDown"; readonly peer: NodeId }
+  /** `budgetMs`: time left to answer, from the caller's deadline, capped by the adapter. Streams have none. */
+  | { readonly type: "call"; readonly call: CallId; readonly request: Request; readonly budgetMs: number }
+  | { readonly type: "cancel"; readonly call: CallId }
+  /** The write, and every earlier one, is durable. */
+  | { readonly type: "durable"; readonly write: WriteId }
+  /** The reader of a watch has room for its next message. */
+  | { readonly type: "drained"; readonly call: CallId }
+  | { readonly type: "continue"; readonly work: WorkId };

@@ -1,0 +1,61 @@
+// Every bound of a node in one place, and what happens when it is reached. Times in milliseconds, sizes in bytes.
+
+export const limits = {
+  // What a client may send; beyond it `invalid_argument`.
+  keyBytesMax: 4 * 1024,
+  valueBytesMax: 1024 * 1024,
+  listRowsMax: 1000,
+  listBytesMax: 1024 * 1024,
+  configBytesMax: 1024 * 1024,
+  ownersMax: 4096,
+  reasonCharsMax: 200,
+
+  // What a node holds at once; beyond it `overloaded`.
+  callsMax: 10_000,
+  callBytesMax: 256 * 1024 * 1024,
+  readsMax: 4_096,
+  watchesMax: 20_000,
+  forwardsMax: 10_000,
+  groupsMax: 4_096,
+  groupBytesMax: 64 * 1024 * 1024,
+  callBudgetMsMax: 60_000,
+
+  // One step of the node; the rest goes on in a later one.
+  watchEventsMax: 1_000,
+  watchBytesMax: 512 * 1024,
+  snapshotPartBytes: 256 * 1024,
+  applyEntriesMax: 2_048,
+  compactRowsMax: 1_000,
+  turnInputsMax: 4_096,
+
+  // Replication.
+  beatIntervalMs: 200,
+  electionTimeoutMs: 1_000,
+  resendMs: 300,
+  inflightEntriesMax: 8_192,
+  inflightBytesMax: 8 * 1024 * 1024,
+  appendBytesMax: 1024 * 1024 + 64 * 1024,
+  uncommittedBytesMax: 64 * 1024 * 1024,
+  /** Entries of an append from which on it is published instead of sent to each follower. */
+  publishEntriesMin: 8,
+  /** After an unanswered publication, appends are sent directly for this long. */
+  publishDistrustMs: 5_000,
+  /** Log bytes kept behind the applied state for followers that lag; beyond it they need a snapshot. */
+  logBytesKept: 8 * 1024 * 1024,
+  logEntriesKept: 20_000,
+
+  // Failure detection and repair.
+  suspectMs: 1_200,
+  downMs: 2_000,
+  noQuorumGraceMs: 2_000,
+  digestIntervalMs: 2_000,
+  clusterPullIntervalMs: 2_000,
+  eventIntervalMs: 1_000,
+  verdictPollMs: 3_000,
+  fanOutMs: 2_000,
+
+  // The cluster database.
+  clusterEntriesKept: 256,
+  clusterEventsKept: 1_000,
+  clusterVotersMax: 5,
+} as const;

@@ -1,0 +1,132 @@
+// Collects what one step wants done, and gives it out as effects: one write for the whole step, and promises that wait for
+// it. Beat replies to one peer leave as one echo.
+
+import type { LogIndex, NodeId } from "../../proto/ids.ts";
+import type { GroupBeatReply, PeerMessage } from "../../proto/messages.ts";
+import type { Reply, WatchMessage } from "../../proto/requests.ts";
+import type { HardStateTable } from "../../storage/hard-state.ts";
+import type { Operation } from "../../storage/ordered-store.ts";
+import type { Effect, NoteFields, Topic } from "./effects.ts";
+import type { CallId, WorkId, WriteId } from "./inputs.ts";
+
+type Message =
+  | { readonly to: NodeId; readonly topic: null; readonly message: PeerMessage; readonly promise: boolean }
+  | { readonly to: null; readonly topic: Topic; readonly message: PeerMessage; readonly promise: boolean };
+
+interface Echo {
+  readonly sequence: number;
+  readonly groups: GroupBeatReply[];
+  promise: boolean;
+}
+
+export class Outbox {
+  #lastWrite: WriteId = 0;
+  #durable: WriteId = 0;
+  #operations: Operation[] = [];
+  #hardStates: HardStateTable | null = null;
+  #sync = false;
+  #messages: Message[] = [];
+  #echoes = new Map<NodeId, Echo>();
+  #others: Effect[] = [];
+
+  /** Of the write that this step makes if it makes one. */
+  get nextWrite(): WriteId {
+    return this.#lastWrite + 1;
+  }
+
+  write(operations: readonly Operation[]): void {
+    for (const operation of operations) this.#operations.push(operation);
+  }
+
+  /** Something waits for this step's write to be durable. */
+  writeDurably(operations: readonly Operation[], hardStates: HardStateTable | null): void {
+    this.write(operations);
+    if (hardStates !== null) this.#hardStates = hardStates;
+    this.#sync = true;
+  }
+
+  send(to: NodeId, message: PeerMessage): void {
+    this.#messages.push({ to, topic: null, message, promise: false });
+  }
+
+  /** Leaves only after everything written so far, this step included, is durable. */
+  sendPromise(to: NodeId, message: PeerMessage): void {
+    this.#messages.push({ to, topic: null, message, promise: true });
+  }
+
+  publish(topic: Topic, message: PeerMessage): void {
+    this.#messages.push({ to: null, topic, message, promise: false });
+  }
+
+  /** Begins the one answer of this step to a beat of `to`. */
+  openEcho(to: NodeId, sequence: number): void {
+    this.#echoes.set(to, { sequence, groups: [], promise: false });
+  }
+
+  /** Adds to the echo of this step, or begins one that answers no beat (sequence 0). */
+  echo(to: NodeId, reply: GroupBeatReply, promise: boolean): void {
+    if (!this.#echoes.has(to)) this.openEcho(to, 0);
+    const echo = this.#echoes.get(to) as Echo;
+    echo.groups.push(reply);
+    echo.promise ||= promise;
+  }
+
+  reply(call: CallId, reply: Reply): void {
+    this.#others.push({ type: "reply", call, reply });
+  }
+
+  watch(call: CallId, message: WatchMessage): void {
+    this.#others.push({ type: "watch", call, message });
+  }
+
+  continueWith(work: WorkId): void {
+    this.#others.push({ type: "continue", work });
+  }
+
+  network(peers: readonly NodeId[], topics: readonly Topic[]): void {
+    this.#others.push({ type: "network", peers, topics });
+  }
+
+  note(level: "info" | "warn", text: string, fields: NoteFields): void {
+    this.#others.push({ type: "note", level, text, fields });
+  }
+
+  durable(write: WriteId): void {
+    this.#durable = write;
+  }
+
+  /** The effects of the step; the outbox is empty again. */
+  take(clusterIndex: LogIndex, quarantine: string): readonly Effect[] {
+    const effects: Effect[] = [];
+    this.#takeWrite(effects);
+    const after = this.#lastWrite > this.#durable ? this.#lastWrite : null;
+    for (const [to, { sequence, groups, promise }] of this.#echoes) {
+      this.#messages.push({
+        to,
+        topic: null,
+        message: { type: "beatEcho", sequence, clusterIndex, quarantine, groups },
+        promise,
+      });
+    }
+    for (const { to, topic, message, promise } of this.#messages) {
+      const held = promise ? after : null;
+      if (to !== null) effects.push({ type: "send", to, message, after: held });
+      else effects.push({ type: "publish", topic, message, after: held });
+    }
+    for (const effect of this.#others) effects.push(effect);
+    this.#messages = [];
+    this.#echoes = new Map();
+    this.#others = [];
+    return effects;
+  }
+
+  #takeWrite(effects: Effect[]): void {
+    if (this.#operations.length === 0 && this.#hardStates === null) return;
+    this.#lastWrite += 1;
+    const batch = { operations: this.#operations, hardStates: this.#hardStates, sync: this.#sync };
+    effects.push({ type: "write", write: this.#lastWrite, batch });
+    this.#operations = [];
+    this.#hardStates = null;
+    this.#sync = false;
+  }
+}

@@ -1,0 +1,267 @@
+// One group's replica on this node: joins the Raft core, the log's rows and the replicated state. It turns what Raft asks
+// for into effects, applies what is committed, and tells proposers and readers. What the state means is its owner's affair.
+
+import { assert } from "../../proto/assert.ts";
+import { encodeAppliedRecord } from "../../proto/codec/records.ts";
+import type { LogIndex, Millis, NodeId, Revision } from "../../proto/ids.ts";
+import type { PeerMessage } from "../../proto/messages.ts";
+import type { GroupKey } from "../../proto/model.ts";
+import type { Entry, EntryId, RaftMessage } from "../../proto/raft.ts";
+import { emptyBytes } from "../../storage/bytes.ts";
+import { stateKey } from "../../storage/keys.ts";
+import type { LogStore } from "../../storage/log-store.ts";
+import type { Raft } from "../raft/raft.ts";
+import type { PersistToken, RaftInput, RaftOutput, RaftStatus, RoleChange } from "../raft/types.ts";
+import type { Topic } from "./effects.ts";
+import type { HardStates } from "./hard-states.ts";
+import type { WriteId } from "./inputs.ts";
+import { limits } from "./limits.ts";
+import { LogTrim } from "./log-trim.ts";
+import type { Outbox } from "./outbox.ts";
+import type { StateRows } from "./state-rows.ts";
+
+/** The replicated state as the replica sees it. */
+export interface ReplicatedState<Outcome> {
+  readonly rows: StateRows;
+  /** Of the keys: newest and oldest readable; 1 and 1 for a state without keys. */
+  readonly mvcc: { readonly revision: Revision; readonly floor: Revision };
+  /** Applies the payload of one committed entry. */
+  applyEntry(entry: Entry): Outcome;
+  /** Does some of the cleaning that is left; true: there is more. */
+  sweep(versionsMax: number): boolean;
+}
+
+/** Who has to do with a replica beyond its log. */
+export interface ReplicaOwner<Outcome> {
+  /** `outcome` of an entry proposed here and still awaited; null: the entry never took effect and never will. */
+  applied(index: LogIndex, outcome: Outcome, proposal: number | null): void;
+  proposalLost(proposal: number): void;
+  readable(read: number): void;
+  readRefused(read: number): void;
+  roleChanged(change: RoleChange): void;
+  beatNow(): void;
+  needSnapshot(peer: NodeId): void;
+}
+
+export interface ReplicaParts<State> extends GroupKey {
+  readonly raft: Raft;
+  readonly log: LogStore;
+  readonly state: State;
+  readonly applied: EntryId;
+}
+
+export class Replica<Outcome, State extends ReplicatedState<Outcome>> {
+  readonly key: GroupKey;
+  readonly #raft: Raft;
+  readonly #out: Outbox;
+  readonly #hardStates: HardStates;
+  readonly #owner: ReplicaOwner<Outcome>;
+  readonly #topic: Topic;
+  readonly #trim = new LogTrim({ bytes: limits.logBytesKept, entries: limits.logEntriesKept });
+  #log: LogStore;
+  #state: State;
+  #applied: EntryId;
+  #toApply: Entry[] = [];
+  #trimTo: LogIndex | null = null;
+  #toSweep = false;
+  #persisting: { readonly write: WriteId; readonly token: PersistToken }[] = [];
+  /** Index and term of each proposal of this node that is not applied yet. */
+  readonly #proposals = new Map<LogIndex, { readonly term: number; readonly proposal: number }>();
+  readonly #reads: { readonly read: number; readonly index: LogIndex }[] = [];
+  #distrustGossipUntilMs = 0;
+  /** Last index of the newest publication. */
+  #published = 0;
+
+  constructor(
+    parts: ReplicaParts<State>,
+    world: { readonly out: Outbox; readonly hardStates: HardStates; readonly topic: Topic },
+    owner: ReplicaOwner<Outcome>,
+  ) {
+    this.key = { group: parts.group, incarnation: parts.incarnation };
+    this.#raft = parts.raft;
+    this.#log = parts.log;
+    this.#state = parts.state;
+    this.#applied = parts.applied;
+    this.#out = world.out;
+    this.#hardStates = world.hardStates;
+    this.#topic = world.topic;
+    this.#owner = owner;
+  }
+
+  get state(): State {
+    return this.#state;
+  }
+
+  get applied(): EntryId {
+    return this.#applied;
+  }
+
+  get status(): RaftStatus {
+    return this.#raft.status();
+  }
+
+  /** Entries are committed that the next steps will apply. */
+  get hasWork(): boolean {
+    return this.#toApply.length > 0 || this.#trimTo !== null || this.#toSweep;
+  }
+
+  deadlineMs(): Millis | null {
+    return this.#raft.deadlineMs();
+  }
+
+  beatFor(peer: NodeId): (RaftMessage & { readonly type: "beat" }) | null {
+    return this.#raft.beatFor(peer);
+  }
+
+  /**
+   * Proposes entries, one per payload.
+   *
+   * @param proposals names by which the owner hears of each outcome
+   * @returns false when this replica does not lead or holds too much uncommitted already: nothing was proposed
+   */
+  propose(payloads: readonly Uint8Array[], proposals: readonly number[], nowMs: Millis): boolean {
+    const output = this.#raft.step({ type: "propose", payloads }, nowMs);
+    const { term } = this.#raft.status();
+    if (output.accepted !== null) {
+      for (const [offset, proposal] of proposals.entries()) {
+        this.#proposals.set((output.accepted + offset) as LogIndex, { term, proposal });
+      }
+    }
+    this.#carryOut(output, nowMs);
+    return output.accepted !== null;
+  }
+
+  step(input: RaftInput, nowMs: Millis): void {
+    this.#carryOut(this.#raft.step(input, nowMs), nowMs);
+  }
+
+  /** The write, and all before it, is durable. */
+  durable(write: WriteId, nowMs: Millis): void {
+    const ready = this.#persisting.filter((pending) => pending.write <= write);
+    if (ready.length === 0) return;
+    this.#persisting = this.#persisting.slice(ready.length);
+    for (const { token } of ready) this.step({ type: "persisted", token }, nowMs);
+  }
+
+  /** Applies the next committed entries, a bounded number. */
+  work(nowMs: Millis): void {
+    const batch = this.#toApply.slice(0, limits.applyEntriesMax);
+    this.#toApply = this.#toApply.slice(limits.applyEntriesMax);
+    for (const entry of batch) this.#apply(entry);
+    this.#toSweep = this.#state.sweep(limits.compactRowsMax);
+    if (batch.length > 0) this.#writeApplied();
+    this.#trimLog(nowMs);
+    this.#serveReads();
+  }
+
+  /**
+   * Puts a snapshot in force: state and log are replaced. The caller has written the snapshot's rows, and writes the group
+   * record that names their slot in this same step.
+   */
+  install(state: State, log: LogStore, last: EntryId, nowMs: Millis): void {
+    this.#state = state;
+    this.#log = log;
+    this.#applied = last;
+    this.#toApply = [];
+    this.#trimTo = null;
+    this.#writeApplied();
+    this.step({ type: "installed", last }, nowMs);
+  }
+
+  #carryOut(output: RaftOutput, nowMs: Millis): void {
+    if (output.persist !== null) this.#persist(output.persist);
+    for (const { to, message, afterPersist } of output.messages) {
+      this.#noticeRepair(message, nowMs);
+      this.#send(to, message, afterPersist);
+    }
+    if (output.broadcast !== null) this.#broadcast(output.broadcast, nowMs);
+    if (output.roleChange !== null) this.#owner.roleChanged(output.roleChange);
+    for (const entry of output.committed) this.#toApply.push(entry);
+    for (const read of output.readable) this.#reads.push(read);
+    for (const read of output.refusedReads) this.#owner.readRefused(read);
+    for (const peer of output.needSnapshot) this.#owner.needSnapshot(peer);
+    if (output.beatNow) this.#owner.beatNow();
+    if (output.committed.length > 0 || output.readable.length > 0) this.work(nowMs);
+  }
+
+  #persist(persist: NonNullable<RaftOutput["persist"]>): void {
+    if (persist.hardState !== null) this.#hardStates.set(this.key, persist.hardState);
+    this.#hardStates.acknowledge(this.key, this.#safelyStored());
+    const operations = persist.append === null ? [] : this.#log.append(persist.append);
+    this.#out.writeDurably(operations, this.#hardStates.table());
+    this.#persisting.push({ write: this.#out.nextWrite, token: persist.token });
+  }
+
+  /** Applied here, so committed and never truncated, and durable: no entry that a restart may miss without damage. */
+  #safelyStored(): LogIndex {
+    const oldest = this.#persisting[0]?.token.last?.index;
+    const stored = oldest === undefined ? this.#applied.index : Math.min(this.#applied.index, oldest - 1);
+    return Math.max(this.#hardStates.acknowledged(this.key), stored) as LogIndex;
+  }
+
+  #send(to: NodeId, message: RaftMessage, afterPersist: boolean): void {
+    if (message.type === "beatReply") {
+      this.#out.echo(to, { ...this.key, reply: message }, afterPersist);
+      return;
+    }
+    const wrapped: PeerMessage = { type: "raft", ...this.key, message };
+    if (afterPersist) this.#out.sendPromise(to, wrapped);
+    else this.#out.send(to, wrapped);
+  }
+
+  /** Many entries are published once; few go to each directly, which is quicker (architecture.md, Transport). */
+  #broadcast(broadcast: NonNullable<RaftOutput["broadcast"]>, nowMs: Millis): void {
+    const { to, message } = broadcast;
+    const isWorthwhile = to.length > 1 && message.slice.entries.length >= limits.publishEntriesMin;
+    if (isWorthwhile && nowMs >= this.#distrustGossipUntilMs) {
+      this.#published = message.slice.previous.index + message.slice.entries.length;
+      this.#out.publish(this.#topic, { type: "raft", ...this.key, message });
+    } else {
+      for (const peer of to) this.#send(peer, message, false);
+    }
+  }
+
+  /** Raft sends again what was published: gossip has lost it and is not to be waited for next time (invariant 8). */
+  #noticeRepair(message: RaftMessage, nowMs: Millis): void {
+    if (message.type !== "append" || message.slice.previous.index >= this.#published) return;
+    this.#published = 0;
+    this.#distrustGossipUntilMs = nowMs + limits.publishDistrustMs;
+  }
+
+  #apply(entry: Entry): void {
+    assert(entry.index === this.#applied.index + 1, () => `Applying ${entry.index} after ${this.#applied.index}`);
+    this.#applied = { term: entry.term, index: entry.index };
+    const awaited = this.#proposals.get(entry.index);
+    this.#proposals.delete(entry.index);
+    const isOurs = awaited !== undefined && awaited.term === entry.term;
+    if (awaited !== undefined && !isOurs) this.#owner.proposalLost(awaited.proposal);
+    if (entry.payload.byteLength > 0) {
+      const outcome = this.#state.applyEntry(entry);
+      this.#owner.applied(entry.index, outcome, isOurs ? awaited.proposal : null);
+    }
+    const upTo = this.#trim.applied(entry.index, entry.payload.byteLength);
+    if (upTo !== null) this.#trimTo = upTo;
+  }
+
+  #writeApplied(): void {
+    const { rows, mvcc } = this.#state;
+    this.#out.write(rows.takeOperations());
+    const { revision, floor } = mvcc;
+    const record = encodeAppliedRecord({ ...this.#applied, revision, floor, stateHash: rows.digest() });
+    this.#out.write([{ type: "put", key: stateKey(rows.slot, "applied", emptyBytes), value: record }]);
+  }
+
+  #trimLog(nowMs: Millis): void {
+    if (this.#trimTo === null) return;
+    this.#out.write(this.#log.compact(this.#trimTo));
+    this.#carryOut(this.#raft.step({ type: "compact", upTo: this.#log.previous.index }, nowMs), nowMs);
+    if (this.#log.previous.index >= this.#trimTo) this.#trimTo = null;
+  }
+
+  #serveReads(): void {
+    while (this.#reads.length > 0 && (this.#reads[0]?.index ?? 0) <= this.#applied.index) {
+      const { read } = this.#reads.shift() as { read: number };
+      this.#owner.readable(read);
+    }
+  }
+}

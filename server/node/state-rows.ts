@@ -1,0 +1,105 @@
+// The rows of one replica's state: every change goes at once into the running state hash and into the step's write.
+// The hash covers what the state *is*: small rows and the present value of each key. History is left out, because a replica
+// that was restored from a snapshot has less of it.
+
+import type { StateRow } from "../../proto/messages.ts";
+import type { KeyValue } from "../../proto/model.ts";
+import { textOf } from "../../storage/bytes.ts";
+import { RowHash } from "../../storage/hash.ts";
+import { rowOfSlot, type Slot, type StateTable, stateKey, tailOfRow, versionKey } from "../../storage/keys.ts";
+import type { KeyEvent, VersionId, VersionRow } from "../../storage/mvcc/types.ts";
+import { encodeVersion } from "../../storage/mvcc/versions.ts";
+import type { Operation } from "../../storage/ordered-store.ts";
+
+export class StateRows {
+  readonly slot: Slot;
+  readonly #hash = new RowHash();
+  /** By the key without its slot. */
+  readonly #small = new Map<string, StateRow>();
+  #operations: Operation[] = [];
+
+  constructor(slot: Slot) {
+    this.slot = slot;
+  }
+
+  /** Sets one small row. */
+  set(table: StateTable, key: Uint8Array, value: Uint8Array): void {
+    const row = stateKey(this.slot, table, key);
+    this.#forget(row);
+    this.#remember(tailOfRow(row), value);
+    this.#operations.push({ type: "put", key: row, value });
+  }
+
+  delete(table: StateTable, key: Uint8Array): void {
+    const row = stateKey(this.slot, table, key);
+    if (this.#forget(row)) this.#operations.push({ type: "delete", key: row });
+  }
+
+  /** One revision of the keys: its rows, and what each key was and is. */
+  setKeys(rows: readonly VersionRow[], events: readonly KeyEvent[]): void {
+    for (const { key, kv, previous } of events) {
+      if (previous !== null) this.#hash.remove(key, hashedForm(previous));
+      if (kv !== null) this.#hash.add(key, hashedForm(kv));
+    }
+    for (const { revision, ordinal, value } of rows) {
+      this.#operations.push({ type: "put", key: versionKey(this.slot, revision, ordinal), value });
+    }
+  }
+
+  /** Deletes versions that can no longer be read. */
+  dropVersions(versions: readonly VersionId[]): void {
+    for (const { revision, ordinal } of versions) {
+      this.#operations.push({ type: "delete", key: versionKey(this.slot, revision, ordinal) });
+    }
+  }
+
+  /** Takes in a small row that is on disk already. */
+  restoreSmall(row: StateRow): void {
+    this.#remember(row.key, row.value);
+  }
+
+  restoreKey(kv: KeyValue): void {
+    this.#hash.add(kv.key, hashedForm(kv));
+  }
+
+  /** All small rows, keys without their slot; safe to keep. */
+  smallRows(): readonly StateRow[] {
+    return [...this.#small.values()];
+  }
+
+  /** Writes every small row again: for a state that has never been written. */
+  rewrite(): void {
+    for (const { key, value } of this.#small.values()) {
+      this.#operations.push({ type: "put", key: rowOfSlot(this.slot, key), value });
+    }
+  }
+
+  /** State hash: 16 hexadecimal digits. */
+  digest(): string {
+    return this.#hash.digest();
+  }
+
+  /** What has changed since the last call, for the step's write. */
+  takeOperations(): readonly Operation[] {
+    const operations = this.#operations;
+    this.#operations = [];
+    return operations;
+  }
+
+  #remember(tail: Uint8Array, value: Uint8Array): void {
+    this.#hash.add(tail, value);
+    this.#small.set(textOf(tail), { key: tail, value });
+  }
+
+  #forget(row: Uint8Array): boolean {
+    const tail = tailOfRow(row);
+    const before = this.#small.get(textOf(tail));
+    if (before === undefined) return false;
+    this.#hash.remove(tail, before.value);
+    return this.#small.delete(textOf(tail));
+  }
+}
+
+function hashedForm(kv: KeyValue): Uint8Array {
+  return encodeVersion(kv.key, kv);
+}

@@ -1,0 +1,72 @@
+// Checks a request against the limits before anything else happens: the answer names the field, the value and the limit.
+
+import { type Failure, failure } from "../../proto/errors.ts";
+import { isName } from "../../proto/ids.ts";
+import type { KeySpan } from "../../proto/model.ts";
+import type { Request } from "../../proto/requests.ts";
+import { compareBytes } from "../../storage/bytes.ts";
+import { limits } from "./limits.ts";
+
+/** @returns null when the request may be carried out */
+export function validateRequest(request: Request): Failure | null {
+  if ("group" in request && !isName(request.group)) return wrong("group", `"${request.group}" is not a group name`);
+  if ("node" in request && !isName(request.node)) return wrong("node", `"${request.node}" is not a node name`);
+  switch (request.type) {
+    case "get":
+      return checkKey("key", request.key);
+    case "put":
+      return checkKey("key", request.key) ?? checkSize("value", request.value, limits.valueBytesMax);
+    case "list":
+      return checkSpan(request.span) ?? checkLimit(request.limit, limits.listRowsMax);
+    case "delete":
+    case "watch":
+      return checkSpan(request.span);
+    case "clusterEvents":
+      return checkLimit(request.limit, limits.listRowsMax);
+    case "createGroup":
+      return checkGroup(request.group, request.owners);
+    case "configure":
+      return checkSize("config", request.config, limits.configBytesMax);
+    default:
+      return null;
+  }
+}
+
+function checkKey(field: string, key: Uint8Array): Failure | null {
+  if (key.byteLength === 0) return wrong(field, "The key is empty");
+  return checkSize(field, key, limits.keyBytesMax);
+}
+
+function checkSize(field: string, bytes: Uint8Array, max: number): Failure | null {
+  if (bytes.byteLength <= max) return null;
+  return wrong(field, `The ${field} has ${bytes.byteLength} bytes, limit ${max}`);
+}
+
+function checkSpan(span: KeySpan): Failure | null {
+  const tooLong = checkSize("start", span.start, limits.keyBytesMax);
+  if (tooLong !== null || span.end === null) return tooLong;
+  if (compareBytes(span.start, span.end) >= 0) return wrong("end", "The span ends before it starts");
+  return checkSize("end", span.end, limits.keyBytesMax + 1);
+}
+
+function checkLimit(value: number, max: number): Failure | null {
+  if (Number.isInteger(value) && value >= 1 && value <= max) return null;
+  return wrong("limit", `The limit is ${value}, it must be from 1 to ${max}`);
+}
+
+/** The owner list of a new group, by itself: whether the owners exist is for the cluster database to say. */
+function checkGroup(group: string, owners: readonly string[]): Failure | null {
+  if (group === "cluster") return wrong("group", 'The name "cluster" is the system group\'s');
+  if (owners.length < 2) return wrong("owners", `The group has ${owners.length} owners, it needs at least 2`);
+  if (owners.length > limits.ownersMax) {
+    return wrong("owners", `The group has ${owners.length} owners, limit ${limits.ownersMax}`);
+  }
+  const bad = owners.find((owner) => !isName(owner));
+  if (bad !== undefined) return wrong("owners", `"${bad}" is not a node name`);
+  const repeated = owners.find((owner, position) => owners.indexOf(owner) !== position);
+  return repeated === undefined ? null : wrong("owners", `The owner ${repeated} is named more than once`);
+}
+
+function wrong(field: string, message: string): Failure {
+  return failure("invalid_argument", message, { field });
+}
