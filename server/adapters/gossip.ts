@@ -1,0 +1,177 @@
+// Gossipsub set up for a cluster of authenticated members: nothing is signed, because the immediate sender is known and
+// counts as the author; what an author sent to its owners or sphere is not sent on, as it reaches all of them itself.
+// Only `cluster` is relayed. Gossip may lose or repeat anything: repair is the business of the nodes.
+
+import { createHash } from "node:crypto";
+import type { GossipSub, GossipsubOpts, Message } from "@chainsafe/libp2p-gossipsub";
+import { gossipsub, StrictNoSign, TopicValidatorResult } from "@chainsafe/libp2p-gossipsub";
+import type { PeerId } from "@libp2p/interface";
+import { assert } from "../../proto/assert.ts";
+import type { Topic } from "../node/effects.ts";
+import { networkLimits } from "./network-limits.ts";
+
+/** Of a message: 8 bytes that name the sender's start, then its 8-byte count of messages. */
+const idBytes = 16;
+
+/** The one topic that reaches nodes with no connection to the author. */
+export const relayedTopic: Topic = "cluster";
+
+export interface GossipOptions {
+  /** Unlike that of any other node or start: names this sender in the ids of its messages. */
+  readonly sender: string;
+  /** @returns whether the message is genuine; only then is it relayed */
+  readonly receive: (identity: string, topic: Topic, bytes: Uint8Array) => boolean;
+  readonly dropped: (reason: "oversize" | "gossip_failed") => void;
+}
+
+/** What gossipsub's class has and its interface does not tell. */
+interface GossipSubInside {
+  readonly direct: Set<string>;
+  readonly streamsOutbound: ReadonlyMap<string, unknown>;
+  readonly streamsInbound: ReadonlyMap<string, unknown>;
+}
+
+export class Gossip {
+  readonly #options: GossipOptions;
+  readonly #topics = new Set<Topic>();
+  readonly #senderId: Uint8Array;
+  #sequence = 0;
+  #router: (GossipSub & GossipSubInside) | null = null;
+
+  constructor(options: GossipOptions) {
+    this.#options = options;
+    this.#senderId = createHash("sha256").update(options.sender).digest().subarray(0, 8);
+  }
+
+  /** The service for the libp2p host; its instance is given to `attach`. */
+  service(): ReturnType<typeof gossipsub> {
+    return gossipsub({
+      ...routerOptions,
+      // Refuses what nobody here asked for before it takes room in any cache.
+      dataTransform: {
+        inboundTransform: (topic, bytes) => {
+          assert(this.#topics.has(topic), () => `not subscribed to ${topic}`);
+          return bytes;
+        },
+        outboundTransform: (_topic, bytes) => bytes,
+      },
+    });
+  }
+
+  attach(router: GossipSub): void {
+    const inside = router as GossipSub & Partial<GossipSubInside>;
+    assert(
+      inside.direct instanceof Set && inside.streamsOutbound instanceof Map && inside.streamsInbound instanceof Map,
+      "gossipsub has changed inside",
+    );
+    this.#router = inside as GossipSub & GossipSubInside;
+  }
+
+  /** From now on listens to exactly these topics. */
+  setTopics(topics: readonly Topic[]): void {
+    const router = this.#mustRouter();
+    assert(topics.length <= networkLimits.topicsMax, () => `${topics.length} topics, limit ${networkLimits.topicsMax}`);
+    const wanted = new Set(topics);
+    for (const topic of [...this.#topics].filter((topic) => !wanted.has(topic))) {
+      this.#topics.delete(topic);
+      router.unsubscribe(topic);
+      router.topicValidators.delete(topic);
+    }
+    for (const topic of [...wanted].filter((topic) => !this.#topics.has(topic))) {
+      this.#topics.add(topic);
+      router.topicValidators.set(topic, (peer, message) => this.#validate(topic, peer, message));
+      router.subscribe(topic);
+    }
+  }
+
+  /** Peers that are always sent to and never pruned from a mesh. */
+  setDirectPeers(identities: readonly string[]): void {
+    const { direct } = this.#mustRouter();
+    direct.clear();
+    for (const identity of identities) direct.add(identity);
+  }
+
+  /** Whether messages flow to and from the peer. */
+  reaches(identity: string): boolean {
+    const { streamsOutbound, streamsInbound } = this.#mustRouter();
+    return streamsOutbound.has(identity) && streamsInbound.has(identity);
+  }
+
+  publish(topic: Topic, bytes: Uint8Array): void {
+    if (bytes.length > networkLimits.frameBytesMax) {
+      this.#options.dropped("oversize");
+      return;
+    }
+    const published = this.#mustRouter().publish(topic, this.#withId(bytes));
+    published.catch(() => this.#options.dropped("gossip_failed"));
+  }
+
+  #withId(bytes: Uint8Array): Uint8Array {
+    this.#sequence += 1;
+    const payload = new Uint8Array(idBytes + bytes.length);
+    payload.set(this.#senderId);
+    new DataView(payload.buffer).setBigUint64(this.#senderId.length, BigInt(this.#sequence));
+    payload.set(bytes, idBytes);
+    return payload;
+  }
+
+  #validate(topic: Topic, peer: PeerId, message: Message): TopicValidatorResult {
+    const isGenuine =
+      message.data.length >= idBytes && this.#options.receive(peer.toString(), topic, message.data.subarray(idBytes));
+    if (!isGenuine) return TopicValidatorResult.Reject;
+    // Handed over already: `ignore` keeps gossipsub from sending it on.
+    return topic === relayedTopic ? TopicValidatorResult.Accept : TopicValidatorResult.Ignore;
+  }
+
+  #mustRouter(): GossipSub & GossipSubInside {
+    assert(this.#router !== null, "gossip is not attached");
+    return this.#router;
+  }
+}
+
+const routerOptions: Partial<GossipsubOpts> = {
+  globalSignaturePolicy: StrictNoSign,
+  msgIdFn: (message) => message.data.subarray(0, idBytes),
+  msgIdToStrFn: (id) => Buffer.from(id.buffer, id.byteOffset, id.byteLength).toString("latin1"),
+  floodPublish: true,
+  batchPublish: true,
+  emitSelf: false,
+  allowPublishToZeroTopicPeers: true,
+  ignoreDuplicatePublishError: true,
+  fallbackToFloodsub: false,
+  doPX: false,
+  tagMeshPeers: false,
+  asyncValidation: false,
+  awaitRpcHandler: false,
+  awaitRpcMessageHandler: false,
+  D: 4,
+  Dlo: 3,
+  Dhi: 8,
+  Dscore: 2,
+  Dout: 1,
+  // The nodes repair by direct streams, sooner than any heartbeat: little is remembered for gossip's own repair.
+  mcacheLength: 2,
+  mcacheGossip: 1,
+  seenTTL: networkLimits.gossipSeenMs,
+  idontwantMinDataSize: 64 * 1024,
+  // The links dial; gossipsub's own dialling of direct peers never comes due.
+  directConnectTicks: Number.MAX_SAFE_INTEGER,
+  maxOutboundBufferSize: networkLimits.gossipBacklogBytesMax,
+  // Somewhat above what is ever published: a longer message would end the peer's gossip stream.
+  maxInboundDataLength: networkLimits.frameBytesMax + 1024 * 1024,
+  // Gossipsub charges 1 KiB for each topic.
+  maxTopicBytesPerPeer: 2 * 1024 * networkLimits.topicsMax,
+  maxInboundStreams: 8,
+  maxOutboundStreams: 8,
+  decodeRpcLimits: {
+    maxSubscriptions: networkLimits.topicsMax,
+    maxMessages: 5_000,
+    maxIhaveMessageIDs: 5_000,
+    maxIwantMessageIDs: 5_000,
+    maxIdontwantMessageIDs: 512,
+    maxControlMessages: 5_000,
+    maxPeerInfos: 0,
+  },
+  // Members are admitted by identity and may share an address: no scores.
+  scoreParams: { IPColocationFactorWeight: 0, behaviourPenaltyWeight: 0, topics: {} },
+};

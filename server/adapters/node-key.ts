@@ -1,0 +1,159 @@
+// A node's identity on its own disk: an Ed25519 key and the highest start it was used for, in one JSON file that only the
+// node's user may read. Written whole to a neighbour and renamed, so that a crash leaves the old file or the new one.
+
+import { randomBytes } from "node:crypto";
+import { link, mkdir, open, readFile, rename, stat, unlink } from "node:fs/promises";
+import { dirname } from "node:path";
+import { generateKeyPair, privateKeyFromProtobuf, privateKeyToProtobuf } from "@libp2p/crypto/keys";
+import type { PrivateKey } from "@libp2p/interface";
+import { peerIdFromPrivateKey } from "@libp2p/peer-id";
+import { assert } from "../../proto/assert.ts";
+import { DbError, failure } from "../../proto/errors.ts";
+import { type BootNumber, type ClusterId, toBootNumber, toClusterId } from "../../proto/ids.ts";
+
+export interface NodeKey {
+  /** The libp2p peer id, as `cluster.yaml` lists it. */
+  readonly identity: string;
+  readonly privateKey: PrivateKey;
+  /** Highest start that was recorded; 0 before the first. */
+  readonly boot: BootNumber;
+  /** The cluster that the key has served; null before the first start. */
+  readonly cluster: ClusterId | null;
+}
+
+interface KeyFile {
+  readonly identity: string;
+  /** Protobuf form of the libp2p key, base64. */
+  readonly privateKey: string;
+  readonly boot: number;
+  readonly cluster: string | null;
+}
+
+const fileMode = 0o600;
+const directoryMode = 0o700;
+
+/**
+ * Makes a key and its file, mode 0600, in a directory made with mode 0700 where there is none.
+ *
+ * @throws {DbError} `already_exists` when there is a file of that name; it is left as it is
+ */
+export async function createNodeKey(file: string): Promise<NodeKey> {
+  const privateKey = await generateKeyPair("Ed25519");
+  const key = {
+    identity: peerIdFromPrivateKey(privateKey).toString(),
+    privateKey,
+    boot: toBootNumber(0),
+    cluster: null,
+  };
+  await mkdir(dirname(file), { recursive: true, mode: directoryMode });
+  const draft = await writeDraft(file, key);
+  try {
+    await link(draft, file);
+  } catch (cause) {
+    if (errorCode(cause) !== "EEXIST") throw cause;
+    throw new DbError(failure("already_exists", `There is a node key at ${file}; it is never overwritten`), cause);
+  } finally {
+    await unlink(draft);
+  }
+  await syncDirectory(dirname(file));
+  return key;
+}
+
+/**
+ * @throws {DbError} `not_found`, `condition_failed` when others may read the file, `corrupt` when it is not a node key
+ */
+export async function readNodeKey(file: string): Promise<NodeKey> {
+  const mode = await stat(file).then(
+    (status) => status.mode,
+    (cause) => {
+      throw new DbError(failure("not_found", `No node key at ${file}: ${messageOf(cause)}`), cause);
+    },
+  );
+  if ((mode & 0o077) !== 0) {
+    const seen = (mode & 0o777).toString(8).padStart(4, "0");
+    throw new DbError(failure("condition_failed", `Node key ${file} has mode ${seen}; only 0600 is accepted`));
+  }
+  return parseNodeKey(file, await readFile(file, "utf8"));
+}
+
+/**
+ * Records a start before anything is done in its name. On return it would survive a power loss.
+ *
+ * @param boot above the number in the file
+ * @throws {DbError} `condition_failed` when the key has served another cluster
+ */
+export async function recordBoot(file: string, boot: BootNumber, cluster: ClusterId): Promise<NodeKey> {
+  const key = await readNodeKey(file);
+  if (key.cluster !== null && key.cluster !== cluster) {
+    throw new DbError(
+      failure("condition_failed", `Node key ${file} belongs to cluster ${key.cluster}, not to ${cluster}`),
+    );
+  }
+  assert(boot > key.boot, () => `boot ${boot} recorded after ${key.boot}`);
+  const next = { ...key, boot, cluster };
+  await rename(await writeDraft(file, next), file);
+  await syncDirectory(dirname(file));
+  return next;
+}
+
+async function writeDraft(file: string, key: NodeKey): Promise<string> {
+  const content: KeyFile = {
+    identity: key.identity,
+    privateKey: Buffer.from(privateKeyToProtobuf(key.privateKey)).toString("base64"),
+    boot: key.boot,
+    cluster: key.cluster,
+  };
+  const draft = `${file}.${randomBytes(6).toString("hex")}.tmp`;
+  const handle = await open(draft, "wx", fileMode);
+  try {
+    await handle.writeFile(`${JSON.stringify(content, null, 2)}\n`);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  return draft;
+}
+
+async function syncDirectory(directory: string): Promise<void> {
+  const handle = await open(directory, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+function parseNodeKey(file: string, text: string): NodeKey {
+  try {
+    const content: unknown = JSON.parse(text);
+    assert(isKeyFile(content), "a field is missing or of another type");
+    const privateKey = privateKeyFromProtobuf(Buffer.from(content.privateKey, "base64"));
+    assert(privateKey.type === "Ed25519", `key of type ${privateKey.type}`);
+    const identity = peerIdFromPrivateKey(privateKey).toString();
+    assert(identity === content.identity, `identity ${content.identity} is not that of the key, ${identity}`);
+    const cluster = content.cluster === null ? null : toClusterId(content.cluster);
+    return { identity, privateKey, boot: toBootNumber(content.boot), cluster };
+  } catch (cause) {
+    throw new DbError(failure("corrupt", `Not a node key: ${file}: ${messageOf(cause)}`), cause);
+  }
+}
+
+function isKeyFile(value: unknown): value is KeyFile {
+  if (typeof value !== "object" || value === null) return false;
+  const { identity, privateKey, boot, cluster } = value as Partial<Record<keyof KeyFile, unknown>>;
+  return (
+    typeof identity === "string" &&
+    typeof privateKey === "string" &&
+    Number.isSafeInteger(boot) &&
+    (boot as number) >= 0 &&
+    (cluster === null || (typeof cluster === "string" && /^[0-9a-f]{32}$/.test(cluster)))
+  );
+}
+
+function errorCode(cause: unknown): unknown {
+  return cause instanceof Error && "code" in cause ? cause.code : undefined;
+}
+
+function messageOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
+}
