@@ -1,0 +1,158 @@
+// One node's disk in virtual time, with durability made explicit: a write is acknowledged after a seeded delay, and a crash
+// keeps only what was durable, plus as much of the rest, in order, as the seed says. It never fails and never lies.
+
+import type { Random } from "../../proto/random.ts";
+import { keyAfter } from "../../storage/bytes.ts";
+import type { HardStateTable } from "../../storage/hard-state.ts";
+import { MemoryStore, type Page } from "../../storage/memory-store.ts";
+import type { KeyRange, Operation, PageLimits, WriteOutcome } from "../../storage/ordered-store.ts";
+import type { WriteBatch } from "../node/effects.ts";
+import type { Disk } from "../node/ports.ts";
+import type { Process } from "./process.ts";
+import type { Scheduler } from "./scheduler.ts";
+
+/** Batches that may lie unsynced before the oldest go to the disk by themselves. */
+const unsyncedBatchesMax = 4_096;
+
+/** Times in milliseconds, the mean being that of an exponential part added to the least; probabilities from 0 to 1. */
+export interface DiskOptions {
+  readonly syncMsMin: number;
+  readonly syncMsMean: number;
+  readonly unsyncedMsMean: number;
+  /** A write takes up to `stallMsMax` longer. */
+  readonly stallProbability: number;
+  readonly stallMsMax: number;
+}
+
+/** A busy solid-state disk. */
+export const calmDisk: DiskOptions = {
+  syncMsMin: 0.2,
+  syncMsMean: 0.3,
+  unsyncedMsMean: 0.05,
+  stallProbability: 0,
+  stallMsMax: 0,
+};
+
+/** `process`: what the operating system was given survives. `power`: only what is on the medium. */
+export type CrashKind = "process" | "power";
+
+interface PendingRows {
+  readonly operations: readonly Operation[];
+  /** The operating system has it: it survives the end of the process, though not a power loss. */
+  isWritten: boolean;
+}
+
+export class SimDisk {
+  readonly #scheduler: Scheduler;
+  readonly #random: Random;
+  readonly #durableRows = new MemoryStore({ defer: () => {} });
+  #durableTable: HardStateTable = [];
+  #hasTable = false;
+  /** In the order of the writes. */
+  #pendingRows: PendingRows[] = [];
+  #pendingTables: HardStateTable[] = [];
+  #options: DiskOptions = calmDisk;
+  #lastDoneMs = 0;
+  /** Names the use of the disk by one process: completions of an earlier one do nothing. */
+  #opening = 0;
+
+  constructor(scheduler: Scheduler, random: Random) {
+    this.#scheduler = scheduler;
+    this.#random = random;
+  }
+
+  setOptions(options: DiskOptions): void {
+    this.#options = options;
+  }
+
+  /** The hard states that would survive a power loss now. */
+  get durableTable(): HardStateTable {
+    return this.#durableTable;
+  }
+
+  /** true: no table ever became durable here. */
+  get isNew(): boolean {
+    return !this.#hasTable;
+  }
+
+  /** Rows that would survive a power loss now; after a crash, all that is left. */
+  durablePage(range: KeyRange, limits: PageLimits): Page {
+    return this.#durableRows.page(range, limits);
+  }
+
+  durableRow(key: Uint8Array): Uint8Array | null {
+    const page = this.durablePage({ start: key, end: keyAfter(key) }, { rowsMax: 1, bytesMax: 1 });
+    return page.rows[0]?.value ?? null;
+  }
+
+  /** The disk as one process uses it. The process before it must have crashed. */
+  open(process: Process): Disk {
+    const opening = ++this.#opening;
+    return {
+      write: (batch, done) => {
+        if (opening !== this.#opening) return;
+        this.#write(batch, (outcome) => process.run(() => done(outcome)));
+      },
+    };
+  }
+
+  /** Ends the use of the disk by its process and decides what of its unfinished writes is left. */
+  crash(kind: CrashKind): void {
+    this.#opening += 1;
+    const firstInDoubt = kind === "power" ? 0 : this.#pendingRows.filter((rows) => rows.isWritten).length;
+    this.#keepRows(this.#random.between(firstInDoubt, this.#pendingRows.length));
+    this.#keepTables(this.#random.between(0, this.#pendingTables.length));
+    this.#pendingRows = [];
+    this.#pendingTables = [];
+    this.#lastDoneMs = 0;
+  }
+
+  #write(batch: WriteBatch, done: (outcome: WriteOutcome) => void): void {
+    const rows: PendingRows = { operations: batch.operations, isWritten: false };
+    this.#pendingRows.push(rows);
+    const opening = this.#opening;
+    const rowsMs = this.#completion(batch.sync);
+    this.#whenStillOpen(rowsMs, opening, () => {
+      rows.isWritten = true;
+      if (batch.sync) this.#keepRows(this.#pendingRows.indexOf(rows) + 1);
+      else if (this.#pendingRows.length > unsyncedBatchesMax) this.#keepRows(unsyncedBatchesMax / 2);
+    });
+    const tableMs = batch.hardStates === null ? 0 : this.#writeTable(batch.hardStates, opening);
+    this.#lastDoneMs = Math.max(rowsMs, tableMs);
+    this.#whenStillOpen(this.#lastDoneMs, opening, () => done({ type: "done" }));
+  }
+
+  #writeTable(table: HardStateTable, opening: number): number {
+    this.#pendingTables.push(table);
+    const atMs = this.#completion(true);
+    this.#whenStillOpen(atMs, opening, () => this.#keepTables(this.#pendingTables.indexOf(table) + 1));
+    return atMs;
+  }
+
+  #whenStillOpen(atMs: number, opening: number, run: () => void): void {
+    this.#scheduler.at(atMs, () => {
+      if (opening === this.#opening) run();
+    });
+  }
+
+  /** No write completes before one that was asked for earlier. */
+  #completion(sync: boolean): number {
+    const { syncMsMin, syncMsMean, unsyncedMsMean, stallProbability, stallMsMax } = this.#options;
+    const tail = -Math.log(1 - this.#random.fraction());
+    const stall = this.#random.chance(stallProbability) ? this.#random.fraction() * stallMsMax : 0;
+    const delay = (sync ? syncMsMin + tail * syncMsMean : tail * unsyncedMsMean) + stall;
+    return Math.max(this.#lastDoneMs, this.#scheduler.nowMs + delay);
+  }
+
+  #keepRows(count: number): void {
+    const kept = this.#pendingRows.splice(0, count);
+    for (const { operations } of kept) this.#durableRows.write(operations, true, () => {});
+  }
+
+  #keepTables(count: number): void {
+    const newest = this.#pendingTables.splice(0, count).at(-1);
+    if (newest === undefined) return;
+    this.#durableTable = newest;
+    this.#hasTable = true;
+  }
+}

@@ -1,0 +1,187 @@
+// The network between the simulated nodes: direct messages over connections and publications by a gossip model of its own.
+// Every message may be carried through `carry`, which a caller sets to a codec or to a check that nobody changes it.
+
+import { present } from "../../proto/assert.ts";
+import type { BootNumber, ClusterId, NodeId } from "../../proto/ids.ts";
+import type { Envelope, PeerMessage } from "../../proto/messages.ts";
+import type { Random } from "../../proto/random.ts";
+import type { Topic } from "../node/effects.ts";
+import type { Deliver, Network } from "../node/ports.ts";
+import { Connections } from "./connections.ts";
+import { Link } from "./link.ts";
+import { calmLink, type LinkOptions } from "./link-options.ts";
+import type { Scheduler } from "./scheduler.ts";
+
+/** The topic that subscribers pass on; on the others each subscriber hears the publisher itself or nothing. */
+const relayedTopic: Topic = "cluster";
+/** Subscribers to whom a relayed publication is handed on by each who hears it first. */
+const fanOut = 6;
+
+/** One publication on its way from its immediate sender to one subscriber. */
+export interface Hop {
+  readonly from: NodeId;
+  readonly to: NodeId;
+  readonly envelope: Envelope;
+}
+
+/** A fault that lives outside: says what travels instead of a hop; `[hop]` changes nothing. */
+export type GossipFilter = (topic: Topic, hop: Hop) => readonly Hop[];
+
+export interface NetworkOptions {
+  readonly scheduler: Scheduler;
+  readonly random: Random;
+  readonly cluster: ClusterId;
+  /** What the receiver is handed for an envelope that was sent. */
+  readonly carry: (envelope: Envelope) => Envelope;
+  /** Told of every direct message and publication as it leaves its node. */
+  readonly onLeave: (from: NodeId, to: NodeId | Topic, message: PeerMessage) => void;
+}
+
+interface Endpoint {
+  readonly boot: BootNumber;
+  readonly deliver: Deliver;
+  topics: ReadonlySet<Topic>;
+}
+
+interface Publication {
+  readonly topic: Topic;
+  readonly seen: Set<NodeId>;
+  readonly envelope: Envelope;
+}
+
+export class SimNetwork {
+  readonly connections: Connections;
+  readonly #options: NetworkOptions;
+  readonly #random: Random;
+  readonly #gossipRandom: Random;
+  readonly #links = new Map<string, Link>();
+  readonly #endpoints = new Map<NodeId, Endpoint>();
+  #link: LinkOptions = calmLink;
+  #gossipFilter: GossipFilter | null = null;
+  #delivered = 0;
+
+  constructor(options: NetworkOptions) {
+    this.#options = options;
+    this.#random = options.random.fork();
+    this.#gossipRandom = options.random.fork();
+    this.connections = new Connections({
+      scheduler: options.scheduler,
+      random: options.random.fork(),
+      link: () => this.#link,
+      events: {
+        changed: (at, peer, isUp) => this.#endpoints.get(at)?.deliver({ type: isUp ? "peerUp" : "peerDown", peer }),
+      },
+    });
+  }
+
+  /** Messages that have arrived since the start of the world. */
+  get delivered(): number {
+    return this.#delivered;
+  }
+
+  setLink(link: LinkOptions): void {
+    this.#link = link;
+  }
+
+  /** null: publications arrive as they were sent. */
+  setGossipFilter(filter: GossipFilter | null): void {
+    this.#gossipFilter = filter;
+  }
+
+  /** Gives a starting process its way into the network; it lasts until {@link SimNetwork.detach}. */
+  attach(node: NodeId, boot: BootNumber, deliver: Deliver): Network {
+    const endpoint: Endpoint = { boot, deliver, topics: new Set() };
+    this.#endpoints.set(node, endpoint);
+    this.connections.open(node);
+    const isCurrent = () => this.#endpoints.get(node) === endpoint;
+    return {
+      send: (to, message) => {
+        if (isCurrent()) this.#send(node, to, message);
+      },
+      publish: (topic, message) => {
+        if (isCurrent()) this.#publish(node, topic, message);
+      },
+      configure: (peers, topics) => {
+        if (!isCurrent()) return;
+        endpoint.topics = new Set(topics);
+        this.connections.keep(node, peers);
+      },
+    };
+  }
+
+  /** The process of `node` has ended. */
+  detach(node: NodeId): void {
+    this.#endpoints.delete(node);
+    this.connections.close(node);
+  }
+
+  #send(from: NodeId, to: NodeId, message: PeerMessage): void {
+    this.#options.onLeave(from, to, message);
+    const envelope = this.#options.carry(this.#envelope(from, message));
+    this.connections.whenUp(from, to, () => this.#transmit({ from, to, envelope }, null));
+  }
+
+  #publish(from: NodeId, topic: Topic, message: PeerMessage): void {
+    this.#options.onLeave(from, topic, message);
+    const envelope = this.#options.carry(this.#envelope(from, message));
+    this.#spread(from, { topic, seen: new Set([from]), envelope });
+  }
+
+  /** Hands a publication from `by` to those who subscribe and are connected with it: to all, or to some who pass it on. */
+  #spread(by: NodeId, publication: Publication): void {
+    const near: NodeId[] = [];
+    for (const [node, endpoint] of this.#endpoints) {
+      if (node === by || publication.seen.has(node) || !endpoint.topics.has(publication.topic)) continue;
+      if (this.connections.isUp(by, node)) near.push(node);
+    }
+    const isRelayed = publication.topic === relayedTopic;
+    const chosen = isRelayed ? this.#gossipRandom.shuffle(near).slice(0, fanOut) : near;
+    for (const to of chosen) this.#hop(by, to, publication);
+  }
+
+  #hop(from: NodeId, to: NodeId, publication: Publication): void {
+    const hop: Hop = { from, to, envelope: publication.envelope };
+    const hops = this.#gossipFilter?.(publication.topic, hop) ?? [hop];
+    for (const travelling of hops) this.#transmit(travelling, publication);
+  }
+
+  /** @param publication null: a direct message */
+  #transmit(hop: Hop, publication: Publication | null): void {
+    const { scheduler } = this.#options;
+    const { from, to } = hop;
+    const generation = this.connections.generation(from, to);
+    for (const atMs of this.#linkOf(from, to).arrivals(scheduler.nowMs)) {
+      scheduler.at(atMs, () => {
+        if (this.connections.isBlocked(from, to)) return;
+        if (this.connections.generation(from, to) === generation) this.#arrive(hop, publication);
+      });
+    }
+  }
+
+  #arrive({ from, to, envelope }: Hop, publication: Publication | null): void {
+    const endpoint = this.#endpoints.get(to);
+    if (endpoint === undefined) return;
+    const isRelayed = publication !== null && publication.topic === relayedTopic;
+    if (isRelayed && publication.envelope === envelope) {
+      if (publication.seen.has(to)) return;
+      publication.seen.add(to);
+      this.#spread(to, publication);
+    }
+    this.#delivered += 1;
+    endpoint.deliver({ type: "peer", from, published: publication !== null, envelope });
+  }
+
+  #linkOf(from: NodeId, to: NodeId): Link {
+    const key = `${from}>${to}`;
+    const known = this.#links.get(key);
+    if (known !== undefined) return known;
+    const made = new Link(this.#random.fork(), () => this.#link);
+    this.#links.set(key, made);
+    return made;
+  }
+
+  #envelope(from: NodeId, message: PeerMessage): Envelope {
+    const { boot } = present(this.#endpoints.get(from), `endpoint of ${from}`);
+    return { cluster: this.#options.cluster, from, boot, message };
+  }
+}

@@ -1,0 +1,183 @@
+// One node of a simulated cluster over all its starts: its disk stays, its process comes and goes. The state machine and
+// the host are those of a real process; only the objects behind the ports differ.
+
+import { assert, present } from "../../proto/assert.ts";
+import type { BootNumber, NodeId } from "../../proto/ids.ts";
+import type { Random } from "../../proto/random.ts";
+import type { Reply, Request, WatchMessage } from "../../proto/requests.ts";
+import type { Effect, NoteFields } from "../node/effects.ts";
+import { Host } from "../node/host.ts";
+import type { CallId, Input } from "../node/inputs.ts";
+import type { Answers, Ports } from "../node/ports.ts";
+import type { StateMachine } from "../node/state-machine.ts";
+import { Process } from "./process.ts";
+import type { Scheduler } from "./scheduler.ts";
+import { SimClock } from "./sim-clock.ts";
+import type { CrashKind, SimDisk } from "./sim-disk.ts";
+import type { SimNetwork } from "./sim-network.ts";
+
+/** Clocks of different starts differ by up to this. */
+const clockOffsetMsMax = 1_000_000;
+
+/** A state machine fresh from what its disk holds. */
+export interface Booted {
+  readonly machine: StateMachine;
+  readonly boot: BootNumber;
+}
+
+export type Boot = (node: NodeId, disk: SimDisk, random: Random) => Booted;
+
+/** What a caller of a node is told. */
+export interface Caller {
+  reply(reply: Reply): void;
+  watch(message: WatchMessage): void;
+  /** The process ended before it answered; of a write nobody knows. */
+  lost(): void;
+}
+
+/** What may be watched of one node; called in the order in which things happen. */
+export interface NodeEvents {
+  started(node: NodeId, boot: BootNumber): void;
+  crashed(node: NodeId, kind: CrashKind): void;
+  stepped(node: NodeId, input: Input, effects: readonly Effect[]): void;
+  noted(node: NodeId, level: "info" | "warn", text: string, fields: NoteFields): void;
+  /** The node stopped itself. Its process has ended by then. */
+  failed(node: NodeId, reason: Error): void;
+}
+
+export interface SimNodeOptions {
+  readonly node: NodeId;
+  readonly scheduler: Scheduler;
+  readonly network: SimNetwork;
+  readonly disk: SimDisk;
+  readonly random: Random;
+  readonly boot: Boot;
+  readonly events: NodeEvents;
+}
+
+interface Running {
+  readonly process: Process;
+  readonly host: Host;
+  readonly callers: Map<CallId, Caller>;
+}
+
+export class SimNode {
+  readonly node: NodeId;
+  readonly disk: SimDisk;
+  readonly #options: SimNodeOptions;
+  readonly #random: Random;
+  #running: Running | null = null;
+  #lastCall: CallId = 0;
+
+  constructor(options: SimNodeOptions) {
+    this.node = options.node;
+    this.disk = options.disk;
+    this.#options = options;
+    this.#random = options.random;
+  }
+
+  get isRunning(): boolean {
+    return this.#running !== null;
+  }
+
+  /** Starts a process on what the disk holds. There must be none. */
+  start(): void {
+    assert(this.#running === null, () => `${this.node} runs already`);
+    const { scheduler, network, boot, events } = this.#options;
+    const { machine, boot: bootNumber } = boot(this.node, this.disk, this.#random.fork());
+    const process = new Process(this.node, scheduler);
+    const callers = new Map<CallId, Caller>();
+    const deliver = (input: Input) => {
+      if (process.isAlive) host.deliver(input);
+    };
+    const ports: Ports = {
+      clock: new SimClock(scheduler, process, this.#random.between(0, clockOffsetMsMax)),
+      disk: this.disk.open(process),
+      network: network.attach(this.node, bootNumber, deliver),
+      answers: answersOf(callers),
+      journal: { note: (level, text, fields) => events.noted(this.node, level, text, fields) },
+      fatal: (reason) => this.#fail(reason),
+    };
+    const host = new Host(ports, this.#observed(machine));
+    this.#running = { process, host, callers };
+    events.started(this.node, bootNumber);
+    deliver({ type: "start" });
+  }
+
+  /** Ends the process between two of its steps. There must be one. */
+  crash(kind: CrashKind): void {
+    this.#end(kind);
+    this.#options.events.crashed(this.node, kind);
+  }
+
+  /** Stops the process for a while, if there is one. */
+  pause(durationMs: number): void {
+    this.#running?.process.pauseUntil(this.#options.scheduler.nowMs + durationMs);
+  }
+
+  /** Hands a request to the process, as its API does. */
+  call(request: Request, budgetMs: number, caller: Caller): CallId {
+    const { host, callers } = this.#mustRun();
+    const call = ++this.#lastCall;
+    callers.set(call, caller);
+    host.deliver({ type: "call", call, request, budgetMs });
+    return call;
+  }
+
+  /** Nothing of the call is answered any more. */
+  cancel(call: CallId): void {
+    if (this.#running?.callers.delete(call) !== true) return;
+    this.#running.host.deliver({ type: "cancel", call });
+  }
+
+  /** The reader of a watch has room again. */
+  drained(call: CallId): void {
+    if (this.#running?.callers.has(call) === true) this.#running.host.deliver({ type: "drained", call });
+  }
+
+  #end(kind: CrashKind): void {
+    const { process, host, callers } = this.#mustRun();
+    this.#running = null;
+    process.end();
+    host.stop();
+    this.#options.network.detach(this.node);
+    this.disk.crash(kind);
+    for (const caller of callers.values()) caller.lost();
+  }
+
+  #fail(reason: Error): void {
+    this.#end("process");
+    this.#options.events.failed(this.node, reason);
+  }
+
+  #observed(machine: StateMachine): StateMachine {
+    return {
+      step: (input, nowMs) => {
+        const effects = machine.step(input, nowMs);
+        this.#options.events.stepped(this.node, input, effects);
+        return effects;
+      },
+      deadlineMs: () => machine.deadlineMs(),
+    };
+  }
+
+  #mustRun(): Running {
+    return present(this.#running, `process of ${this.node}`);
+  }
+}
+
+/** A reply ends its call, and so does the last message of a watch. */
+function answersOf(callers: Map<CallId, Caller>): Answers {
+  return {
+    reply: (call, reply) => {
+      const caller = callers.get(call);
+      callers.delete(call);
+      caller?.reply(reply);
+    },
+    watch: (call, message) => {
+      const caller = callers.get(call);
+      if (message.type === "compacted" || message.type === "canceled") callers.delete(call);
+      caller?.watch(message);
+    },
+  };
+}

@@ -1,0 +1,40 @@
+// A fault is a workload of its own: it begins, strikes now and then, and is healed.
+
+import type { Random } from "../../../proto/random.ts";
+import type { Scheduler } from "../../../server/simulation/scheduler.ts";
+
+export interface Fault {
+  readonly name: string;
+  /** How often it has struck. */
+  readonly count: number;
+  start(): void;
+  /** Strikes no more and undoes what it did. */
+  heal(): void;
+}
+
+/** Strikes at random times, `meanMs` apart on average, until it is told to stop. */
+export class Strikes {
+  readonly #scheduler: Scheduler;
+  readonly #random: Random;
+  readonly #meanMs: number;
+  #isStopped = false;
+
+  constructor(scheduler: Scheduler, random: Random, meanMs: number) {
+    this.#scheduler = scheduler;
+    this.#random = random;
+    this.#meanMs = meanMs;
+  }
+
+  start(strike: () => void): void {
+    const delayMs = -Math.log(1 - this.#random.fraction()) * this.#meanMs;
+    this.#scheduler.after(delayMs, () => {
+      if (this.#isStopped) return;
+      strike();
+      this.start(strike);
+    });
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+  }
+}

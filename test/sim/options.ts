@@ -1,0 +1,144 @@
+// What one run is: drawn from its seed, printed first when it fails. Swarm testing: each fault is off, mild or extreme, and
+// independent of the others, so that runs differ in kind and not only in order.
+
+import { Random } from "../../proto/random.ts";
+import type { LinkOptions } from "../../server/simulation/link-options.ts";
+import { calmLink } from "../../server/simulation/link-options.ts";
+import { calmDisk, type DiskOptions } from "../../server/simulation/sim-disk.ts";
+
+export interface CrashOptions {
+  /** Mean pause between two crashes in the whole cluster. */
+  readonly meanMs: number;
+  readonly downMsMax: number;
+  /** Share of the crashes that are power losses. */
+  readonly powerProbability: number;
+  /** Nodes that crash at once, up to this. */
+  readonly nodesMax: number;
+}
+
+export interface PartitionOptions {
+  readonly meanMs: number;
+  readonly durationMsMax: number;
+}
+
+export interface PauseOptions {
+  readonly meanMs: number;
+  readonly durationMsMax: number;
+}
+
+export interface WorkloadOptions {
+  readonly clients: number;
+  readonly thinkMsMean: number;
+  readonly keysPerGroup: number;
+  readonly valueBytesMax: number;
+  readonly budgetMsMax: number;
+  readonly watches: number;
+}
+
+/** `forged`: publications arrive, and with them others that nobody sent. */
+export type GossipMode = "normal" | "lost" | "forged";
+
+export interface SimOptions {
+  readonly seed: number;
+  /** Virtual time under faults. */
+  readonly safetyMs: number;
+  /** Virtual time in which everything must be well again after the last fault. */
+  readonly livenessMsMax: number;
+  readonly workload: WorkloadOptions;
+  readonly link: LinkOptions;
+  readonly disk: DiskOptions;
+  readonly gossip: GossipMode;
+  /** `codec`: messages are encoded and decoded; `frozen`: handed over as they are, and nobody may change them. */
+  readonly carry: "codec" | "frozen";
+  readonly crash: CrashOptions | null;
+  readonly partition: PartitionOptions | null;
+  readonly pause: PauseOptions | null;
+  /** Recovery is demanded of a part of the cluster, the rest staying down. */
+  readonly leavesNodesDown: boolean;
+}
+
+type Strength = "off" | "mild" | "extreme";
+
+export function drawOptions(seed: number): SimOptions {
+  const random = new Random(seed);
+  const crash = drawCrash(random.fork());
+  const partition = drawPartition(random.fork());
+  const pause = drawPause(random.fork());
+  const link = drawLink(random.fork());
+  const general = random.fork();
+  const isCalm = crash === null && partition === null && pause === null && link === calmLink;
+  return {
+    seed,
+    safetyMs: general.between(10_000, 16_000),
+    livenessMsMax: 30_000,
+    workload: drawWorkload(random.fork()),
+    link,
+    disk: drawDisk(random.fork()),
+    gossip: general.pick(["normal", "normal", "lost", "forged"] as const),
+    carry: general.pick(["codec", "frozen"] as const),
+    crash: isCalm ? { meanMs: 2_000, downMsMax: 3_000, powerProbability: 0.5, nodesMax: 1 } : crash,
+    partition,
+    pause,
+    leavesNodesDown: general.chance(0.3),
+  };
+}
+
+function drawStrength(random: Random): Strength {
+  return random.pick(["off", "mild", "extreme"] as const);
+}
+
+function drawCrash(random: Random): CrashOptions | null {
+  const strength = drawStrength(random);
+  if (strength === "off") return null;
+  const powerProbability = random.pick([0, 0.5, 1]);
+  if (strength === "mild") return { meanMs: 3_000, downMsMax: 3_000, powerProbability, nodesMax: 1 };
+  return { meanMs: 800, downMsMax: 2_000, powerProbability, nodesMax: random.between(1, 9) };
+}
+
+function drawPartition(random: Random): PartitionOptions | null {
+  const strength = drawStrength(random);
+  if (strength === "off") return null;
+  return strength === "mild" ? { meanMs: 4_000, durationMsMax: 4_000 } : { meanMs: 1_000, durationMsMax: 2_500 };
+}
+
+function drawPause(random: Random): PauseOptions | null {
+  const strength = drawStrength(random);
+  if (strength === "off") return null;
+  return strength === "mild" ? { meanMs: 3_000, durationMsMax: 800 } : { meanMs: 1_000, durationMsMax: 4_000 };
+}
+
+function drawLink(random: Random): LinkOptions {
+  const strength = drawStrength(random);
+  if (strength === "off") return calmLink;
+  const share = strength === "mild" ? 0.02 : 0.2;
+  const some = (most: number) => (random.chance(0.5) ? random.fraction() * most : 0);
+  return {
+    ...calmLink,
+    latencyMsMean: random.pick([0.3, 2, 20]),
+    lossProbability: some(share),
+    duplicateProbability: some(share),
+    reorderProbability: some(2 * share),
+    delayProbability: some(share / 2),
+    delayMsMax: strength === "mild" ? 200 : 1_500,
+    cutNoticeMsMax: random.pick([100, 5_000, 20_000]),
+  };
+}
+
+function drawDisk(random: Random): DiskOptions {
+  const strength = drawStrength(random);
+  if (strength === "off") return calmDisk;
+  const syncMsMean = strength === "mild" ? 5 : 40;
+  const stallMsMax = strength === "mild" ? 300 : 2_000;
+  return { ...calmDisk, syncMsMean, stallProbability: random.fraction() * 0.02, stallMsMax };
+}
+
+function drawWorkload(random: Random): WorkloadOptions {
+  return {
+    clients: random.between(3, 8),
+    thinkMsMean: random.pick([20, 60, 200]),
+    keysPerGroup: random.pick([1, 4, 20]),
+    valueBytesMax: random.pick([32, 32, 4_000]),
+    budgetMsMax: random.pick([500, 2_000, 5_000]),
+    watches: random.between(0, 4),
+  };
+}
