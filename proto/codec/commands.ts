@@ -3,7 +3,7 @@
 import type { ClusterCommand, Compare, GroupCommand, VerdictChange, Write } from "../commands.ts";
 import * as wire from "../gen/bailiwick/peer/v1/record_pb.ts";
 import { epoch, revision, uint64 } from "./integers.ts";
-import { clusterChange, groupObject, keySpan, ownershipState, recoveryStatus } from "./model.ts";
+import { clusterChange, configBytes, directoryEntry, keySpan, ownershipState, recoveryStatus } from "./model.ts";
 import { keyBytes, nodeId, reason, valueBytes } from "./scalars.ts";
 import { inBytes, list, message, nullable, only, required, union } from "./structure.ts";
 import { wireLimits } from "./wire-limits.ts";
@@ -45,6 +45,7 @@ const groupCommand = only(
     verdicts: message(wire.VerdictsCommandSchema, { changes: list(verdictChange, itemsMax) }),
     own: message(wire.OwnCommandSchema, { currentOwner: nullable(nodeId), epoch, state: ownershipState, reason }),
     compact: message(wire.CompactCommandSchema, { revision }),
+    configure: message(wire.ConfigureCommandSchema, { config: configBytes }),
   }),
 );
 
@@ -53,7 +54,7 @@ const clusterCommand = only(
   "command",
   union<ClusterCommand, wire.ClusterCommand["command"]>({
     events: message(wire.EventsCommandSchema, { atMs: uint64, changes: list(clusterChange, itemsMax) }),
-    createGroup: message(wire.CreateGroupCommandSchema, { atMs: uint64, object: required(groupObject) }),
+    createGroup: message(wire.CreateGroupCommandSchema, { atMs: uint64, entry: required(directoryEntry) }),
     verdicts: message(wire.ClusterVerdictsCommandSchema, { atMs: uint64, changes: list(verdictChange, itemsMax) }),
   }),
 );

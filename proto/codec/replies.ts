@@ -125,6 +125,7 @@ export const reply = only(
     put: message(wire.PutReplySchema, { header: required(header), previous }),
     delete: message(wire.DeleteReplySchema, { header: required(header), deleted: uint64, previous: keyValues }),
     compact: message(wire.CompactReplySchema, { header: required(header) }),
+    configure: message(wire.ConfigureReplySchema, { header: required(header) }),
     groupStatus: message(wire.GroupStatusReplySchema, { status: required(groupStatus) }),
     createGroup: message(wire.CreateGroupReplySchema, { entry: required(directoryEntry) }),
     clusterStatus: message(wire.ClusterStatusReplySchema, { status: required(clusterStatus) }),

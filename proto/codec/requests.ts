@@ -1,7 +1,6 @@
 // Wire form of a request that one node hands to another (proto/requests.ts).
 
 import * as wire from "../gen/bailiwick/peer/v1/forward_pb.ts";
-import type { GroupObject } from "../model.ts";
 import type { Consistency, Fence, Request } from "../requests.ts";
 import { epoch, logIndex, revision, uint64, wholeMs } from "./integers.ts";
 import { configBytes, keySpan, owners } from "./model.ts";
@@ -14,12 +13,6 @@ const consistency = oneOf<Consistency, wire.Consistency>({
 });
 
 const fence = message<Fence, typeof wire.FenceSchema>(wire.FenceSchema, { group: groupId, epoch });
-
-const newGroup = message<Omit<GroupObject, "incarnation">, typeof wire.NewGroupSchema>(wire.NewGroupSchema, {
-  group: groupId,
-  owners,
-  config: configBytes,
-});
 
 export const request = only(
   wire.RequestSchema,
@@ -52,6 +45,7 @@ export const request = only(
       returnPrevious: flag,
     }),
     compact: message(wire.CompactRequestSchema, { group: groupId, revision }),
+    configure: message(wire.ConfigureRequestSchema, { group: groupId, config: configBytes }),
     groupStatus: message(wire.GroupStatusRequestSchema, { group: groupId }),
     watch: message(wire.WatchRequestSchema, {
       group: groupId,
@@ -62,7 +56,7 @@ export const request = only(
       previousValues: flag,
       progressIntervalMs: wholeMs,
     }),
-    createGroup: message(wire.CreateGroupRequestSchema, { object: required(newGroup), validateOnly: flag }),
+    createGroup: message(wire.CreateGroupRequestSchema, { group: groupId, owners, validateOnly: flag }),
     clusterStatus: message(wire.ClusterStatusRequestSchema, {}),
     nodeStatus: message(wire.NodeStatusRequestSchema, { node: nodeId }),
     directory: message(wire.DirectoryRequestSchema, {}),

@@ -15,7 +15,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file bailiwick/peer/v1/forward.proto.
  */
 export const file_bailiwick_peer_v1_forward: GenFile = /*@__PURE__*/
-  fileDesc("Ch9iYWlsaXdpY2svcGVlci92MS9mb3J3YXJkLnByb3RvEhFiYWlsaXdpY2sucGVlci52MSIlCgVGZW5jZRINCgVncm91cBgBIAEoCRINCgVlcG9jaBgCIAEoBCKBAQoKR2V0UmVxdWVzdBINCgVncm91cBgBIAEoCRILCgNrZXkYAiABKAwSFQoIcmV2aXNpb24YAyABKARIAIgBARIzCgtjb25zaXN0ZW5jeRgEIAEoDjIeLmJhaWxpd2ljay5wZWVyLnYxLkNvbnNpc3RlbmN5QgsKCV9yZXZpc2lvbiLVAQoLTGlzdFJlcXVlc3QSDQoFZ3JvdXAYASABKAkSKAoEc3BhbhgCIAEoCzIaLmJhaWxpd2ljay5wZWVyLnYxLktleVNwYW4SFQoIcmV2aXNpb24YAyABKARIAIgBARIzCgtjb25zaXN0ZW5jeRgEIAEoDjIeLmJhaWxpd2ljay5wZWVyLnYxLkNvbnNpc3RlbmN5Eg0KBWxpbWl0GAUgASgEEhEKCWtleXNfb25seRgGIAEoCBISCgpjb3VudF9vbmx5GAcgASgIQgsKCV9yZXZpc2lvbiK6AQoKUHV0UmVxdWVzdBINCgVncm91cBgBIAEoCRILCgNrZXkYAiABKAwSDQoFdmFsdWUYAyABKAwSDQoFbGVhc2UYBCABKAQSHAoPaWZfbW9kX3JldmlzaW9uGAUgASgESACIAQESJwoFZmVuY2UYBiABKAsyGC5iYWlsaXdpY2sucGVlci52MS5GZW5jZRIXCg9yZXR1cm5fcHJldmlvdXMYByABKAhCEgoQX2lmX21vZF9yZXZpc2lvbiK8AQoNRGVsZXRlUmVxdWVzdBINCgVncm91cBgBIAEoCRIoCgRzcGFuGAIgASgLMhouYmFpbGl3aWNrLnBlZXIudjEuS2V5U3BhbhIcCg9pZl9tb2RfcmV2aXNpb24YAyABKARIAIgBARInCgVmZW5jZRgEIAEoCzIYLmJhaWxpd2ljay5wZWVyLnYxLkZlbmNlEhcKD3JldHVybl9wcmV2aW91cxgFIAEoCEISChBfaWZfbW9kX3JldmlzaW9uIjEKDkNvbXBhY3RSZXF1ZXN0Eg0KBWdyb3VwGAEgASgJEhAKCHJldmlzaW9uGAIgASgEIiMKEkdyb3VwU3RhdHVzUmVxdWVzdBINCgVncm91cBgBIAEoCSLNAQoMV2F0Y2hSZXF1ZXN0Eg0KBWdyb3VwGAEgASgJEigKBHNwYW4YAiABKAsyGi5iYWlsaXdpY2sucGVlci52MS5LZXlTcGFuEhsKDnN0YXJ0X3JldmlzaW9uGAMgASgESACIAQESDAoEcHV0cxgEIAEoCBIPCgdkZWxldGVzGAUgASgIEhcKD3ByZXZpb3VzX3ZhbHVlcxgGIAEoCBIcChRwcm9ncmVzc19pbnRlcnZhbF9tcxgHIAEoBEIRCg9fc3RhcnRfcmV2aXNpb24iOQoITmV3R3JvdXASDQoFZ3JvdXAYASABKAkSDgoGb3duZXJzGAIgAygJEg4KBmNvbmZpZxgDIAEoDCJYChJDcmVhdGVHcm91cFJlcXVlc3QSKwoGb2JqZWN0GAEgASgLMhsuYmFpbGl3aWNrLnBlZXIudjEuTmV3R3JvdXASFQoNdmFsaWRhdGVfb25seRgCIAEoCCIWChRDbHVzdGVyU3RhdHVzUmVxdWVzdCIhChFOb2RlU3RhdHVzUmVxdWVzdBIMCgRub2RlGAEgASgJIhIKEERpcmVjdG9yeVJlcXVlc3QiHwoPTm9kZVNlbGZSZXF1ZXN0EgwKBG5vZGUYASABKAkiNAoUQ2x1c3RlckV2ZW50c1JlcXVlc3QSDQoFYWZ0ZXIYASABKAQSDQoFbGltaXQYAiABKAQi8AUKB1JlcXVlc3QSLAoDZ2V0GAEgASgLMh0uYmFpbGl3aWNrLnBlZXIudjEuR2V0UmVxdWVzdEgAEi4KBGxpc3QYAiABKAsyHi5iYWlsaXdpY2sucGVlci52MS5MaXN0UmVxdWVzdEgAEiwKA3B1dBgDIAEoCzIdLmJhaWxpd2ljay5wZWVyLnYxLlB1dFJlcXVlc3RIABIyCgZkZWxldGUYBCABKAsyIC5iYWlsaXdpY2sucGVlci52MS5EZWxldGVSZXF1ZXN0SAASNAoHY29tcGFjdBgFIAEoCzIhLmJhaWxpd2ljay5wZWVyLnYxLkNvbXBhY3RSZXF1ZXN0SAASPQoMZ3JvdXBfc3RhdHVzGAYgASgLMiUuYmFpbGl3aWNrLnBlZXIudjEuR3JvdXBTdGF0dXNSZXF1ZXN0SAASMAoFd2F0Y2gYByABKAsyHy5iYWlsaXdpY2sucGVlci52MS5XYXRjaFJlcXVlc3RIABI9CgxjcmVhdGVfZ3JvdXAYCCABKAsyJS5iYWlsaXdpY2sucGVlci52MS5DcmVhdGVHcm91cFJlcXVlc3RIABJBCg5jbHVzdGVyX3N0YXR1cxgJIAEoCzInLmJhaWxpd2ljay5wZWVyLnYxLkNsdXN0ZXJTdGF0dXNSZXF1ZXN0SAASOwoLbm9kZV9zdGF0dXMYCiABKAsyJC5iYWlsaXdpY2sucGVlci52MS5Ob2RlU3RhdHVzUmVxdWVzdEgAEjgKCWRpcmVjdG9yeRgLIAEoCzIjLmJhaWxpd2ljay5wZWVyLnYxLkRpcmVjdG9yeVJlcXVlc3RIABI3Cglub2RlX3NlbGYYDCABKAsyIi5iYWlsaXdpY2sucGVlci52MS5Ob2RlU2VsZlJlcXVlc3RIABJBCg5jbHVzdGVyX2V2ZW50cxgNIAEoCzInLmJhaWxpd2ljay5wZWVyLnYxLkNsdXN0ZXJFdmVudHNSZXF1ZXN0SABCCQoHcmVxdWVzdCJbCgZIZWFkZXISDQoFZ3JvdXAYASABKAkSEwoLaW5jYXJuYXRpb24YAiABKAQSEAoIcmV2aXNpb24YAyABKAQSDAoEbm9kZRgEIAEoCRINCgVzdGFsZRgFIAEoCCLoAQoORmFpbHVyZURldGFpbHMSEgoFZ3JvdXAYASABKAlIAIgBARIRCgRub2RlGAIgASgJSAGIAQESEgoFZmllbGQYAyABKAlIAogBARIUCgdtaXNzaW5nGAQgASgJSAOIAQESEwoGbGVhZGVyGAUgASgJSASIAQESFQoIcmV2aXNpb24YBiABKAlIBYgBARIQCgNrZXkYByABKAlIBogBAUIICgZfZ3JvdXBCBwoFX25vZGVCCAoGX2ZpZWxkQgoKCF9taXNzaW5nQgkKB19sZWFkZXJCCwoJX3JldmlzaW9uQgYKBF9rZXkihwEKB0ZhaWx1cmUSDAoEY29kZRgBIAEoCRIPCgdtZXNzYWdlGAIgASgJEjIKB2RldGFpbHMYAyABKAsyIS5iYWlsaXdpY2sucGVlci52MS5GYWlsdXJlRGV0YWlscxIpCgZlZmZlY3QYBCABKA4yGS5iYWlsaXdpY2sucGVlci52MS5FZmZlY3QiNwoHUmVwbGljYRIMCgRub2RlGAEgASgJEg8KB21hdGNoZWQYAiABKAQSDQoFc3RhdGUYAyABKAki2QMKC0dyb3VwU3RhdHVzEi4KBm9iamVjdBgBIAEoCzIeLmJhaWxpd2ljay5wZWVyLnYxLkdyb3VwT2JqZWN0EgwKBG5vZGUYAiABKAkSFAoHbWFuYWdlchgDIAEoCUgAiAEBEgwKBHRlcm0YBCABKAQSLwoJb3duZXJzaGlwGAUgASgLMhwuYmFpbGl3aWNrLnBlZXIudjEuT3duZXJzaGlwEhIKCmhhc19xdW9ydW0YBiABKAgSDgoGbmVlZGVkGAcgASgEEg8KB21pc3NpbmcYCCADKAkSNAoIdmVyZGljdHMYCSADKAsyIi5iYWlsaXdpY2sucGVlci52MS5TdGF0dXNDb21wb25lbnQSEAoIcmV2aXNpb24YCiABKAQSGgoSY29tcGFjdGVkX3JldmlzaW9uGAsgASgEEg8KB2FwcGxpZWQYDCABKAQSDgoGY29tbWl0GA0gASgEEhcKCnN0YXRlX2hhc2gYDiABKAZIAYgBARIMCgRrZXlzGA8gASgEEg0KBWJ5dGVzGBAgASgEEiwKCHJlcGxpY2FzGBEgAygLMhouYmFpbGl3aWNrLnBlZXIudjEuUmVwbGljYUIKCghfbWFuYWdlckINCgtfc3RhdGVfaGFzaCImCgdDb3VudGVyEgwKBG5hbWUYASABKAkSDQoFdmFsdWUYAiABKAEiowIKCE5vZGVTZWxmEgwKBG5vZGUYASABKAkSDAoEYm9vdBgCIAEoBBIRCgl1cHRpbWVfbXMYAyABKAQSFQoNY2x1c3Rlcl9pbmRleBgEIAEoBBIXCgpxdWFyYW50aW5lGAUgASgJSACIAQESEQoJY29ubmVjdGVkGAYgAygJEjIKCXN1bW1hcmllcxgHIAMoCzIfLmJhaWxpd2ljay5wZWVyLnYxLkdyb3VwU3VtbWFyeRI0CghzdGF0dXNlcxgIIAMoCzIiLmJhaWxpd2ljay5wZWVyLnYxLlN0YXR1c0NvbXBvbmVudBIsCghjb3VudGVycxgJIAMoCzIaLmJhaWxpd2ljay5wZWVyLnYxLkNvdW50ZXJCDQoLX3F1YXJhbnRpbmUi8QEKCk5vZGVTdGF0dXMSLQoGcmVjb3JkGAEgASgLMh0uYmFpbGl3aWNrLnBlZXIudjEuTm9kZVJlY29yZBIxCgZzdGF0dXMYAiABKA4yIS5iYWlsaXdpY2sucGVlci52MS5SZWNvdmVyeVN0YXR1cxI2Cgpjb21wb25lbnRzGAMgAygLMiIuYmFpbGl3aWNrLnBlZXIudjEuU3RhdHVzQ29tcG9uZW50Eg4KBnNwaGVyZRgEIAMoCRIOCgZncm91cHMYBSADKAkSKQoEc2VsZhgGIAEoCzIbLmJhaWxpd2ljay5wZWVyLnYxLk5vZGVTZWxmIsUCCg1DbHVzdGVyU3RhdHVzEg8KB2NsdXN0ZXIYASABKAwSDAoEbm9kZRgCIAEoCRIVCg1jbHVzdGVyX2luZGV4GAMgASgEEhgKC2Nvb3JkaW5hdG9yGAQgASgJSACIAQESDgoGdm90ZXJzGAUgAygJEiwKBW5vZGVzGAYgAygLMh0uYmFpbGl3aWNrLnBlZXIudjEuTm9kZVN0YXR1cxIuCgZncm91cHMYByADKAsyHi5iYWlsaXdpY2sucGVlci52MS5Hcm91cFN0YXR1cxIaChJ1bnJlYWNoYWJsZV9ncm91cHMYCCADKAkSGQoRdW5yZWFjaGFibGVfbm9kZXMYCSADKAkSLwoGZXZlbnRzGAogAygLMh8uYmFpbGl3aWNrLnBlZXIudjEuQ2x1c3RlckV2ZW50Qg4KDF9jb29yZGluYXRvciI6CgtGYWlsZWRSZXBseRIrCgdmYWlsdXJlGAEgASgLMhouYmFpbGl3aWNrLnBlZXIudjEuRmFpbHVyZSJeCghHZXRSZXBseRIpCgZoZWFkZXIYASABKAsyGS5iYWlsaXdpY2sucGVlci52MS5IZWFkZXISJwoCa3YYAiABKAsyGy5iYWlsaXdpY2sucGVlci52MS5LZXlWYWx1ZSJ9CglMaXN0UmVwbHkSKQoGaGVhZGVyGAEgASgLMhkuYmFpbGl3aWNrLnBlZXIudjEuSGVhZGVyEigKA2t2cxgCIAMoCzIbLmJhaWxpd2ljay5wZWVyLnYxLktleVZhbHVlEgwKBG1vcmUYAyABKAgSDQoFY291bnQYBCABKAQiZAoIUHV0UmVwbHkSKQoGaGVhZGVyGAEgASgLMhkuYmFpbGl3aWNrLnBlZXIudjEuSGVhZGVyEi0KCHByZXZpb3VzGAIgASgLMhsuYmFpbGl3aWNrLnBlZXIudjEuS2V5VmFsdWUieAoLRGVsZXRlUmVwbHkSKQoGaGVhZGVyGAEgASgLMhkuYmFpbGl3aWNrLnBlZXIudjEuSGVhZGVyEg8KB2RlbGV0ZWQYAiABKAQSLQoIcHJldmlvdXMYAyADKAsyGy5iYWlsaXdpY2sucGVlci52MS5LZXlWYWx1ZSI5CgxDb21wYWN0UmVwbHkSKQoGaGVhZGVyGAEgASgLMhkuYmFpbGl3aWNrLnBlZXIudjEuSGVhZGVyIkIKEEdyb3VwU3RhdHVzUmVwbHkSLgoGc3RhdHVzGAEgASgLMh4uYmFpbGl3aWNrLnBlZXIudjEuR3JvdXBTdGF0dXMiRAoQQ3JlYXRlR3JvdXBSZXBseRIwCgVlbnRyeRgBIAEoCzIhLmJhaWxpd2ljay5wZWVyLnYxLkRpcmVjdG9yeUVudHJ5IkYKEkNsdXN0ZXJTdGF0dXNSZXBseRIwCgZzdGF0dXMYASABKAsyIC5iYWlsaXdpY2sucGVlci52MS5DbHVzdGVyU3RhdHVzIkAKD05vZGVTdGF0dXNSZXBseRItCgZzdGF0dXMYASABKAsyHS5iYWlsaXdpY2sucGVlci52MS5Ob2RlU3RhdHVzInEKDkRpcmVjdG9yeVJlcGx5EiwKBW5vZGVzGAEgAygLMh0uYmFpbGl3aWNrLnBlZXIudjEuTm9kZVJlY29yZBIxCgZncm91cHMYAiADKAsyIS5iYWlsaXdpY2sucGVlci52MS5EaXJlY3RvcnlFbnRyeSI6Cg1Ob2RlU2VsZlJlcGx5EikKBHNlbGYYASABKAsyGy5iYWlsaXdpY2sucGVlci52MS5Ob2RlU2VsZiJUChJDbHVzdGVyRXZlbnRzUmVwbHkSLwoGZXZlbnRzGAEgAygLMh8uYmFpbGl3aWNrLnBlZXIudjEuQ2x1c3RlckV2ZW50Eg0KBWluZGV4GAIgASgEItQFCgVSZXBseRIwCgZmYWlsZWQYASABKAsyHi5iYWlsaXdpY2sucGVlci52MS5GYWlsZWRSZXBseUgAEioKA2dldBgCIAEoCzIbLmJhaWxpd2ljay5wZWVyLnYxLkdldFJlcGx5SAASLAoEbGlzdBgDIAEoCzIcLmJhaWxpd2ljay5wZWVyLnYxLkxpc3RSZXBseUgAEioKA3B1dBgEIAEoCzIbLmJhaWxpd2ljay5wZWVyLnYxLlB1dFJlcGx5SAASMAoGZGVsZXRlGAUgASgLMh4uYmFpbGl3aWNrLnBlZXIudjEuRGVsZXRlUmVwbHlIABIyCgdjb21wYWN0GAYgASgLMh8uYmFpbGl3aWNrLnBlZXIudjEuQ29tcGFjdFJlcGx5SAASOwoMZ3JvdXBfc3RhdHVzGAcgASgLMiMuYmFpbGl3aWNrLnBlZXIudjEuR3JvdXBTdGF0dXNSZXBseUgAEjsKDGNyZWF0ZV9ncm91cBgIIAEoCzIjLmJhaWxpd2ljay5wZWVyLnYxLkNyZWF0ZUdyb3VwUmVwbHlIABI/Cg5jbHVzdGVyX3N0YXR1cxgJIAEoCzIlLmJhaWxpd2ljay5wZWVyLnYxLkNsdXN0ZXJTdGF0dXNSZXBseUgAEjkKC25vZGVfc3RhdHVzGAogASgLMiIuYmFpbGl3aWNrLnBlZXIudjEuTm9kZVN0YXR1c1JlcGx5SAASNgoJZGlyZWN0b3J5GAsgASgLMiEuYmFpbGl3aWNrLnBlZXIudjEuRGlyZWN0b3J5UmVwbHlIABI1Cglub2RlX3NlbGYYDCABKAsyIC5iYWlsaXdpY2sucGVlci52MS5Ob2RlU2VsZlJlcGx5SAASPwoOY2x1c3Rlcl9ldmVudHMYDSABKAsyJS5iYWlsaXdpY2sucGVlci52MS5DbHVzdGVyRXZlbnRzUmVwbHlIAEIHCgVyZXBseSKBAQoIS2V5RXZlbnQSCwoDa2V5GAEgASgMEicKAmt2GAIgASgLMhsuYmFpbGl3aWNrLnBlZXIudjEuS2V5VmFsdWUSLQoIcHJldmlvdXMYAyABKAsyGy5iYWlsaXdpY2sucGVlci52MS5LZXlWYWx1ZRIQCghyZXZpc2lvbhgEIAEoBCJKCgtXYXRjaE9wZW5lZBIpCgZoZWFkZXIYASABKAsyGS5iYWlsaXdpY2sucGVlci52MS5IZWFkZXISEAoIcmV2aXNpb24YAiABKAQiTAoLV2F0Y2hFdmVudHMSEAoIcmV2aXNpb24YASABKAQSKwoGZXZlbnRzGAIgAygLMhsuYmFpbGl3aWNrLnBlZXIudjEuS2V5RXZlbnQiIQoNV2F0Y2hQcm9ncmVzcxIQCghyZXZpc2lvbhgBIAEoBCIfCg5XYXRjaENvbXBhY3RlZBINCgVmbG9vchgBIAEoBCI8Cg1XYXRjaENhbmNlbGVkEisKB2ZhaWx1cmUYASABKAsyGi5iYWlsaXdpY2sucGVlci52MS5GYWlsdXJlIqECCgxXYXRjaE1lc3NhZ2USMAoGb3BlbmVkGAEgASgLMh4uYmFpbGl3aWNrLnBlZXIudjEuV2F0Y2hPcGVuZWRIABIwCgZldmVudHMYAiABKAsyHi5iYWlsaXdpY2sucGVlci52MS5XYXRjaEV2ZW50c0gAEjQKCHByb2dyZXNzGAMgASgLMiAuYmFpbGl3aWNrLnBlZXIudjEuV2F0Y2hQcm9ncmVzc0gAEjYKCWNvbXBhY3RlZBgEIAEoCzIhLmJhaWxpd2ljay5wZWVyLnYxLldhdGNoQ29tcGFjdGVkSAASNAoIY2FuY2VsZWQYBSABKAsyIC5iYWlsaXdpY2sucGVlci52MS5XYXRjaENhbmNlbGVkSABCCQoHbWVzc2FnZSpfCgtDb25zaXN0ZW5jeRIbChdDT05TSVNURU5DWV9VTlNQRUNJRklFRBAAEhwKGENPTlNJU1RFTkNZX0xJTkVBUklaQUJMRRABEhUKEUNPTlNJU1RFTkNZX0xPQ0FMEAIqRQoGRWZmZWN0EhYKEkVGRkVDVF9VTlNQRUNJRklFRBAAEg8KC0VGRkVDVF9OT05FEAESEgoORUZGRUNUX1VOS05PV04QAmIGcHJvdG8z", [file_bailiwick_peer_v1_model]);
+  fileDesc("Ch9iYWlsaXdpY2svcGVlci92MS9mb3J3YXJkLnByb3RvEhFiYWlsaXdpY2sucGVlci52MSIlCgVGZW5jZRINCgVncm91cBgBIAEoCRINCgVlcG9jaBgCIAEoBCKBAQoKR2V0UmVxdWVzdBINCgVncm91cBgBIAEoCRILCgNrZXkYAiABKAwSFQoIcmV2aXNpb24YAyABKARIAIgBARIzCgtjb25zaXN0ZW5jeRgEIAEoDjIeLmJhaWxpd2ljay5wZWVyLnYxLkNvbnNpc3RlbmN5QgsKCV9yZXZpc2lvbiLVAQoLTGlzdFJlcXVlc3QSDQoFZ3JvdXAYASABKAkSKAoEc3BhbhgCIAEoCzIaLmJhaWxpd2ljay5wZWVyLnYxLktleVNwYW4SFQoIcmV2aXNpb24YAyABKARIAIgBARIzCgtjb25zaXN0ZW5jeRgEIAEoDjIeLmJhaWxpd2ljay5wZWVyLnYxLkNvbnNpc3RlbmN5Eg0KBWxpbWl0GAUgASgEEhEKCWtleXNfb25seRgGIAEoCBISCgpjb3VudF9vbmx5GAcgASgIQgsKCV9yZXZpc2lvbiK6AQoKUHV0UmVxdWVzdBINCgVncm91cBgBIAEoCRILCgNrZXkYAiABKAwSDQoFdmFsdWUYAyABKAwSDQoFbGVhc2UYBCABKAQSHAoPaWZfbW9kX3JldmlzaW9uGAUgASgESACIAQESJwoFZmVuY2UYBiABKAsyGC5iYWlsaXdpY2sucGVlci52MS5GZW5jZRIXCg9yZXR1cm5fcHJldmlvdXMYByABKAhCEgoQX2lmX21vZF9yZXZpc2lvbiK8AQoNRGVsZXRlUmVxdWVzdBINCgVncm91cBgBIAEoCRIoCgRzcGFuGAIgASgLMhouYmFpbGl3aWNrLnBlZXIudjEuS2V5U3BhbhIcCg9pZl9tb2RfcmV2aXNpb24YAyABKARIAIgBARInCgVmZW5jZRgEIAEoCzIYLmJhaWxpd2ljay5wZWVyLnYxLkZlbmNlEhcKD3JldHVybl9wcmV2aW91cxgFIAEoCEISChBfaWZfbW9kX3JldmlzaW9uIjEKDkNvbXBhY3RSZXF1ZXN0Eg0KBWdyb3VwGAEgASgJEhAKCHJldmlzaW9uGAIgASgEIjEKEENvbmZpZ3VyZVJlcXVlc3QSDQoFZ3JvdXAYASABKAkSDgoGY29uZmlnGAIgASgMIiMKEkdyb3VwU3RhdHVzUmVxdWVzdBINCgVncm91cBgBIAEoCSLNAQoMV2F0Y2hSZXF1ZXN0Eg0KBWdyb3VwGAEgASgJEigKBHNwYW4YAiABKAsyGi5iYWlsaXdpY2sucGVlci52MS5LZXlTcGFuEhsKDnN0YXJ0X3JldmlzaW9uGAMgASgESACIAQESDAoEcHV0cxgEIAEoCBIPCgdkZWxldGVzGAUgASgIEhcKD3ByZXZpb3VzX3ZhbHVlcxgGIAEoCBIcChRwcm9ncmVzc19pbnRlcnZhbF9tcxgHIAEoBEIRCg9fc3RhcnRfcmV2aXNpb24iSgoSQ3JlYXRlR3JvdXBSZXF1ZXN0Eg0KBWdyb3VwGAEgASgJEg4KBm93bmVycxgCIAMoCRIVCg12YWxpZGF0ZV9vbmx5GAMgASgIIhYKFENsdXN0ZXJTdGF0dXNSZXF1ZXN0IiEKEU5vZGVTdGF0dXNSZXF1ZXN0EgwKBG5vZGUYASABKAkiEgoQRGlyZWN0b3J5UmVxdWVzdCIfCg9Ob2RlU2VsZlJlcXVlc3QSDAoEbm9kZRgBIAEoCSI0ChRDbHVzdGVyRXZlbnRzUmVxdWVzdBINCgVhZnRlchgBIAEoBBINCgVsaW1pdBgCIAEoBCKqBgoHUmVxdWVzdBIsCgNnZXQYASABKAsyHS5iYWlsaXdpY2sucGVlci52MS5HZXRSZXF1ZXN0SAASLgoEbGlzdBgCIAEoCzIeLmJhaWxpd2ljay5wZWVyLnYxLkxpc3RSZXF1ZXN0SAASLAoDcHV0GAMgASgLMh0uYmFpbGl3aWNrLnBlZXIudjEuUHV0UmVxdWVzdEgAEjIKBmRlbGV0ZRgEIAEoCzIgLmJhaWxpd2ljay5wZWVyLnYxLkRlbGV0ZVJlcXVlc3RIABI0Cgdjb21wYWN0GAUgASgLMiEuYmFpbGl3aWNrLnBlZXIudjEuQ29tcGFjdFJlcXVlc3RIABI9Cgxncm91cF9zdGF0dXMYBiABKAsyJS5iYWlsaXdpY2sucGVlci52MS5Hcm91cFN0YXR1c1JlcXVlc3RIABIwCgV3YXRjaBgHIAEoCzIfLmJhaWxpd2ljay5wZWVyLnYxLldhdGNoUmVxdWVzdEgAEj0KDGNyZWF0ZV9ncm91cBgIIAEoCzIlLmJhaWxpd2ljay5wZWVyLnYxLkNyZWF0ZUdyb3VwUmVxdWVzdEgAEkEKDmNsdXN0ZXJfc3RhdHVzGAkgASgLMicuYmFpbGl3aWNrLnBlZXIudjEuQ2x1c3RlclN0YXR1c1JlcXVlc3RIABI7Cgtub2RlX3N0YXR1cxgKIAEoCzIkLmJhaWxpd2ljay5wZWVyLnYxLk5vZGVTdGF0dXNSZXF1ZXN0SAASOAoJZGlyZWN0b3J5GAsgASgLMiMuYmFpbGl3aWNrLnBlZXIudjEuRGlyZWN0b3J5UmVxdWVzdEgAEjcKCW5vZGVfc2VsZhgMIAEoCzIiLmJhaWxpd2ljay5wZWVyLnYxLk5vZGVTZWxmUmVxdWVzdEgAEkEKDmNsdXN0ZXJfZXZlbnRzGA0gASgLMicuYmFpbGl3aWNrLnBlZXIudjEuQ2x1c3RlckV2ZW50c1JlcXVlc3RIABI4Cgljb25maWd1cmUYDiABKAsyIy5iYWlsaXdpY2sucGVlci52MS5Db25maWd1cmVSZXF1ZXN0SABCCQoHcmVxdWVzdCJbCgZIZWFkZXISDQoFZ3JvdXAYASABKAkSEwoLaW5jYXJuYXRpb24YAiABKAQSEAoIcmV2aXNpb24YAyABKAQSDAoEbm9kZRgEIAEoCRINCgVzdGFsZRgFIAEoCCLoAQoORmFpbHVyZURldGFpbHMSEgoFZ3JvdXAYASABKAlIAIgBARIRCgRub2RlGAIgASgJSAGIAQESEgoFZmllbGQYAyABKAlIAogBARIUCgdtaXNzaW5nGAQgASgJSAOIAQESEwoGbGVhZGVyGAUgASgJSASIAQESFQoIcmV2aXNpb24YBiABKAlIBYgBARIQCgNrZXkYByABKAlIBogBAUIICgZfZ3JvdXBCBwoFX25vZGVCCAoGX2ZpZWxkQgoKCF9taXNzaW5nQgkKB19sZWFkZXJCCwoJX3JldmlzaW9uQgYKBF9rZXkihwEKB0ZhaWx1cmUSDAoEY29kZRgBIAEoCRIPCgdtZXNzYWdlGAIgASgJEjIKB2RldGFpbHMYAyABKAsyIS5iYWlsaXdpY2sucGVlci52MS5GYWlsdXJlRGV0YWlscxIpCgZlZmZlY3QYBCABKA4yGS5iYWlsaXdpY2sucGVlci52MS5FZmZlY3QiNwoHUmVwbGljYRIMCgRub2RlGAEgASgJEg8KB21hdGNoZWQYAiABKAQSDQoFc3RhdGUYAyABKAki2QMKC0dyb3VwU3RhdHVzEi4KBm9iamVjdBgBIAEoCzIeLmJhaWxpd2ljay5wZWVyLnYxLkdyb3VwT2JqZWN0EgwKBG5vZGUYAiABKAkSFAoHbWFuYWdlchgDIAEoCUgAiAEBEgwKBHRlcm0YBCABKAQSLwoJb3duZXJzaGlwGAUgASgLMhwuYmFpbGl3aWNrLnBlZXIudjEuT3duZXJzaGlwEhIKCmhhc19xdW9ydW0YBiABKAgSDgoGbmVlZGVkGAcgASgEEg8KB21pc3NpbmcYCCADKAkSNAoIdmVyZGljdHMYCSADKAsyIi5iYWlsaXdpY2sucGVlci52MS5TdGF0dXNDb21wb25lbnQSEAoIcmV2aXNpb24YCiABKAQSGgoSY29tcGFjdGVkX3JldmlzaW9uGAsgASgEEg8KB2FwcGxpZWQYDCABKAQSDgoGY29tbWl0GA0gASgEEhcKCnN0YXRlX2hhc2gYDiABKAZIAYgBARIMCgRrZXlzGA8gASgEEg0KBWJ5dGVzGBAgASgEEiwKCHJlcGxpY2FzGBEgAygLMhouYmFpbGl3aWNrLnBlZXIudjEuUmVwbGljYUIKCghfbWFuYWdlckINCgtfc3RhdGVfaGFzaCImCgdDb3VudGVyEgwKBG5hbWUYASABKAkSDQoFdmFsdWUYAiABKAEiowIKCE5vZGVTZWxmEgwKBG5vZGUYASABKAkSDAoEYm9vdBgCIAEoBBIRCgl1cHRpbWVfbXMYAyABKAQSFQoNY2x1c3Rlcl9pbmRleBgEIAEoBBIXCgpxdWFyYW50aW5lGAUgASgJSACIAQESEQoJY29ubmVjdGVkGAYgAygJEjIKCXN1bW1hcmllcxgHIAMoCzIfLmJhaWxpd2ljay5wZWVyLnYxLkdyb3VwU3VtbWFyeRI0CghzdGF0dXNlcxgIIAMoCzIiLmJhaWxpd2ljay5wZWVyLnYxLlN0YXR1c0NvbXBvbmVudBIsCghjb3VudGVycxgJIAMoCzIaLmJhaWxpd2ljay5wZWVyLnYxLkNvdW50ZXJCDQoLX3F1YXJhbnRpbmUi8QEKCk5vZGVTdGF0dXMSLQoGcmVjb3JkGAEgASgLMh0uYmFpbGl3aWNrLnBlZXIudjEuTm9kZVJlY29yZBIxCgZzdGF0dXMYAiABKA4yIS5iYWlsaXdpY2sucGVlci52MS5SZWNvdmVyeVN0YXR1cxI2Cgpjb21wb25lbnRzGAMgAygLMiIuYmFpbGl3aWNrLnBlZXIudjEuU3RhdHVzQ29tcG9uZW50Eg4KBnNwaGVyZRgEIAMoCRIOCgZncm91cHMYBSADKAkSKQoEc2VsZhgGIAEoCzIbLmJhaWxpd2ljay5wZWVyLnYxLk5vZGVTZWxmIsUCCg1DbHVzdGVyU3RhdHVzEg8KB2NsdXN0ZXIYASABKAwSDAoEbm9kZRgCIAEoCRIVCg1jbHVzdGVyX2luZGV4GAMgASgEEhgKC2Nvb3JkaW5hdG9yGAQgASgJSACIAQESDgoGdm90ZXJzGAUgAygJEiwKBW5vZGVzGAYgAygLMh0uYmFpbGl3aWNrLnBlZXIudjEuTm9kZVN0YXR1cxIuCgZncm91cHMYByADKAsyHi5iYWlsaXdpY2sucGVlci52MS5Hcm91cFN0YXR1cxIaChJ1bnJlYWNoYWJsZV9ncm91cHMYCCADKAkSGQoRdW5yZWFjaGFibGVfbm9kZXMYCSADKAkSLwoGZXZlbnRzGAogAygLMh8uYmFpbGl3aWNrLnBlZXIudjEuQ2x1c3RlckV2ZW50Qg4KDF9jb29yZGluYXRvciI6CgtGYWlsZWRSZXBseRIrCgdmYWlsdXJlGAEgASgLMhouYmFpbGl3aWNrLnBlZXIudjEuRmFpbHVyZSJeCghHZXRSZXBseRIpCgZoZWFkZXIYASABKAsyGS5iYWlsaXdpY2sucGVlci52MS5IZWFkZXISJwoCa3YYAiABKAsyGy5iYWlsaXdpY2sucGVlci52MS5LZXlWYWx1ZSJ9CglMaXN0UmVwbHkSKQoGaGVhZGVyGAEgASgLMhkuYmFpbGl3aWNrLnBlZXIudjEuSGVhZGVyEigKA2t2cxgCIAMoCzIbLmJhaWxpd2ljay5wZWVyLnYxLktleVZhbHVlEgwKBG1vcmUYAyABKAgSDQoFY291bnQYBCABKAQiZAoIUHV0UmVwbHkSKQoGaGVhZGVyGAEgASgLMhkuYmFpbGl3aWNrLnBlZXIudjEuSGVhZGVyEi0KCHByZXZpb3VzGAIgASgLMhsuYmFpbGl3aWNrLnBlZXIudjEuS2V5VmFsdWUieAoLRGVsZXRlUmVwbHkSKQoGaGVhZGVyGAEgASgLMhkuYmFpbGl3aWNrLnBlZXIudjEuSGVhZGVyEg8KB2RlbGV0ZWQYAiABKAQSLQoIcHJldmlvdXMYAyADKAsyGy5iYWlsaXdpY2sucGVlci52MS5LZXlWYWx1ZSI5CgxDb21wYWN0UmVwbHkSKQoGaGVhZGVyGAEgASgLMhkuYmFpbGl3aWNrLnBlZXIudjEuSGVhZGVyIjsKDkNvbmZpZ3VyZVJlcGx5EikKBmhlYWRlchgBIAEoCzIZLmJhaWxpd2ljay5wZWVyLnYxLkhlYWRlciJCChBHcm91cFN0YXR1c1JlcGx5Ei4KBnN0YXR1cxgBIAEoCzIeLmJhaWxpd2ljay5wZWVyLnYxLkdyb3VwU3RhdHVzIkQKEENyZWF0ZUdyb3VwUmVwbHkSMAoFZW50cnkYASABKAsyIS5iYWlsaXdpY2sucGVlci52MS5EaXJlY3RvcnlFbnRyeSJGChJDbHVzdGVyU3RhdHVzUmVwbHkSMAoGc3RhdHVzGAEgASgLMiAuYmFpbGl3aWNrLnBlZXIudjEuQ2x1c3RlclN0YXR1cyJACg9Ob2RlU3RhdHVzUmVwbHkSLQoGc3RhdHVzGAEgASgLMh0uYmFpbGl3aWNrLnBlZXIudjEuTm9kZVN0YXR1cyJxCg5EaXJlY3RvcnlSZXBseRIsCgVub2RlcxgBIAMoCzIdLmJhaWxpd2ljay5wZWVyLnYxLk5vZGVSZWNvcmQSMQoGZ3JvdXBzGAIgAygLMiEuYmFpbGl3aWNrLnBlZXIudjEuRGlyZWN0b3J5RW50cnkiOgoNTm9kZVNlbGZSZXBseRIpCgRzZWxmGAEgASgLMhsuYmFpbGl3aWNrLnBlZXIudjEuTm9kZVNlbGYiVAoSQ2x1c3RlckV2ZW50c1JlcGx5Ei8KBmV2ZW50cxgBIAMoCzIfLmJhaWxpd2ljay5wZWVyLnYxLkNsdXN0ZXJFdmVudBINCgVpbmRleBgCIAEoBCKMBgoFUmVwbHkSMAoGZmFpbGVkGAEgASgLMh4uYmFpbGl3aWNrLnBlZXIudjEuRmFpbGVkUmVwbHlIABIqCgNnZXQYAiABKAsyGy5iYWlsaXdpY2sucGVlci52MS5HZXRSZXBseUgAEiwKBGxpc3QYAyABKAsyHC5iYWlsaXdpY2sucGVlci52MS5MaXN0UmVwbHlIABIqCgNwdXQYBCABKAsyGy5iYWlsaXdpY2sucGVlci52MS5QdXRSZXBseUgAEjAKBmRlbGV0ZRgFIAEoCzIeLmJhaWxpd2ljay5wZWVyLnYxLkRlbGV0ZVJlcGx5SAASMgoHY29tcGFjdBgGIAEoCzIfLmJhaWxpd2ljay5wZWVyLnYxLkNvbXBhY3RSZXBseUgAEjsKDGdyb3VwX3N0YXR1cxgHIAEoCzIjLmJhaWxpd2ljay5wZWVyLnYxLkdyb3VwU3RhdHVzUmVwbHlIABI7CgxjcmVhdGVfZ3JvdXAYCCABKAsyIy5iYWlsaXdpY2sucGVlci52MS5DcmVhdGVHcm91cFJlcGx5SAASPwoOY2x1c3Rlcl9zdGF0dXMYCSABKAsyJS5iYWlsaXdpY2sucGVlci52MS5DbHVzdGVyU3RhdHVzUmVwbHlIABI5Cgtub2RlX3N0YXR1cxgKIAEoCzIiLmJhaWxpd2ljay5wZWVyLnYxLk5vZGVTdGF0dXNSZXBseUgAEjYKCWRpcmVjdG9yeRgLIAEoCzIhLmJhaWxpd2ljay5wZWVyLnYxLkRpcmVjdG9yeVJlcGx5SAASNQoJbm9kZV9zZWxmGAwgASgLMiAuYmFpbGl3aWNrLnBlZXIudjEuTm9kZVNlbGZSZXBseUgAEj8KDmNsdXN0ZXJfZXZlbnRzGA0gASgLMiUuYmFpbGl3aWNrLnBlZXIudjEuQ2x1c3RlckV2ZW50c1JlcGx5SAASNgoJY29uZmlndXJlGA4gASgLMiEuYmFpbGl3aWNrLnBlZXIudjEuQ29uZmlndXJlUmVwbHlIAEIHCgVyZXBseSKBAQoIS2V5RXZlbnQSCwoDa2V5GAEgASgMEicKAmt2GAIgASgLMhsuYmFpbGl3aWNrLnBlZXIudjEuS2V5VmFsdWUSLQoIcHJldmlvdXMYAyABKAsyGy5iYWlsaXdpY2sucGVlci52MS5LZXlWYWx1ZRIQCghyZXZpc2lvbhgEIAEoBCJKCgtXYXRjaE9wZW5lZBIpCgZoZWFkZXIYASABKAsyGS5iYWlsaXdpY2sucGVlci52MS5IZWFkZXISEAoIcmV2aXNpb24YAiABKAQiTAoLV2F0Y2hFdmVudHMSEAoIcmV2aXNpb24YASABKAQSKwoGZXZlbnRzGAIgAygLMhsuYmFpbGl3aWNrLnBlZXIudjEuS2V5RXZlbnQiIQoNV2F0Y2hQcm9ncmVzcxIQCghyZXZpc2lvbhgBIAEoBCIfCg5XYXRjaENvbXBhY3RlZBINCgVmbG9vchgBIAEoBCI8Cg1XYXRjaENhbmNlbGVkEisKB2ZhaWx1cmUYASABKAsyGi5iYWlsaXdpY2sucGVlci52MS5GYWlsdXJlIqECCgxXYXRjaE1lc3NhZ2USMAoGb3BlbmVkGAEgASgLMh4uYmFpbGl3aWNrLnBlZXIudjEuV2F0Y2hPcGVuZWRIABIwCgZldmVudHMYAiABKAsyHi5iYWlsaXdpY2sucGVlci52MS5XYXRjaEV2ZW50c0gAEjQKCHByb2dyZXNzGAMgASgLMiAuYmFpbGl3aWNrLnBlZXIudjEuV2F0Y2hQcm9ncmVzc0gAEjYKCWNvbXBhY3RlZBgEIAEoCzIhLmJhaWxpd2ljay5wZWVyLnYxLldhdGNoQ29tcGFjdGVkSAASNAoIY2FuY2VsZWQYBSABKAsyIC5iYWlsaXdpY2sucGVlci52MS5XYXRjaENhbmNlbGVkSABCCQoHbWVzc2FnZSpfCgtDb25zaXN0ZW5jeRIbChdDT05TSVNURU5DWV9VTlNQRUNJRklFRBAAEhwKGENPTlNJU1RFTkNZX0xJTkVBUklaQUJMRRABEhUKEUNPTlNJU1RFTkNZX0xPQ0FMEAIqRQoGRWZmZWN0EhYKEkVGRkVDVF9VTlNQRUNJRklFRBAAEg8KC0VGRkVDVF9OT05FEAESEgoORUZGRUNUX1VOS05PV04QAmIGcHJvdG8z", [file_bailiwick_peer_v1_model]);
 
 /**
  * @generated from message bailiwick.peer.v1.Fence
@@ -229,6 +229,30 @@ export const CompactRequestSchema: GenMessage<CompactRequest> = /*@__PURE__*/
   messageDesc(file_bailiwick_peer_v1_forward, 5);
 
 /**
+ * @generated from message bailiwick.peer.v1.ConfigureRequest
+ */
+export type ConfigureRequest = Message<"bailiwick.peer.v1.ConfigureRequest"> & {
+  /**
+   * @generated from field: string group = 1;
+   */
+  group: string;
+
+  /**
+   * Encoded bailiwick.v1.GroupConfig, at most 1 MiB.
+   *
+   * @generated from field: bytes config = 2;
+   */
+  config: Uint8Array;
+};
+
+/**
+ * Describes the message bailiwick.peer.v1.ConfigureRequest.
+ * Use `create(ConfigureRequestSchema)` to create a new message.
+ */
+export const ConfigureRequestSchema: GenMessage<ConfigureRequest> = /*@__PURE__*/
+  messageDesc(file_bailiwick_peer_v1_forward, 6);
+
+/**
  * @generated from message bailiwick.peer.v1.GroupStatusRequest
  */
 export type GroupStatusRequest = Message<"bailiwick.peer.v1.GroupStatusRequest"> & {
@@ -243,7 +267,7 @@ export type GroupStatusRequest = Message<"bailiwick.peer.v1.GroupStatusRequest">
  * Use `create(GroupStatusRequestSchema)` to create a new message.
  */
 export const GroupStatusRequestSchema: GenMessage<GroupStatusRequest> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 6);
+  messageDesc(file_bailiwick_peer_v1_forward, 7);
 
 /**
  * @generated from message bailiwick.peer.v1.WatchRequest
@@ -292,14 +316,12 @@ export type WatchRequest = Message<"bailiwick.peer.v1.WatchRequest"> & {
  * Use `create(WatchRequestSchema)` to create a new message.
  */
 export const WatchRequestSchema: GenMessage<WatchRequest> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 7);
+  messageDesc(file_bailiwick_peer_v1_forward, 8);
 
 /**
- * A group that has no incarnation yet.
- *
- * @generated from message bailiwick.peer.v1.NewGroup
+ * @generated from message bailiwick.peer.v1.CreateGroupRequest
  */
-export type NewGroup = Message<"bailiwick.peer.v1.NewGroup"> & {
+export type CreateGroupRequest = Message<"bailiwick.peer.v1.CreateGroupRequest"> & {
   /**
    * @generated from field: string group = 1;
    */
@@ -311,29 +333,7 @@ export type NewGroup = Message<"bailiwick.peer.v1.NewGroup"> & {
   owners: string[];
 
   /**
-   * @generated from field: bytes config = 3;
-   */
-  config: Uint8Array;
-};
-
-/**
- * Describes the message bailiwick.peer.v1.NewGroup.
- * Use `create(NewGroupSchema)` to create a new message.
- */
-export const NewGroupSchema: GenMessage<NewGroup> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 8);
-
-/**
- * @generated from message bailiwick.peer.v1.CreateGroupRequest
- */
-export type CreateGroupRequest = Message<"bailiwick.peer.v1.CreateGroupRequest"> & {
-  /**
-   * @generated from field: bailiwick.peer.v1.NewGroup object = 1;
-   */
-  object?: NewGroup | undefined;
-
-  /**
-   * @generated from field: bool validate_only = 2;
+   * @generated from field: bool validate_only = 3;
    */
   validateOnly: boolean;
 };
@@ -512,6 +512,12 @@ export type Request = Message<"bailiwick.peer.v1.Request"> & {
      */
     value: ClusterEventsRequest;
     case: "clusterEvents";
+  } | {
+    /**
+     * @generated from field: bailiwick.peer.v1.ConfigureRequest configure = 14;
+     */
+    value: ConfigureRequest;
+    case: "configure";
   } | { case: undefined; value?: undefined };
 };
 
@@ -1099,6 +1105,23 @@ export const CompactReplySchema: GenMessage<CompactReply> = /*@__PURE__*/
   messageDesc(file_bailiwick_peer_v1_forward, 30);
 
 /**
+ * @generated from message bailiwick.peer.v1.ConfigureReply
+ */
+export type ConfigureReply = Message<"bailiwick.peer.v1.ConfigureReply"> & {
+  /**
+   * @generated from field: bailiwick.peer.v1.Header header = 1;
+   */
+  header?: Header | undefined;
+};
+
+/**
+ * Describes the message bailiwick.peer.v1.ConfigureReply.
+ * Use `create(ConfigureReplySchema)` to create a new message.
+ */
+export const ConfigureReplySchema: GenMessage<ConfigureReply> = /*@__PURE__*/
+  messageDesc(file_bailiwick_peer_v1_forward, 31);
+
+/**
  * @generated from message bailiwick.peer.v1.GroupStatusReply
  */
 export type GroupStatusReply = Message<"bailiwick.peer.v1.GroupStatusReply"> & {
@@ -1113,7 +1136,7 @@ export type GroupStatusReply = Message<"bailiwick.peer.v1.GroupStatusReply"> & {
  * Use `create(GroupStatusReplySchema)` to create a new message.
  */
 export const GroupStatusReplySchema: GenMessage<GroupStatusReply> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 31);
+  messageDesc(file_bailiwick_peer_v1_forward, 32);
 
 /**
  * @generated from message bailiwick.peer.v1.CreateGroupReply
@@ -1130,7 +1153,7 @@ export type CreateGroupReply = Message<"bailiwick.peer.v1.CreateGroupReply"> & {
  * Use `create(CreateGroupReplySchema)` to create a new message.
  */
 export const CreateGroupReplySchema: GenMessage<CreateGroupReply> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 32);
+  messageDesc(file_bailiwick_peer_v1_forward, 33);
 
 /**
  * @generated from message bailiwick.peer.v1.ClusterStatusReply
@@ -1147,7 +1170,7 @@ export type ClusterStatusReply = Message<"bailiwick.peer.v1.ClusterStatusReply">
  * Use `create(ClusterStatusReplySchema)` to create a new message.
  */
 export const ClusterStatusReplySchema: GenMessage<ClusterStatusReply> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 33);
+  messageDesc(file_bailiwick_peer_v1_forward, 34);
 
 /**
  * @generated from message bailiwick.peer.v1.NodeStatusReply
@@ -1164,7 +1187,7 @@ export type NodeStatusReply = Message<"bailiwick.peer.v1.NodeStatusReply"> & {
  * Use `create(NodeStatusReplySchema)` to create a new message.
  */
 export const NodeStatusReplySchema: GenMessage<NodeStatusReply> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 34);
+  messageDesc(file_bailiwick_peer_v1_forward, 35);
 
 /**
  * @generated from message bailiwick.peer.v1.DirectoryReply
@@ -1186,7 +1209,7 @@ export type DirectoryReply = Message<"bailiwick.peer.v1.DirectoryReply"> & {
  * Use `create(DirectoryReplySchema)` to create a new message.
  */
 export const DirectoryReplySchema: GenMessage<DirectoryReply> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 35);
+  messageDesc(file_bailiwick_peer_v1_forward, 36);
 
 /**
  * @generated from message bailiwick.peer.v1.NodeSelfReply
@@ -1203,7 +1226,7 @@ export type NodeSelfReply = Message<"bailiwick.peer.v1.NodeSelfReply"> & {
  * Use `create(NodeSelfReplySchema)` to create a new message.
  */
 export const NodeSelfReplySchema: GenMessage<NodeSelfReply> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 36);
+  messageDesc(file_bailiwick_peer_v1_forward, 37);
 
 /**
  * @generated from message bailiwick.peer.v1.ClusterEventsReply
@@ -1225,7 +1248,7 @@ export type ClusterEventsReply = Message<"bailiwick.peer.v1.ClusterEventsReply">
  * Use `create(ClusterEventsReplySchema)` to create a new message.
  */
 export const ClusterEventsReplySchema: GenMessage<ClusterEventsReply> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 37);
+  messageDesc(file_bailiwick_peer_v1_forward, 38);
 
 /**
  * @generated from message bailiwick.peer.v1.Reply
@@ -1312,6 +1335,12 @@ export type Reply = Message<"bailiwick.peer.v1.Reply"> & {
      */
     value: ClusterEventsReply;
     case: "clusterEvents";
+  } | {
+    /**
+     * @generated from field: bailiwick.peer.v1.ConfigureReply configure = 14;
+     */
+    value: ConfigureReply;
+    case: "configure";
   } | { case: undefined; value?: undefined };
 };
 
@@ -1320,7 +1349,7 @@ export type Reply = Message<"bailiwick.peer.v1.Reply"> & {
  * Use `create(ReplySchema)` to create a new message.
  */
 export const ReplySchema: GenMessage<Reply> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 38);
+  messageDesc(file_bailiwick_peer_v1_forward, 39);
 
 /**
  * @generated from message bailiwick.peer.v1.KeyEvent
@@ -1354,7 +1383,7 @@ export type KeyEvent = Message<"bailiwick.peer.v1.KeyEvent"> & {
  * Use `create(KeyEventSchema)` to create a new message.
  */
 export const KeyEventSchema: GenMessage<KeyEvent> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 39);
+  messageDesc(file_bailiwick_peer_v1_forward, 40);
 
 /**
  * @generated from message bailiwick.peer.v1.WatchOpened
@@ -1376,7 +1405,7 @@ export type WatchOpened = Message<"bailiwick.peer.v1.WatchOpened"> & {
  * Use `create(WatchOpenedSchema)` to create a new message.
  */
 export const WatchOpenedSchema: GenMessage<WatchOpened> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 40);
+  messageDesc(file_bailiwick_peer_v1_forward, 41);
 
 /**
  * @generated from message bailiwick.peer.v1.WatchEvents
@@ -1398,7 +1427,7 @@ export type WatchEvents = Message<"bailiwick.peer.v1.WatchEvents"> & {
  * Use `create(WatchEventsSchema)` to create a new message.
  */
 export const WatchEventsSchema: GenMessage<WatchEvents> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 41);
+  messageDesc(file_bailiwick_peer_v1_forward, 42);
 
 /**
  * @generated from message bailiwick.peer.v1.WatchProgress
@@ -1415,7 +1444,7 @@ export type WatchProgress = Message<"bailiwick.peer.v1.WatchProgress"> & {
  * Use `create(WatchProgressSchema)` to create a new message.
  */
 export const WatchProgressSchema: GenMessage<WatchProgress> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 42);
+  messageDesc(file_bailiwick_peer_v1_forward, 43);
 
 /**
  * @generated from message bailiwick.peer.v1.WatchCompacted
@@ -1432,7 +1461,7 @@ export type WatchCompacted = Message<"bailiwick.peer.v1.WatchCompacted"> & {
  * Use `create(WatchCompactedSchema)` to create a new message.
  */
 export const WatchCompactedSchema: GenMessage<WatchCompacted> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 43);
+  messageDesc(file_bailiwick_peer_v1_forward, 44);
 
 /**
  * @generated from message bailiwick.peer.v1.WatchCanceled
@@ -1449,7 +1478,7 @@ export type WatchCanceled = Message<"bailiwick.peer.v1.WatchCanceled"> & {
  * Use `create(WatchCanceledSchema)` to create a new message.
  */
 export const WatchCanceledSchema: GenMessage<WatchCanceled> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 44);
+  messageDesc(file_bailiwick_peer_v1_forward, 45);
 
 /**
  * @generated from message bailiwick.peer.v1.WatchMessage
@@ -1496,7 +1525,7 @@ export type WatchMessage = Message<"bailiwick.peer.v1.WatchMessage"> & {
  * Use `create(WatchMessageSchema)` to create a new message.
  */
 export const WatchMessageSchema: GenMessage<WatchMessage> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 45);
+  messageDesc(file_bailiwick_peer_v1_forward, 46);
 
 /**
  * @generated from enum bailiwick.peer.v1.Consistency

@@ -7,7 +7,7 @@
 
 import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import type { ClusterChange, GroupObject, KeySpan, OwnershipState, RecoveryStatus } from "./model_pb.ts";
+import type { ClusterChange, DirectoryEntry, KeySpan, OwnershipState, RecoveryStatus } from "./model_pb.ts";
 import { file_bailiwick_peer_v1_model } from "./model_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
@@ -15,7 +15,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file bailiwick/peer/v1/record.proto.
  */
 export const file_bailiwick_peer_v1_record: GenFile = /*@__PURE__*/
-  fileDesc("Ch5iYWlsaXdpY2svcGVlci92MS9yZWNvcmQucHJvdG8SEWJhaWxpd2ljay5wZWVyLnYxIjUKCFB1dFdyaXRlEgsKA2tleRgBIAEoDBINCgV2YWx1ZRgCIAEoDBINCgVsZWFzZRgDIAEoBCI3CgtEZWxldGVXcml0ZRIoCgRzcGFuGAEgASgLMhouYmFpbGl3aWNrLnBlZXIudjEuS2V5U3BhbiJuCgVXcml0ZRIqCgNwdXQYASABKAsyGy5iYWlsaXdpY2sucGVlci52MS5QdXRXcml0ZUgAEjAKBmRlbGV0ZRgCIAEoCzIeLmJhaWxpd2ljay5wZWVyLnYxLkRlbGV0ZVdyaXRlSABCBwoFd3JpdGUiMwoSQ29tcGFyZU1vZFJldmlzaW9uEgsKA2tleRgBIAEoDBIQCghyZXZpc2lvbhgCIAEoBCJTCgdDb21wYXJlEj0KDG1vZF9yZXZpc2lvbhgBIAEoCzIlLmJhaWxpd2ljay5wZWVyLnYxLkNvbXBhcmVNb2RSZXZpc2lvbkgAQgkKB2NvbXBhcmUihAEKDFdyaXRlQ29tbWFuZBIsCghjb21wYXJlcxgBIAMoCzIaLmJhaWxpd2ljay5wZWVyLnYxLkNvbXBhcmUSEgoFZmVuY2UYAiABKARIAIgBARIoCgZ3cml0ZXMYAyADKAsyGC5iYWlsaXdpY2sucGVlci52MS5Xcml0ZUIICgZfZmVuY2UiYAoNVmVyZGljdENoYW5nZRIMCgRub2RlGAEgASgJEjEKBnN0YXR1cxgCIAEoDjIhLmJhaWxpd2ljay5wZWVyLnYxLlJlY292ZXJ5U3RhdHVzEg4KBnJlYXNvbhgDIAEoCSJECg9WZXJkaWN0c0NvbW1hbmQSMQoHY2hhbmdlcxgBIAMoCzIgLmJhaWxpd2ljay5wZWVyLnYxLlZlcmRpY3RDaGFuZ2UiiwEKCk93bkNvbW1hbmQSGgoNY3VycmVudF9vd25lchgBIAEoCUgAiAEBEg0KBWVwb2NoGAIgASgEEjAKBXN0YXRlGAMgASgOMiEuYmFpbGl3aWNrLnBlZXIudjEuT3duZXJzaGlwU3RhdGUSDgoGcmVhc29uGAQgASgJQhAKDl9jdXJyZW50X293bmVyIiIKDkNvbXBhY3RDb21tYW5kEhAKCHJldmlzaW9uGAEgASgEIucBCgxHcm91cENvbW1hbmQSMAoFd3JpdGUYASABKAsyHy5iYWlsaXdpY2sucGVlci52MS5Xcml0ZUNvbW1hbmRIABI2Cgh2ZXJkaWN0cxgCIAEoCzIiLmJhaWxpd2ljay5wZWVyLnYxLlZlcmRpY3RzQ29tbWFuZEgAEiwKA293bhgDIAEoCzIdLmJhaWxpd2ljay5wZWVyLnYxLk93bkNvbW1hbmRIABI0Cgdjb21wYWN0GAQgASgLMiEuYmFpbGl3aWNrLnBlZXIudjEuQ29tcGFjdENvbW1hbmRIAEIJCgdjb21tYW5kIlEKDUV2ZW50c0NvbW1hbmQSDQoFYXRfbXMYASABKAQSMQoHY2hhbmdlcxgCIAMoCzIgLmJhaWxpd2ljay5wZWVyLnYxLkNsdXN0ZXJDaGFuZ2UiUwoSQ3JlYXRlR3JvdXBDb21tYW5kEg0KBWF0X21zGAEgASgEEi4KBm9iamVjdBgCIAEoCzIeLmJhaWxpd2ljay5wZWVyLnYxLkdyb3VwT2JqZWN0IloKFkNsdXN0ZXJWZXJkaWN0c0NvbW1hbmQSDQoFYXRfbXMYASABKAQSMQoHY2hhbmdlcxgCIAMoCzIgLmJhaWxpd2ljay5wZWVyLnYxLlZlcmRpY3RDaGFuZ2UizQEKDkNsdXN0ZXJDb21tYW5kEjIKBmV2ZW50cxgBIAEoCzIgLmJhaWxpd2ljay5wZWVyLnYxLkV2ZW50c0NvbW1hbmRIABI9CgxjcmVhdGVfZ3JvdXAYAiABKAsyJS5iYWlsaXdpY2sucGVlci52MS5DcmVhdGVHcm91cENvbW1hbmRIABI9Cgh2ZXJkaWN0cxgDIAEoCzIpLmJhaWxpd2ljay5wZWVyLnYxLkNsdXN0ZXJWZXJkaWN0c0NvbW1hbmRIAEIJCgdjb21tYW5kInUKDUFwcGxpZWRSZWNvcmQSDQoFaW5kZXgYASABKAQSDAoEdGVybRgCIAEoBBIQCghyZXZpc2lvbhgDIAEoBBINCgVmbG9vchgEIAEoBBIXCgpzdGF0ZV9oYXNoGAUgASgGSACIAQFCDQoLX3N0YXRlX2hhc2hiBnByb3RvMw", [file_bailiwick_peer_v1_model]);
+  fileDesc("Ch5iYWlsaXdpY2svcGVlci92MS9yZWNvcmQucHJvdG8SEWJhaWxpd2ljay5wZWVyLnYxIjUKCFB1dFdyaXRlEgsKA2tleRgBIAEoDBINCgV2YWx1ZRgCIAEoDBINCgVsZWFzZRgDIAEoBCI3CgtEZWxldGVXcml0ZRIoCgRzcGFuGAEgASgLMhouYmFpbGl3aWNrLnBlZXIudjEuS2V5U3BhbiJuCgVXcml0ZRIqCgNwdXQYASABKAsyGy5iYWlsaXdpY2sucGVlci52MS5QdXRXcml0ZUgAEjAKBmRlbGV0ZRgCIAEoCzIeLmJhaWxpd2ljay5wZWVyLnYxLkRlbGV0ZVdyaXRlSABCBwoFd3JpdGUiMwoSQ29tcGFyZU1vZFJldmlzaW9uEgsKA2tleRgBIAEoDBIQCghyZXZpc2lvbhgCIAEoBCJTCgdDb21wYXJlEj0KDG1vZF9yZXZpc2lvbhgBIAEoCzIlLmJhaWxpd2ljay5wZWVyLnYxLkNvbXBhcmVNb2RSZXZpc2lvbkgAQgkKB2NvbXBhcmUihAEKDFdyaXRlQ29tbWFuZBIsCghjb21wYXJlcxgBIAMoCzIaLmJhaWxpd2ljay5wZWVyLnYxLkNvbXBhcmUSEgoFZmVuY2UYAiABKARIAIgBARIoCgZ3cml0ZXMYAyADKAsyGC5iYWlsaXdpY2sucGVlci52MS5Xcml0ZUIICgZfZmVuY2UiYAoNVmVyZGljdENoYW5nZRIMCgRub2RlGAEgASgJEjEKBnN0YXR1cxgCIAEoDjIhLmJhaWxpd2ljay5wZWVyLnYxLlJlY292ZXJ5U3RhdHVzEg4KBnJlYXNvbhgDIAEoCSJECg9WZXJkaWN0c0NvbW1hbmQSMQoHY2hhbmdlcxgBIAMoCzIgLmJhaWxpd2ljay5wZWVyLnYxLlZlcmRpY3RDaGFuZ2UiiwEKCk93bkNvbW1hbmQSGgoNY3VycmVudF9vd25lchgBIAEoCUgAiAEBEg0KBWVwb2NoGAIgASgEEjAKBXN0YXRlGAMgASgOMiEuYmFpbGl3aWNrLnBlZXIudjEuT3duZXJzaGlwU3RhdGUSDgoGcmVhc29uGAQgASgJQhAKDl9jdXJyZW50X293bmVyIiIKDkNvbXBhY3RDb21tYW5kEhAKCHJldmlzaW9uGAEgASgEIiIKEENvbmZpZ3VyZUNvbW1hbmQSDgoGY29uZmlnGAEgASgMIqECCgxHcm91cENvbW1hbmQSMAoFd3JpdGUYASABKAsyHy5iYWlsaXdpY2sucGVlci52MS5Xcml0ZUNvbW1hbmRIABI2Cgh2ZXJkaWN0cxgCIAEoCzIiLmJhaWxpd2ljay5wZWVyLnYxLlZlcmRpY3RzQ29tbWFuZEgAEiwKA293bhgDIAEoCzIdLmJhaWxpd2ljay5wZWVyLnYxLk93bkNvbW1hbmRIABI0Cgdjb21wYWN0GAQgASgLMiEuYmFpbGl3aWNrLnBlZXIudjEuQ29tcGFjdENvbW1hbmRIABI4Cgljb25maWd1cmUYBSABKAsyIy5iYWlsaXdpY2sucGVlci52MS5Db25maWd1cmVDb21tYW5kSABCCQoHY29tbWFuZCJRCg1FdmVudHNDb21tYW5kEg0KBWF0X21zGAEgASgEEjEKB2NoYW5nZXMYAiADKAsyIC5iYWlsaXdpY2sucGVlci52MS5DbHVzdGVyQ2hhbmdlIlUKEkNyZWF0ZUdyb3VwQ29tbWFuZBINCgVhdF9tcxgBIAEoBBIwCgVlbnRyeRgCIAEoCzIhLmJhaWxpd2ljay5wZWVyLnYxLkRpcmVjdG9yeUVudHJ5IloKFkNsdXN0ZXJWZXJkaWN0c0NvbW1hbmQSDQoFYXRfbXMYASABKAQSMQoHY2hhbmdlcxgCIAMoCzIgLmJhaWxpd2ljay5wZWVyLnYxLlZlcmRpY3RDaGFuZ2UizQEKDkNsdXN0ZXJDb21tYW5kEjIKBmV2ZW50cxgBIAEoCzIgLmJhaWxpd2ljay5wZWVyLnYxLkV2ZW50c0NvbW1hbmRIABI9CgxjcmVhdGVfZ3JvdXAYAiABKAsyJS5iYWlsaXdpY2sucGVlci52MS5DcmVhdGVHcm91cENvbW1hbmRIABI9Cgh2ZXJkaWN0cxgDIAEoCzIpLmJhaWxpd2ljay5wZWVyLnYxLkNsdXN0ZXJWZXJkaWN0c0NvbW1hbmRIAEIJCgdjb21tYW5kInUKDUFwcGxpZWRSZWNvcmQSDQoFaW5kZXgYASABKAQSDAoEdGVybRgCIAEoBBIQCghyZXZpc2lvbhgDIAEoBBINCgVmbG9vchgEIAEoBBIXCgpzdGF0ZV9oYXNoGAUgASgGSACIAQFCDQoLX3N0YXRlX2hhc2hiBnByb3RvMw", [file_bailiwick_peer_v1_model]);
 
 /**
  * @generated from message bailiwick.peer.v1.PutWrite
@@ -260,6 +260,27 @@ export const CompactCommandSchema: GenMessage<CompactCommand> = /*@__PURE__*/
   messageDesc(file_bailiwick_peer_v1_record, 9);
 
 /**
+ * Replaces the config object.
+ *
+ * @generated from message bailiwick.peer.v1.ConfigureCommand
+ */
+export type ConfigureCommand = Message<"bailiwick.peer.v1.ConfigureCommand"> & {
+  /**
+   * Encoded bailiwick.v1.GroupConfig, at most 1 MiB.
+   *
+   * @generated from field: bytes config = 1;
+   */
+  config: Uint8Array;
+};
+
+/**
+ * Describes the message bailiwick.peer.v1.ConfigureCommand.
+ * Use `create(ConfigureCommandSchema)` to create a new message.
+ */
+export const ConfigureCommandSchema: GenMessage<ConfigureCommand> = /*@__PURE__*/
+  messageDesc(file_bailiwick_peer_v1_record, 10);
+
+/**
  * In the log of a resource group.
  *
  * @generated from message bailiwick.peer.v1.GroupCommand
@@ -292,6 +313,12 @@ export type GroupCommand = Message<"bailiwick.peer.v1.GroupCommand"> & {
      */
     value: CompactCommand;
     case: "compact";
+  } | {
+    /**
+     * @generated from field: bailiwick.peer.v1.ConfigureCommand configure = 5;
+     */
+    value: ConfigureCommand;
+    case: "configure";
   } | { case: undefined; value?: undefined };
 };
 
@@ -300,7 +327,7 @@ export type GroupCommand = Message<"bailiwick.peer.v1.GroupCommand"> & {
  * Use `create(GroupCommandSchema)` to create a new message.
  */
 export const GroupCommandSchema: GenMessage<GroupCommand> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 10);
+  messageDesc(file_bailiwick_peer_v1_record, 11);
 
 /**
  * @generated from message bailiwick.peer.v1.EventsCommand
@@ -322,9 +349,11 @@ export type EventsCommand = Message<"bailiwick.peer.v1.EventsCommand"> & {
  * Use `create(EventsCommandSchema)` to create a new message.
  */
 export const EventsCommandSchema: GenMessage<EventsCommand> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 11);
+  messageDesc(file_bailiwick_peer_v1_record, 12);
 
 /**
+ * Without the config object, which only the group's owners store.
+ *
  * @generated from message bailiwick.peer.v1.CreateGroupCommand
  */
 export type CreateGroupCommand = Message<"bailiwick.peer.v1.CreateGroupCommand"> & {
@@ -334,9 +363,9 @@ export type CreateGroupCommand = Message<"bailiwick.peer.v1.CreateGroupCommand">
   atMs: bigint;
 
   /**
-   * @generated from field: bailiwick.peer.v1.GroupObject object = 2;
+   * @generated from field: bailiwick.peer.v1.DirectoryEntry entry = 2;
    */
-  object?: GroupObject | undefined;
+  entry?: DirectoryEntry | undefined;
 };
 
 /**
@@ -344,7 +373,7 @@ export type CreateGroupCommand = Message<"bailiwick.peer.v1.CreateGroupCommand">
  * Use `create(CreateGroupCommandSchema)` to create a new message.
  */
 export const CreateGroupCommandSchema: GenMessage<CreateGroupCommand> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 12);
+  messageDesc(file_bailiwick_peer_v1_record, 13);
 
 /**
  * @generated from message bailiwick.peer.v1.ClusterVerdictsCommand
@@ -366,7 +395,7 @@ export type ClusterVerdictsCommand = Message<"bailiwick.peer.v1.ClusterVerdictsC
  * Use `create(ClusterVerdictsCommandSchema)` to create a new message.
  */
 export const ClusterVerdictsCommandSchema: GenMessage<ClusterVerdictsCommand> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 13);
+  messageDesc(file_bailiwick_peer_v1_record, 14);
 
 /**
  * In the log of the cluster group.
@@ -403,7 +432,7 @@ export type ClusterCommand = Message<"bailiwick.peer.v1.ClusterCommand"> & {
  * Use `create(ClusterCommandSchema)` to create a new message.
  */
 export const ClusterCommandSchema: GenMessage<ClusterCommand> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 14);
+  messageDesc(file_bailiwick_peer_v1_record, 15);
 
 /**
  * Up to where a replica's stored state covers the log of its group; changes in one batch with that state.
@@ -446,5 +475,5 @@ export type AppliedRecord = Message<"bailiwick.peer.v1.AppliedRecord"> & {
  * Use `create(AppliedRecordSchema)` to create a new message.
  */
 export const AppliedRecordSchema: GenMessage<AppliedRecord> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 15);
+  messageDesc(file_bailiwick_peer_v1_record, 16);
 
