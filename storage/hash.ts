@@ -82,9 +82,12 @@ export function hashText(hash: Hash64): string {
   return hash.high.toString(16).padStart(8, "0") + hash.low.toString(16).padStart(8, "0");
 }
 
+/** Not 0, which hashes nothing to 0: an empty row would not count. */
+const keySeed = 0x62776b31;
+
 /** The key decides the seed of the value, and both decide the result: moving a value to another key changes it. */
 function rowHash(key: Uint8Array, value: Uint8Array): Hash64 {
-  const [seed, , keyHigh, keyLow] = murmur128(key, 0);
+  const [seed, , keyHigh, keyLow] = murmur128(key, keySeed);
   const [high, low] = murmur128(value, seed);
   return { high: (high ^ keyHigh) >>> 0, low: (low ^ keyLow) >>> 0 };
 }

@@ -1,0 +1,147 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { type Incarnation, type LogIndex, toGroupId, toNodeId, toRevision } from "../../../proto/ids.ts";
+import { compareBytes } from "../../../storage/bytes.ts";
+import { decodeGroupRecord, encodeGroupRecord } from "../../../storage/group-record.ts";
+import {
+  everyRange,
+  groupKey,
+  groupRange,
+  interlockKey,
+  interlockRange,
+  logBoundaryKey,
+  logKey,
+  logRange,
+  metaKey,
+  metaRange,
+  nodeStatusKey,
+  nodeStatusRange,
+  type ParsedKey,
+  parseKey,
+  slotRange,
+  slotsRange,
+  stateKey,
+  stateRange,
+  versionKey,
+  versionRange,
+} from "../../../storage/keys.ts";
+import type { KeyRange } from "../../../storage/ordered-store.ts";
+
+const rg = toGroupId("rg220");
+const n202 = toNodeId("n202");
+const index = (value: number) => value as LogIndex;
+
+const examples: readonly (readonly [string, Uint8Array, ParsedKey])[] = [
+  ["0101", metaKey("formatVersion"), { type: "meta", field: "formatVersion" }],
+  ["0104", metaKey("bootNumber"), { type: "meta", field: "bootNumber" }],
+  [
+    "020572673232300000000000000003",
+    groupKey(rg, 3 as Incarnation),
+    { type: "group", group: rg, incarnation: 3 as Incarnation },
+  ],
+  ["03000000ff00", logBoundaryKey(255), { type: "logBoundary", slot: 255 }],
+  ["0300000001010000000100000000", logKey(1, index(2 ** 32)), { type: "log", slot: 1, index: index(2 ** 32) }],
+  [
+    "03000000010201000000000000000700000002",
+    versionKey(1, toRevision(7), 2),
+    { type: "version", slot: 1, revision: toRevision(7), ordinal: 2 },
+  ],
+  [
+    "03ffffffff020200ff",
+    stateKey(2 ** 32 - 1, "object", Uint8Array.of(0, 255)),
+    { type: "state", slot: 2 ** 32 - 1, table: "object", key: Uint8Array.of(0, 255) },
+  ],
+  [
+    "03000000000205",
+    stateKey(0, "applied", new Uint8Array(0)),
+    { type: "state", slot: 0, table: "applied", key: new Uint8Array(0) },
+  ],
+  ["04046e323032057267323230", nodeStatusKey(n202, rg), { type: "nodeStatus", node: n202, group: rg }],
+  ["05057267323230", interlockKey(rg), { type: "interlock", group: rg }],
+];
+
+test("keys have the bytes of the picture, and parseKey() reads each back", () => {
+  for (const [hex, key, parsed] of examples) {
+    assert.equal(Buffer.from(key).toString("hex"), hex);
+    assert.deepEqual(parseKey(key), parsed);
+  }
+});
+
+test("parseKey() calls everything else unknown: cut short, longer, other tags, fields, tables, names", () => {
+  const unknown = { type: "unknown" };
+  for (const [, key, parsed] of examples) {
+    const isOpenEnded = parsed.type === "state";
+    if (!isOpenEnded) assert.deepEqual(parseKey(Buffer.concat([key, Uint8Array.of(0)])), unknown);
+    if (!isOpenEnded) assert.deepEqual(parseKey(key.subarray(0, -1)), unknown);
+  }
+  const strange = [
+    "",
+    "00",
+    "0100",
+    "0106",
+    "06",
+    "ff",
+    "030000000103",
+    "0300000001020700",
+    "03000000010200",
+    "0501",
+    "050120",
+  ];
+  strange.push("0300000001010020000000000000", "0401610141", "02016100200000000000000000");
+  for (const hex of strange) assert.deepEqual(parseKey(Buffer.from(hex, "hex")), unknown, hex);
+  fc.assert(fc.property(fc.uint8Array({ maxLength: 24 }), (key) => typeof parseKey(key).type === "string"));
+});
+
+const inRange = (key: Uint8Array, { start, end }: KeyRange) =>
+  compareBytes(key, start) >= 0 && compareBytes(key, end) < 0;
+
+test("each range holds its own keys and no others", () => {
+  const other = 2 ** 32 - 1;
+  const keys = {
+    meta: metaKey("clusterId"),
+    group: groupKey(rg, 1 as Incarnation),
+    boundary: logBoundaryKey(4),
+    log: logKey(4, index(Number.MAX_SAFE_INTEGER)),
+    version: versionKey(4, toRevision(Number.MAX_SAFE_INTEGER), 2 ** 32 - 1),
+    verdict: stateKey(4, "verdicts", new Uint8Array(300).fill(255)),
+    otherLog: logKey(5, index(1)),
+    lastSlot: stateKey(other, "applied", new Uint8Array(3).fill(255)),
+    status: nodeStatusKey(n202, rg),
+    longerStatus: nodeStatusKey(toNodeId("n2021"), rg),
+    interlock: interlockKey(rg),
+  };
+  const held = (range: KeyRange) => Object.entries(keys).flatMap(([name, key]) => (inRange(key, range) ? [name] : []));
+  assert.deepEqual(held(metaRange()), ["meta"]);
+  assert.deepEqual(held(groupRange()), ["group"]);
+  assert.deepEqual(held(logRange(4)), ["boundary", "log"]);
+  assert.deepEqual(held(versionRange(4)), ["version"]);
+  assert.deepEqual(held(stateRange(4, "verdicts")), ["verdict"]);
+  assert.deepEqual(held(slotRange(4)), ["boundary", "log", "version", "verdict"]);
+  assert.deepEqual(held(slotRange(other)), ["lastSlot"]);
+  assert.deepEqual(held(slotsRange()), ["boundary", "log", "version", "verdict", "otherLog", "lastSlot"]);
+  assert.deepEqual(held(nodeStatusRange(n202)), ["status"]);
+  assert.deepEqual(held(nodeStatusRange(null)), ["status", "longerStatus"]);
+  assert.deepEqual(held(interlockRange()), ["interlock"]);
+  assert.deepEqual(held(everyRange()), Object.keys(keys));
+});
+
+test("log and version keys sort by number", () => {
+  fc.assert(
+    fc.property(fc.maxSafeNat(), fc.maxSafeNat(), (left, right) => {
+      const sign = Math.sign(left - right);
+      assert.equal(compareBytes(logKey(1, index(left)), logKey(1, index(right))), sign);
+      assert.equal(compareBytes(versionKey(1, toRevision(left), 0), versionKey(1, toRevision(right), 0)), sign);
+    }),
+  );
+});
+
+test("a group record survives its bytes, and nothing else passes for one", () => {
+  const record = { slot: 4_000_000_000, role: "witness" } as const;
+  const bytes = encodeGroupRecord(record);
+  assert.equal(Buffer.from(bytes).toString("hex"), "01ee6b280002");
+  assert.deepEqual(decodeGroupRecord(bytes), record);
+  for (const hex of ["", "01ee6b2800", "01ee6b280000", "01ee6b280004", "02ee6b280001", "01ee6b28000100"]) {
+    assert.equal(decodeGroupRecord(Buffer.from(hex, "hex")), null);
+  }
+});
