@@ -1,0 +1,133 @@
+// What a leader knows of one follower's log, and how it sends to it. Three states:
+// - probe: where the logs agree is not known; one append at a time, until one is accepted;
+// - replicate: they agree up to `matched`; appends go out in a pipeline up to the inflight limits, `next` runs ahead;
+// - snapshot: the next entry is no longer in the log; nothing is sent until the transfer ends or the follower says that
+//   it holds more.
+// Invariant: matched < next; within a leader's term `matched` never falls, and `next` falls only when something was lost.
+
+import { assert } from "../../proto/assert.ts";
+import { type LogIndex, type Millis, type NodeId, toLogIndex, toMillis } from "../../proto/ids.ts";
+
+export type ProgressState = "probe" | "replicate" | "snapshot";
+
+export class Progress {
+  readonly peer: NodeId;
+  #state: ProgressState = "probe";
+  #matched = toLogIndex(0);
+  #next: LogIndex;
+  #heardMs: Millis | null = null;
+  /** The newest confirmation round that the follower has answered; 0 before the first. */
+  #round = 0;
+  /** Since when something sent waits for an answer, counted anew whenever one shows progress; null when nothing does. */
+  #waitingMs: Millis | null = null;
+
+  constructor(peer: NodeId, next: LogIndex) {
+    assert(next > 0, () => `Next entry ${next} of ${peer}`);
+    this.peer = peer;
+    this.#next = next;
+  }
+
+  get state(): ProgressState {
+    return this.#state;
+  }
+
+  get matched(): LogIndex {
+    return this.#matched;
+  }
+
+  /** The first entry that was not sent yet. */
+  get next(): LogIndex {
+    return this.#next;
+  }
+
+  get heardMs(): Millis | null {
+    return this.#heardMs;
+  }
+
+  get round(): number {
+    return this.#round;
+  }
+
+  get isWaiting(): boolean {
+    return this.#waitingMs !== null;
+  }
+
+  /** Entries sent in the pipeline and not yet acknowledged. */
+  get inflight(): number {
+    return this.#state === "replicate" ? this.#next - 1 - this.#matched : 0;
+  }
+
+  heard(nowMs: Millis): void {
+    this.#heardMs = nowMs;
+  }
+
+  answered(round: number): void {
+    this.#round = Math.max(this.#round, round);
+  }
+
+  /** When what was sent is to be taken for lost, `patienceMs` after the last sign of progress; null if nothing waits. */
+  lossMs(patienceMs: number): Millis | null {
+    if (this.#waitingMs === null || this.#state === "snapshot") return null;
+    return toMillis(this.#waitingMs + patienceMs);
+  }
+
+  /** An append with the entries up to and with `last` leaves now. */
+  sent(last: LogIndex, nowMs: Millis): void {
+    assert(this.#state !== "snapshot", () => `Append to ${this.peer}, which receives a snapshot`);
+    assert(last >= this.#next - 1, () => `Append up to ${last}, next is ${this.#next}`);
+    if (this.#state === "replicate") this.#next = toLogIndex(last + 1);
+    this.#waitingMs = this.#state === "replicate" ? (this.#waitingMs ?? nowMs) : nowMs;
+  }
+
+  /**
+   * The follower holds everything up to `matched`, durably.
+   *
+   * @returns whether that was news
+   */
+  advance(matched: LogIndex, nowMs: Millis): boolean {
+    const isNews = matched > this.#matched;
+    if (isNews) {
+      this.#matched = matched;
+      this.#next = toLogIndex(Math.max(this.#next, matched + 1));
+      if (this.#state === "replicate") this.#waitingMs = this.inflight > 0 ? nowMs : null;
+    }
+    if (this.#state === "probe" && matched >= this.#next - 1) this.becomeReplicate();
+    return isNews;
+  }
+
+  /**
+   * The follower refused an append after the entry `rejected`; the logs may agree at `agreed`.
+   *
+   * @returns false when that was an answer to something older: nothing changes
+   */
+  retreat(rejected: LogIndex, agreed: LogIndex): boolean {
+    if (this.#state === "snapshot" || rejected <= this.#matched) return false;
+    if (this.#state === "probe" && rejected !== this.#next - 1) return false;
+    this.becomeProbe(toLogIndex(Math.min(rejected, agreed + 1)));
+    return true;
+  }
+
+  /** @param next where to try; never below `matched + 1` */
+  becomeProbe(next: LogIndex): void {
+    this.#state = "probe";
+    this.#next = toLogIndex(Math.max(this.#matched + 1, next));
+    this.#waitingMs = null;
+  }
+
+  becomeReplicate(): void {
+    this.#state = "replicate";
+    this.#next = toLogIndex(this.#matched + 1);
+    this.#waitingMs = null;
+  }
+
+  becomeSnapshot(): void {
+    this.#state = "snapshot";
+    this.#waitingMs = null;
+  }
+
+  /** Sends nothing for now: as if a probe had just left. */
+  pause(nowMs: Millis): void {
+    assert(this.#state === "probe", () => `${this.peer} is paused in ${this.#state}`);
+    this.#waitingMs = nowMs;
+  }
+}

@@ -1,0 +1,155 @@
+// Short names for building what the unit tests of the Raft core need.
+
+import { type NodeId, toLogIndex, toMillis, toNodeId, toTerm } from "../../../proto/ids.ts";
+import type { Entry, EntryId, LogSlice, RaftMessage } from "../../../proto/raft.ts";
+import { Random } from "../../../proto/random.ts";
+import { Raft } from "../../../server/raft/raft.ts";
+import type { RaftInput, RaftOptions, RaftOutput } from "../../../server/raft/types.ts";
+
+export const [n1, n2, n3, n4, n5] = ["n1", "n2", "n3", "n4", "n5"].map(toNodeId) as [
+  NodeId,
+  NodeId,
+  NodeId,
+  NodeId,
+  NodeId,
+];
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+export const payload = (text: string): Uint8Array => encoder.encode(text);
+export const textOf = (entry: Entry): string => decoder.decode(entry.payload);
+
+export function id(term: number, index: number): EntryId {
+  return { term: toTerm(term), index: toLogIndex(index) };
+}
+
+/** Entries of the given terms, from the first index on: `entries(3, [1, 2])` is (1, 3), (2, 4). */
+export function entries(first: number, terms: readonly number[]): Entry[] {
+  return terms.map((term, position) => ({
+    ...id(term, first + position),
+    payload: payload(`${term}/${first + position}`),
+  }));
+}
+
+/** A slice after (term, index) of `previous` with entries of the given terms. */
+export function slice(previous: EntryId, terms: readonly number[]): LogSlice {
+  return { previous, entries: entries(previous.index + 1, terms) };
+}
+
+export function optionsOf(self: NodeId, voters: readonly NodeId[], change: Partial<RaftOptions> = {}): RaftOptions {
+  return {
+    self,
+    voters,
+    electionTimeoutMs: 1000,
+    resendMs: 300,
+    inflightEntriesMax: 100,
+    inflightBytesMax: 10_000,
+    appendBytesMax: 1000,
+    uncommittedBytesMax: 10_000,
+    ...change,
+  };
+}
+
+export interface Setting {
+  readonly voters?: readonly NodeId[];
+  readonly term?: number;
+  readonly vote?: NodeId | null;
+  /** Terms of the entries in the log. */
+  readonly terms?: readonly number[];
+  readonly previous?: EntryId;
+  readonly applied?: number;
+  readonly options?: Partial<RaftOptions>;
+}
+
+/** One member under test, its time, and its disk, which is as fast as the test wants. */
+export class Bench {
+  readonly raft: Raft;
+  nowMs = 0;
+  readonly #pending: RaftOutput["persist"][] = [];
+
+  constructor(setting: Setting = {}) {
+    const { voters = [n1, n2, n3], term = 0, vote = null, terms = [], previous = id(0, 0) } = setting;
+    const image = {
+      hardState: { term: toTerm(term), vote },
+      log: slice(previous, terms),
+      applied: toLogIndex(setting.applied ?? previous.index),
+    };
+    this.raft = new Raft(optionsOf(n1, voters, setting.options), image, new Random(1), toMillis(0));
+  }
+
+  step(input: RaftInput): RaftOutput {
+    const output = this.raft.step(input, toMillis(this.nowMs));
+    if (output.persist !== null) this.#pending.push(output.persist);
+    return output;
+  }
+
+  receive(from: NodeId, message: RaftMessage): RaftOutput {
+    return this.step({ type: "message", from, message });
+  }
+
+  propose(...texts: string[]): RaftOutput {
+    return this.step({ type: "propose", payloads: texts.map(payload) });
+  }
+
+  /** Finishes the oldest write that is under way. */
+  persist(): RaftOutput {
+    const persist = this.#pending.shift();
+    if (!persist) throw new Error("Nothing is being written");
+    return this.step({ type: "persisted", token: persist.token });
+  }
+
+  get writes(): number {
+    return this.#pending.length;
+  }
+
+  /** Lets the deadline come. */
+  timeOut(): RaftOutput {
+    this.nowMs = this.raft.deadlineMs() as number;
+    return this.step({ type: "deadline" });
+  }
+
+  /** Wins the election of the next term against n2's vote; the opening entry is written. */
+  lead(): RaftOutput {
+    this.timeOut();
+    const { term } = this.raft.status();
+    const next = toTerm(term + 1);
+    this.receive(n2, { type: "preVoteReply", term: next, granted: true });
+    this.persist();
+    const output = this.receive(n2, { type: "voteReply", term: next, granted: true });
+    this.persist();
+    return output;
+  }
+
+  /** Follows n2 as leader of `term`, with its beat. */
+  follow(term: number, commit = 0): RaftOutput {
+    return this.receive(n2, beat(term, { commit }));
+  }
+}
+
+export function beat(term: number, rest: { commit?: number; round?: number; last?: number } = {}): RaftMessage {
+  const { commit = 0, round = 1, last = 0 } = rest;
+  return { type: "beat", term: toTerm(term), round, commit: toLogIndex(commit), last: toLogIndex(last) };
+}
+
+export function append(term: number, previous: EntryId, terms: readonly number[], commit = 0): RaftMessage {
+  return { type: "append", term: toTerm(term), slice: slice(previous, terms), commit: toLogIndex(commit) };
+}
+
+export function appendReply(term: number, matched: number): RaftMessage {
+  return { type: "appendReply", term: toTerm(term), matched: toLogIndex(matched) };
+}
+
+export function beatReply(term: number, round: number, matched: number): RaftMessage {
+  return { type: "beatReply", term: toTerm(term), round, matched: toLogIndex(matched) };
+}
+
+/** The messages of a type in an output, those of a broadcast included, as [to, message]. */
+export function sent<Type extends RaftMessage["type"]>(
+  output: RaftOutput,
+  type: Type,
+): { to: NodeId; message: RaftMessage & { type: Type }; afterPersist: boolean }[] {
+  const { broadcast, messages } = output;
+  const published = (broadcast?.to ?? []).map((to) => ({ to, message: broadcast?.message, afterPersist: false }));
+  return [...messages, ...published].filter(({ message }) => message?.type === type) as never;
+}
