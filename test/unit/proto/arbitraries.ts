@@ -1,0 +1,345 @@
+// Random domain values for fast-check: everything that nodes may say to each other or keep on disk, within its limits.
+
+import fc, { type Arbitrary } from "fast-check";
+import type { AppliedRecord } from "../../../proto/codec/records.ts";
+import type { ClusterCommand, Compare, GroupCommand, VerdictChange, Write } from "../../../proto/commands.ts";
+import { type ErrorCode, type ErrorDetails, errorCodes, type Failure } from "../../../proto/errors.ts";
+import { type ClusterId, type GroupId, isName, type NodeId } from "../../../proto/ids.ts";
+import type { Envelope, PeerMessage, StateRow, StatusVersion } from "../../../proto/messages.ts";
+import {
+  type ClusterChange,
+  type ClusterEvent,
+  type DirectoryEntry,
+  type GroupKey,
+  type GroupObject,
+  type GroupSummary,
+  type KeySpan,
+  type KeyValue,
+  type NodeRecord,
+  type Ownership,
+  ownershipStates,
+  recoveryStatuses,
+  type StatusComponent,
+} from "../../../proto/model.ts";
+import type { Entry, EntryId, LogSlice, RaftMessage } from "../../../proto/raft.ts";
+import type {
+  ClusterStatus,
+  Fence,
+  GroupStatus,
+  Header,
+  KeyEvent,
+  NodeSelf,
+  NodeStatus,
+  Reply,
+  Request,
+  WatchMessage,
+} from "../../../proto/requests.ts";
+
+/** The shape of `Union` whose `type` is `Type`, as arbitraries of its other properties. */
+type Parts<Union extends { readonly type: string }, Type extends Union["type"]> = {
+  readonly [Name in keyof Omit<Extract<Union, { readonly type: Type }>, "type">]: Arbitrary<
+    Extract<Union, { readonly type: Type }>[Name]
+  >;
+};
+
+/** One arbitrary for every member of a union; the compiler proves that none is forgotten. */
+function anyOf<Union extends { readonly type: string }>(
+  members: {
+    readonly [Type in Union["type"]]: Parts<Union, Type>;
+  },
+): Arbitrary<Union> {
+  const records = Object.entries<object>(members).map(([type, parts]) =>
+    fc.record({ type: fc.constant(type), ...parts }, { noNullPrototype: true }),
+  );
+  return fc.oneof(...records) as unknown as Arbitrary<Union>;
+}
+
+function shape<Domain>(parts: { readonly [Name in keyof Domain]: Arbitrary<Domain[Name]> }): Arbitrary<Domain> {
+  return fc.record(parts, { noNullPrototype: true }) as Arbitrary<Domain>;
+}
+
+const quantity = <Quantity extends number>(least = 0): Arbitrary<Quantity> =>
+  fc.oneof(
+    fc.integer({ min: least, max: 300 }),
+    fc.maxSafeNat().map((value) => Math.max(least, value)),
+  ) as Arbitrary<number> as Arbitrary<Quantity>;
+const name = <Name extends string>(): Arbitrary<Name> =>
+  fc.stringMatching(/^[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?$/).filter(isName) as Arbitrary<string> as Arbitrary<Name>;
+const few = <Item>(item: Arbitrary<Item>): Arbitrary<readonly Item[]> => fc.array(item, { maxLength: 4 });
+const maybe = <Item>(item: Arbitrary<Item>): Arbitrary<Item | null> => fc.option(item, { nil: null });
+const bytes = fc.uint8Array({ maxLength: 40 });
+const text = fc.string({ unit: "grapheme", maxLength: 60 });
+const flag = fc.boolean();
+const node = name<NodeId>();
+const group = name<GroupId>();
+const hexadecimal = (digits: number) =>
+  fc.array(fc.constantFrom(..."0123456789abcdef"), { minLength: digits, maxLength: digits }).map((all) => all.join(""));
+const stateHash = fc.oneof(fc.constant(""), hexadecimal(16));
+const cluster = hexadecimal(32) as Arbitrary<string> as Arbitrary<ClusterId>;
+const status = fc.constantFrom(...recoveryStatuses);
+const ownershipState = fc.constantFrom(...ownershipStates);
+const groupKey = { group, incarnation: quantity<GroupKey["incarnation"]>(1) };
+
+const keyValue = shape<KeyValue>({
+  key: bytes,
+  value: bytes,
+  createRevision: quantity(),
+  modRevision: quantity(),
+  version: quantity(),
+  lease: quantity(),
+});
+const span = shape<KeySpan>({ start: bytes, end: maybe(bytes) });
+export const statusComponent = shape<StatusComponent>({ ...groupKey, node, index: quantity(), status, reason: text });
+export const ownership = shape<Ownership>({
+  currentOwner: maybe(node),
+  epoch: quantity(),
+  state: ownershipState,
+  reason: text,
+});
+export const groupSummary = shape<GroupSummary>({
+  ...groupKey,
+  index: quantity(),
+  owners: few(node),
+  ownership,
+  placement: bytes,
+});
+export const groupObject = shape<GroupObject>({ ...groupKey, owners: few(node), config: bytes });
+export const directoryEntry = shape<DirectoryEntry>({ ...groupKey, owners: few(node) });
+export const nodeRecord = shape<NodeRecord>({
+  node,
+  identity: text,
+  peerAddress: text,
+  apiAddress: text,
+  labels: few(fc.tuple(text, text)),
+});
+const clusterChange = anyOf<ClusterChange>({
+  nodeFailed: { node, reason: text },
+  nodeReintegrated: { node, reason: text },
+  groupCreated: { entry: directoryEntry },
+});
+export const clusterEvent = shape<ClusterEvent>({ index: quantity(), atMs: quantity(), change: clusterChange });
+export const appliedRecord = shape<AppliedRecord>({
+  index: quantity(),
+  term: quantity(),
+  revision: quantity(),
+  floor: quantity(),
+  stateHash,
+});
+
+const write = anyOf<Write>({ put: { key: bytes, value: bytes, lease: quantity() }, delete: { span } });
+const compare = anyOf<Compare>({ modRevision: { key: bytes, revision: quantity() } });
+const verdictChange = shape<VerdictChange>({ node, status, reason: text });
+export const groupCommand = anyOf<GroupCommand>({
+  write: { compares: few(compare), fence: maybe(quantity()), writes: few(write) },
+  verdicts: { changes: few(verdictChange) },
+  own: { currentOwner: maybe(node), epoch: quantity(), state: ownershipState, reason: text },
+  compact: { revision: quantity() },
+  configure: { config: bytes },
+});
+export const clusterCommand = anyOf<ClusterCommand>({
+  events: { atMs: quantity(), changes: few(clusterChange) },
+  createGroup: { atMs: quantity(), entry: directoryEntry },
+  verdicts: { atMs: quantity(), changes: few(verdictChange) },
+});
+
+const entryId: Arbitrary<EntryId> = shape<EntryId>({ term: quantity(), index: quantity() });
+const entry: Arbitrary<Entry> = shape<Entry>({ term: quantity(), index: quantity(), payload: bytes });
+const bigStep = fc.integer({ min: 0, max: 2 ** 40 });
+
+/** Keeps the three guarantees of a slice: contiguous, terms that never fall, nothing before the log. */
+export const logSlice: Arbitrary<LogSlice> = fc
+  .record({ index: bigStep, term: bigStep, steps: few(fc.tuple(fc.integer({ min: 0, max: 3 }), bytes)) })
+  .map(({ index, term, steps }) => {
+    const previous = (index === 0 ? { term: 0, index: 0 } : { term: term + 1, index }) as EntryId;
+    let last = previous.term as number;
+    const entries = steps.map(([step, payload], position) => {
+      last += step;
+      return { term: last, index: previous.index + 1 + position, payload } as Entry;
+    });
+    return { previous, entries };
+  });
+
+const raft: { readonly [Type in RaftMessage["type"]]: Parts<RaftMessage, Type> } = {
+  preVote: { term: quantity(), last: entryId },
+  preVoteReply: { term: quantity(), granted: flag },
+  vote: { term: quantity(), last: entryId },
+  voteReply: { term: quantity(), granted: flag },
+  append: { term: quantity(), slice: logSlice, commit: quantity() },
+  appendReply: { term: quantity(), matched: quantity() },
+  appendReject: { term: quantity(), rejected: quantity(), last: entryId },
+  beat: { term: quantity(), round: quantity(), commit: quantity(), last: quantity() },
+  beatReply: { term: quantity(), round: quantity(), matched: quantity() },
+};
+const raftMessage = anyOf<RaftMessage>(raft);
+type Beat = RaftMessage & { type: "beat" };
+type BeatReply = RaftMessage & { type: "beatReply" };
+const beat = fc.record({ type: fc.constant("beat"), ...raft.beat }, { noNullPrototype: true }) as Arbitrary<Beat>;
+const beatReply = fc.record(
+  { type: fc.constant("beatReply"), ...raft.beatReply },
+  { noNullPrototype: true },
+) as Arbitrary<BeatReply>;
+
+const fence = maybe(shape<Fence>({ group, epoch: quantity() }));
+const consistency = fc.constantFrom("linearizable" as const, "local" as const);
+const ifModRevision = maybe(quantity<KeyValue["modRevision"]>());
+export const request = anyOf<Request>({
+  get: { group, key: bytes, revision: maybe(quantity()), consistency },
+  list: {
+    group,
+    span,
+    revision: maybe(quantity()),
+    consistency,
+    limit: quantity(),
+    keysOnly: flag,
+    countOnly: flag,
+  },
+  put: { group, key: bytes, value: bytes, lease: quantity(), ifModRevision, fence, returnPrevious: flag },
+  delete: { group, span, ifModRevision, fence, returnPrevious: flag },
+  compact: { group, revision: quantity() },
+  configure: { group, config: bytes },
+  groupStatus: { group },
+  watch: {
+    group,
+    span,
+    startRevision: maybe(quantity()),
+    puts: flag,
+    deletes: flag,
+    previousValues: flag,
+    progressIntervalMs: quantity(),
+  },
+  createGroup: { group, owners: few(node), validateOnly: flag },
+  clusterStatus: {},
+  nodeStatus: { node },
+  directory: {},
+  nodeSelf: { node },
+  clusterEvents: { after: quantity(), limit: quantity() },
+});
+
+const detail = { group: text, node: text, field: text, missing: text, leader: text, revision: text, key: text };
+const details = fc.record(detail, { requiredKeys: [], noNullPrototype: true }) as Arbitrary<ErrorDetails>;
+const failure = shape<Failure>({
+  code: fc.constantFrom(...(Object.keys(errorCodes) as ErrorCode[])),
+  message: text,
+  details,
+  effect: fc.constantFrom("none", "unknown"),
+});
+const header = shape<Header>({ ...groupKey, revision: quantity(), node, stale: flag });
+const groupStatus = shape<GroupStatus>({
+  object: groupObject,
+  node,
+  manager: maybe(node),
+  term: quantity(),
+  ownership,
+  hasQuorum: flag,
+  needed: quantity(),
+  missing: few(node),
+  verdicts: few(statusComponent),
+  revision: quantity(),
+  compactedRevision: quantity(),
+  applied: quantity(),
+  commit: quantity(),
+  stateHash,
+  keys: quantity(),
+  bytes: quantity(),
+  replicas: few(shape<GroupStatus["replicas"][number]>({ node, matched: quantity(), state: text })),
+});
+const nodeSelf = shape<NodeSelf>({
+  node,
+  boot: quantity(1),
+  uptimeMs: quantity(),
+  clusterIndex: quantity(),
+  quarantine: maybe(text),
+  connected: few(node),
+  summaries: few(groupSummary),
+  statuses: few(statusComponent),
+  counters: few(fc.tuple(text, fc.oneof(fc.maxSafeInteger(), fc.constant(0.5)))),
+});
+const nodeStatus = shape<NodeStatus>({
+  record: nodeRecord,
+  status,
+  components: few(statusComponent),
+  sphere: few(node),
+  groups: few(group),
+  self: maybe(nodeSelf),
+});
+const clusterStatus = shape<ClusterStatus>({
+  cluster,
+  node,
+  clusterIndex: quantity(),
+  coordinator: maybe(node),
+  voters: few(node),
+  nodes: few(nodeStatus),
+  groups: few(groupStatus),
+  unreachableGroups: few(group),
+  unreachableNodes: few(node),
+  events: few(clusterEvent),
+});
+export const reply = anyOf<Reply>({
+  failed: { failure },
+  get: { header, kv: maybe(keyValue) },
+  list: { header, kvs: few(keyValue), more: flag, count: quantity() },
+  put: { header, previous: maybe(keyValue) },
+  delete: { header, deleted: quantity(), previous: few(keyValue) },
+  compact: { header },
+  configure: { header },
+  groupStatus: { status: groupStatus },
+  createGroup: { entry: directoryEntry },
+  clusterStatus: { status: clusterStatus },
+  nodeStatus: { status: nodeStatus },
+  directory: { nodes: few(nodeRecord), groups: few(directoryEntry) },
+  nodeSelf: { self: nodeSelf },
+  clusterEvents: { events: few(clusterEvent), index: quantity() },
+});
+const keyEvent = shape<KeyEvent>({
+  key: bytes,
+  kv: maybe(keyValue),
+  previous: maybe(keyValue),
+  revision: quantity(),
+});
+export const watchMessage = anyOf<WatchMessage>({
+  opened: { header, revision: quantity() },
+  events: { revision: quantity(), events: few(keyEvent) },
+  progress: { revision: quantity() },
+  compacted: { floor: quantity() },
+  canceled: { failure },
+});
+
+const rows = few(shape<StateRow>({ key: bytes, value: bytes }));
+const call = quantity<number>();
+export const peerMessage = anyOf<PeerMessage>({
+  raft: { ...groupKey, message: raftMessage },
+  beat: { sequence: quantity(), clusterIndex: quantity(), groups: few(shape({ ...groupKey, beat })) },
+  beatEcho: {
+    sequence: quantity(),
+    clusterIndex: quantity(),
+    quarantine: text,
+    groups: few(shape({ ...groupKey, reply: beatReply })),
+  },
+  snapshotPart: {
+    ...groupKey,
+    term: quantity(),
+    last: entryId,
+    sequence: quantity(),
+    rows,
+    final: flag,
+    stateHash,
+  },
+  snapshotAck: { ...groupKey, term: quantity(), last: entryId, next: quantity() },
+  statuses: { components: few(statusComponent), summaries: few(groupSummary) },
+  statusDigest: {
+    versions: few(shape<StatusVersion>({ ...groupKey, node: maybe(node), index: quantity() })),
+    answer: flag,
+  },
+  clusterNews: { term: quantity(), index: quantity(), entries: few(entry) },
+  clusterPull: { after: quantity() },
+  clusterEntries: { after: quantity(), entries: few(entry) },
+  clusterState: { last: entryId, rows },
+  verdictReport: { component: statusComponent },
+  verdictPoll: { node, status },
+  forward: { call, budgetMs: quantity(), request },
+  forwardReply: { call, reply },
+  forwardCancel: { call },
+  forwardWatch: { call, message: watchMessage },
+  forwardDrained: { call },
+});
+export const envelope = shape<Envelope>({ cluster, from: node, boot: quantity(1), message: peerMessage });

@@ -1,0 +1,210 @@
+// What lies on disk: every shape returns as it was written, and what an earlier version wrote can still be read.
+
+import assert from "node:assert/strict";
+import { readFileSync, writeFileSync } from "node:fs";
+import { test } from "node:test";
+import fc, { type Arbitrary } from "fast-check";
+import * as commands from "../../../proto/codec/commands.ts";
+import * as records from "../../../proto/codec/records.ts";
+import type { ClusterCommand, GroupCommand } from "../../../proto/commands.ts";
+import type {
+  ClusterEvent,
+  DirectoryEntry,
+  GroupObject,
+  GroupSummary,
+  NodeRecord,
+  Ownership,
+  StatusComponent,
+} from "../../../proto/model.ts";
+import * as arbitraries from "./arbitraries.ts";
+
+interface Shape<Domain> {
+  readonly name: string;
+  readonly encode: (value: Domain) => Uint8Array;
+  readonly decode: (bytes: Uint8Array) => Domain;
+  readonly any: Arbitrary<Domain>;
+  /** One value per member and per kind of field, by name: their encodings are kept in a file. */
+  readonly samples: Readonly<Record<string, unknown>>;
+}
+
+const key = Uint8Array.from([0x6b, 0x00, 0xff]);
+const value = Uint8Array.from([0x76]);
+const entry = { group: "rg220", incarnation: 2, owners: ["n202", "n208", "n214"] };
+const online = { currentOwner: "n202", epoch: 7, state: "online", reason: "First in the list" };
+
+const shapes: readonly Shape<never>[] = [
+  shape<GroupCommand>({
+    name: "groupCommand",
+    encode: commands.encodeGroupCommand,
+    decode: commands.decodeGroupCommand,
+    any: arbitraries.groupCommand,
+    samples: {
+      write: {
+        type: "write",
+        compares: [{ type: "modRevision", key, revision: 0 }],
+        fence: 7,
+        writes: [
+          { type: "put", key, value, lease: 9 },
+          { type: "delete", span: { start: key, end: null } },
+          { type: "delete", span: { start: key, end: value } },
+        ],
+      },
+      verdicts: { type: "verdicts", changes: [{ node: "n208", status: "down", reason: "Silent for 2000 ms" }] },
+      own: { type: "own", ...online },
+      disown: { type: "own", currentOwner: null, epoch: 8, state: "offline", reason: "" },
+      compact: { type: "compact", revision: 300 },
+      configure: { type: "configure", config: value },
+    },
+  }),
+  shape<ClusterCommand>({
+    name: "clusterCommand",
+    encode: commands.encodeClusterCommand,
+    decode: commands.decodeClusterCommand,
+    any: arbitraries.clusterCommand,
+    samples: {
+      events: {
+        type: "events",
+        atMs: 1_790_000_000_000,
+        changes: [
+          { type: "nodeFailed", node: "n208", reason: "down in rg220, rg226" },
+          { type: "nodeReintegrated", node: "n208", reason: "" },
+          { type: "groupCreated", entry },
+        ],
+      },
+      createGroup: { type: "createGroup", atMs: 1, entry },
+      verdicts: { type: "verdicts", atMs: 1, changes: [{ node: "n300", status: "up", reason: "" }] },
+    },
+  }),
+  shape<records.AppliedRecord>({
+    name: "appliedRecord",
+    encode: records.encodeAppliedRecord,
+    decode: records.decodeAppliedRecord,
+    any: arbitraries.appliedRecord,
+    samples: { hashed: { index: 2 ** 53 - 1, term: 4, revision: 300, floor: 5, stateHash: "00ff00ff00ff00fe" } },
+  }),
+  shape<StatusComponent>({
+    name: "statusComponent",
+    encode: records.encodeStatusComponent,
+    decode: records.decodeStatusComponent,
+    any: arbitraries.statusComponent,
+    samples: Object.fromEntries(
+      ["joining", "up", "suspect", "partial", "down", "draining", "maintenance", "left"].map((status) => [
+        status,
+        { group: "rg220", incarnation: 1, node: "n208", index: 12, status, reason: "Silent" },
+      ]),
+    ),
+  }),
+  shape<GroupSummary>({
+    name: "groupSummary",
+    encode: records.encodeGroupSummary,
+    decode: records.decodeGroupSummary,
+    any: arbitraries.groupSummary,
+    samples: { summary: { ...entry, index: 40, ownership: online, placement: value } },
+  }),
+  shape<GroupObject>({
+    name: "groupObject",
+    encode: records.encodeGroupObject,
+    decode: records.decodeGroupObject,
+    any: arbitraries.groupObject,
+    samples: { object: { ...entry, config: value } },
+  }),
+  shape<Ownership>({
+    name: "ownership",
+    encode: records.encodeOwnership,
+    decode: records.decodeOwnership,
+    any: arbitraries.ownership,
+    samples: Object.fromEntries(
+      ["offline", "acquiring", "online", "releasing", "suspended", "error"].map((state) => [
+        state,
+        { ...online, state, currentOwner: state === "offline" ? null : "n202" },
+      ]),
+    ),
+  }),
+  shape<NodeRecord>({
+    name: "nodeRecord",
+    encode: records.encodeNodeRecord,
+    decode: records.decodeNodeRecord,
+    any: arbitraries.nodeRecord,
+    samples: {
+      record: {
+        node: "n202",
+        identity: "12D3KooWExample",
+        peerAddress: "10.0.0.2:7400",
+        apiAddress: "10.0.0.2:7401",
+        labels: [
+          ["zone", "b"],
+          ["rack", "7"],
+        ],
+      },
+    },
+  }),
+  shape<DirectoryEntry>({
+    name: "directoryEntry",
+    encode: records.encodeDirectoryEntry,
+    decode: records.decodeDirectoryEntry,
+    any: arbitraries.directoryEntry,
+    samples: { entry },
+  }),
+  shape<ClusterEvent>({
+    name: "clusterEvent",
+    encode: records.encodeClusterEvent,
+    decode: records.decodeClusterEvent,
+    any: arbitraries.clusterEvent,
+    samples: { failed: { index: 3, atMs: 1, change: { type: "nodeFailed", node: "n208", reason: "down in rg220" } } },
+  }),
+];
+
+function shape<Domain>(parts: Shape<Domain>): Shape<never> {
+  return parts as unknown as Shape<never>;
+}
+
+for (const { name, encode, decode, any } of shapes) {
+  test(`${name} returns from disk as it was written`, () => {
+    fc.assert(
+      fc.property(any, (written) => assert.deepEqual(decode(encode(written)), written)),
+      { numRuns: 150 },
+    );
+  });
+}
+
+const fixture = new URL("./records.hex.txt", import.meta.url);
+const heading = `# One encoding per line, as they lie on disks: name, then bytes in hexadecimal. What stands here must be readable for ever:
+# add lines (UPDATE=1 node --test test/unit/proto/codec-records.test.ts), never change one.
+`;
+
+function encodedSamples(): Map<string, string> {
+  const lines = shapes.flatMap(({ name, encode, samples }) =>
+    Object.entries(samples).map(([sample, value]): [string, string] => [
+      `${name}.${sample}`,
+      Buffer.from(encode(value as never)).toString("hex"),
+    ]),
+  );
+  return new Map(lines);
+}
+
+function storedSamples(): Map<string, string> {
+  const lines = readFileSync(fixture, "utf8").split("\n");
+  const kept = lines.filter((line) => line !== "" && !line.startsWith("#"));
+  return new Map(kept.map((line) => line.split(" ") as [string, string]));
+}
+
+if (process.env["UPDATE"] === "1") {
+  const lines = [...encodedSamples()].map(([name, hex]) => `${name} ${hex}\n`);
+  writeFileSync(fixture, heading + lines.join(""));
+}
+
+test("records that were written once are still read as what they were", () => {
+  const stored = storedSamples();
+  for (const { name, decode, samples } of shapes) {
+    for (const [sample, value] of Object.entries(samples)) {
+      const hex = stored.get(`${name}.${sample}`);
+      assert.ok(hex !== undefined, `${name}.${sample} is not in records.hex.txt`);
+      assert.deepEqual(decode(new Uint8Array(Buffer.from(hex, "hex"))), value, `${name}.${sample}`);
+    }
+  }
+});
+
+// Replicas compare hashes of these bytes, so two versions must write the same.
+test("records are written byte for byte as they were once", () => {
+  assert.deepEqual(encodedSamples(), storedSamples());
+});
