@@ -19,7 +19,10 @@ export const relayedTopic: Topic = "cluster";
 export interface GossipOptions {
   /** Unlike that of any other node or start: names this sender in the ids of its messages. */
   readonly sender: string;
-  /** @returns whether the message is genuine; only then is it relayed */
+  /**
+   * @param bytes not shared with anyone
+   * @returns whether the message is genuine; only then is it relayed
+   */
   readonly receive: (identity: string, topic: Topic, bytes: Uint8Array) => boolean;
   readonly dropped: (reason: "oversize" | "gossip_failed") => void;
 }
@@ -117,7 +120,7 @@ export class Gossip {
 
   #validate(topic: Topic, peer: PeerId, message: Message): TopicValidatorResult {
     const isGenuine =
-      message.data.length >= idBytes && this.#options.receive(peer.toString(), topic, message.data.subarray(idBytes));
+      message.data.length >= idBytes && this.#options.receive(peer.toString(), topic, message.data.slice(idBytes));
     if (!isGenuine) return TopicValidatorResult.Reject;
     // Handed over already: `ignore` keeps gossipsub from sending it on.
     return topic === relayedTopic ? TopicValidatorResult.Accept : TopicValidatorResult.Ignore;

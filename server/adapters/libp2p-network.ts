@@ -3,6 +3,7 @@
 // another sender or cluster is dropped and counted.
 
 import type { Connection, ConnectionGater, PrivateKey } from "@libp2p/interface";
+import { InvariantError } from "../../proto/assert.ts";
 import type { BootNumber, ClusterId, NodeId } from "../../proto/ids.ts";
 import type { Envelope, PeerMessage } from "../../proto/messages.ts";
 import type { Topic } from "../node/effects.ts";
@@ -18,6 +19,7 @@ const peerProtocol = "/bailiwick/peer/1";
 
 export type DropReason =
   | LinkDrop
+  | "unencodable"
   | "malformed_envelope"
   | "wrong_cluster"
   | "forged_sender"
@@ -53,6 +55,7 @@ export class Libp2pNetwork implements Network {
   readonly #gossip: Gossip;
   readonly #links = new Map<NodeId, PeerLink>();
   readonly #refused = new Set<string>();
+  readonly #unencodable = new Set<PeerMessage["type"]>();
   #kept: ReadonlySet<NodeId> = new Set();
   #host: ClusterHost | null = null;
   #checkTimer: NodeJS.Timeout | null = null;
@@ -96,6 +99,11 @@ export class Libp2pNetwork implements Network {
     return Number(address?.getComponents().find(({ name }) => name === "tcp")?.value ?? 0);
   }
 
+  /** Open connections, of either direction. */
+  get connectionCount(): number {
+    return this.#host?.getConnections().length ?? 0;
+  }
+
   /** Ends all connections. Nothing is delivered any more. */
   async stop(): Promise<void> {
     if (this.#checkTimer !== null) clearInterval(this.#checkTimer);
@@ -123,18 +131,40 @@ export class Libp2pNetwork implements Network {
   }
 
   send(to: NodeId, message: PeerMessage): void {
+    if (this.#host === null) return;
     const link = this.#link(to);
+    const bytes = link === null ? null : this.#encode(message);
     if (link === null) this.#options.onDropped("not_a_member", 1);
-    else link.send(this.#encode(message));
+    else if (bytes !== null) link.send(bytes);
   }
 
   publish(topic: Topic, message: PeerMessage): void {
-    if (this.#host !== null) this.#gossip.publish(topic, this.#encode(message));
+    if (this.#host === null) return;
+    const bytes = this.#encode(message);
+    if (bytes !== null) this.#gossip.publish(topic, bytes);
   }
 
-  #encode(message: PeerMessage): Uint8Array {
+  /** null: the protocol has no room for it, for example because it is too long; dropped and counted. */
+  #encode(message: PeerMessage): Uint8Array | null {
     const { clusterId, self, boot, codec } = this.#options;
-    return codec.encode({ cluster: clusterId, from: self, boot, message });
+    try {
+      return codec.encode({ cluster: clusterId, from: self, boot, message });
+    } catch (reason) {
+      this.#noteUnencodable(message, reason);
+      return null;
+    }
+  }
+
+  #noteUnencodable(message: PeerMessage, reason: unknown): void {
+    if (reason instanceof InvariantError) throw reason;
+    this.#options.onDropped("unencodable", 1);
+    if (this.#unencodable.has(message.type)) return;
+    this.#unencodable.add(message.type);
+    const text = reason instanceof Error ? reason.message : String(reason);
+    this.#options.journal.note("warn", "Dropped a message that cannot be encoded", {
+      type: message.type,
+      reason: text,
+    });
   }
 
   #keepLinks(): void {

@@ -1,0 +1,97 @@
+import assert from "node:assert/strict";
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { peerIdFromPrivateKey } from "@libp2p/peer-id";
+import { InvariantError } from "../../../proto/assert.ts";
+import { DbError, type ErrorCode } from "../../../proto/errors.ts";
+import { toBootNumber, toClusterId } from "../../../proto/ids.ts";
+import { createNodeKey, readNodeKey, recordBoot } from "../../../server/adapters/node-key.ts";
+
+const cluster = toClusterId("00112233445566778899aabbccddeeff");
+const otherCluster = toClusterId("ffeeddccbbaa99887766554433221100");
+
+function keyFileOf(context: TestContext): string {
+  const directory = mkdtempSync(join(tmpdir(), "bailiwick-key-"));
+  context.after(() => rmSync(directory, { recursive: true, force: true }));
+  return join(directory, "secret", "node.key");
+}
+
+const fails = (code: ErrorCode, message: RegExp) => (error: unknown) =>
+  error instanceof DbError && error.code === code && message.test(error.message);
+
+test("createNodeKey() writes a key that readNodeKey() reads, for its user alone", async (context) => {
+  const file = keyFileOf(context);
+  const made = await createNodeKey(file);
+  const read = await readNodeKey(file);
+  assert.equal(read.identity, made.identity);
+  assert.equal(peerIdFromPrivateKey(read.privateKey).toString(), made.identity);
+  assert.equal(read.boot, 0);
+  assert.equal(read.cluster, null);
+  assert.equal(statSync(file).mode & 0o777, 0o600);
+  assert.equal(statSync(join(file, "..")).mode & 0o777, 0o700);
+  assert.deepEqual(readdirSync(join(file, "..")), ["node.key"]);
+});
+
+test("createNodeKey() never overwrites", async (context) => {
+  const file = keyFileOf(context);
+  await createNodeKey(file);
+  const before = readFileSync(file, "utf8");
+  await assert.rejects(createNodeKey(file), fails("already_exists", /node\.key/));
+  assert.equal(readFileSync(file, "utf8"), before);
+  assert.deepEqual(readdirSync(join(file, "..")), ["node.key"]);
+});
+
+test("readNodeKey() refuses a file that is missing or that others may read", async (context) => {
+  const file = keyFileOf(context);
+  await assert.rejects(readNodeKey(file), fails("not_found", /No node key/));
+  await createNodeKey(file);
+  chmodSync(file, 0o640);
+  await assert.rejects(readNodeKey(file), fails("condition_failed", /mode 0640/));
+});
+
+test("readNodeKey() refuses whatever is not a whole, sound key", async (context) => {
+  const file = keyFileOf(context);
+  await createNodeKey(file);
+  const sound = JSON.parse(readFileSync(file, "utf8"));
+  const other = await createNodeKey(`${file}.other`);
+  const broken = {
+    empty: "",
+    cut: readFileSync(file, "utf8").slice(0, 60),
+    "not an object": "7",
+    "no key": JSON.stringify({ ...sound, privateKey: undefined }),
+    "key of garbage": JSON.stringify({ ...sound, privateKey: "AAAA" }),
+    "another's identity": JSON.stringify({ ...sound, identity: other.identity }),
+    "fractional boot": JSON.stringify({ ...sound, boot: 1.5 }),
+    "negative boot": JSON.stringify({ ...sound, boot: -1 }),
+    "cluster of another form": JSON.stringify({ ...sound, cluster: "x" }),
+  };
+  for (const [what, text] of Object.entries(broken)) {
+    writeFileSync(file, text);
+    await assert.rejects(readNodeKey(file), fails("corrupt", /Not a node key/), what);
+  }
+});
+
+test("recordBoot() keeps key and mode, and raises the number", async (context) => {
+  const file = keyFileOf(context);
+  const { identity } = await createNodeKey(file);
+  await recordBoot(file, toBootNumber(1), cluster);
+  await recordBoot(file, toBootNumber(5), cluster);
+  const read = await readNodeKey(file);
+  assert.deepEqual([read.identity, read.boot, read.cluster], [identity, 5, cluster]);
+  assert.equal(statSync(file).mode & 0o777, 0o600);
+  assert.deepEqual(readdirSync(join(file, "..")), ["node.key"]);
+});
+
+test("recordBoot() refuses another cluster, and a number that was used", async (context) => {
+  const file = keyFileOf(context);
+  await createNodeKey(file);
+  await recordBoot(file, toBootNumber(2), cluster);
+  await assert.rejects(
+    recordBoot(file, toBootNumber(3), otherCluster),
+    fails("condition_failed", /belongs to cluster/),
+  );
+  await assert.rejects(recordBoot(file, toBootNumber(2), cluster), InvariantError);
+  assert.equal((await readNodeKey(file)).boot, 2);
+});
