@@ -1,0 +1,23 @@
+// A group's config object from what people write: one encoding for one meaning, so that nodes whose files differ only in
+// order or spelling begin with the same bytes.
+
+import { type JsonObject, type JsonValue, toBinary } from "@bufbuild/protobuf";
+import { GroupConfigSchema } from "./gen/bailiwick/v1/group_config_pb.ts";
+import { compareNames } from "./ids.ts";
+import { fromPlainJson } from "./plain-json.ts";
+
+/**
+ * @param config plain JSON of `bailiwick.v1.GroupConfig` (plain-json.ts)
+ * @throws {Error} of the protobuf runtime, naming the field
+ */
+export function encodeGroupConfig(config: unknown): Uint8Array {
+  return toBinary(GroupConfigSchema, fromPlainJson(GroupConfigSchema, sorted(config as JsonValue)));
+}
+
+/** The protobuf runtime writes the entries of a map in the order in which it read them. */
+function sorted(value: JsonValue): JsonValue {
+  if (typeof value !== "object" || value === null) return value;
+  if (Array.isArray(value)) return value.map(sorted);
+  const entries = Object.entries(value as JsonObject).toSorted(([left], [right]) => compareNames(left, right));
+  return Object.fromEntries(entries.map(([key, part]) => [key, sorted(part)]));
+}
