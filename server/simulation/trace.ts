@@ -15,6 +15,7 @@ export function traceOf(world: World, print: (line: string) => void): Observer {
   return {
     started: (node, boot) => line(node, "!", "started", `boot ${boot}`),
     crashed: (node, kind) => line(node, "!", "crashed", kind),
+    failed: (node, reason) => line(node, "!", "failed", reason.message),
     stepped: (node, input, effects) => {
       line(node, "<", input.type, describeInput(input));
       for (const effect of effects) {

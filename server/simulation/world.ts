@@ -19,6 +19,8 @@ export interface Observer {
   crashed?(node: NodeId, kind: CrashKind): void;
   stepped?(node: NodeId, input: Input, effects: readonly Effect[]): void;
   noted?(node: NodeId, level: "info" | "warn", text: string, fields: NoteFields): void;
+  /** The node stopped itself: a broken invariant, or a disk that failed. It may be started again. */
+  failed?(node: NodeId, reason: Error): void;
   /** A message leaves its node, whatever becomes of it: what it promises must be durable now. */
   left?(from: NodeId, to: NodeId | Topic, message: PeerMessage): void;
 }
@@ -32,20 +34,12 @@ export interface WorldOptions {
   readonly carry: (envelope: Envelope) => Envelope;
 }
 
-/** A node that stopped itself. */
-export interface NodeFailure {
-  readonly node: NodeId;
-  readonly atMs: number;
-  readonly reason: Error;
-}
-
 export class World {
   readonly scheduler = new Scheduler();
   readonly network: SimNetwork;
   readonly audit = new Audit();
   readonly #nodes = new Map<NodeId, SimNode>();
   readonly #observers: Observer[] = [];
-  readonly #failures: NodeFailure[] = [];
 
   constructor(options: WorldOptions) {
     const random = new Random(options.seed);
@@ -68,11 +62,6 @@ export class World {
   /** All nodes, running or not, in the order given. */
   get nodes(): readonly SimNode[] {
     return [...this.#nodes.values()];
-  }
-
-  /** Nodes that stopped themselves, oldest first; they may be started again. */
-  get failures(): readonly NodeFailure[] {
-    return this.#failures;
   }
 
   node(node: NodeId): SimNode {
@@ -113,7 +102,7 @@ export class World {
       },
       failed: (node, reason) => {
         this.audit.fold(["failed", node, reason.message, this.nowMs]);
-        this.#failures.push({ node, atMs: this.nowMs, reason });
+        for (const observer of this.#observers) observer.failed?.(node, reason);
       },
     };
   }

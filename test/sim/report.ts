@@ -1,0 +1,52 @@
+// What one run came to, and how it is told.
+
+import type { SimOptions } from "./options.ts";
+import type { Violation, ViolationKind } from "./violation.ts";
+
+/** How much happened in a run; all counts. */
+export interface RunCounts {
+  readonly acknowledged: number;
+  readonly operations: number;
+  readonly faults: Readonly<Record<string, number>>;
+  readonly terms: number;
+  readonly committed: number;
+  readonly statesCompared: number;
+  readonly promisesChecked: number;
+  readonly answersCompared: number;
+  readonly watchEventsCompared: number;
+  readonly rowsChecked: number;
+  readonly messages: number;
+  readonly events: number;
+}
+
+export interface RunReport {
+  readonly options: SimOptions;
+  /** Virtual milliseconds that the run took. */
+  readonly virtualMs: number;
+  /** Audit hash over every effect of every node. */
+  readonly hash: string;
+  /** null: the run is valid and nothing was violated. */
+  readonly violation: Violation | null;
+  readonly counts: RunCounts | null;
+}
+
+export const exitCodes = { ok: 0, invalid: 9, liveness: 10, correctness: 11, crash: 12 } as const;
+
+export function exitCodeOf(kind: ViolationKind | null): number {
+  return kind === null ? exitCodes.ok : exitCodes[kind];
+}
+
+/** Several lines: all that is needed to see what failed, and to see it again. */
+export function describeReport(report: RunReport): string {
+  const { options, virtualMs, hash, violation, counts } = report;
+  const seconds = (virtualMs / 1000).toFixed(3);
+  if (violation === null) return `seed ${options.seed} ok at ${seconds} s, hash ${hash}, ${JSON.stringify(counts)}`;
+  return [
+    `seed ${options.seed} FAILED: ${violation.kind}, ${violation.checker}, at ${seconds} virtual seconds`,
+    `  ${violation.message}`,
+    `  options ${JSON.stringify(options)}`,
+    `  counts ${JSON.stringify(counts)}`,
+    ...(violation.kind === "crash" ? [`  ${violation.stack ?? ""}`] : []),
+    `  replay: node test/sim/run.ts --seed ${options.seed} --trace`,
+  ].join("\n");
+}

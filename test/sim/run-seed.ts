@@ -1,0 +1,262 @@
+// One run: a cluster under faults while clients read and write (safety), then the faults healed and everything demanded to
+// be well within a bounded time (liveness), then the whole history compared with what the groups ended with.
+
+import { clusterGroup, type GroupId, type NodeId } from "../../proto/ids.ts";
+import type { Envelope } from "../../proto/messages.ts";
+import { Random } from "../../proto/random.ts";
+import type { Boot } from "../../server/simulation/sim-node.ts";
+import { traceOf } from "../../server/simulation/trace.ts";
+import { type Observer, World } from "../../server/simulation/world.ts";
+import { carryOf } from "./carry.ts";
+import { ElectionChecker } from "./checkers/election.ts";
+import { LogChecker } from "./checkers/log.ts";
+import { PromiseChecker } from "./checkers/promises.ts";
+import { checkReplay, type Timeline } from "./checkers/replay.ts";
+import { checkScope } from "./checkers/scope.ts";
+import { checkWatch } from "./checkers/watches.ts";
+import { Clients } from "./clients.ts";
+import { BadGossip } from "./faults/bad-gossip.ts";
+import { Crashes } from "./faults/crashes.ts";
+import type { Fault } from "./faults/fault.ts";
+import { Partitions } from "./faults/partitions.ts";
+import { Pauses } from "./faults/pauses.ts";
+import { BadLinks, SlowDisks } from "./faults/weather.ts";
+import { History } from "./history.ts";
+import type { SimOptions } from "./options.ts";
+import {
+  clusterVoters,
+  referenceBoot,
+  referenceClusterId,
+  referenceGroups,
+  referenceNodes,
+} from "./reference-cluster.ts";
+import type { RunCounts, RunReport } from "./report.ts";
+import { Survey } from "./survey.ts";
+import { ask, readTimeline } from "./timeline-reader.ts";
+import { Violation } from "./violation.ts";
+import { Watchers } from "./watchers.ts";
+
+/** A valid run has at least this many acknowledged operations. */
+const acknowledgedMin = 20;
+const warmUpMs = 3_000;
+
+/** What a caller may change about a run: for traces, and for canaries, which must be caught. */
+export interface RunExtras {
+  readonly print?: (line: string) => void;
+  readonly boot?: (boot: Boot) => Boot;
+}
+
+export function runSeed(options: SimOptions, extras: RunExtras = {}): RunReport {
+  const run = new Run(options, extras);
+  const violation = run.execute();
+  const { world } = run;
+  return { options, virtualMs: world.nowMs, hash: world.audit.digest(), violation, counts: run.counts() };
+}
+
+class Run {
+  readonly world: World;
+  readonly #options: SimOptions;
+  readonly #random: Random;
+  readonly #history = new History();
+  readonly #election = new ElectionChecker();
+  readonly #log: LogChecker;
+  readonly #promises: PromiseChecker;
+  readonly #clients: Clients;
+  readonly #watchers: Watchers;
+  readonly #faults: readonly Fault[];
+  #answersCompared = 0;
+  #watchEventsCompared = 0;
+  #rowsChecked = 0;
+
+  constructor(options: SimOptions, extras: RunExtras) {
+    const random = new Random(options.seed + 1);
+    const boot = extras.boot?.(referenceBoot) ?? referenceBoot;
+    const carry: (envelope: Envelope) => Envelope = carryOf(options.carry);
+    const { seed } = options;
+    this.world = new World({ seed, cluster: referenceClusterId, nodes: referenceNodes, boot, carry });
+    this.#options = options;
+    this.#log = new LogChecker(this.world, votersOf);
+    this.#promises = new PromiseChecker(this.world, this.#log.mirror);
+    for (const observer of this.#observers(extras)) this.world.observe(observer);
+    this.#faults = createFaults(this.world, random.fork(), options);
+    const groups = [...referenceGroups.keys()];
+    const { workload } = options;
+    this.#clients = new Clients({ world: this.world, groups, workload, history: this.#history, random: random.fork() });
+    this.#watchers = new Watchers({ world: this.world, groups, random: random.fork(), count: workload.watches });
+    this.#random = random;
+  }
+
+  /** @returns what went wrong first; null when nothing did */
+  execute(): Violation | null {
+    try {
+      this.#safety();
+      this.#liveness();
+      this.#compare();
+      this.#validate();
+      return null;
+    } catch (reason) {
+      return toViolation(reason);
+    }
+  }
+
+  counts(): RunCounts {
+    return {
+      acknowledged: this.#history.acknowledged,
+      operations: this.#history.operations.length,
+      faults: Object.fromEntries(this.#faults.map(({ name, count }) => [name, count])),
+      terms: this.#election.terms,
+      committed: this.#log.committed,
+      statesCompared: this.#log.compared,
+      promisesChecked: this.#promises.checked,
+      answersCompared: this.#answersCompared,
+      watchEventsCompared: this.#watchEventsCompared,
+      rowsChecked: this.#rowsChecked,
+      messages: this.world.network.delivered,
+      events: this.world.scheduler.ran,
+    };
+  }
+
+  #observers(extras: RunExtras): readonly Observer[] {
+    const trace = extras.print === undefined ? [] : [traceOf(this.world, extras.print)];
+    return [...trace, { failed: failOnFailure }, ...this.#log.observers, this.#promises, this.#election];
+  }
+
+  #safety(): void {
+    for (const node of this.world.nodes) node.start();
+    this.#clients.start();
+    this.#watchers.start();
+    this.world.runFor(warmUpMs);
+    for (const fault of this.#faults) fault.start();
+    this.world.runFor(this.#options.safetyMs);
+  }
+
+  #liveness(): void {
+    for (const fault of this.#faults) fault.heal();
+    const stayDown = this.#options.leavesNodesDown ? this.#random.between(1, 4) : 0;
+    const order = this.#random.shuffle(this.world.nodes);
+    for (const [position, node] of order.entries()) {
+      if (position < stayDown && node.isRunning) node.crash("process");
+      if (position >= stayDown && !node.isRunning) node.start();
+    }
+    // A start that a crash has scheduled may bring a node back: what runs is asked afresh each time.
+    this.#converge();
+    this.#probe();
+    for (const node of this.world.nodes) if (!node.isRunning) node.start();
+    this.#converge();
+    this.#clients.stop();
+    this.#watchers.stop();
+    this.world.runFor(this.#options.workload.budgetMsMax + 4_000);
+    this.#converge();
+    this.#demandAnswers();
+  }
+
+  #converge(): void {
+    const untilMs = this.world.nowMs + this.#options.livenessMsMax;
+    for (;;) {
+      const survey = this.#survey();
+      this.world.runFor(400);
+      const missing = survey.missing();
+      if (missing === null) return;
+      if (this.world.nowMs >= untilMs) throw new Violation("liveness", "survey", missing);
+    }
+  }
+
+  /** Every group with a quorum takes a write through every running node (F1). */
+  #probe(): void {
+    const survey = this.#survey();
+    for (const group of referenceGroups.keys()) {
+      if (!survey.hasQuorum(group)) continue;
+      for (const node of this.world.nodes.filter(({ isRunning }) => isRunning)) {
+        const request = {
+          type: "get",
+          group,
+          key: Uint8Array.of(1),
+          revision: null,
+          consistency: "linearizable",
+        } as const;
+        const reply = ask(this.world, node, request);
+        if (reply?.type === "get") continue;
+        const text = JSON.stringify(reply);
+        throw new Violation("liveness", "probe", `${group} is not read through ${node.node}: ${text}`);
+      }
+    }
+  }
+
+  #survey(): Survey {
+    return new Survey(this.world, { groups: referenceGroups, voters: clusterVoters });
+  }
+
+  /** After the faults, a node that runs answers in time, if only with a failure. */
+  #demandAnswers(): void {
+    for (const { outcome, request, group, node, invokedMs } of this.#history.operations) {
+      const isAnswered = outcome !== null && (outcome.type !== "unknown" || outcome.code !== "silence");
+      const isSilent = outcome?.type === "failed" && outcome.code === "silence";
+      if (isAnswered && !isSilent) continue;
+      const text = `${node} never answered a ${request.type} of ${group} at ${invokedMs.toFixed(3)}`;
+      throw new Violation("liveness", "answers", text);
+    }
+  }
+
+  #compare(): void {
+    for (const group of referenceGroups.keys()) {
+      const timeline = this.#readTimeline(group);
+      const operations = this.#history.operations.filter((operation) => operation.group === group);
+      this.#answersCompared += checkReplay(timeline, operations);
+      for (const log of this.#watchers.logs) {
+        if (log.group === group) this.#watchEventsCompared += checkWatch(log, timeline);
+      }
+    }
+    this.#rowsChecked = checkScope(this.world, referenceGroups);
+  }
+
+  /** From two owners, which must tell the same. */
+  #readTimeline(group: GroupId): Timeline {
+    const owners = this.#random.shuffle(referenceGroups.get(group) ?? []);
+    const [first, second] = owners.slice(0, 2).map((owner) => readTimeline(this.world, group, this.world.node(owner)));
+    if (first !== undefined && first.newest === second?.newest) return first;
+    throw new Violation("correctness", "replicas", `${group}: ${owners.slice(0, 2)} end at different revisions`);
+  }
+
+  #validate(): void {
+    const { acknowledged } = this.#history;
+    const quiet = this.#faults.find(({ count }) => count === 0);
+    if (acknowledged < acknowledgedMin) {
+      throw new Violation("invalid", "traffic", `Only ${acknowledged} operations were acknowledged`);
+    }
+    if (quiet !== undefined) throw new Violation("invalid", "faults", `The fault ${quiet.name} never struck`);
+  }
+}
+
+/** A node that stops itself has broken an invariant: nothing here makes a disk fail. */
+function failOnFailure(node: NodeId, reason: Error): never {
+  const violation = toViolation(reason);
+  violation.message = `${node} stopped itself: ${violation.message}`;
+  throw violation;
+}
+
+function votersOf(group: string): readonly NodeId[] {
+  const name = group.slice(0, group.indexOf("/")) as GroupId;
+  return name === clusterGroup ? clusterVoters : (referenceGroups.get(name) ?? []);
+}
+
+/** Only the faults that the options ask for, so that each of them can be demanded to have struck. */
+function createFaults(world: World, random: Random, options: SimOptions): readonly Fault[] {
+  const { crash, partition, pause, gossip, link, disk } = options;
+  const weather = [new BadLinks(world, link), new SlowDisks(world, disk)].filter(({ count }) => count > 0);
+  return [
+    ...weather,
+    ...(crash === null ? [] : [new Crashes(world, random.fork(), crash)]),
+    ...(partition === null ? [] : [new Partitions(world, random.fork(), partition)]),
+    ...(pause === null ? [] : [new Pauses(world, random.fork(), pause)]),
+    ...(gossip === "normal" ? [] : [new BadGossip(world, random.fork(), gossip)]),
+  ];
+}
+
+/** Anything that is thrown and is no checker's word is a broken invariant of the node, or of the simulator. */
+function toViolation(reason: unknown): Violation {
+  if (reason instanceof Violation) return reason;
+  const error = reason instanceof Error ? reason : new Error(String(reason));
+  const violation = new Violation("crash", error.name, error.message);
+  violation.stack = error.stack ?? "";
+  return violation;
+}
