@@ -114,6 +114,17 @@ test("due() says nothing of a node that went down and up again in between", () =
   assert.equal(agreement.deadlineMs(), null);
 });
 
+test("report() lets a late older verdict change nothing", () => {
+  const agreement = new EventAgreement(options);
+  agreement.report(report("rg220", "up", 5), ms(0));
+  agreement.report(report("rg220", "down", 4), ms(0));
+  agreement.report(report("rg226", "up", 9), ms(0));
+  assert.deepEqual(
+    agreement.due(ms(0), always("down"), directory).changes.map(({ type }) => type),
+    ["nodeReintegrated"],
+  );
+});
+
 test("due() takes joining, suspect and a planned absence for no opinion", () => {
   for (const status of ["joining", "suspect", "maintenance", "left"] as const) {
     const agreement = new EventAgreement(options);

@@ -176,6 +176,30 @@ test("newerThan() sends what is newer or missing there, and asks for what is new
   assert.equal(here.newerThan(versions(), n202, directory, n208, own).wanted, true);
 });
 
+test("retain() drops the verdict of a group on a node that left it, though another group keeps the node in the sphere", () => {
+  const table = new StatusTable();
+  table.mergeComponent(componentOf({ node: "1", group: "a" }));
+  table.mergeComponent(componentOf({ node: "1", group: "b" }));
+  const changed = new Directory({ nodes: nodesOf("1 2 3"), groups: [entryOf("a", "1 2"), entryOf("b", "2 3")] });
+  assert.deepEqual(table.retain(changed, toNodeId("n2")), [{ type: "component", node: "n1", group: "b" }]);
+});
+
+test("newerThan() sends no summary to an owner of the group, who has its log, and wants none of an own group", () => {
+  const here = new StatusTable();
+  here.mergeSummary(summaryOf("rg222", { index: 9 }));
+  const own = [summaryOf("rg226"), summaryOf("rg220")];
+  assert.deepEqual(
+    here.newerThan([], n210, directory, n208, own).summaries.map(({ group }) => group),
+    ["rg220"],
+  );
+  const newer = here.versionsFor(n210, directory, n208, own);
+  const there = new StatusTable();
+  assert.equal(there.newerThan(newer, n208, directory, n210, [summaryOf("rg222")]).wanted, true);
+  const onlyOwn = newer.filter(({ group }) => group === "rg222");
+  assert.equal(onlyOwn.length, 1);
+  assert.equal(there.newerThan(onlyOwn, n208, directory, n210, [summaryOf("rg222")]).wanted, false);
+});
+
 test("newerThan() is not misled by versions that the pair may not share", () => {
   const here = new StatusTable();
   const foreign = new StatusTable();

@@ -6,7 +6,7 @@ import type { Revision } from "../../../proto/ids.ts";
 import type { WatchRequest } from "../../../proto/requests.ts";
 import { WatchHub, type WatchLimits, type WatchSource } from "../../../server/watch/watch-hub.ts";
 import type { Mvcc } from "../../../storage/mvcc/mvcc.ts";
-import { historyOf, limits, lineOf, linesOf, ms, requestOf, rev, startOf, write } from "./fixtures.ts";
+import { bytes, historyOf, limits, lineOf, linesOf, ms, requestOf, rev, startOf, write } from "./fixtures.ts";
 
 function hubWith(source: WatchSource, requests: readonly WatchRequest[], own: Partial<WatchLimits> = {}): WatchHub {
   const hub = new WatchHub({ ...limits, ...own });
@@ -27,11 +27,13 @@ function polled(hub: WatchHub, source: WatchSource, nowMs = 0): string[] {
   return linesOf(deliveries);
 }
 
-/** Counts how often the history is read. */
-function counted(mvcc: Mvcc): WatchSource & { scans: number } {
+/** Counts how often the history is read, and the revision asked. */
+function counted(mvcc: Mvcc): WatchSource & { scans: number; looks: number } {
   return {
     scans: 0,
+    looks: 0,
     get revision() {
+      this.looks += 1;
       return mvcc.revision;
     },
     get floor() {
@@ -91,6 +93,12 @@ test("poll() filters by span, by puts and by deletes, and gives previous values 
     "4 events 4: 4 -a/1 was z",
     "6 events 4: 2 a/1=x, 3 a/1=z was x, 4 -a/1 was z",
   ]);
+});
+
+test("poll() takes a span without its end", () => {
+  const mvcc = historyOf("a=1 b=2 c=3");
+  const span = { start: bytes("a"), end: bytes("c") };
+  assert.deepEqual(polled(hubWith(mvcc, [requestOf({ from: 1, span })]), mvcc), ["1 events 2: 2 a=1, 2 b=2"]);
 });
 
 test("poll() gives a watch one message of events and the next only when it has drained", () => {
@@ -159,8 +167,10 @@ test("poll() costs nothing while nothing is new", () => {
   const source = counted(mvcc);
   const hub = hubWith(source, [requestOf({ from: 1, prefix: "b" }), requestOf({ from: 1, prefix: "c" })]);
   hub.poll(source, ms(0));
+  const looks = source.looks;
   for (let times = 0; times < 5; times++) assert.deepEqual(polled(hub, source), []);
   assert.equal(source.scans, 1);
+  assert.equal(source.looks, looks + 5, "walks the watches");
 });
 
 test("poll() brings a watch that is far behind forward in bounded messages of whole revisions", () => {
@@ -206,6 +216,14 @@ test("poll() bounds its work and gives every watch its turn", () => {
     [1, 3, 5, 7, 9].map((call) => [call, 2]),
   );
   assert.equal(hub.poll(mvcc, ms(0)).more, false);
+});
+
+test("poll() does not let a watch that searches a long history hold up the others", () => {
+  const mvcc = historyOf(...Array.from({ length: 20 }, (_, value) => `a=${value}`));
+  const requests = [requestOf({ from: 1, prefix: "z" }), requestOf({ from: 1, prefix: "a" })];
+  const hub = hubWith(mvcc, requests, { eventsMax: 2, examinedMax: 3 });
+  hub.poll(mvcc, ms(0));
+  assert.deepEqual(linesOf(hub.poll(mvcc, ms(0)).deliveries), ["2 events 3: 2 a=0, 3 a=1"]);
 });
 
 test("poll() reports progress to an idle watch when its interval has passed since the last message, at its deadline", () => {
