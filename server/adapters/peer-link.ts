@@ -89,7 +89,8 @@ export class PeerLink {
 
   connectionOpened(connection: Connection): void {
     const others = this.#open();
-    this.#connections.set(connection, { openedAtMs: performance.now() });
+    this.#usedAtMs = performance.now();
+    this.#connections.set(connection, { openedAtMs: this.#usedAtMs });
     if (connection.direction === "outbound") {
       // The peer's own dial came first, and it refuses this one.
       if (others.length > 0 && !this.#winsDial()) connection.abort(new Error("The peer's dial came first"));
