@@ -50,3 +50,29 @@ export function describeReport(report: RunReport): string {
     `  replay: node test/sim/run.ts --seed ${options.seed} --trace`,
   ].join("\n");
 }
+
+/** A report as one line of JSON: what a child process tells. */
+export interface SeedLine {
+  readonly seed: number;
+  readonly kind: ViolationKind | null;
+  readonly checker: string | null;
+  readonly hash: string;
+  readonly virtualMs: number;
+  readonly operations: number;
+  readonly faults: number;
+  readonly text: string;
+}
+
+export function seedLineOf(report: RunReport): SeedLine {
+  const { options, violation, hash, virtualMs, counts } = report;
+  return {
+    seed: options.seed,
+    kind: violation?.kind ?? null,
+    checker: violation?.checker ?? null,
+    hash,
+    virtualMs,
+    operations: counts?.operations ?? 0,
+    faults: Object.values(counts?.faults ?? {}).reduce((sum, count) => sum + count, 0),
+    text: describeReport(report),
+  };
+}

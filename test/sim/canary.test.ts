@@ -1,0 +1,164 @@
+// Canaries: nodes that are broken on purpose, by a decorator, one way each. Every one must be caught, and by the checker
+// that is there for it; a simulator that lets one pass proves nothing by its silence.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { NodeId } from "../../proto/ids.ts";
+import type { Effect } from "../../server/node/effects.ts";
+import type { Input } from "../../server/node/inputs.ts";
+import type { StateMachine } from "../../server/node/state-machine.ts";
+import { calmLink } from "../../server/simulation/link-options.ts";
+import { calmDisk } from "../../server/simulation/sim-disk.ts";
+import type { Boot } from "../../server/simulation/sim-node.ts";
+import type { SimOptions } from "./options.ts";
+import { runSeed } from "./run-seed.ts";
+
+/** What a broken machine does instead of its step. */
+type Breakage = (node: NodeId, input: Input, step: (input: Input) => readonly Effect[]) => readonly Effect[];
+
+function optionsOf(seed: number, changes: Partial<SimOptions> = {}): SimOptions {
+  return {
+    seed,
+    safetyMs: 5_000,
+    livenessMsMax: 10_000,
+    workload: { clients: 6, thinkMsMean: 15, keysPerGroup: 2, valueBytesMax: 32, budgetMsMax: 1_000, watches: 2 },
+    link: calmLink,
+    disk: calmDisk,
+    gossip: "normal",
+    carry: "frozen",
+    crash: { meanMs: 700, downMsMax: 1_000, powerProbability: 1, nodesMax: 2 },
+    partition: null,
+    pause: null,
+    leavesNodesDown: false,
+    ...changes,
+  };
+}
+
+/** @param perProcess makes the breakage of one process, with whatever it remembers */
+function broken(perProcess: () => Breakage): (boot: Boot) => Boot {
+  return (boot) => (node, disk, random) => {
+    const { machine, boot: bootNumber } = boot(node, disk, random);
+    const breakage = perProcess();
+    const decorated: StateMachine = {
+      step: (input, nowMs) => breakage(node, input, (real) => machine.step(real, nowMs)),
+      deadlineMs: () => machine.deadlineMs(),
+    };
+    return { machine: decorated, boot: bootNumber };
+  };
+}
+
+/** Runs a few seeds until one is caught. @returns the checker that spoke */
+function caughtBy(perProcess: () => Breakage, changes: Partial<SimOptions> = {}): string {
+  for (let seed = 1; seed <= 5; seed++) {
+    const { violation } = runSeed(optionsOf(seed, changes), { boot: broken(perProcess) });
+    if (violation !== null && violation.kind !== "invalid") return `${violation.kind}: ${violation.checker}`;
+  }
+  return "nobody";
+}
+
+test("the canary's own options are well without a breakage", () => {
+  const { violation } = runSeed(optionsOf(1));
+  assert.equal(violation, null, `${violation?.checker}: ${violation?.message}`);
+});
+
+test("a node that promises before its disk has it is caught", () => {
+  const eager: Breakage = (_node, input, step) =>
+    step(input).map((effect) => (effect.type === "send" ? { ...effect, after: null } : effect));
+  assert.equal(
+    caughtBy(() => eager),
+    "correctness: promise",
+  );
+});
+
+test("a node that acknowledges writes which it never makes is caught", () => {
+  const perProcess = (): Breakage => {
+    let puts = 0;
+    return (_node, input, step) => {
+      if (input.type !== "call" || input.request.type !== "put" || ++puts % 20 !== 0) return step(input);
+      const read = { type: "get", group: input.request.group, key: input.request.key, revision: null } as const;
+      return step({ ...input, request: { ...read, consistency: "linearizable" } }).map(asPut);
+    };
+  };
+  assert.match(caughtBy(perProcess), /^correctness: (answers|acknowledged write|real time)$/);
+});
+
+function asPut(effect: Effect): Effect {
+  if (effect.type !== "reply" || effect.reply.type !== "get") return effect;
+  return { ...effect, reply: { type: "put", header: effect.reply.header, previous: null } };
+}
+
+test("a node that reads its own replica where the group was to be asked is caught", () => {
+  const stale: Breakage = (_node, input, step) => {
+    if (input.type !== "call" || input.request.type !== "get") return step(input);
+    return step({ ...input, request: { ...input.request, consistency: "local" } });
+  };
+  assert.equal(
+    caughtBy(() => stale),
+    "correctness: real time",
+  );
+});
+
+test("a node that carries out a write twice is caught", () => {
+  const perProcess = (): Breakage => {
+    let puts = 0;
+    return (_node, input, step) => {
+      if (input.type !== "call" || input.request.type !== "put" || ++puts % 20 !== 0) return step(input);
+      return [...step({ ...input, call: -input.call }), ...step(input)];
+    };
+  };
+  assert.equal(caughtBy(perProcess), "correctness: origin");
+});
+
+test("a watch that leaves out events is caught", () => {
+  const deaf: Breakage = (_node, input, step) =>
+    step(input).filter((effect) => effect.type !== "watch" || effect.message.type !== "events" || !isOdd(effect));
+  const isOdd = (effect: Extract<Effect, { type: "watch" }>) =>
+    effect.message.type === "events" && effect.message.revision % 7 === 3;
+  assert.match(
+    caughtBy(() => deaf),
+    /^(correctness: watch|liveness: final read)/,
+  );
+});
+
+test("a node that loses a row which it should have written is caught", () => {
+  const perProcess = (): Breakage => {
+    let writes = 0;
+    return (node, input, step) =>
+      step(input).map((effect) => {
+        if (node !== "n208" || effect.type !== "write" || ++writes % 40 !== 0) return effect;
+        return { ...effect, batch: { ...effect.batch, operations: effect.batch.operations.slice(1) } };
+      });
+  };
+  assert.notEqual(caughtBy(perProcess), "nobody");
+});
+
+test("a node that forgets its votes is caught", () => {
+  const forgetful: Breakage = (_node, input, step) =>
+    step(input).map((effect) => {
+      if (effect.type !== "write" || effect.batch.hardStates === null) return effect;
+      const hardStates = effect.batch.hardStates.map((row) => ({ ...row, vote: null }));
+      return { ...effect, batch: { ...effect.batch, hardStates } };
+    });
+  assert.equal(
+    caughtBy(() => forgetful),
+    "correctness: promise",
+  );
+});
+
+test("a node that says nothing to its peers is caught", () => {
+  const mute: Breakage = (node, input, step) =>
+    step(input).filter((effect) => node !== "n208" || (effect.type !== "send" && effect.type !== "publish"));
+  assert.match(
+    caughtBy(() => mute),
+    /^liveness: /,
+  );
+});
+
+test("chance that does not come from the seed gives another hash", () => {
+  const random: Breakage = (_node, input, step) =>
+    step(input).filter((effect) => effect.type !== "send" || Math.random() > 0.02);
+  const hashes = [1, 2].map(() => runSeed(optionsOf(1), { boot: broken(() => random) }).hash);
+  assert.notEqual(hashes[0], hashes[1]);
+  const honest = [1, 2].map(() => runSeed(optionsOf(1)).hash);
+  assert.equal(honest[0], honest[1]);
+});

@@ -1,0 +1,54 @@
+// The share of the simulator that runs with every test: 200 seeds with faults, split over two processes, ten of them twice.
+// A seed whose run proved nothing is replaced; it never counts as passed.
+
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import type { SeedLine } from "./report.ts";
+
+const seedsWanted = 200;
+/** Seeds that may prove nothing before the options are to be looked at. */
+const invalidMax = 20;
+const seedsTwice = 10;
+const processes = 2;
+
+test("200 seeds under faults lose no acknowledged write, split no group and come to rest", {
+  concurrency: true,
+}, async () => {
+  const share = (seedsWanted + invalidMax) / processes;
+  const runs = Array.from({ length: processes }, (_, part) => runSeeds(1 + part * share, share, []));
+  const lines = (await Promise.all(runs)).flat();
+  const invalid = lines.filter(({ kind }) => kind === "invalid");
+  assertPassed(lines.filter(({ kind }) => kind !== "invalid"));
+  assert.ok(invalid.length <= invalidMax, invalid.map(({ text }) => text).join("\n"));
+  assert.ok(lines.length - invalid.length >= seedsWanted);
+  const faults = lines.reduce((sum, line) => sum + line.faults, 0);
+  assert.ok(faults >= 5 * seedsWanted, `only ${faults} faults in all`);
+});
+
+test("two runs of one seed give one hash", async () => {
+  const lines = await runSeeds(1, seedsTwice, ["--twice"]);
+  assert.equal(lines.length, seedsTwice);
+  assertPassed(lines);
+});
+
+function assertPassed(lines: readonly SeedLine[]): void {
+  const failed = lines.filter(({ kind }) => kind !== null);
+  assert.equal(failed.length, 0, failed.map(({ text }) => text).join("\n\n"));
+}
+
+/** @returns a line for each seed, the process having said something else only when it broke */
+async function runSeeds(seed: number, seeds: number, flags: readonly string[]): Promise<readonly SeedLine[]> {
+  const script = fileURLToPath(new URL("run.ts", import.meta.url));
+  const child = spawn(process.execPath, [script, "--seed", `${seed}`, "--seeds", `${seeds}`, "--json", ...flags], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  let output = "";
+  child.stdout.setEncoding("utf8");
+  for await (const chunk of child.stdout) output += chunk;
+  return output
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => JSON.parse(line) as SeedLine);
+}
