@@ -15,6 +15,8 @@ export class Progress {
   #state: ProgressState = "probe";
   #matched = toLogIndex(0);
   #next: LogIndex;
+  /** The last entry that the present probe carried. */
+  #probedTo = toLogIndex(0);
   #heardMs: Millis | null = null;
   /** The newest confirmation round that the follower has answered; 0 before the first. */
   #round = 0;
@@ -76,6 +78,7 @@ export class Progress {
     assert(this.#state !== "snapshot", () => `Append to ${this.peer}, which receives a snapshot`);
     assert(last >= this.#next - 1, () => `Append up to ${last}, next is ${this.#next}`);
     if (this.#state === "replicate") this.#next = toLogIndex(last + 1);
+    else this.#probedTo = last;
     this.#waitingMs = this.#state === "replicate" ? (this.#waitingMs ?? nowMs) : nowMs;
   }
 
@@ -89,9 +92,9 @@ export class Progress {
     if (isNews) {
       this.#matched = matched;
       this.#next = toLogIndex(Math.max(this.#next, matched + 1));
-      if (this.#state === "replicate") this.#waitingMs = this.inflight > 0 ? nowMs : null;
     }
     if (this.#state === "probe" && matched >= this.#next - 1) this.becomeReplicate();
+    else if (isNews && this.#state === "replicate") this.#waitOn(nowMs);
     return isNews;
   }
 
@@ -110,18 +113,21 @@ export class Progress {
   /** @param next where to try; never below `matched + 1` */
   becomeProbe(next: LogIndex): void {
     this.#state = "probe";
+    this.#probedTo = toLogIndex(0);
     this.#next = toLogIndex(Math.max(this.#matched + 1, next));
     this.#waitingMs = null;
   }
 
+  /** What a probe carried counts as in flight: with the entry before it agreed, it will be accepted. */
   becomeReplicate(): void {
     this.#state = "replicate";
-    this.#next = toLogIndex(this.#matched + 1);
-    this.#waitingMs = null;
+    this.#next = toLogIndex(Math.max(this.#matched, this.#probedTo) + 1);
+    this.#waitOn(this.#waitingMs);
   }
 
   becomeSnapshot(): void {
     this.#state = "snapshot";
+    this.#probedTo = toLogIndex(0);
     this.#waitingMs = null;
   }
 
@@ -129,5 +135,10 @@ export class Progress {
   pause(nowMs: Millis): void {
     assert(this.#state === "probe", () => `${this.peer} is paused in ${this.#state}`);
     this.#waitingMs = nowMs;
+  }
+
+  /** Counts the wait anew from `sinceMs`, or ends it when nothing is in flight. */
+  #waitOn(sinceMs: Millis | null): void {
+    this.#waitingMs = this.inflight > 0 ? sinceMs : null;
   }
 }

@@ -37,7 +37,7 @@ export class DiskMember {
   /** Packets that may leave, in order; whoever carries them empties it. */
   outbox: Packet[] = [];
   /** Sees each input, and each output before it is carried out. */
-  observe: (input: RaftInput | null, output: RaftOutput) => void = () => {};
+  observe: (input: RaftInput, output: RaftOutput) => void = () => {};
   #pending: Persist[] = [];
   #held: Held[] = [];
   #writesAsked = 0;

@@ -1,0 +1,9 @@
+import { argument, type Command } from "./command.ts";
+
+/** `deliver 1->2`: hands over what waits on one link now. */
+export const deliver: Command = (cluster, args) => {
+  const [from, to] = argument(args, 0)
+    .split("->")
+    .map((name) => cluster.member(name).id);
+  cluster.deliver((packet) => packet.from === from && packet.to === to);
+};

@@ -1,0 +1,12 @@
+import { argument, type Command } from "./command.ts";
+
+/** `nodes 3 inflightEntriesMax=2`: members n1 to n3, all up, with empty disks; options by name. */
+export const nodes: Command = (cluster, args) => {
+  const change = Object.fromEntries(
+    args
+      .slice(1)
+      .map((option) => option.split("="))
+      .map(([k, v]) => [k, Number(v)]),
+  );
+  cluster.create(Number(argument(args, 0)), change);
+};

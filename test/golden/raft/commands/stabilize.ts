@@ -1,0 +1,4 @@
+import type { Command } from "./command.ts";
+
+/** `stabilize`: delivers and writes until all is quiet; the clock stands still. */
+export const stabilize: Command = (cluster) => cluster.stabilize();

@@ -1,0 +1,89 @@
+// How inputs, outputs and packets look in a trace. An entry is term/index, followed by its text when it has one.
+
+import type { EntryId, LogSlice, RaftMessage } from "../../../proto/raft.ts";
+import type { RaftInput, RaftOutput } from "../../../server/raft/types.ts";
+import type { Packet } from "../../unit/raft/disk-member.ts";
+import { textOf } from "../../unit/raft/fixtures.ts";
+
+const decoder = new TextDecoder();
+
+export const describeId = ({ term, index }: EntryId): string => `${term}/${index}`;
+
+export function describeSlice({ previous, entries }: LogSlice): string {
+  const list = entries.map((entry) => `${describeId(entry)}${entry.payload.byteLength > 0 ? `:${textOf(entry)}` : ""}`);
+  return `after ${describeId(previous)} [${list.join(" ")}]`;
+}
+
+export function describeMessage(message: RaftMessage): string {
+  const head = `${message.type} t${message.term}`;
+  switch (message.type) {
+    case "preVote":
+    case "vote":
+      return `${head} last ${describeId(message.last)}`;
+    case "preVoteReply":
+    case "voteReply":
+      return `${head} ${message.granted ? "granted" : "refused"}`;
+    case "append":
+      return `${head} ${describeSlice(message.slice)} commit ${message.commit}`;
+    case "appendReply":
+      return `${head} matched ${message.matched}`;
+    case "appendReject":
+      return `${head} rejected ${message.rejected}, try ${describeId(message.last)}`;
+    case "beat":
+      return `${head} round ${message.round} commit ${message.commit} last ${message.last}`;
+    case "beatReply":
+      return `${head} round ${message.round} matched ${message.matched}`;
+  }
+}
+
+export function describePacket({ from, to, content }: Packet): string {
+  const link = `${from}->${to}`;
+  if (content.type === "raft") return `${link} ${describeMessage(content.message)}`;
+  if (content.type === "snapshot") return `${link} snapshot t${content.term} last ${describeId(content.last)}`;
+  return `${link} snapshotSent ${content.last === null ? "failed" : describeId(content.last)}`;
+}
+
+export function describeInput(input: RaftInput): string {
+  switch (input.type) {
+    case "deadline":
+      return "deadline";
+    case "message":
+      return `from ${input.from}: ${describeMessage(input.message)}`;
+    case "propose":
+      return `propose ${input.payloads.map((payload) => decoder.decode(payload)).join(" ")}`;
+    case "persisted":
+      return `persisted write ${input.token.sequence}`;
+    case "read":
+      return `read ${input.read}`;
+    case "compact":
+      return `compact to ${input.upTo}`;
+    case "installed":
+      return `installed t${input.term} last ${describeId(input.last)}`;
+    case "snapshotSent":
+      return `snapshotSent to ${input.peer} ${input.last === null ? "failed" : describeId(input.last)}`;
+  }
+}
+
+/** What a step asks for, but for the messages: those appear when they leave. */
+export function describeOutput(output: RaftOutput): string[] {
+  const lines: string[] = [];
+  const { roleChange, persist, broadcast, committed, accepted } = output;
+  if (roleChange !== null) {
+    lines.push(`becomes ${roleChange.role} in t${roleChange.term}, leader ${roleChange.leader ?? "unknown"}`);
+  }
+  if (accepted !== null) lines.push(`accepted at ${accepted}`);
+  if (persist !== null) lines.push(describePersist(persist));
+  if (broadcast !== null) lines.push(`broadcast to ${broadcast.to.join(" ")}`);
+  if (committed.length > 0) lines.push(`commits ${committed.map((e) => `${describeId(e)}:${textOf(e)}`).join(" ")}`);
+  for (const { read, index } of output.readable) lines.push(`read ${read} may be served at ${index}`);
+  for (const read of output.refusedReads) lines.push(`read ${read} refused`);
+  for (const peer of output.needSnapshot) lines.push(`${peer} needs a snapshot`);
+  return lines;
+}
+
+function describePersist({ hardState, append, token }: NonNullable<RaftOutput["persist"]>): string {
+  const parts = [`writes ${token.sequence}:`];
+  if (hardState !== null) parts.push(`term ${hardState.term} vote ${hardState.vote ?? "none"}`);
+  if (append !== null) parts.push(describeSlice(append));
+  return parts.join(" ");
+}
