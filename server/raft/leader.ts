@@ -58,9 +58,12 @@ export function leaderDeadlineMs(member: Member): Millis | null {
 export function endSnapshot(member: Member, peer: NodeId, last: EntryId | null): void {
   const progress = member.leading.progress.get(peer);
   if (progress?.state !== "snapshot") return;
-  progress.becomeProbe(toLogIndex((last?.index ?? progress.matched) + 1));
-  if (last === null) progress.pause(member.nowMs);
-  else sendTo(member, progress);
+  if (last === null) {
+    progress.failSnapshot(member.nowMs);
+    return;
+  }
+  progress.becomeProbe(toLogIndex(last.index + 1));
+  sendTo(member, progress);
 }
 
 function countAppend(member: Member, from: NodeId, message: MessageOf<"appendReply">): void {

@@ -69,8 +69,7 @@ export class Progress {
 
   /** When what was sent is to be taken for lost, `patienceMs` after the last sign of progress; null if nothing waits. */
   lossMs(patienceMs: number): Millis | null {
-    if (this.#waitingMs === null || this.#state === "snapshot") return null;
-    return toMillis(this.#waitingMs + patienceMs);
+    return this.#waitingMs === null ? null : toMillis(this.#waitingMs + patienceMs);
   }
 
   /** An append with the entries up to and with `last` leaves now. */
@@ -131,9 +130,9 @@ export class Progress {
     this.#waitingMs = null;
   }
 
-  /** Sends nothing for now: as if a probe had just left. */
-  pause(nowMs: Millis): void {
-    assert(this.#state === "probe", () => `${this.peer} is paused in ${this.#state}`);
+  /** The transfer of the snapshot failed: the next is due when this wait is over. */
+  failSnapshot(nowMs: Millis): void {
+    assert(this.#state === "snapshot", () => `No snapshot for ${this.peer} in state ${this.#state}`);
     this.#waitingMs = nowMs;
   }
 

@@ -37,6 +37,7 @@ export function resend(member: Member, progress: Progress): void {
 
 /** The follower has just answered a beat: had it received what is in flight, that would be acknowledged by now. */
 export function resendIfLost(member: Member, progress: Progress): void {
+  if (progress.state === "snapshot") return;
   const lossMs = progress.lossMs(member.options.resendMs * lossShareOfResend);
   if (lossMs !== null && member.nowMs >= lossMs) resend(member, progress);
 }
@@ -90,13 +91,11 @@ function pipelineEnd(member: Member, progress: Progress): LogIndex | null {
   const { next, inflight } = progress;
   if (next > log.lastIndex) return null;
   if (next < log.first) return next;
-  const room = {
-    entriesMax: options.inflightEntriesMax - inflight,
-    bytesMax: Math.min(options.appendBytesMax, options.inflightBytesMax - inflightBytes(member, progress)),
-  };
-  if (room.entriesMax <= 0) return null;
-  const end = log.endWithin(next, room);
-  const fits = log.bytesBetween(toLogIndex(next - 1), end) <= room.bytesMax;
+  const entriesMax = options.inflightEntriesMax - inflight;
+  if (entriesMax <= 0) return null;
+  const room = options.inflightBytesMax - inflightBytes(member, progress);
+  const end = log.endWithin(next, { entriesMax, bytesMax: Math.min(options.appendBytesMax, room) });
+  const fits = log.bytesBetween(toLogIndex(next - 1), end) <= room;
   return fits || inflight === 0 ? end : null;
 }
 

@@ -66,10 +66,12 @@ export interface Setting {
 export class Bench {
   readonly raft: Raft;
   nowMs = 0;
+  readonly #voters: readonly NodeId[];
   readonly #pending: RaftOutput["persist"][] = [];
 
   constructor(setting: Setting = {}) {
     const { voters = [n1, n2, n3], term = 0, vote = null, terms = [], previous = id(0, 0) } = setting;
+    this.#voters = voters;
     const image = {
       hardState: { term: toTerm(term), vote },
       log: slice(previous, terms),
@@ -109,16 +111,16 @@ export class Bench {
     return this.step({ type: "deadline" });
   }
 
-  /** Wins the election of the next term against n2's vote; the opening entry is written. */
+  /** Wins the election of the next term; the opening entry is written. Returns the output that began to lead. */
   lead(): RaftOutput {
     this.timeOut();
-    const { term } = this.raft.status();
-    const next = toTerm(term + 1);
-    this.receive(n2, { type: "preVoteReply", term: next, granted: true });
+    const term = toTerm(this.raft.status().term + 1);
+    const peers = this.#voters.slice(1);
+    for (const peer of peers) this.receive(peer, { type: "preVoteReply", term, granted: true });
     this.persist();
-    const output = this.receive(n2, { type: "voteReply", term: next, granted: true });
+    const outputs = peers.map((peer) => this.receive(peer, { type: "voteReply", term, granted: true }));
     this.persist();
-    return output;
+    return outputs.find((output) => output.roleChange?.role === "leader") as RaftOutput;
   }
 
   /** Follows n2 as leader of `term`, with its beat. */
