@@ -16,6 +16,8 @@ const idBytes = 16;
 /** The one topic that reaches nodes with no connection to the author. */
 export const relayedTopic: Topic = "cluster";
 
+export type GossipDrop = "oversize" | "gossip_failed" | "unsubscribed_topic";
+
 export interface GossipOptions {
   /** Unlike that of any other node or start: names this sender in the ids of its messages. */
   readonly sender: string;
@@ -24,7 +26,7 @@ export interface GossipOptions {
    * @returns whether the message is genuine; only then is it relayed
    */
   readonly receive: (identity: string, topic: Topic, bytes: Uint8Array) => boolean;
-  readonly dropped: (reason: "oversize" | "gossip_failed") => void;
+  readonly dropped: (reason: GossipDrop) => void;
 }
 
 /** What gossipsub's class has and its interface does not tell. */
@@ -53,8 +55,9 @@ export class Gossip {
       // Refuses what nobody here asked for before it takes room in any cache.
       dataTransform: {
         inboundTransform: (topic, bytes) => {
-          assert(this.#topics.has(topic), () => `not subscribed to ${topic}`);
-          return bytes;
+          if (this.#topics.has(topic)) return bytes;
+          this.#options.dropped("unsubscribed_topic");
+          throw new Error("Not subscribed");
         },
         outboundTransform: (_topic, bytes) => bytes,
       },

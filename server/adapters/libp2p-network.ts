@@ -9,7 +9,7 @@ import type { Envelope, PeerMessage } from "../../proto/messages.ts";
 import type { Topic } from "../node/effects.ts";
 import type { Input } from "../node/inputs.ts";
 import type { Deliver, Journal, Network } from "../node/ports.ts";
-import { Gossip, relayedTopic } from "./gossip.ts";
+import { Gossip, type GossipDrop, relayedTopic } from "./gossip.ts";
 import { type ClusterHost, createHost, type HostAddress, startHost, toMultiaddr } from "./libp2p-host.ts";
 import { Membership, type PeerAddress } from "./membership.ts";
 import { networkLimits } from "./network-limits.ts";
@@ -19,13 +19,13 @@ const peerProtocol = "/bailiwick/peer/1";
 
 export type DropReason =
   | LinkDrop
+  | GossipDrop
   | "unencodable"
   | "malformed_envelope"
   | "wrong_cluster"
   | "forged_sender"
   | "not_a_member"
   | "identity_refused"
-  | "gossip_failed"
   | "link_silent"
   | "link_no_gossip";
 

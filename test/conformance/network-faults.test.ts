@@ -166,7 +166,28 @@ test("`cluster` is relayed under the relay's name, other topics are not relayed"
   const [heard] = messagesAt(right);
   assert.equal(heard?.from, b);
   assert.equal(heard?.envelope.from, a);
+  assert.equal(right.counters.get("forged_sender"), 0, "nothing else was relayed");
   assert.equal(left.network.connectionCount, 1);
+});
+
+test("a topic that is given up is no longer sent to this node", async () => {
+  const [one, other, third] = (await harness.create([a, b, c])) as [LibStation, LibStation, LibStation];
+  const topic = "owners/n1,n2,n3";
+  one.network.configure([b, c], [topic]);
+  for (const listener of [other, third]) listener.network.configure([a], [topic]);
+  let number = 0;
+  const publishUntil = (what: string, done: () => boolean) =>
+    until(what, () => {
+      if (!done()) one.network.publish(topic, numbered(++number));
+      return done();
+    });
+  await publishUntil("both hear", () => [other, third].every((station) => numbersAt(station, true).length > 0));
+  other.network.configure([a], []);
+  const heard = numbersAt(third, true).length;
+  await publishUntil("the third hears more", () => numbersAt(third, true).length > heard + 5);
+  const late = other.counters.get("unsubscribed_topic");
+  await publishUntil("and more", () => numbersAt(third, true).length > heard + 20);
+  assert.equal(other.counters.get("unsubscribed_topic"), late);
 });
 
 test("plain TCP garbage, cut short or not, harms nobody", async () => {
