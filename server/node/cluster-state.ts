@@ -23,14 +23,15 @@ import {
   toIncarnation,
   toRevision,
 } from "../../proto/ids.ts";
+import type { StateRow } from "../../proto/messages.ts";
 import type { ClusterChange, ClusterEvent, DirectoryEntry, NodeRecord, StatusComponent } from "../../proto/model.ts";
 import type { Entry } from "../../proto/raft.ts";
 import { bytesOf, textOf } from "../../storage/bytes.ts";
 import type { Slot } from "../../storage/keys.ts";
 import { Directory } from "../sphere/directory.ts";
+import type { ReplicatedState, VersionPage } from "./applier.ts";
 import { limits } from "./limits.ts";
-import type { ReplicatedState } from "./replica.ts";
-import type { ReplicaRows, SmallRow } from "./replica-rows.ts";
+import type { ReplicaRows } from "./replica-rows.ts";
 import { StateRows } from "./state-rows.ts";
 
 export type ClusterOutcome =
@@ -79,9 +80,15 @@ export class ClusterState implements ReplicatedState<ClusterOutcome> {
 
   /** @throws {CodecError} when a row is damaged */
   static restore(image: ReplicaRows): ClusterState | string {
-    const state = new ClusterState(image.slot);
-    for (const row of image.small) state.#restoreRow(row);
+    const state = ClusterState.fromRows(image.slot, image.small);
     return state.rows.digest() === image.applied.stateHash ? state : "the rows do not have the state hash on record";
+  }
+
+  /** @param rows all small rows of another copy, keys without their slot; not written yet: see `StateRows.rewrite` */
+  static fromRows(slot: Slot, rows: readonly StateRow[]): ClusterState {
+    const state = new ClusterState(slot);
+    for (const row of rows) state.#restoreRow(row);
+    return state;
   }
 
   get directory(): Directory {
@@ -147,10 +154,15 @@ export class ClusterState implements ReplicatedState<ClusterOutcome> {
     return false;
   }
 
+  versionPage(): VersionPage {
+    return { rows: [], next: null };
+  }
+
   #apply(command: ClusterCommand, index: LogIndex): ClusterOutcome {
     switch (command.type) {
       case "events":
-        for (const [ordinal, change] of command.changes.entries()) this.#record(change, { index, ordinal }, command.atMs);
+        for (const [ordinal, change] of command.changes.entries())
+          this.#record(change, { index, ordinal }, command.atMs);
         return decided;
       case "createGroup":
         return this.#createGroup(command, index);
@@ -209,7 +221,7 @@ export class ClusterState implements ReplicatedState<ClusterOutcome> {
     this.rows.set("cluster", nameKey("recorded", node), bytesOf(status));
   }
 
-  #restoreRow(row: SmallRow): void {
+  #restoreRow(row: StateRow): void {
     this.rows.restoreSmall(row);
     const [kind, name] = readClusterKey(row.key);
     if (kind === "node") this.#nodes.set(name as NodeId, decodeNodeRecord(row.value));

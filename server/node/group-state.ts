@@ -17,10 +17,11 @@ import { type LogIndex, type NodeId, type Revision, toEpoch, toLogIndex } from "
 import type { GroupObject, GroupSummary, KeyValue, Ownership, StatusComponent } from "../../proto/model.ts";
 import type { Entry } from "../../proto/raft.ts";
 import { bytesOf, emptyBytes } from "../../storage/bytes.ts";
-import type { Slot } from "../../storage/keys.ts";
+import { type Slot, tailOfRow, versionKey } from "../../storage/keys.ts";
 import { Mvcc } from "../../storage/mvcc/mvcc.ts";
 import type { Write as VersionedWrite } from "../../storage/mvcc/types.ts";
-import type { ReplicatedState } from "./replica.ts";
+import type { ReplicatedState, VersionPage } from "./applier.ts";
+import { limits } from "./limits.ts";
 import type { ReplicaRows } from "./replica-rows.ts";
 import { StateRows } from "./state-rows.ts";
 
@@ -104,6 +105,15 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
     return more;
   }
 
+  versionPage(at: Revision, after: Uint8Array | null, bytesMax: number): VersionPage {
+    const page = this.mvcc.snapshot(at, { after, rowsMax: limits.compactRowsMax, bytesMax });
+    if (page.type !== "page") return null;
+    const rows = page.rows.map(({ revision, ordinal, value }) => {
+      return { key: tailOfRow(versionKey(this.rows.slot, revision, ordinal)), value };
+    });
+    return { rows, next: page.next };
+  }
+
   #apply(command: GroupCommand, index: LogIndex): GroupOutcome {
     switch (command.type) {
       case "write":
@@ -172,7 +182,10 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
     if (refused === null) return decided;
     if (refused.type === "futureRevision") {
       const message = `Revision ${revision} is not written yet, the newest is ${refused.newest}`;
-      return { type: "refused", failure: failure("future_revision", message, { group, revision: `${refused.newest}` }) };
+      return {
+        type: "refused",
+        failure: failure("future_revision", message, { group, revision: `${refused.newest}` }),
+      };
     }
     const message = `Revision ${revision} is compacted already, the floor is ${refused.floor}`;
     return { type: "refused", failure: failure("compacted", message, { group, revision: String(refused.floor) }) };

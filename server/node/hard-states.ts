@@ -1,8 +1,8 @@
 // The hard state of all replicas of the node: one small table, written whole beside the log (storage/hard-state.ts).
 
+import { type LogIndex, toLogIndex, toTerm } from "../../proto/ids.ts";
 import type { GroupKey } from "../../proto/model.ts";
 import type { HardState } from "../../proto/raft.ts";
-import { type LogIndex, toLogIndex, toTerm } from "../../proto/ids.ts";
 import type { GroupHardState, HardStateTable } from "../../storage/hard-state.ts";
 
 const fresh: HardState = { term: toTerm(0), vote: null };

@@ -1,7 +1,7 @@
 // Everything that can make a node work: a closed set. A new cause of work is a new member.
 
-import type { Envelope } from "../../proto/messages.ts";
 import type { NodeId } from "../../proto/ids.ts";
+import type { Envelope } from "../../proto/messages.ts";
 import type { Request } from "../../proto/requests.ts";
 
 /** Names one call or stream of a local client, unique for the life of the process. */

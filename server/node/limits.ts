@@ -29,6 +29,8 @@ export const limits = {
   turnInputsMax: 4_096,
 
   // Replication.
+  snapshotResendMs: 1_000,
+  snapshotSilenceMs: 10_000,
   beatIntervalMs: 200,
   electionTimeoutMs: 1_000,
   resendMs: 300,
@@ -49,10 +51,17 @@ export const limits = {
   downMs: 2_000,
   noQuorumGraceMs: 2_000,
   digestIntervalMs: 2_000,
+  /** Peers that are asked in each interval. */
+  digestPeers: 3,
   clusterPullIntervalMs: 2_000,
+  clusterPullRetryMs: 500,
   eventIntervalMs: 1_000,
   verdictPollMs: 3_000,
+  reportIntervalMs: 1_000,
   fanOutMs: 2_000,
+  /** Before a call is tried at another owner. */
+  retryPauseMs: 50,
+  parkedCheckMs: 200,
 
   // The cluster database.
   clusterEntriesKept: 256,

@@ -1,53 +1,40 @@
 // One group's replica on this node: joins the Raft core, the log's rows and the replicated state. It turns what Raft asks
 // for into effects, applies what is committed, and tells proposers and readers. What the state means is its owner's affair.
 
-import { assert } from "../../proto/assert.ts";
-import { encodeAppliedRecord } from "../../proto/codec/records.ts";
-import type { LogIndex, Millis, NodeId, Revision } from "../../proto/ids.ts";
+import type { LogIndex, Millis, NodeId, Term } from "../../proto/ids.ts";
 import type { PeerMessage } from "../../proto/messages.ts";
-import type { GroupKey } from "../../proto/model.ts";
+import type { AppliedRecord, GroupKey } from "../../proto/model.ts";
 import type { Entry, EntryId, RaftMessage } from "../../proto/raft.ts";
-import { emptyBytes } from "../../storage/bytes.ts";
-import { stateKey } from "../../storage/keys.ts";
 import type { LogStore } from "../../storage/log-store.ts";
 import type { Raft } from "../raft/raft.ts";
 import type { PersistToken, RaftInput, RaftOutput, RaftStatus, RoleChange } from "../raft/types.ts";
+import type { Applier, ReplicatedState } from "./applier.ts";
 import type { Topic } from "./effects.ts";
 import type { HardStates } from "./hard-states.ts";
 import type { WriteId } from "./inputs.ts";
 import { limits } from "./limits.ts";
 import { LogTrim } from "./log-trim.ts";
 import type { Outbox } from "./outbox.ts";
-import type { StateRows } from "./state-rows.ts";
-
-/** The replicated state as the replica sees it. */
-export interface ReplicatedState<Outcome> {
-  readonly rows: StateRows;
-  /** Of the keys: newest and oldest readable; 1 and 1 for a state without keys. */
-  readonly mvcc: { readonly revision: Revision; readonly floor: Revision };
-  /** Applies the payload of one committed entry. */
-  applyEntry(entry: Entry): Outcome;
-  /** Does some of the cleaning that is left; true: there is more. */
-  sweep(versionsMax: number): boolean;
-}
 
 /** Who has to do with a replica beyond its log. */
 export interface ReplicaOwner<Outcome> {
-  /** `outcome` of an entry proposed here and still awaited; null: the entry never took effect and never will. */
-  applied(index: LogIndex, outcome: Outcome, proposal: number | null): void;
+  /** Every committed entry, in order, empty ones too. */
+  entryApplied(entry: Entry): void;
+  /** `proposal`: null when the entry was not proposed here, or its proposer no longer waits. */
+  applied(index: LogIndex, outcome: Outcome, proposal: number | null, nowMs: Millis): void;
+  /** Another entry stands where the proposal stood: it never took effect and never will. */
   proposalLost(proposal: number): void;
   readable(read: number): void;
-  readRefused(read: number): void;
-  roleChanged(change: RoleChange): void;
+  readRefused(read: number, nowMs: Millis): void;
+  roleChanged(change: RoleChange, nowMs: Millis): void;
   beatNow(): void;
-  needSnapshot(peer: NodeId): void;
+  needSnapshot(peer: NodeId, nowMs: Millis): void;
 }
 
-export interface ReplicaParts<State> extends GroupKey {
+export interface ReplicaParts<Outcome, State extends ReplicatedState<Outcome>> extends GroupKey {
   readonly raft: Raft;
   readonly log: LogStore;
-  readonly state: State;
-  readonly applied: EntryId;
+  readonly applier: Applier<Outcome, State>;
 }
 
 export class Replica<Outcome, State extends ReplicatedState<Outcome>> {
@@ -59,8 +46,7 @@ export class Replica<Outcome, State extends ReplicatedState<Outcome>> {
   readonly #topic: Topic;
   readonly #trim = new LogTrim({ bytes: limits.logBytesKept, entries: limits.logEntriesKept });
   #log: LogStore;
-  #state: State;
-  #applied: EntryId;
+  #applier: Applier<Outcome, State>;
   #toApply: Entry[] = [];
   #trimTo: LogIndex | null = null;
   #toSweep = false;
@@ -73,15 +59,14 @@ export class Replica<Outcome, State extends ReplicatedState<Outcome>> {
   #published = 0;
 
   constructor(
-    parts: ReplicaParts<State>,
+    parts: ReplicaParts<Outcome, State>,
     world: { readonly out: Outbox; readonly hardStates: HardStates; readonly topic: Topic },
     owner: ReplicaOwner<Outcome>,
   ) {
     this.key = { group: parts.group, incarnation: parts.incarnation };
     this.#raft = parts.raft;
     this.#log = parts.log;
-    this.#state = parts.state;
-    this.#applied = parts.applied;
+    this.#applier = parts.applier;
     this.#out = world.out;
     this.#hardStates = world.hardStates;
     this.#topic = world.topic;
@@ -89,11 +74,16 @@ export class Replica<Outcome, State extends ReplicatedState<Outcome>> {
   }
 
   get state(): State {
-    return this.#state;
+    return this.#applier.state;
   }
 
   get applied(): EntryId {
-    return this.#applied;
+    return this.#applier.applied;
+  }
+
+  /** Of the applied state, with its hash. */
+  get record(): AppliedRecord {
+    return this.#applier.record();
   }
 
   get status(): RaftStatus {
@@ -147,25 +137,29 @@ export class Replica<Outcome, State extends ReplicatedState<Outcome>> {
   work(nowMs: Millis): void {
     const batch = this.#toApply.slice(0, limits.applyEntriesMax);
     this.#toApply = this.#toApply.slice(limits.applyEntriesMax);
-    for (const entry of batch) this.#apply(entry);
-    this.#toSweep = this.#state.sweep(limits.compactRowsMax);
-    if (batch.length > 0) this.#writeApplied();
+    for (const entry of batch) this.#apply(entry, nowMs);
+    this.#toSweep = this.#applier.state.sweep(limits.compactRowsMax);
+    if (batch.length > 0 || this.#toSweep) this.#out.write(this.#applier.takeOperations());
     this.#trimLog(nowMs);
     this.#serveReads();
   }
 
+  /** Whether a snapshot that ends at `last` would bring nothing: appends bring the rest. */
+  holds(last: EntryId): boolean {
+    return last.index <= this.#raft.status().commit || this.#raft.holds(last);
+  }
+
   /**
-   * Puts a snapshot in force: state and log are replaced. The caller has written the snapshot's rows, and writes the group
+   * Puts a snapshot of the leader of `term` in force: state and log are replaced. The caller has written the snapshot's rows, and writes the group
    * record that names their slot in this same step.
    */
-  install(state: State, log: LogStore, last: EntryId, nowMs: Millis): void {
-    this.#state = state;
+  install(applier: Applier<Outcome, State>, log: LogStore, term: Term, nowMs: Millis): void {
+    this.#applier = applier;
     this.#log = log;
-    this.#applied = last;
     this.#toApply = [];
     this.#trimTo = null;
-    this.#writeApplied();
-    this.step({ type: "installed", last }, nowMs);
+    this.#out.write(applier.takeOperations());
+    this.step({ type: "installed", term, last: applier.applied }, nowMs);
   }
 
   #carryOut(output: RaftOutput, nowMs: Millis): void {
@@ -175,11 +169,11 @@ export class Replica<Outcome, State extends ReplicatedState<Outcome>> {
       this.#send(to, message, afterPersist);
     }
     if (output.broadcast !== null) this.#broadcast(output.broadcast, nowMs);
-    if (output.roleChange !== null) this.#owner.roleChanged(output.roleChange);
+    if (output.roleChange !== null) this.#owner.roleChanged(output.roleChange, nowMs);
     for (const entry of output.committed) this.#toApply.push(entry);
     for (const read of output.readable) this.#reads.push(read);
-    for (const read of output.refusedReads) this.#owner.readRefused(read);
-    for (const peer of output.needSnapshot) this.#owner.needSnapshot(peer);
+    for (const read of output.refusedReads) this.#owner.readRefused(read, nowMs);
+    for (const peer of output.needSnapshot) this.#owner.needSnapshot(peer, nowMs);
     if (output.beatNow) this.#owner.beatNow();
     if (output.committed.length > 0 || output.readable.length > 0) this.work(nowMs);
   }
@@ -195,7 +189,8 @@ export class Replica<Outcome, State extends ReplicatedState<Outcome>> {
   /** Applied here, so committed and never truncated, and durable: no entry that a restart may miss without damage. */
   #safelyStored(): LogIndex {
     const oldest = this.#persisting[0]?.token.last?.index;
-    const stored = oldest === undefined ? this.#applied.index : Math.min(this.#applied.index, oldest - 1);
+    const { index } = this.applied;
+    const stored = oldest === undefined ? index : Math.min(index, oldest - 1);
     return Math.max(this.#hardStates.acknowledged(this.key), stored) as LogIndex;
   }
 
@@ -228,27 +223,16 @@ export class Replica<Outcome, State extends ReplicatedState<Outcome>> {
     this.#distrustGossipUntilMs = nowMs + limits.publishDistrustMs;
   }
 
-  #apply(entry: Entry): void {
-    assert(entry.index === this.#applied.index + 1, () => `Applying ${entry.index} after ${this.#applied.index}`);
-    this.#applied = { term: entry.term, index: entry.index };
+  #apply(entry: Entry, nowMs: Millis): void {
+    const outcome = this.#applier.apply(entry);
+    this.#owner.entryApplied(entry);
     const awaited = this.#proposals.get(entry.index);
     this.#proposals.delete(entry.index);
     const isOurs = awaited !== undefined && awaited.term === entry.term;
     if (awaited !== undefined && !isOurs) this.#owner.proposalLost(awaited.proposal);
-    if (entry.payload.byteLength > 0) {
-      const outcome = this.#state.applyEntry(entry);
-      this.#owner.applied(entry.index, outcome, isOurs ? awaited.proposal : null);
-    }
+    if (outcome !== null) this.#owner.applied(entry.index, outcome, isOurs ? awaited.proposal : null, nowMs);
     const upTo = this.#trim.applied(entry.index, entry.payload.byteLength);
     if (upTo !== null) this.#trimTo = upTo;
-  }
-
-  #writeApplied(): void {
-    const { rows, mvcc } = this.#state;
-    this.#out.write(rows.takeOperations());
-    const { revision, floor } = mvcc;
-    const record = encodeAppliedRecord({ ...this.#applied, revision, floor, stateHash: rows.digest() });
-    this.#out.write([{ type: "put", key: stateKey(rows.slot, "applied", emptyBytes), value: record }]);
   }
 
   #trimLog(nowMs: Millis): void {
@@ -259,7 +243,7 @@ export class Replica<Outcome, State extends ReplicatedState<Outcome>> {
   }
 
   #serveReads(): void {
-    while (this.#reads.length > 0 && (this.#reads[0]?.index ?? 0) <= this.#applied.index) {
+    while (this.#reads.length > 0 && (this.#reads[0]?.index ?? 0) <= this.applied.index) {
       const { read } = this.#reads.shift() as { read: number };
       this.#owner.readable(read);
     }

@@ -1,0 +1,327 @@
+// The cluster database on one node. On a voter it is a replica of the system group; on every other node a copy that follows
+// the same log, from publications and, for what it missed, from any peer by index (A3). Holders of either give it on.
+
+import { assert } from "../../proto/assert.ts";
+import { encodeClusterCommand } from "../../proto/codec/commands.ts";
+import { failure } from "../../proto/errors.ts";
+import { clusterGroup, type LogIndex, type Millis, type NodeId } from "../../proto/ids.ts";
+import type { PeerMessage } from "../../proto/messages.ts";
+import type { DirectoryEntry } from "../../proto/model.ts";
+import type { Entry } from "../../proto/raft.ts";
+import { rowOfSlot } from "../../storage/keys.ts";
+import type { RoleChange } from "../raft/types.ts";
+import { Applier } from "./applier.ts";
+import type { Call } from "./calls.ts";
+import { type ClusterOutcome, ClusterState } from "./cluster-state.ts";
+import { Coordinator } from "./coordinator.ts";
+import { failed } from "./group-replies.ts";
+import { limits } from "./limits.ts";
+import { earliest, isDue } from "./millis.ts";
+import { Replica, type ReplicaOwner, type ReplicaParts } from "./replica.ts";
+import { Transfers } from "./transfers.ts";
+import { type World, wallMs } from "./world.ts";
+
+export type ClusterApplier = Applier<ClusterOutcome, ClusterState>;
+export type ClusterReplicaParts = ReplicaParts<ClusterOutcome, ClusterState>;
+type ClusterReplica = Replica<ClusterOutcome, ClusterState>;
+
+export interface ClusterListener {
+  /** The database has moved on; `created`: groups that came with it. */
+  clusterChanged(created: readonly DirectoryEntry[]): void;
+  clusterLeaderChanged(nowMs: Millis): void;
+  clusterBeatNow(): void;
+  reroute(calls: readonly number[], nowMs: Millis): void;
+}
+
+/** Gossip topic of the cluster's log. */
+export const clusterTopic = "cluster";
+
+type Proposal = { readonly type: "call"; readonly key: number } | { readonly type: "decision" };
+
+export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
+  readonly #world: World;
+  readonly #listener: ClusterListener;
+  /** null on a node that has no vote. */
+  readonly #replica: ClusterReplica | null;
+  readonly #transfers: Transfers<ClusterOutcome, ClusterState> | null;
+  #copy: ClusterApplier;
+  /** The newest entries, oldest first, for nodes that missed some. */
+  #recent: Entry[] = [];
+  #coordinator: Coordinator | null = null;
+  readonly #proposals = new Map<number, Proposal>();
+  #lastProposal = 0;
+  #created: DirectoryEntry[] = [];
+  #appliedNow: Entry[] = [];
+  #pulledMs: number = Number.NEGATIVE_INFINITY;
+  #leaderSeenMs: Millis;
+
+  constructor(
+    content: { readonly voter: ClusterReplicaParts } | { readonly copy: ClusterApplier },
+    world: World,
+    options: { readonly listener: ClusterListener; readonly topic: string; readonly nowMs: Millis },
+  ) {
+    this.#world = world;
+    this.#listener = options.listener;
+    this.#leaderSeenMs = options.nowMs;
+    const isVoter = "voter" in content;
+    const { out, hardStates } = world;
+    this.#copy = isVoter ? content.voter.applier : content.copy;
+    this.#replica = isVoter ? new Replica(content.voter, { out, hardStates, topic: options.topic }, this) : null;
+    this.#transfers = this.#replica === null ? null : new Transfers(world, this.#replica, ClusterState.restore);
+  }
+
+  get state(): ClusterState {
+    return this.#replica === null ? this.#copy.state : this.#replica.state;
+  }
+
+  /** The log is applied up to here. */
+  get index(): LogIndex {
+    return (this.#replica === null ? this.#copy.applied : this.#replica.applied).index;
+  }
+
+  get replica(): ClusterReplica | null {
+    return this.#replica;
+  }
+
+  /** Of the cluster group, as a voter knows it; null on other nodes. */
+  get leader(): NodeId | null {
+    return this.#replica?.status.leader ?? null;
+  }
+
+  get isCoordinator(): boolean {
+    return this.#coordinator !== null;
+  }
+
+  /** Voters other than this node. */
+  get others(): readonly NodeId[] {
+    return this.state.voters.filter((voter) => voter !== this.#world.self);
+  }
+
+  leaderlessMs(nowMs: Millis): number {
+    return this.leader === null ? nowMs - this.#leaderSeenMs : 0;
+  }
+
+  /** Nodes that no group watches and that this node therefore beats with while it leads. */
+  watched(): readonly NodeId[] {
+    if (this.#coordinator === null) return [];
+    return this.state.ungrouped().filter((node) => node !== this.#world.self);
+  }
+
+  heard(node: NodeId, nowMs: Millis): void {
+    this.#coordinator?.heard(node, nowMs);
+  }
+
+  /** @returns false when the leader of the cluster group has to serve the call */
+  serve(call: Call, nowMs: Millis): boolean {
+    const { request } = call;
+    assert(request.type === "createGroup", () => `The cluster group was asked for ${request.type}`);
+    if (this.#replica?.status.role !== "leader") return false;
+    const { group, owners, validateOnly } = request;
+    const refusal = this.state.refuseGroup({ group, owners });
+    const entry = { group, owners, incarnation: this.state.nextIncarnation(group) };
+    if (refusal !== null) this.#world.calls.answer(call.key, failed(refusal));
+    else if (validateOnly) this.#world.calls.answer(call.key, { type: "createGroup", entry });
+    else this.#create(call, entry, nowMs);
+    return true;
+  }
+
+  receive(from: NodeId, message: PeerMessage, nowMs: Millis): void {
+    if (message.type === "raft") this.#replica?.step({ type: "message", from, message: message.message }, nowMs);
+    if (message.type === "snapshotAck") this.#transfers?.acknowledged(from, message, nowMs);
+    if (message.type === "snapshotPart" && this.#transfers?.receive(from, message, nowMs) === true) {
+      this.#recent = [];
+      this.#listener.clusterChanged([...this.state.directory.groups]);
+    }
+    this.#flush();
+  }
+
+  /** A publication: its entries count when their author is who handed them over; else they are a hint to ask. */
+  news(
+    from: NodeId,
+    message: PeerMessage & { readonly type: "clusterNews" },
+    isFirstHand: boolean,
+    nowMs: Millis,
+  ): void {
+    if (isFirstHand) this.#follow(message.entries);
+    this.noticeIndex(from, message.index, nowMs);
+  }
+
+  /** A peer has more of the log than this node: ask it, but not again for what is under way. */
+  noticeIndex(peer: NodeId, index: LogIndex, nowMs: Millis): void {
+    if (this.#replica !== null || index <= this.index || nowMs < this.#pulledMs + limits.clusterPullRetryMs) return;
+    this.#pulledMs = nowMs;
+    this.#world.out.send(peer, { type: "clusterPull", after: this.index });
+  }
+
+  answerPull(from: NodeId, after: LogIndex): void {
+    if (after >= this.index) return;
+    const first = this.#recent[0];
+    if (first !== undefined && first.index <= after + 1) {
+      const entries = this.#recent.filter((entry) => entry.index > after);
+      this.#world.out.send(from, { type: "clusterEntries", after, entries });
+    } else {
+      const rows = this.state.rows.smallRows();
+      this.#world.out.send(from, { type: "clusterState", last: this.#applier.applied, rows });
+    }
+  }
+
+  takeEntries(message: PeerMessage & { readonly type: "clusterEntries" }): void {
+    this.#pulledMs = Number.NEGATIVE_INFINITY;
+    this.#follow(message.entries);
+  }
+
+  /** The whole database, for a copy that is too far behind. */
+  takeState(message: PeerMessage & { readonly type: "clusterState" }): void {
+    this.#pulledMs = Number.NEGATIVE_INFINITY;
+    if (this.#replica !== null || message.last.index <= this.index) return;
+    const { slot } = this.state.rows;
+    const next = ClusterState.fromRows(slot, message.rows);
+    const old = this.state.rows.smallRows();
+    this.#world.out.write(old.map(({ key }) => ({ type: "delete", key: rowOfSlot(slot, key) })));
+    next.rows.rewrite();
+    this.#copy = new Applier(next, message.last);
+    this.#world.out.write(this.#copy.takeOperations());
+    this.#recent = [];
+    this.#listener.clusterChanged([...next.directory.groups]);
+  }
+
+  /** A manager's verdict that the cluster's record does not show yet. */
+  report(component: Parameters<Coordinator["report"]>[0], nowMs: Millis): void {
+    this.#coordinator?.report(component, nowMs);
+  }
+
+  deadline(nowMs: Millis): void {
+    if (this.#replica !== null && isDue(this.#replica.deadlineMs(), nowMs)) {
+      this.#replica.step({ type: "deadline" }, nowMs);
+    }
+    this.#transfers?.deadline(nowMs);
+  }
+
+  /** What follows from the inputs of this step. */
+  settle(nowMs: Millis): void {
+    const command = this.#coordinator?.decide(this.state, wallMs(this.#world, nowMs), nowMs) ?? null;
+    if (command !== null) this.#propose(encodeClusterCommand(command), { type: "decision" }, nowMs);
+    this.#flush();
+  }
+
+  work(nowMs: Millis): boolean {
+    if (this.#replica?.hasWork === true) this.#replica.work(nowMs);
+    this.#flush();
+    return this.#replica?.hasWork === true;
+  }
+
+  durable(write: number, nowMs: Millis): void {
+    this.#replica?.durable(write, nowMs);
+    this.#flush();
+  }
+
+  deadlineMs(): Millis | null {
+    return earliest(
+      this.#replica?.deadlineMs() ?? null,
+      this.#transfers?.deadlineMs() ?? null,
+      this.#coordinator?.deadlineMs() ?? null,
+    );
+  }
+
+  /** Kept for nodes that will have missed it. */
+  entryApplied(entry: Entry): void {
+    this.#appliedNow.push(entry);
+    this.#recent.push(entry);
+    if (this.#recent.length > limits.clusterEntriesKept) this.#recent.shift();
+  }
+
+  applied(_index: LogIndex, outcome: ClusterOutcome, number: number | null): void {
+    if (outcome.type === "groupCreated") this.#created.push(outcome.entry);
+    const proposal = number === null ? null : this.#take(number);
+    if (proposal?.type === "decision") this.#coordinator?.decided();
+    if (proposal?.type !== "call") return;
+    if (outcome.type === "groupCreated") {
+      this.#world.calls.answer(proposal.key, { type: "createGroup", entry: outcome.entry });
+    } else if (outcome.type === "refused") {
+      this.#world.calls.answer(proposal.key, failed(outcome.failure));
+    }
+  }
+
+  proposalLost(number: number): void {
+    const proposal = this.#take(number);
+    if (proposal?.type === "decision") this.#coordinator?.decided();
+    if (proposal?.type !== "call") return;
+    const message = "The leader of the cluster group changed before the change took effect; it did not happen";
+    this.#world.calls.answer(proposal.key, failed(failure("no_leader", message, { group: clusterGroup })));
+  }
+
+  readable(): void {}
+
+  readRefused(): void {}
+
+  roleChanged(change: RoleChange, nowMs: Millis): void {
+    if (change.leader !== null) this.#leaderSeenMs = nowMs;
+    if (change.role === "leader") this.#coordinator ??= new Coordinator(this.#world);
+    else this.#coordinator = null;
+    const { role, term, leader } = change;
+    this.#world.out.note("info", "Role changed", { group: clusterGroup, role, term, leader });
+    this.#listener.clusterLeaderChanged(nowMs);
+  }
+
+  beatNow(): void {
+    this.#listener.clusterBeatNow();
+  }
+
+  needSnapshot(peer: NodeId, nowMs: Millis): void {
+    this.#transfers?.begin(peer, nowMs);
+  }
+
+  get #applier(): { readonly applied: { readonly term: Entry["term"]; readonly index: LogIndex } } {
+    return this.#replica ?? this.#copy;
+  }
+
+  #create(call: Call, entry: DirectoryEntry, nowMs: Millis): void {
+    call.mayHaveHappened = true;
+    const command = { type: "createGroup", atMs: wallMs(this.#world, nowMs), entry } as const;
+    this.#propose(encodeClusterCommand(command), { type: "call", key: call.key }, nowMs);
+  }
+
+  #propose(payload: Uint8Array, proposal: Proposal, nowMs: Millis): void {
+    this.#lastProposal += 1;
+    const number = this.#lastProposal;
+    this.#proposals.set(number, proposal);
+    if (this.#replica?.propose([payload], [number], nowMs) === true) return;
+    this.#take(number);
+    if (proposal.type === "decision") this.#coordinator?.decided();
+    else this.#listener.reroute([proposal.key], nowMs);
+  }
+
+  /** Applies what continues this node's copy of the log. */
+  #follow(entries: readonly Entry[]): void {
+    if (this.#replica !== null) return;
+    const next = entries.filter((entry) => entry.index > this.index);
+    for (const entry of next) {
+      if (entry.index !== this.index + 1) break;
+      const outcome = this.#copy.apply(entry);
+      this.entryApplied(entry);
+      if (outcome?.type === "groupCreated") this.#created.push(outcome.entry);
+    }
+    if (next.length > 0) this.#world.out.write(this.#copy.takeOperations());
+    this.#flush();
+  }
+
+  #take(number: number): Proposal | null {
+    const proposal = this.#proposals.get(number) ?? null;
+    this.#proposals.delete(number);
+    return proposal;
+  }
+
+  /** Tells the node, and as the leader everybody, what this step has applied. */
+  #flush(): void {
+    const entries = this.#appliedNow;
+    if (entries.length === 0) return;
+    this.#appliedNow = [];
+    const created = this.#created;
+    this.#created = [];
+    if (this.#coordinator !== null) {
+      const { term, index } = this.#applier.applied;
+      this.#world.out.publish(clusterTopic, { type: "clusterNews", term, index, entries });
+    }
+    this.#listener.clusterChanged(created);
+  }
+}

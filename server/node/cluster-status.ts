@@ -1,0 +1,111 @@
+// Answers that need more than one group: the node asks every group for its status and puts the parts together. What did not
+// answer in time is named (F1).
+
+import type { GroupId, NodeId } from "../../proto/ids.ts";
+import type { StatusComponent } from "../../proto/model.ts";
+import type { ClusterStatus, GroupStatus, NodeSelf, NodeStatus, Reply, Request } from "../../proto/requests.ts";
+import { nodeStatus } from "../sphere/node-status.ts";
+import type { ClusterState } from "./cluster-state.ts";
+
+/** How a part of an answer is asked for. */
+export type Ask = (request: Request, answer: (reply: Reply) => void) => void;
+
+export interface StatusView {
+  readonly state: ClusterState;
+  readonly self: () => NodeSelf;
+  readonly coordinator: NodeId | null;
+  readonly cluster: ClusterStatus["cluster"];
+}
+
+/** Asks all groups of the cluster. */
+export function gatherCluster(view: StatusView, ask: Ask, answer: (reply: Reply) => void): void {
+  const names = view.state.directory.groups.map((entry) => entry.group);
+  gatherGroups(names, ask, (groups, unreachableGroups) => {
+    answer({ type: "clusterStatus", status: clusterStatusOf(view, groups, unreachableGroups) });
+  });
+}
+
+/** Asks the groups of one node, and the node about itself. */
+export function gatherNode(node: NodeId, view: StatusView, ask: Ask, answer: (reply: Reply) => void): void {
+  const names = view.state.directory.groupsOf(node).map((entry) => entry.group);
+  gatherGroups(names, ask, (groups) => {
+    ask({ type: "nodeSelf", node }, (reply) => {
+      const self = reply.type === "nodeSelf" ? reply.self : null;
+      answer({ type: "nodeStatus", status: nodeStatusOf(node, view.state, groups, self) });
+    });
+  });
+}
+
+function gatherGroups(
+  names: readonly GroupId[],
+  ask: Ask,
+  done: (groups: readonly GroupStatus[], unreachable: readonly GroupId[]) => void,
+): void {
+  const found = new Map<GroupId, GroupStatus | null>();
+  const finish = () => {
+    const groups = names.flatMap((name) => found.get(name) ?? []);
+    done(
+      groups,
+      names.filter((name) => (found.get(name) ?? null) === null),
+    );
+  };
+  if (names.length === 0) finish();
+  for (const group of names) {
+    ask({ type: "groupStatus", group }, (reply) => {
+      found.set(group, reply.type === "groupStatus" ? reply.status : null);
+      if (found.size === names.length) finish();
+    });
+  }
+}
+
+function clusterStatusOf(
+  view: StatusView,
+  groups: readonly GroupStatus[],
+  unreachableGroups: readonly GroupId[],
+): ClusterStatus {
+  const { state } = view;
+  const self = view.self();
+  const nodes = state.directory.nodes.map((node) => {
+    return nodeStatusOf(node, state, groups, node === self.node ? self : null);
+  });
+  const silent = new Set(unreachableGroups);
+  const unreachableNodes = state.directory.nodes.filter((node) => {
+    const own = state.directory.groupsOf(node);
+    return own.length > 0 && own.every((entry) => silent.has(entry.group));
+  });
+  return {
+    cluster: view.cluster,
+    node: self.node,
+    clusterIndex: self.clusterIndex,
+    coordinator: view.coordinator,
+    voters: state.voters,
+    nodes,
+    groups,
+    unreachableGroups,
+    unreachableNodes,
+    events: state.newestEvents(100),
+  };
+}
+
+function nodeStatusOf(
+  node: NodeId,
+  state: ClusterState,
+  groups: readonly GroupStatus[],
+  self: NodeSelf | null,
+): NodeStatus {
+  const entries = state.directory.groupsOf(node);
+  const components = componentsOf(node, state, groups);
+  return {
+    record: state.node(node) as NodeStatus["record"],
+    status: nodeStatus(components, entries),
+    components,
+    sphere: state.directory.sphereOf(node),
+    groups: entries.map((entry) => entry.group),
+    self,
+  };
+}
+
+function componentsOf(node: NodeId, state: ClusterState, groups: readonly GroupStatus[]): readonly StatusComponent[] {
+  const verdicts = [...groups.flatMap((group) => group.verdicts), ...state.verdicts()];
+  return verdicts.filter((component) => component.node === node);
+}

@@ -1,0 +1,89 @@
+// What the leader of the cluster group decides: when a failure or a reintegration becomes an event for everybody (A3), and
+// the verdicts on nodes that are in no group (A2).
+
+import type { ClusterCommand } from "../../proto/commands.ts";
+import type { Millis, NodeId } from "../../proto/ids.ts";
+import type { StatusComponent } from "../../proto/model.ts";
+import { EventAgreement } from "../recovery/event-agreement.ts";
+import { SilenceDetector } from "../recovery/silence.ts";
+import { planVerdicts } from "../recovery/verdicts.ts";
+import type { ClusterState } from "./cluster-state.ts";
+import { limits } from "./limits.ts";
+import { earliest } from "./millis.ts";
+import type { World } from "./world.ts";
+
+export class Coordinator {
+  readonly #world: World;
+  readonly #agreement = new EventAgreement({ pollMs: limits.verdictPollMs, intervalMs: limits.eventIntervalMs });
+  readonly #detector = new SilenceDetector({ suspectMs: limits.suspectMs, downMs: limits.downMs });
+  #isDeciding = false;
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  heard(node: NodeId, nowMs: Millis): void {
+    this.#detector.heard(node, nowMs);
+  }
+
+  report(component: StatusComponent, nowMs: Millis): void {
+    this.#agreement.report(component, nowMs);
+  }
+
+  deadlineMs(): Millis | null {
+    return this.#isDeciding ? null : earliest(this.#agreement.deadlineMs(), this.#detector.deadlineMs());
+  }
+
+  /** @returns what to log now, or null; call `decided` when its fate is known */
+  decide(state: ClusterState, atMs: number, nowMs: Millis): ClusterCommand | null {
+    if (this.#isDeciding) return null;
+    const command = this.#verdicts(state, atMs, nowMs) ?? this.#events(state, atMs, nowMs);
+    this.#isDeciding = command !== null;
+    return command;
+  }
+
+  decided(): void {
+    this.#isDeciding = false;
+  }
+
+  #verdicts(state: ClusterState, atMs: number, nowMs: Millis): ClusterCommand | null {
+    const nodes = state.ungrouped();
+    for (const node of nodes) this.#detector.watchFrom(node, nowMs);
+    const changes = planVerdicts({
+      owners: nodes,
+      self: this.#world.self,
+      verdicts: state.verdicts(),
+      heard: (node) => this.#detector.verdict(node, nowMs),
+      quarantined: (node) => this.#world.quarantines.get(node) ?? "",
+      downMs: limits.downMs,
+    });
+    return changes.length === 0 ? null : { type: "verdicts", atMs, changes };
+  }
+
+  #events(state: ClusterState, atMs: number, nowMs: Millis): ClusterCommand | null {
+    this.#reportUngrouped(state, nowMs);
+    const { directory } = state;
+    const { changes, polls } = this.#agreement.due(nowMs, (node) => state.recorded(node), directory);
+    for (const { node, status, groups } of polls) {
+      for (const owner of new Set(groups.flatMap((entry) => entry.owners))) {
+        this.#world.out.send(owner, { type: "verdictPoll", node, status });
+      }
+    }
+    return changes.length === 0 ? null : { type: "events", atMs, changes };
+  }
+
+  /** Verdicts of this group itself that differ from the record. */
+  #reportUngrouped(state: ClusterState, nowMs: Millis): void {
+    for (const component of state.verdicts()) {
+      const isUngrouped = state.directory.groupsOf(component.node).length === 0;
+      if (isUngrouped && differsFromRecord(component, state)) this.#agreement.report(component, nowMs);
+    }
+  }
+}
+
+/** Whether a group's verdict on a node is something that the cluster's events do not say yet. */
+export function differsFromRecord(component: StatusComponent, state: ClusterState): boolean {
+  const recorded = state.recorded(component.node);
+  if (component.status === "down") return recorded !== "down";
+  return component.status === "up" && recorded === "down";
+}

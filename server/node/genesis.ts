@@ -1,0 +1,90 @@
+// The first rows of a node: the cluster as the bootstrap file describes it, and an empty replica of each of its groups.
+
+import {
+  type BootNumber,
+  type ClusterId,
+  clusterGroup,
+  type NodeId,
+  toIncarnation,
+  toLogIndex,
+  toTerm,
+} from "../../proto/ids.ts";
+import type { GroupKey, GroupObject, NodeRecord } from "../../proto/model.ts";
+import { bytesOf } from "../../storage/bytes.ts";
+import { encodeGroupRecord, type GroupRecord } from "../../storage/group-record.ts";
+import { groupKey, metaKey, type Slot } from "../../storage/keys.ts";
+import { LogStore } from "../../storage/log-store.ts";
+import type { Operation } from "../../storage/ordered-store.ts";
+import { Applier, type ReplicatedState } from "./applier.ts";
+import { ClusterState } from "./cluster-state.ts";
+import { GroupState } from "./group-state.ts";
+
+/** The bootstrap file, checked: every owner and voter is one of the nodes. */
+export interface Bootstrap {
+  readonly cluster: ClusterId;
+  readonly nodes: readonly NodeRecord[];
+  /** Of incarnation 1. */
+  readonly groups: readonly GroupObject[];
+  /** Of the cluster group; odd in number. */
+  readonly voters: readonly NodeId[];
+}
+
+export interface Genesis {
+  readonly bootstrap: Bootstrap;
+  readonly self: NodeId;
+  readonly boot: BootNumber;
+  /** Not null: the node has been here before and lost its data. It gets no replica, and so can neither vote nor acknowledge. */
+  readonly quarantine: string | null;
+}
+
+/** Incarnation of the cluster group of a cluster that was never recovered by force. */
+export const firstIncarnation = toIncarnation(1);
+export const formatVersion = "1";
+
+/** To be written in one synced batch, into an empty store. */
+export function genesisOperations(genesis: Genesis): readonly Operation[] {
+  const { bootstrap, self, boot, quarantine } = genesis;
+  const isHealthy = quarantine === null;
+  const isVoter = isHealthy && bootstrap.voters.includes(self);
+  const own = isHealthy ? bootstrap.groups.filter((group) => group.owners.includes(self)) : [];
+  const clusterKey = { group: clusterGroup, incarnation: firstIncarnation };
+  return [
+    putMeta("formatVersion", formatVersion),
+    putMeta("nodeId", self),
+    putMeta("clusterId", bootstrap.cluster),
+    ...bootOperations(boot, quarantine),
+    ...replicaOperations(clusterKey, ClusterState.genesis(bootstrap, 0), isVoter ? "owner" : "learner"),
+    ...own.flatMap((object, position) => newGroupOperations(object, position + 1)),
+  ];
+}
+
+/** To be written, synced, at every start before the node does anything. */
+export function bootOperations(boot: BootNumber, quarantine: string | null): readonly Operation[] {
+  const mark = quarantine === null ? [] : [putMeta("quarantine", quarantine)];
+  return [putMeta("bootNumber", String(boot)), ...mark];
+}
+
+/** The replica of a group that was just created, in a slot that holds nothing. */
+export function newGroupOperations(object: GroupObject, slot: Slot): readonly Operation[] {
+  return replicaOperations(object, GroupState.genesis(object, slot), "owner");
+}
+
+function replicaOperations(
+  key: GroupKey,
+  state: ReplicatedState<unknown>,
+  role: GroupRecord["role"],
+): readonly Operation[] {
+  const { slot } = state.rows;
+  const start = { term: toTerm(0), index: toLogIndex(0) };
+  const record: Operation = {
+    type: "put",
+    key: groupKey(key.group, key.incarnation),
+    value: encodeGroupRecord({ slot, role }),
+  };
+  const log = role === "owner" ? LogStore.create(slot, start).operations : [];
+  return [record, ...log, ...new Applier(state, start).takeOperations()];
+}
+
+function putMeta(field: Parameters<typeof metaKey>[0], value: string): Operation {
+  return { type: "put", key: metaKey(field), value: bytesOf(value) };
+}

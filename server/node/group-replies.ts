@@ -1,0 +1,104 @@
+// What a replica answers from its state: reads, outcomes of writes, and its status. Pure translation.
+
+import { type Failure, failure } from "../../proto/errors.ts";
+import type { NodeId } from "../../proto/ids.ts";
+import type { KeyValue } from "../../proto/model.ts";
+import type { GroupRequest, GroupStatus, Header, Reply } from "../../proto/requests.ts";
+import { textOf } from "../../storage/bytes.ts";
+import type { RevisionFailure } from "../../storage/mvcc/types.ts";
+import type { GroupOutcome, GroupState } from "./group-state.ts";
+import { limits } from "./limits.ts";
+import type { Replica } from "./replica.ts";
+
+export type ReadRequest = GroupRequest & { readonly type: "get" | "list" };
+export type WriteRequest = GroupRequest & { readonly type: "put" | "delete" | "compact" | "configure" };
+export type GroupReplica = Replica<GroupOutcome, GroupState>;
+
+export function failed(reason: Failure): Reply {
+  return { type: "failed", failure: reason };
+}
+
+export function headerOf(state: GroupState, node: NodeId, stale: boolean): Header {
+  const { group, incarnation } = state.object;
+  return { group, incarnation, revision: state.mvcc.revision, node, stale };
+}
+
+export function answerRead(request: ReadRequest, state: GroupState, header: Header): Reply {
+  if (request.type === "list") return answerList(request, state, header);
+  const found = state.mvcc.get(request.key, request.revision);
+  if (found.type !== "value") return failed(revisionFailure(found, request));
+  return { type: "get", header, kv: found.kv };
+}
+
+function answerList(request: GroupRequest & { readonly type: "list" }, state: GroupState, header: Header): Reply {
+  const page = state.mvcc.range(request.span, {
+    at: request.revision,
+    limit: request.countOnly ? 0 : request.limit,
+    bytesMax: limits.listBytesMax,
+    countAll: true,
+  });
+  if (page.type !== "page") return failed(revisionFailure(page, request));
+  const kvs = request.keysOnly ? page.kvs.map(withoutValue) : page.kvs;
+  return { type: "list", header, kvs, more: page.more && !request.countOnly, count: page.count };
+}
+
+export function answerWrite(request: WriteRequest, outcome: GroupOutcome, header: Header): Reply {
+  if (outcome.type === "refused") return failed(outcome.failure);
+  if (outcome.type === "decided") {
+    return request.type === "configure" ? { type: "configure", header } : { type: "compact", header };
+  }
+  const written = { ...header, revision: outcome.revision };
+  const returnsPrevious = (request.type === "put" || request.type === "delete") && request.returnPrevious;
+  const previous = returnsPrevious ? outcome.replaced : [];
+  if (request.type === "delete") return { type: "delete", header: written, deleted: outcome.replaced.length, previous };
+  return { type: "put", header: written, previous: previous[0] ?? null };
+}
+
+/** Who would have to answer for the group to have a quorum. */
+export interface QuorumView {
+  readonly hasQuorum: boolean;
+  readonly needed: number;
+  readonly missing: readonly NodeId[];
+}
+
+export function groupStatusOf(replica: GroupReplica, node: NodeId, quorum: QuorumView): GroupStatus {
+  const { state, status, record } = replica;
+  const { object, ownership, mvcc } = state;
+  return {
+    object,
+    node,
+    manager: status.leader,
+    term: status.term,
+    ownership,
+    ...quorum,
+    verdicts: state.verdicts(),
+    revision: mvcc.revision,
+    compactedRevision: mvcc.floor,
+    applied: record.index,
+    commit: status.commit,
+    stateHash: record.stateHash,
+    keys: mvcc.keyCount,
+    bytes: mvcc.bytes,
+    replicas: status.peers.map((peer) => ({ node: peer.peer, matched: peer.matched, state: peer.state })),
+  };
+}
+
+function revisionFailure(reason: RevisionFailure, request: GroupRequest): Failure {
+  const { group } = request;
+  const wanted = "revision" in request ? request.revision : null;
+  if (reason.type === "compacted") {
+    const message = `Revision ${wanted} is compacted, the oldest that can be read is ${reason.floor}`;
+    return failure("compacted", message, { group, revision: String(reason.floor) });
+  }
+  const message = `Revision ${wanted} is not written yet, the newest is ${reason.newest}`;
+  return failure("future_revision", message, { group, revision: String(reason.newest) });
+}
+
+function withoutValue(kv: KeyValue): KeyValue {
+  return { ...kv, value: new Uint8Array(0) };
+}
+
+/** For messages to people: the key as text when it is printable. */
+export function shownKey(key: Uint8Array): string {
+  return JSON.stringify(textOf(key));
+}

@@ -1,0 +1,195 @@
+// What a node finds on its disk at a start, read and checked. A generator: it yields the ranges that it needs and is given
+// their rows, so that a real process may wait for its disk and the simulator need not.
+
+import { decodeGroupSummary, decodeStatusComponent } from "../../proto/codec/records.ts";
+import {
+  type BootNumber,
+  type ClusterId,
+  clusterGroup,
+  type NodeId,
+  toBootNumber,
+  toClusterId,
+  toNodeId,
+} from "../../proto/ids.ts";
+import type { StateRow } from "../../proto/messages.ts";
+import type { GroupKey, GroupSummary, StatusComponent } from "../../proto/model.ts";
+import { textOf } from "../../storage/bytes.ts";
+import { decodeGroupRecord, type GroupRecord } from "../../storage/group-record.ts";
+import type { HardStateTable } from "../../storage/hard-state.ts";
+import {
+  groupRange,
+  interlockRange,
+  type MetaField,
+  metaRange,
+  nodeStatusRange,
+  parseKey,
+  type Slot,
+  slotsRange,
+  tailOfRow,
+} from "../../storage/keys.ts";
+import { LogStore } from "../../storage/log-store.ts";
+import type { KeyRange, Operation, Row } from "../../storage/ordered-store.ts";
+import { ClusterState } from "./cluster-state.ts";
+import { formatVersion } from "./genesis.ts";
+import { GroupState } from "./group-state.ts";
+import { HardStates } from "./hard-states.ts";
+import { type ReplicaRows, sortOut } from "./replica-rows.ts";
+
+export interface ReplicaImage<State> extends GroupKey {
+  readonly role: GroupRecord["role"];
+  readonly rows: ReplicaRows;
+  readonly state: State;
+  /** null for a learner, which keeps no log. */
+  readonly log: LogStore | null;
+  readonly entries: Parameters<LogStore["append"]>[0]["entries"];
+}
+
+export interface NodeImage {
+  readonly node: NodeId;
+  readonly cluster: ClusterId;
+  readonly boot: BootNumber;
+  /** Why the node takes no part in its groups; null: it does. */
+  readonly quarantine: string | null;
+  readonly hardStates: HardStateTable;
+  readonly nextSlot: Slot;
+  readonly database: ReplicaImage<ClusterState>;
+  readonly groups: readonly ReplicaImage<GroupState>[];
+  readonly statuses: readonly StatusComponent[];
+  readonly summaries: readonly GroupSummary[];
+  /** Removes rows of slots that no record names: what replaced replicas left behind. */
+  readonly cleanup: readonly Operation[];
+}
+
+export type Stored =
+  | { readonly type: "empty" }
+  | { readonly type: "image"; readonly image: NodeImage }
+  /** Something that must be there is not, or is not what it should be: the node must not run on it. */
+  | { readonly type: "damaged"; readonly reason: string };
+
+/** Asks for the rows of ranges; answer each with all rows of the range, in order. */
+export type Reading<Result> = Generator<KeyRange, Result, readonly Row[]>;
+
+/** @param hardStates the table that was durable at the last stop */
+export function* readNode(hardStates: HardStateTable): Reading<Stored> {
+  const meta = readMeta(yield metaRange());
+  if (meta.size === 0) return { type: "empty" };
+  const records = readRecords(yield groupRange());
+  const slots = bySlot(yield slotsRange());
+  const statuses = yield nodeStatusRange(null);
+  const summaries = yield interlockRange();
+  try {
+    const image = assemble({ meta, records, slots, hardStates, statuses, summaries });
+    return typeof image === "string" ? { type: "damaged", reason: image } : { type: "image", image };
+  } catch (reason) {
+    return { type: "damaged", reason: reason instanceof Error ? reason.message : String(reason) };
+  }
+}
+
+interface Parts {
+  readonly meta: ReadonlyMap<MetaField, string>;
+  readonly records: readonly (GroupKey & { readonly record: GroupRecord | null })[];
+  readonly slots: ReadonlyMap<Slot, readonly Row[]>;
+  readonly hardStates: HardStateTable;
+  readonly statuses: readonly Row[];
+  readonly summaries: readonly Row[];
+}
+
+function assemble(parts: Parts): NodeImage | string {
+  const { meta, records, slots, hardStates } = parts;
+  const format = meta.get("formatVersion");
+  if (format !== formatVersion) return `the data has format ${format}, this version reads ${formatVersion}`;
+  const states = new HardStates(hardStates);
+  let database: ReplicaImage<ClusterState> | null = null;
+  const groups: ReplicaImage<GroupState>[] = [];
+  for (const { group, incarnation, record } of records) {
+    if (record === null) return `the record of group ${group} is damaged`;
+    const stored = { key: { group, incarnation }, record, rows: slots.get(record.slot) ?? [], states };
+    const image =
+      group === clusterGroup ? readReplica(stored, ClusterState.restore) : readReplica(stored, GroupState.restore);
+    if (typeof image === "string") return `group ${group}: ${image}`;
+    if (image.state instanceof ClusterState) database = { ...image, state: image.state };
+    else groups.push({ ...image, state: image.state });
+  }
+  if (database === null) return "the cluster database is missing";
+  const named = new Set(records.map(({ record }) => record?.slot));
+  return {
+    node: toNodeId(meta.get("nodeId") ?? ""),
+    cluster: toClusterId(meta.get("clusterId") ?? ""),
+    boot: toBootNumber(Number(meta.get("bootNumber") ?? 0)),
+    quarantine: meta.get("quarantine") ?? null,
+    hardStates,
+    nextSlot: Math.max(0, ...slots.keys(), ...records.map(({ record }) => record?.slot ?? 0)) + 1,
+    database,
+    groups,
+    statuses: parts.statuses.map((row) => decodeStatusComponent(row.value)),
+    summaries: parts.summaries.map((row) => decodeGroupSummary(row.value)),
+    cleanup: [...slots].flatMap(([slot, rows]) => (named.has(slot) ? [] : rows.map(deletion))),
+  };
+}
+
+interface StoredReplica {
+  readonly key: GroupKey;
+  readonly record: GroupRecord;
+  readonly rows: readonly Row[];
+  readonly states: HardStates;
+}
+
+function readReplica<State>(
+  stored: StoredReplica,
+  restore: (rows: ReplicaRows) => State | string,
+): ReplicaImage<State> | string {
+  const { key, record } = stored;
+  const logRows: Row[] = [];
+  const stateRows: StateRow[] = [];
+  for (const row of stored.rows) {
+    const { type } = parseKey(row.key);
+    if (type === "log" || type === "logBoundary") logRows.push(row);
+    else stateRows.push({ key: tailOfRow(row.key), value: row.value });
+  }
+  const rows = sortOut(record.slot, stateRows);
+  if (typeof rows === "string") return rows;
+  const state = restore(rows);
+  if (typeof state === "string") return state;
+  const image = { ...key, role: record.role, rows, state };
+  if (record.role !== "owner") return { ...image, log: null, entries: [] };
+  const log = LogStore.load(record.slot, logRows, stored.states.acknowledged(key));
+  if (log.type === "damaged") return `${log.reason} (at index ${log.at})`;
+  const { index } = rows.applied;
+  if (index < log.previous.index || index > log.store.last.index) {
+    return `the state is as of index ${index}, the log holds ${log.previous.index} to ${log.store.last.index}`;
+  }
+  return { ...image, log: log.store, entries: log.entries };
+}
+
+function readMeta(rows: readonly Row[]): ReadonlyMap<MetaField, string> {
+  const fields = new Map<MetaField, string>();
+  for (const { key, value } of rows) {
+    const parsed = parseKey(key);
+    if (parsed.type === "meta") fields.set(parsed.field, textOf(value));
+  }
+  return fields;
+}
+
+function readRecords(rows: readonly Row[]): Parts["records"] {
+  return rows.flatMap(({ key, value }) => {
+    const parsed = parseKey(key);
+    if (parsed.type !== "group") return [];
+    return [{ group: parsed.group, incarnation: parsed.incarnation, record: decodeGroupRecord(value) }];
+  });
+}
+
+function bySlot(rows: readonly Row[]): ReadonlyMap<Slot, readonly Row[]> {
+  const slots = new Map<Slot, Row[]>();
+  for (const row of rows) {
+    const key = parseKey(row.key);
+    if (!("slot" in key)) continue;
+    const known = slots.get(key.slot);
+    if (known === undefined) slots.set(key.slot, [row]);
+    else known.push(row);
+  }
+  return slots;
+}
+
+function deletion(row: Row): Operation {
+  return { type: "delete", key: row.key };
+}

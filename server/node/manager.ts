@@ -1,0 +1,73 @@
+// What the group manager (the leader of the group's replication) decides for its group: which owners are down or up, and
+// who is the current owner. It proposes; the group's log decides. S1 Fig. 4, with the quorum of block 404 being the log's.
+
+import { encodeGroupCommand } from "../../proto/codec/commands.ts";
+import type { GroupCommand } from "../../proto/commands.ts";
+import { type Millis, type NodeId, toEpoch } from "../../proto/ids.ts";
+import { planOwnership } from "../recovery/placement.ts";
+import { SilenceDetector } from "../recovery/silence.ts";
+import { planVerdicts } from "../recovery/verdicts.ts";
+import type { GroupState } from "./group-state.ts";
+import { limits } from "./limits.ts";
+
+const { suspectMs, downMs } = limits;
+
+export class Manager {
+  readonly #self: NodeId;
+  readonly #detector = new SilenceDetector({ suspectMs, downMs });
+  /** One decision is proposed at a time: the next is made on what became of it. */
+  #isDeciding = false;
+
+  /** Begins its watch: the silence of the owners counts from now. */
+  constructor(self: NodeId, owners: readonly NodeId[], nowMs: Millis) {
+    this.#self = self;
+    for (const owner of owners) {
+      if (owner !== self) this.#detector.watchFrom(owner, nowMs);
+    }
+  }
+
+  heard(node: NodeId, nowMs: Millis): void {
+    this.#detector.heard(node, nowMs);
+  }
+
+  deadlineMs(): Millis | null {
+    return this.#detector.deadlineMs();
+  }
+
+  /** @returns the encoded command to propose now, or null; call `decided` when its fate is known */
+  decide(state: GroupState, quarantines: ReadonlyMap<NodeId, string>, nowMs: Millis): Uint8Array | null {
+    if (this.#isDeciding) return null;
+    const command = this.#verdicts(state, quarantines, nowMs) ?? this.#ownership(state, nowMs);
+    if (command === null) return null;
+    this.#isDeciding = true;
+    return encodeGroupCommand(command);
+  }
+
+  /** The proposed command was applied, or never will be. */
+  decided(): void {
+    this.#isDeciding = false;
+  }
+
+  #verdicts(state: GroupState, quarantines: ReadonlyMap<NodeId, string>, nowMs: Millis): GroupCommand | null {
+    const changes = planVerdicts({
+      owners: state.object.owners,
+      self: this.#self,
+      verdicts: state.verdicts(),
+      heard: (node) => this.#detector.verdict(node, nowMs),
+      quarantined: (node) => quarantines.get(node) ?? "",
+      downMs,
+    });
+    return changes.length === 0 ? null : { type: "verdicts", changes };
+  }
+
+  /** The application goes on with the owner that is up; else it moves to the next in the list (block 406). */
+  #ownership(state: GroupState, nowMs: Millis): GroupCommand | null {
+    const plan = planOwnership({
+      ownership: state.ownership,
+      owners: state.object.owners,
+      verdicts: state.verdicts(),
+      awaited: (node) => node !== this.#self && this.#detector.verdict(node, nowMs) !== "silent",
+    });
+    return plan === null ? null : { type: "own", ...plan, epoch: toEpoch(state.ownership.epoch + 1) };
+  }
+}

@@ -1,0 +1,488 @@
+// A node: its groups, its copy of the cluster database, and what it knows of its sphere. One synchronous state machine; this
+// file leads each input to the part that it concerns and gathers what the parts ask for.
+
+import { present } from "../../proto/assert.ts";
+import { failure } from "../../proto/errors.ts";
+import { clusterGroup, type GroupId, type Millis, type NodeId, toLogIndex, toMillis } from "../../proto/ids.ts";
+import type { Envelope, PeerMessage } from "../../proto/messages.ts";
+import type { DirectoryEntry, GroupKey } from "../../proto/model.ts";
+import { Random } from "../../proto/random.ts";
+import type { NodeSelf, Reply, Request } from "../../proto/requests.ts";
+import { emptyBytes } from "../../storage/bytes.ts";
+import { StatusTable } from "../sphere/status-table.ts";
+import { Applier } from "./applier.ts";
+import { Beats, type LedGroup } from "./beats.ts";
+import { type Call, type Caller, Calls } from "./calls.ts";
+import { ClusterDatabase, type ClusterListener, clusterTopic } from "./cluster-database.ts";
+import type { ClusterOutcome, ClusterState } from "./cluster-state.ts";
+import { gatherCluster, gatherNode, type StatusView } from "./cluster-status.ts";
+import { Counters } from "./counters.ts";
+import type { Effect } from "./effects.ts";
+import { failed } from "./group-replies.ts";
+import { Groups, replicaParts } from "./groups.ts";
+import { HardStates } from "./hard-states.ts";
+import type { NodeImage } from "./image.ts";
+import type { Input } from "./inputs.ts";
+import { limits } from "./limits.ts";
+import { earliest } from "./millis.ts";
+import { Outbox } from "./outbox.ts";
+import type { GroupListener, ResourceGroup } from "./resource-group.ts";
+import { type LocalGroup, Router } from "./router.ts";
+import { Slots } from "./slots.ts";
+import type { StateMachine } from "./state-machine.ts";
+import { StatusExchange, sphereTopic } from "./status-exchange.ts";
+import { ownersTopic } from "./topics.ts";
+import { validateRequest } from "./validate.ts";
+import { VerdictReports } from "./verdict-reports.ts";
+import type { World } from "./world.ts";
+
+export interface NodeOptions {
+  readonly image: NodeImage;
+  /** For election deadlines and the choice of peers. */
+  readonly seed: number;
+  /** Wall clock minus monotonic clock, to date events for people. */
+  readonly wallOffsetMs: number;
+}
+
+/** Work numbers of `continue` effects. */
+const turnEnd = 1;
+
+export class Node implements StateMachine {
+  readonly #world: World;
+  readonly #image: NodeImage;
+  readonly #groups: Groups;
+  readonly #router: Router;
+  readonly #beats: Beats;
+  readonly #boots = new Map<NodeId, number>();
+  readonly #reports: VerdictReports;
+  #database: ClusterDatabase | null = null;
+  #statuses: StatusExchange | null = null;
+  #startedMs = toMillis(0);
+  #turnEndAsked = false;
+  #nextPullMs = toMillis(0);
+  #created: readonly DirectoryEntry[] | null = null;
+  readonly #proposing = new Set<ResourceGroup>();
+
+  constructor(options: NodeOptions) {
+    const { image, seed, wallOffsetMs } = options;
+    const out = new Outbox();
+    this.#image = image;
+    this.#world = {
+      self: image.node,
+      cluster: image.cluster,
+      boot: image.boot,
+      out,
+      calls: new Calls(out),
+      hardStates: new HardStates(image.hardStates),
+      slots: new Slots(image.nextSlot),
+      counters: new Counters(),
+      random: new Random(seed),
+      wallOffsetMs,
+      quarantines: new Map(),
+      connected: new Set(),
+    };
+    this.#beats = new Beats(this.#world);
+    this.#router = new Router(this.#world, {
+      local: (group) => this.#local(group),
+      ownersOf: (group) => this.#ownersOf(group),
+    });
+    this.#reports = new VerdictReports(this.#world);
+    this.#groups = new Groups(this.#world, this.#groupListener());
+  }
+
+  step(input: Input, nowMs: Millis): readonly Effect[] {
+    this.#take(input, nowMs);
+    if (this.#database !== null) this.#settle(nowMs);
+    return this.#world.out.take(this.#database?.index ?? toLogIndex(0), this.#image.quarantine ?? "");
+  }
+
+  deadlineMs(): Millis | null {
+    const groups = [...this.#groups].map((group) => group.deadlineMs());
+    return earliest(
+      ...groups,
+      this.#database?.deadlineMs() ?? null,
+      this.#statuses?.deadlineMs() ?? null,
+      this.#world.calls.deadlineMs(),
+      this.#router.deadlineMs(),
+      this.#beats.deadlineMs(),
+      this.#reports.deadlineMs(),
+      this.#database === null ? null : this.#nextPullMs,
+    );
+  }
+
+  #take(input: Input, nowMs: Millis): void {
+    switch (input.type) {
+      case "start":
+        return this.#start(nowMs);
+      case "deadline":
+        return this.#deadline(nowMs);
+      case "peer":
+        return this.#peer(input.from, input.envelope, input.published, nowMs);
+      case "peerUp":
+        this.#world.connected.add(input.peer);
+        return this.#statuses?.peerUp(input.peer);
+      case "peerDown":
+        return this.#peerDown(input.peer, nowMs);
+      case "call":
+        return this.#call({ type: "client", call: input.call }, input.request, input.budgetMs, nowMs);
+      case "cancel":
+        return this.#cancel({ type: "client", call: input.call });
+      case "durable":
+        return this.#durable(input.write, nowMs);
+      case "drained":
+        return this.#drained({ type: "client", call: input.call });
+      case "continue":
+        return this.#turnEnded(nowMs);
+    }
+  }
+
+  #start(nowMs: Millis): void {
+    const { database, groups, statuses, summaries, cleanup, quarantine } = this.#image;
+    this.#startedMs = nowMs;
+    this.#nextPullMs = nowMs;
+    const { voters } = database.state;
+    const content =
+      database.log === null
+        ? { copy: new Applier<ClusterOutcome, ClusterState>(database.state, database.rows.applied) }
+        : { voter: replicaParts<ClusterOutcome, ClusterState>(database, voters, this.#world, nowMs) };
+    const options = { listener: this.#clusterListener(), topic: ownersTopic(voters), nowMs };
+    this.#database = new ClusterDatabase(content, this.#world, options);
+    for (const group of groups) this.#groups.restore(group, nowMs);
+    const table = new StatusTable();
+    for (const component of statuses) table.mergeComponent(component);
+    for (const summary of summaries) table.mergeSummary(summary);
+    const ownSummaries = () => [...this.#groups].map((group) => group.state.summary);
+    const { directory } = database.state;
+    this.#statuses = new StatusExchange(this.#world, table, directory, { ownSummaries, nowMs });
+    for (const group of this.#groups) this.#statuses.groupChanged(group.state.verdicts(), null, false);
+    this.#world.out.write(cleanup);
+    this.#configureNetwork();
+    if (quarantine !== null) this.#world.out.note("warn", "Quarantined", { reason: quarantine });
+  }
+
+  #deadline(nowMs: Millis): void {
+    const { database } = this;
+    for (const call of this.#world.calls.takeExpired(nowMs)) {
+      const reason = this.#router.expired(call);
+      this.#router.forget(call.key);
+      this.#world.calls.answer(call.key, failed(reason));
+    }
+    this.#router.deadline(nowMs);
+    for (const group of this.#groups) group.deadline(nowMs);
+    database.deadline(nowMs);
+    this.#beats.deadline(this.#led(), database.watched(), database.index, nowMs);
+    this.#statuses?.deadline(nowMs);
+    this.#reports.deadline(this.#groups, database, nowMs);
+    this.#pullNow(nowMs);
+  }
+
+  /** Also of nodes that beat with nobody: every node asks a random peer now and then how far the cluster's log is. */
+  #pullNow(nowMs: Millis): void {
+    if (nowMs < this.#nextPullMs) return;
+    this.#nextPullMs = toMillis(nowMs + limits.clusterPullIntervalMs);
+    const { database } = this;
+    const peers = [...this.#world.connected];
+    if (database.replica !== null || peers.length === 0) return;
+    this.#world.out.send(this.#world.random.pick(peers), { type: "clusterPull", after: database.index });
+  }
+
+  #peer(from: NodeId, envelope: Envelope, published: boolean, nowMs: Millis): void {
+    const isFirstHand = envelope.from === from;
+    if (envelope.cluster !== this.#world.cluster) return this.#world.counters.count("peer messages of another cluster");
+    if (!isFirstHand && envelope.message.type !== "clusterNews") {
+      return this.#world.counters.count("publications not from their author");
+    }
+    if (isFirstHand && envelope.boot < (this.#boots.get(from) ?? 0)) {
+      return this.#world.counters.count("messages of an earlier start");
+    }
+    if (isFirstHand) this.#boots.set(from, envelope.boot);
+    this.#message(from, envelope.message, { published, isFirstHand }, nowMs);
+  }
+
+  #message(
+    from: NodeId,
+    message: PeerMessage,
+    way: { readonly published: boolean; readonly isFirstHand: boolean },
+    nowMs: Millis,
+  ): void {
+    const { database } = this;
+    switch (message.type) {
+      case "raft":
+      case "snapshotPart":
+      case "snapshotAck":
+        return this.#groupMessage(from, message, nowMs);
+      case "beat":
+        return this.#beat(from, message, nowMs);
+      case "beatEcho":
+        return this.#beatEcho(from, message, nowMs);
+      case "statuses":
+        return this.#statuses?.receive(message);
+      case "statusDigest":
+        return this.#statuses?.compare(from, message);
+      case "clusterNews":
+        return database.news(from, message, way.isFirstHand, nowMs);
+      case "clusterPull":
+        return database.answerPull(from, message.after);
+      case "clusterEntries":
+        return database.takeEntries(message);
+      case "clusterState":
+        return database.takeState(message);
+      case "verdictReport":
+        return database.report(message.component, nowMs);
+      case "verdictPoll":
+        return this.#reports.answerPoll(from, message.node, this.#groups);
+      case "forward":
+        return this.#call({ type: "peer", node: from, call: message.call }, message.request, message.budgetMs, nowMs);
+      case "forwardReply":
+        return this.#router.replied(from, message.call, message.reply, nowMs);
+      case "forwardCancel":
+        return this.#cancel({ type: "peer", node: from, call: message.call });
+      case "forwardWatch":
+        return this.#router.streamed(from, message, nowMs);
+      case "forwardDrained":
+        return this.#drained({ type: "peer", node: from, call: message.call });
+    }
+  }
+
+  /** Only what is addressed to this very incarnation of a group reaches it. */
+  #groupMessage(from: NodeId, message: PeerMessage & GroupKey, nowMs: Millis): void {
+    if (message.group === clusterGroup) return this.database.receive(from, message, nowMs);
+    const group = this.#groups.find(message);
+    if (group === null) return this.#world.counters.count("messages of a group that is not here");
+    group.receive(from, message, nowMs);
+  }
+
+  #beat(from: NodeId, message: PeerMessage & { readonly type: "beat" }, nowMs: Millis): void {
+    this.#world.out.openEcho(from, message.sequence);
+    for (const { group, incarnation, beat } of message.groups) {
+      this.#groupMessage(from, { type: "raft", group, incarnation, message: beat }, nowMs);
+    }
+    this.database.noticeIndex(from, message.clusterIndex, nowMs);
+  }
+
+  #beatEcho(from: NodeId, message: PeerMessage & { readonly type: "beatEcho" }, nowMs: Millis): void {
+    const { quarantines } = this.#world;
+    if (message.quarantine === "") quarantines.delete(from);
+    else quarantines.set(from, message.quarantine);
+    this.database.heard(from, nowMs);
+    for (const { group, incarnation, reply } of message.groups) {
+      this.#groupMessage(from, { type: "raft", group, incarnation, message: reply }, nowMs);
+    }
+    this.database.noticeIndex(from, message.clusterIndex, nowMs);
+  }
+
+  #peerDown(peer: NodeId, nowMs: Millis): void {
+    this.#world.connected.delete(peer);
+    this.#router.peerDown(peer, nowMs);
+    for (const call of this.#world.calls.from(peer)) this.#drop(call);
+  }
+
+  #call(caller: Caller, request: Request, budgetMs: number, nowMs: Millis): void {
+    const isStream = request.type === "watch";
+    const budget = Math.min(budgetMs, limits.callBudgetMsMax);
+    const call = this.#world.calls.open(caller, request, isStream ? null : toMillis(nowMs + budget));
+    if (call === null) return;
+    const wrong = validateRequest(request);
+    if (wrong === null) this.#dispatch(call, nowMs);
+    else this.#world.calls.answer(call.key, failed(wrong));
+  }
+
+  #dispatch(call: Call, nowMs: Millis): void {
+    const answer = (reply: Reply) => this.#world.calls.answer(call.key, reply);
+    const { request } = call;
+    switch (request.type) {
+      case "directory": {
+        const { nodes, directory } = this.database.state;
+        return answer({ type: "directory", nodes, groups: directory.groups });
+      }
+      case "clusterEvents": {
+        const { state, index } = this.database;
+        return answer({ type: "clusterEvents", events: state.eventsAfter(request.after, request.limit), index });
+      }
+      case "clusterStatus":
+        return gatherCluster(this.#view(nowMs), (part, done) => this.#ask(part, done, nowMs), answer);
+      case "nodeStatus":
+        if (!this.database.state.directory.isNode(request.node)) return answer(unknownNode(request.node));
+        return gatherNode(request.node, this.#view(nowMs), (part, done) => this.#ask(part, done, nowMs), answer);
+      case "nodeSelf":
+        if (request.node === this.#world.self) return answer({ type: "nodeSelf", self: this.#self(nowMs) });
+        if (!this.database.state.directory.isNode(request.node)) return answer(unknownNode(request.node));
+        return this.#router.route(call, nowMs);
+      default:
+        return this.#router.route(call, nowMs);
+    }
+  }
+
+  /** Asks for a part of a larger answer, here or elsewhere. */
+  #ask(request: Request, answer: (reply: Reply) => void, nowMs: Millis): void {
+    this.#call({ type: "part", answer }, request, limits.fanOutMs, nowMs);
+  }
+
+  #cancel(caller: Caller): void {
+    const call = this.#world.calls.find(caller);
+    if (call !== null) this.#drop(call);
+  }
+
+  /** Nobody waits for the call any more. */
+  #drop(call: Call): void {
+    const { request, key } = call;
+    if (request.type === "watch") this.#groups.get(request.group)?.closeWatch(key);
+    this.#router.forget(key);
+    this.#world.calls.close(key);
+  }
+
+  #drained(caller: Caller): void {
+    const call = this.#world.calls.find(caller);
+    if (call === null || this.#router.drained(call.key) || call.request.type !== "watch") return;
+    this.#groups.get(call.request.group)?.drained(call.key);
+  }
+
+  #durable(write: number, nowMs: Millis): void {
+    this.#world.out.durable(write);
+    for (const group of this.#groups) group.replica.durable(write, nowMs);
+    this.#database?.durable(write, nowMs);
+  }
+
+  /** After every step: what follows from it in any part. */
+  #settle(nowMs: Millis): void {
+    this.#makeNewGroups(nowMs);
+    this.database.settle(nowMs);
+    let isLeft = this.#proposing.size > 0;
+    for (const group of this.#groups) isLeft = group.settle(nowMs) || isLeft;
+    if (this.database.replica?.hasWork === true || isLeft || this.#proposing.size > 0) this.#askForTurnEnd();
+  }
+
+  #askForTurnEnd(): void {
+    if (this.#turnEndAsked) return;
+    this.#turnEndAsked = true;
+    this.#world.out.continueWith(turnEnd);
+  }
+
+  #turnEnded(nowMs: Millis): void {
+    this.#turnEndAsked = false;
+    const proposing = [...this.#proposing];
+    this.#proposing.clear();
+    for (const group of proposing) group.propose(nowMs);
+    for (const group of this.#groups) group.work(nowMs);
+    this.#database?.work(nowMs);
+  }
+
+  /** Groups that came with the cluster's log, or that a copy of the whole database brought. */
+  #makeNewGroups(nowMs: Millis): void {
+    const created = this.#created;
+    if (created === null) return;
+    this.#created = null;
+    const { directory } = this.database.state;
+    for (const { group, incarnation, owners } of created) {
+      const isMine = owners.includes(this.#world.self) && this.#image.quarantine === null;
+      if (isMine && this.#groups.get(group) === null) {
+        this.#groups.create({ group, incarnation, owners, config: emptyBytes }, nowMs);
+      }
+    }
+    this.#statuses?.directoryChanged(directory);
+    for (const group of this.#groups) this.#statuses?.groupChanged(group.state.verdicts(), null, false);
+    this.#reports.wake(nowMs);
+    this.#configureNetwork();
+  }
+
+  /** Connections to those that this node beats and compares notes with; topics of what it must hear. */
+  #configureNetwork(): void {
+    const { directory, voters } = this.database.state;
+    const { self } = this.#world;
+    const partners = this.#statuses?.partners ?? [];
+    const ungrouped = voters.includes(self) ? this.database.state.ungrouped() : [];
+    const peers = new Set([...partners, ...voters, ...ungrouped]);
+    peers.delete(self);
+    const owned = directory.groupsOf(self).map((entry) => ownersTopic(entry.owners));
+    const spheres = directory.sphereOf(self).map(sphereTopic);
+    const own = voters.includes(self) ? [ownersTopic(voters)] : [];
+    const topics = new Set([...owned, ...spheres, ...own, clusterTopic]);
+    this.#world.out.network([...peers].sort(), [...topics].sort());
+  }
+
+  #local(group: GroupId): LocalGroup | null {
+    if (group !== clusterGroup) return this.#groups.get(group);
+    return this.database.replica === null ? null : this.database;
+  }
+
+  #ownersOf(group: GroupId): readonly NodeId[] | null {
+    const { state } = this.database;
+    return group === clusterGroup ? state.voters : (state.directory.group(group)?.owners ?? null);
+  }
+
+  #led(): readonly LedGroup[] {
+    const led = [...this.#groups].filter((group) => group.isManaged);
+    const groups = led.map((group) => ledGroup(group.replica, group.others));
+    const { replica } = this.database;
+    if (this.database.isCoordinator && replica !== null) groups.push(ledGroup(replica, this.database.others));
+    return groups;
+  }
+
+  #view(nowMs: Millis): StatusView {
+    const { state, leader } = this.database;
+    return { state, self: () => this.#self(nowMs), coordinator: leader, cluster: this.#world.cluster };
+  }
+
+  #self(nowMs: Millis): NodeSelf {
+    return {
+      node: this.#world.self,
+      boot: this.#world.boot,
+      uptimeMs: nowMs - this.#startedMs,
+      clusterIndex: this.database.index,
+      quarantine: this.#image.quarantine,
+      connected: [...this.#world.connected].sort(),
+      summaries: this.#statuses?.summaries() ?? [],
+      statuses: this.#statuses?.components() ?? [],
+      counters: this.#world.counters.entries(),
+    };
+  }
+
+  /** @throws {InvariantError} before `start` */
+  get database(): ClusterDatabase {
+    return present(this.#database, "the cluster database");
+  }
+
+  #groupListener(): GroupListener {
+    return {
+      leaderChanged: (group, nowMs) => {
+        this.#router.leaderChanged(group.replica.key.group, nowMs);
+        this.#beats.wake(nowMs);
+        this.#reports.wake(nowMs);
+      },
+      statusChanged: (group, nowMs) => {
+        this.#statuses?.groupChanged(group.state.verdicts(), group.state.summary, group.isManaged);
+        this.#reports.wake(nowMs);
+      },
+      beatNow: (group) => this.#beats.beat([ledGroup(group.replica, group.others)], this.database.index),
+      reroute: (calls, nowMs) => this.#router.reroute(calls, nowMs),
+      proposalsWaiting: (group) => {
+        this.#proposing.add(group);
+      },
+    };
+  }
+
+  #clusterListener(): ClusterListener {
+    return {
+      clusterChanged: (created) => {
+        this.#created = [...(this.#created ?? []), ...created];
+      },
+      clusterLeaderChanged: (nowMs) => {
+        this.#router.leaderChanged(clusterGroup, nowMs);
+        this.#beats.wake(nowMs);
+      },
+      clusterBeatNow: () => {
+        const { replica, others, index } = this.database;
+        if (replica !== null) this.#beats.beat([ledGroup(replica, others)], index);
+      },
+      reroute: (calls, nowMs) => this.#router.reroute(calls, nowMs),
+    };
+  }
+}
+
+function ledGroup(replica: Pick<LedGroup, "key" | "beatFor">, others: readonly NodeId[]): LedGroup {
+  return { key: replica.key, others, beatFor: (peer) => replica.beatFor(peer) };
+}
+
+function unknownNode(node: NodeId): Reply {
+  return failed(failure("not_found", `There is no node ${node} in this cluster`, { node }));
+}

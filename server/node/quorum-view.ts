@@ -1,0 +1,34 @@
+// Whether a group has a quorum, as far as one of its owners can tell, and who is missing.
+
+import { type Failure, failure } from "../../proto/errors.ts";
+import type { Millis, NodeId } from "../../proto/ids.ts";
+import type { QuorumView } from "./group-replies.ts";
+import { limits } from "./limits.ts";
+import type { World } from "./world.ts";
+
+/** A replica with its fellow voters, of a resource group or of the cluster group. */
+export interface Quorate {
+  readonly leader: NodeId | null;
+  /** The other voters. */
+  readonly others: readonly NodeId[];
+  leaderlessMs(nowMs: Millis): number;
+}
+
+/** A leader that answers is proof of a quorum; without one, open connections are all that this owner knows. */
+export function quorumOf(group: Quorate, world: World, nowMs: Millis): QuorumView {
+  const needed = Math.floor((group.others.length + 1) / 2) + 1;
+  const missing = group.others.filter((owner) => !world.connected.has(owner) || world.quarantines.has(owner));
+  const reachable = 1 + group.others.length - missing.length;
+  const isElecting = reachable >= needed && group.leaderlessMs(nowMs) < limits.noQuorumGraceMs;
+  return { hasQuorum: group.leader !== null || isElecting, needed, missing };
+}
+
+/** Why a call cannot wait any longer for a leader; null while an election may still bring one. */
+export function noQuorumFailure(name: string, group: Quorate, world: World, nowMs: Millis): Failure | null {
+  if (group.leader !== null || group.leaderlessMs(nowMs) < limits.noQuorumGraceMs) return null;
+  const { needed, missing } = quorumOf(group, world, nowMs);
+  const voters = group.others.length + 1;
+  if (voters - missing.length >= needed) return null;
+  const message = `The group ${name} has no quorum: ${needed} of ${voters} owners must be up, missing are ${missing.join(", ")}`;
+  return failure("no_quorum", message, { group: name, missing: missing.join(",") });
+}

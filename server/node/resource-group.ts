@@ -1,0 +1,376 @@
+// One resource group on one of its owners: answers calls from the replica, proposes writes, and while this member leads,
+// manages the group. Who else must hear of its changes is not decided here.
+
+import { encodeGroupCommand } from "../../proto/codec/commands.ts";
+import type { Compare, GroupCommand } from "../../proto/commands.ts";
+import { failure } from "../../proto/errors.ts";
+import type { LogIndex, Millis, NodeId, Revision } from "../../proto/ids.ts";
+import type { PeerMessage } from "../../proto/messages.ts";
+import type { GroupStatus, WatchRequest } from "../../proto/requests.ts";
+import type { RoleChange } from "../raft/types.ts";
+import { WatchHub } from "../watch/watch-hub.ts";
+import type { Call } from "./calls.ts";
+import {
+  answerRead,
+  answerWrite,
+  failed,
+  type GroupReplica,
+  groupStatusOf,
+  headerOf,
+  type ReadRequest,
+  type WriteRequest,
+} from "./group-replies.ts";
+import { type GroupOutcome, GroupState } from "./group-state.ts";
+import { limits } from "./limits.ts";
+import { Manager } from "./manager.ts";
+import { earliest, isDue } from "./millis.ts";
+import { quorumOf } from "./quorum-view.ts";
+import { Replica, type ReplicaOwner, type ReplicaParts } from "./replica.ts";
+import { replacedBySnapshot, Transfers } from "./transfers.ts";
+import type { World } from "./world.ts";
+
+/** What a group tells the node that holds it. */
+export interface GroupListener {
+  /** The leader is another one, or known again: waiting calls may go on. */
+  leaderChanged(group: ResourceGroup, nowMs: Millis): void;
+  /** A verdict, the ownership or the config object has changed. */
+  statusChanged(group: ResourceGroup, nowMs: Millis): void;
+  beatNow(group: ResourceGroup): void;
+  /** Calls that this member can no longer serve: to be routed again. */
+  reroute(calls: readonly number[], nowMs: Millis): void;
+  /** The group has proposals to make at the end of the turn. */
+  proposalsWaiting(group: ResourceGroup): void;
+}
+
+type Proposal = { readonly type: "call"; readonly key: number } | { readonly type: "decision" };
+
+export class ResourceGroup implements ReplicaOwner<GroupOutcome> {
+  readonly replica: GroupReplica;
+  readonly #world: World;
+  readonly #listener: GroupListener;
+  readonly #transfers: Transfers<GroupOutcome, GroupState>;
+  readonly #watches = new WatchHub({
+    watchesMax: limits.watchesMax,
+    eventsMax: limits.watchEventsMax,
+    bytesMax: limits.watchBytesMax,
+    examinedMax: 16 * limits.watchEventsMax,
+  });
+  #manager: Manager | null = null;
+  /** Encoded, waiting for the end of the turn to be proposed together. */
+  #queued: { readonly payload: Uint8Array; readonly proposal: Proposal }[] = [];
+  readonly #proposals = new Map<number, Proposal>();
+  #lastProposal = 0;
+  readonly #reads = new Map<number, number>();
+  #lastRead = 0;
+  #leaderSeenMs: Millis;
+
+  constructor(parts: ReplicaParts<GroupOutcome, GroupState>, world: World, options: GroupOptions) {
+    this.#world = world;
+    this.#listener = options.listener;
+    this.#leaderSeenMs = options.nowMs;
+    const { out, hardStates } = world;
+    this.replica = new Replica(parts, { out, hardStates, topic: options.topic }, this);
+    this.#transfers = new Transfers(world, this.replica, GroupState.restore);
+  }
+
+  get state(): GroupState {
+    return this.replica.state;
+  }
+
+  get leader(): NodeId | null {
+    return this.replica.status.leader;
+  }
+
+  get isManaged(): boolean {
+    return this.#manager !== null;
+  }
+
+  /** Owners other than this node, in list order. */
+  get others(): readonly NodeId[] {
+    return this.state.object.owners.filter((owner) => owner !== this.#world.self);
+  }
+
+  /**
+   * Takes a call that any owner may serve, or that this member may serve as the leader.
+   *
+   * @returns false when the leader has to serve it
+   */
+  serve(call: Call, nowMs: Millis): boolean {
+    const { request } = call;
+    switch (request.type) {
+      case "groupStatus":
+        this.#world.calls.answer(call.key, { type: "groupStatus", status: this.status(nowMs) });
+        return true;
+      case "watch":
+        this.#watch(call.key, request, nowMs);
+        return true;
+      case "get":
+      case "list":
+        return this.#read(call.key, request, nowMs);
+      case "put":
+      case "delete":
+      case "compact":
+      case "configure":
+        return this.#write(call, request);
+      default:
+        return false;
+    }
+  }
+
+  status(nowMs: Millis): GroupStatus {
+    return groupStatusOf(this.replica, this.#world.self, quorumOf(this, this.#world, nowMs));
+  }
+
+  /** How long this owner has known of no leader. */
+  leaderlessMs(nowMs: Millis): number {
+    return this.leader === null ? nowMs - this.#leaderSeenMs : 0;
+  }
+
+  receive(from: NodeId, message: PeerMessage, nowMs: Millis): void {
+    this.#manager?.heard(from, nowMs);
+    if (message.type === "raft") this.replica.step({ type: "message", from, message: message.message }, nowMs);
+    if (message.type === "snapshotAck") this.#transfers.acknowledged(from, message, nowMs);
+    if (message.type === "snapshotPart" && this.#transfers.receive(from, message, nowMs)) {
+      this.#stateReplaced(nowMs);
+    }
+  }
+
+  /** Proposes what has gathered during the turn: one append for all. */
+  propose(nowMs: Millis): void {
+    const batch = this.#queued;
+    this.#queued = [];
+    if (batch.length === 0) return;
+    const numbers = batch.map(({ proposal }) => this.#number(proposal));
+    const payloads = batch.map(({ payload }) => payload);
+    if (this.replica.propose(payloads, numbers, nowMs)) return;
+    for (const number of numbers) this.#refuse(number, nowMs);
+  }
+
+  deadline(nowMs: Millis): void {
+    if (isDue(this.replica.deadlineMs(), nowMs)) this.replica.step({ type: "deadline" }, nowMs);
+    this.#transfers.deadline(nowMs);
+  }
+
+  /**
+   * What follows from the inputs of this step: decisions of the manager, and messages for watches.
+   *
+   * @returns true when watches or committed entries are left for a later step
+   */
+  settle(nowMs: Millis): boolean {
+    this.#manage(nowMs);
+    const { deliveries, more } = this.#watches.poll(this.state.mvcc, nowMs);
+    for (const { call, message } of deliveries) this.#world.calls.stream(call, message);
+    return more || this.replica.hasWork;
+  }
+
+  /** Applies committed entries that are left from an earlier step. */
+  work(nowMs: Millis): void {
+    if (this.replica.hasWork) this.replica.work(nowMs);
+  }
+
+  deadlineMs(): Millis | null {
+    return earliest(
+      this.replica.deadlineMs(),
+      this.#transfers.deadlineMs(),
+      this.#watches.deadlineMs(),
+      this.#manager?.deadlineMs() ?? null,
+    );
+  }
+
+  drained(key: number): void {
+    this.#watches.drained(key);
+  }
+
+  /** The caller of a stream is gone. */
+  closeWatch(key: number): void {
+    this.#watches.close(key);
+  }
+
+  entryApplied(): void {}
+
+  applied(_index: LogIndex, outcome: GroupOutcome, number: number | null, nowMs: Millis): void {
+    if (outcome.type === "decided") this.#listener.statusChanged(this, nowMs);
+    if (number === null) return;
+    const proposal = this.#take(number);
+    if (proposal?.type === "decision") this.#manager?.decided();
+    if (proposal?.type === "call") this.#answerWrite(proposal.key, outcome);
+  }
+
+  proposalLost(number: number): void {
+    const proposal = this.#take(number);
+    if (proposal?.type === "decision") this.#manager?.decided();
+    if (proposal?.type !== "call") return;
+    const { group } = this.state.object;
+    const message = `The manager of ${group} changed before the write took effect; it did not happen`;
+    this.#world.calls.answer(proposal.key, failed(failure("no_leader", message, { group })));
+  }
+
+  readable(read: number): void {
+    const key = this.#reads.get(read);
+    this.#reads.delete(read);
+    const call = key === undefined ? null : this.#world.calls.get(key);
+    if (call !== null) this.#answerRead(call.key, call.request as ReadRequest, false);
+  }
+
+  readRefused(read: number, nowMs: Millis): void {
+    const key = this.#reads.get(read);
+    this.#reads.delete(read);
+    if (key !== undefined) this.#listener.reroute([key], nowMs);
+  }
+
+  roleChanged(change: RoleChange, nowMs: Millis): void {
+    const { group, owners } = this.state.object;
+    if (change.leader !== null) this.#leaderSeenMs = nowMs;
+    if (change.role === "leader") this.#manager ??= new Manager(this.#world.self, owners, nowMs);
+    else this.#resign(nowMs);
+    const { role, term, leader } = change;
+    this.#world.out.note("info", "Role changed", { group, role, term, leader });
+    this.#listener.leaderChanged(this, nowMs);
+  }
+
+  beatNow(): void {
+    this.#listener.beatNow(this);
+  }
+
+  needSnapshot(peer: NodeId, nowMs: Millis): void {
+    this.#transfers.begin(peer, nowMs);
+  }
+
+  #resign(nowMs: Millis): void {
+    this.#manager = null;
+    this.#transfers.abandon();
+    const queued = this.#queued;
+    this.#queued = [];
+    const calls = queued.flatMap(({ proposal }) => (proposal.type === "call" ? [proposal.key] : []));
+    this.#listener.reroute(calls, nowMs);
+  }
+
+  #manage(nowMs: Millis): void {
+    const payload = this.#manager?.decide(this.state, this.#world.quarantines, nowMs) ?? null;
+    if (payload !== null) this.#queue(payload, { type: "decision" });
+  }
+
+  #read(key: number, request: ReadRequest, nowMs: Millis): boolean {
+    if (request.consistency === "local") {
+      this.#answerRead(key, request, true);
+      return true;
+    }
+    if (this.replica.status.role !== "leader") return false;
+    if (this.#reads.size >= limits.readsMax) {
+      const message = `The group is confirming ${this.#reads.size} reads, limit ${limits.readsMax}`;
+      this.#world.calls.answer(key, failed(failure("overloaded", message, { group: request.group })));
+      return true;
+    }
+    this.#lastRead += 1;
+    this.#reads.set(this.#lastRead, key);
+    this.replica.step({ type: "read", read: this.#lastRead }, nowMs);
+    return true;
+  }
+
+  #answerRead(key: number, request: ReadRequest, stale: boolean): void {
+    const header = headerOf(this.state, this.#world.self, stale);
+    this.#world.calls.answer(key, answerRead(request, this.state, header));
+  }
+
+  #write(call: Call, request: WriteRequest): boolean {
+    if (this.replica.status.role !== "leader") return false;
+    const { bytes } = this.state.mvcc;
+    if (request.type === "put" && bytes + request.value.byteLength > limits.groupBytesMax) {
+      const message = `The group holds ${bytes} bytes, limit ${limits.groupBytesMax}: delete or compact`;
+      this.#world.calls.answer(call.key, failed(failure("overloaded", message, { group: request.group })));
+      return true;
+    }
+    call.mayHaveHappened = true;
+    this.#queue(encodeGroupCommand(commandOf(request)), { type: "call", key: call.key });
+    return true;
+  }
+
+  #answerWrite(key: number, outcome: GroupOutcome): void {
+    const call = this.#world.calls.get(key);
+    if (call === null) return;
+    const header = headerOf(this.state, this.#world.self, false);
+    this.#world.calls.answer(key, answerWrite(call.request as WriteRequest, outcome, header));
+  }
+
+  #watch(key: number, request: WatchRequest, nowMs: Millis): void {
+    const { revision, floor } = this.state.mvcc;
+    const header = headerOf(this.state, this.#world.self, false);
+    const start = { revision, compactedRevision: floor, header };
+    for (const message of this.#watches.open(key, request, start, nowMs)) this.#world.calls.stream(key, message);
+  }
+
+  #stateReplaced(nowMs: Millis): void {
+    const { group } = this.state.object;
+    for (const { call, message } of this.#watches.cancelAll(replacedBySnapshot(group))) {
+      this.#world.calls.stream(call, message);
+    }
+    this.#listener.statusChanged(this, nowMs);
+  }
+
+  #queue(payload: Uint8Array, proposal: Proposal): void {
+    if (this.#queued.length === 0) this.#listener.proposalsWaiting(this);
+    this.#queued.push({ payload, proposal });
+  }
+
+  #number(proposal: Proposal): number {
+    this.#lastProposal += 1;
+    this.#proposals.set(this.#lastProposal, proposal);
+    return this.#lastProposal;
+  }
+
+  #take(number: number): Proposal | null {
+    const proposal = this.#proposals.get(number) ?? null;
+    this.#proposals.delete(number);
+    return proposal;
+  }
+
+  /** Nothing was proposed: this member leads no more, or holds too much that is uncommitted. */
+  #refuse(number: number, nowMs: Millis): void {
+    const proposal = this.#take(number);
+    if (proposal?.type === "decision") this.#manager?.decided();
+    if (proposal?.type !== "call") return;
+    const call = this.#world.calls.get(proposal.key);
+    if (call !== null) call.mayHaveHappened = false;
+    if (this.replica.status.role !== "leader") {
+      this.#listener.reroute([proposal.key], nowMs);
+      return;
+    }
+    const { group } = this.state.object;
+    const message = `The group holds ${limits.uncommittedBytesMax} bytes that are not committed yet`;
+    this.#world.calls.answer(proposal.key, failed(failure("overloaded", message, { group })));
+  }
+}
+
+export interface GroupOptions {
+  readonly listener: GroupListener;
+  /** Gossip topic of the group's owners. */
+  readonly topic: string;
+  readonly nowMs: Millis;
+}
+
+function commandOf(request: WriteRequest): GroupCommand {
+  switch (request.type) {
+    case "compact":
+      return { type: "compact", revision: request.revision };
+    case "configure":
+      return { type: "configure", config: request.config };
+    case "put":
+      return {
+        type: "write",
+        compares: comparesOf(request.key, request.ifModRevision),
+        fence: request.fence?.epoch ?? null,
+        writes: [{ type: "put", key: request.key, value: request.value, lease: request.lease }],
+      };
+    case "delete":
+      return {
+        type: "write",
+        compares: comparesOf(request.span.start, request.ifModRevision),
+        fence: request.fence?.epoch ?? null,
+        writes: [{ type: "delete", span: request.span }],
+      };
+  }
+}
+
+function comparesOf(key: Uint8Array, revision: Revision | null): readonly Compare[] {
+  return revision === null ? [] : [{ type: "modRevision", key, revision }];
+}

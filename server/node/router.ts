@@ -1,0 +1,295 @@
+// Finds out who answers a call: this node's own replica, the group's leader, or some owner elsewhere. A call that came from
+// another node is never passed on: the one hop is over (F1).
+
+import { type ErrorCode, type Failure, failure } from "../../proto/errors.ts";
+import { clusterGroup, type GroupId, type Millis, type NodeId, toMillis } from "../../proto/ids.ts";
+import type { PeerMessage } from "../../proto/messages.ts";
+import type { Reply, Request } from "../../proto/requests.ts";
+import type { Call } from "./calls.ts";
+import { Deadlines } from "./deadlines.ts";
+import { failed } from "./group-replies.ts";
+import { limits } from "./limits.ts";
+import { earliest, isDue } from "./millis.ts";
+import { noQuorumFailure, type Quorate } from "./quorum-view.ts";
+import type { World } from "./world.ts";
+
+/** A replica on this node that may serve a call or know who does. */
+export interface LocalGroup extends Quorate {
+  /** @returns false when the leader has to serve it */
+  serve(call: Call, nowMs: Millis): boolean;
+}
+
+/** What the router asks of the node. */
+export interface RoutingTable {
+  /** Null when this node has no replica of the group that takes part. */
+  local(group: GroupId): LocalGroup | null;
+  /** Owners, or voters of the cluster group; null for an unknown group. */
+  ownersOf(group: GroupId): readonly NodeId[] | null;
+}
+
+interface Forwarded {
+  readonly key: number;
+  readonly to: NodeId;
+  /** The peer had no open connection when the call was handed over: if it stays so, nothing was delivered. */
+  readonly wasConnected: boolean;
+}
+
+/** Answers of an owner that say: not me, try another. Nothing has happened then. */
+const elsewhere: ReadonlySet<ErrorCode> = new Set(["not_leader", "no_leader", "stopping", "quarantined"]);
+
+export class Router {
+  readonly #world: World;
+  readonly #table: RoutingTable;
+  /** Calls that wait for their group to have a leader. */
+  readonly #parked = new Map<GroupId, Set<number>>();
+  readonly #forwarded = new Map<number, Forwarded>();
+  readonly #forwardOf = new Map<number, number>();
+  #lastForward = 0;
+  /** Who last answered as the leader of a group that this node does not own. */
+  readonly #hints = new Map<GroupId, NodeId>();
+  /** How many owners a call has tried. */
+  readonly #tries = new Map<number, number>();
+  #parkedCheckMs: Millis | null = null;
+  /** Calls that are tried again after a pause. */
+  readonly #pauses = new Deadlines<number>();
+
+  constructor(world: World, table: RoutingTable) {
+    this.#world = world;
+    this.#table = table;
+  }
+
+  /** Calls under way at other nodes. */
+  get forwardedCount(): number {
+    return this.#forwarded.size;
+  }
+
+  route(call: Call, nowMs: Millis): void {
+    if (call.request.type === "nodeSelf") return this.#forward(call, call.request.node, nowMs);
+    const group = groupOf(call.request);
+    const local = this.#table.local(group);
+    if (local !== null) this.#routeLocally(call, group, local, nowMs);
+    else if (call.caller.type === "peer") this.#refuse(call, group);
+    else this.#forwardToOwner(call, group, nowMs);
+  }
+
+  /** The group has a leader again, or another one: what waited is routed anew. */
+  leaderChanged(group: GroupId, nowMs: Millis): void {
+    const keys = this.#parked.get(group);
+    this.#parked.delete(group);
+    for (const key of keys ?? []) this.#again(key, nowMs);
+  }
+
+  reroute(keys: readonly number[], nowMs: Millis): void {
+    for (const key of keys) this.#again(key, nowMs);
+  }
+
+  replied(from: NodeId, number: number, reply: Reply, nowMs: Millis): void {
+    const forward = this.#ended(from, number);
+    const call = forward === null ? null : this.#world.calls.get(forward.key);
+    if (call === null) return;
+    if (reply.type === "failed" && elsewhere.has(reply.failure.code)) this.#tryNext(call, reply.failure, nowMs);
+    else this.#answer(call.key, reply);
+  }
+
+  streamed(from: NodeId, message: PeerMessage & { readonly type: "forwardWatch" }, nowMs: Millis): void {
+    const forward = this.#forwarded.get(message.call);
+    if (forward === undefined || forward.to !== from) {
+      this.#world.out.send(from, { type: "forwardCancel", call: message.call });
+      return;
+    }
+    const isEnd = message.message.type === "canceled" || message.message.type === "compacted";
+    if (isEnd) this.#ended(from, message.call);
+    const call = this.#world.calls.get(forward.key);
+    const isElsewhere = message.message.type === "canceled" && elsewhere.has(message.message.failure.code);
+    if (call !== null && isElsewhere && message.message.type === "canceled" && !call.mayHaveHappened) {
+      this.#tryNext(call, message.message.failure, nowMs);
+      return;
+    }
+    // For a stream: it has begun, so the client itself has to resume it.
+    if (call !== null) call.mayHaveHappened = true;
+    this.#world.calls.stream(forward.key, message.message);
+  }
+
+  /** The reader of a stream has room; tells the node that serves it. @returns false when it is served here */
+  drained(key: number): boolean {
+    const number = this.#forwardOf.get(key);
+    const forward = number === undefined ? undefined : this.#forwarded.get(number);
+    if (number === undefined || forward === undefined) return false;
+    this.#world.out.send(forward.to, { type: "forwardDrained", call: number });
+    return true;
+  }
+
+  /** The caller is gone, or was answered for another reason. */
+  forget(key: number): void {
+    this.#tries.delete(key);
+    this.#pauses.delete(key);
+    for (const keys of this.#parked.values()) keys.delete(key);
+    const number = this.#forwardOf.get(key);
+    const forward = number === undefined ? undefined : this.#forwarded.get(number);
+    if (number === undefined || forward === undefined) return;
+    this.#world.out.send(forward.to, { type: "forwardCancel", call: number });
+    this.#ended(forward.to, number);
+  }
+
+  /** Calls that were under way at `node` are tried elsewhere where that is harmless. */
+  peerDown(node: NodeId, nowMs: Millis): void {
+    for (const [number, forward] of [...this.#forwarded]) {
+      if (forward.to !== node) continue;
+      this.#ended(node, number);
+      const call = this.#world.calls.get(forward.key);
+      if (call !== null) this.#lost(call, forward, nowMs);
+    }
+  }
+
+  deadline(nowMs: Millis): void {
+    for (const key of this.#pauses.takeDue(nowMs)) this.#again(key, nowMs);
+    if (!isDue(this.#parkedCheckMs, nowMs)) return;
+    for (const [group, keys] of this.#parked) this.#failWithoutQuorum(group, keys, nowMs);
+    this.#parkedCheckMs = this.#parked.size === 0 ? null : toMillis(nowMs + limits.parkedCheckMs);
+  }
+
+  deadlineMs(): Millis | null {
+    return earliest(this.#pauses.next(), this.#parkedCheckMs);
+  }
+
+  /** What to tell a caller whose time is up. */
+  expired(call: Call): Failure {
+    const group = groupOf(call.request);
+    const number = this.#forwardOf.get(call.key);
+    const forward = number === undefined ? undefined : this.#forwarded.get(number);
+    const where =
+      forward === undefined ? `The group ${group} did not answer` : `${forward.to}, asked for ${group}, did not answer`;
+    return failure("deadline", `${where} in time`, { group }, call.mayHaveHappened ? "unknown" : "none");
+  }
+
+  #routeLocally(call: Call, group: GroupId, local: LocalGroup, nowMs: Millis): void {
+    if (local.serve(call, nowMs)) return;
+    const { leader } = local;
+    if (leader === null || leader === this.#world.self) this.#park(call, group, local, nowMs);
+    else if (call.caller.type === "peer") {
+      const message = `${this.#world.self} does not manage ${group}`;
+      this.#world.calls.answer(call.key, failed(failure("not_leader", message, { group, leader })));
+    } else this.#forward(call, leader, nowMs);
+  }
+
+  #park(call: Call, group: GroupId, local: LocalGroup, nowMs: Millis): void {
+    const hopeless = noQuorumFailure(group, local, this.#world, nowMs);
+    if (hopeless !== null) {
+      this.#world.calls.answer(call.key, failed(hopeless));
+      return;
+    }
+    const keys = this.#parked.get(group) ?? new Set();
+    keys.add(call.key);
+    this.#parked.set(group, keys);
+    this.#parkedCheckMs ??= toMillis(nowMs + limits.parkedCheckMs);
+  }
+
+  #failWithoutQuorum(group: GroupId, keys: ReadonlySet<number>, nowMs: Millis): void {
+    const local = this.#table.local(group);
+    const hopeless = local === null ? null : noQuorumFailure(group, local, this.#world, nowMs);
+    if (hopeless === null) return;
+    this.#parked.delete(group);
+    for (const key of keys) this.#world.calls.answer(key, failed(hopeless));
+  }
+
+  #refuse(call: Call, group: GroupId): void {
+    const message = `${this.#world.self} has no replica of ${group}`;
+    this.#world.calls.answer(call.key, failed(failure("not_leader", message, { group })));
+  }
+
+  #forwardToOwner(call: Call, group: GroupId, nowMs: Millis): void {
+    const owners = this.#table.ownersOf(group);
+    if (owners === null) {
+      const message = `There is no group ${group} in this cluster`;
+      this.#world.calls.answer(call.key, failed(failure("not_found", message, { group })));
+      return;
+    }
+    const candidates = this.#inOrder(group, owners);
+    const target = candidates[(this.#tries.get(call.key) ?? 0) % Math.max(1, candidates.length)];
+    if (target !== undefined) this.#forward(call, target, nowMs);
+    else this.#pause(call, nowMs);
+  }
+
+  /** The one that answered last, then those with an open connection, then the rest. */
+  #inOrder(group: GroupId, owners: readonly NodeId[]): readonly NodeId[] {
+    const others = owners.filter((owner) => owner !== this.#world.self);
+    const hint = this.#hints.get(group);
+    const rank = (node: NodeId) => (node === hint ? 0 : this.#world.connected.has(node) ? 1 : 2);
+    return others.toSorted((left, right) => rank(left) - rank(right));
+  }
+
+  #forward(call: Call, to: NodeId, nowMs: Millis): void {
+    if (this.#forwarded.size >= limits.forwardsMax) {
+      const message = `The node has ${this.#forwarded.size} calls under way at other nodes, limit ${limits.forwardsMax}`;
+      this.#world.calls.answer(call.key, failed(failure("overloaded", message)));
+      return;
+    }
+    this.#lastForward += 1;
+    const number = this.#lastForward;
+    this.#forwarded.set(number, { key: call.key, to, wasConnected: this.#world.connected.has(to) });
+    this.#forwardOf.set(call.key, number);
+    call.mayHaveHappened = isWrite(call.request);
+    const budgetMs = call.deadlineMs === null ? limits.callBudgetMsMax : Math.max(1, call.deadlineMs - nowMs);
+    this.#world.out.send(to, { type: "forward", call: number, budgetMs, request: call.request });
+  }
+
+  /** `reason`: why the owner that was asked cannot serve; it may name who can. */
+  #tryNext(call: Call, reason: Failure, nowMs: Millis): void {
+    const group = groupOf(call.request);
+    call.mayHaveHappened = false;
+    const leader = reason.details.leader as NodeId | undefined;
+    const tries = (this.#tries.get(call.key) ?? 0) + 1;
+    this.#tries.set(call.key, tries);
+    if (leader === undefined) this.#hints.delete(group);
+    else this.#hints.set(group, leader);
+    const isNews = leader !== undefined && leader !== this.#world.self && tries <= 2;
+    if (isNews) this.#forward(call, leader, nowMs);
+    else this.#pause(call, nowMs);
+  }
+
+  #pause(call: Call, nowMs: Millis): void {
+    this.#pauses.set(call.key, toMillis(nowMs + limits.retryPauseMs));
+  }
+
+  #lost(call: Call, forward: Forwarded, nowMs: Millis): void {
+    const group = groupOf(call.request);
+    this.#hints.delete(group);
+    const isHarmless = !isWrite(call.request) || !forward.wasConnected;
+    const hasBegun = call.request.type === "watch" && call.mayHaveHappened;
+    if (isHarmless && !hasBegun) {
+      call.mayHaveHappened = false;
+      this.#tries.set(call.key, (this.#tries.get(call.key) ?? 0) + 1);
+      this.#pause(call, nowMs);
+      return;
+    }
+    const message = `The connection to ${forward.to} broke while it was answering for ${group}`;
+    const code = hasBegun ? "no_leader" : "outcome_unknown";
+    this.#world.calls.answer(call.key, failed(failure(code, message, { group, node: forward.to })));
+  }
+
+  #answer(key: number, reply: Reply): void {
+    this.#tries.delete(key);
+    this.#world.calls.answer(key, reply);
+  }
+
+  #again(key: number, nowMs: Millis): void {
+    const call = this.#world.calls.get(key);
+    if (call !== null) this.route(call, nowMs);
+  }
+
+  #ended(from: NodeId, number: number): Forwarded | null {
+    const forward = this.#forwarded.get(number);
+    if (forward === undefined || forward.to !== from) return null;
+    this.#forwarded.delete(number);
+    this.#forwardOf.delete(forward.key);
+    return forward;
+  }
+}
+
+function groupOf(request: Request): GroupId {
+  return request.type === "createGroup" || !("group" in request) ? clusterGroup : request.group;
+}
+
+function isWrite(request: Request): boolean {
+  return ["put", "delete", "compact", "configure", "createGroup"].includes(request.type);
+}

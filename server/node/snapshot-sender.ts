@@ -1,0 +1,98 @@
+// Sends one group's state to a follower that is behind the log: part by part, the next when the last was taken in. The
+// state is pinned at a revision, so the group goes on writing meanwhile.
+
+import { encodeAppliedRecord } from "../../proto/codec/records.ts";
+import { type Millis, type NodeId, type Term, toMillis } from "../../proto/ids.ts";
+import type { PeerMessage, StateRow } from "../../proto/messages.ts";
+import type { AppliedRecord, GroupKey } from "../../proto/model.ts";
+import { emptyBytes } from "../../storage/bytes.ts";
+import { stateKey, tailOfRow } from "../../storage/keys.ts";
+import type { ReplicatedState } from "./applier.ts";
+import { limits } from "./limits.ts";
+
+type Part = PeerMessage & { readonly type: "snapshotPart" };
+
+export class SnapshotSender {
+  readonly peer: NodeId;
+  readonly record: AppliedRecord;
+  readonly #key: GroupKey;
+  readonly #term: Term;
+  readonly #state: ReplicatedState<unknown>;
+  #part: Part;
+  /** Behind which key the next part begins; null after the last. */
+  #cursor: Uint8Array | null = null;
+  #sentMs: Millis;
+  #heardMs: Millis;
+
+  constructor(
+    to: { readonly peer: NodeId; readonly key: GroupKey; readonly term: Term },
+    state: ReplicatedState<unknown>,
+    record: AppliedRecord,
+    nowMs: Millis,
+  ) {
+    this.peer = to.peer;
+    this.#key = to.key;
+    this.#term = to.term;
+    this.#state = state;
+    // The follower's history begins where the snapshot was taken.
+    this.record = { ...record, floor: record.revision };
+    this.#sentMs = nowMs;
+    this.#heardMs = nowMs;
+    this.#part = this.#firstPart();
+  }
+
+  /** The part under way. */
+  get message(): PeerMessage {
+    return this.#part;
+  }
+
+  /**
+   * The follower wants part `next`.
+   *
+   * @returns what to do: send `message`, or the transfer is over one way or the other
+   */
+  acknowledged(next: number, nowMs: Millis): "send" | "wait" | "installed" | "failed" {
+    this.#heardMs = nowMs;
+    if (next === this.#part.sequence + 1 && this.#part.final) return "installed";
+    if (next === 0 && this.#part.sequence > 0) return "failed";
+    if (next !== this.#part.sequence + 1) return "wait";
+    const part = this.#nextPart();
+    if (part === null) return "failed";
+    this.#part = part;
+    this.#sentMs = nowMs;
+    return "send";
+  }
+
+  /** @returns whether the part is to be sent again, or the follower is gone */
+  late(nowMs: Millis): "send" | "wait" | "failed" {
+    if (nowMs >= this.#heardMs + limits.snapshotSilenceMs) return "failed";
+    if (nowMs < this.#sentMs + limits.snapshotResendMs) return "wait";
+    this.#sentMs = nowMs;
+    return "send";
+  }
+
+  deadlineMs(): Millis {
+    return toMillis(Math.min(this.#sentMs + limits.snapshotResendMs, this.#heardMs + limits.snapshotSilenceMs));
+  }
+
+  #firstPart(): Part {
+    const { rows } = this.#state;
+    const applied = tailOfRow(stateKey(rows.slot, "applied", emptyBytes));
+    const small = [...rows.smallRows(), { key: applied, value: encodeAppliedRecord(this.record) }];
+    return this.#partOf(0, small, false);
+  }
+
+  #nextPart(): Part | null {
+    const { revision } = this.record;
+    const page = this.#state.versionPage(revision, this.#cursor, limits.snapshotPartBytes);
+    if (page === null) return null;
+    this.#cursor = page.next;
+    return this.#partOf(this.#part.sequence + 1, page.rows, page.next === null);
+  }
+
+  #partOf(sequence: number, rows: readonly StateRow[], final: boolean): Part {
+    const { term, index, stateHash } = this.record;
+    const last = { term, index };
+    return { type: "snapshotPart", ...this.#key, term: this.#term, last, sequence, rows, final, stateHash };
+  }
+}

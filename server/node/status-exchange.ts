@@ -1,0 +1,148 @@
+// Brings verdicts to the spheres that they concern and summaries to the owners of interlocked groups (A2, A4): published or
+// relayed when they change, and repaired by comparing versions with peers, so that nothing depends on gossip (invariant 8).
+
+import { encodeGroupSummary, encodeStatusComponent } from "../../proto/codec/records.ts";
+import { type Millis, type NodeId, toMillis } from "../../proto/ids.ts";
+import type { PeerMessage } from "../../proto/messages.ts";
+import type { GroupSummary, StatusComponent } from "../../proto/model.ts";
+import { interlockKey, nodeStatusKey } from "../../storage/keys.ts";
+import { audience } from "../sphere/audience.ts";
+import type { Directory } from "../sphere/directory.ts";
+import { mayHoldComponent, mayHoldSummary } from "../sphere/holding.ts";
+import type { StatusTable } from "../sphere/status-table.ts";
+import { limits } from "./limits.ts";
+import type { World } from "./world.ts";
+
+/** Gossip topic of the sphere of one node. */
+export function sphereTopic(node: NodeId): string {
+  return `sphere/${node}`;
+}
+
+export class StatusExchange {
+  readonly #world: World;
+  readonly #table: StatusTable;
+  readonly #ownSummaries: () => readonly GroupSummary[];
+  #directory: Directory;
+  /** Nodes that hold something which this node may hold too. */
+  #partners: readonly NodeId[] = [];
+  #nextDigestMs: Millis;
+
+  constructor(world: World, table: StatusTable, directory: Directory, options: StatusOptions) {
+    this.#world = world;
+    this.#table = table;
+    this.#directory = directory;
+    this.#ownSummaries = options.ownSummaries;
+    this.#partners = partnersOf(world.self, directory);
+    this.#nextDigestMs = options.nowMs;
+  }
+
+  get partners(): readonly NodeId[] {
+    return this.#partners;
+  }
+
+  components(node?: NodeId): readonly StatusComponent[] {
+    return this.#table.components(node);
+  }
+
+  summaries(): readonly GroupSummary[] {
+    return this.#table.summaries();
+  }
+
+  /** What this node may hold has changed: the rest goes, on disk too. */
+  directoryChanged(directory: Directory): void {
+    this.#directory = directory;
+    this.#partners = partnersOf(this.#world.self, directory);
+    for (const dropped of this.#table.retain(directory, this.#world.self)) {
+      const isComponent = dropped.type === "component";
+      const key = isComponent ? nodeStatusKey(dropped.node, dropped.group) : interlockKey(dropped.group);
+      this.#world.out.write([{ type: "delete", key }]);
+    }
+  }
+
+  /** A group of this node has decided; as its manager this node tells the spheres, as a shared node it relays. */
+  groupChanged(changed: readonly StatusComponent[], summary: GroupSummary | null, isManager: boolean): void {
+    const news = changed.filter((component) => this.#keepComponent(component));
+    if (isManager) for (const component of news) this.#publish(component);
+    if (summary !== null) this.#relay(summary);
+  }
+
+  receive(message: PeerMessage & { readonly type: "statuses" }): void {
+    for (const component of message.components) this.#keepComponent(component);
+    for (const summary of message.summaries) this.#keepSummary(summary);
+  }
+
+  compare(from: NodeId, message: PeerMessage & { readonly type: "statusDigest" }): void {
+    const { self, out } = this.#world;
+    const own = this.#ownSummaries();
+    const repair = this.#table.newerThan(message.versions, from, this.#directory, self, own);
+    const { components, summaries, wanted } = repair;
+    if (components.length > 0 || summaries.length > 0) out.send(from, { type: "statuses", components, summaries });
+    if (wanted && message.answer) this.#sendDigest(from, false);
+  }
+
+  deadline(nowMs: Millis): void {
+    if (nowMs < this.#nextDigestMs) return;
+    this.#nextDigestMs = toMillis(nowMs + limits.digestIntervalMs);
+    const reachable = this.#partners.filter((node) => this.#world.connected.has(node));
+    const chosen = this.#world.random.shuffle(reachable).slice(0, limits.digestPeers);
+    for (const peer of chosen) this.#sendDigest(peer, true);
+  }
+
+  deadlineMs(): Millis | null {
+    return this.#partners.length === 0 ? null : this.#nextDigestMs;
+  }
+
+  /** A connection has opened: what was missed meanwhile is fetched at once. */
+  peerUp(peer: NodeId): void {
+    if (this.#partners.includes(peer)) this.#sendDigest(peer, true);
+  }
+
+  #publish(component: StatusComponent): void {
+    const message: PeerMessage = { type: "statuses", components: [component], summaries: [] };
+    this.#world.out.publish(sphereTopic(component.node), message);
+  }
+
+  /** S1 Fig. 3, block 312: the shared nodes are responsible. */
+  #relay(summary: GroupSummary): void {
+    const { interlocked } = audience({ type: "group", group: summary.group }, this.#directory);
+    for (const { relays, nodes } of interlocked) {
+      if (!relays.includes(this.#world.self)) continue;
+      for (const node of nodes) {
+        this.#world.out.send(node, { type: "statuses", components: [], summaries: [summary] });
+      }
+    }
+  }
+
+  #sendDigest(peer: NodeId, answer: boolean): void {
+    const { self, out } = this.#world;
+    const versions = this.#table.versionsFor(peer, this.#directory, self, this.#ownSummaries());
+    out.send(peer, { type: "statusDigest", versions, answer });
+  }
+
+  #keepComponent(component: StatusComponent): boolean {
+    if (!mayHoldComponent(component, this.#directory, this.#world.self)) return false;
+    if (!this.#table.mergeComponent(component)) return false;
+    const key = nodeStatusKey(component.node, component.group);
+    this.#world.out.write([{ type: "put", key, value: encodeStatusComponent(component) }]);
+    return true;
+  }
+
+  #keepSummary(summary: GroupSummary): void {
+    if (!mayHoldSummary(summary, this.#directory, this.#world.self)) return;
+    if (!this.#table.mergeSummary(summary)) return;
+    this.#world.out.write([{ type: "put", key: interlockKey(summary.group), value: encodeGroupSummary(summary) }]);
+  }
+}
+
+export interface StatusOptions {
+  /** Of the groups that this node owns, from their logs. */
+  readonly ownSummaries: () => readonly GroupSummary[];
+  readonly nowMs: Millis;
+}
+
+/** The nodes of the spheres of all nodes of this node's sphere, and the owners that hear of the same groups. */
+function partnersOf(self: NodeId, directory: Directory): readonly NodeId[] {
+  const partners = new Set(directory.sphereOf(self).flatMap((node) => directory.sphereOf(node)));
+  partners.delete(self);
+  return [...partners];
+}

@@ -1,0 +1,131 @@
+// Snapshots of one group on their way: out to followers that are behind the log, or in from the leader.
+
+import { failure } from "../../proto/errors.ts";
+import type { Millis, NodeId } from "../../proto/ids.ts";
+import type { PeerMessage } from "../../proto/messages.ts";
+import { encodeGroupRecord } from "../../storage/group-record.ts";
+import { groupKey } from "../../storage/keys.ts";
+import { LogStore } from "../../storage/log-store.ts";
+import { Applier, type ReplicatedState } from "./applier.ts";
+import type { Replica } from "./replica.ts";
+import type { ReplicaRows } from "./replica-rows.ts";
+import { SnapshotReceiver } from "./snapshot-receiver.ts";
+import { SnapshotSender } from "./snapshot-sender.ts";
+import type { World } from "./world.ts";
+
+type Part = PeerMessage & { readonly type: "snapshotPart" };
+type Ack = PeerMessage & { readonly type: "snapshotAck" };
+
+export class Transfers<Outcome, State extends ReplicatedState<Outcome>> {
+  readonly #world: World;
+  readonly #replica: Replica<Outcome, State>;
+  readonly #restore: (rows: ReplicaRows) => State | string;
+  readonly #senders = new Map<NodeId, SnapshotSender>();
+  #receiver: SnapshotReceiver | null = null;
+
+  constructor(world: World, replica: Replica<Outcome, State>, restore: (rows: ReplicaRows) => State | string) {
+    this.#world = world;
+    this.#replica = replica;
+    this.#restore = restore;
+  }
+
+  /** Begins to send the present state to `peer`. */
+  begin(peer: NodeId, nowMs: Millis): void {
+    const { key, state, record, status } = this.#replica;
+    const sender = new SnapshotSender({ peer, key, term: status.term }, state, record, nowMs);
+    this.#senders.set(peer, sender);
+    this.#world.out.note("info", "Sending a snapshot", { group: key.group, to: peer, index: record.index });
+    this.#world.out.send(peer, sender.message);
+  }
+
+  acknowledged(from: NodeId, ack: Ack, nowMs: Millis): void {
+    const sender = this.#senders.get(from);
+    if (sender === undefined || ack.last.index !== sender.record.index) return;
+    this.#carryOn(sender, sender.acknowledged(ack.next, nowMs), nowMs);
+  }
+
+  deadline(nowMs: Millis): void {
+    for (const sender of [...this.#senders.values()]) this.#carryOn(sender, sender.late(nowMs), nowMs);
+  }
+
+  deadlineMs(): Millis | null {
+    const deadlines = [...this.#senders.values()].map((sender) => sender.deadlineMs());
+    return deadlines.length === 0 ? null : deadlines.reduce((least, next) => (next < least ? next : least));
+  }
+
+  /** This member leads no more: what it was sending has lost its point. */
+  abandon(): void {
+    this.#senders.clear();
+  }
+
+  /** @returns true when the part was the last and the snapshot is in force */
+  receive(from: NodeId, part: Part, nowMs: Millis): boolean {
+    if (part.term !== this.#replica.status.term) return false;
+    if (this.#replica.holds(part.last)) {
+      this.#acknowledge(from, part, part.final ? part.sequence + 1 : part.sequence);
+      return false;
+    }
+    const receiver = this.#receiverFor(from, part);
+    const operations = receiver.take(part);
+    if (operations !== null) this.#world.out.write(operations);
+    const isComplete = operations !== null && part.final;
+    const isInstalled = isComplete && this.#install(receiver, part, nowMs);
+    if (isComplete) this.#receiver = null;
+    this.#acknowledge(from, part, isComplete && !isInstalled ? 0 : receiver.next);
+    return isInstalled;
+  }
+
+  #receiverFor(from: NodeId, part: Part): SnapshotReceiver {
+    if (this.#receiver?.continues(from, part) === true) return this.#receiver;
+    this.#receiver = new SnapshotReceiver(this.#world.slots.take(), from, part.last);
+    return this.#receiver;
+  }
+
+  /** Rows are written; one record puts them in force, in the same synced batch as the log's new beginning. */
+  #install(receiver: SnapshotReceiver, part: Part, nowMs: Millis): boolean {
+    const { group, incarnation } = this.#replica.key;
+    // A part of an earlier term than the first would have been refused: the term of all is that of the last.
+    const restored = this.#rebuild(receiver);
+    if (typeof restored === "string") {
+      this.#world.out.note("warn", "Refused a snapshot", { group, from: receiver.from, reason: restored });
+      return false;
+    }
+    const { slot, last } = receiver;
+    const log = LogStore.create(slot, last);
+    const record = encodeGroupRecord({ slot, role: "owner" });
+    const switchOver = { type: "put", key: groupKey(group, incarnation), value: record } as const;
+    this.#world.out.writeDurably([...log.operations, switchOver], null);
+    this.#replica.install(new Applier<Outcome, State>(restored, last), log.store, part.term, nowMs);
+    this.#world.out.note("info", "Installed a snapshot", { group, from: receiver.from, index: last.index });
+    return true;
+  }
+
+  #rebuild(receiver: SnapshotReceiver): State | string {
+    const rows = receiver.finish();
+    if (typeof rows === "string") return rows;
+    if (rows.applied.index !== receiver.last.index) return `it ends at ${rows.applied.index}`;
+    return this.#restore(rows);
+  }
+
+  #acknowledge(to: NodeId, part: Part, next: number): void {
+    const { group, incarnation, term, last } = part;
+    this.#world.out.sendPromise(to, { type: "snapshotAck", group, incarnation, term, last, next });
+  }
+
+  #carryOn(sender: SnapshotSender, verdict: "send" | "wait" | "installed" | "failed", nowMs: Millis): void {
+    if (verdict === "wait") return;
+    if (verdict === "send") {
+      this.#world.out.send(sender.peer, sender.message);
+      return;
+    }
+    this.#senders.delete(sender.peer);
+    const { term, index } = sender.record;
+    const last = verdict === "installed" ? { term, index } : null;
+    this.#replica.step({ type: "snapshotSent", peer: sender.peer, last }, nowMs);
+  }
+}
+
+/** For calls that were waiting on a state that a snapshot has replaced. */
+export function replacedBySnapshot(group: string) {
+  return failure("no_leader", `The replica of ${group} was replaced by a snapshot; resume the watch`, { group });
+}

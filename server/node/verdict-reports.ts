@@ -1,0 +1,54 @@
+// Managers tell the cluster group's leader what its record does not show yet, until it does (A3). Who leads it, they need
+// not know: the voters that do not lead pass the report over.
+
+import { type Millis, type NodeId, toMillis } from "../../proto/ids.ts";
+import type { StatusComponent } from "../../proto/model.ts";
+import type { ClusterDatabase } from "./cluster-database.ts";
+import { differsFromRecord } from "./coordinator.ts";
+import { limits } from "./limits.ts";
+import type { ResourceGroup } from "./resource-group.ts";
+import type { World } from "./world.ts";
+
+export class VerdictReports {
+  readonly #world: World;
+  /** null: nothing to report. */
+  #nextMs: Millis | null = null;
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  /** A verdict was decided here, or the cluster's record has changed: look again. */
+  wake(nowMs: Millis): void {
+    this.#nextMs ??= nowMs;
+  }
+
+  deadline(groups: Iterable<ResourceGroup>, database: ClusterDatabase, nowMs: Millis): void {
+    if (this.#nextMs === null || nowMs < this.#nextMs) return;
+    const managed = [...groups].filter((group) => group.isManaged);
+    const due = managed.flatMap((group) => group.state.verdicts());
+    const news = due.filter((component) => differsFromRecord(component, database.state));
+    for (const component of news) this.#report(component, database, nowMs);
+    this.#nextMs = news.length === 0 ? null : toMillis(nowMs + limits.reportIntervalMs);
+  }
+
+  deadlineMs(): Millis | null {
+    return this.#nextMs;
+  }
+
+  /** The leader of the cluster group asks for the verdicts on `node`: managers answer, whatever the record says. */
+  answerPoll(from: NodeId, node: NodeId, groups: Iterable<ResourceGroup>): void {
+    for (const group of groups) {
+      if (!group.isManaged) continue;
+      const component = group.state.verdicts().find((verdict) => verdict.node === node);
+      if (component !== undefined) this.#world.out.send(from, { type: "verdictReport", component });
+    }
+  }
+
+  #report(component: StatusComponent, database: ClusterDatabase, nowMs: Millis): void {
+    for (const voter of database.state.voters) {
+      if (voter === this.#world.self) database.report(component, nowMs);
+      else this.#world.out.send(voter, { type: "verdictReport", component });
+    }
+  }
+}

@@ -1,0 +1,32 @@
+// What the parts of one node share. Handed to each part at its construction; nothing here is global.
+
+import type { BootNumber, ClusterId, Millis, NodeId } from "../../proto/ids.ts";
+import type { Random } from "../../proto/random.ts";
+import type { Calls } from "./calls.ts";
+import type { Counters } from "./counters.ts";
+import type { HardStates } from "./hard-states.ts";
+import type { Outbox } from "./outbox.ts";
+import type { Slots } from "./slots.ts";
+
+export interface World {
+  readonly self: NodeId;
+  readonly cluster: ClusterId;
+  readonly boot: BootNumber;
+  readonly out: Outbox;
+  readonly calls: Calls;
+  readonly hardStates: HardStates;
+  readonly slots: Slots;
+  readonly counters: Counters;
+  readonly random: Random;
+  /** Wall clock minus monotonic clock at the start of the process: to date events for people. */
+  readonly wallOffsetMs: number;
+  /** Why peers take no part in their groups, as they said themselves. */
+  readonly quarantines: Map<NodeId, string>;
+  /** Peers with an open connection. */
+  readonly connected: Set<NodeId>;
+}
+
+/** Milliseconds since 1970, for people only. */
+export function wallMs(world: World, nowMs: Millis): number {
+  return Math.round(world.wallOffsetMs + nowMs);
+}
