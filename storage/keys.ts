@@ -203,7 +203,7 @@ function parseSlot(key: Uint8Array): ParsedKey {
 function parseState(key: Uint8Array, slot: Slot): ParsedKey {
   const table = nameOfNumber(stateTables, key[6]);
   if (table === null) return unknown;
-  if (table !== "versions") return { type: "state", slot, table, key: key.slice(7) };
+  if (table !== "versions") return { type: "state", slot, table, key: new Uint8Array(key.subarray(7)) };
   const revision = key.byteLength === 19 ? readUint64(key, 7) : null;
   if (revision === null) return unknown;
   return { type: "version", slot, revision: revision as Revision, ordinal: readUint32(key, 15) };

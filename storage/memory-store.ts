@@ -45,7 +45,7 @@ export class MemoryStore implements OrderedStore {
       return;
     }
     for (const operation of operations) {
-      if (operation.type === "put") this.#rows.set(textOf(operation.key), operation.value.slice());
+      if (operation.type === "put") this.#rows.set(textOf(operation.key), new Uint8Array(operation.value));
       else this.#rows.delete(textOf(operation.key));
     }
     this.#defer(() => done({ type: "done" }));

@@ -190,6 +190,15 @@ export function orderedStoreSuite(name: string, createFixture: () => Promise<Sto
         assert.equal(after.rows[0], "k00000=new");
       }));
 
+    it("keys and values belong to the caller again when the write is done", () =>
+      withStore(async (store) => {
+        const [key, value] = [Buffer.from("a"), Buffer.from("old")];
+        await mustWrite(store, [{ type: "put", key, value }]);
+        key.write("b");
+        value.write("new");
+        assert.deepEqual(await mustScan(store), { rows: ["a=old"], more: false });
+      }));
+
     it("rows that were handed out do not change with the store", () =>
       withStore(async (store) => {
         await mustWrite(store, [put("a", "old")]);

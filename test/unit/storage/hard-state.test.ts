@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { open } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -145,6 +146,26 @@ test("writes take turns: losing the slot under way leaves the table before it", 
   await written(directory, 3);
   const slots = ["hard-state.a", "hard-state.b"].map((name) => decodeHardState(readFileSync(join(directory, name))));
   assert.deepEqual(slots.map((slot) => slot?.table[0]?.term).sort(), [2, 3]);
+});
+
+test("each write is synced before it is done; the first failure ends the handle", async (context) => {
+  const directory = directoryOf(context);
+  const store = await HardStateFile.open(directory);
+  const handle = await open(join(directory, "any"), "w");
+  const datasync = context.mock.method(Object.getPrototypeOf(handle), "datasync");
+  await handle.close();
+  await write(store, [row(1)]);
+  await write(store, [row(2)]);
+  assert.equal(datasync.mock.callCount(), 2);
+  datasync.mock.mockImplementationOnce(() => Promise.reject(new Error("EIO")));
+  const outcomes = await Promise.all([write(store, [row(3)]), write(store, [row(4)])]);
+  outcomes.push(await write(store, [row(5)]));
+  const failed = { type: "failed", reason: "Hard state was not written: EIO" };
+  assert.deepEqual(outcomes, [failed, failed, failed]);
+  assert.equal(datasync.mock.callCount(), 3, "nothing was tried after the failure");
+  await close(store);
+  // The failed write may or may not be there; the one before it is, and nothing after it.
+  assert.deepEqual((await reopened(directory)).terms, [3]);
 });
 
 test("both slots invalid, or one gone that was there, is damage", async (context) => {

@@ -8,6 +8,7 @@ import { open } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { Level } from "level";
 import { LevelStore } from "../../../storage/level-store.ts";
 import type { Operation, OrderedStore, WriteOutcome } from "../../../storage/ordered-store.ts";
 
@@ -113,28 +114,55 @@ test("a full log file is synced before LevelDB replaces it, when it holds unsync
   await close(store);
 });
 
-test("the first failed write ends the handle, and what was synced before is there", {
-  timeout: 30_000,
-}, async (context) => {
+test("write() hands the wish for a sync on to LevelDB", async (context) => {
   const directory = directoryOf(context);
-  const script = `
-    import { LevelStore } from ${JSON.stringify(new URL("../../../storage/level-store.ts", import.meta.url).href)};
-    const store = await LevelStore.open(${JSON.stringify(directory)});
-    const write = (key, size) => new Promise((resolve) =>
-      store.write([{ type: "put", key: Buffer.from(key), value: Buffer.alloc(size) }], true, (outcome) => resolve(outcome.type)));
-    const outcomes = [await write("a", 1000), await write("b", 500_000)];
-    outcomes.push(...await Promise.all([write("c", 500_000), write("d", 10)]), await write("e", 10));
-    process.stdout.write(outcomes.join(" "));
-    process.exit(0);`;
-  // Files are limited to 800 KiB: the third value does not fit.
-  const command = `ulimit -f 800; exec "$0" --input-type=module-typescript -e "$1"`;
-  const child = spawn("bash", ["-c", command, process.execPath, script], { stdio: ["ignore", "pipe", "inherit"] });
+  const probe = new Level(join(directory, "probe"));
+  await probe.open();
+  const chainedBatch = Object.getPrototypeOf(Object.getPrototypeOf(probe.batch()));
+  await probe.close();
+  const written = context.mock.method(chainedBatch, "write");
+  const store = await LevelStore.open(join(directory, "db"));
+  await write(store, [put("a", "1")], false);
+  await write(store, [put("a", "2")], true);
+  await write(store, [], true);
+  await write(store, [put("a", "3")], false);
+  await write(store, [], true);
+  const syncs = written.mock.calls.map((call: { arguments: unknown[] }) => call.arguments[0]);
+  assert.deepEqual(syncs, [{ sync: false }, { sync: true }, { sync: false }, { sync: true }]);
+  await close(store);
+});
+
+/**
+ * Writes under a limit on the size of files: `c` does not fit. The limit is lifted when its failure is reported, so that
+ * LevelDB itself would say "done" to all that follows.
+ */
+const failingScript = (directory: string): string => `
+  import { execFileSync } from "node:child_process";
+  import { LevelStore } from ${JSON.stringify(new URL("../../../storage/level-store.ts", import.meta.url).href)};
+  const store = await LevelStore.open(${JSON.stringify(directory)});
+  const write = (key, size, then = () => {}) => new Promise((resolve) =>
+    store.write([{ type: "put", key: Buffer.from(key), value: Buffer.alloc(size) }], true, ({ type }) => {
+      then();
+      resolve(key + " " + type);
+    }));
+  const lift = () => execFileSync("prlimit", ["--pid", String(process.pid), "--fsize=unlimited:"]);
+  const outcomes = [await write("a", 1000), await write("b", 500_000)];
+  outcomes.push(...await Promise.all([write("c", 500_000, lift), write("d", 10)]), await write("e", 10));
+  process.stdout.write(outcomes.join(", "));
+  process.exit(0);`;
+
+test("the first failed write ends the handle, and what was synced before is there", async (context) => {
+  const directory = directoryOf(context);
+  const command = `ulimit -S -f 800; exec "$0" --input-type=module-typescript -e "$1"`;
+  const child = spawn("bash", ["-c", command, process.execPath, failingScript(directory)], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   let output = "";
   child.stdout.on("data", (text) => {
     output += text;
   });
   await once(child, "close");
-  assert.equal(output, "done done failed failed failed");
+  assert.equal(output, "a done, b done, c failed, d failed, e failed");
   const store = await LevelStore.open(directory);
   const keys = await new Promise<string[]>((resolve) =>
     store.scan({ start: Buffer.from(""), end: Buffer.from("z") }, { rowsMax: 10, bytesMax: 1e9 }, (outcome) =>

@@ -109,7 +109,7 @@ test("load() finds every flipped bit of every row, keys included", () => {
     rows.forEach((row, position) => {
       for (const part of ["key", "value"] as const) {
         for (let bit = 0; bit < row[part].byteLength * 8; bit++) {
-          const damaged = row[part].slice();
+          const damaged = Uint8Array.from(row[part]);
           damaged[bit >> 3] = (damaged[bit >> 3] as number) ^ (1 << (bit & 7));
           const load = LogStore.load(slot, rows.with(position, { ...row, [part]: damaged }), none);
           assert.equal(load.type, "damaged", `row ${position}, ${part}, bit ${bit}`);

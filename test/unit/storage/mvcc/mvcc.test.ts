@@ -152,6 +152,23 @@ test("range() ends at its limit of keys or bytes", () => {
   assert.deepEqual(counted, { type: "page", kvs: [], more: true, count: 4 });
 });
 
+test("range() counts the whole range on every page", () => {
+  const mvcc = new Mvcc();
+  const keys = ["a", "b", "c", "d", "e"];
+  mvcc.apply(keys.map((key) => put(key, "")));
+  const pages = [null, "b", "d", "e"].map((after) => {
+    const options = { at: null, limit: 2, after: after === null ? null : bytes(after), countAll: true };
+    const answer = mvcc.range(everything, options);
+    return answer.type === "page" ? [answer.kvs.map(({ key }) => text(key)).join(""), answer.more, answer.count] : [];
+  });
+  assert.deepEqual(pages, [
+    ["ab", true, 5],
+    ["cd", true, 5],
+    ["e", false, 5],
+    ["", false, 5],
+  ]);
+});
+
 test("the revision and the floor outlive the rows: nothing is reused after everything was deleted and compacted", () => {
   const mvcc = new Mvcc();
   mvcc.apply([put("a", "1")]);
