@@ -1,16 +1,15 @@
 // Named counts of what happened in one process. Read by metrics and tests; they decide nothing.
 
 import { assert } from "../../proto/assert.ts";
-
-/** Names come from the code, never from input; more than this many is a mistake. */
-const namesMax = 1_000;
+import { adapterLimits } from "./adapter-limits.ts";
 
 export class Counters {
   readonly #counts = new Map<string, number>();
 
   add(name: string, amount = 1): void {
     const count = this.#counts.get(name);
-    assert(count !== undefined || this.#counts.size < namesMax, () => `counter ${name} beyond ${namesMax} names`);
+    const { counterNamesMax } = adapterLimits;
+    assert(count !== undefined || this.#counts.size < counterNamesMax, () => `counter ${name} is one too many`);
     this.#counts.set(name, (count ?? 0) + amount);
   }
 

@@ -3,8 +3,8 @@
 
 import type { Stream } from "@libp2p/interface";
 import { Deque } from "../../storage/deque.ts";
+import { adapterLimits } from "./adapter-limits.ts";
 import { encodeFrames, type Frame, frameBytes } from "./frames.ts";
-import { networkLimits } from "./network-limits.ts";
 
 export interface FrameSenderEvents {
   dropped(count: number): void;
@@ -35,7 +35,7 @@ export class FrameSender {
   push(frame: Frame): void {
     this.#queue.push(frame);
     this.#queueBytes += frameBytes(frame);
-    this.#trim(this.#stream === null ? networkLimits.unconnectedBytesMax : networkLimits.queueBytesMax);
+    this.#trim(this.#stream === null ? adapterLimits.unconnectedBytesMax : adapterLimits.queueBytesMax);
     this.#flushSoon();
   }
 
@@ -94,7 +94,7 @@ export class FrameSender {
   #nextBatch(): readonly Frame[] {
     const batch: Frame[] = [];
     let bytes = 0;
-    while (!this.isEmpty && bytes < networkLimits.writeBytes) {
+    while (!this.isEmpty && bytes < adapterLimits.writeBytes) {
       const frame = this.#take();
       batch.push(frame);
       bytes += frameBytes(frame);
@@ -122,7 +122,7 @@ export class FrameSender {
   #detach(stream: Stream): void {
     if (this.#stream !== stream) return;
     this.#stream = null;
-    this.#trim(networkLimits.unconnectedBytesMax);
+    this.#trim(adapterLimits.unconnectedBytesMax);
     this.#events.lost();
   }
 }

@@ -9,7 +9,7 @@ export interface Frame {
   readonly bytes: Uint8Array;
 }
 
-export const frameHeaderBytes = 5;
+const frameHeaderBytes = 5;
 
 /** Length of the frame on the wire. */
 export function frameBytes(frame: Frame): number {

@@ -8,7 +8,7 @@ import { gossipsub, StrictNoSign, TopicValidatorResult } from "@chainsafe/libp2p
 import type { PeerId } from "@libp2p/interface";
 import { assert } from "../../proto/assert.ts";
 import type { Topic } from "../node/effects.ts";
-import { networkLimits } from "./network-limits.ts";
+import { adapterLimits } from "./adapter-limits.ts";
 
 /** Of a message: 8 bytes that name the sender's start, then its 8-byte count of messages. */
 const idBytes = 16;
@@ -76,7 +76,7 @@ export class Gossip {
   /** From now on listens to exactly these topics. */
   setTopics(topics: readonly Topic[]): void {
     const router = this.#mustRouter();
-    assert(topics.length <= networkLimits.topicsMax, () => `${topics.length} topics, limit ${networkLimits.topicsMax}`);
+    assert(topics.length <= adapterLimits.topicsMax, () => `${topics.length} topics, limit ${adapterLimits.topicsMax}`);
     const wanted = new Set(topics);
     for (const topic of [...this.#topics].filter((topic) => !wanted.has(topic))) {
       this.#topics.delete(topic);
@@ -104,7 +104,7 @@ export class Gossip {
   }
 
   publish(topic: Topic, bytes: Uint8Array): void {
-    if (bytes.length > networkLimits.frameBytesMax) {
+    if (bytes.length > adapterLimits.frameBytesMax) {
       this.#options.dropped("oversize");
       return;
     }
@@ -116,7 +116,9 @@ export class Gossip {
     this.#sequence += 1;
     const payload = new Uint8Array(idBytes + bytes.length);
     payload.set(this.#senderId);
-    new DataView(payload.buffer).setBigUint64(this.#senderId.length, BigInt(this.#sequence));
+    const count = new DataView(payload.buffer, this.#senderId.length);
+    count.setUint32(0, Math.floor(this.#sequence / 2 ** 32));
+    count.setUint32(4, this.#sequence % 2 ** 32);
     payload.set(bytes, idBytes);
     return payload;
   }
@@ -158,19 +160,19 @@ const routerOptions: Partial<GossipsubOpts> = {
   // The nodes repair by direct streams, sooner than any heartbeat: little is remembered for gossip's own repair.
   mcacheLength: 2,
   mcacheGossip: 1,
-  seenTTL: networkLimits.gossipSeenMs,
+  seenTTL: adapterLimits.gossipSeenMs,
   idontwantMinDataSize: 64 * 1024,
   // The links dial; gossipsub's own dialling of direct peers never comes due.
   directConnectTicks: Number.MAX_SAFE_INTEGER,
-  maxOutboundBufferSize: networkLimits.gossipBacklogBytesMax,
+  maxOutboundBufferSize: adapterLimits.gossipBacklogBytesMax,
   // Somewhat above what is ever published: a longer message would end the peer's gossip stream.
-  maxInboundDataLength: networkLimits.frameBytesMax + 1024 * 1024,
+  maxInboundDataLength: adapterLimits.frameBytesMax + 1024 * 1024,
   // Gossipsub charges 1 KiB for each topic.
-  maxTopicBytesPerPeer: 2 * 1024 * networkLimits.topicsMax,
+  maxTopicBytesPerPeer: 2 * 1024 * adapterLimits.topicsMax,
   maxInboundStreams: 8,
   maxOutboundStreams: 8,
   decodeRpcLimits: {
-    maxSubscriptions: networkLimits.topicsMax,
+    maxSubscriptions: adapterLimits.topicsMax,
     maxMessages: 5_000,
     maxIhaveMessageIDs: 5_000,
     maxIwantMessageIDs: 5_000,

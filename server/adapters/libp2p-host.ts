@@ -11,9 +11,9 @@ import { yamux } from "@libp2p/yamux";
 import { type Multiaddr, multiaddr } from "@multiformats/multiaddr";
 import { createLibp2p } from "libp2p";
 import { DbError, failure } from "../../proto/errors.ts";
+import { adapterLimits } from "./adapter-limits.ts";
 import type { Gossip } from "./gossip.ts";
 import type { PeerAddress } from "./membership.ts";
-import { networkLimits } from "./network-limits.ts";
 
 export type ClusterHost = Libp2p<{ identify: Identify; pubsub: GossipSub }>;
 
@@ -42,16 +42,16 @@ export async function createHost(options: ClusterHostOptions): Promise<ClusterHo
     connectionGater: options.gater,
     connectionMonitor: { enabled: false },
     connectionManager: {
-      maxConnections: networkLimits.connectionsMax,
-      maxIncomingPendingConnections: networkLimits.pendingConnectionsMax,
-      inboundConnectionThreshold: networkLimits.inboundPerSecondMax,
-      maxParallelDials: networkLimits.pendingConnectionsMax,
-      maxDialQueueLength: networkLimits.connectionsMax,
-      dialTimeout: networkLimits.dialMs,
-      addressDialTimeout: networkLimits.dialMs,
-      inboundUpgradeTimeout: networkLimits.dialMs,
-      inboundStreamProtocolNegotiationTimeout: networkLimits.openStreamMs,
-      outboundStreamProtocolNegotiationTimeout: networkLimits.openStreamMs,
+      maxConnections: adapterLimits.connectionsMax,
+      maxIncomingPendingConnections: adapterLimits.pendingConnectionsMax,
+      inboundConnectionThreshold: adapterLimits.inboundPerSecondMax,
+      maxParallelDials: adapterLimits.pendingConnectionsMax,
+      maxDialQueueLength: adapterLimits.connectionsMax,
+      dialTimeout: adapterLimits.dialMs,
+      addressDialTimeout: adapterLimits.dialMs,
+      inboundUpgradeTimeout: adapterLimits.dialMs,
+      inboundStreamProtocolNegotiationTimeout: adapterLimits.openStreamMs,
+      outboundStreamProtocolNegotiationTimeout: adapterLimits.openStreamMs,
     },
     services: { identify: identify(), pubsub: options.gossip.service() },
   });

@@ -9,10 +9,10 @@ import type { Envelope, PeerMessage } from "../../proto/messages.ts";
 import type { Topic } from "../node/effects.ts";
 import type { Input } from "../node/inputs.ts";
 import type { Deliver, Journal, Network } from "../node/ports.ts";
+import { adapterLimits } from "./adapter-limits.ts";
 import { Gossip, type GossipDrop, relayedTopic } from "./gossip.ts";
 import { type ClusterHost, createHost, type HostAddress, startHost, toMultiaddr } from "./libp2p-host.ts";
 import { Membership, type PeerAddress } from "./membership.ts";
-import { networkLimits } from "./network-limits.ts";
 import { type LinkDrop, PeerLink } from "./peer-link.ts";
 
 const peerProtocol = "/bailiwick/peer/1";
@@ -190,7 +190,7 @@ export class Libp2pNetwork implements Network {
       peer: node,
       dial: () => this.#dial(node),
       openStream: (connection) =>
-        connection.newStream(peerProtocol, { signal: AbortSignal.timeout(networkLimits.openStreamMs) }),
+        connection.newStream(peerProtocol, { signal: AbortSignal.timeout(adapterLimits.openStreamMs) }),
       up: () => this.#deliver({ type: "peerUp", peer: node }),
       down: () => this.#deliver({ type: "peerDown", peer: node }),
       message: (bytes) => this.#receiveDirect(node, bytes),
@@ -201,7 +201,7 @@ export class Libp2pNetwork implements Network {
   async #dial(node: NodeId): Promise<void> {
     const address = this.#membership.address(node);
     if (address === null || this.#host === null) return;
-    await this.#host.dial(toMultiaddr(address), { signal: AbortSignal.timeout(networkLimits.dialMs) });
+    await this.#host.dial(toMultiaddr(address), { signal: AbortSignal.timeout(adapterLimits.dialMs) });
   }
 
   #linkOf(connection: Connection): PeerLink | null {
@@ -231,7 +231,7 @@ export class Libp2pNetwork implements Network {
 
   #refuse(identity: string): true {
     this.#options.onDropped("identity_refused", 1);
-    if (!this.#refused.has(identity) && this.#refused.size < networkLimits.refusedIdentitiesMax) {
+    if (!this.#refused.has(identity) && this.#refused.size < adapterLimits.refusedIdentitiesMax) {
       this.#refused.add(identity);
       this.#options.journal.note("warn", "Refused a connection of an unknown identity", { identity });
     }
@@ -279,12 +279,12 @@ export class Libp2pNetwork implements Network {
 
   #startChecks(): void {
     this.#checkedAtMs = performance.now();
-    this.#checkTimer = setInterval(() => this.#check(), networkLimits.checkIntervalMs);
+    this.#checkTimer = setInterval(() => this.#check(), adapterLimits.checkIntervalMs);
   }
 
   #check(): void {
     const nowMs = performance.now();
-    const isStalled = nowMs - this.#checkedAtMs > 1.5 * networkLimits.checkIntervalMs;
+    const isStalled = nowMs - this.#checkedAtMs > 1.5 * adapterLimits.checkIntervalMs;
     this.#checkedAtMs = nowMs;
     for (const [node, link] of this.#links) {
       const address = this.#membership.address(node);

@@ -6,10 +6,10 @@
 
 import type { Connection, Stream } from "@libp2p/interface";
 import { compareNames, type NodeId } from "../../proto/ids.ts";
+import { adapterLimits } from "./adapter-limits.ts";
 import { backoffMs } from "./backoff.ts";
 import { FrameSender } from "./frame-sender.ts";
 import { type Frame, FrameReader, frameKinds } from "./frames.ts";
-import { networkLimits } from "./network-limits.ts";
 import { Silence } from "./silence.ts";
 
 export type LinkDrop = "malformed_frame" | "queue_full" | "unreachable" | "oversize";
@@ -34,7 +34,7 @@ export class PeerLink {
   readonly #options: PeerLinkOptions;
   readonly #sender: FrameSender;
   readonly #connections = new Map<Connection, { readonly openedAtMs: number }>();
-  #silence = new Silence(networkLimits.silenceMs);
+  #silence = new Silence(adapterLimits.silenceMs);
   #isKept = false;
   #isUp = false;
   #isClosed = false;
@@ -60,7 +60,7 @@ export class PeerLink {
 
   /** @param bytes not copied; must not change afterwards */
   send(bytes: Uint8Array): void {
-    if (bytes.length > networkLimits.frameBytesMax) {
+    if (bytes.length > adapterLimits.frameBytesMax) {
       this.#options.dropped("oversize", 1);
       return;
     }
@@ -81,7 +81,7 @@ export class PeerLink {
   refusesDial(): boolean {
     if (!this.#winsDial()) return false;
     if (this.#dialling) return true;
-    const youngSinceMs = performance.now() - networkLimits.simultaneousMs;
+    const youngSinceMs = performance.now() - adapterLimits.simultaneousMs;
     return this.#open().some(
       ([connection, { openedAtMs }]) => connection.direction === "outbound" && openedAtMs > youngSinceMs,
     );
@@ -106,14 +106,14 @@ export class PeerLink {
     if (this.#connections.size > 0) return;
     if (this.#attachedAtMs === null) this.#failed();
     else this.#attachmentEnded();
-    this.#silence = new Silence(networkLimits.silenceMs);
+    this.#silence = new Silence(adapterLimits.silenceMs);
     this.#markDown();
     this.#reach();
   }
 
   /** Takes in a stream that the peer opened to send on. */
   receive(stream: Stream): void {
-    const reader = new FrameReader(networkLimits.frameBytesMax);
+    const reader = new FrameReader(adapterLimits.frameBytesMax);
     stream.addEventListener("message", (event) => {
       this.#silence.heard();
       this.#usedAtMs = performance.now();
@@ -144,7 +144,7 @@ export class PeerLink {
     if (verdict === "probe") this.#sender.push({ kind: frameKinds.probe, bytes: noBytes });
     if (verdict === "dead") return this.#cut("silent");
     const [connection, { openedAtMs }] = newest;
-    if (!hasGossip && nowMs - openedAtMs > networkLimits.gossipGraceMs) return this.#cut("no_gossip");
+    if (!hasGossip && nowMs - openedAtMs > adapterLimits.gossipGraceMs) return this.#cut("no_gossip");
     this.#closeIdle(connection, nowMs);
     return null;
   }
@@ -241,7 +241,7 @@ export class PeerLink {
   }
 
   #attachmentEnded(): void {
-    const isStable = this.#attachedAtMs !== null && performance.now() - this.#attachedAtMs >= networkLimits.stableMs;
+    const isStable = this.#attachedAtMs !== null && performance.now() - this.#attachedAtMs >= adapterLimits.stableMs;
     const wasAttached = this.#attachedAtMs !== null;
     this.#attachedAtMs = null;
     if (isStable) this.#failures = 0;
@@ -256,7 +256,7 @@ export class PeerLink {
 
   #delayRetry(): void {
     this.#failures += 1;
-    const bounds = { minMs: networkLimits.backoffMsMin, maxMs: networkLimits.backoffMsMax };
+    const bounds = { minMs: adapterLimits.backoffMsMin, maxMs: adapterLimits.backoffMsMax };
     this.#retryAtMs = performance.now() + backoffMs(this.#failures, bounds, Math.random());
   }
 
@@ -273,7 +273,7 @@ export class PeerLink {
   /** Only the side that dialled closes: the other may have reasons to keep the connection that are not known here. */
   #closeIdle(connection: Connection, nowMs: number): void {
     if (this.#isKept || connection.direction === "inbound") return;
-    if (nowMs - this.#usedAtMs < networkLimits.idleMs || !this.#sender.isEmpty) return;
+    if (nowMs - this.#usedAtMs < adapterLimits.idleMs || !this.#sender.isEmpty) return;
     connection.close().catch((reason: Error) => connection.abort(reason));
   }
 }

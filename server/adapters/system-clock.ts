@@ -5,7 +5,7 @@ import { type Millis, toMillis } from "../../proto/ids.ts";
 import type { Clock } from "../node/ports.ts";
 
 /** Longest delay that a timer of Node.js can hold; a longer one is reached in pieces. */
-const delayMsMax = 2 ** 31 - 1;
+const timerReachMs = 2 ** 31 - 1;
 
 export class SystemClock implements Clock {
   #atMs: Millis | null = null;
@@ -45,7 +45,7 @@ export class SystemClock implements Clock {
     if (this.#timer !== null && this.#timerAtMs <= atMs) return;
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timerAtMs = atMs;
-    this.#timer = setTimeout(() => this.#timerFired(), Math.min(Math.ceil(delayMs), delayMsMax));
+    this.#timer = setTimeout(() => this.#timerFired(), Math.min(Math.ceil(delayMs), timerReachMs));
   }
 
   #timerFired(): void {

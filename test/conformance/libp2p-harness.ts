@@ -12,7 +12,7 @@ import type { PeerAddress } from "../../server/adapters/membership.ts";
 import type { Input } from "../../server/node/inputs.ts";
 import type { NetworkHarness, Station } from "./network.ts";
 
-export const testCluster = toClusterId("0123456789abcdef0123456789abcdef");
+const testCluster = toClusterId("0123456789abcdef0123456789abcdef");
 
 /** Any self-describing form will do to test the network; the wire form has tests of its own. */
 export const testCodec: EnvelopeCodec = {

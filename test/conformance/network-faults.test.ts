@@ -18,10 +18,10 @@ import { multiaddr } from "@multiformats/multiaddr";
 import { createLibp2p } from "libp2p";
 import { DbError } from "../../proto/errors.ts";
 import { toClusterId, toNodeId } from "../../proto/ids.ts";
+import { adapterLimits } from "../../server/adapters/adapter-limits.ts";
 import { encodeFrames, frameKinds } from "../../server/adapters/frames.ts";
 import type { EnvelopeCodec } from "../../server/adapters/libp2p-network.ts";
 import type { PeerAddress } from "../../server/adapters/membership.ts";
-import { networkLimits } from "../../server/adapters/network-limits.ts";
 import { Libp2pHarness, type LibStation, testCodec, until } from "./libp2p-harness.ts";
 import { bulky, changesAt, messagesAt, numbered, numbersAt } from "./network.ts";
 
@@ -220,7 +220,7 @@ test("a frame beyond the limit ends its stream only; the peer may open another",
   const stream = await dialFrom(host, station);
   const header = new Uint8Array(5);
   header[0] = frameKinds.message;
-  new DataView(header.buffer).setUint32(1, networkLimits.frameBytesMax + 1);
+  new DataView(header.buffer).setUint32(1, adapterLimits.frameBytesMax + 1);
   stream.send(framed(envelopeOf(b, 1)));
   stream.send(header);
   await until("stream ended", () => stream.status !== "open");
@@ -249,8 +249,8 @@ test("frames that hold no envelope are dropped one by one", async () => {
 test("a message beyond the limit is dropped by its sender", async () => {
   const [one, other] = (await harness.create([a, b])) as [LibStation, LibStation];
   await connected(one, other);
-  one.network.send(b, bulky(networkLimits.frameBytesMax + 1));
-  one.network.publish("cluster", bulky(networkLimits.frameBytesMax + 1));
+  one.network.send(b, bulky(adapterLimits.frameBytesMax + 1));
+  one.network.publish("cluster", bulky(adapterLimits.frameBytesMax + 1));
   one.network.send(b, numbered(1));
   await until("the small one is heard", () => numbersAt(other).length === 1);
   assert.equal(one.counters.get("oversize"), 2);
@@ -300,7 +300,7 @@ test("a peer that does not read holds a bounded queue; the newest messages are k
   station.network.configure([b], []);
   await until("connected", () => received.length === 1);
   const message = bulky(1024 * 1024);
-  const sent = networkLimits.queueBytesMax / (1024 * 1024) + 12;
+  const sent = adapterLimits.queueBytesMax / (1024 * 1024) + 12;
   for (let number = 0; number < sent; number++) {
     station.network.send(b, message);
     await new Promise((resolve) => setImmediate(resolve));
@@ -365,5 +365,5 @@ test("a killed process is reported down at once", async () => {
   const killedAtMs = performance.now();
   child.kill("SIGKILL");
   await until("down", () => changesAt(station, "peerDown").length === 1);
-  assert.ok(performance.now() - killedAtMs < 1_000, `down after ${performance.now() - killedAtMs} ms`);
+  assert.ok(performance.now() - killedAtMs < 2_000, `down after ${performance.now() - killedAtMs} ms`);
 });

@@ -1,3 +1,5 @@
+// The network suite on real libp2p hosts.
+
 import { Libp2pHarness } from "./libp2p-harness.ts";
 import { networkSuite } from "./network.ts";
 

@@ -1,3 +1,5 @@
+// Every relation of the two boot numbers, and what a start concludes from it.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { decideBoot } from "../../../server/adapters/decide-boot.ts";

@@ -1,3 +1,5 @@
+// Frames on a stream of bytes: cut anywhere, broken anyhow.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";

@@ -1,3 +1,5 @@
+// What a note looks like as a line of the log.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { toNodeId } from "../../../proto/ids.ts";

@@ -1,3 +1,5 @@
+// The key file on a real disk: made once, private, whole or refused.
+
 import assert from "node:assert/strict";
 import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -4,15 +4,15 @@ import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import type { Connection, Stream } from "@libp2p/interface";
 import { toNodeId } from "../../../proto/ids.ts";
+import { adapterLimits } from "../../../server/adapters/adapter-limits.ts";
 import { type Frame, FrameReader, frameKinds } from "../../../server/adapters/frames.ts";
-import { networkLimits } from "../../../server/adapters/network-limits.ts";
 import { PeerLink, type PeerLinkOptions } from "../../../server/adapters/peer-link.ts";
 
 class FakeStream extends EventTarget {
   status = "open";
   writableNeedsDrain = false;
   readonly sent: Frame[] = [];
-  readonly #reader = new FrameReader(networkLimits.frameBytesMax);
+  readonly #reader = new FrameReader(adapterLimits.frameBytesMax);
 
   send(bytes: Uint8Array): boolean {
     this.sent.push(...this.#reader.read(bytes).frames);
@@ -217,13 +217,13 @@ test("check() makes a connection anew over which gossip does not come up", async
   const connection = open("inbound");
   await settled();
   const nowMs = performance.now();
-  assert.equal(link.check(nowMs + networkLimits.gossipGraceMs - 1_000, false, false), null);
-  assert.equal(link.check(nowMs + networkLimits.gossipGraceMs + 1_000, false, false), "no_gossip");
+  assert.equal(link.check(nowMs + adapterLimits.gossipGraceMs - 1_000, false, false), null);
+  assert.equal(link.check(nowMs + adapterLimits.gossipGraceMs + 1_000, false, false), "no_gossip");
   assert.equal(connection.status, "closed");
 });
 
 test("check() closes an idle connection that this side made for a few messages, and no other", async (context) => {
-  const lateMs = () => performance.now() + networkLimits.idleMs + 1_000;
+  const lateMs = () => performance.now() + adapterLimits.idleMs + 1_000;
   const passing = fixture(context);
   const dialled = passing.open("outbound");
   await settled();

@@ -1,3 +1,5 @@
+// The small pure parts of the adapters: back-off, counts, membership, silence.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { InvariantError } from "../../../proto/assert.ts";

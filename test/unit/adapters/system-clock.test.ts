@@ -1,3 +1,5 @@
+// Timers of the real clock: never early, never lost to repetition, and after the sockets.
+
 import assert from "node:assert/strict";
 import { connect, createServer } from "node:net";
 import { type TestContext, test } from "node:test";

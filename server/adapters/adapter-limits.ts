@@ -1,6 +1,6 @@
-// Bounds and times of the libp2p adapter, and what happens when one is reached. Times in milliseconds, sizes in bytes.
+// Bounds and times of the adapters, and what happens when one is reached. Times in milliseconds, sizes in bytes.
 
-export const networkLimits = {
+export const adapterLimits = {
   /** A longer message is dropped by its sender; a longer frame ends the stream that it came on. */
   frameBytesMax: 12 * 1024 * 1024,
   /** Waiting for a connected peer to read; beyond it the oldest are dropped. */
@@ -38,4 +38,7 @@ export const networkLimits = {
   inboundPerSecondMax: 1_000,
   /** Refused identities that are told apart in the journal; the rest are only counted. */
   refusedIdentitiesMax: 1_000,
+
+  /** Names of counters; they come from the code, so that more is a mistake and stops the node. */
+  counterNamesMax: 1_000,
 } as const;
