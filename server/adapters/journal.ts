@@ -9,12 +9,13 @@ export interface JournalOptions {
   readonly level: "debug" | "info" | "warn" | "error" | "silent";
 }
 
-/** Lines carry `level`, `time` (ISO 8601), `node`, `msg` and the fields of the note. Writes before it returns. */
+/** Lines carry `level`, `time` (ISO 8601), `self`, `msg` and the fields of the note. Writes before it returns. */
 export function createJournal(options: JournalOptions, stream: DestinationStream = pino.destination(2)): Journal {
   const logger = pino(
     {
       level: options.level,
-      base: { node: options.node },
+      // Not `node`: notes have a field of that name, for the node that they are about.
+      base: { self: options.node },
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
     },

@@ -10,9 +10,10 @@ function linesOf(level: "info" | "warn"): { lines: string[]; write: (line: strin
   return { lines, level, write: (line) => lines.push(line) };
 }
 
-test("note() writes one JSON line with level, node, text and fields", () => {
+test("note() writes one JSON line with level, writer, text and fields", () => {
   const sink = linesOf("info");
   createJournal({ node: toNodeId("n208"), level: "info" }, sink).note("warn", "Node n214 is down", {
+    node: "n214",
     group: "rg220",
     term: 7,
     owner: null,
@@ -23,8 +24,9 @@ test("note() writes one JSON line with level, node, text and fields", () => {
   assert.match(time, /^\d{4}-\d\d-\d\dT[\d:.]+Z$/);
   assert.deepEqual(rest, {
     level: "warn",
-    node: "n208",
+    self: "n208",
     msg: "Node n214 is down",
+    node: "n214",
     group: "rg220",
     term: 7,
     owner: null,
