@@ -37,8 +37,7 @@ export class Scheduler {
 
   /** @param atMs rounded up to a microsecond; the past counts as now, after everything that already waits for now */
   at(atMs: number, run: () => void): Scheduled {
-    // The small term keeps 1234.567 * 1000, which is 1234567.0000000001, from rounding up to the next microsecond.
-    const atUs = Math.max(this.#nowUs, Math.ceil(atMs * 1000 - 1e-4));
+    const atUs = Math.max(this.#nowUs, Math.ceil(atMs * 1000));
     const event: Event = { atUs, sequence: this.#sequence++, run };
     this.#push(event);
     return { cancel: () => (event.run = null) };

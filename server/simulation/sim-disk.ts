@@ -85,6 +85,11 @@ export class SimDisk {
     return page.rows[0]?.value ?? null;
   }
 
+  /** Durable before it returns, as a start does it that waits for its disk. No process may run. */
+  writeAtOnce(operations: readonly Operation[]): void {
+    this.#durableRows.write(operations, true, () => {});
+  }
+
   /** The disk as one process uses it. The process before it must have crashed. */
   open(process: Process): Disk {
     const opening = ++this.#opening;

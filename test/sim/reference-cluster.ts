@@ -1,6 +1,10 @@
 // The nine nodes and four groups of S1 Fig. 2A, in the order of their file.
 
-import { type GroupId, type NodeId, toGroupId, toNodeId } from "../../proto/ids.ts";
+import { type GroupId, type NodeId, toClusterId, toGroupId, toIncarnation, toNodeId } from "../../proto/ids.ts";
+import type { Bootstrap } from "../../server/node/genesis.ts";
+import { createBoot } from "../../server/simulation/boot.ts";
+import type { Boot } from "../../server/simulation/sim-node.ts";
+import { emptyBytes } from "../../storage/bytes.ts";
 
 export const referenceNodes: readonly NodeId[] = [
   "n202",
@@ -23,3 +27,28 @@ export const referenceGroups: ReadonlyMap<GroupId, readonly NodeId[]> = new Map(
     ["rg226", "n208 n210 n212"],
   ].map(([group, owners]) => [toGroupId(group as string), (owners as string).split(" ").map(toNodeId)]),
 );
+
+export const referenceClusterId = toClusterId("0123456789abcdef0123456789abcdef");
+
+/** Of the cluster group: nodes in one group only, and in different ones. */
+export const clusterVoters: readonly NodeId[] = ["n202", "n204", "n206", "n214", "n216"].map(toNodeId);
+
+const bootstrap: Bootstrap = {
+  cluster: referenceClusterId,
+  nodes: referenceNodes.map((node, position) => ({
+    node,
+    identity: `identity-of-${node}`,
+    peerAddress: `127.0.0.1:${7501 + position}`,
+    apiAddress: `127.0.0.1:${7401 + position}`,
+    labels: [],
+  })),
+  groups: [...referenceGroups].map(([group, owners]) => ({
+    group,
+    incarnation: toIncarnation(1),
+    owners,
+    config: emptyBytes,
+  })),
+  voters: clusterVoters,
+};
+
+export const referenceBoot: Boot = createBoot(bootstrap);

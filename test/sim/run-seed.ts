@@ -67,6 +67,7 @@ class Run {
   #answersCompared = 0;
   #watchEventsCompared = 0;
   #rowsChecked = 0;
+  #healedMs = 0;
 
   constructor(options: SimOptions, extras: RunExtras) {
     const random = new Random(options.seed + 1);
@@ -122,16 +123,18 @@ class Run {
   }
 
   #safety(): void {
+    for (const fault of this.#faults.filter(({ isConstant }) => isConstant)) fault.start();
     for (const node of this.world.nodes) node.start();
     this.#clients.start();
     this.#watchers.start();
     this.world.runFor(warmUpMs);
-    for (const fault of this.#faults) fault.start();
+    for (const fault of this.#faults.filter(({ isConstant }) => !isConstant)) fault.start();
     this.world.runFor(this.#options.safetyMs);
   }
 
   #liveness(): void {
     for (const fault of this.#faults) fault.heal();
+    this.#healedMs = this.world.nowMs;
     const stayDown = this.#options.leavesNodesDown ? this.#random.between(1, 4) : 0;
     const order = this.#random.shuffle(this.world.nodes);
     for (const [position, node] of order.entries()) {
@@ -186,9 +189,11 @@ class Run {
     return new Survey(this.world, { groups: referenceGroups, voters: clusterVoters });
   }
 
-  /** After the faults, a node that runs answers in time, if only with a failure. */
+  /** After the faults and the last pause, a node that runs answers in time, if only with a failure. */
   #demandAnswers(): void {
+    const fromMs = this.#healedMs + (this.#options.pause?.durationMsMax ?? 0);
     for (const { outcome, request, group, node, invokedMs } of this.#history.operations) {
+      if (invokedMs < fromMs) continue;
       const isAnswered = outcome !== null && (outcome.type !== "unknown" || outcome.code !== "silence");
       const isSilent = outcome?.type === "failed" && outcome.code === "silence";
       if (isAnswered && !isSilent) continue;

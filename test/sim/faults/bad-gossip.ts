@@ -14,6 +14,7 @@ const forgeryProbability = 0.3;
 
 export class BadGossip implements Fault {
   readonly name = "gossip";
+  readonly isConstant = true;
   readonly #world: World;
   readonly #random: Random;
   readonly #mode: GossipMode;

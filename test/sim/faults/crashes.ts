@@ -8,6 +8,7 @@ import { type Fault, Strikes } from "./fault.ts";
 
 export class Crashes implements Fault {
   readonly name = "crash";
+  readonly isConstant = false;
   readonly #world: World;
   readonly #random: Random;
   readonly #options: CrashOptions;

@@ -5,6 +5,8 @@ import type { Scheduler } from "../../../server/simulation/scheduler.ts";
 
 export interface Fault {
   readonly name: string;
+  /** It is there from the first start on. */
+  readonly isConstant: boolean;
   /** How often it has struck. */
   readonly count: number;
   start(): void;

@@ -11,6 +11,7 @@ const shapes = ["halves", "isolated", "oneWay", "bridge", "flaky"] as const;
 
 export class Partitions implements Fault {
   readonly name = "partition";
+  readonly isConstant = false;
   readonly #world: World;
   readonly #random: Random;
   readonly #options: PartitionOptions;

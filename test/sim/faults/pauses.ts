@@ -7,6 +7,7 @@ import { type Fault, Strikes } from "./fault.ts";
 
 export class Pauses implements Fault {
   readonly name = "pause";
+  readonly isConstant = false;
   readonly #world: World;
   readonly #random: Random;
   readonly #options: PauseOptions;

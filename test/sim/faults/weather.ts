@@ -7,6 +7,7 @@ import type { Fault } from "./fault.ts";
 
 export class BadLinks implements Fault {
   readonly name = "links";
+  readonly isConstant = false;
   readonly #world: World;
   readonly #link: LinkOptions;
 
@@ -30,6 +31,7 @@ export class BadLinks implements Fault {
 
 export class SlowDisks implements Fault {
   readonly name = "disks";
+  readonly isConstant = false;
   readonly #world: World;
   readonly #disk: DiskOptions;
 
