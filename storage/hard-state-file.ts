@@ -127,7 +127,7 @@ export class HardStateFile implements HardStateStore {
 
   #release(done: () => void): void {
     const closed = slotNames.map((slot) => this.#files[slot].close());
-    Promise.allSettled(closed).then(() => done());
+    void Promise.allSettled(closed).then(() => done());
   }
 }
 

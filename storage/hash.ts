@@ -25,9 +25,10 @@ function finalMix(lane: number): number {
   return mixed ^ (mixed >>> 16);
 }
 
-/** Little-endian word; bytes beyond the end count as zero, as in the published tail handling. */
+/** Little-endian word; a byte beyond the end is `undefined`, which counts as zero here as in the published tail handling. */
 function word(bytes: Uint8Array, at: number): number {
-  return (bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8) | ((bytes[at + 2] ?? 0) << 16) | ((bytes[at + 3] ?? 0) << 24);
+  const [b0, b1, b2, b3] = [bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]] as [number, number, number, number];
+  return b0 | (b1 << 8) | (b2 << 16) | (b3 << 24);
 }
 
 /** @returns the four lanes h1 to h4, unsigned, in the order of the published output */

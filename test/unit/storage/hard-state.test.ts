@@ -1,3 +1,5 @@
+// The hard state: its bytes, the two slots under tearing and loss, failed writes, the port in memory.
+
 import assert from "node:assert/strict";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { open } from "node:fs/promises";

@@ -1,3 +1,5 @@
+// The hashes: the published verification, and the state hash kept row by row against one computed anew.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";

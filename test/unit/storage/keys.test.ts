@@ -1,3 +1,5 @@
+// Every key layout: its bytes, what parses back, what each range holds.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";

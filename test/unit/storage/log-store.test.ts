@@ -1,3 +1,5 @@
+// The log as rows: appends, truncations, compactions, and that every kind of damage is found at a load.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";

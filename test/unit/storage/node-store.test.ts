@@ -1,3 +1,5 @@
+// Rows and hard state as one store: order of completions, the first failure, closing.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Incarnation, type LogIndex, type Term, toGroupId } from "../../../proto/ids.ts";

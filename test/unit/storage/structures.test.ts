@@ -1,3 +1,5 @@
+// The containers under the storage layer, each against a plain one: integers, sorted map, deque.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";

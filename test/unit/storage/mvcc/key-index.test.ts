@@ -1,3 +1,5 @@
+// The index of versions by key: look-ups around each version, and what compaction forgets.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Revision, toRevision } from "../../../../proto/ids.ts";
