@@ -107,8 +107,9 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
     return this.state.ungrouped().filter((node) => node !== this.#world.self);
   }
 
+  /** Counts for nodes that no group watches. */
   heard(node: NodeId, nowMs: Millis): void {
-    this.#coordinator?.heard(node, nowMs);
+    if (this.state.directory.groupsOf(node).length === 0) this.#coordinator?.heard(node, nowMs);
   }
 
   /** @returns false when the leader of the cluster group has to serve the call */
@@ -195,6 +196,7 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
       this.#replica.step({ type: "deadline" }, nowMs);
     }
     this.#transfers?.deadline(nowMs);
+    this.#coordinator?.wake();
   }
 
   /** What follows from the inputs of this step. */
@@ -225,6 +227,7 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
 
   /** Kept for nodes that will have missed it. */
   entryApplied(entry: Entry): void {
+    this.#coordinator?.wake();
     this.#appliedNow.push(entry);
     this.#recent.push(entry);
     if (this.#recent.length > limits.clusterEntriesKept) this.#recent.shift();

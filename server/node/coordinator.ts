@@ -17,6 +17,7 @@ export class Coordinator {
   readonly #agreement = new EventAgreement({ pollMs: limits.verdictPollMs, intervalMs: limits.eventIntervalMs });
   readonly #detector = new SilenceDetector({ suspectMs: limits.suspectMs, downMs: limits.downMs });
   #isDeciding = false;
+  #isDue = true;
 
   constructor(world: World) {
     this.#world = world;
@@ -24,10 +25,17 @@ export class Coordinator {
 
   heard(node: NodeId, nowMs: Millis): void {
     this.#detector.heard(node, nowMs);
+    this.#isDue = true;
   }
 
   report(component: StatusComponent, nowMs: Millis): void {
     this.#agreement.report(component, nowMs);
+    this.#isDue = true;
+  }
+
+  /** The database or the time has changed: decide anew. */
+  wake(): void {
+    this.#isDue = true;
   }
 
   deadlineMs(): Millis | null {
@@ -36,7 +44,8 @@ export class Coordinator {
 
   /** @returns what to log now, or null; call `decided` when its fate is known */
   decide(state: ClusterState, atMs: number, nowMs: Millis): ClusterCommand | null {
-    if (this.#isDeciding) return null;
+    if (this.#isDeciding || !this.#isDue) return null;
+    this.#isDue = false;
     const command = this.#verdicts(state, atMs, nowMs) ?? this.#events(state, atMs, nowMs);
     this.#isDeciding = command !== null;
     return command;
@@ -44,6 +53,7 @@ export class Coordinator {
 
   decided(): void {
     this.#isDeciding = false;
+    this.#isDue = true;
   }
 
   #verdicts(state: ClusterState, atMs: number, nowMs: Millis): ClusterCommand | null {

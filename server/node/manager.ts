@@ -17,6 +17,10 @@ export class Manager {
   readonly #detector = new SilenceDetector({ suspectMs, downMs });
   /** One decision is proposed at a time: the next is made on what became of it. */
   #isDeciding = false;
+  /** Something has happened on which a decision may depend. */
+  #isDue = true;
+  /** Owners that are up by the group's verdicts: hearing them is no news. */
+  #up: ReadonlySet<NodeId> = new Set();
 
   /** Begins its watch: the silence of the owners counts from now. */
   constructor(self: NodeId, owners: readonly NodeId[], nowMs: Millis) {
@@ -28,15 +32,23 @@ export class Manager {
 
   heard(node: NodeId, nowMs: Millis): void {
     this.#detector.heard(node, nowMs);
+    if (!this.#up.has(node)) this.#isDue = true;
+  }
+
+  /** A verdict, a quarantine or the time has changed: decide anew. */
+  wake(): void {
+    this.#isDue = true;
   }
 
   deadlineMs(): Millis | null {
-    return this.#detector.deadlineMs();
+    return this.#isDeciding ? null : this.#detector.deadlineMs();
   }
 
   /** @returns the encoded command to propose now, or null; call `decided` when its fate is known */
   decide(state: GroupState, quarantines: ReadonlyMap<NodeId, string>, nowMs: Millis): Uint8Array | null {
-    if (this.#isDeciding) return null;
+    if (this.#isDeciding || !this.#isDue) return null;
+    this.#isDue = false;
+    this.#up = new Set(state.verdicts().flatMap(({ node, status }) => (status === "up" ? [node] : [])));
     const command = this.#verdicts(state, quarantines, nowMs) ?? this.#ownership(state, nowMs);
     if (command === null) return null;
     this.#isDeciding = true;
@@ -46,6 +58,7 @@ export class Manager {
   /** The proposed command was applied, or never will be. */
   decided(): void {
     this.#isDeciding = false;
+    this.#isDue = true;
   }
 
   #verdicts(state: GroupState, quarantines: ReadonlyMap<NodeId, string>, nowMs: Millis): GroupCommand | null {

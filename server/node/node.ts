@@ -25,6 +25,7 @@ import type { NodeImage } from "./image.ts";
 import type { Input } from "./inputs.ts";
 import { limits } from "./limits.ts";
 import { earliest } from "./millis.ts";
+import { Once } from "./once.ts";
 import { Outbox } from "./outbox.ts";
 import type { GroupListener, ResourceGroup } from "./resource-group.ts";
 import { type LocalGroup, Router } from "./router.ts";
@@ -54,6 +55,7 @@ export class Node implements StateMachine {
   readonly #router: Router;
   readonly #beats: Beats;
   readonly #boots = new Map<NodeId, number>();
+  readonly #once = new Once(limits.forwardsMax);
   readonly #reports: VerdictReports;
   #database: ClusterDatabase | null = null;
   #statuses: StatusExchange | null = null;
@@ -117,7 +119,7 @@ export class Node implements StateMachine {
       case "deadline":
         return this.#deadline(nowMs);
       case "peer":
-        return this.#peer(input.from, input.envelope, input.published, nowMs);
+        return this.#peer(input.from, input.envelope, nowMs);
       case "peerUp":
         this.#world.connected.add(input.peer);
         return this.#statuses?.peerUp(input.peer);
@@ -186,7 +188,7 @@ export class Node implements StateMachine {
     this.#world.out.send(this.#world.random.pick(peers), { type: "clusterPull", after: database.index });
   }
 
-  #peer(from: NodeId, envelope: Envelope, published: boolean, nowMs: Millis): void {
+  #peer(from: NodeId, envelope: Envelope, nowMs: Millis): void {
     const isFirstHand = envelope.from === from;
     if (envelope.cluster !== this.#world.cluster) return this.#world.counters.count("peer messages of another cluster");
     if (!isFirstHand && envelope.message.type !== "clusterNews") {
@@ -196,15 +198,15 @@ export class Node implements StateMachine {
       return this.#world.counters.count("messages of an earlier start");
     }
     if (isFirstHand) this.#boots.set(from, envelope.boot);
-    this.#message(from, envelope.message, { published, isFirstHand }, nowMs);
+    const { message } = envelope;
+    if (message.type === "forward" && !this.#once.admit(from, envelope.boot, message.call)) {
+      return this.#world.counters.count("forwarded calls that came again");
+    }
+    if (message.type === "clusterNews") this.database.news(from, message, isFirstHand, nowMs);
+    else this.#message(from, message, nowMs);
   }
 
-  #message(
-    from: NodeId,
-    message: PeerMessage,
-    way: { readonly published: boolean; readonly isFirstHand: boolean },
-    nowMs: Millis,
-  ): void {
+  #message(from: NodeId, message: Exclude<PeerMessage, { readonly type: "clusterNews" }>, nowMs: Millis): void {
     const { database } = this;
     switch (message.type) {
       case "raft":
@@ -219,8 +221,6 @@ export class Node implements StateMachine {
         return this.#statuses?.receive(message);
       case "statusDigest":
         return this.#statuses?.compare(from, message);
-      case "clusterNews":
-        return database.news(from, message, way.isFirstHand, nowMs);
       case "clusterPull":
         return database.answerPull(from, message.after);
       case "clusterEntries":
@@ -261,14 +261,20 @@ export class Node implements StateMachine {
   }
 
   #beatEcho(from: NodeId, message: PeerMessage & { readonly type: "beatEcho" }, nowMs: Millis): void {
-    const { quarantines } = this.#world;
-    if (message.quarantine === "") quarantines.delete(from);
-    else quarantines.set(from, message.quarantine);
+    this.#noteQuarantine(from, message.quarantine);
     this.database.heard(from, nowMs);
     for (const { group, incarnation, reply } of message.groups) {
       this.#groupMessage(from, { type: "raft", group, incarnation, message: reply }, nowMs);
     }
     this.database.noticeIndex(from, message.clusterIndex, nowMs);
+  }
+
+  #noteQuarantine(peer: NodeId, reason: string): void {
+    const { quarantines } = this.#world;
+    if ((quarantines.get(peer) ?? "") === reason) return;
+    if (reason === "") quarantines.delete(peer);
+    else quarantines.set(peer, reason);
+    for (const group of this.#groups) group.wake();
   }
 
   #peerDown(peer: NodeId, nowMs: Millis): void {

@@ -149,6 +149,12 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome> {
   deadline(nowMs: Millis): void {
     if (isDue(this.replica.deadlineMs(), nowMs)) this.replica.step({ type: "deadline" }, nowMs);
     this.#transfers.deadline(nowMs);
+    this.#manager?.wake();
+  }
+
+  /** Something outside the group has changed on which its manager may have to decide. */
+  wake(): void {
+    this.#manager?.wake();
   }
 
   /**
@@ -189,7 +195,10 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome> {
   entryApplied(): void {}
 
   applied(_index: LogIndex, outcome: GroupOutcome, number: number | null, nowMs: Millis): void {
-    if (outcome.type === "decided") this.#listener.statusChanged(this, nowMs);
+    if (outcome.type === "decided") {
+      this.#manager?.wake();
+      this.#listener.statusChanged(this, nowMs);
+    }
     if (number === null) return;
     const proposal = this.#take(number);
     if (proposal?.type === "decision") this.#manager?.decided();

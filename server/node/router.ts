@@ -47,6 +47,8 @@ export class Router {
   #lastForward = 0;
   /** Who last answered as the leader of a group that this node does not own. */
   readonly #hints = new Map<GroupId, NodeId>();
+  /** Who let a call expire since it last answered, the longest ago first: tried after all others. */
+  readonly #silent = new Set<NodeId>();
   /** How many owners a call has tried. */
   readonly #tries = new Map<number, number>();
   #parkedCheckMs: Millis | null = null;
@@ -84,6 +86,7 @@ export class Router {
   }
 
   replied(from: NodeId, number: number, reply: Reply, nowMs: Millis): void {
+    this.#silent.delete(from);
     const forward = this.#ended(from, number);
     const call = forward === null ? null : this.#world.calls.get(forward.key);
     if (call === null) return;
@@ -133,6 +136,7 @@ export class Router {
 
   /** Calls that were under way at `node` are tried elsewhere where that is harmless. */
   peerDown(node: NodeId, nowMs: Millis): void {
+    for (const [group, hint] of [...this.#hints]) if (hint === node) this.#hints.delete(group);
     for (const [number, forward] of [...this.#forwarded]) {
       if (forward.to !== node) continue;
       this.#ended(node, number);
@@ -157,6 +161,7 @@ export class Router {
     const group = groupOf(call.request);
     const number = this.#forwardOf.get(call.key);
     const forward = number === undefined ? undefined : this.#forwarded.get(number);
+    if (forward !== undefined) this.#fellSilent(forward.to, group);
     const where =
       forward === undefined ? `The group ${group} did not answer` : `${forward.to}, asked for ${group}, did not answer`;
     return failure("deadline", `${where} in time`, { group }, call.mayHaveHappened ? "unknown" : "none");
@@ -210,12 +215,22 @@ export class Router {
     else this.#pause(call, nowMs);
   }
 
-  /** The one that answered last, then those with an open connection, then the rest. */
+  /** The one that answered last, then those with an open connection, then the rest; those that fell silent come last. */
   #inOrder(group: GroupId, owners: readonly NodeId[]): readonly NodeId[] {
     const others = owners.filter((owner) => owner !== this.#world.self);
     const hint = this.#hints.get(group);
-    const rank = (node: NodeId) => (node === hint ? 0 : this.#world.connected.has(node) ? 1 : 2);
+    const silent = [...this.#silent];
+    const rank = (node: NodeId) => {
+      if (silent.includes(node)) return 3 + silent.indexOf(node);
+      return node === hint ? 0 : this.#world.connected.has(node) ? 1 : 2;
+    };
     return others.toSorted((left, right) => rank(left) - rank(right));
+  }
+
+  #fellSilent(node: NodeId, group: GroupId): void {
+    if (this.#hints.get(group) === node) this.#hints.delete(group);
+    this.#silent.delete(node);
+    this.#silent.add(node);
   }
 
   #forward(call: Call, to: NodeId, nowMs: Millis): void {

@@ -1,0 +1,46 @@
+// Recognises a call that a peer has forwarded before: a write must not be proposed twice because the network repeated it.
+// Call numbers of a peer grow by one, so the newest ones are remembered and anything older is taken for a repeat.
+
+import type { BootNumber, NodeId } from "../../proto/ids.ts";
+
+interface Seen {
+  readonly boot: BootNumber;
+  /** Numbers above `floor` that have come. */
+  readonly numbers: Set<number>;
+  floor: number;
+}
+
+export class Once {
+  readonly #windowMax: number;
+  readonly #peers = new Map<NodeId, Seen>();
+
+  /** @param windowMax numbers remembered of each peer; one that comes later than so many others is refused */
+  constructor(windowMax: number) {
+    this.#windowMax = windowMax;
+  }
+
+  /** @returns false for a call that has come before, or may have */
+  admit(peer: NodeId, boot: BootNumber, call: number): boolean {
+    const seen = this.#seenOf(peer, boot);
+    if (call <= seen.floor || seen.numbers.has(call)) return false;
+    seen.numbers.add(call);
+    this.#forgetOld(seen);
+    return true;
+  }
+
+  /** A peer's new start numbers its calls anew. */
+  #seenOf(peer: NodeId, boot: BootNumber): Seen {
+    const known = this.#peers.get(peer);
+    if (known?.boot === boot) return known;
+    const fresh = { boot, numbers: new Set<number>(), floor: 0 };
+    this.#peers.set(peer, fresh);
+    return fresh;
+  }
+
+  #forgetOld(seen: Seen): void {
+    while (seen.numbers.size > this.#windowMax) {
+      seen.floor += 1;
+      seen.numbers.delete(seen.floor);
+    }
+  }
+}
