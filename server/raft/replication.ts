@@ -29,7 +29,7 @@ export function sendTo(member: Member, progress: Progress): void {
 }
 
 /** Starts again behind what the follower is known to hold, or where it was probed, with one append sent to it alone. */
-export function resend(member: Member, progress: Progress): void {
+function resend(member: Member, progress: Progress): void {
   const isSearching = progress.state === "probe";
   progress.becomeProbe(isSearching ? progress.next : toLogIndex(progress.matched + 1));
   sendTo(member, progress);

@@ -7,7 +7,7 @@ import { DiskMember, type Packet } from "../../unit/raft/disk-member.ts";
 import { optionsOf } from "../../unit/raft/fixtures.ts";
 import { describeInput, describeOutput, describePacket } from "./describe.ts";
 
-/** Rounds of delivery after which a script is taken to run for ever. */
+/** Rounds of delivery, or deadlines in one advance, after which a script is taken to run for ever. */
 const roundsMax = 200;
 
 export class Cluster {
@@ -100,7 +100,9 @@ export class Cluster {
   /** Moves the clock; what comes due on the way happens at its own moment. `act` runs after each. */
   advance(byMs: number, act: () => void): void {
     const endMs = this.nowMs + byMs;
+    let rounds = 0;
     for (let due = this.#nextDue(endMs); due !== null; due = this.#nextDue(endMs)) {
+      if (++rounds > roundsMax) throw new Error(`${due.member.id} is due again and again`);
       this.nowMs = toMillis(Math.max(this.nowMs, due.deadlineMs));
       this.step(due.member, { type: "deadline" });
       act();

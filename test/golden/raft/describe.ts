@@ -7,14 +7,14 @@ import { textOf } from "../../unit/raft/fixtures.ts";
 
 const decoder = new TextDecoder();
 
-export const describeId = ({ term, index }: EntryId): string => `${term}/${index}`;
+const describeId = ({ term, index }: EntryId): string => `${term}/${index}`;
 
 export function describeSlice({ previous, entries }: LogSlice): string {
   const list = entries.map((entry) => `${describeId(entry)}${entry.payload.byteLength > 0 ? `:${textOf(entry)}` : ""}`);
   return `after ${describeId(previous)} [${list.join(" ")}]`;
 }
 
-export function describeMessage(message: RaftMessage): string {
+function describeMessage(message: RaftMessage): string {
   const head = `${message.type} t${message.term}`;
   switch (message.type) {
     case "preVote":

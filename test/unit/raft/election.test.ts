@@ -91,6 +91,15 @@ test("a vote survives a restart and a message of the same term (R2)", () => {
   assert.equal(sent(bench.receive(n2, vote(2, id(5, 5))), "voteReply")[0]?.message.granted, false);
 });
 
+test("a vote outlives an election lost in its term (R2)", () => {
+  const bench = new Bench({ term: 2, vote: n3 });
+  bench.timeOut();
+  const refused: RaftMessage = { type: "preVoteReply", term: toTerm(2), granted: false };
+  for (const peer of [n2, n3]) bench.receive(peer, refused);
+  assert.equal(bench.raft.status().role, "follower");
+  assert.equal(sent(bench.receive(n2, vote(2, id(5, 5))), "voteReply")[0]?.message.granted, false);
+});
+
 test("neither a candidate nor a leader votes for another in its own term (R6)", () => {
   const bench = new Bench();
   bench.timeOut();

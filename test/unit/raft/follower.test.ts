@@ -25,6 +25,15 @@ test("the answer to a beat claims only what is durable and known to be the leade
   assert.equal(matched(), 3);
 });
 
+test("a replaced entry is durable only when its successor is written", () => {
+  const bench = new Bench({ term: 1, terms: [1, 1] });
+  bench.receive(n2, append(2, id(1, 1), [2]));
+  const matched = () => sent(bench.receive(n2, beat(2)), "beatReply")[0]?.message.matched;
+  assert.equal(matched(), 1);
+  bench.persist();
+  assert.equal(matched(), 2);
+});
+
 test("a beat advances commit only over what matches this leader's log", () => {
   const bench = new Bench({ term: 1, terms: [1, 1, 1] });
   bench.receive(n2, beat(2, { commit: 3 }));

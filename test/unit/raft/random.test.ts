@@ -14,7 +14,7 @@ import { optionsOf, payload, textOf } from "./fixtures.ts";
 const seeds = process.env["RAFT_SEED"]
   ? [Number(process.env["RAFT_SEED"])]
   : Array.from({ length: 200 }, (_, i) => i + 1);
-const eventsPerSeed = 500;
+const eventsPerSeed = 800;
 
 interface Flying extends Packet {
   readonly arrivesMs: number;
@@ -25,8 +25,15 @@ class World {
   readonly members: DiskMember[];
   nowMs = 0;
   flying: Flying[] = [];
-  faults: { readonly loss: number; readonly duplicate: number; readonly delayMs: number; readonly crash: number };
-  #cut = new Set<NodeId>();
+  faults: {
+    readonly loss: number;
+    readonly duplicate: number;
+    readonly delayMs: number;
+    readonly crash: number;
+    readonly partition: number;
+  };
+  /** The members on one side of a partition; empty for none. */
+  #side = new Set<NodeId>();
   #proposed = 0;
   #read = 0;
   readonly #leaders = new Map<number, NodeId>();
@@ -46,6 +53,7 @@ class World {
       duplicate: this.random.pick([0, 0.2]),
       delayMs: this.random.pick([2, 30, 150]),
       crash: this.random.pick([0, 0.01, 0.03]),
+      partition: this.random.pick([0, 0.02, 0.06]),
     };
     for (const member of this.members) this.#start(member);
   }
@@ -55,7 +63,7 @@ class World {
   }
 
   event(): void {
-    this.nowMs += this.random.between(0, 12);
+    this.nowMs += this.random.between(0, 15);
     const member = this.random.pick(this.members);
     if (member.raft === null) {
       if (this.random.chance(0.1)) this.#start(member);
@@ -77,8 +85,8 @@ class World {
   }
 
   heal(): void {
-    this.faults = { loss: 0, duplicate: 0, delayMs: 2, crash: 0 };
-    this.#cut.clear();
+    this.faults = { loss: 0, duplicate: 0, delayMs: 2, crash: 0, partition: 0 };
+    this.#side.clear();
     for (const member of this.members) if (member.raft === null) this.#start(member);
   }
 
@@ -97,11 +105,17 @@ class World {
     const { random } = this;
     const nowMs = toMillis(this.nowMs);
     if (random.chance(this.faults.crash)) member.crash(random.between(0, member.pendingWrites));
-    else if (random.chance(0.02)) this.#cut = random.chance(0.5) ? new Set() : new Set([member.id]);
+    else if (random.chance(this.faults.partition)) this.#partition();
     else if (random.chance(0.3)) member.beat();
     else if (random.chance(0.1)) member.step({ type: "read", read: this.#newRead() }, nowMs);
     else if (random.chance(0.05)) member.compact(toLogIndex(random.between(0, member.appliedIndex)), nowMs);
     else member.step({ type: "propose", payloads: [payload(`v${++this.#proposed}`)] }, nowMs);
+  }
+
+  #partition(): void {
+    const { random, members } = this;
+    const sides = random.shuffle(members.map((member) => member.id));
+    this.#side = new Set(random.chance(0.3) ? [] : sides.slice(0, random.between(1, sides.length - 1)));
   }
 
   #newRead(): number {
@@ -139,7 +153,7 @@ class World {
   #collect(member: DiskMember): void {
     for (const packet of member.outbox.splice(0)) {
       if (this.random.chance(this.faults.loss)) continue;
-      if (this.#cut.has(packet.from) || this.#cut.has(packet.to)) continue;
+      if (this.#side.has(packet.from) !== this.#side.has(packet.to)) continue;
       const copies = this.random.chance(this.faults.duplicate) ? 2 : 1;
       for (let copy = 0; copy < copies; copy++) {
         this.flying.push({ ...packet, arrivesMs: this.nowMs + this.random.between(0, this.faults.delayMs) });
