@@ -22,7 +22,7 @@ export interface PeerLinkOptions {
   readonly openStream: (connection: Connection) => Promise<Stream>;
   /** The peer can be sent to; said once until `down`. */
   readonly up: () => void;
-  /** The last connection is gone. */
+  /** The last connection is gone; or there was none to be had, and what waited for it is lost. */
   readonly down: () => void;
   readonly message: (bytes: Uint8Array) => void;
   readonly dropped: (reason: LinkDrop, count: number) => void;
@@ -251,7 +251,10 @@ export class PeerLink {
   /** Nobody is there to send to: what waited is stale by the time of the next attempt. */
   #failed(): void {
     this.#delayRetry();
+    const isLost = !this.#sender.isEmpty;
     this.#sender.clear();
+    // Whoever waits for an answer to what was queued need not wait for its deadline.
+    if (isLost && !this.#isUp) this.#options.down();
   }
 
   #delayRetry(): void {

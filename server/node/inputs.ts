@@ -19,6 +19,7 @@ export type Input =
    * own `from` only a claim.
    */
   | { readonly type: "peer"; readonly from: NodeId; readonly published: boolean; readonly envelope: Envelope }
+  /** `peerDown` also when a peer that something was sent to could not be reached: it is lost. */
   | { readonly type: "peerUp" | "peerDown"; readonly peer: NodeId }
   /** `budgetMs`: time left to answer, from the caller's deadline, capped by the adapter. Streams have none. */
   | { readonly type: "call"; readonly call: CallId; readonly request: Request; readonly budgetMs: number }

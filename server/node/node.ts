@@ -121,8 +121,7 @@ export class Node implements StateMachine {
       case "peer":
         return this.#peer(input.from, input.envelope, nowMs);
       case "peerUp":
-        this.#world.connected.add(input.peer);
-        return this.#statuses?.peerUp(input.peer);
+        return this.#peerUp(input.peer);
       case "peerDown":
         return this.#peerDown(input.peer, nowMs);
       case "call":
@@ -275,6 +274,12 @@ export class Node implements StateMachine {
     if (reason === "") quarantines.delete(peer);
     else quarantines.set(peer, reason);
     for (const group of this.#groups) group.wake();
+  }
+
+  #peerUp(peer: NodeId): void {
+    this.#world.connected.add(peer);
+    this.#router.peerUp(peer);
+    this.#statuses?.peerUp(peer);
   }
 
   #peerDown(peer: NodeId, nowMs: Millis): void {

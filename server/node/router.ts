@@ -30,8 +30,8 @@ export interface RoutingTable {
 interface Forwarded {
   readonly key: number;
   readonly to: NodeId;
-  /** The peer had no open connection when the call was handed over: if it stays so, nothing was delivered. */
-  readonly wasConnected: boolean;
+  /** False while the peer has had no open connection since the call was handed over: nothing was delivered. */
+  mayHaveArrived: boolean;
 }
 
 /** Answers of an owner that say: not me, try another. Nothing has happened then. */
@@ -132,6 +132,11 @@ export class Router {
     if (number === undefined || forward === undefined) return;
     this.#world.out.send(forward.to, { type: "forwardCancel", call: number });
     this.#ended(forward.to, number);
+  }
+
+  /** What waited for a connection to `node` is on its way. */
+  peerUp(node: NodeId): void {
+    for (const forward of this.#forwarded.values()) forward.mayHaveArrived ||= forward.to === node;
   }
 
   /** Calls that were under way at `node` are tried elsewhere where that is harmless. */
@@ -241,7 +246,7 @@ export class Router {
     }
     this.#lastForward += 1;
     const number = this.#lastForward;
-    this.#forwarded.set(number, { key: call.key, to, wasConnected: this.#world.connected.has(to) });
+    this.#forwarded.set(number, { key: call.key, to, mayHaveArrived: this.#world.connected.has(to) });
     this.#forwardOf.set(call.key, number);
     call.mayHaveHappened = isWrite(call.request);
     const budgetMs = call.deadlineMs === null ? limits.callBudgetMsMax : Math.max(1, call.deadlineMs - nowMs);
@@ -269,7 +274,7 @@ export class Router {
   #lost(call: Call, forward: Forwarded, nowMs: Millis): void {
     const group = groupOf(call.request);
     this.#hints.delete(group);
-    const isHarmless = !isWrite(call.request) || !forward.wasConnected;
+    const isHarmless = !isWrite(call.request) || !forward.mayHaveArrived;
     const hasBegun = call.request.type === "watch" && call.mayHaveHappened;
     if (isHarmless && !hasBegun) {
       call.mayHaveHappened = false;
