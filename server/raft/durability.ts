@@ -51,12 +51,6 @@ export class Durability {
     for (const write of this.#pending) write.last = toLogIndex(Math.min(write.last, index));
   }
 
-  /** An installed snapshot holds everything up to `index`, durably; nothing is known of what follows. */
-  restartAt(index: LogIndex): void {
-    this.truncatedAfter(index);
-    this.#last = index;
-  }
-
   /** The write of `token` is durable, and so is every earlier one. Reporting twice changes nothing. */
   finish(token: PersistToken): void {
     assert(token.sequence <= this.#sequence, () => `Write ${token.sequence} of ${this.#sequence} was never asked for`);

@@ -1,6 +1,7 @@
 // The state of one member of one group, shared by the handlers of all roles, and the few changes that keep its parts
 // consistent. Decides nothing: when to change role or send is the handlers' business.
-// Invariants: previous <= handed <= commit <= last; handed <= durable; term, commit and handed never fall.
+// Invariants: previous <= handed <= commit <= last; handed <= durable, an installed snapshot aside until it is written;
+// term, commit and handed never fall.
 
 import { assert, present } from "../../proto/assert.ts";
 import { type LogIndex, type Millis, type NodeId, type Term, toLogIndex, toMillis } from "../../proto/ids.ts";
@@ -78,7 +79,8 @@ export class Member {
     this.#vote = image.hardState.vote;
     this.#commit = image.applied;
     this.#handed = image.applied;
-    this.verified = image.applied;
+    // An entry of the present term came from its leader, whose log is the same up to there (thesis 3.5, log matching).
+    this.verified = this.log.last.term === this.#term ? this.log.lastIndex : image.applied;
     this.#reported = { role: this.role, term: this.#term, leader: null };
     this.#checkStart(image);
     this.drawElectionTimeout();
@@ -143,11 +145,14 @@ export class Member {
     this.verified = toLogIndex(Math.max(this.verified, matched));
   }
 
-  /** A snapshot stands for everything up to and with `last`: committed, durable, and in the state machine. */
+  /**
+   * A snapshot stands for everything up to and with `last`: committed, in the state machine, and durable with the write
+   * that this step asks for. Until then the disk may still hold the old log, of which only the committed part is right.
+   */
   restartAfter(last: { readonly term: Term; readonly index: LogIndex }): void {
     assert(last.index > this.#commit, () => `Snapshot up to ${last.index} below commit ${this.#commit}`);
+    this.durability.truncatedAfter(this.#commit);
     this.log.restartAfter(last);
-    this.durability.restartAt(last.index);
     this.#commit = last.index;
     this.#handed = last.index;
     this.verify(last.index);

@@ -18,9 +18,10 @@ export type RaftInput =
   /** The log up to here is in the applied state and need not be kept. */
   | { readonly type: "compact"; readonly upTo: LogIndex }
   /**
-   * A snapshot that ends at `last` has replaced the state machine, durably: the log restarts behind it. It was sent by the
-   * leader of `term`, which was this member's term when the first part was accepted; `last.index` is above the commit
-   * index. Not for a log that already holds `last` (see `Raft.holds`): appends bring the rest.
+   * A snapshot that ends at `last` has replaced the state machine: the log restarts behind it. It is durable before, or
+   * together with, the write that this step asks for. It was sent by the leader of `term`, which was this member's term
+   * when the first part was accepted; `last.index` is above the commit index. Not for a log that already holds `last`
+   * (see `Raft.holds`): appends bring the rest.
    */
   | { readonly type: "installed"; readonly term: Term; readonly last: EntryId }
   /** A snapshot transfer to `peer` ended; on failure it will be probed again. */

@@ -47,15 +47,6 @@ test("truncatedAfter() takes back what was durable", () => {
   assert.equal(durability.last, 2);
 });
 
-test("restartAt() counts the snapshot, and no earlier write of what it replaced", () => {
-  const durability = begun();
-  const old = durability.begin(null, id(1, 20));
-  durability.restartAt(toLogIndex(10));
-  assert.equal(durability.last, 10);
-  durability.finish(old);
-  assert.equal(durability.last, 10);
-});
-
 test("finish() ignores a second report and refuses one of a write that never was", () => {
   const durability = begun();
   const token = durability.begin(null, id(1, 5));

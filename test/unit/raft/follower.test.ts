@@ -125,6 +125,16 @@ test("an installed snapshot replaces the log, is committed, and is acknowledged"
   );
 });
 
+test("a snapshot is claimed to be durable only when the write of its step is done", () => {
+  const bench = new Bench({ term: 2, terms: [1, 1, 1], applied: 1 });
+  bench.follow(2);
+  bench.step({ type: "installed", term: toTerm(2), last: id(2, 9) });
+  const matched = () => sent(bench.receive(n2, beat(2)), "beatReply")[0]?.message.matched;
+  assert.equal(matched(), 1);
+  bench.persist();
+  assert.equal(matched(), 9);
+});
+
 test("an installed snapshot keeps the entries behind its end, and has them written again", () => {
   const bench = new Bench({ term: 2, terms: [1, 1, 1] });
   const output = bench.step({ type: "installed", term: toTerm(2), last: id(1, 2) });

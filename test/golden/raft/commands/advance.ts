@@ -1,3 +1,5 @@
+// The script command that moves the clock.
+
 import { argument, type Command, durationMs } from "./command.ts";
 
 /** `advance 300ms`: the clock moves; deadlines on the way are acted on, nothing is delivered. */

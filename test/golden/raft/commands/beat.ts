@@ -1,3 +1,5 @@
+// The script command that lets a leader beat.
+
 import { argument, type Command } from "./command.ts";
 
 /** `beat 1`: n1 beats its followers. */

@@ -1,3 +1,5 @@
+// The script command that starts an election.
+
 import { toMillis } from "../../../../proto/ids.ts";
 import { argument, type Command } from "./command.ts";
 

@@ -1,3 +1,5 @@
+// The script command that forgets a prefix of a log.
+
 import { toLogIndex } from "../../../../proto/ids.ts";
 import { argument, type Command } from "./command.ts";
 

@@ -1,3 +1,5 @@
+// The script command that stops a member.
+
 import { argument, type Command } from "./command.ts";
 
 /** `crash 1`: n1 stops; writes that were not finished are lost, and what was on its way to it. */

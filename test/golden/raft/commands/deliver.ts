@@ -1,3 +1,5 @@
+// The script command that carries one link's packets.
+
 import { argument, type Command } from "./command.ts";
 
 /** `deliver 1->2`: hands over what waits on one link now. */

@@ -1,3 +1,5 @@
+// The script command that slows a disk down.
+
 import { argument, type Command } from "./command.ts";
 
 /** `disk 2 slow`: n2's writes stay unfinished; `disk 2 write` finishes one; `disk 2 fast` is normal again. */

@@ -1,3 +1,5 @@
+// The script command that breaks links.
+
 import { argument, type Command } from "./command.ts";
 
 /** `drop 1->2`: from now on that link loses everything. `drop 1` cuts n1 off in both directions. */

@@ -1,3 +1,5 @@
+// The script command that shows a disk.
+
 import { describeSlice } from "../describe.ts";
 import { argument, type Command } from "./command.ts";
 

@@ -1,3 +1,5 @@
+// The script command that builds the cluster.
+
 import { argument, type Command } from "./command.ts";
 
 /** `nodes 3 inflightEntriesMax=2`: members n1 to n3, all up, with empty disks; options by name. */

@@ -1,3 +1,5 @@
+// The script command that proposes entries.
+
 import { payload } from "../../../unit/raft/fixtures.ts";
 import { argument, type Command } from "./command.ts";
 

@@ -1,3 +1,5 @@
+// The script command that asks for a read.
+
 import { argument, type Command } from "./command.ts";
 
 /** `read 1 7`: asks n1 when read 7 may be served. */

@@ -1,3 +1,5 @@
+// The script command that starts a crashed member again.
+
 import { argument, type Command } from "./command.ts";
 
 /** `restart 1`: n1 starts from its disk. */

@@ -1,3 +1,5 @@
+// The script command that lets time pass as in life.
+
 import { argument, type Command, durationMs } from "./command.ts";
 
 const beatIntervalMs = 200;

@@ -1,3 +1,5 @@
+// The script command that shows all members.
+
 import type { DiskMember } from "../../../unit/raft/disk-member.ts";
 import type { Command } from "./command.ts";
 
