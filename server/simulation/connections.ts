@@ -9,6 +9,9 @@ import type { Scheduler } from "./scheduler.ts";
 /** Messages that wait for a dial to succeed; further ones are lost. */
 const waitingMax = 256;
 
+/** A dial that nothing answers is given up after this at the latest. */
+const dialTimeoutMs = 5_000;
+
 export interface ConnectionEvents {
   /** Both ends are alive when it is called. */
   changed(at: NodeId, peer: NodeId, isUp: boolean): void;
@@ -21,7 +24,7 @@ interface Pair {
   generation: number;
   /** What each end was told last. */
   readonly told: [boolean, boolean];
-  waiting: (() => void)[];
+  waiting: { readonly from: NodeId; readonly run: () => void }[];
 }
 
 export interface ConnectionsOptions {
@@ -96,7 +99,7 @@ export class Connections {
       return;
     }
     if (pair.state === "down") this.#dial(pair);
-    if (pair.waiting.length < waitingMax) pair.waiting.push(run);
+    if (pair.waiting.length < waitingMax) pair.waiting.push({ from, run });
   }
 
   block(from: NodeId, to: NodeId): void {
@@ -135,11 +138,20 @@ export class Connections {
   #dial(pair: Pair): void {
     const { scheduler, random, link } = this.#options;
     pair.state = "dialling";
-    scheduler.after(random.fraction() * link().dialMsMax, () => {
+    // Where nobody listens a dial is refused at once; where nothing gets through it has to time out.
+    const isCut = this.isBlocked(...pair.ends) || this.isBlocked(pair.ends[1], pair.ends[0]);
+    const dialMsMax = isCut ? Math.min(link().cutNoticeMsMax, dialTimeoutMs) : link().dialMsMax;
+    scheduler.after(random.fraction() * dialMsMax, () => {
       if (pair.state !== "dialling") return;
       if (this.#canConnect(pair)) this.#connect(pair);
-      else this.#break(pair);
+      else this.#dialFailed(pair);
     });
+  }
+
+  /** Whoever waits with something to send is told that the peer cannot be reached, although it never was up. */
+  #dialFailed(pair: Pair): void {
+    for (const { from } of pair.waiting) pair.told[pair.ends[0] === from ? 0 : 1] = true;
+    this.#break(pair);
   }
 
   #connect(pair: Pair): void {
@@ -151,7 +163,7 @@ export class Connections {
     this.#tell(pair, 1, true);
     const waiting = pair.waiting;
     pair.waiting = [];
-    for (const run of waiting) run();
+    for (const { run } of waiting) run();
   }
 
   #break(pair: Pair): void {

@@ -68,6 +68,7 @@ class Run {
   #watchEventsCompared = 0;
   #rowsChecked = 0;
   #healedMs = 0;
+  #isQuiet = false;
 
   constructor(options: SimOptions, extras: RunExtras) {
     const random = new Random(options.seed + 1);
@@ -149,6 +150,7 @@ class Run {
     this.#clients.stop();
     this.#watchers.stop();
     this.world.runFor(this.#options.workload.budgetMsMax + 4_000);
+    this.#isQuiet = true;
     this.#converge();
     this.#demandAnswers();
   }
@@ -186,7 +188,7 @@ class Run {
   }
 
   #survey(): Survey {
-    return new Survey(this.world, { groups: referenceGroups, voters: clusterVoters });
+    return new Survey(this.world, { groups: referenceGroups, voters: clusterVoters, isQuiet: this.#isQuiet });
   }
 
   /** After the faults and the last pause, a node that runs answers in time, if only with a failure. */
@@ -235,6 +237,7 @@ class Run {
 /** A node that stops itself has broken an invariant: nothing here makes a disk fail. */
 function failOnFailure(node: NodeId, reason: Error): never {
   const violation = toViolation(reason);
+  if (violation === reason) throw violation;
   violation.message = `${node} stopped itself: ${violation.message}`;
   throw violation;
 }

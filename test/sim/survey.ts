@@ -7,6 +7,8 @@ import type { World } from "../../server/simulation/world.ts";
 export interface SurveyScope {
   readonly groups: ReadonlyMap<GroupId, readonly NodeId[]>;
   readonly voters: readonly NodeId[];
+  /** Nobody writes: replicas must be equal, and not only be about to be. */
+  readonly isQuiet: boolean;
 }
 
 const budgetMs = 400;
@@ -66,7 +68,7 @@ export class Survey {
     for (const owner of this.#running(owners)) {
       const status = this.#statuses.get(`${owner} ${group}`);
       if (status === undefined) return `${group}: ${owner} does not answer`;
-      const difference = differenceOf(first, status);
+      const difference = differenceOf(first, status, this.#scope.isQuiet);
       if (difference !== null) return `${group}: ${first.node} and ${owner} differ: ${difference}`;
       const unwell = this.#statusMissing(status);
       if (unwell !== null) return `${group}: ${owner} says ${unwell}`;
@@ -77,7 +79,7 @@ export class Survey {
   #statusMissing(status: GroupStatus): string | null {
     const { manager, verdicts, ownership, applied, commit } = status;
     if (manager === null || !this.#isRunning(manager)) return `that ${manager} manages it`;
-    if (applied !== commit) return `that it has applied ${applied} of ${commit}`;
+    if (this.#scope.isQuiet && applied !== commit) return `that it has applied ${applied} of ${commit}`;
     for (const { node, status: verdict } of verdicts) {
       const expected = this.#isRunning(node) ? "up" : "down";
       if (verdict !== expected) return `that ${node} is ${verdict}`;
@@ -155,10 +157,11 @@ export class Survey {
   }
 }
 
-function differenceOf(left: GroupStatus, right: GroupStatus): string | null {
+function differenceOf(left: GroupStatus, right: GroupStatus, isQuiet: boolean): string | null {
   if (left.manager !== right.manager) return `manager ${left.manager} and ${right.manager}`;
   if (left.term !== right.term) return `term ${left.term} and ${right.term}`;
-  if (left.applied !== right.applied) return `applied ${left.applied} and ${right.applied}`;
-  if (left.revision !== right.revision) return `revision ${left.revision} and ${right.revision}`;
-  return left.stateHash === right.stateHash ? null : `state hash ${left.stateHash} and ${right.stateHash} at one index`;
+  if (isQuiet && left.applied !== right.applied) return `applied ${left.applied} and ${right.applied}`;
+  const isComparable = left.applied === right.applied;
+  if (!isComparable || left.stateHash === right.stateHash) return null;
+  return `state hash ${left.stateHash} and ${right.stateHash} at one index`;
 }

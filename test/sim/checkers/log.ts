@@ -11,12 +11,20 @@ import { type GroupName, type MirrorEvents, type MirroredEntry, ReplicaMirror } 
 interface GroupLog {
   /** Payload by `term/index`. */
   readonly payloads: Map<string, string>;
-  readonly committed: Map<number, MirroredEntry>;
+  /** With the least term whose leader said so. */
+  readonly committed: Map<number, MirroredEntry & { readonly inTerm: number }>;
   commit: number;
   /** Newest commit index that each leader has told, by node and term. */
   readonly told: Map<string, number>;
   /** State hash by applied index, and who said so. */
   readonly states: Map<number, { readonly hash: string; readonly node: NodeId }>;
+}
+
+/** Who says that something is committed. */
+interface Claim {
+  readonly leader: NodeId;
+  readonly group: GroupName;
+  readonly term: number;
 }
 
 export class LogChecker implements MirrorEvents {
@@ -83,24 +91,25 @@ export class LogChecker implements MirrorEvents {
     const log = this.#group(group);
     const name = `${leader} term ${term}`;
     const told = log.told.get(name);
-    if (told === undefined) this.#checkComplete(leader, group, log);
+    if (told === undefined) this.#checkComplete(leader, group, term, log);
     const from = told ?? this.mirror.boundary(leader, group);
     demand(commit >= (told ?? 0), "commit", () => `${group}: ${name} takes its commit index ${told} back to ${commit}`);
     log.told.set(name, commit);
-    for (let index = from + 1; index <= commit; index++) this.#commit(leader, group, index, log);
+    for (let index = from + 1; index <= commit; index++) this.#commit({ leader, group, term }, index, log);
   }
 
-  /** A leader's first word in its term: it must hold all that was committed before. */
-  #checkComplete(leader: NodeId, group: GroupName, log: GroupLog): void {
+  /** A leader's first word in its term: it must hold all that leaders of lower terms have committed. */
+  #checkComplete(leader: NodeId, group: GroupName, term: number, log: GroupLog): void {
     for (let index = this.mirror.boundary(leader, group) + 1; index <= log.commit; index++) {
       const held = this.mirror.entryAt(leader, group, index);
       const committed = log.committed.get(index);
-      const isHeld = committed === undefined || (held?.term === committed.term && held.payload === committed.payload);
+      if (committed === undefined || committed.inTerm >= term) continue;
+      const isHeld = held?.term === committed.term && held.payload === committed.payload;
       demand(isHeld, "leader completeness", () => `${group}: ${leader} leads without committed entry ${index}`);
     }
   }
 
-  #commit(leader: NodeId, group: GroupName, index: number, log: GroupLog): void {
+  #commit({ leader, group, term }: Claim, index: number, log: GroupLog): void {
     const entry = this.mirror.entryAt(leader, group, index);
     // Compacted since: it was checked when it was committed first.
     if (entry === null && index <= this.mirror.boundary(leader, group)) return;
@@ -108,8 +117,8 @@ export class LogChecker implements MirrorEvents {
     const known = log.committed.get(index);
     const isSame = known === undefined || (known.term === entry.term && known.payload === entry.payload);
     demand(isSame, "state machine safety", () => `${group}: two entries are committed at ${index}, one by ${leader}`);
+    log.committed.set(index, { ...entry, inTerm: Math.min(term, known?.inTerm ?? term) });
     if (known !== undefined) return;
-    log.committed.set(index, entry);
     log.commit = Math.max(log.commit, index);
     const voters = this.#voters(group);
     const holders = voters.filter((voter) => this.mirror.isDurable(voter, group, index, entry.term));
