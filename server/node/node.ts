@@ -64,6 +64,8 @@ export class Node implements StateMachine {
   #nextPullMs = toMillis(0);
   #created: readonly DirectoryEntry[] | null = null;
   readonly #proposing = new Set<ResourceGroup>();
+  /** Groups whose members are to hear of their leader at the end of the turn: many reads share one round. */
+  readonly #beating = new Set<ResourceGroup>();
 
   constructor(options: NodeOptions) {
     const { image, seed, wallOffsetMs } = options;
@@ -358,9 +360,9 @@ export class Node implements StateMachine {
   #settle(nowMs: Millis): void {
     this.#makeNewGroups(nowMs);
     this.database.settle(nowMs);
-    let isLeft = this.#proposing.size > 0;
+    let isLeft = this.database.replica?.hasWork === true;
     for (const group of this.#groups) isLeft = group.settle(nowMs) || isLeft;
-    if (this.database.replica?.hasWork === true || isLeft || this.#proposing.size > 0) this.#askForTurnEnd();
+    if (isLeft || this.#proposing.size > 0 || this.#beating.size > 0) this.#askForTurnEnd();
   }
 
   #askForTurnEnd(): void {
@@ -374,6 +376,9 @@ export class Node implements StateMachine {
     const proposing = [...this.#proposing];
     this.#proposing.clear();
     for (const group of proposing) group.propose(nowMs);
+    const beating = [...this.#beating].map((group) => ledGroup(group.replica, group.others));
+    this.#beating.clear();
+    if (beating.length > 0) this.#beats.beat(beating, this.database.index);
     for (const group of this.#groups) group.work(nowMs);
     this.#database?.work(nowMs);
   }
@@ -464,7 +469,9 @@ export class Node implements StateMachine {
         this.#statuses?.groupChanged(group.state.verdicts(), group.state.summary, group.isManaged);
         this.#reports.wake(nowMs);
       },
-      beatNow: (group) => this.#beats.beat([ledGroup(group.replica, group.others)], this.database.index),
+      beatNow: (group) => {
+        this.#beating.add(group);
+      },
       reroute: (calls, nowMs) => this.#router.reroute(calls, nowMs),
       proposalsWaiting: (group) => {
         this.#proposing.add(group);
