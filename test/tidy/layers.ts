@@ -40,7 +40,7 @@ const mayImport: Readonly<Record<Zone, readonly Zone[]>> = {
   api: ["proto", "proto/gen", "storage", "node"],
   simulation: ["proto", "storage", "node"],
   config: ["proto", "node"],
-  main: ["proto", "proto/gen", "storage", "storage/mvcc", "node", "adapters", "api", "config", "client"],
+  main: ["proto", "proto/gen", "storage", "storage/mvcc", "core", "node", "adapters", "api", "config", "client"],
   "client/agent": ["proto", "proto/gen", "client"],
   client: ["proto", "proto/gen", "client/agent"],
   test: Object.keys(zones) as Zone[],
@@ -95,7 +95,7 @@ const outside: readonly { readonly specifier: RegExp; readonly from: RegExp; rea
   },
   {
     specifier: /^node:/,
-    from: /^server\/(?:adapters|api)\/|^server\/config|^server\/[^/]*\.ts$|^server\/commands\/|^client\//,
+    from: /^server\/(?:adapters|api|dev|inspect|commands)\/|^server\/config|^server\/[^/]*\.ts$|^client\//,
     instead: "a port: cores, node, proto and the simulation do no input or output",
   },
 ];
