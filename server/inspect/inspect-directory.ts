@@ -1,0 +1,71 @@
+// Reads what a node's disk holds from a copy of its files; the node may be stopped or running, and is never asked.
+
+import { mkdtemp, rm, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DbError, failure } from "../../proto/errors.ts";
+import { everyRange, rangeAfter } from "../../storage/keys.ts";
+import { LevelStore } from "../../storage/level-store.ts";
+import type { KeyRange, OrderedStore, ScanOutcome } from "../../storage/ordered-store.ts";
+import { rowsDirectory } from "../data-directory.ts";
+import { copyRows } from "./copy-rows.ts";
+import { DiskContent } from "./disk-content.ts";
+import { type DiskReport, reportOf } from "./report.ts";
+
+const pageLimits = { rowsMax: 10_000, bytesMax: 4 * 2 ** 20 };
+
+/**
+ * @param directory of a node: its data directory, or the directory that holds that as `data`
+ * @throws {DbError} `not_found` when no node has stored anything there, `corrupt` when the database does not open,
+ *   `overloaded` when its files change faster than they can be copied
+ */
+export async function inspectDirectory(directory: string): Promise<DiskReport> {
+  const rows = await findRows(directory);
+  const copy = await mkdtemp(join(tmpdir(), "bailiwick-inspect-"));
+  try {
+    await copyRows(rows, join(copy, "rows"));
+    return reportOf(await readContent(join(copy, "rows")));
+  } finally {
+    await rm(copy, { recursive: true });
+  }
+}
+
+async function findRows(directory: string): Promise<string> {
+  for (const candidate of [rowsDirectory(directory), rowsDirectory(join(directory, "data"))]) {
+    if (await isThere(join(candidate, "CURRENT"))) return candidate;
+  }
+  throw new DbError(failure("not_found", `No node has stored anything in ${directory}`));
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+async function readContent(directory: string): Promise<DiskContent> {
+  const store = await LevelStore.open(directory);
+  try {
+    const content = new DiskContent();
+    let range: KeyRange | null = everyRange();
+    while (range !== null) {
+      const page = await scan(store, range);
+      for (const row of page.rows) content.add(row);
+      const last = page.rows.at(-1);
+      range = page.more && last !== undefined ? rangeAfter(range, last.key) : null;
+    }
+    return content;
+  } finally {
+    await new Promise<void>((resolve) => store.close(resolve));
+  }
+}
+
+function scan(store: OrderedStore, range: KeyRange): Promise<Extract<ScanOutcome, { type: "rows" }>> {
+  return new Promise((resolve, reject) => {
+    store.scan(range, pageLimits, (outcome) => {
+      if (outcome.type === "rows") resolve(outcome);
+      else reject(new DbError(failure("corrupt", `The database does not read: ${outcome.reason}`)));
+    });
+  });
+}

@@ -1,0 +1,74 @@
+// What a node's disk holds, as `inspect` prints it.
+
+import { clusterGroup, compareNames, toNodeId } from "../../proto/ids.ts";
+import { emptyBytes, textOf } from "../../storage/bytes.ts";
+import { parseKey, rowOfSlot } from "../../storage/keys.ts";
+import { ClusterState } from "../node/cluster-state.ts";
+import { Directory } from "../sphere/directory.ts";
+import type { DiskContent, SlotContent, StoredGroup } from "./disk-content.ts";
+import { type ForeignRecord, findForeign } from "./foreign.ts";
+import { emptyReplica, readReplica } from "./replica-content.ts";
+
+/** The contract of `inspect -o json`; all lists sorted by name. */
+export interface DiskReport {
+  readonly node: string;
+  readonly groups: readonly { readonly name: string; readonly keys: readonly string[]; readonly revision: number }[];
+  readonly witnessOf: readonly string[];
+  readonly nodeStatuses: readonly string[];
+  readonly interlocked: readonly string[];
+  readonly cluster: { readonly nodes: readonly string[] };
+  /** What should not be there. */
+  readonly foreign: readonly ForeignRecord[];
+}
+
+export function reportOf(content: DiskContent): DiskReport {
+  const self = toNodeId(textOf(content.meta.get("nodeId") ?? emptyBytes));
+  const directory = readDirectory(content);
+  const groups = content.groups.filter(({ group }) => group !== clusterGroup);
+  const replicas = groups
+    .filter(({ role }) => role !== "witness")
+    .map((record) => ({ record, content: readSlot(record, content) }));
+  const witnessOf = groups.filter(({ role }) => role === "witness").map(({ group }) => group);
+  return {
+    node: self,
+    groups: replicas
+      .map(({ record, content: { keys, revision } }) => ({ name: record.group as string, keys, revision }))
+      .toSorted((left, right) => compareNames(left.name, right.name)),
+    witnessOf: sortedNames(witnessOf),
+    nodeStatuses: sortedNames([
+      ...content.statuses.map(({ node }) => node),
+      ...replicas.flatMap((replica) => replica.content.judged),
+    ]),
+    interlocked: sortedNames(content.summaries.map(({ group }) => group)),
+    cluster: { nodes: directory?.nodes ?? [] },
+    foreign: findForeign(content, { self, directory: directory ?? new Directory({ nodes: [], groups: [] }), replicas }),
+  };
+}
+
+function readSlot(record: StoredGroup, content: DiskContent) {
+  const slot = content.slots.get(record.slot);
+  return slot === undefined ? emptyReplica : readReplica(slot);
+}
+
+/** The group directory of the cluster database on this disk; null when it is missing or damaged. */
+function readDirectory(content: DiskContent): Directory | null {
+  const record = content.groups.find(({ group }) => group === clusterGroup);
+  const slot = record === undefined ? undefined : content.slots.get(record.slot);
+  if (slot === undefined) return null;
+  try {
+    return ClusterState.fromRows(slot.slot, clusterRows(slot)).directory;
+  } catch {
+    return null;
+  }
+}
+
+function clusterRows({ slot, small }: SlotContent) {
+  return small.filter((row) => {
+    const key = parseKey(rowOfSlot(slot, row.key));
+    return key.type === "state" && key.table === "cluster";
+  });
+}
+
+function sortedNames(names: readonly string[]): readonly string[] {
+  return [...new Set(names)].toSorted(compareNames);
+}
