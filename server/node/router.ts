@@ -4,7 +4,7 @@
 import { type ErrorCode, type Failure, failure } from "../../proto/errors.ts";
 import { clusterGroup, type GroupId, type Millis, type NodeId, toMillis } from "../../proto/ids.ts";
 import type { PeerMessage } from "../../proto/messages.ts";
-import type { Reply, Request } from "../../proto/requests.ts";
+import type { Reply, Request, WatchMessage } from "../../proto/requests.ts";
 import type { Call } from "./calls.ts";
 import { Deadlines } from "./deadlines.ts";
 import { failed } from "./group-replies.ts";
@@ -32,6 +32,8 @@ interface Forwarded {
   readonly to: NodeId;
   /** False while the peer has had no open connection since the call was handed over: nothing was delivered. */
   mayHaveArrived: boolean;
+  /** Of a stream: what it has brought so far; null before it is open. */
+  through: number | null;
 }
 
 /** Answers of an owner that say: not me, try another. Nothing has happened then. */
@@ -100,6 +102,7 @@ export class Router {
       this.#world.out.send(from, { type: "forwardCancel", call: message.call });
       return;
     }
+    if (!isNews(forward, message.message)) return;
     const isEnd = message.message.type === "canceled" || message.message.type === "compacted";
     if (isEnd) this.#ended(from, message.call);
     const call = this.#world.calls.get(forward.key);
@@ -246,7 +249,7 @@ export class Router {
     }
     this.#lastForward += 1;
     const number = this.#lastForward;
-    this.#forwarded.set(number, { key: call.key, to, mayHaveArrived: this.#world.connected.has(to) });
+    this.#forwarded.set(number, { key: call.key, to, mayHaveArrived: this.#world.connected.has(to), through: null });
     this.#forwardOf.set(call.key, number);
     call.mayHaveHappened = isWrite(call.request);
     const budgetMs = call.deadlineMs === null ? limits.callBudgetMsMax : Math.max(1, call.deadlineMs - nowMs);
@@ -303,6 +306,24 @@ export class Router {
     this.#forwarded.delete(number);
     this.#forwardOf.delete(forward.key);
     return forward;
+  }
+}
+
+/** The network may repeat the messages of a stream, or bring them late: each goes on once, and in order. */
+function isNews(forward: Forwarded, message: WatchMessage): boolean {
+  const { through } = forward;
+  switch (message.type) {
+    case "opened":
+      if (through === null) forward.through = message.revision - 1;
+      return through === null;
+    case "events":
+      if (through === null || message.revision <= through) return false;
+      forward.through = message.revision;
+      return true;
+    case "progress":
+      return through !== null && message.revision >= through;
+    default:
+      return true;
   }
 }
 
