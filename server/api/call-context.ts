@@ -1,0 +1,102 @@
+// What a handler is given besides its request: who this node is, the way into it, and how long the caller waits.
+
+import { InvariantError } from "../../proto/assert.ts";
+import { DbError, failure } from "../../proto/errors.ts";
+import type { ClusterId, NodeId } from "../../proto/ids.ts";
+import type { Reply, Request, WatchRequest } from "../../proto/requests.ts";
+import { limits } from "../node/limits.ts";
+import type { Journal } from "../node/ports.ts";
+import type { LocalCalls } from "./local-calls.ts";
+
+/** What a node says of itself in answers. */
+export interface ApiIdentity {
+  readonly cluster: ClusterId;
+  readonly node: NodeId;
+  /** Of the software, for example `0.1.0`. */
+  readonly version: string;
+  /** Of the runtime, for example `v24.21.0`. */
+  readonly runtime: string;
+  /** Version of the layout on its disk. */
+  readonly diskFormat: number;
+}
+
+/** What all calls of one server share. */
+export interface ApiWorld {
+  readonly self: ApiIdentity;
+  readonly calls: LocalCalls;
+  readonly journal: Journal;
+  /** Streams that must be ended when the server stops. */
+  readonly streams: Set<{ stop(): void }>;
+}
+
+/** The part of a grpc-js call that says how long it lasts. */
+interface CallLifetime {
+  getDeadline(): Date | number;
+  on(event: "cancelled", listener: () => void): unknown;
+}
+
+type AskRequest = Exclude<Request, WatchRequest>;
+type Answer<Type extends AskRequest["type"]> = Extract<Reply, { readonly type: Type }>;
+
+/** Budget of a call without a deadline. */
+const defaultBudgetMs = 5_000;
+/** Taken off a caller's deadline, so that an answer which names the reason arrives before it: a tenth, at most this. */
+const marginMsMax = 50;
+
+export class CallContext {
+  readonly self: ApiIdentity;
+  readonly #calls: LocalCalls;
+  readonly #deadlineMs: number;
+  readonly #abort = new AbortController();
+  #isDone = false;
+
+  constructor(world: ApiWorld, lifetime: CallLifetime) {
+    this.self = world.self;
+    this.#calls = world.calls;
+    this.#deadlineMs = Date.now() + budgetOf(lifetime.getDeadline());
+    // Also emitted after a call has been answered.
+    lifetime.on("cancelled", () => {
+      if (!this.#isDone) this.#abort.abort();
+    });
+  }
+
+  /** Aborted when the caller has gone. */
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  /** Milliseconds left to answer; 0 or less: none. */
+  remainingMs(): number {
+    return this.#deadlineMs - Date.now();
+  }
+
+  /** The call has been answered. */
+  finish(): void {
+    this.#isDone = true;
+  }
+
+  /**
+   * Asks the node, within the call's deadline.
+   *
+   * @param budgetMsMax for a part that the answer can do without: 1 ms or more
+   * @throws {DbError} the failure that the node answered
+   */
+  async ask<Type extends AskRequest["type"]>(
+    request: Extract<AskRequest, { readonly type: Type }>,
+    budgetMsMax = Number.POSITIVE_INFINITY,
+  ): Promise<Answer<Type>> {
+    const budgetMs = Math.min(this.remainingMs(), budgetMsMax);
+    if (budgetMs <= 0) throw new DbError(failure("deadline", "The call's deadline has passed", {}, "none"));
+    const reply = await this.#calls.call(request, { budgetMs, signal: this.#abort.signal });
+    if (reply.type === "failed") throw new DbError(reply.failure);
+    if (reply.type === request.type) return reply as Answer<Type>;
+    throw new InvariantError(`The node answered ${reply.type} to ${request.type}`);
+  }
+}
+
+function budgetOf(deadline: Date | number): number {
+  const atMs = Number(deadline);
+  if (!Number.isFinite(atMs)) return defaultBudgetMs;
+  const leftMs = Math.min(atMs - Date.now(), limits.callBudgetMsMax);
+  return leftMs - Math.min(marginMsMax, leftMs / 10);
+}

@@ -1,0 +1,18 @@
+// Config objects: the node keeps them encoded, clients get and send them typed.
+
+import { fromBinary, toBinary } from "@bufbuild/protobuf";
+import { type GroupConfig, GroupConfigSchema } from "../../../proto/gen/bailiwick/v1/group_config_pb.ts";
+import { limits } from "../../node/limits.ts";
+import { invalid } from "./fields.ts";
+
+/** @param bytes as {@link writeConfig} made them */
+export function readConfig(bytes: Uint8Array): GroupConfig {
+  return fromBinary(GroupConfigSchema, bytes);
+}
+
+/** @throws {DbError} `invalid_argument` when the encoded config exceeds its limit */
+export function writeConfig(config: GroupConfig): Uint8Array {
+  const bytes = toBinary(GroupConfigSchema, config);
+  if (bytes.byteLength <= limits.configBytesMax) return bytes;
+  throw invalid("config", `The config has ${bytes.byteLength} bytes, the limit is ${limits.configBytesMax}`);
+}

@@ -1,0 +1,40 @@
+// Events of the cluster database, from the domain to the public schema.
+
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { uint64 } from "../../../proto/codec/integers.ts";
+import {
+  type ClusterEvent,
+  ClusterEventSchema,
+  ClusterEventType,
+} from "../../../proto/gen/bailiwick/v1/cluster_event_pb.ts";
+import type * as model from "../../../proto/model.ts";
+
+/** @param events in the order of the log; events of one index are neighbours */
+export function toClusterEvents(events: readonly model.ClusterEvent[]): ClusterEvent[] {
+  let ordinal = 0;
+  return events.map((event, position) => {
+    ordinal = events[position - 1]?.index === event.index ? ordinal + 1 : 0;
+    return create(ClusterEventSchema, {
+      index: uint64.toWire(event.index, "index"),
+      ordinal,
+      time: timestampFromMs(event.atMs),
+      ...changeFields(event.change),
+    });
+  });
+}
+
+function changeFields(change: model.ClusterChange): MessageInitShape<typeof ClusterEventSchema> {
+  switch (change.type) {
+    case "nodeFailed":
+      return { type: ClusterEventType.NODE_FAILED, node: change.node, why: change.reason };
+    case "nodeReintegrated":
+      return { type: ClusterEventType.NODE_REINTEGRATED, node: change.node, why: change.reason };
+    case "groupCreated":
+      return {
+        type: ClusterEventType.GROUP_CREATED,
+        group: change.entry.group,
+        why: `Created with the owners ${change.entry.owners.join(", ")}`,
+      };
+  }
+}

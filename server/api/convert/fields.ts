@@ -1,0 +1,84 @@
+// Reading the fields of a request: what the wire allows and the domain does not is refused with the field's name.
+
+import { CodecError, shown } from "../../../proto/codec/codec-error.ts";
+import { revision as revisionCodec } from "../../../proto/codec/integers.ts";
+import type { Codec } from "../../../proto/codec/structure.ts";
+import { DbError, failure } from "../../../proto/errors.ts";
+import { ReadConsistency, type RequestId } from "../../../proto/gen/bailiwick/v1/common_pb.ts";
+import { type GroupId, isName, type NodeId, type Revision } from "../../../proto/ids.ts";
+import type { Consistency } from "../../../proto/requests.ts";
+
+/** An argument that is refused. */
+export function invalid(field: string, message: string): DbError {
+  return new DbError(failure("invalid_argument", message, { field }));
+}
+
+/** Something asked for that a later release has. */
+export function unimplemented(field: string, what: string): DbError {
+  return new DbError(failure("unimplemented", `bailiwick: ${field} comes with ${what}`, { field }));
+}
+
+/** @throws {DbError} `invalid_argument` where the codec refuses the wire value */
+export function readField<Domain, Wire>(codec: Codec<Domain, Wire>, wire: Wire, field: string): Domain {
+  try {
+    return codec.fromWire(wire, field);
+  } catch (reason) {
+    throw reason instanceof CodecError ? invalid(field, reason.message) : reason;
+  }
+}
+
+type WireRevision = Parameters<typeof revisionCodec.fromWire>[0];
+
+/** @returns null for 0: the newest */
+export function readRevision(wire: WireRevision, field: string): Revision | null {
+  const revision = readField(revisionCodec, wire, field);
+  return revision === 0 ? null : revision;
+}
+
+export function readGroup(name: string, field = "group"): GroupId {
+  return readName(name, field, "group") as GroupId;
+}
+
+export function readNode(name: string, field = "node"): NodeId {
+  return readName(name, field, "node") as NodeId;
+}
+
+function readName(name: string, field: string, what: string): string {
+  if (isName(name)) return name;
+  if (name === "") throw invalid(field, `The ${field} is missing`);
+  throw invalid(field, `The ${field} ${shown(name)} is not a ${what} name: 1 to 63 of a-z 0-9 -, from a letter on`);
+}
+
+/** @param value as sent; 0 stands for `usual` */
+export function readCount(value: number, field: string, { usual, max }: { usual: number; max: number }): number {
+  if (value > max) throw invalid(field, `The ${field} is ${value}, the limit is ${max}`);
+  return value === 0 ? usual : value;
+}
+
+/** @param value as sent; 0 stands for `usual` */
+export function readMs(
+  value: number,
+  field: string,
+  { usual, min, max }: { usual: number; min: number; max: number },
+): number {
+  if (value === 0) return usual;
+  if (value >= min && value <= max) return value;
+  throw invalid(field, `The ${field} is ${value} ms, it must be from ${min} to ${max}`);
+}
+
+export function readConsistency(wire: ReadConsistency): Consistency {
+  switch (wire) {
+    case ReadConsistency.UNSPECIFIED:
+    case ReadConsistency.LINEARIZABLE:
+      return "linearizable";
+    case ReadConsistency.LOCAL:
+      return "local";
+    default:
+      throw invalid("consistency", `The consistency is ${String(wire)}, a number not known`);
+  }
+}
+
+/** A write that asks to be executed once must not be executed without a memory of what was. */
+export function refuseRequestId(requestId: RequestId | undefined): void {
+  if (requestId !== undefined) throw unimplemented("request_id", "sessions");
+}

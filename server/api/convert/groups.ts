@@ -1,0 +1,91 @@
+// Groups, from what one owner knows (or the directory alone) to the public schema.
+
+import { create } from "@bufbuild/protobuf";
+import { uint64 } from "../../../proto/codec/integers.ts";
+import {
+  type Group,
+  GroupSchema,
+  type QuorumStatus,
+  QuorumStatusSchema,
+  type Replica,
+  Replica_Role as ReplicaRole,
+  ReplicaSchema,
+} from "../../../proto/gen/bailiwick/v1/group_pb.ts";
+import { compareNames } from "../../../proto/ids.ts";
+import type { DirectoryEntry } from "../../../proto/model.ts";
+import type { GroupStatus } from "../../../proto/requests.ts";
+import { readConfig } from "./configs.ts";
+import { ownershipStates, toVerdict } from "./statuses.ts";
+
+/** Ownership is a recommendation until it comes with leases. */
+const ownershipAdvisory = true;
+
+/** What a group says of itself. */
+export function toGroup(status: GroupStatus, { withConfig }: { readonly withConfig: boolean }): Group {
+  const { object, ownership } = status;
+  const group = create(GroupSchema, {
+    name: object.group,
+    incarnation: uint64.toWire(object.incarnation, "incarnation"),
+    owners: [...object.owners],
+    manager: status.manager ?? "",
+    currentOwner: ownership.currentOwner ?? "",
+    epoch: uint64.toWire(ownership.epoch, "epoch"),
+    ownershipState: ownershipStates[ownership.state],
+    ownershipAdvisory,
+    quorum: toQuorum(status),
+    revision: uint64.toWire(status.revision, "revision"),
+    compactedRevision: uint64.toWire(status.compactedRevision, "compactedRevision"),
+    verdicts: status.verdicts.toSorted((left, right) => compareNames(left.node, right.node)).map(toVerdict),
+    replicas: toReplicas(status),
+    appliedIndex: uint64.toWire(status.applied, "applied"),
+    stateHash: status.stateHash,
+    usedBytes: uint64.toWire(status.bytes, "bytes"),
+    why: ownership.reason,
+  });
+  if (withConfig) group.config = readConfig(object.config);
+  return group;
+}
+
+/** What the directory knows of a group that could not be asked. */
+export function toGroupOfEntry(entry: DirectoryEntry): Group {
+  return create(GroupSchema, {
+    name: entry.group,
+    incarnation: uint64.toWire(entry.incarnation, "incarnation"),
+    owners: [...entry.owners],
+    ownershipAdvisory,
+  });
+}
+
+/** Every owner has one vote until there are other policies. */
+export function toQuorum(status: GroupStatus): QuorumStatus {
+  const total = status.object.owners.length;
+  const up = total - status.missing.length;
+  return create(QuorumStatusSchema, {
+    needed: status.needed,
+    up,
+    total,
+    hasQuorum: status.hasQuorum,
+    missing: [...status.missing],
+    degraded: status.hasQuorum && up === status.needed && up < total,
+    minimumMet: true,
+  });
+}
+
+/** The manager knows all others; each owner knows itself. In owner order. */
+function toReplicas(status: GroupStatus): Replica[] {
+  const { applied, node: self, manager, object, stateHash } = status;
+  const known = new Map(status.replicas.map((replica) => [replica.node, replica]));
+  return object.owners.flatMap((node) => {
+    const replica = node === self ? { matched: applied, state: "" } : known.get(node);
+    if (replica === undefined) return [];
+    const result = create(ReplicaSchema, {
+      node,
+      role: node === manager ? ReplicaRole.MANAGER : ReplicaRole.OWNER,
+      matchedIndex: uint64.toWire(replica.matched, "matched"),
+      receivingSnapshot: replica.state === "snapshot",
+    });
+    if (node !== self) return [result];
+    const appliedIndex = uint64.toWire(applied, "applied");
+    return [Object.assign(result, { appliedIndex, stateHash, hashIndex: appliedIndex })];
+  });
+}

@@ -1,0 +1,143 @@
+// ClusterService: the cluster at a glance, its database as this node holds it, and its events.
+
+import { create } from "@bufbuild/protobuf";
+import { uint64 } from "../../../proto/codec/integers.ts";
+import type { Cluster, Failure } from "../../../proto/gen/bailiwick/v1/cluster_pb.ts";
+import * as wire from "../../../proto/gen/bailiwick/v1/cluster_service_pb.ts";
+import type { Group } from "../../../proto/gen/bailiwick/v1/group_pb.ts";
+import type { Node } from "../../../proto/gen/bailiwick/v1/node_pb.ts";
+import { TopologySchema } from "../../../proto/gen/bailiwick/v1/topology_pb.ts";
+import { compareNames, toLogIndex } from "../../../proto/ids.ts";
+import type { DirectoryEntry } from "../../../proto/model.ts";
+import type { GroupStatus } from "../../../proto/requests.ts";
+import { limits } from "../../node/limits.ts";
+import type { CallContext } from "../call-context.ts";
+import { toCluster, toFailures } from "../convert/clusters.ts";
+import { readMs } from "../convert/fields.ts";
+import { toGroup, toGroupOfEntry } from "../convert/groups.ts";
+import { toNodeHeader } from "../convert/headers.ts";
+import { addRoles, addVerdicts, toNode, toNodeConfig, toNodeOfRecord } from "../convert/nodes.ts";
+import { defineService } from "../service.ts";
+import { askClusterGroup, askLocal, type LocalView } from "./ask-groups.ts";
+import { listClusterEvents } from "./cluster-events.ts";
+
+export const clusterService = defineService(
+  wire.ClusterService,
+  { getStatus, getCluster, listClusterEvents },
+  { plan: "leases and allocation", recoverCluster: "backup and recovery" },
+);
+
+async function getStatus(request: wire.GetStatusRequest, context: CallContext): Promise<wire.GetStatusResponse> {
+  readMs(request.timeoutMs, "timeout_ms", { usual: limits.fanOutMs, min: 100, max: 30_000 });
+  const view = request.local ? await viewHere(context) : await viewEverywhere(context);
+  const names = new Set<string>(request.groups);
+  const isWanted = (name: string) => names.size === 0 || names.has(name);
+  const groups = view.groups.filter(({ object }) => isWanted(object.group));
+  const entries = view.entries.filter(({ group }) => isWanted(group));
+  const members = new Set<string>(entries.flatMap(({ owners }) => owners));
+  return create(wire.GetStatusResponseSchema, {
+    header: toNodeHeader(context.self),
+    cluster: view.cluster,
+    nodes: view.nodes.filter(({ name }) => names.size === 0 || members.has(name)).toSorted(byName),
+    groups: entries.map((entry) => toListed(entry, groups)).toSorted(byName),
+    failures: view.failures,
+    unreachable: [...view.unreachable],
+    unreachableGroups: entries.map(({ group }) => group).filter((name) => !view.answered.has(name)),
+    answeredAt: { groups: groups.map(toAnswered) },
+  });
+}
+
+/** The parts of a status, however they were gathered. */
+interface ClusterView {
+  readonly cluster: Cluster;
+  readonly nodes: readonly Node[];
+  readonly entries: readonly DirectoryEntry[];
+  readonly groups: readonly GroupStatus[];
+  /** Names of `groups`. */
+  readonly answered: ReadonlySet<string>;
+  readonly failures: Failure[];
+  readonly unreachable: readonly string[];
+}
+
+async function viewEverywhere(context: CallContext): Promise<ClusterView> {
+  const [{ status }, directory, clusterStatus] = await Promise.all([
+    context.ask({ type: "clusterStatus" }),
+    context.ask({ type: "directory" }),
+    askClusterGroup(context),
+  ]);
+  const { groups, voters } = status;
+  return {
+    cluster: toCluster({
+      self: context.self,
+      index: status.clusterIndex,
+      voters,
+      leader: status.coordinator,
+      clusterStatus,
+      entries: directory.groups,
+    }),
+    nodes: status.nodes.map((node) => addRoles(toNode(node), groups, voters)),
+    entries: directory.groups,
+    groups,
+    answered: namesOf(groups),
+    failures: toFailures(status.events),
+    unreachable: status.unreachableNodes,
+  };
+}
+
+async function viewHere(context: CallContext): Promise<ClusterView> {
+  const view = await askLocal(context);
+  const { directory, groups, self, voters } = view;
+  const { events } = await context.ask({ type: "clusterEvents", after: toLogIndex(0), limit: limits.listRowsMax });
+  return {
+    cluster: localCluster(view, context),
+    nodes: directory.nodes.map((record) =>
+      addRoles(addVerdicts(toNodeOfRecord(record, directory.groups), self.statuses), groups, voters),
+    ),
+    entries: directory.groups,
+    groups,
+    answered: namesOf(groups),
+    failures: toFailures(events),
+    unreachable: [],
+  };
+}
+
+function namesOf(groups: readonly GroupStatus[]): ReadonlySet<string> {
+  return new Set(groups.map(({ object }) => object.group));
+}
+
+function toListed(entry: DirectoryEntry, groups: readonly GroupStatus[]): Group {
+  const status = groups.find(({ object }) => object.group === entry.group);
+  if (status === undefined) return toGroupOfEntry(entry);
+  return Object.assign(toGroup(status, { withConfig: false }), { replicas: [] });
+}
+
+function toAnswered({ object, revision, applied }: GroupStatus) {
+  return {
+    group: object.group,
+    incarnation: uint64.toWire(object.incarnation, "incarnation"),
+    revision: uint64.toWire(revision, "revision"),
+    index: uint64.toWire(applied, "applied"),
+  };
+}
+
+async function getCluster(_: wire.GetClusterRequest, context: CallContext): Promise<wire.GetClusterResponse> {
+  const view = await askLocal(context);
+  const cluster = localCluster(view, context);
+  cluster.topology = create(TopologySchema, { nodes: view.directory.nodes.map(toNodeConfig) });
+  return create(wire.GetClusterResponseSchema, { header: toNodeHeader(context.self), cluster });
+}
+
+function localCluster({ directory, self, voters, cluster }: LocalView, context: CallContext): Cluster {
+  return toCluster({
+    self: context.self,
+    index: self.clusterIndex,
+    voters,
+    leader: cluster?.manager ?? null,
+    clusterStatus: cluster,
+    entries: directory.groups,
+  });
+}
+
+function byName(left: { readonly name: string }, right: { readonly name: string }): number {
+  return compareNames(left.name, right.name);
+}

@@ -1,0 +1,65 @@
+// GroupService.CreateGroup: the cluster database gets the name, then the new group its configuration. The group elects its
+// first manager in between, so that the second step is tried again while the caller waits.
+
+import { setTimeout as sleep } from "node:timers/promises";
+import { create } from "@bufbuild/protobuf";
+import { DbError, errorCodes, failure } from "../../../proto/errors.ts";
+import * as wire from "../../../proto/gen/bailiwick/v1/group_service_pb.ts";
+import type { GroupId } from "../../../proto/ids.ts";
+import type { DirectoryEntry } from "../../../proto/model.ts";
+import type { Header } from "../../../proto/requests.ts";
+import type { CallContext } from "../call-context.ts";
+import { writeConfig } from "../convert/configs.ts";
+import { readGroup, readNode, refuseRequestId } from "../convert/fields.ts";
+import { toGroupOfEntry } from "../convert/groups.ts";
+import { toHeader, toNodeHeader } from "../convert/headers.ts";
+
+const retryIntervalMs = 100;
+
+export async function createGroup(
+  request: wire.CreateGroupRequest,
+  context: CallContext,
+): Promise<wire.CreateGroupResponse> {
+  refuseRequestId(request.requestId);
+  const group = readGroup(request.group);
+  const owners = request.owners.map((owner) => readNode(owner, "owners"));
+  const config = request.config === undefined ? null : writeConfig(request.config);
+  const { entry } = await context.ask({ type: "createGroup", group, owners, validateOnly: request.validateOnly });
+  const isConfigured = config !== null && !request.validateOnly;
+  const header = isConfigured ? await configure(group, config, context) : null;
+  return create(wire.CreateGroupResponseSchema, {
+    header: header === null ? toNodeHeader(context.self) : toHeader(context.self, header),
+    group: toMade(entry, request),
+    warnings: warningsOf(entry),
+  });
+}
+
+function toMade(entry: DirectoryEntry, { config }: wire.CreateGroupRequest) {
+  const made = toGroupOfEntry(entry);
+  if (config !== undefined) made.config = config;
+  return made;
+}
+
+function warningsOf({ owners }: DirectoryEntry): string[] {
+  if (owners.length !== 2) return [];
+  return [`With two owners and no witness the group stops serving when either of ${owners.join(" and ")} is down`];
+}
+
+/** @throws {DbError} `outcome_unknown`: the group is made, and its configuration may not be in force */
+async function configure(group: GroupId, config: Uint8Array, context: CallContext): Promise<Header> {
+  for (;;) {
+    try {
+      return (await context.ask({ type: "configure", group, config })).header;
+    } catch (reason) {
+      const error = DbError.from(reason);
+      const mayRetry = errorCodes[error.code].retry !== "never" && error.effect === "none";
+      if (!mayRetry || context.remainingMs() <= retryIntervalMs) throw unconfigured(group, error);
+      await sleep(retryIntervalMs, undefined, { signal: context.signal }).catch(() => {});
+    }
+  }
+}
+
+function unconfigured(group: GroupId, reason: DbError): DbError {
+  const message = `The group ${group} is made, but its configuration is not known to be in force; set it with UpdateGroup: ${reason.message}`;
+  return new DbError(failure("outcome_unknown", message, { ...reason.details, group }), reason);
+}

@@ -1,0 +1,131 @@
+// NodeService: what nodes are, and their spheres of influence.
+
+import { create } from "@bufbuild/protobuf";
+import type { Node } from "../../../proto/gen/bailiwick/v1/node_pb.ts";
+import * as wire from "../../../proto/gen/bailiwick/v1/node_service_pb.ts";
+import { compareNames, type NodeId } from "../../../proto/ids.ts";
+import type { NodeRecord } from "../../../proto/model.ts";
+import type { NodeStatus, Reply } from "../../../proto/requests.ts";
+import type { CallContext } from "../call-context.ts";
+import { readCount, readNode } from "../convert/fields.ts";
+import { toNodeHeader } from "../convert/headers.ts";
+import { addRoles, addVerdicts, toNode, toNodeConfig, toNodeOfRecord } from "../convert/nodes.ts";
+import { toInterlockSummary } from "../convert/statuses.ts";
+import { pageByName } from "../page-token.ts";
+import { defineService } from "../service.ts";
+import { askClusterGroup, askGroups, askLocal } from "./ask-groups.ts";
+
+const membership = "changes of the cluster's membership";
+const agents = "agents";
+const drains = "leases and allocation";
+
+export const nodeService = defineService(
+  wire.NodeService,
+  { listNodes, getNode, getSphere },
+  {
+    drainNode: drains,
+    undrainNode: drains,
+    addNode: membership,
+    removeNode: membership,
+    replaceNode: membership,
+    reportPerformance: agents,
+    reportResources: agents,
+  },
+);
+
+type Directory = Extract<Reply, { readonly type: "directory" }>;
+
+const pageBounds = { usual: 100, max: 1_000 };
+
+async function listNodes(request: wire.ListNodesRequest, context: CallContext): Promise<wire.ListNodesResponse> {
+  const limit = readCount(request.limit, "limit", pageBounds);
+  const { nodes, unreachable } = request.askAll ? await askEverywhere(context) : await askHere(context);
+  const wanted = nodes
+    .filter((node) => hasLabels(node, request.labels))
+    .toSorted((left, right) => compareNames(left.name, right.name));
+  const { page, nextPageToken } = pageByName(wanted, ({ name }) => name, {
+    kind: "nodes",
+    token: request.pageToken,
+    limit,
+  });
+  return create(wire.ListNodesResponseSchema, {
+    header: toNodeHeader(context.self),
+    nodes: [...page],
+    nextPageToken,
+    unreachable: [...unreachable],
+  });
+}
+
+interface Nodes {
+  readonly nodes: readonly Node[];
+  readonly unreachable: readonly string[];
+}
+
+async function askEverywhere(context: CallContext): Promise<Nodes> {
+  const { status } = await context.ask({ type: "clusterStatus" });
+  const nodes = status.nodes.map((node) => addRoles(toNode(node), status.groups, status.voters));
+  return { nodes, unreachable: [...status.unreachableNodes, ...status.unreachableGroups] };
+}
+
+async function askHere(context: CallContext): Promise<Nodes> {
+  const { directory, self, groups, voters } = await askLocal(context);
+  const nodes = directory.nodes.map((record) =>
+    addRoles(addVerdicts(toNodeOfRecord(record, directory.groups), self.statuses), groups, voters),
+  );
+  return { nodes, unreachable: [] };
+}
+
+function hasLabels({ labels }: Node, wanted: Readonly<Record<string, string>>): boolean {
+  return Object.entries(wanted).every(([name, value]) => labels[name] === value);
+}
+
+async function getNode(request: wire.GetNodeRequest, context: CallContext): Promise<wire.GetNodeResponse> {
+  const { status } = await context.ask({ type: "nodeStatus", node: readNode(request.node) });
+  const [{ groups, unreachable }, cluster] = await Promise.all([
+    askGroups(context, status.groups),
+    askClusterGroup(context),
+  ]);
+  const node = addRoles(toNode(status), groups, cluster?.object.owners ?? []);
+  node.config = toNodeConfig(status.record);
+  return create(wire.GetNodeResponseSchema, {
+    header: toNodeHeader(context.self),
+    node,
+    unreachable: [...unreachable],
+  });
+}
+
+async function getSphere(request: wire.GetSphereRequest, context: CallContext): Promise<wire.GetSphereResponse> {
+  const node = request.node === "" ? context.self.node : readNode(request.node);
+  const [{ status }, directory] = await Promise.all([
+    context.ask({ type: "nodeStatus", node }),
+    context.ask({ type: "directory" }),
+  ]);
+  return create(wire.GetSphereResponseSchema, {
+    header: toNodeHeader(context.self),
+    node,
+    members: status.sphere.toSorted(compareNames),
+    groups: sphereGroups(status, directory),
+    statuses: heldStatuses(status, directory),
+    interlocked: (status.self?.summaries ?? [])
+      .toSorted((left, right) => compareNames(left.group, right.group))
+      .map((summary) => toInterlockSummary(summary, status.sphere)),
+    unreachable: status.self === null ? [node] : [],
+  });
+}
+
+function sphereGroups(status: NodeStatus, directory: Directory) {
+  return directory.groups
+    .filter((entry) => status.groups.includes(entry.group))
+    .toSorted((left, right) => compareNames(left.group, right.group))
+    .map(({ group, owners }) => ({ group, owners: [...owners] }));
+}
+
+/** What the node itself holds of the members of its sphere; nothing when it could not be asked. */
+function heldStatuses({ self, sphere }: NodeStatus, directory: Directory): Node[] {
+  if (self === null) return [];
+  const recordOf = new Map<NodeId, NodeRecord>(directory.nodes.map((record) => [record.node, record]));
+  return sphere.toSorted(compareNames).flatMap((member) => {
+    const record = recordOf.get(member);
+    return record === undefined ? [] : [addVerdicts(toNodeOfRecord(record, directory.groups), self.statuses)];
+  });
+}
