@@ -4,7 +4,8 @@
 import { clusterGroup, type GroupId, type NodeId } from "../../proto/ids.ts";
 import type { Envelope } from "../../proto/messages.ts";
 import { Random } from "../../proto/random.ts";
-import type { Boot } from "../../server/simulation/sim-node.ts";
+import type { GroupRequest } from "../../proto/requests.ts";
+import type { Boot, SimNode } from "../../server/simulation/sim-node.ts";
 import { traceOf } from "../../server/simulation/trace.ts";
 import { type Observer, World } from "../../server/simulation/world.ts";
 import { carryOf } from "./carry.ts";
@@ -39,6 +40,7 @@ import { Watchers } from "./watchers.ts";
 /** A valid run has at least this many acknowledged operations. */
 const acknowledgedMin = 20;
 const warmUpMs = 3_000;
+const probeMsMax = 8_000;
 
 /** What a caller may change about a run: for traces, and for canaries, which must be caught. */
 export interface RunExtras {
@@ -166,25 +168,26 @@ class Run {
     }
   }
 
-  /** Every group with a quorum takes a write through every running node (F1). */
+  /** Every group with a quorum answers a read through every running node (F1), once dials into a cut have timed out. */
   #probe(): void {
     const survey = this.#survey();
     for (const group of referenceGroups.keys()) {
       if (!survey.hasQuorum(group)) continue;
-      for (const node of this.world.nodes.filter(({ isRunning }) => isRunning)) {
-        const request = {
-          type: "get",
-          group,
-          key: Uint8Array.of(1),
-          revision: null,
-          consistency: "linearizable",
-        } as const;
-        const reply = ask(this.world, node, request);
-        if (reply?.type === "get") continue;
-        const text = JSON.stringify(reply);
-        throw new Violation("liveness", "probe", `${group} is not read through ${node.node}: ${text}`);
-      }
+      for (const node of this.world.nodes.filter(({ isRunning }) => isRunning)) this.#probeThrough(node, group);
     }
+  }
+
+  #probeThrough(node: SimNode, group: GroupId): void {
+    const key = Uint8Array.of(1);
+    const request: GroupRequest = { type: "get", group, key, revision: null, consistency: "linearizable" };
+    const untilMs = this.world.nowMs + probeMsMax;
+    let text = "it stopped";
+    while (node.isRunning && this.world.nowMs < untilMs) {
+      const reply = ask(this.world, node, request);
+      if (reply?.type === "get") return;
+      text = JSON.stringify(reply);
+    }
+    throw new Violation("liveness", "probe", `${group} is not read through ${node.node}: ${text}`);
   }
 
   #survey(): Survey {

@@ -27,16 +27,20 @@ export class Strikes {
     this.#meanMs = meanMs;
   }
 
+  /** The first comes within the mean, so that hardly a run sees none. */
   start(strike: () => void): void {
-    const delayMs = -Math.log(1 - this.#random.fraction()) * this.#meanMs;
-    this.#scheduler.after(delayMs, () => {
-      if (this.#isStopped) return;
-      strike();
-      this.start(strike);
-    });
+    this.#after(this.#random.fraction() * this.#meanMs, strike);
   }
 
   stop(): void {
     this.#isStopped = true;
+  }
+
+  #after(delayMs: number, strike: () => void): void {
+    this.#scheduler.after(delayMs, () => {
+      if (this.#isStopped) return;
+      strike();
+      this.#after(-Math.log(1 - this.#random.fraction()) * this.#meanMs, strike);
+    });
   }
 }
