@@ -5,6 +5,7 @@ import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
 import type { Server } from "@grpc/grpc-js";
 import { ReflectionService } from "@grpc/reflection";
 import { HealthImplementation, service as healthService } from "grpc-health-check";
+import { repairDescriptor } from "./descriptor-repair.ts";
 import type { ApiService } from "./service.ts";
 
 /** Adds health, SERVING for the process (the empty name) and each service by its full name. */
@@ -30,8 +31,9 @@ export function addReflection(server: Server, services: readonly ApiService[]): 
   const files = new Set<DescFile>();
   for (const { descriptor } of services) collect(descriptor.file, files);
   const ours = [...files].map((file) => Buffer.from(toBinary(FileDescriptorProtoSchema, file.proto)));
-  const theirs = Object.values(healthService).map((method) => method.requestType);
-  const described = { ours: { fileDescriptorProtos: ours }, ...theirs };
+  const health = Object.values(healthService).flatMap(({ requestType }) => requestType.fileDescriptorProtos);
+  const theirs = health.map((file) => Buffer.from(repairDescriptor(file)));
+  const described = { ours: { fileDescriptorProtos: [...ours, ...theirs] } };
   new ReflectionService(described as unknown as Package).addToServer(server);
 }
 

@@ -1,0 +1,532 @@
+// Groups, nodes, cluster and maintenance over gRPC, and what tools use to find their way: health and reflection.
+
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { after, before, beforeEach, test } from "node:test";
+import { promisify } from "node:util";
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { status as grpcStatus } from "@grpc/grpc-js";
+import { service as healthService } from "grpc-health-check";
+import { failure } from "../../proto/errors.ts";
+import { ClusterEventType } from "../../proto/gen/bailiwick/v1/cluster_event_pb.ts";
+import { ClusterService } from "../../proto/gen/bailiwick/v1/cluster_service_pb.ts";
+import { ReadConsistency } from "../../proto/gen/bailiwick/v1/common_pb.ts";
+import { GroupConfigSchema } from "../../proto/gen/bailiwick/v1/group_config_pb.ts";
+import { OwnershipState } from "../../proto/gen/bailiwick/v1/group_pb.ts";
+import { GroupService } from "../../proto/gen/bailiwick/v1/group_service_pb.ts";
+import { MaintenanceService } from "../../proto/gen/bailiwick/v1/maintenance_pb.ts";
+import { NodeService } from "../../proto/gen/bailiwick/v1/node_service_pb.ts";
+import { RecoveryStatus } from "../../proto/gen/bailiwick/v1/status_pb.ts";
+import {
+  toBootNumber,
+  toEpoch,
+  toGroupId,
+  toIncarnation,
+  toLogIndex,
+  toNodeId,
+  toRevision,
+  toTerm,
+} from "../../proto/ids.ts";
+import type { ClusterEvent, DirectoryEntry, NodeRecord, StatusComponent } from "../../proto/model.ts";
+import type { ClusterStatus, GroupStatus, NodeSelf, NodeStatus, Reply } from "../../proto/requests.ts";
+import { allServices } from "../../server/api/services/all-services.ts";
+import { Harness, self } from "./api-harness.ts";
+
+let harness: Harness;
+before(async () => {
+  harness = await Harness.start();
+});
+after(() => harness.stop());
+
+const n202 = toNodeId("n202");
+const n208 = toNodeId("n208");
+const n214 = toNodeId("n214");
+const rg220 = toGroupId("rg220");
+const rg226 = toGroupId("rg226");
+const config = create(GroupConfigSchema, { description: "orders", labels: { tier: "one" } });
+
+function entry(group: string, owners: readonly string[]): DirectoryEntry {
+  return { group: toGroupId(group), incarnation: toIncarnation(3), owners: owners.map(toNodeId) };
+}
+
+const entries = [entry("rg226", ["n208", "n210", "n212"]), entry("rg220", ["n202", "n208", "n214"])];
+const cluster = entry("cluster", ["n202", "n204", "n206"]);
+
+function record(node: string): NodeRecord {
+  return {
+    node: toNodeId(node),
+    identity: `id-${node}`,
+    peerAddress: "127.0.0.1:7301",
+    apiAddress: "127.0.0.1:7401",
+    labels: [["rack", node === "n202" ? "r1" : "r2"]],
+  };
+}
+
+const records = ["n214", "n202", "n208"].map(record);
+
+function verdict(node: string, status: StatusComponent["status"], group = "rg220"): StatusComponent {
+  return {
+    group: toGroupId(group),
+    incarnation: toIncarnation(3),
+    node: toNodeId(node),
+    index: toLogIndex(12),
+    status,
+    reason: "No beat for 2,000 ms",
+  };
+}
+
+function statusOf(of: DirectoryEntry, changes: Partial<GroupStatus> = {}): GroupStatus {
+  return {
+    object: { ...of, config: toBinary(GroupConfigSchema, config) },
+    node: of.owners[0] ?? n202,
+    manager: of.owners[0] ?? n202,
+    term: toTerm(4),
+    ownership: {
+      currentOwner: of.owners[0] ?? null,
+      epoch: toEpoch(5),
+      state: "online",
+      reason: "First owner that is up",
+    },
+    hasQuorum: true,
+    needed: 2,
+    missing: of.owners.slice(2),
+    verdicts: [verdict("n214", "down"), verdict("n202", "up")],
+    revision: toRevision(41),
+    compactedRevision: toRevision(9),
+    applied: toLogIndex(77),
+    commit: toLogIndex(78),
+    stateHash: "00112233445566ff",
+    keys: 6,
+    bytes: 1234,
+    replicas: of.owners.slice(1).map((node) => ({ node, matched: toLogIndex(70), state: "snapshot" })),
+    ...changes,
+  };
+}
+
+const nodeSelf: NodeSelf = {
+  node: n202,
+  boot: toBootNumber(2),
+  uptimeMs: 5,
+  clusterIndex: toLogIndex(31),
+  quarantine: null,
+  connected: [n208],
+  summaries: [
+    {
+      ...entry("rg226", ["n208", "n210", "n212"]),
+      index: toLogIndex(8),
+      ownership: { currentOwner: n208, epoch: toEpoch(2), state: "online", reason: "" },
+      placement: new Uint8Array(0),
+    },
+  ],
+  statuses: [verdict("n202", "up"), verdict("n214", "down"), verdict("n208", "up"), verdict("n208", "down", "rg226")],
+  counters: [],
+};
+
+function nodeStatus(node: string, own: NodeSelf | null): NodeStatus {
+  return {
+    record: record(node),
+    status: "partial",
+    components: [verdict(node, "down", "rg226"), verdict(node, "up")],
+    sphere: [n214, n202, n208],
+    groups: [rg220],
+    self: own,
+  };
+}
+
+const events: ClusterEvent[] = [
+  { index: toLogIndex(3), atMs: 1_000, change: { type: "groupCreated", entry: entry("rg220", ["n202", "n208"]) } },
+  { index: toLogIndex(5), atMs: 2_000, change: { type: "nodeFailed", node: n208, reason: "Its groups say so" } },
+  { index: toLogIndex(5), atMs: 2_000, change: { type: "nodeFailed", node: n214, reason: "" } },
+  { index: toLogIndex(8), atMs: 3_000, change: { type: "nodeReintegrated", node: n208, reason: "" } },
+];
+
+const clusterStatus: ClusterStatus = {
+  cluster: self.cluster,
+  node: n202,
+  clusterIndex: toLogIndex(31),
+  coordinator: toNodeId("n204"),
+  voters: [n202, toNodeId("n204"), toNodeId("n206")],
+  nodes: ["n202", "n208", "n214"].map((node) => nodeStatus(node, node === "n202" ? nodeSelf : null)),
+  groups: [statusOf(entry("rg220", ["n202", "n208", "n214"]))],
+  unreachableGroups: [rg226],
+  unreachableNodes: [toNodeId("n212")],
+  events,
+};
+
+const failed: Reply = { type: "failed", failure: failure("no_quorum", "Too few owners", { group: "rg226" }) };
+
+/** The reference cluster as n202 sees it while no owner of rg226 answers. */
+beforeEach(() => {
+  harness.node.inputs.length = 0;
+  harness.node.answer = (request) => {
+    switch (request.type) {
+      case "directory":
+        return { type: "directory", nodes: records, groups: entries };
+      case "clusterStatus":
+        return { type: "clusterStatus", status: clusterStatus };
+      case "nodeSelf":
+        return { type: "nodeSelf", self: nodeSelf };
+      case "nodeStatus":
+        return { type: "nodeStatus", status: nodeStatus(request.node, request.node === n202 ? nodeSelf : null) };
+      case "groupStatus":
+        if (request.group === "cluster") return { type: "groupStatus", status: statusOf(cluster) };
+        return request.group === rg226 ? failed : { type: "groupStatus", status: statusOf(entries[1] ?? cluster) };
+      case "clusterEvents":
+        return {
+          type: "clusterEvents",
+          events: events.filter(({ index }) => index > request.after),
+          index: toLogIndex(31),
+        };
+      default:
+        return null;
+    }
+  };
+});
+
+test("GetGroup tells all that an owner knows, and that ownership is advisory", async () => {
+  const { group, header, unreachable } = await harness.call(GroupService.method.getGroup, {
+    group: "rg220",
+    includeInterlocked: true,
+  });
+  assert.ok(group);
+  assert.equal(header?.stale, false);
+  assert.deepEqual(group.owners, ["n202", "n208", "n214"]);
+  assert.equal(group.ownershipAdvisory, true);
+  assert.equal(group.ownershipState, OwnershipState.ONLINE);
+  assert.equal(group.epoch, 5n);
+  assert.deepEqual(
+    [group.quorum?.needed, group.quorum?.up, group.quorum?.total, group.quorum?.degraded],
+    [2, 2, 3, true],
+  );
+  assert.deepEqual(
+    group.verdicts.map(({ node, status }) => [node, status]),
+    [
+      ["n202", RecoveryStatus.UP],
+      ["n214", RecoveryStatus.DOWN],
+    ],
+  );
+  assert.deepEqual(
+    group.replicas.map(({ node, role, matchedIndex, receivingSnapshot }) => [
+      node,
+      role,
+      matchedIndex,
+      receivingSnapshot,
+    ]),
+    [
+      ["n202", 1, 77n, false],
+      ["n208", 2, 70n, true],
+      ["n214", 2, 70n, true],
+    ],
+  );
+  assert.equal(group.config?.description, "orders");
+  assert.deepEqual(
+    group.interlocked.map((summary) => [summary.group, summary.sharedNodes]),
+    [["rg226", ["n208"]]],
+  );
+  assert.deepEqual(unreachable, ["n214"]);
+});
+
+test("GetGroup marks the answer of an owner that is not the manager as stale", async () => {
+  const { header } = await harness.call(GroupService.method.getGroup, { group: "rg220" });
+  assert.equal(header?.stale, false);
+  const follower = statusOf(entries[1] ?? cluster, { node: n208, replicas: [] });
+  harness.node.answer = () => ({ type: "groupStatus", status: follower });
+  const second = await harness.call(GroupService.method.getGroup, { group: "rg220" });
+  assert.equal(second.header?.stale, true);
+});
+
+test("ListGroups names the groups that did not answer and tells what the directory knows of them", async () => {
+  const { groups, unreachable } = await harness.call(GroupService.method.listGroups, {});
+  assert.deepEqual(
+    groups.map(({ name, revision }) => [name, revision]),
+    [
+      ["rg220", 41n],
+      ["rg226", 0n],
+    ],
+  );
+  assert.deepEqual(groups[1]?.owners, ["n208", "n210", "n212"]);
+  assert.equal(groups[0]?.config, undefined);
+  assert.deepEqual(unreachable, ["rg226"]);
+});
+
+test("ListGroups filters by owner and label, includes the system group on request, and pages by name", async () => {
+  const { listGroups } = GroupService.method;
+  const names = async (
+    request: Parameters<typeof harness.call<typeof listGroups.input, typeof listGroups.output>>[1],
+  ) => (await harness.call(listGroups, request)).groups.map(({ name }) => name);
+  assert.deepEqual(await names({ owner: "n214" }), ["rg220"]);
+  assert.deepEqual(await names({ labels: { tier: "one" } }), ["rg220"]);
+  assert.deepEqual(await names({ labels: { tier: "two" } }), []);
+  assert.deepEqual(await names({ includeSystem: true }), ["cluster", "rg220", "rg226"]);
+  const first = await harness.call(listGroups, { limit: 1 });
+  assert.deepEqual(
+    first.groups.map(({ name }) => name),
+    ["rg220"],
+  );
+  assert.deepEqual(await names({ limit: 1, pageToken: first.nextPageToken }), ["rg226"]);
+  const { error } = await harness.refused(listGroups, { limit: 1001 });
+  assert.equal(error.code, grpcStatus.INVALID_ARGUMENT);
+});
+
+test("ListGroups with LOCAL asks only for the groups that this node owns", async () => {
+  const { groups } = await harness.call(GroupService.method.listGroups, { consistency: ReadConsistency.LOCAL });
+  assert.deepEqual(
+    groups.map(({ name }) => name),
+    ["rg220", "rg226"],
+  );
+  const asked = harness.node.all("call").map(({ request }) => ("group" in request ? request.group : request.type));
+  assert.deepEqual(new Set(asked), new Set(["directory", "nodeSelf", "cluster", "rg220"]));
+});
+
+test("CreateGroup makes the group and sets its configuration once it has a manager", async () => {
+  let attempts = 0;
+  harness.node.answer = (request) => {
+    if (request.type === "createGroup") return { type: "createGroup", entry: entry("rg9", request.owners) };
+    attempts++;
+    const electing: Reply = { type: "failed", failure: failure("no_leader", "The group is electing a manager") };
+    const header = {
+      group: toGroupId("rg9"),
+      incarnation: toIncarnation(1),
+      revision: toRevision(1),
+      node: n202,
+      stale: false,
+    };
+    return attempts < 3 ? electing : { type: "configure", header };
+  };
+  const request = { group: "rg9", owners: ["n202", "n208"], config };
+  const made = await harness.call(GroupService.method.createGroup, request);
+  assert.equal(attempts, 3);
+  assert.equal(made.group?.config?.description, "orders");
+  assert.equal(made.header?.group, "rg9");
+  assert.match(made.warnings[0] ?? "", /n202 and n208/);
+});
+
+test("CreateGroup says so when the group is made and its configuration is not", async () => {
+  harness.node.answer = (request) =>
+    request.type === "createGroup"
+      ? { type: "createGroup", entry: entry("rg9", request.owners) }
+      : { type: "failed", failure: failure("internal", "Out of order") };
+  const { info, error } = await harness.refused(GroupService.method.createGroup, {
+    group: "rg9",
+    owners: ["n202", "n208"],
+    config,
+  });
+  assert.equal(info?.reason, "OUTCOME_UNKNOWN");
+  assert.match(error.details, /The group rg9 is made.*Out of order/);
+});
+
+test("CreateGroup with validate_only changes nothing", async () => {
+  harness.node.answer = (request) =>
+    request.type === "createGroup" && request.validateOnly
+      ? { type: "createGroup", entry: entry("rg9", request.owners) }
+      : failed;
+  const owners = ["n202", "n208", "n214"];
+  const { warnings } = await harness.call(GroupService.method.createGroup, {
+    group: "rg9",
+    owners,
+    config,
+    validateOnly: true,
+  });
+  assert.deepEqual(warnings, []);
+  assert.equal(harness.node.all("call").length, 1);
+});
+
+test("UpdateGroup replaces the configuration and reads the group back", async () => {
+  const { answer } = harness.node;
+  const header = { group: rg220, incarnation: toIncarnation(3), revision: toRevision(41), node: n208, stale: false };
+  let bytes: Uint8Array = new Uint8Array(0);
+  harness.node.answer = (request, budgetMs) => {
+    if (request.type !== "configure") return answer(request, budgetMs);
+    bytes = request.config;
+    return { type: "configure", header };
+  };
+  const { updateGroup } = GroupService.method;
+  const { group } = await harness.call(updateGroup, { group: "rg220", config });
+  assert.equal(fromBinary(GroupConfigSchema, bytes).description, "orders");
+  assert.equal(group?.revision, 41n);
+  assert.equal((await harness.refused(updateGroup, { group: "rg220" })).info?.metadata["field"], "config");
+  const masked = await harness.refused(updateGroup, { group: "rg220", config, updateMask: { paths: ["labels"] } });
+  assert.equal(masked.error.code, grpcStatus.UNIMPLEMENTED);
+});
+
+test("ListNodes tells the statuses that this node holds, and those of all nodes on request", async () => {
+  const { listNodes } = NodeService.method;
+  const { nodes } = await harness.call(listNodes, {});
+  assert.deepEqual(
+    nodes.map(({ name, recoveryStatus }) => [name, recoveryStatus]),
+    [
+      ["n202", RecoveryStatus.UP],
+      ["n208", RecoveryStatus.PARTIAL],
+      ["n214", RecoveryStatus.DOWN],
+    ],
+  );
+  assert.deepEqual(
+    [nodes[0]?.groups, nodes[0]?.manages, nodes[0]?.leads, nodes[0]?.clusterVoter],
+    [["rg220"], ["rg220"], ["rg220"], true],
+  );
+  const all = await harness.call(listNodes, { askAll: true, labels: { rack: "r2" } });
+  assert.deepEqual(
+    all.nodes.map(({ name }) => name),
+    ["n208", "n214"],
+  );
+  assert.deepEqual(all.unreachable, ["n212", "rg226"]);
+});
+
+test("GetNode tells what its sphere and the node itself say", async () => {
+  const { node } = await harness.call(NodeService.method.getNode, { node: "n202" });
+  assert.equal(node?.recoveryStatus, RecoveryStatus.PARTIAL);
+  assert.deepEqual(
+    node.verdicts.map(({ group }) => group),
+    ["rg220", "rg226"],
+  );
+  assert.equal(node.bootNumber, 2n);
+  assert.equal(node.config?.identity, "id-n202");
+  assert.deepEqual(node.labels, { rack: "r1" });
+});
+
+test("GetSphere tells members, groups, statuses and interlocked groups", async () => {
+  const own = await harness.call(NodeService.method.getSphere, {});
+  assert.equal(own.node, "n202");
+  assert.deepEqual(own.members, ["n202", "n208", "n214"]);
+  assert.deepEqual(
+    own.groups.map(({ group, owners }) => [group, owners]),
+    [["rg220", ["n202", "n208", "n214"]]],
+  );
+  assert.deepEqual(
+    own.statuses.map(({ name }) => name),
+    ["n202", "n208", "n214"],
+  );
+  assert.deepEqual(
+    own.interlocked.map(({ group }) => group),
+    ["rg226"],
+  );
+  const other = await harness.call(NodeService.method.getSphere, { node: "n208" });
+  assert.deepEqual(other.unreachable, ["n208"]);
+  assert.deepEqual(other.statuses, []);
+});
+
+test("GetStatus shows every group and node, those that did not answer by name, and the last failures", async () => {
+  const status = await harness.call(ClusterService.method.getStatus, {});
+  assert.deepEqual(
+    status.groups.map(({ name, revision }) => [name, revision]),
+    [
+      ["rg220", 41n],
+      ["rg226", 0n],
+    ],
+  );
+  assert.deepEqual(status.unreachableGroups, ["rg226"]);
+  assert.deepEqual(status.unreachable, ["n212"]);
+  assert.deepEqual([status.cluster?.id, status.cluster?.leader, status.cluster?.index], [self.cluster, "n204", 31n]);
+  assert.deepEqual(
+    status.failures.map(({ node, what }) => [node, what]),
+    [
+      ["n214", "The node failed"],
+      ["n208", "Its groups say so"],
+    ],
+  );
+  assert.deepEqual(
+    status.answeredAt?.groups.map(({ group, index }) => [group, index]),
+    [["rg220", 77n]],
+  );
+  const one = await harness.call(ClusterService.method.getStatus, { groups: ["rg226"], local: true });
+  assert.deepEqual(
+    one.groups.map(({ name }) => name),
+    ["rg226"],
+  );
+  assert.deepEqual(
+    one.nodes.map(({ name }) => name),
+    ["n208"],
+  );
+});
+
+test("GetCluster tells the cluster database as this node holds it", async () => {
+  const { cluster: held } = await harness.call(ClusterService.method.getCluster, {});
+  assert.deepEqual(
+    held?.groups.map(({ group }) => group),
+    ["rg220", "rg226"],
+  );
+  assert.deepEqual(held.voters, ["n202", "n204", "n206"]);
+  assert.deepEqual([held.index, held.newestIndex, held.leader], [31n, 77n, "n202"]);
+  assert.deepEqual(
+    held.topology?.nodes.map(({ name }) => name),
+    ["n214", "n202", "n208"],
+  );
+});
+
+test("ListClusterEvents pages both ways and never parts the events of one entry", async () => {
+  const { listClusterEvents } = ClusterService.method;
+  for (const isReversed of [false, true]) {
+    const pages: string[][] = [];
+    let pageToken: Uint8Array = new Uint8Array(0);
+    do {
+      const page = await harness.call(listClusterEvents, { limit: 1, newestFirst: isReversed, pageToken });
+      pages.push(page.events.map(({ index, ordinal, node, group }) => `${index}.${ordinal} ${node}${group}`));
+      pageToken = page.nextPageToken;
+    } while (pageToken.byteLength > 0);
+    const forward = [["3.0 rg220"], ["5.0 n208", "5.1 n214"], ["8.0 n208"]];
+    assert.deepEqual(pages, isReversed ? forward.toReversed() : forward);
+  }
+  const some = await harness.call(listClusterEvents, { afterIndex: 3n, types: [ClusterEventType.NODE_REINTEGRATED] });
+  assert.deepEqual(
+    some.events.map(({ index }) => index),
+    [8n],
+  );
+});
+
+test("GetStateHash tells the hash of the owner that answers and names the others", async () => {
+  const answer = await harness.call(MaintenanceService.method.getStateHash, { group: "rg220" });
+  assert.deepEqual(
+    answer.hashes.map(({ node, hash }) => [node, hash]),
+    [["n202", "00112233445566ff"]],
+  );
+  assert.equal(answer.index, 77n);
+  assert.deepEqual(answer.unreachable, ["n208", "n214"]);
+});
+
+test("GetVersion answers without asking the node", async () => {
+  const { version, api, runtime } = await harness.call(MaintenanceService.method.getVersion, {});
+  assert.deepEqual([version, api, runtime], ["0.1.0", "bailiwick.v1", "v24.0.0"]);
+  assert.deepEqual(harness.node.inputs, []);
+});
+
+test("health says SERVING for the process and for every service", async () => {
+  const check = healthService["Check"];
+  assert.ok(check);
+  for (const service of ["", ...allServices.map(({ descriptor }) => descriptor.typeName)]) {
+    const answer = await new Promise((resolve, reject) => {
+      harness.client.makeUnaryRequest(
+        check.path,
+        check.requestSerialize,
+        check.responseDeserialize,
+        { service },
+        (error, response) => (error === null ? resolve(response) : reject(error)),
+      );
+    });
+    assert.deepEqual(answer, { status: "SERVING" });
+  }
+});
+
+/** A client that knows nothing of our schema but what reflection tells it. */
+async function buf(...options: string[]): Promise<string> {
+  const { stdout } = await promisify(execFile)("node_modules/.bin/buf", [
+    "curl",
+    "--protocol",
+    "grpc",
+    "--http2-prior-knowledge",
+    ...options,
+  ]);
+  return stdout;
+}
+
+test("reflection lists every method, health included, and lets a client without our schema call", async () => {
+  const url = `http://${harness.server.address}`;
+  const methods = (await buf("--list-methods", url)).split("\n");
+  for (const { descriptor } of allServices) {
+    for (const { name } of descriptor.methods) assert.ok(methods.includes(`${descriptor.typeName}/${name}`), name);
+  }
+  assert.ok(methods.includes("grpc.health.v1.Health/Check"));
+  const answer = await buf("-d", '{"group": "rg220"}', `${url}/bailiwick.v1.GroupService/GetGroup`);
+  assert.deepEqual(JSON.parse(answer).group.owners, ["n202", "n208", "n214"]);
+  const statuses = JSON.parse(await buf("-d", "{}", `${url}/grpc.health.v1.Health/List`)).statuses;
+  assert.deepEqual(statuses["bailiwick.v1.WatchService"], { status: "SERVING" });
+});
