@@ -62,6 +62,10 @@ export const limits = {
   /** Before a call is tried at another owner. */
   retryPauseMs: 50,
   parkedCheckMs: 200,
+  /** Least that a watch served by another node is heard of. */
+  watchProgressMs: 2_000,
+  /** A watch served by another node that is not heard of for so long is broken. */
+  watchSilenceMs: 6_000,
 
   // The cluster database.
   clusterEntriesKept: 256,

@@ -133,7 +133,7 @@ export class Node implements StateMachine {
       case "durable":
         return this.#durable(input.write, nowMs);
       case "drained":
-        return this.#drained({ type: "client", call: input.call });
+        return this.#drained({ type: "client", call: input.call }, nowMs);
       case "continue":
         return this.#turnEnded(nowMs);
     }
@@ -241,7 +241,7 @@ export class Node implements StateMachine {
       case "forwardWatch":
         return this.#router.streamed(from, message, nowMs);
       case "forwardDrained":
-        return this.#drained({ type: "peer", node: from, call: message.call });
+        return this.#drained({ type: "peer", node: from, call: message.call }, nowMs);
     }
   }
 
@@ -344,9 +344,9 @@ export class Node implements StateMachine {
     this.#world.calls.close(key);
   }
 
-  #drained(caller: Caller): void {
+  #drained(caller: Caller, nowMs: Millis): void {
     const call = this.#world.calls.find(caller);
-    if (call === null || this.#router.drained(call.key) || call.request.type !== "watch") return;
+    if (call === null || this.#router.drained(call.key, nowMs) || call.request.type !== "watch") return;
     this.#groups.get(call.request.group)?.drained(call.key);
   }
 

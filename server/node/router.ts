@@ -4,7 +4,7 @@
 import { type ErrorCode, type Failure, failure } from "../../proto/errors.ts";
 import { clusterGroup, type GroupId, type Millis, type NodeId, toMillis } from "../../proto/ids.ts";
 import type { PeerMessage } from "../../proto/messages.ts";
-import type { Reply, Request, WatchMessage } from "../../proto/requests.ts";
+import type { Reply, Request, WatchMessage, WatchRequest } from "../../proto/requests.ts";
 import type { Call } from "./calls.ts";
 import { Deadlines } from "./deadlines.ts";
 import { failed } from "./group-replies.ts";
@@ -34,6 +34,10 @@ interface Forwarded {
   mayHaveArrived: boolean;
   /** Of a stream: what it has brought so far; null before it is open. */
   through: number | null;
+  /** Of a stream: its reader has a message in hand, so that no other can come. */
+  isUnread: boolean;
+  /** When the peer was last heard on it. */
+  heardMs: Millis;
 }
 
 /** Answers of an owner that say: not me, try another. Nothing has happened then. */
@@ -54,6 +58,7 @@ export class Router {
   /** How many owners a call has tried. */
   readonly #tries = new Map<number, number>();
   #parkedCheckMs: Millis | null = null;
+  #streamCheckMs: Millis | null = null;
   /** Calls that are tried again after a pause. */
   readonly #pauses = new Deadlines<number>();
 
@@ -102,6 +107,7 @@ export class Router {
       this.#world.out.send(from, { type: "forwardCancel", call: message.call });
       return;
     }
+    forward.heardMs = nowMs;
     if (!isNews(forward, message.message)) return;
     const isEnd = message.message.type === "canceled" || message.message.type === "compacted";
     if (isEnd) this.#ended(from, message.call);
@@ -113,14 +119,19 @@ export class Router {
     }
     // For a stream: it has begun, so the client itself has to resume it.
     if (call !== null) call.mayHaveHappened = true;
-    this.#world.calls.stream(forward.key, message.message);
+    forward.isUnread = message.message.type === "events";
+    if (message.message.type !== "progress" || wantsProgress(call)) {
+      this.#world.calls.stream(forward.key, message.message);
+    }
   }
 
   /** The reader of a stream has room; tells the node that serves it. @returns false when it is served here */
-  drained(key: number): boolean {
+  drained(key: number, nowMs: Millis): boolean {
     const number = this.#forwardOf.get(key);
     const forward = number === undefined ? undefined : this.#forwarded.get(number);
     if (number === undefined || forward === undefined) return false;
+    forward.isUnread = false;
+    forward.heardMs = nowMs;
     this.#world.out.send(forward.to, { type: "forwardDrained", call: number });
     return true;
   }
@@ -155,13 +166,14 @@ export class Router {
 
   deadline(nowMs: Millis): void {
     for (const key of this.#pauses.takeDue(nowMs)) this.#again(key, nowMs);
+    this.#checkStreams(nowMs);
     if (!isDue(this.#parkedCheckMs, nowMs)) return;
     for (const [group, keys] of this.#parked) this.#failWithoutQuorum(group, keys, nowMs);
     this.#parkedCheckMs = this.#parked.size === 0 ? null : toMillis(nowMs + limits.parkedCheckMs);
   }
 
   deadlineMs(): Millis | null {
-    return earliest(this.#pauses.next(), this.#parkedCheckMs);
+    return earliest(this.#pauses.next(), this.#parkedCheckMs, this.#streamCheckMs);
   }
 
   /** What to tell a caller whose time is up. */
@@ -249,11 +261,37 @@ export class Router {
     }
     this.#lastForward += 1;
     const number = this.#lastForward;
-    this.#forwarded.set(number, { key: call.key, to, mayHaveArrived: this.#world.connected.has(to), through: null });
+    this.#forwarded.set(number, {
+      key: call.key,
+      to,
+      mayHaveArrived: this.#world.connected.has(to),
+      through: null,
+      isUnread: false,
+      heardMs: nowMs,
+    });
     this.#forwardOf.set(call.key, number);
     call.mayHaveHappened = isWrite(call.request);
     const budgetMs = call.deadlineMs === null ? limits.callBudgetMsMax : Math.max(1, call.deadlineMs - nowMs);
-    this.#world.out.send(to, { type: "forward", call: number, budgetMs, request: call.request });
+    const { request } = call;
+    if (request.type === "watch") this.#streamCheckMs ??= toMillis(nowMs + limits.watchSilenceMs);
+    const asked = request.type === "watch" ? withProgress(request) : request;
+    this.#world.out.send(to, { type: "forward", call: number, budgetMs, request: asked });
+  }
+
+  /** A message of a stream may be lost, and then nothing else would ever come: silence ends it, and it is resumed. */
+  #checkStreams(nowMs: Millis): void {
+    if (!isDue(this.#streamCheckMs, nowMs)) return;
+    let streams = 0;
+    for (const [number, forward] of [...this.#forwarded]) {
+      const call = this.#world.calls.get(forward.key);
+      if (call?.request.type !== "watch") continue;
+      streams += 1;
+      if (forward.isUnread || nowMs < forward.heardMs + limits.watchSilenceMs) continue;
+      this.#world.out.send(forward.to, { type: "forwardCancel", call: number });
+      this.#ended(forward.to, number);
+      this.#lost(call, forward, nowMs);
+    }
+    this.#streamCheckMs = streams === 0 ? null : toMillis(nowMs + limits.watchProgressMs);
   }
 
   /** `reason`: why the owner that was asked cannot serve; it may name who can. */
@@ -307,6 +345,17 @@ export class Router {
     this.#forwardOf.delete(forward.key);
     return forward;
   }
+}
+
+/** Progress is asked for often enough that a stream which is silent for longer must be broken. */
+function withProgress(request: WatchRequest): WatchRequest {
+  const { progressIntervalMs: wanted } = request;
+  const progressIntervalMs = wanted > 0 ? Math.min(wanted, limits.watchProgressMs) : limits.watchProgressMs;
+  return { ...request, progressIntervalMs };
+}
+
+function wantsProgress(call: Call | null): boolean {
+  return call?.request.type === "watch" && call.request.progressIntervalMs > 0;
 }
 
 /** The network may repeat the messages of a stream, or bring them late: each goes on once, and in order. */

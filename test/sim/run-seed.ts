@@ -35,12 +35,13 @@ import type { RunCounts, RunReport } from "./report.ts";
 import { Survey } from "./survey.ts";
 import { ask, readTimeline } from "./timeline-reader.ts";
 import { Violation } from "./violation.ts";
-import { Watchers } from "./watchers.ts";
+import { Watchers, type WatchLog } from "./watchers.ts";
 
 /** A valid run has at least this many acknowledged operations. */
 const acknowledgedMin = 20;
 const warmUpMs = 3_000;
 const probeMsMax = 8_000;
+const catchUpMsMax = 15_000;
 
 /** What a caller may change about a run: for traces, and for canaries, which must be caught. */
 export interface RunExtras {
@@ -150,11 +151,25 @@ class Run {
     for (const node of this.world.nodes) if (!node.isRunning) node.start();
     this.#converge();
     this.#clients.stop();
-    this.#watchers.stop();
     this.world.runFor(this.#options.workload.budgetMsMax + 4_000);
     this.#isQuiet = true;
     this.#converge();
     this.#demandAnswers();
+    this.#catchUp();
+    this.#watchers.stop();
+  }
+
+  /** Whoever watches has been given everything, or been told that it is gone. */
+  #catchUp(): void {
+    const untilMs = this.world.nowMs + catchUpMsMax;
+    const newest = new Map<GroupId, number>();
+    for (const group of referenceGroups.keys()) newest.set(group, this.#readTimeline(group).newest);
+    const isBehind = (log: WatchLog) => !log.compacted && log.through < (newest.get(log.group) ?? 0);
+    while (this.#watchers.logs.some(isBehind) && this.world.nowMs < untilMs) this.world.runFor(500);
+    const behind = this.#watchers.logs.find(isBehind);
+    if (behind === undefined) return;
+    const text = `A watch of ${behind.group} stays at revision ${behind.through} of ${newest.get(behind.group)}`;
+    throw new Violation("liveness", "watch", text);
   }
 
   #converge(): void {
