@@ -1,0 +1,87 @@
+// The command line of the benchmark.
+
+import { tmpdir } from "node:os";
+import { parseArgs } from "node:util";
+
+export interface WriteOptions {
+  readonly quick: boolean;
+  /** Measure the ceiling with gossip in place of streams, too. */
+  readonly gossip: boolean;
+  /** Measure one side alone; null: both, and their ratio. */
+  readonly only: "product" | "ceiling" | null;
+  /** File for the figures as JSON; null: none. */
+  readonly json: string | null;
+  /** Existing directory in which the temporary one is made; its disk is the one that is measured. */
+  readonly directory: string;
+  /** Directory for CPU profiles of the product's nodes; null: measure. */
+  readonly profile: string | null;
+}
+
+export const help = `Usage: npm run bench -- write [options]
+
+Measures puts to one group of three nodes at 1, 64 and 256 in flight: writes/s, p50, p99 and server CPU per
+write, next to the ceiling of the stack: the same calls, streams and synced disk writes without any consensus
+logic. Product and ceiling take turns, so that both see the same machine; believe the ratios before the figures.
+
+Options:
+  --quick         3 rounds of 3 s (under 2 minutes) instead of 5 of 10 s (about 8 minutes)
+  --gossip        also the ceiling with the leader's batches published on gossipsub
+  --only SIDE     product or ceiling alone
+  --json FILE     write all samples, ratios and the machine to FILE
+  --dir DIR       keep the data below DIR instead of ${tmpdir()}; up to 2 GB, removed at the end
+  --profile DIR   measure nothing, but load the product with 64 in flight, leave CPU profiles of its nodes in DIR
+                  and print where the manager spends its time
+  --help
+
+Examples:
+  npm run bench -- write --quick
+  npm run bench -- write --gossip --json figures.json
+  npm run bench -- write --dir /var/lib/scratch
+  npm run bench -- write --profile profiles
+`;
+
+export class UsageError extends Error {}
+
+/**
+ * @returns null: help is wanted
+ * @throws {UsageError}
+ */
+export function parseOptions(args: readonly string[]): WriteOptions | null {
+  const { values, positionals } = parse(args);
+  if (values.help === true) return null;
+  const [name, ...more] = positionals;
+  if (name !== "write" || more.length > 0)
+    throw new UsageError(`No benchmark "${positionals.join(" ")}", there is: write`);
+  const { only = null } = values;
+  if (only !== null && only !== "product" && only !== "ceiling") {
+    throw new UsageError(`--only is "${only}", must be product or ceiling`);
+  }
+  return {
+    quick: values.quick === true,
+    gossip: values.gossip === true,
+    only,
+    json: values.json ?? null,
+    directory: values.dir ?? tmpdir(),
+    profile: values.profile ?? null,
+  };
+}
+
+function parse(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: {
+        quick: { type: "boolean" },
+        gossip: { type: "boolean" },
+        only: { type: "string" },
+        json: { type: "string" },
+        dir: { type: "string" },
+        profile: { type: "string" },
+        help: { type: "boolean", short: "h" },
+      },
+    });
+  } catch (reason) {
+    throw new UsageError(reason instanceof Error ? reason.message : String(reason));
+  }
+}

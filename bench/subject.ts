@@ -1,0 +1,22 @@
+// What is measured: servers in processes of their own that answer `KeyValueService.Put`.
+
+export interface Subject {
+  readonly name: string;
+  /** host:port that the puts go to. */
+  readonly endpoint: string;
+  /** Processes of all servers; their CPU is charged to the puts. */
+  readonly pids: readonly number[];
+  /**
+   * Looks whether the figures are what they say they are.
+   *
+   * @param puts of one client, since it was made
+   * @throws when they are not, for example after a change of manager
+   */
+  readonly check: (puts: Puts) => Promise<void>;
+}
+
+export interface Puts {
+  readonly acknowledged: number;
+  /** Highest revision among the answers. */
+  readonly newestRevision: number;
+}
