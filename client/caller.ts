@@ -1,0 +1,126 @@
+// Calls with retries: one attempt after another over the endpoints, until an answer, a failure that a retry cannot mend, or
+// the deadline.
+
+import type { DescMessage, DescMethodUnary, MessageShape } from "@bufbuild/protobuf";
+import type { ClientClock } from "./clock.ts";
+import type { Endpoints } from "./endpoints.ts";
+import { decideRetry, type RetryDecision, type RetryOptions } from "./retry.ts";
+import { isAborted } from "./signals.ts";
+import { type ClientError, toClientError } from "./unreachable-error.ts";
+
+/** What every call takes. */
+export interface RequestOptions {
+  /** For the call with all its retries, instead of the client's. */
+  readonly timeoutMs?: number | undefined;
+  /** Aborting it fails the call with `canceled`. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What a client is made of; shared by its calls and its watches. */
+export interface ClientParts {
+  readonly endpoints: Endpoints;
+  readonly clock: ClientClock;
+  readonly retry: RetryOptions;
+  /** 0 to below 1. */
+  readonly random: () => number;
+  /** For a call that does not say how long it may take. */
+  readonly timeoutMs: number;
+}
+
+interface Call<Input extends DescMessage, Output extends DescMessage> {
+  readonly method: DescMethodUnary<Input, Output>;
+  readonly request: MessageShape<Input>;
+  readonly isRead: boolean;
+  readonly options: RequestOptions;
+}
+
+/** A failed attempt. */
+interface Attempt {
+  readonly error: ClientError;
+  readonly attempts: number;
+  readonly startMs: number;
+  readonly deadlineMs: number;
+  readonly isRead: boolean;
+}
+
+export class Caller {
+  readonly #parts: ClientParts;
+
+  constructor(parts: ClientParts) {
+    this.#parts = parts;
+  }
+
+  /** A call that changes nothing: repeated whatever the failure, as long as that may help. */
+  read<Input extends DescMessage, Output extends DescMessage>(
+    method: DescMethodUnary<Input, Output>,
+    request: MessageShape<Input>,
+    options: RequestOptions,
+  ): Promise<MessageShape<Output>> {
+    return this.#call({ method, request, isRead: true, options });
+  }
+
+  /** A call that changes something: repeated only while it is certain that nothing has happened. */
+  write<Input extends DescMessage, Output extends DescMessage>(
+    method: DescMethodUnary<Input, Output>,
+    request: MessageShape<Input>,
+    options: RequestOptions,
+  ): Promise<MessageShape<Output>> {
+    return this.#call({ method, request, isRead: false, options });
+  }
+
+  /** @throws {DbError | UnreachableError} of the last attempt, or of the one before when the last ran out of time */
+  async #call<Input extends DescMessage, Output extends DescMessage>(
+    call: Call<Input, Output>,
+  ): Promise<MessageShape<Output>> {
+    const { endpoints, clock } = this.#parts;
+    const { isRead, options } = call;
+    const deadlineMs = clock.nowMs() + (options.timeoutMs ?? this.#parts.timeoutMs);
+    let errorBefore: ClientError | null = null;
+    for (let attempts = 1; ; attempts++) {
+      const endpoint = endpoints.current;
+      const startMs = clock.nowMs();
+      try {
+        return await this.#attempt(call, { endpoint, remainingMs: deadlineMs - startMs });
+      } catch (reason) {
+        const error = toClientError(reason);
+        const decision = this.#decide({ error, attempts, startMs, deadlineMs, isRead });
+        if (decision.type === "fail" || isAborted(options.signal)) throw toldError(error, { errorBefore, isRead });
+        errorBefore = error;
+        if (decision.at === "next") endpoints.leave(endpoint);
+        await clock.sleep(decision.delayMs, options.signal);
+      }
+    }
+  }
+
+  async #attempt<Input extends DescMessage, Output extends DescMessage>(
+    { method, request, isRead, options }: Call<Input, Output>,
+    { endpoint, remainingMs }: { readonly endpoint: string; readonly remainingMs: number },
+  ): Promise<MessageShape<Output>> {
+    // A read leaves time to ask another endpoint when the first hangs; a write takes all there is.
+    const sharedMs = isRead && this.#parts.endpoints.count > 1 ? remainingMs / 2 : remainingMs;
+    const transport = await this.#parts.endpoints.transportTo(endpoint);
+    return transport.unary(method, request, { timeoutMs: Math.max(1, sharedMs), signal: options.signal });
+  }
+
+  #decide({ error, attempts, startMs, deadlineMs, isRead }: Attempt): RetryDecision {
+    const { clock, endpoints, random, retry } = this.#parts;
+    const nowMs = clock.nowMs();
+    const state = {
+      isRead,
+      attempts,
+      endpoints: endpoints.count,
+      remainingMs: deadlineMs - nowMs,
+      attemptMs: nowMs - startMs,
+      jitter: random(),
+    };
+    return decideRetry(error, state, retry);
+  }
+}
+
+/** That a read's time ran out says less than why it had to be repeated. A write's deadline must be told: it may be done. */
+function toldError(
+  error: ClientError,
+  { errorBefore, isRead }: { readonly errorBefore: ClientError | null; readonly isRead: boolean },
+): ClientError {
+  return isRead && error.code === "deadline" && errorBefore !== null ? errorBefore : error;
+}

@@ -1,0 +1,131 @@
+// The client library's one class: key-values, watches, groups, nodes and the state of the cluster, through any of several
+// endpoints. Values are plain; errors are typed by code and effect; what may be repeated is repeated until the time is up.
+
+import { Caller, type ClientParts, type RequestOptions } from "./caller.ts";
+import { type ClientClock, systemClock } from "./clock.ts";
+import * as cluster from "./cluster-calls.ts";
+import { Endpoints } from "./endpoints.ts";
+import * as keyValue from "./key-value-calls.ts";
+import type { Bytes, KeySelection } from "./key-values.ts";
+import { clientLimits } from "./limits.ts";
+import { defaultRetry, type RetryOptions } from "./retry.ts";
+import type { Connect } from "./transport.ts";
+import { type WatchNotice, type WatchOptions, watchKeys } from "./watch.ts";
+
+export interface ClientOptions {
+  /** `host:port` of nodes, 1 to 64; asked in this order, each as long as it answers. */
+  readonly endpoints: readonly string[];
+  /** For a call with all its retries; 5,000 by default. */
+  readonly timeoutMs?: number;
+  readonly retry?: RetryOptions;
+  /** How endpoints are reached; over gRPC by default. */
+  readonly connect?: Connect;
+  readonly clock?: ClientClock;
+  /** 0 to below 1, for the jitter of retries. */
+  readonly random?: () => number;
+}
+
+/**
+ * A connection to a cluster. Every call throws {@link DbError} with the code that common.proto lists, or
+ * {@link UnreachableError} when no endpoint could be connected to and so nothing happened.
+ */
+export class Client implements AsyncDisposable {
+  readonly #parts: ClientParts;
+  readonly #caller: Caller;
+
+  /** Connects to nothing yet. @throws {DbError} `invalid_argument` for a malformed endpoint */
+  constructor(options: ClientOptions) {
+    this.#parts = {
+      endpoints: new Endpoints(options.endpoints, options.connect ?? connectLazily),
+      clock: options.clock ?? systemClock,
+      retry: options.retry ?? defaultRetry,
+      random: options.random ?? Math.random,
+      timeoutMs: options.timeoutMs ?? clientLimits.timeoutMs,
+    };
+    this.#caller = new Caller(this.#parts);
+  }
+
+  /** Reads one key. @throws {DbError} `compacted`, `future_revision` of `options.revision` */
+  get(group: string, key: Bytes, options: keyValue.ReadOptions = {}): Promise<keyValue.GetAnswer> {
+    return keyValue.get(this.#caller, { group, key }, options);
+  }
+
+  /** Pages of keys in byte order, all at the revision of the first page. */
+  list(
+    group: string,
+    keys: KeySelection = { prefix: "" },
+    options: keyValue.ListOptions = {},
+  ): AsyncGenerator<keyValue.ListPage, void> {
+    return keyValue.list(this.#caller, { group, keys }, options);
+  }
+
+  /** Writes one key. @throws {DbError} `condition_failed`, `fenced`, `outcome_unknown` */
+  put(group: string, entry: keyValue.Entry, options: keyValue.WriteOptions = {}): Promise<keyValue.PutAnswer> {
+    return keyValue.put(this.#caller, { group, entry }, options);
+  }
+
+  /** Deletes one key or many, in one revision; deleting nothing is no error and makes no revision. */
+  delete(group: string, keys: KeySelection, options: keyValue.WriteOptions = {}): Promise<keyValue.DeleteAnswer> {
+    return keyValue.deleteKeys(this.#caller, { group, keys }, options);
+  }
+
+  /** As {@link watchKeys}: resumes by itself, and throws `compacted` rather than leave a gap. */
+  watch(group: string, options: WatchOptions = {}): AsyncGenerator<WatchNotice, void> {
+    return watchKeys(this.#parts, group, options);
+  }
+
+  /** All groups, or those that `owner` is an owner of. */
+  groups(options: RequestOptions & { readonly owner?: string | undefined } = {}): Promise<cluster.GroupsAnswer> {
+    return cluster.listGroups(this.#caller, options);
+  }
+
+  /** @throws {DbError} `not_found` */
+  group(
+    group: string,
+    options: RequestOptions & { readonly consistency?: "linearizable" | "local" | undefined } = {},
+  ): Promise<cluster.GroupAnswer> {
+    return cluster.getGroup(this.#caller, group, options);
+  }
+
+  /** Needs the cluster's quorum. @throws {DbError} `already_exists`, `condition_failed`, `invalid_argument` of the config */
+  createGroup(group: cluster.NewGroup, options: RequestOptions = {}): Promise<cluster.CreatedGroup> {
+    return cluster.createGroup(this.#caller, group, options);
+  }
+
+  /** All nodes, with the statuses that the answering node holds; all statuses with `askAll`. */
+  nodes(options: RequestOptions & { readonly askAll?: boolean | undefined } = {}): Promise<cluster.NodesAnswer> {
+    return cluster.listNodes(this.#caller, options);
+  }
+
+  /** One node, asked of its sphere. @throws {DbError} `not_found` */
+  node(node: string, options: RequestOptions = {}): Promise<cluster.NodeAnswer> {
+    return cluster.getNode(this.#caller, node, options);
+  }
+
+  /** Who shares a group with a node, and what is stored there because of it. @throws {DbError} `not_found` */
+  sphere(node: string, options: RequestOptions = {}): Promise<cluster.SphereAnswer> {
+    return cluster.getSphere(this.#caller, node, options);
+  }
+
+  /** One screen of everything; what did not answer is named, never waited for. */
+  status(options: RequestOptions = {}): Promise<cluster.StatusAnswer> {
+    return cluster.getStatus(this.#caller, options);
+  }
+
+  /** The newest events of the cluster database. `limit`: 1 to 1,000 */
+  clusterEvents(options: RequestOptions & { readonly limit: number }): Promise<cluster.EventsAnswer> {
+    return cluster.listClusterEvents(this.#caller, options);
+  }
+
+  /** Ends calls and watches under way; later ones fail as `unreachable`. */
+  close(): Promise<void> {
+    return this.#parts.endpoints.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
+
+/** gRPC takes a while to load, and is not needed by everybody who needs this file. */
+const connectLazily: Connect = async (endpoint) => (await import("./grpc-transport.ts")).connectGrpc(endpoint);

@@ -1,0 +1,210 @@
+// The calls about groups, nodes and the cluster. Answers are the messages of bailiwick.v1 in their plain form.
+
+import { create, type JsonValue, type MessageShape } from "@bufbuild/protobuf";
+import { DbError, failure } from "../proto/errors.ts";
+import {
+  ClusterService,
+  GetStatusRequestSchema,
+  GetStatusResponseSchema,
+  ListClusterEventsRequestSchema,
+  ListClusterEventsResponseSchema,
+} from "../proto/gen/bailiwick/v1/cluster_service_pb.ts";
+import { type Header, ReadConsistency } from "../proto/gen/bailiwick/v1/common_pb.ts";
+import { GroupConfigSchema } from "../proto/gen/bailiwick/v1/group_config_pb.ts";
+import { type Group, GroupSchema } from "../proto/gen/bailiwick/v1/group_pb.ts";
+import {
+  CreateGroupRequestSchema,
+  GetGroupRequestSchema,
+  GroupService,
+  ListGroupsRequestSchema,
+} from "../proto/gen/bailiwick/v1/group_service_pb.ts";
+import { type Node, NodeSchema } from "../proto/gen/bailiwick/v1/node_pb.ts";
+import {
+  GetNodeRequestSchema,
+  GetSphereRequestSchema,
+  GetSphereResponseSchema,
+  ListNodesRequestSchema,
+  NodeService,
+} from "../proto/gen/bailiwick/v1/node_service_pb.ts";
+import { fromPlainJson } from "../proto/plain-json.ts";
+import type { Caller, RequestOptions } from "./caller.ts";
+import { type AnswerHeader, fromWireHeader } from "./key-values.ts";
+import { clientLimits } from "./limits.ts";
+import { type Plain, toPlain } from "./plain.ts";
+
+/** A new group. */
+export interface NewGroup {
+  readonly group: string;
+  /** In order of precedence, 2 or more. */
+  readonly owners: readonly string[];
+  /** Plain JSON of `bailiwick.v1.GroupConfig`; absent: all defaults. */
+  readonly config?: JsonValue | undefined;
+  /** Checks and does nothing. */
+  readonly validateOnly?: boolean | undefined;
+}
+
+export interface GroupsAnswer {
+  readonly header: AnswerHeader;
+  /** By name. */
+  readonly groups: readonly Plain<Group>[];
+  /** Groups that could not be asked; what is said of them is what the directory knows. */
+  readonly unreachable: readonly string[];
+}
+
+export interface GroupAnswer {
+  readonly header: AnswerHeader;
+  readonly group: Plain<Group>;
+  /** Owners that did not answer. */
+  readonly unreachable: readonly string[];
+}
+
+export interface CreatedGroup {
+  readonly header: AnswerHeader;
+  readonly group: Plain<Group>;
+  /** For people: what will not work as one might think. */
+  readonly warnings: readonly string[];
+}
+
+export interface NodesAnswer {
+  readonly header: AnswerHeader;
+  /** By name. */
+  readonly nodes: readonly Plain<Node>[];
+  /** Nodes or groups that could not be asked. */
+  readonly unreachable: readonly string[];
+}
+
+export interface NodeAnswer {
+  readonly header: AnswerHeader;
+  readonly node: Plain<Node>;
+  /** Groups whose verdict could not be asked for. */
+  readonly unreachable: readonly string[];
+}
+
+type WithHeader<Answer> = Omit<Answer, "header"> & { readonly header: AnswerHeader };
+
+export type SphereAnswer = WithHeader<Plain<MessageShape<typeof GetSphereResponseSchema>>>;
+export type StatusAnswer = WithHeader<Plain<MessageShape<typeof GetStatusResponseSchema>>>;
+
+export interface EventsAnswer {
+  readonly header: AnswerHeader;
+  /** Newest first. */
+  readonly events: Plain<MessageShape<typeof ListClusterEventsResponseSchema>>["events"];
+  /** There are older ones. */
+  readonly isMore: boolean;
+}
+
+export async function listGroups(
+  caller: Caller,
+  options: RequestOptions & { readonly owner?: string | undefined },
+): Promise<GroupsAnswer> {
+  const { owner = "" } = options;
+  const pages = await readPages((pageToken) => {
+    const request = create(ListGroupsRequestSchema, { owner, limit: clientLimits.pageRows, pageToken });
+    return caller.read(GroupService.method.listGroups, request, options);
+  });
+  const groups = pages.flatMap((page) => page.groups.map((group) => toPlain(GroupSchema, group)));
+  return { header: firstHeader(pages), groups, unreachable: allUnreachable(pages) };
+}
+
+export async function getGroup(
+  caller: Caller,
+  group: string,
+  options: RequestOptions & { readonly consistency?: "linearizable" | "local" | undefined },
+): Promise<GroupAnswer> {
+  const consistency = options.consistency === "local" ? ReadConsistency.LOCAL : ReadConsistency.LINEARIZABLE;
+  const request = create(GetGroupRequestSchema, { group, consistency, includeInterlocked: true });
+  const answer = await caller.read(GroupService.method.getGroup, request, options);
+  const { unreachable } = answer;
+  return { header: fromWireHeader(answer.header), group: toPlain(GroupSchema, there(answer.group)), unreachable };
+}
+
+export async function createGroup(
+  caller: Caller,
+  { group, owners, config, validateOnly = false }: NewGroup,
+  options: RequestOptions,
+): Promise<CreatedGroup> {
+  const request = create(CreateGroupRequestSchema, {
+    group,
+    owners: [...owners],
+    validateOnly,
+    ...(config === undefined ? {} : { config: parseConfig(config) }),
+  });
+  const answer = await caller.write(GroupService.method.createGroup, request, options);
+  const { warnings } = answer;
+  return { header: fromWireHeader(answer.header), group: toPlain(GroupSchema, there(answer.group)), warnings };
+}
+
+export async function listNodes(
+  caller: Caller,
+  options: RequestOptions & { readonly askAll?: boolean | undefined },
+): Promise<NodesAnswer> {
+  const { askAll = false } = options;
+  const pages = await readPages((pageToken) => {
+    const request = create(ListNodesRequestSchema, { askAll, limit: clientLimits.pageRows, pageToken });
+    return caller.read(NodeService.method.listNodes, request, options);
+  });
+  const nodes = pages.flatMap((page) => page.nodes.map((node) => toPlain(NodeSchema, node)));
+  return { header: firstHeader(pages), nodes, unreachable: allUnreachable(pages) };
+}
+
+export async function getNode(caller: Caller, node: string, options: RequestOptions): Promise<NodeAnswer> {
+  const answer = await caller.read(NodeService.method.getNode, create(GetNodeRequestSchema, { node }), options);
+  const { unreachable } = answer;
+  return { header: fromWireHeader(answer.header), node: toPlain(NodeSchema, there(answer.node)), unreachable };
+}
+
+export async function getSphere(caller: Caller, node: string, options: RequestOptions): Promise<SphereAnswer> {
+  const answer = await caller.read(NodeService.method.getSphere, create(GetSphereRequestSchema, { node }), options);
+  return { ...toPlain(GetSphereResponseSchema, answer), header: fromWireHeader(answer.header) };
+}
+
+export async function getStatus(caller: Caller, options: RequestOptions): Promise<StatusAnswer> {
+  const answer = await caller.read(ClusterService.method.getStatus, create(GetStatusRequestSchema), options);
+  return { ...toPlain(GetStatusResponseSchema, answer), header: fromWireHeader(answer.header) };
+}
+
+export async function listClusterEvents(
+  caller: Caller,
+  options: RequestOptions & { readonly limit: number },
+): Promise<EventsAnswer> {
+  const request = create(ListClusterEventsRequestSchema, { newestFirst: true, limit: options.limit });
+  const answer = await caller.read(ClusterService.method.listClusterEvents, request, options);
+  const { events } = toPlain(ListClusterEventsResponseSchema, answer);
+  return { header: fromWireHeader(answer.header), events, isMore: answer.nextPageToken.byteLength > 0 };
+}
+
+/** Every page; the timeout holds for each of them. */
+async function readPages<Page extends { readonly nextPageToken: Uint8Array }>(
+  readPage: (pageToken: Uint8Array) => Promise<Page>,
+): Promise<readonly Page[]> {
+  const pages: Page[] = [];
+  let pageToken: Uint8Array = new Uint8Array(0);
+  do {
+    const page = await readPage(pageToken);
+    pages.push(page);
+    pageToken = page.nextPageToken;
+  } while (pageToken.byteLength > 0 && pages.length < clientLimits.pagesMax);
+  return pages;
+}
+
+function firstHeader(pages: readonly { readonly header?: Header | undefined }[]): AnswerHeader {
+  return fromWireHeader(pages[0]?.header);
+}
+
+function allUnreachable(pages: readonly { readonly unreachable: readonly string[] }[]): readonly string[] {
+  return [...new Set(pages.flatMap(({ unreachable }) => unreachable))];
+}
+
+function there<Value>(value: Value | undefined): Value {
+  if (value === undefined) throw new DbError(failure("internal", "The answer lacks what was asked for"));
+  return value;
+}
+
+function parseConfig(config: JsonValue) {
+  try {
+    return fromPlainJson(GroupConfigSchema, config);
+  } catch (reason) {
+    const message = `The config is not one of a group: ${reason instanceof Error ? reason.message : String(reason)}`;
+    throw new DbError(failure("invalid_argument", message, { field: "config" }), reason);
+  }
+}

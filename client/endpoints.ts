@@ -1,0 +1,67 @@
+// The endpoints of a client: which one is asked now, and the transport to each, made when it is first needed.
+
+import { DbError, failure } from "../proto/errors.ts";
+import { clientLimits } from "./limits.ts";
+import type { Connect, Transport } from "./transport.ts";
+import { UnreachableError } from "./unreachable-error.ts";
+
+const endpointPattern = /^(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})$/;
+
+/** Begins with the first of the list and stays with an endpoint as long as it answers. */
+export class Endpoints {
+  readonly #names: readonly string[];
+  readonly #connect: Connect;
+  readonly #transports = new Map<string, Promise<Transport>>();
+  #position = 0;
+  #isClosed = false;
+
+  /** @throws {DbError} `invalid_argument` unless there are 1 to 64 of the form `host:port` */
+  constructor(names: readonly string[], connect: Connect) {
+    if (names.length < 1 || names.length > clientLimits.endpointsMax) {
+      throw refused(`There are ${names.length} endpoints, 1 to ${clientLimits.endpointsMax} are needed`);
+    }
+    for (const name of names) checkEndpoint(name);
+    this.#names = names;
+    this.#connect = connect;
+  }
+
+  get count(): number {
+    return this.#names.length;
+  }
+
+  get current(): string {
+    return this.#names[this.#position] ?? "";
+  }
+
+  /** @throws {UnreachableError} after {@link close} */
+  transportTo(endpoint: string): Promise<Transport> {
+    if (this.#isClosed) return Promise.reject(new UnreachableError(endpoint, "the client is closed"));
+    const known = this.#transports.get(endpoint);
+    if (known !== undefined) return known;
+    const transport = this.#connect(endpoint);
+    this.#transports.set(endpoint, transport);
+    return transport;
+  }
+
+  /** Goes on to the next endpoint, unless another call has done so already. */
+  leave(endpoint: string): void {
+    if (this.current === endpoint) this.#position = (this.#position + 1) % this.#names.length;
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    const transports = await Promise.allSettled(this.#transports.values());
+    for (const transport of transports) if (transport.status === "fulfilled") transport.value.close();
+    this.#transports.clear();
+  }
+}
+
+function checkEndpoint(name: string): void {
+  const port = Number(endpointPattern.exec(name)?.[1]);
+  if (port >= 1 && port <= 65_535) return;
+  throw refused(`The endpoint ${JSON.stringify(name)} is not host:port, for example 127.0.0.1:7401`);
+}
+
+function refused(message: string): DbError {
+  return new DbError(failure("invalid_argument", message, { field: "endpoints" }));
+}

@@ -1,0 +1,40 @@
+// What programs import from `bailiwick`: the client library.
+
+// For every program.
+export type { ErrorCode, ErrorDetails } from "../proto/errors.ts";
+export { DbError } from "../proto/errors.ts";
+export type { KeyValue } from "../proto/model.ts";
+export type { RequestOptions } from "./caller.ts";
+export { Client, type ClientOptions } from "./client.ts";
+export type {
+  CreatedGroup,
+  EventsAnswer,
+  GroupAnswer,
+  GroupsAnswer,
+  NewGroup,
+  NodeAnswer,
+  NodesAnswer,
+  SphereAnswer,
+  StatusAnswer,
+} from "./cluster-calls.ts";
+export type {
+  DeleteAnswer,
+  Entry,
+  GetAnswer,
+  ListOptions,
+  ListPage,
+  PutAnswer,
+  ReadOptions,
+  WriteOptions,
+} from "./key-value-calls.ts";
+export type { AnswerHeader, Bytes, KeySelection } from "./key-values.ts";
+export type { Plain } from "./plain.ts";
+export { defaultRetry, type RetryOptions } from "./retry.ts";
+export { type ClientError, type ClientErrorCode, type ClientFailure, UnreachableError } from "./unreachable-error.ts";
+export type { WatchedEvent, WatchNotice, WatchOptions } from "./watch.ts";
+
+// For tests of programs that use it, and for other ways to reach a node.
+
+export type { ClientClock } from "./clock.ts";
+export { createInProcessTransport, type InProcessService, inProcessService } from "./in-process-transport.ts";
+export type { CallOptions, Connect, MessageStream, Transport } from "./transport.ts";

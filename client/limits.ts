@@ -1,0 +1,30 @@
+// Every bound and default of the client library. Times in milliseconds, sizes in bytes.
+
+export const clientLimits = {
+  /** Time for a whole call, its retries included, unless the caller says otherwise. */
+  timeoutMs: 5_000,
+  /** Longest wait for one endpoint to accept a connection. */
+  connectMs: 2_000,
+  /** As the schema promises to accept; larger requests are refused before they are sent. */
+  requestBytesMax: 2 * 1024 * 1024,
+  /** A response has 4 MiB at most; the rest is for its frame. */
+  responseBytesMax: 5 * 1024 * 1024,
+  endpointsMax: 64,
+  attemptsMax: 200,
+  backoffMs: 50,
+  backoffMsMax: 1_000,
+  /** Keys of a page, where the caller does not say. */
+  pageKeys: 1_000,
+  /** Nodes or groups of a page. */
+  pageRows: 1_000,
+  /** Pages that a list of nodes or groups reads at most: a million rows. */
+  pagesMax: 1_000,
+  keepaliveMs: 10_000,
+  keepaliveTimeoutMs: 5_000,
+  /** What a watch asks for: a sign of life at least this often. */
+  watchProgressMs: 5_000,
+  /** A watch that has heard nothing for this long looks for another node. */
+  watchSilenceMs: 15_000,
+  /** Bytes of one revision that arrives in fragments; beyond it the watch fails with `overloaded`. */
+  watchRevisionBytesMax: 64 * 1024 * 1024,
+} as const;

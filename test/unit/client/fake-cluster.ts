@@ -1,0 +1,383 @@
+// A small cluster in memory, behind the in-process transport: one store that all its nodes answer for. It keeps revisions,
+// history and a compaction floor, so that clients can be tested against real answers; nodes can be killed, calls refused.
+
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import {
+  type CallOptions,
+  type Connect,
+  createInProcessTransport,
+  DbError,
+  type ErrorCode,
+  inProcessService,
+  type Transport,
+  UnreachableError,
+} from "../../../client/index.ts";
+import { toStatus } from "../../../proto/error-status.ts";
+import { failure } from "../../../proto/errors.ts";
+import { ClusterService } from "../../../proto/gen/bailiwick/v1/cluster_service_pb.ts";
+import { type KeyRange, ReadConsistency } from "../../../proto/gen/bailiwick/v1/common_pb.ts";
+import { GroupService } from "../../../proto/gen/bailiwick/v1/group_service_pb.ts";
+import {
+  type DeleteRequest,
+  type GetRequest,
+  KeyValueService,
+  type ListRequest,
+  type PutRequest,
+} from "../../../proto/gen/bailiwick/v1/key_value_pb.ts";
+import { NodeService } from "../../../proto/gen/bailiwick/v1/node_service_pb.ts";
+import { type KeyValue, KeyValueSchema } from "../../../proto/gen/bailiwick/v1/record_pb.ts";
+import {
+  type WatchCreate,
+  type WatchRequest,
+  type WatchResponseSchema,
+  WatchService,
+} from "../../../proto/gen/bailiwick/v1/watch_pb.ts";
+import { fakeGroup, fakeNode, fakeStatus } from "./fake-answers.ts";
+
+export const clusterId = "0123456789abcdef0123456789abcdef";
+const group = "rg220";
+const incarnation = 3n;
+
+interface Change {
+  readonly revision: bigint;
+  readonly type: "put" | "delete";
+  readonly keyValue: KeyValue;
+  readonly previous?: KeyValue;
+}
+
+type Response = MessageInitShape<typeof WatchResponseSchema>;
+
+export class FakeCluster {
+  /** `node method` of every call that reached a node. */
+  readonly calls: string[] = [];
+  /** Every request to create a watch. */
+  readonly watches: WatchCreate[] = [];
+  /** Sends the events of a revision one to a message, as fragments. */
+  sendsFragments = false;
+  /** Says nothing on watches, as a node that hangs. */
+  isMute = false;
+  revision = 1n;
+  floor = 1n;
+  readonly #keys = new Map<string, KeyValue>();
+  readonly #changes: Change[] = [];
+  readonly #down = new Set<string>();
+  readonly #transports = new Map<string, Transport[]>();
+  readonly #refusals: { readonly method: string; readonly reason: Error }[] = [];
+  readonly #listeners = new Set<() => void>();
+
+  readonly connect: Connect = (endpoint) => Promise.resolve(new FakeTransport(this, endpoint));
+
+  /** The next `times` calls of `method` fail. */
+  refuse(
+    method: string,
+    code: ErrorCode,
+    options: { times?: number; details?: object; effect?: "none" | "unknown" } = {},
+  ) {
+    const { times = 1, details = {}, effect } = options;
+    for (let time = 0; time < times; time++) {
+      const reason = new DbError(failure(code, `Refused as ${code}`, { group, ...details }, effect));
+      this.#refusals.push({ method, reason });
+    }
+  }
+
+  kill(endpoint: string): void {
+    this.#down.add(endpoint);
+    for (const transport of this.#transports.get(endpoint) ?? []) transport.close();
+    this.#transports.delete(endpoint);
+  }
+
+  start(endpoint: string): void {
+    this.#down.delete(endpoint);
+  }
+
+  compact(floor: bigint): void {
+    this.floor = floor;
+  }
+
+  put(entries: Readonly<Record<string, string>>): void {
+    this.revision += 1n;
+    for (const [key, value] of Object.entries(entries)) this.#write(key, Buffer.from(value));
+    for (const listener of this.#listeners) listener();
+  }
+
+  open(endpoint: string): Transport {
+    if (this.#down.has(endpoint)) throw new UnreachableError(endpoint, "it was killed");
+    const transport = createInProcessTransport(this.#services(endpoint));
+    this.#transports.set(endpoint, [...(this.#transports.get(endpoint) ?? []), transport]);
+    return transport;
+  }
+
+  #write(key: string, value: Uint8Array): KeyValue {
+    const before = this.#keys.get(key);
+    const keyValue = create(KeyValueSchema, {
+      key: Buffer.from(key, "latin1"),
+      value,
+      createRevision: before?.createRevision ?? this.revision,
+      modRevision: this.revision,
+      version: (before?.version ?? 0n) + 1n,
+    });
+    this.#keys.set(key, keyValue);
+    this.#changes.push({ revision: this.revision, type: "put", keyValue, ...(before ? { previous: before } : {}) });
+    return keyValue;
+  }
+
+  #enter(node: string, method: string): void {
+    this.calls.push(`${node} ${method}`);
+    const position = this.#refusals.findIndex((refusal) => refusal.method === method);
+    const [refusal] = position < 0 ? [] : this.#refusals.splice(position, 1);
+    if (refusal !== undefined) throw refusal.reason;
+  }
+
+  #header(node: string, stale = false) {
+    return { clusterId, group, incarnation, revision: this.revision, node, stale };
+  }
+
+  #services(node: string) {
+    return [
+      inProcessService(KeyValueService, this.#keyValueHandlers(node)),
+      inProcessService(WatchService, { watch: (requests, { signal }) => this.#watch(requests, { node, signal }) }),
+      inProcessService(GroupService, {
+        listGroups: ({ owner }) => {
+          this.#enter(node, "listGroups");
+          const groups = [fakeGroup(), fakeGroup({ name: "rg226", owners: ["n208", "n210", "n212"] })];
+          const kept = groups.filter(({ owners }) => owner === "" || owners?.includes(owner));
+          return { header: this.#header(node), groups: kept, unreachable: ["rg224"] };
+        },
+        getGroup: ({ group: name }) => {
+          this.#enter(node, "getGroup");
+          if (name !== group) throw new DbError(failure("not_found", `No group ${name}`, { group: name }));
+          return { header: this.#header(node), group: fakeGroup() };
+        },
+        createGroup: ({ group: name, owners, config, validateOnly }) => {
+          this.#enter(node, `createGroup ${validateOnly ? "check" : "make"}`);
+          const made = fakeGroup({ name, owners, ...(config ? { config } : {}) });
+          return { header: this.#header(node), group: made, warnings: ["Two owners without a witness"] };
+        },
+      }),
+      inProcessService(NodeService, {
+        listNodes: () => {
+          this.#enter(node, "listNodes");
+          return { header: this.#header(node), nodes: [fakeNode("n202"), fakeNode("n208")] };
+        },
+        getNode: ({ node: name }) => {
+          this.#enter(node, "getNode");
+          return { header: this.#header(node), node: fakeNode(name) };
+        },
+        getSphere: ({ node: name }) => {
+          this.#enter(node, "getSphere");
+          return {
+            header: this.#header(node),
+            node: name,
+            members: ["n202", "n208", "n214"],
+            groups: [{ group, owners: ["n202", "n208", "n214"] }],
+            statuses: [fakeNode("n202"), fakeNode("n208")],
+            interlocked: [{ group: "rg226", incarnation: 1n, owners: ["n208", "n210"], sharedNodes: ["n208"] }],
+          };
+        },
+      }),
+      inProcessService(ClusterService, {
+        getStatus: () => {
+          this.#enter(node, "getStatus");
+          return fakeStatus(this.#header(node));
+        },
+        listClusterEvents: () => {
+          this.#enter(node, "listClusterEvents");
+          const time = { seconds: 1_900_000_000n };
+          const failed = { index: 7n, time, type: 5, node: "n208", who: "n210", why: "Silent on every path" } as const;
+          return { header: this.#header(node), events: [failed, { ...failed, index: 4n, type: 1, node: "" }] };
+        },
+      }),
+    ];
+  }
+
+  #keyValueHandlers(node: string) {
+    return {
+      get: (request: GetRequest) => {
+        this.#enter(node, "get");
+        const keyValue = this.#at(text(request.key), request.revision);
+        const header = this.#header(node, request.consistency === ReadConsistency.LOCAL);
+        return { header, ...(keyValue ? { keyValue } : {}) };
+      },
+      list: (request: ListRequest) => {
+        this.#enter(node, "list");
+        const all = [...this.#keys.entries()]
+          .filter(([key]) => selects(request, key))
+          .sort(([a], [b]) => (a < b ? -1 : 1));
+        const rest = all.filter(([key]) => key > text(request.pageToken));
+        const page = rest.slice(0, request.limit);
+        const isLast = page.length === rest.length;
+        return {
+          header: this.#header(node),
+          keyValues: page.map(([, one]) => (request.keysOnly ? { ...one, value: new Uint8Array(0) } : one)),
+          nextPageToken: isLast ? new Uint8Array(0) : Buffer.from(page.at(-1)?.[0] ?? "", "latin1"),
+          count: BigInt(all.length),
+        };
+      },
+      put: (request: PutRequest) => {
+        this.#enter(node, "put");
+        if (request.group !== group) {
+          throw new DbError(failure("not_found", `No group ${request.group}`, { group: request.group }));
+        }
+        const before = this.#keys.get(text(request.key));
+        if (request.ifModRevision !== undefined && request.ifModRevision !== (before?.modRevision ?? 0n)) {
+          throw new DbError(failure("condition_failed", "The revision is another", { group, key: text(request.key) }));
+        }
+        this.revision += 1n;
+        this.#write(text(request.key), request.value);
+        for (const listener of this.#listeners) listener();
+        return { header: this.#header(node), ...(request.previousValue && before ? { previous: before } : {}) };
+      },
+      delete: (request: DeleteRequest) => {
+        this.#enter(node, "delete");
+        const gone = [...this.#keys.entries()].filter(([key]) => selects(request, key));
+        if (gone.length > 0) this.revision += 1n;
+        for (const [key, previous] of gone) {
+          this.#keys.delete(key);
+          const keyValue = create(KeyValueSchema, { key: previous.key, modRevision: this.revision });
+          this.#changes.push({ revision: this.revision, type: "delete", keyValue, previous });
+        }
+        for (const listener of this.#listeners) listener();
+        const previous = request.previousValues ? gone.map(([, one]) => one) : [];
+        return { header: this.#header(node), deleted: BigInt(gone.length), previous };
+      },
+    };
+  }
+
+  #at(key: string, revision: bigint): KeyValue | undefined {
+    if (revision === 0n) return this.#keys.get(key);
+    const change = this.#changes.findLast((one) => text(one.keyValue.key) === key && one.revision <= revision);
+    return change?.type === "put" ? change.keyValue : undefined;
+  }
+
+  async *#watch(
+    requests: AsyncIterable<WatchRequest>,
+    { node, signal }: { readonly node: string; readonly signal: AbortSignal },
+  ): AsyncGenerator<Response> {
+    for await (const { request } of requests) {
+      if (request.case !== "create") continue;
+      this.watches.push(request.value);
+      yield* this.#follow(request.value, { node, signal });
+      return;
+    }
+  }
+
+  async *#follow(
+    watch: WatchCreate,
+    { node, signal }: { readonly node: string; readonly signal: AbortSignal },
+  ): AsyncGenerator<Response> {
+    const end = (code: ErrorCode, message: string): Response => ({
+      watchId: watch.watchId,
+      response: { case: "canceled", value: { error: toStatus(failure(code, message, { group: watch.group })) } },
+    });
+    try {
+      this.#enter(node, "watch");
+    } catch (reason) {
+      const { code, message } = DbError.from(reason);
+      yield end(code, message);
+      return;
+    }
+    if (watch.group !== group) {
+      yield end("not_found", `No group ${watch.group}`);
+      return;
+    }
+    const resumed = watch.resume?.groups[0]?.revision;
+    let sent = resumed ?? (watch.startRevision === 0n ? this.revision : watch.startRevision - 1n);
+    if (sent + 1n < this.floor) {
+      yield { watchId: watch.watchId, response: { case: "compacted", value: { revision: this.floor, incarnation } } };
+      return;
+    }
+    const position = (revision: bigint) => ({ groups: [{ group, incarnation, revision }] });
+    yield { watchId: watch.watchId, response: { case: "created", value: { position: position(sent) } } };
+    while (!signal.aborted) {
+      const newest = this.revision;
+      for (const changes of this.#revisionsAfter(sent, watch)) {
+        const revision = changes[0]?.revision ?? sent;
+        for (const [at, events] of (this.sendsFragments ? changes.map((one) => [one]) : [changes]).entries()) {
+          const fragment = this.sendsFragments && at < changes.length - 1;
+          const value = {
+            events: events.map((one) => toEvent(one, watch.previousValues)),
+            fragment,
+            ...(fragment ? {} : { position: position(revision) }),
+          };
+          yield { watchId: watch.watchId, response: { case: "events", value } };
+        }
+      }
+      if (!this.isMute) sent = newest;
+      if (this.isMute || this.revision === newest) await this.#changed(signal);
+    }
+  }
+
+  *#revisionsAfter(sent: bigint, watch: WatchCreate): Generator<Change[]> {
+    if (this.isMute) return;
+    const wanted = this.#changes.filter(
+      ({ revision, keyValue }) =>
+        revision > sent && selects({ keys: watch.target as Parameters<typeof selects>[0]["keys"] }, text(keyValue.key)),
+    );
+    const byRevision = Map.groupBy(wanted, ({ revision }) => revision);
+    yield* byRevision.values();
+  }
+
+  #changed(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const done = () => {
+        this.#listeners.delete(done);
+        resolve();
+      };
+      this.#listeners.add(done);
+      signal.addEventListener("abort", done, { once: true });
+    });
+  }
+}
+
+/** Dead while its node is, and a new connection when that is back. */
+class FakeTransport implements Transport {
+  readonly #cluster: FakeCluster;
+  readonly #endpoint: string;
+
+  constructor(cluster: FakeCluster, endpoint: string) {
+    this.#cluster = cluster;
+    this.#endpoint = endpoint;
+  }
+
+  async unary(...[method, request, options]: Parameters<Transport["unary"]>) {
+    return this.#cluster.open(this.#endpoint).unary(method, request, options) as never;
+  }
+
+  async openStream(...[method, options]: [Parameters<Transport["openStream"]>[0], CallOptions]) {
+    return this.#cluster.open(this.#endpoint).openStream(method, options) as never;
+  }
+
+  close(): void {
+    this.#cluster.kill(this.#endpoint);
+  }
+}
+
+function selects(
+  request: {
+    readonly keys:
+      | { case: "key"; value: Uint8Array }
+      | { case: "prefix"; value: Uint8Array }
+      | { case: "range"; value: KeyRange }
+      | { case: undefined; value?: undefined };
+  },
+  key: string,
+): boolean {
+  const { keys } = request;
+  if (keys.case === undefined) return true;
+  if (keys.case === "key") return text(keys.value) === key;
+  if (keys.case === "prefix") return key.startsWith(text(keys.value));
+  const { start, end } = keys.value;
+  return key >= text(start) && (end.byteLength === 0 || key < text(end));
+}
+
+function toEvent({ revision, type, keyValue, previous }: Change, withPrevious: boolean) {
+  return {
+    revision,
+    event: { case: type, value: keyValue } as const,
+    ...(withPrevious && previous !== undefined ? { previous } : {}),
+  };
+}
+
+function text(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString("latin1");
+}

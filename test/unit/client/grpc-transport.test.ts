@@ -1,0 +1,222 @@
+// The transport over real sockets: errors with their details, calls that never left told apart from lost answers, limits.
+
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createConnection, createServer, type Server as NetServer, type Socket } from "node:net";
+import { type TestContext, test } from "node:test";
+import { create, toBinary } from "@bufbuild/protobuf";
+import {
+  Metadata,
+  Server,
+  ServerCredentials,
+  type ServerDuplexStream,
+  type sendUnaryData,
+  type UntypedServiceImplementation,
+} from "@grpc/grpc-js";
+import { connectGrpc } from "../../../client/grpc-transport.ts";
+import { Client, DbError, type Transport, UnreachableError } from "../../../client/index.ts";
+import { statusTrailer, toStatus } from "../../../proto/error-status.ts";
+import { failure } from "../../../proto/errors.ts";
+import {
+  GetRequestSchema,
+  type GetResponse,
+  GetResponseSchema,
+  KeyValueService,
+  PutRequestSchema,
+} from "../../../proto/gen/bailiwick/v1/key_value_pb.ts";
+import {
+  type WatchRequest,
+  WatchRequestSchema,
+  type WatchResponse,
+  WatchResponseSchema,
+  WatchService,
+} from "../../../proto/gen/bailiwick/v1/watch_pb.ts";
+import { StatusSchema } from "../../../proto/gen/google/rpc/status_pb.ts";
+import { toGrpcService } from "../../../proto/grpc.ts";
+
+type Get = (call: unknown, callback: sendUnaryData<GetResponse>) => void;
+
+const header = { clusterId: "c", group: "rg220", incarnation: 1n, revision: 9n, node: "n202" };
+
+async function serve(context: TestContext, handlers: UntypedServiceImplementation) {
+  const server = new Server();
+  const keyValue = toGrpcService(KeyValueService);
+  const watch = toGrpcService(WatchService);
+  const known = (name: string) => Object.hasOwn(handlers, name);
+  for (const service of [keyValue, watch]) {
+    const methods = Object.entries(service).filter(([name]) => known(name));
+    if (methods.length > 0) server.addService(Object.fromEntries(methods), handlers);
+  }
+  const port = await new Promise<number>((resolve, reject) => {
+    server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, bound) =>
+      error === null ? resolve(bound) : reject(error),
+    );
+  });
+  context.after(() => server.forceShutdown());
+  const endpoint = `127.0.0.1:${port}`;
+  const transport = await connectGrpc(endpoint);
+  context.after(() => transport.close());
+  return { server, endpoint, transport };
+}
+
+function get(transport: Transport, options: { timeoutMs?: number; signal?: AbortSignal } = {}) {
+  const request = create(GetRequestSchema, { group: "rg220", key: Buffer.from("a") });
+  return transport.unary(KeyValueService.method.get, request, { timeoutMs: 2_000, ...options });
+}
+
+function isDbError(code: string, effect: string) {
+  return (reason: unknown) => {
+    assert.ok(reason instanceof DbError, String(reason));
+    assert.deepEqual([reason.code, reason.effect], [code, effect]);
+    return true;
+  };
+}
+
+function portOf(server: NetServer): number {
+  const address = server.address();
+  assert.ok(address !== null && typeof address === "object");
+  return address.port;
+}
+
+test("a call and its answer travel as protobuf, bytes as plain Uint8Arrays", async (context) => {
+  const answer: Get = (_, callback) =>
+    callback(
+      null,
+      create(GetResponseSchema, { header, keyValue: { key: Buffer.from("a"), value: Uint8Array.of(0, 255) } }),
+    );
+  const { transport } = await serve(context, { get: answer });
+  const { keyValue } = await get(transport);
+  assert.equal(keyValue?.value.constructor, Uint8Array);
+  assert.deepEqual(keyValue?.value, Uint8Array.of(0, 255));
+});
+
+test("a refusal arrives with code, details and effect", async (context) => {
+  const reason = failure("no_quorum", "Two of three owners do not answer", { group: "rg226", missing: "n210,n212" });
+  const metadata = new Metadata();
+  metadata.set(statusTrailer, Buffer.from(toBinary(StatusSchema, toStatus(reason))));
+  const refuse: Get = (_, callback) => callback({ code: 14, details: reason.message, metadata });
+  const { transport } = await serve(context, { get: refuse });
+  await assert.rejects(get(transport), (thrown: DbError) => {
+    const { code, details, effect, message } = thrown;
+    assert.deepEqual({ code, details, effect, message }, reason);
+    return true;
+  });
+});
+
+test("failures without our details are told by their status code, on the safe side", async (context) => {
+  const statuses: readonly (readonly [number, string, string])[] = [
+    [14, "outcome_unknown", "unknown"],
+    [13, "internal", "unknown"],
+    [8, "internal", "unknown"],
+    [12, "unimplemented", "none"],
+  ];
+  for (const [code, expected, effect] of statuses) {
+    const fail: Get = (_, callback) => callback({ code, details: "by a proxy" });
+    const { transport } = await serve(context, { get: fail });
+    await assert.rejects(get(transport), isDbError(expected, effect));
+  }
+});
+
+test("a node that is not there is unreachable, at once, and nothing was sent", async (context) => {
+  const { transport, server, endpoint } = await serve(context, {});
+  server.forceShutdown();
+  const startMs = performance.now();
+  await assert.rejects(get(transport), (reason: UnreachableError) => {
+    return reason instanceof UnreachableError && reason.effect === "none" && reason.endpoint === endpoint;
+  });
+  assert.ok(performance.now() - startMs < 1_000);
+});
+
+test("a node that takes the connection and says nothing is unreachable when the time is up", async (context) => {
+  const sockets: Socket[] = [];
+  const silent = createServer((socket) => sockets.push(socket)).listen(0, "127.0.0.1");
+  await once(silent, "listening");
+  context.after(() => {
+    for (const socket of sockets) socket.destroy();
+    silent.close();
+  });
+  const transport = await connectGrpc(`127.0.0.1:${portOf(silent)}`);
+  context.after(() => transport.close());
+  await assert.rejects(get(transport, { timeoutMs: 300 }), UnreachableError);
+});
+
+test("an answer lost with its connection leaves the outcome unknown", async (context) => {
+  const { server, transport } = await serve(context, { get: () => setTimeout(() => server.forceShutdown(), 20) });
+  await assert.rejects(get(transport), isDbError("outcome_unknown", "unknown"));
+});
+
+test("an answer lost with its node leaves the outcome unknown, though sockets die without a word", async (context) => {
+  const { endpoint } = await serve(context, { get: () => setTimeout(() => sockets[0]?.resetAndDestroy(), 20) });
+  const sockets: Socket[] = [];
+  const relay = createServer((socket) => {
+    const behind = createConnection(Number(endpoint.split(":")[1]), "127.0.0.1");
+    sockets.push(...[socket, behind].map((one) => one.on("error", () => {})));
+    socket.pipe(behind).pipe(socket);
+  });
+  await once(relay.listen(0, "127.0.0.1"), "listening");
+  context.after(() => {
+    for (const socket of sockets) socket.destroy();
+    relay.close();
+  });
+  const transport = await connectGrpc(`127.0.0.1:${portOf(relay)}`);
+  context.after(() => transport.close());
+  await assert.rejects(get(transport), isDbError("outcome_unknown", "unknown"));
+});
+
+test("closing a transport gives up what is under way", async (context) => {
+  const { transport } = await serve(context, { get: () => transport.close() });
+  await assert.rejects(get(transport), isDbError("canceled", "unknown"));
+  await assert.rejects(get(transport), UnreachableError);
+});
+
+test("a call ends at its deadline, and when it is aborted", async (context) => {
+  const { transport } = await serve(context, { get: () => {} });
+  await assert.rejects(get(transport, { timeoutMs: 100 }), isDbError("deadline", "unknown"));
+  await assert.rejects(get(transport, { signal: AbortSignal.timeout(50) }), isDbError("canceled", "unknown"));
+  await assert.rejects(get(transport, { signal: AbortSignal.abort() }), isDbError("canceled", "none"));
+});
+
+test("a request over 2 MiB is refused before it is sent", async (context) => {
+  const { transport } = await serve(context, {});
+  const request = create(PutRequestSchema, { group: "rg220", key: Buffer.from("a"), value: new Uint8Array(2 << 20) });
+  const put = transport.unary(KeyValueService.method.put, request, { timeoutMs: 1_000 });
+  await assert.rejects(put, isDbError("invalid_argument", "none"));
+});
+
+test("a stream carries messages both ways, and ends by close or with the node's error", async (context) => {
+  const echo = (call: ServerDuplexStream<WatchRequest, WatchResponse>) => {
+    call.on("data", ({ request }: WatchRequest) => {
+      if (request.case === "progress") {
+        const error = failure("overloaded", "Too many watches");
+        const metadata = new Metadata();
+        metadata.set(statusTrailer, Buffer.from(toBinary(StatusSchema, toStatus(error))));
+        call.emit("error", Object.assign(new Error(error.message), { code: 8, details: error.message, metadata }));
+      } else call.write(create(WatchResponseSchema, { watchId: request.value?.watchId ?? 0 }));
+    });
+  };
+  const { transport } = await serve(context, { watch: echo });
+  for (const [last, code] of [
+    ["progress", "overloaded"],
+    [null, "canceled"],
+  ] as const) {
+    const stream = await transport.openStream(WatchService.method.watch, { timeoutMs: 1_000 });
+    const responses = stream[Symbol.asyncIterator]();
+    for (const watchId of [1, 2]) {
+      stream.send(create(WatchRequestSchema, { request: { case: "cancel", value: { watchId } } }));
+      assert.equal((await responses.next()).value?.watchId, watchId);
+    }
+    if (last === null) stream.close();
+    else stream.send(create(WatchRequestSchema, { request: { case: last, value: {} } }));
+    await assert.rejects(responses.next(), (reason: DbError) => reason.code === code);
+    stream.close();
+  }
+});
+
+test("a client finds the node that answers over real connections, and finds back", async (context) => {
+  const answer: Get = (_, callback) => callback(null, create(GetResponseSchema, { header }));
+  const dead = await serve(context, { get: answer });
+  const alive = await serve(context, { get: answer });
+  dead.server.forceShutdown();
+  await using client = new Client({ endpoints: [dead.endpoint, alive.endpoint] });
+  assert.equal((await client.get("rg220", "a")).header.revision, 9);
+});

@@ -1,0 +1,45 @@
+// A clock for tests of the client: short pauses pass by themselves, long ones when the test says so.
+
+import type { ClientClock } from "../../../client/index.ts";
+
+const shortMs = 2_000;
+
+interface Sleeper {
+  readonly untilMs: number;
+  readonly wake: () => void;
+}
+
+export class ManualClock implements ClientClock {
+  /** Every pause that was asked for. */
+  readonly pausesMs: number[] = [];
+  #nowMs = 0;
+  readonly #sleepers = new Set<Sleeper>();
+
+  nowMs(): number {
+    return this.#nowMs;
+  }
+
+  async sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    this.pausesMs.push(ms);
+    if (signal?.aborted === true) return;
+    if (ms <= shortMs) {
+      this.#nowMs += ms;
+      return new Promise((resolve) => setImmediate(resolve));
+    }
+    await new Promise<void>((wake) => {
+      const sleeper = { untilMs: this.#nowMs + ms, wake };
+      this.#sleepers.add(sleeper);
+      signal?.addEventListener("abort", () => wake(), { once: true });
+    });
+  }
+
+  /** Lets time pass. */
+  advance(ms: number): void {
+    this.#nowMs += ms;
+    for (const sleeper of this.#sleepers) {
+      if (sleeper.untilMs > this.#nowMs) continue;
+      this.#sleepers.delete(sleeper);
+      sleeper.wake();
+    }
+  }
+}
