@@ -13,10 +13,12 @@ import type { RoleChange } from "../raft/types.ts";
 import { Applier } from "./applier.ts";
 import type { Call } from "./calls.ts";
 import { type ClusterOutcome, ClusterState } from "./cluster-state.ts";
+import { clusterGroupStatus } from "./cluster-status.ts";
 import { Coordinator } from "./coordinator.ts";
 import { failed } from "./group-replies.ts";
 import { limits } from "./limits.ts";
 import { earliest, isDue } from "./millis.ts";
+import { quorumOf } from "./quorum-view.ts";
 import { Replica, type ReplicaOwner, type ReplicaParts } from "./replica.ts";
 import { Transfers } from "./transfers.ts";
 import { type World, wallMs } from "./world.ts";
@@ -115,8 +117,15 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
   /** @returns false when the leader of the cluster group has to serve the call */
   serve(call: Call, nowMs: Millis): boolean {
     const { request } = call;
+    if (this.#replica === null) return false;
+    if (request.type === "groupStatus") {
+      const quorum = quorumOf(this, this.#world, nowMs);
+      const status = clusterGroupStatus(this.#replica, this.#world.self, quorum);
+      this.#world.calls.answer(call.key, { type: "groupStatus", status });
+      return true;
+    }
     assert(request.type === "createGroup", () => `The cluster group was asked for ${request.type}`);
-    if (this.#replica?.status.role !== "leader") return false;
+    if (this.#replica.status.role !== "leader") return false;
     const { group, owners, validateOnly } = request;
     const refusal = this.state.refuseGroup({ group, owners });
     const entry = { group, owners, incarnation: this.state.nextIncarnation(group) };

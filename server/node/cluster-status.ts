@@ -1,11 +1,14 @@
 // Answers that need more than one group: the node asks every group for its status and puts the parts together. What did not
 // answer in time is named (F1).
 
-import type { GroupId, NodeId } from "../../proto/ids.ts";
-import type { StatusComponent } from "../../proto/model.ts";
+import { clusterGroup, type GroupId, type NodeId, toEpoch } from "../../proto/ids.ts";
+import type { Ownership, StatusComponent } from "../../proto/model.ts";
 import type { ClusterStatus, GroupStatus, NodeSelf, NodeStatus, Reply, Request } from "../../proto/requests.ts";
+import { emptyBytes } from "../../storage/bytes.ts";
 import { nodeStatus } from "../sphere/node-status.ts";
-import type { ClusterState } from "./cluster-state.ts";
+import type { ClusterOutcome, ClusterState } from "./cluster-state.ts";
+import type { QuorumView } from "./group-replies.ts";
+import type { Replica } from "./replica.ts";
 
 /** How a part of an answer is asked for. */
 export type Ask = (request: Request, answer: (reply: Reply) => void) => void;
@@ -15,6 +18,35 @@ export interface StatusView {
   readonly self: () => NodeSelf;
   readonly coordinator: NodeId | null;
   readonly cluster: ClusterStatus["cluster"];
+}
+
+/** It runs no application. */
+const noOwnership: Ownership = { currentOwner: null, epoch: toEpoch(0), state: "offline", reason: "" };
+
+/** The system group as one of its voters knows it: its owners are the voters, and it holds no keys. */
+export function clusterGroupStatus(
+  replica: Replica<ClusterOutcome, ClusterState>,
+  node: NodeId,
+  quorum: QuorumView,
+): GroupStatus {
+  const { state, status, record, key } = replica;
+  return {
+    object: { group: clusterGroup, incarnation: key.incarnation, owners: state.voters, config: emptyBytes },
+    node,
+    manager: status.leader,
+    term: status.term,
+    ownership: noOwnership,
+    ...quorum,
+    verdicts: state.verdicts(),
+    revision: record.revision,
+    compactedRevision: record.floor,
+    applied: record.index,
+    commit: status.commit,
+    stateHash: record.stateHash,
+    keys: 0,
+    bytes: 0,
+    replicas: status.peers.map((peer) => ({ node: peer.peer, matched: peer.matched, state: peer.state })),
+  };
 }
 
 /** Asks all groups of the cluster. */

@@ -1,7 +1,7 @@
 // Checks a request against the limits before anything else happens: the answer names the field, the value and the limit.
 
 import { type Failure, failure } from "../../proto/errors.ts";
-import { isName } from "../../proto/ids.ts";
+import { clusterGroup, isName } from "../../proto/ids.ts";
 import type { KeySpan } from "../../proto/model.ts";
 import type { Request } from "../../proto/requests.ts";
 import { compareBytes } from "../../storage/bytes.ts";
@@ -10,6 +10,7 @@ import { limits } from "./limits.ts";
 /** @returns null when the request may be carried out */
 export function validateRequest(request: Request): Failure | null {
   if ("group" in request && !isName(request.group)) return wrong("group", `"${request.group}" is not a group name`);
+  if (isOfKeys(request)) return wrong("group", 'The group "cluster" is the system group; it holds no keys');
   if ("node" in request && !isName(request.node)) return wrong("node", `"${request.node}" is not a node name`);
   switch (request.type) {
     case "get":
@@ -30,6 +31,12 @@ export function validateRequest(request: Request): Failure | null {
     default:
       return null;
   }
+}
+
+/** What resource groups alone can answer, asked of the system group. */
+function isOfKeys(request: Request): boolean {
+  const isOfAll = request.type === "groupStatus" || request.type === "createGroup";
+  return "group" in request && request.group === clusterGroup && !isOfAll;
 }
 
 function checkKey(field: string, key: Uint8Array): Failure | null {
@@ -56,7 +63,7 @@ function checkLimit(value: number, max: number): Failure | null {
 
 /** The owner list of a new group, by itself: whether the owners exist is for the cluster database to say. */
 function checkGroup(group: string, owners: readonly string[]): Failure | null {
-  if (group === "cluster") return wrong("group", 'The name "cluster" is the system group\'s');
+  if (group === clusterGroup) return wrong("group", 'The name "cluster" is the system group\'s');
   if (owners.length < 2) return wrong("owners", `The group has ${owners.length} owners, it needs at least 2`);
   if (owners.length > limits.ownersMax) {
     return wrong("owners", `The group has ${owners.length} owners, limit ${limits.ownersMax}`);
