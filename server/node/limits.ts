@@ -32,6 +32,8 @@ export const limits = {
   snapshotResendMs: 1_000,
   snapshotSilenceMs: 10_000,
   beatIntervalMs: 200,
+  /** After a commit that no append follows: until its followers are told. */
+  commitNoticeMs: 5,
   electionTimeoutMs: 1_000,
   resendMs: 300,
   inflightEntriesMax: 8_192,
@@ -71,4 +73,19 @@ export const limits = {
   clusterEntriesKept: 256,
   clusterEventsKept: 1_000,
   clusterVotersMax: 5,
+
+  // The public API.
+  /** Budget of a call without a deadline. */
+  callBudgetMsUsual: 5_000,
+  /** Taken off a caller's deadline, so that an answer which names the reason arrives before it: a tenth, at most this. */
+  answerMarginMsMax: 50,
+  /** Wait for the voters of the cluster database, which most answers can do without. */
+  clusterAnswerMsMax: 500,
+  streamWatchesMax: 100,
+  /** Events of one response: below every client's usual receive limit of 4 MiB, with room for one event of two values. */
+  watchMessageBytesMax: 1024 * 1024,
+  pageKeysMax: 10_000,
+  pageKeysUsual: 1_000,
+  pageTokenBytesMax: 8 * 1024,
+  failuresShownMax: 20,
 } as const;

@@ -19,7 +19,7 @@ import type { Outbox } from "./outbox.ts";
 /** Who has to do with a replica beyond its log. */
 export interface ReplicaOwner<Outcome> {
   /** Every committed entry, in order, empty ones too. */
-  entryApplied(entry: Entry): void;
+  entryApplied(entry: Entry, nowMs: Millis): void;
   /** `proposal`: null when the entry was not proposed here, or its proposer no longer waits. */
   applied(index: LogIndex, outcome: Outcome, proposal: number | null, nowMs: Millis): void;
   /** Another entry stands where the proposal stood: it never took effect and never will. */
@@ -225,7 +225,7 @@ export class Replica<Outcome, State extends ReplicatedState<Outcome>> {
 
   #apply(entry: Entry, nowMs: Millis): void {
     const outcome = this.#applier.apply(entry);
-    this.#owner.entryApplied(entry);
+    this.#owner.entryApplied(entry, nowMs);
     const awaited = this.#proposals.get(entry.index);
     this.#proposals.delete(entry.index);
     const isOurs = awaited !== undefined && awaited.term === entry.term;

@@ -4,8 +4,9 @@
 import { encodeGroupCommand } from "../../proto/codec/commands.ts";
 import type { Compare, GroupCommand } from "../../proto/commands.ts";
 import { failure } from "../../proto/errors.ts";
-import type { LogIndex, Millis, NodeId, Revision } from "../../proto/ids.ts";
+import { type LogIndex, type Millis, type NodeId, type Revision, toMillis } from "../../proto/ids.ts";
 import type { PeerMessage } from "../../proto/messages.ts";
+import type { Entry } from "../../proto/raft.ts";
 import type { GroupStatus, WatchRequest } from "../../proto/requests.ts";
 import type { RoleChange } from "../raft/types.ts";
 import { WatchHub } from "../watch/watch-hub.ts";
@@ -63,6 +64,8 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome> {
   readonly #reads = new Map<number, number>();
   #lastRead = 0;
   #leaderSeenMs: Millis;
+  /** When the followers are told of a commit that no append has told them of. */
+  #noticeMs: Millis | null = null;
 
   constructor(parts: ReplicaParts<GroupOutcome, GroupState>, world: World, options: GroupOptions) {
     this.#world = world;
@@ -140,6 +143,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome> {
     const batch = this.#queued;
     this.#queued = [];
     if (batch.length === 0) return;
+    this.#noticeMs = null;
     const numbers = batch.map(({ proposal }) => this.#number(proposal));
     const payloads = batch.map(({ payload }) => payload);
     if (this.replica.propose(payloads, numbers, nowMs)) return;
@@ -150,6 +154,10 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome> {
     if (isDue(this.replica.deadlineMs(), nowMs)) this.replica.step({ type: "deadline" }, nowMs);
     this.#transfers.deadline(nowMs);
     this.#manager?.wake();
+    if (isDue(this.#noticeMs, nowMs)) {
+      this.#noticeMs = null;
+      this.#listener.beatNow(this);
+    }
   }
 
   /** Something outside the group has changed on which its manager may have to decide. */
@@ -180,6 +188,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome> {
       this.#transfers.deadlineMs(),
       this.#watches.deadlineMs(),
       this.#manager?.deadlineMs() ?? null,
+      this.#noticeMs,
     );
   }
 
@@ -192,7 +201,10 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome> {
     this.#watches.close(key);
   }
 
-  entryApplied(): void {}
+  /** Followers learn of a commit with the next append or beat: when no append follows at once, a beat does. */
+  entryApplied(_entry: Entry, nowMs: Millis): void {
+    if (this.#manager !== null) this.#noticeMs ??= toMillis(nowMs + limits.commitNoticeMs);
+  }
 
   applied(_index: LogIndex, outcome: GroupOutcome, number: number | null, nowMs: Millis): void {
     if (outcome.type === "decided") {
@@ -247,6 +259,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome> {
 
   #resign(nowMs: Millis): void {
     this.#manager = null;
+    this.#noticeMs = null;
     this.#transfers.abandon();
     const queued = this.#queued;
     this.#queued = [];
