@@ -21,7 +21,7 @@ const domain = "bailiwick";
 const textCharsMax = 1_000;
 
 /** gRPC status codes by our own. */
-export const grpcCodes = {
+const grpcCodes = {
   invalid_argument: 3,
   not_found: 5,
   already_exists: 6,

@@ -28,9 +28,10 @@ export function toGrpcMethod<Input extends DescMessage, Output extends DescMessa
 }
 
 /** All methods of a service, by their local names (`get`, `listGroups`). */
-export function toGrpcService(service: DescService): Record<string, MethodDefinition<unknown, unknown>> {
-  const methods = service.methods.map((method) => [method.localName, toGrpcMethod(method)] as const);
-  return Object.fromEntries(methods) as Record<string, MethodDefinition<unknown, unknown>>;
+export function toGrpcService(
+  service: DescService,
+): Record<string, MethodDefinition<MessageShape<DescMessage>, MessageShape<DescMessage>>> {
+  return Object.fromEntries(service.methods.map((method) => [method.localName, toGrpcMethod(method)]));
 }
 
 const readOptions = { readUnknownFields: false };

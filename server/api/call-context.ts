@@ -38,11 +38,6 @@ interface CallLifetime {
 type AskRequest = Exclude<Request, WatchRequest>;
 type Answer<Type extends AskRequest["type"]> = Extract<Reply, { readonly type: Type }>;
 
-/** Budget of a call without a deadline. */
-const defaultBudgetMs = 5_000;
-/** Taken off a caller's deadline, so that an answer which names the reason arrives before it: a tenth, at most this. */
-const marginMsMax = 50;
-
 export class CallContext {
   readonly self: ApiIdentity;
   readonly #calls: LocalCalls;
@@ -96,7 +91,7 @@ export class CallContext {
 
 function budgetOf(deadline: Date | number): number {
   const atMs = Number(deadline);
-  if (!Number.isFinite(atMs)) return defaultBudgetMs;
+  if (!Number.isFinite(atMs)) return limits.callBudgetMsUsual;
   const leftMs = Math.min(atMs - Date.now(), limits.callBudgetMsMax);
-  return leftMs - Math.min(marginMsMax, leftMs / 10);
+  return leftMs - Math.min(limits.answerMarginMsMax, leftMs / 10);
 }

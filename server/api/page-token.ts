@@ -1,10 +1,9 @@
 // Page tokens: opaque to clients, made and read here alone. They hold no secret and are checked like any other input.
 
+import { limits } from "../node/limits.ts";
 import { invalid } from "./convert/fields.ts";
 
 type Part = string | number;
-
-const tokenBytesMax = 8 * 1024;
 
 /** @param kind what is paged, so that a token of another call is refused */
 export function encodePageToken(kind: string, parts: readonly Part[]): Uint8Array {
@@ -38,7 +37,7 @@ export function pageByName<Row>(
 }
 
 function parse(token: Uint8Array): unknown {
-  if (token.byteLength > tokenBytesMax) throw refused(token);
+  if (token.byteLength > limits.pageTokenBytesMax) throw refused(token);
   try {
     return JSON.parse(new TextDecoder().decode(token));
   } catch {

@@ -10,8 +10,9 @@ import type {
   MessageShape,
 } from "@bufbuild/protobuf";
 import type { ServerDuplexStream, ServerUnaryCall, sendUnaryData } from "@grpc/grpc-js";
+import { present } from "../../proto/assert.ts";
 import { DbError, type Failure, failure } from "../../proto/errors.ts";
-import { toGrpcMethod } from "../../proto/grpc.ts";
+import { toGrpcService } from "../../proto/grpc.ts";
 import { type ApiWorld, CallContext } from "./call-context.ts";
 import { toStatusObject, toStreamError } from "./status-error.ts";
 
@@ -46,9 +47,11 @@ type Later<Service extends DescService, Present> = Readonly<
 export interface ApiService {
   readonly descriptor: DescService;
   /** For `Server.addService`. */
-  readonly definition: Record<string, ReturnType<typeof toServerMethod>>;
+  readonly definition: ReturnType<typeof toServerDefinition>;
   implement(world: ApiWorld): Record<string, GrpcHandler>;
 }
+
+type Message = MessageShape<DescMessage>;
 
 /** Any of the four kinds of handler of grpc-js. */
 type GrpcHandler = (call: never, respond: never) => void;
@@ -74,14 +77,14 @@ export function defineService<Service extends DescService, Present extends Handl
   handlers: Present,
   later: Later<Service, Present>,
 ): ApiService {
-  const present: Readonly<Record<string, unknown>> = handlers;
+  const known: Readonly<Record<string, unknown>> = handlers;
   const missing: Readonly<Record<string, string>> = later;
   return {
     descriptor,
-    definition: fromMethods(descriptor, toServerMethod),
+    definition: toServerDefinition(descriptor),
     implement: (world) =>
       fromMethods(descriptor, (method) => {
-        const handler = present[method.localName];
+        const handler = known[method.localName];
         return handler === undefined
           ? refuse(method, missing[method.localName] ?? "a later release")
           : serve(method, handler, world);
@@ -103,17 +106,21 @@ function fromMethods<Value>(service: DescService, make: (method: DescMethod) => 
 }
 
 /** A client may send anything: bytes that do not decode must not end as the runtime's own INTERNAL. */
-function toServerMethod(method: DescMethod) {
-  const definition = toGrpcMethod(method);
-  return {
-    ...definition,
-    requestDeserialize(bytes: Buffer): MessageShape<DescMessage> | MalformedMessage {
-      try {
-        return definition.requestDeserialize(bytes);
-      } catch (reason) {
-        return new MalformedMessage(method.input.typeName, bytes, reason);
-      }
-    },
+function toServerDefinition(service: DescService) {
+  const definitions = toGrpcService(service);
+  return fromMethods(service, (method) => {
+    const definition = present(definitions[method.localName], method.name);
+    return { ...definition, requestDeserialize: tolerant(definition.requestDeserialize, method.input.typeName) };
+  });
+}
+
+function tolerant(decode: (bytes: Buffer) => Message, typeName: string): (bytes: Buffer) => Message | MalformedMessage {
+  return (bytes) => {
+    try {
+      return decode(bytes);
+    } catch (reason) {
+      return new MalformedMessage(typeName, bytes, reason);
+    }
   };
 }
 
@@ -122,8 +129,6 @@ function serve(method: DescMethod, handler: unknown, world: ApiWorld): GrpcHandl
   const run = handler as StreamHandler<DescMethodBiDiStreaming>;
   return (stream: Parameters<typeof run>[0]) => run(stream, world);
 }
-
-type Message = MessageShape<DescMessage>;
 
 function serveUnary(handler: UnaryHandler<DescMethodUnary>, world: ApiWorld): GrpcHandler {
   return (call: ServerUnaryCall<Message | MalformedMessage, Message>, respond: sendUnaryData<Message>) => {

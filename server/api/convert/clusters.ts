@@ -12,6 +12,7 @@ import {
 import { compareNames, type LogIndex, type NodeId } from "../../../proto/ids.ts";
 import type { ClusterEvent, DirectoryEntry } from "../../../proto/model.ts";
 import type { GroupStatus } from "../../../proto/requests.ts";
+import { limits } from "../../node/limits.ts";
 import type { ApiIdentity } from "../call-context.ts";
 import { toQuorum } from "./groups.ts";
 
@@ -24,8 +25,6 @@ interface ClusterParts {
   readonly clusterStatus: GroupStatus | null;
   readonly entries: readonly DirectoryEntry[];
 }
-
-const failuresMax = 20;
 
 export function toCluster({ self, index, voters, leader, clusterStatus, entries }: ClusterParts): Cluster {
   const heard = uint64.toWire(index, "index");
@@ -49,7 +48,7 @@ export function toFailures(events: readonly ClusterEvent[]): Failure[] {
     const what = change.reason === "" ? "The node failed" : change.reason;
     return [create(FailureSchema, { time: timestampFromMs(atMs), node: change.node, what })];
   });
-  return failures.toReversed().slice(0, failuresMax);
+  return failures.toReversed().slice(0, limits.failuresShownMax);
 }
 
 function toEntry({ group, incarnation, owners }: DirectoryEntry) {

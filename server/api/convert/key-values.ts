@@ -64,7 +64,7 @@ function readBound(bound: Uint8Array, field: string): Uint8Array {
  *
  * @returns null when there is none: for an empty prefix, and one of `\xff` alone
  */
-export function prefixEnd(prefix: Uint8Array): Uint8Array | null {
+function prefixEnd(prefix: Uint8Array): Uint8Array | null {
   let length = prefix.byteLength;
   while (length > 0 && prefix[length - 1] === 0xff) length--;
   if (length === 0) return null;

@@ -7,9 +7,6 @@ import type { GroupStatus, NodeSelf, Reply } from "../../../proto/requests.ts";
 import { limits } from "../../node/limits.ts";
 import type { CallContext } from "../call-context.ts";
 
-/** Its voters may all be down, and most answers can do without them. */
-const clusterBudgetMs = 500;
-
 interface Gathered {
   readonly groups: readonly GroupStatus[];
   readonly unreachable: readonly GroupId[];
@@ -53,7 +50,7 @@ export async function askLocal(context: CallContext): Promise<LocalView> {
 
 /** The system group: its owners vote in the cluster database. null: none of them answered in time. */
 export function askClusterGroup(context: CallContext): Promise<GroupStatus | null> {
-  return askGroup(context, clusterGroup, clusterBudgetMs);
+  return askGroup(context, clusterGroup, limits.clusterAnswerMsMax);
 }
 
 /** @returns null when no owner answered */

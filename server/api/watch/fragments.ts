@@ -2,9 +2,7 @@
 // too large: then all but its last message say so.
 
 import type { KeyEvent } from "../../../proto/requests.ts";
-
-/** Below every client's receive limit (grpc-js and others: 4 MiB), with room for one event of two full values. */
-export const messageBytesMax = 1024 * 1024;
+import { limits } from "../../node/limits.ts";
 
 export interface Fragment {
   readonly events: readonly KeyEvent[];
@@ -13,7 +11,10 @@ export interface Fragment {
 }
 
 /** @param events in order of their revisions; at least one */
-export function toFragments(events: readonly KeyEvent[], bytesMax = messageBytesMax): readonly Fragment[] {
+export function toFragments(
+  events: readonly KeyEvent[],
+  bytesMax: number = limits.watchMessageBytesMax,
+): readonly Fragment[] {
   const parts: KeyEvent[][] = [];
   let bytes = Number.POSITIVE_INFINITY;
   for (const revision of byRevision(events)) {

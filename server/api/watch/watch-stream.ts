@@ -4,6 +4,7 @@
 import type { ServerDuplexStream } from "@grpc/grpc-js";
 import { DbError, type Failure, failure } from "../../../proto/errors.ts";
 import type { WatchCreate, WatchRequest, WatchResponse } from "../../../proto/gen/bailiwick/v1/watch_pb.ts";
+import { limits } from "../../node/limits.ts";
 import type { ApiWorld } from "../call-context.ts";
 import { invalid } from "../convert/fields.ts";
 import { readWatch } from "../convert/watches.ts";
@@ -12,9 +13,6 @@ import { toStreamError } from "../status-error.ts";
 import { ServedWatch, toCanceled, type WatchSink } from "./served-watch.ts";
 
 type Stream = ServerDuplexStream<WatchRequest | MalformedMessage, WatchResponse>;
-
-/** Watches of one stream. */
-export const streamWatchesMax = 100;
 
 export class WatchStream implements WatchSink {
   readonly #stream: Stream;
@@ -90,6 +88,7 @@ export class WatchStream implements WatchSink {
 
   #checkRoom(watchId: number): void {
     if (watchId === 0) throw invalid("watch_id", "The watch_id is 0, the least is 1");
+    const { streamWatchesMax } = limits;
     if (this.#watches.size < streamWatchesMax) return;
     const message = `The stream has ${this.#watches.size} watches, the limit is ${streamWatchesMax}: open another stream`;
     throw new DbError(failure("overloaded", message));

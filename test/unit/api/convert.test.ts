@@ -1,0 +1,106 @@
+// Pieces of the translation that have edges: ends of prefixes, fragments of events, page tokens, descriptors.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { toRevision } from "../../../proto/ids.ts";
+import type { KeyEvent } from "../../../proto/requests.ts";
+import { nextStart, readSpan } from "../../../server/api/convert/key-values.ts";
+import { decodePageToken, encodePageToken, pageByName } from "../../../server/api/page-token.ts";
+import { toFragments } from "../../../server/api/watch/fragments.ts";
+import { compareBytes } from "../../../storage/bytes.ts";
+
+const fewBytes = fc.uint8Array({ maxLength: 4, min: 0xfd, max: 0xff });
+
+test("readSpan() of a prefix ends above exactly the keys that start with it or come before it", () => {
+  fc.assert(
+    fc.property(fewBytes, fewBytes, (prefix, key) => {
+      const { end } = readSpan({ case: "prefix", value: prefix });
+      const startsWith = compareBytes(key.subarray(0, prefix.length), prefix) === 0;
+      const isBelow = end === null || compareBytes(key, end) < 0;
+      assert.equal(isBelow, startsWith || compareBytes(key, prefix) < 0);
+    }),
+  );
+});
+
+test("nextStart() skips no key that may exist, and never exceeds the length of a key", () => {
+  const longest = new Uint8Array(4096).fill(7);
+  assert.deepEqual(nextStart(Uint8Array.of(1, 2)), Uint8Array.of(1, 2, 0));
+  const after = nextStart(longest);
+  assert.equal(after?.length, 4096);
+  assert.equal(after?.at(-1), 8);
+  assert.equal(nextStart(new Uint8Array(4096).fill(255)), null);
+});
+
+function event(revision: number, size: number): KeyEvent {
+  const key = Uint8Array.of(revision);
+  const at = toRevision(revision);
+  const kv = { key, value: new Uint8Array(size), createRevision: at, modRevision: at, version: 1, lease: 0 };
+  return { key, kv, previous: null, revision: at };
+}
+
+test("toFragments() keeps order, parts a revision only where it must, and stays below its bound", () => {
+  const bytesMax = 1_000;
+  const size = fc.integer({ min: 0, max: 700 });
+  const step = fc.integer({ min: 0, max: 1 });
+  fc.assert(
+    fc.property(fc.array(fc.tuple(step, size), { minLength: 1, maxLength: 30 }), (steps) => {
+      let revision = 1;
+      const events = steps.map(([grows, bytes]) => {
+        revision += grows;
+        return event(revision, bytes);
+      });
+      const fragments = toFragments(events, bytesMax);
+      assert.deepEqual(
+        fragments.flatMap((fragment) => fragment.events),
+        events,
+      );
+      for (const [position, fragment] of fragments.entries()) {
+        const next = fragments[position + 1]?.events[0];
+        const bytes = fragment.events.reduce((sum, { kv }) => sum + (kv?.value.byteLength ?? 0), 0);
+        assert.ok(bytes <= bytesMax);
+        assert.equal(fragment.isFragment, next !== undefined && next.revision === fragment.events.at(-1)?.revision);
+        if (fragment.isFragment) assert.ok(sizeOfRevision(events, next?.revision ?? 0) > bytesMax);
+      }
+    }),
+  );
+});
+
+function sizeOfRevision(events: readonly KeyEvent[], revision: number): number {
+  return events
+    .filter((one) => one.revision === revision)
+    .reduce((sum, { kv, key }) => sum + 48 + key.byteLength + (kv?.value.byteLength ?? 0), 0);
+}
+
+test("decodePageToken() gives back what was encoded, and refuses anything else without another error", () => {
+  const token = encodePageToken("groups", ["rg220", 7]);
+  assert.deepEqual(decodePageToken("groups", token, ["string", "number"]), ["rg220", 7]);
+  const refusal = { name: "DbError", code: "invalid_argument" };
+  assert.throws(() => decodePageToken("nodes", token, ["string", "number"]), refusal);
+  assert.throws(() => decodePageToken("groups", token, ["number", "string"]), refusal);
+  fc.assert(
+    fc.property(
+      fc.oneof(
+        fc.uint8Array(),
+        fc.json().map((text) => new TextEncoder().encode(text)),
+      ),
+      (bytes) => {
+        assert.throws(() => decodePageToken("groups", bytes, ["string", "number"]), refusal);
+      },
+    ),
+  );
+});
+
+test("pageByName() delivers every row once", () => {
+  const names = ["a", "b", "c", "d", "e"];
+  for (let limit = 1; limit <= 6; limit++) {
+    const seen: string[] = [];
+    let token: Uint8Array = new Uint8Array(0);
+    do {
+      const { page, nextPageToken } = pageByName(names, (name) => name, { kind: "k", token, limit });
+      seen.push(...page);
+      token = nextPageToken;
+    } while (token.byteLength > 0);
+    assert.deepEqual(seen, names);
+  }
+});
