@@ -13,8 +13,8 @@ export interface ChildOptions {
   readonly name: string;
   /** Arguments of Node.js. */
   readonly args: readonly string[];
-  /** It says something to this process over a channel, and ends when the channel does. */
-  readonly hasChannel: boolean;
+  /** What ends when this process does, so that the child notices: a channel to talk over, or its standard input. */
+  readonly tie: "channel" | "stdin";
 }
 
 export class Children {
@@ -32,11 +32,11 @@ export class Children {
     this.#failed = failed;
   }
 
-  start({ name, args, hasChannel }: ChildOptions): ChildProcess {
+  start({ name, args, tie }: ChildOptions): ChildProcess {
     const file = this.#logFile(name);
     const log = openSync(file, "a");
     const child = spawn(process.execPath, args, {
-      stdio: ["ignore", log, log, ...(hasChannel ? ["ipc" as const] : [])],
+      stdio: tie === "channel" ? ["ignore", log, log, "ipc"] : ["pipe", log, log],
     });
     closeSync(log);
     this.#running.set(child, name);

@@ -21,7 +21,7 @@ export async function startCeiling(stage: Stage, spread: Spread): Promise<Subjec
     const child = stage.children.start({
       name: `${name}-${part}`,
       args: [stage.program, ceilingRole, directory, ...args],
-      hasChannel: true,
+      tie: "channel",
     });
     return { child, address: await addressOf(child, stage.signal) };
   };

@@ -93,8 +93,8 @@ async function startMember(stage: Stage, member: Member, { profileDirectory }: P
   const profiling = profileDirectory === null ? [] : ["--cpu-prof", `--cpu-prof-dir=${profileDirectory}`];
   const { pid } = stage.children.start({
     name: member.node,
-    args: [...profiling, program, "serve", "-c", join(member.directory, "node.yaml")],
-    hasChannel: false,
+    args: [...profiling, program, "serve", "-c", join(member.directory, "node.yaml"), "--stop-with-stdin"],
+    tie: "stdin",
   });
   if (pid === undefined) throw new Error(`Node ${member.node} was not started`);
   return pid;
