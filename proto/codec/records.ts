@@ -3,7 +3,7 @@
 
 import * as model from "../gen/bailiwick/peer/v1/model_pb.ts";
 import * as wire from "../gen/bailiwick/peer/v1/record_pb.ts";
-import type { LogIndex, Revision, Term } from "../ids.ts";
+import type { AppliedRecord } from "../model.ts";
 import { logIndex, revision, term } from "./integers.ts";
 import {
   clusterEvent,
@@ -17,18 +17,6 @@ import {
 import { stateHash } from "./scalars.ts";
 import { inBytes, message } from "./structure.ts";
 import { wireLimits } from "./wire-limits.ts";
-
-/** Up to where a replica's stored state covers the log of its group; written in one batch with that state. */
-export interface AppliedRecord {
-  readonly index: LogIndex;
-  readonly term: Term;
-  /** Of the keys; 1 for a replica without any. */
-  readonly revision: Revision;
-  /** Revisions below it were compacted. */
-  readonly floor: Revision;
-  /** 16 hexadecimal digits; empty: the state is not hashed. */
-  readonly stateHash: string;
-}
 
 const appliedRecord = message<AppliedRecord, typeof wire.AppliedRecordSchema>(wire.AppliedRecordSchema, {
   index: logIndex,

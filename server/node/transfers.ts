@@ -7,6 +7,7 @@ import { encodeGroupRecord } from "../../storage/group-record.ts";
 import { groupKey } from "../../storage/keys.ts";
 import { LogStore } from "../../storage/log-store.ts";
 import { Applier, type ReplicatedState } from "./applier.ts";
+import { earliest } from "./millis.ts";
 import type { Replica } from "./replica.ts";
 import type { ReplicaRows } from "./replica-rows.ts";
 import { SnapshotReceiver } from "./snapshot-receiver.ts";
@@ -49,8 +50,7 @@ export class Transfers<Outcome, State extends ReplicatedState<Outcome>> {
   }
 
   deadlineMs(): Millis | null {
-    const deadlines = [...this.#senders.values()].map((sender) => sender.deadlineMs());
-    return deadlines.length === 0 ? null : deadlines.reduce((least, next) => (next < least ? next : least));
+    return earliest(...[...this.#senders.values()].map((sender) => sender.deadlineMs()));
   }
 
   /** This member leads no more: what it was sending has lost its point. */

@@ -1,9 +1,9 @@
 // Safety of the replicated logs: entries named alike are alike, what is committed stays committed and is durable on a
 // quorum, every leader has all of it, and equal applied indexes mean equal state.
 
-import type { AppliedRecord } from "../../../proto/codec/records.ts";
 import type { NodeId } from "../../../proto/ids.ts";
 import type { PeerMessage } from "../../../proto/messages.ts";
+import type { AppliedRecord } from "../../../proto/model.ts";
 import type { Observer, World } from "../../../server/simulation/world.ts";
 import { demand } from "../violation.ts";
 import { type GroupName, type MirrorEvents, type MirroredEntry, ReplicaMirror } from "./replica-mirror.ts";

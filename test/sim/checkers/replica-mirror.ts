@@ -2,8 +2,9 @@
 // of the writes themselves, so that it believes no node's word. The checkers beside it ask it.
 
 import { present } from "../../../proto/assert.ts";
-import { type AppliedRecord, decodeAppliedRecord } from "../../../proto/codec/records.ts";
+import { decodeAppliedRecord } from "../../../proto/codec/records.ts";
 import type { NodeId } from "../../../proto/ids.ts";
+import type { AppliedRecord } from "../../../proto/model.ts";
 import type { Effect } from "../../../server/node/effects.ts";
 import type { Input } from "../../../server/node/inputs.ts";
 import type { Observer, World } from "../../../server/simulation/world.ts";

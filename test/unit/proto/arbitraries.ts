@@ -1,12 +1,12 @@
 // Random domain values for fast-check: everything that nodes may say to each other or keep on disk, within its limits.
 
 import fc, { type Arbitrary } from "fast-check";
-import type { AppliedRecord } from "../../../proto/codec/records.ts";
 import type { ClusterCommand, Compare, GroupCommand, VerdictChange, Write } from "../../../proto/commands.ts";
 import { type ErrorCode, type ErrorDetails, errorCodes, type Failure } from "../../../proto/errors.ts";
 import { type ClusterId, type GroupId, isName, type NodeId } from "../../../proto/ids.ts";
 import type { Envelope, PeerMessage, StateRow, StatusVersion } from "../../../proto/messages.ts";
 import {
+  type AppliedRecord,
   type ClusterChange,
   type ClusterEvent,
   type DirectoryEntry,

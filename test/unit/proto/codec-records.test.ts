@@ -8,6 +8,7 @@ import * as commands from "../../../proto/codec/commands.ts";
 import * as records from "../../../proto/codec/records.ts";
 import type { ClusterCommand, GroupCommand } from "../../../proto/commands.ts";
 import type {
+  AppliedRecord,
   ClusterEvent,
   DirectoryEntry,
   GroupObject,
@@ -75,7 +76,7 @@ const shapes: readonly Shape<never>[] = [
       verdicts: { type: "verdicts", atMs: 1, changes: [{ node: "n300", status: "up", reason: "" }] },
     },
   }),
-  shape<records.AppliedRecord>({
+  shape<AppliedRecord>({
     name: "appliedRecord",
     encode: records.encodeAppliedRecord,
     decode: records.decodeAppliedRecord,
