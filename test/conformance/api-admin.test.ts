@@ -283,7 +283,8 @@ test("CreateGroup makes the group and sets its configuration once it has a manag
   harness.node.answer = (request) => {
     if (request.type === "createGroup") return { type: "createGroup", entry: entry("rg9", request.owners) };
     attempts++;
-    const electing: Reply = { type: "failed", failure: failure("no_leader", "The group is electing a manager") };
+    const code = attempts === 1 ? "not_found" : "no_leader";
+    const electing: Reply = { type: "failed", failure: failure(code, "Not heard of yet, or electing a manager") };
     const header = {
       group: toGroupId("rg9"),
       incarnation: toIncarnation(1),

@@ -8,12 +8,28 @@ import { type NodeConfig, NodeConfigSchema } from "../../../proto/gen/bailiwick/
 import { clusterGroup, compareNames } from "../../../proto/ids.ts";
 import type { DirectoryEntry, NodeRecord, StatusComponent } from "../../../proto/model.ts";
 import type { GroupStatus, NodeSelf, NodeStatus } from "../../../proto/requests.ts";
+import { nodeStatus } from "../../node/node-status.ts";
 import { recoveryStatuses, toVerdict } from "./statuses.ts";
 
-/** What every node knows of a node: its record, and which groups the directory gives it. */
-export function toNodeOfRecord(record: NodeRecord, directory: readonly DirectoryEntry[]): Node {
-  const groups = directory.filter((entry) => entry.owners.includes(record.node)).map(({ group }) => group);
-  return create(NodeSchema, { ...recordFields(record), groups: groups.toSorted(compareNames) });
+/**
+ * What this node knows of a node: its record and its groups, and in its own sphere the verdicts on it.
+ *
+ * @param held all verdicts held here
+ */
+export function toKnownNode(
+  record: NodeRecord,
+  directory: readonly DirectoryEntry[],
+  held: readonly StatusComponent[],
+): Node {
+  const entries = directory.filter((entry) => entry.owners.includes(record.node));
+  const components = held.filter(({ node }) => node === record.node);
+  return create(NodeSchema, {
+    ...recordFields(record),
+    groups: entries.map(({ group }) => group).toSorted(compareNames),
+    verdicts: sortedVerdicts(components),
+    recoveryStatus:
+      components.length === 0 ? RecoveryStatus.UNSPECIFIED : recoveryStatuses[nodeStatus(components, entries)],
+  });
 }
 
 /** What its sphere knows of a node, beside its record. */
@@ -45,14 +61,6 @@ export function addRoles(node: Node, groups: readonly GroupStatus[], voters: rea
   return node;
 }
 
-/** Adds the verdicts that the answering node holds, where it holds any. */
-export function addVerdicts(node: Node, held: readonly StatusComponent[]): Node {
-  const components = held.filter((component) => component.node === node.name);
-  node.verdicts = sortedVerdicts(components);
-  node.recoveryStatus = mergedStatus(components);
-  return node;
-}
-
 export function toNodeConfig(record: NodeRecord): NodeConfig {
   return create(NodeConfigSchema, recordFields(record));
 }
@@ -78,12 +86,4 @@ function recordFields(record: NodeRecord) {
 
 function sortedVerdicts(components: readonly StatusComponent[]) {
   return components.toSorted((left, right) => compareNames(left.group, right.group)).map(toVerdict);
-}
-
-/** Of what is held here, which may be less than there is: the word that all verdicts agree on, else `partial` (A2). */
-function mergedStatus(components: readonly StatusComponent[]): RecoveryStatus {
-  const words = new Set(components.map(({ status }) => status));
-  const [only] = words;
-  if (only === undefined) return RecoveryStatus.UNSPECIFIED;
-  return words.size === 1 ? recoveryStatuses[only] : RecoveryStatus.PARTIAL;
 }

@@ -16,7 +16,7 @@ import { toCluster, toFailures } from "../convert/clusters.ts";
 import { readMs } from "../convert/fields.ts";
 import { toGroup, toGroupOfEntry } from "../convert/groups.ts";
 import { toNodeHeader } from "../convert/headers.ts";
-import { addRoles, addVerdicts, toNode, toNodeConfig, toNodeOfRecord } from "../convert/nodes.ts";
+import { addRoles, toKnownNode, toNode, toNodeConfig } from "../convert/nodes.ts";
 import { defineService } from "../service.ts";
 import { askClusterGroup, askLocal, type LocalView } from "./ask-groups.ts";
 import { listClusterEvents } from "./cluster-events.ts";
@@ -91,7 +91,7 @@ async function viewHere(context: CallContext): Promise<ClusterView> {
   return {
     cluster: localCluster(view, context),
     nodes: directory.nodes.map((record) =>
-      addRoles(addVerdicts(toNodeOfRecord(record, directory.groups), self.statuses), groups, voters),
+      addRoles(toKnownNode(record, directory.groups, self.statuses), groups, voters),
     ),
     entries: directory.groups,
     groups,

@@ -52,7 +52,9 @@ async function configure(group: GroupId, config: Uint8Array, context: CallContex
       return (await context.ask({ type: "configure", group, config })).header;
     } catch (reason) {
       const error = DbError.from(reason);
-      const mayRetry = errorCodes[error.code].retry !== "never" && error.effect === "none";
+      // This node may hear last of the group that it has just had made.
+      const mayRetry =
+        error.effect === "none" && (error.code === "not_found" || errorCodes[error.code].retry !== "never");
       if (!mayRetry || context.remainingMs() <= retryIntervalMs) throw unconfigured(group, error);
       await sleep(retryIntervalMs, undefined, { signal: context.signal }).catch(() => {});
     }

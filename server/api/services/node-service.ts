@@ -9,7 +9,7 @@ import type { NodeStatus, Reply } from "../../../proto/requests.ts";
 import type { CallContext } from "../call-context.ts";
 import { readCount, readNode } from "../convert/fields.ts";
 import { toNodeHeader } from "../convert/headers.ts";
-import { addRoles, addVerdicts, toNode, toNodeConfig, toNodeOfRecord } from "../convert/nodes.ts";
+import { addRoles, toKnownNode, toNode, toNodeConfig } from "../convert/nodes.ts";
 import { toInterlockSummary } from "../convert/statuses.ts";
 import { pageByName } from "../page-token.ts";
 import { defineService } from "../service.ts";
@@ -70,7 +70,7 @@ async function askEverywhere(context: CallContext): Promise<Nodes> {
 async function askHere(context: CallContext): Promise<Nodes> {
   const { directory, self, groups, voters } = await askLocal(context);
   const nodes = directory.nodes.map((record) =>
-    addRoles(addVerdicts(toNodeOfRecord(record, directory.groups), self.statuses), groups, voters),
+    addRoles(toKnownNode(record, directory.groups, self.statuses), groups, voters),
   );
   return { nodes, unreachable: [] };
 }
@@ -126,6 +126,6 @@ function heldStatuses({ self, sphere }: NodeStatus, directory: Directory): Node[
   const recordOf = new Map<NodeId, NodeRecord>(directory.nodes.map((record) => [record.node, record]));
   return sphere.toSorted(compareNames).flatMap((member) => {
     const record = recordOf.get(member);
-    return record === undefined ? [] : [addVerdicts(toNodeOfRecord(record, directory.groups), self.statuses)];
+    return record === undefined ? [] : [toKnownNode(record, directory.groups, self.statuses)];
   });
 }
