@@ -50,6 +50,8 @@ export class Replica<Outcome, State extends ReplicatedState<Outcome>> {
   #toApply: Entry[] = [];
   #trimTo: LogIndex | null = null;
   #toSweep = false;
+  /** The write that puts a snapshot in force, until it is durable: a crash before that leaves the old, shorter log. */
+  #installing: WriteId | null = null;
   #persisting: { readonly write: WriteId; readonly token: PersistToken }[] = [];
   /** Index and term of each proposal of this node that is not applied yet. */
   readonly #proposals = new Map<LogIndex, { readonly term: number; readonly proposal: number }>();
@@ -127,6 +129,7 @@ export class Replica<Outcome, State extends ReplicatedState<Outcome>> {
 
   /** The write, and all before it, is durable. */
   durable(write: WriteId, nowMs: Millis): void {
+    if (this.#installing !== null && this.#installing <= write) this.#installing = null;
     const ready = this.#persisting.filter((pending) => pending.write <= write);
     if (ready.length === 0) return;
     this.#persisting = this.#persisting.slice(ready.length);
@@ -158,6 +161,7 @@ export class Replica<Outcome, State extends ReplicatedState<Outcome>> {
     this.#log = log;
     this.#toApply = [];
     this.#trimTo = null;
+    this.#installing = this.#out.nextWrite;
     this.#out.write(applier.takeOperations());
     this.step({ type: "installed", term, last: applier.applied }, nowMs);
   }
@@ -188,6 +192,7 @@ export class Replica<Outcome, State extends ReplicatedState<Outcome>> {
 
   /** Applied here, so committed and never truncated, and durable: no entry that a restart may miss without damage. */
   #safelyStored(): LogIndex {
+    if (this.#installing !== null) return this.#hardStates.acknowledged(this.key);
     const oldest = this.#persisting[0]?.token.last?.index;
     const { index } = this.applied;
     const stored = oldest === undefined ? index : Math.min(index, oldest - 1);
