@@ -11,10 +11,12 @@ const linesShown = 12;
 export interface ChildOptions {
   /** Names its log file. */
   readonly name: string;
-  /** Arguments of Node.js. */
+  /** Arguments of Node.js, beside those for a profile. */
   readonly args: readonly string[];
   /** What ends when this process does, so that the child notices: a channel to talk over, or its standard input. */
   readonly tie: "channel" | "stdin";
+  /** Where it leaves a CPU profile when it ends; null: nowhere. */
+  readonly profileDirectory: string | null;
 }
 
 export class Children {
@@ -32,10 +34,11 @@ export class Children {
     this.#failed = failed;
   }
 
-  start({ name, args, tie }: ChildOptions): ChildProcess {
+  start({ name, args, tie, profileDirectory }: ChildOptions): ChildProcess {
     const file = this.#logFile(name);
+    const profiling = profileDirectory === null ? [] : ["--cpu-prof", `--cpu-prof-dir=${profileDirectory}`];
     const log = openSync(file, "a");
-    const child = spawn(process.execPath, args, {
+    const child = spawn(process.execPath, [...profiling, ...args], {
       stdio: tie === "channel" ? ["ignore", log, log, "ipc"] : ["pipe", log, log],
     });
     closeSync(log);

@@ -42,7 +42,9 @@ async function run(options: WriteOptions): Promise<string> {
   const program = fileURLToPath(import.meta.url);
   const stage = { program, children, directory, signal: aborting.signal, progress };
   try {
-    return options.profile === null ? await benchWrites(stage, options) : await profileWrites(stage, options.profile);
+    return options.profile === null
+      ? await benchWrites(stage, options)
+      : await profileWrites(stage, options.profile, options.only ?? "product");
   } catch (reason) {
     throw aborting.signal.aborted ? aborting.signal.reason : reason;
   } finally {

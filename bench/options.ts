@@ -13,7 +13,7 @@ export interface WriteOptions {
   readonly json: string | null;
   /** Existing directory in which the temporary one is made; its disk is the one that is measured. */
   readonly directory: string;
-  /** Directory for CPU profiles of the product's nodes; null: measure. */
+  /** Directory for CPU profiles; null: measure. */
   readonly profile: string | null;
 }
 
@@ -29,8 +29,8 @@ Options:
   --only SIDE     product or ceiling alone
   --json FILE     write all samples, ratios and the machine to FILE
   --dir DIR       keep the data below DIR instead of ${tmpdir()}; up to 2 GB, removed at the end
-  --profile DIR   measure nothing, but load the product with 64 in flight, leave CPU profiles of its nodes in DIR
-                  and print where the manager spends its time
+  --profile DIR   instead of measuring, load the product, or SIDE, with 64 in flight, leave CPU profiles of its
+                  processes in DIR, and print where the leading one spends its time
   --help
 
 Examples:
@@ -38,6 +38,7 @@ Examples:
   npm run bench -- write --gossip --json figures.json
   npm run bench -- write --dir /var/lib/scratch
   npm run bench -- write --profile profiles
+  npm run bench -- write --profile profiles --only ceiling
 `;
 
 export class UsageError extends Error {}

@@ -1,50 +1,72 @@
-// Where the group's manager spends its time under a load of 64 puts in flight, by V8's sampling profiler: the functions and
-// the modules with the most time of their own.
+// Where the leading process, the group's manager or the leader of the ceiling, spends its time under a load of 64 puts in flight, by V8's sampling profiler: the modules and
+// the functions with the most time of their own. Starting and warming up are left out, and so is idle time.
 
 import { mkdir, readdir, readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
+import { startCeiling } from "./ceiling/start.ts";
+import { measureLoad } from "./load.ts";
 import { startProduct } from "./product/start.ts";
-import { runRounds } from "./rounds.ts";
-import type { Stage } from "./stage.ts";
+import { type CpuProfile, type Frame, type SelfTime, selfTimes } from "./profile/self-times.ts";
+import { PutClient } from "./put-client.ts";
+import { type Stage, unlessAborted } from "./stage.ts";
+import type { Subject } from "./subject.ts";
 
 const inFlight = 64;
-const functionsShown = 30;
-const pace = { rounds: 1, warmUpMs: 3_000, rampMs: 0, measureMs: 10_000 } as const;
-const repository = fileURLToPath(new URL("..", import.meta.url));
-
-/** What V8 writes. */
-interface CpuProfile {
-  readonly nodes: readonly ProfileNode[];
-  /** Ids of nodes, one a sample. */
-  readonly samples: readonly number[];
-  /** Microseconds before each sample. */
-  readonly timeDeltas: readonly number[];
-}
-
-interface ProfileNode {
-  readonly id: number;
-  readonly callFrame: { readonly functionName: string; readonly url: string; readonly lineNumber: number };
-}
+const warmUpMs = 4_000;
+const measureMs = 10_000;
+const rowsShown = 40;
 
 /**
  * @param directory for the profiles; made where there is none
  * @returns what to print
  */
-export async function profileWrites(stage: Stage, directory: string): Promise<string> {
+export async function profileWrites(stage: Stage, directory: string, side: "product" | "ceiling"): Promise<string> {
   const profileDirectory = resolve(directory);
   await mkdir(profileDirectory, { recursive: true });
-  const { direct, managerPid } = await startProduct(stage, { profileDirectory });
-  const [series] = await runRounds(stage, [{ subject: direct, inFlight: [inFlight] }], pace);
+  const subject =
+    side === "product"
+      ? (await startProduct(stage, profileDirectory)).direct
+      : await startCeiling(stage, { spread: "stream", profileDirectory });
+  const { perSecond, fromUs, toUs } = await loadSubject(stage, subject);
   // A profile is written when its process ends.
   await stage.children.stop();
-  const file = await findProfile(profileDirectory, managerPid);
+  const file = await findProfile(profileDirectory, subject.leaderPid);
   const profile = JSON.parse(await readFile(file, "utf8")) as CpuProfile;
+  const busy = selfTimes(profile, { fromUs, toUs }).filter(({ frame }) => frame.name !== "(idle)");
+  const busyShare = busy.reduce((sum, { us }) => sum + us, 0) / (toUs - fromUs);
+  const writes = (perSecond * (toUs - fromUs)) / 1e6;
   return [
-    `Manager, ${inFlight} in flight, ${Math.round(series?.samples[0]?.perSecond ?? 0)} writes/s while profiled: ${file}`,
-    ...tableOf("module", selfTimes(profile, moduleOf)),
-    ...tableOf("function", selfTimes(profile, functionOf)),
+    `Leading process of the ${side}, ${inFlight} puts in flight: ${Math.round(perSecond)} writes/s while profiled, its main thread ` +
+      `busy for ${Math.round(100 * busyShare)} % of the time; microseconds are per write`,
+    `Open ${file} in a browser's developer tools for the rest`,
+    ...tableOf("module", sumBy(busy, moduleOf), writes),
+    ...tableOf("function", sumBy(busy, functionOf), writes),
   ].join("\n");
+}
+
+/** When the load was on, on the clock of the profiles, which is that of `process.hrtime`. */
+async function loadSubject(
+  stage: Stage,
+  subject: Subject,
+): Promise<{ perSecond: number; fromUs: number; toUs: number }> {
+  const client = new PutClient(subject.endpoint);
+  try {
+    stage.progress("loading it");
+    const load = { inFlight, pids: subject.pids, call: () => client.put() };
+    await unlessAborted(measureLoad({ ...load, rampMs: 0, measureMs: warmUpMs }, stage.signal), stage.signal);
+    const fromUs = nowUs();
+    const { perSecond } = await unlessAborted(
+      measureLoad({ ...load, rampMs: 0, measureMs }, stage.signal),
+      stage.signal,
+    );
+    return { perSecond, fromUs, toUs: nowUs() };
+  } finally {
+    client.close();
+  }
+}
+
+function nowUs(): number {
+  return Number(process.hrtime.bigint() / 1_000n);
 }
 
 /** Named CPU.date.time.pid.thread.sequence.cpuprofile. */
@@ -55,51 +77,43 @@ async function findProfile(directory: string, pid: number): Promise<string> {
   return join(directory, found);
 }
 
-/** Microseconds by what `nameOf` says, most first; idle time is left out. */
-function selfTimes(profile: CpuProfile, nameOf: (node: ProfileNode) => string): readonly (readonly [string, number])[] {
-  const names = new Map(profile.nodes.map((node) => [node.id, isIdle(node) ? null : nameOf(node)]));
-  const times = new Map<string, number>();
-  for (const [position, id] of profile.samples.entries()) {
-    const name = names.get(id);
-    if (name) times.set(name, (times.get(name) ?? 0) + (profile.timeDeltas[position] ?? 0));
-  }
-  return [...times].toSorted(([, left], [, right]) => right - left);
+function functionOf({ frame, script }: SelfTime): string {
+  if (frame.file === "") return script === null ? frame.name : `${frame.name} (native) for ${nameOf(script)}`;
+  return nameOf(frame);
 }
 
-function isIdle({ callFrame }: ProfileNode): boolean {
-  return callFrame.functionName === "(idle)";
+function nameOf({ name, file, line }: Frame): string {
+  return `${name}  ${file}:${line}`;
 }
 
-function functionOf(node: ProfileNode): string {
-  const { functionName, lineNumber } = node.callFrame;
-  return `${functionName || "(anonymous)"}  ${fileOf(node)}${lineNumber < 0 ? "" : `:${lineNumber + 1}`}`;
-}
-
-/** A package, a part of Node.js, or a folder of the product. */
-function moduleOf(node: ProfileNode): string {
-  const file = fileOf(node);
-  if (file === "") return node.callFrame.functionName;
+/** A package, a part of Node.js, or a folder of the product; native code counts where it was called. */
+function moduleOf({ frame, script }: SelfTime): string {
+  const { name, file } = frame.file === "" ? (script ?? frame) : frame;
+  if (file === "") return name;
   if (file.startsWith("node:")) return file.split("/").slice(0, 2).join("/");
-  const inPackage = file.split("node_modules/").at(-1);
-  if (inPackage !== undefined && inPackage !== file) {
-    return inPackage
-      .split("/")
-      .slice(0, inPackage.startsWith("@") ? 2 : 1)
-      .join("/");
-  }
-  return file.split("/").slice(0, -1).join("/");
+  const inPackage = file.split("node_modules/").slice(1).at(-1);
+  if (inPackage === undefined) return file.split("/").slice(0, -1).join("/");
+  return inPackage
+    .split("/")
+    .slice(0, inPackage.startsWith("@") ? 2 : 1)
+    .join("/");
 }
 
-function fileOf({ callFrame: { url } }: ProfileNode): string {
-  if (!url.startsWith("file:")) return url;
-  const path = fileURLToPath(url);
-  return path.startsWith(repository) ? path.slice(repository.length) : path;
+/** Most first. */
+function sumBy(times: readonly SelfTime[], keyOf: (time: SelfTime) => string): readonly (readonly [string, number])[] {
+  const sums = new Map<string, number>();
+  for (const time of times) sums.set(keyOf(time), (sums.get(keyOf(time)) ?? 0) + time.us);
+  return [...sums].toSorted(([, left], [, right]) => right - left);
 }
 
-function tableOf(title: string, times: readonly (readonly [string, number])[]): readonly string[] {
-  const total = times.reduce((sum, [, time]) => sum + time, 0);
-  const rows = times
-    .slice(0, functionsShown)
-    .map(([name, time]) => `${((100 * time) / total).toFixed(1).padStart(6)} %  ${name}`);
-  return ["", `Self time by ${title}, of ${Math.round(total / 1_000)} ms`, ...rows];
+function tableOf(title: string, sums: readonly (readonly [string, number])[], writes: number): readonly string[] {
+  const totalUs = sums.reduce((sum, [, us]) => sum + us, 0);
+  const row = (key: string, us: number) =>
+    `${(us / writes).toFixed(1).padStart(7)} us ${((100 * us) / totalUs).toFixed(1).padStart(6)} %  ${key}`;
+  return [
+    "",
+    `Self time by ${title}`,
+    ...sums.slice(0, rowsShown).map(([key, us]) => row(key, us)),
+    row("in all", totalUs),
+  ];
 }

@@ -6,6 +6,8 @@ export interface Subject {
   readonly endpoint: string;
   /** Processes of all servers; their CPU is charged to the puts. */
   readonly pids: readonly number[];
+  /** The one of them that orders the puts. */
+  readonly leaderPid: number;
   /**
    * Looks whether the figures are what they say they are.
    *

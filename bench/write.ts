@@ -43,13 +43,20 @@ async function startEntrants(stage: Stage, { only, gossip }: WriteOptions): Prom
   const entrants: Entrant[] = [];
   if (only !== "ceiling") {
     stage.progress("starting the product: three nodes, one group");
-    const { direct, forwarded } = await startProduct(stage, { profileDirectory: null });
+    const { direct, forwarded } = await startProduct(stage, null);
     entrants.push({ subject: direct, inFlight: loads }, { subject: forwarded, inFlight: forwardedLoads });
   }
   if (only !== "product") {
     stage.progress("starting the ceiling: a leader and two followers");
-    entrants.push({ subject: await startCeiling(stage, "stream"), inFlight: loads });
-    if (gossip) entrants.push({ subject: await startCeiling(stage, "gossip"), inFlight: loads });
+    entrants.push({
+      subject: await startCeiling(stage, { spread: "stream", profileDirectory: null }),
+      inFlight: loads,
+    });
+    if (gossip)
+      entrants.push({
+        subject: await startCeiling(stage, { spread: "gossip", profileDirectory: null }),
+        inFlight: loads,
+      });
   }
   return entrants;
 }

@@ -13,7 +13,13 @@ const followers = 2;
 /** First argument of the benchmark program in the processes that it starts for the ceiling. */
 export const ceilingRole = "ceiling-process";
 
-export async function startCeiling(stage: Stage, spread: Spread): Promise<Subject> {
+export interface CeilingOptions {
+  readonly spread: Spread;
+  /** Where the processes leave CPU profiles when they end; null: nowhere. */
+  readonly profileDirectory: string | null;
+}
+
+export async function startCeiling(stage: Stage, { spread, profileDirectory }: CeilingOptions): Promise<Subject> {
   const name = `ceiling-${spread}`;
   const start = async (part: string, args: readonly string[]) => {
     const directory = join(stage.directory, `${name}-${part}`);
@@ -22,6 +28,7 @@ export async function startCeiling(stage: Stage, spread: Spread): Promise<Subjec
       name: `${name}-${part}`,
       args: [stage.program, ceilingRole, directory, ...args],
       tie: "channel",
+      profileDirectory,
     });
     return { child, address: await addressOf(child, stage.signal) };
   };
@@ -30,6 +37,7 @@ export async function startCeiling(stage: Stage, spread: Spread): Promise<Subjec
   return {
     name: spread === "stream" ? "ceiling" : "ceiling, gossip",
     endpoint: leader.address,
+    leaderPid: pidOf(leader.child),
     pids: [leader, ...started].map(({ child }) => pidOf(child)),
     check: async () => {},
   };

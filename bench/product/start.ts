@@ -16,17 +16,11 @@ const program = fileURLToPath(new URL("../../server/main.ts", import.meta.url));
 const readyPatienceMs = 40_000;
 const askIntervalMs = 200;
 
-export interface ProductOptions {
-  /** Where the nodes leave CPU profiles when they end; null: nowhere. */
-  readonly profileDirectory: string | null;
-}
-
 export interface Product {
   /** Puts go to the group's manager. */
   readonly direct: Subject;
   /** Puts go to another owner, which forwards them. */
   readonly forwarded: Subject;
-  readonly managerPid: number;
 }
 
 interface Member {
@@ -37,9 +31,10 @@ interface Member {
   readonly directory: string;
 }
 
-export async function startProduct(stage: Stage, options: ProductOptions): Promise<Product> {
+/** @param profileDirectory where the nodes leave CPU profiles when they end; null: nowhere */
+export async function startProduct(stage: Stage, profileDirectory: string | null): Promise<Product> {
   const members = await prepareMembers(stage.directory);
-  const pids = await Promise.all(members.map((member) => startMember(stage, member, options)));
+  const pids = await Promise.all(members.map((member) => startMember(stage, member, profileDirectory)));
   const manager = await waitForManager(members, stage.signal);
   stage.progress(`${manager} manages the group`);
   const check = async ({ acknowledged, newestRevision }: Puts) => {
@@ -51,10 +46,10 @@ export async function startProduct(stage: Stage, options: ProductOptions): Promi
       throw new Error(`The group's manager was ${manager} and is ${now}: the figures are of neither`);
   };
   const other = members.find(({ node }) => node !== manager);
+  const leaderPid = pids[members.findIndex(({ node }) => node === manager)] ?? 0;
   return {
-    direct: { name: "product", endpoint: apiOf(members, manager), pids, check },
-    forwarded: { name: "product, forwarded", endpoint: other?.api ?? "", pids, check },
-    managerPid: pids[members.findIndex(({ node }) => node === manager)] ?? 0,
+    direct: { name: "product", endpoint: apiOf(members, manager), pids, leaderPid, check },
+    forwarded: { name: "product, forwarded", endpoint: other?.api ?? "", pids, leaderPid, check },
   };
 }
 
@@ -89,12 +84,12 @@ function clusterFile(members: readonly Member[]): string {
   );
 }
 
-async function startMember(stage: Stage, member: Member, { profileDirectory }: ProductOptions): Promise<number> {
-  const profiling = profileDirectory === null ? [] : ["--cpu-prof", `--cpu-prof-dir=${profileDirectory}`];
+async function startMember(stage: Stage, member: Member, profileDirectory: string | null): Promise<number> {
   const { pid } = stage.children.start({
     name: member.node,
-    args: [...profiling, program, "serve", "-c", join(member.directory, "node.yaml"), "--stop-with-stdin"],
+    args: [program, "serve", "-c", join(member.directory, "node.yaml"), "--stop-with-stdin"],
     tie: "stdin",
+    profileDirectory,
   });
   if (pid === undefined) throw new Error(`Node ${member.node} was not started`);
   return pid;

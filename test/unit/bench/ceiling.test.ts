@@ -44,7 +44,7 @@ for (const spread of ["stream", "gossip"] as const) {
     const children = new Children(directory, (reason) => aborting.abort(reason));
     try {
       const stage = { program, children, directory, signal: aborting.signal, progress: () => {} };
-      const { endpoint, pids } = await startCeiling(stage, spread);
+      const { endpoint, pids } = await startCeiling(stage, { spread, profileDirectory: null });
       assert.equal(new Set(pids).size, 3);
       const client = new PutClient(endpoint);
       const acknowledged = 400;
