@@ -66,9 +66,11 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
     this.#listener = options.listener;
     this.#leaderSeenMs = options.nowMs;
     const isVoter = "voter" in content;
-    const { out, hardStates } = world;
+    const { out, hardStates, logKept } = world;
     this.#copy = isVoter ? content.voter.applier : content.copy;
-    this.#replica = isVoter ? new Replica(content.voter, { out, hardStates, topic: options.topic }, this) : null;
+    this.#replica = isVoter
+      ? new Replica(content.voter, { out, hardStates, logKept, topic: options.topic }, this)
+      : null;
     this.#transfers = this.#replica === null ? null : new Transfers(world, this.#replica, ClusterState.restore);
   }
 

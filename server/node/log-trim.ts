@@ -3,6 +3,12 @@
 
 import { type LogIndex, toLogIndex } from "../../proto/ids.ts";
 
+/** How much log is kept at most. */
+export interface LogKept {
+  readonly bytes: number;
+  readonly entries: number;
+}
+
 export class LogTrim {
   readonly #bytesHalf: number;
   readonly #entriesHalf: number;
@@ -11,7 +17,7 @@ export class LogTrim {
   /** Where the newest half began. */
   #mark = toLogIndex(0);
 
-  constructor(kept: { readonly bytes: number; readonly entries: number }) {
+  constructor(kept: LogKept) {
     this.#bytesHalf = kept.bytes / 2;
     this.#entriesHalf = kept.entries / 2;
   }

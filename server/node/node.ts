@@ -24,6 +24,7 @@ import { HardStates } from "./hard-states.ts";
 import type { NodeImage } from "./image.ts";
 import type { Input } from "./inputs.ts";
 import { limits } from "./limits.ts";
+import type { LogKept } from "./log-trim.ts";
 import { earliest } from "./millis.ts";
 import { Once } from "./once.ts";
 import { Outbox } from "./outbox.ts";
@@ -43,6 +44,8 @@ export interface NodeOptions {
   readonly seed: number;
   /** Wall clock minus monotonic clock, to date events for people. */
   readonly wallOffsetMs: number;
+  /** How much log stays behind the applied state for followers that lag; by default as limits.ts says. */
+  readonly logKept?: LogKept;
 }
 
 /** Work numbers of `continue` effects. */
@@ -82,6 +85,7 @@ export class Node implements StateMachine {
       counters: new Counters(),
       random: new Random(seed),
       wallOffsetMs,
+      logKept: options.logKept ?? { bytes: limits.logBytesKept, entries: limits.logEntriesKept },
       quarantines: new Map(),
       connected: new Set(),
     };

@@ -13,7 +13,7 @@ import type { Topic } from "./effects.ts";
 import type { HardStates } from "./hard-states.ts";
 import type { WriteId } from "./inputs.ts";
 import { limits } from "./limits.ts";
-import { LogTrim } from "./log-trim.ts";
+import { type LogKept, LogTrim } from "./log-trim.ts";
 import type { Outbox } from "./outbox.ts";
 
 /** Who has to do with a replica beyond its log. */
@@ -37,6 +37,14 @@ export interface ReplicaParts<Outcome, State extends ReplicatedState<Outcome>> e
   readonly applier: Applier<Outcome, State>;
 }
 
+export interface ReplicaWorld {
+  readonly out: Outbox;
+  readonly hardStates: HardStates;
+  /** Gossip topic of the group's members. */
+  readonly topic: Topic;
+  readonly logKept: LogKept;
+}
+
 export class Replica<Outcome, State extends ReplicatedState<Outcome>> {
   readonly key: GroupKey;
   readonly #raft: Raft;
@@ -44,7 +52,7 @@ export class Replica<Outcome, State extends ReplicatedState<Outcome>> {
   readonly #hardStates: HardStates;
   readonly #owner: ReplicaOwner<Outcome>;
   readonly #topic: Topic;
-  readonly #trim = new LogTrim({ bytes: limits.logBytesKept, entries: limits.logEntriesKept });
+  readonly #trim: LogTrim;
   #log: LogStore;
   #applier: Applier<Outcome, State>;
   #toApply: Entry[] = [];
@@ -60,11 +68,7 @@ export class Replica<Outcome, State extends ReplicatedState<Outcome>> {
   /** Last index of the newest publication. */
   #published = 0;
 
-  constructor(
-    parts: ReplicaParts<Outcome, State>,
-    world: { readonly out: Outbox; readonly hardStates: HardStates; readonly topic: Topic },
-    owner: ReplicaOwner<Outcome>,
-  ) {
+  constructor(parts: ReplicaParts<Outcome, State>, world: ReplicaWorld, owner: ReplicaOwner<Outcome>) {
     this.key = { group: parts.group, incarnation: parts.incarnation };
     this.#raft = parts.raft;
     this.#log = parts.log;
@@ -72,6 +76,7 @@ export class Replica<Outcome, State extends ReplicatedState<Outcome>> {
     this.#out = world.out;
     this.#hardStates = world.hardStates;
     this.#topic = world.topic;
+    this.#trim = new LogTrim(world.logKept);
     this.#owner = owner;
   }
 

@@ -71,8 +71,8 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome> {
     this.#world = world;
     this.#listener = options.listener;
     this.#leaderSeenMs = options.nowMs;
-    const { out, hardStates } = world;
-    this.replica = new Replica(parts, { out, hardStates, topic: options.topic }, this);
+    const { out, hardStates, logKept } = world;
+    this.replica = new Replica(parts, { out, hardStates, logKept, topic: options.topic }, this);
     this.#transfers = new Transfers(world, this.replica, GroupState.restore);
   }
 

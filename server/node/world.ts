@@ -5,6 +5,7 @@ import type { Random } from "../../proto/random.ts";
 import type { Calls } from "./calls.ts";
 import type { Counters } from "./counters.ts";
 import type { HardStates } from "./hard-states.ts";
+import type { LogKept } from "./log-trim.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Slots } from "./slots.ts";
 
@@ -18,6 +19,7 @@ export interface World {
   readonly slots: Slots;
   readonly counters: Counters;
   readonly random: Random;
+  readonly logKept: LogKept;
   /** Wall clock minus monotonic clock at the start of the process: to date events for people. */
   readonly wallOffsetMs: number;
   /** Why peers take no part in their groups, as they said themselves. */

@@ -5,7 +5,7 @@ import { assert, InvariantError } from "../../proto/assert.ts";
 import { type NodeId, toBootNumber } from "../../proto/ids.ts";
 import { type Bootstrap, bootOperations, genesisOperations } from "../node/genesis.ts";
 import { type NodeImage, readNode, type Stored } from "../node/image.ts";
-import { Node } from "../node/node.ts";
+import { Node, type NodeOptions } from "../node/node.ts";
 import type { SimDisk } from "./sim-disk.ts";
 import type { Boot } from "./sim-node.ts";
 
@@ -13,10 +13,12 @@ const allRows = { rowsMax: Number.MAX_SAFE_INTEGER, bytesMax: Number.MAX_SAFE_IN
 /** Every simulated process believes that it started at the first moment of 2030. */
 const wallOffsetMs = 1_893_456_000_000;
 
-export function createBoot(bootstrap: Bootstrap): Boot {
+/** @param logKept little of it makes followers that lag need snapshots */
+export function createBoot(bootstrap: Bootstrap, logKept?: NodeOptions["logKept"]): Boot {
+  const kept = logKept === undefined ? {} : { logKept };
   return (node, disk, random) => {
     const image = imageOf(bootstrap, node, disk);
-    return { machine: new Node({ image, seed: random.uint32(), wallOffsetMs }), boot: image.boot };
+    return { machine: new Node({ image, seed: random.uint32(), wallOffsetMs, ...kept }), boot: image.boot };
   };
 }
 
