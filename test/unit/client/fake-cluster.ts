@@ -333,6 +333,7 @@ export class FakeCluster {
 class FakeTransport implements Transport {
   readonly #cluster: FakeCluster;
   readonly #endpoint: string;
+  readonly #opened: Transport[] = [];
 
   constructor(cluster: FakeCluster, endpoint: string) {
     this.#cluster = cluster;
@@ -340,15 +341,21 @@ class FakeTransport implements Transport {
   }
 
   async unary(...[method, request, options]: Parameters<Transport["unary"]>) {
-    return this.#cluster.open(this.#endpoint).unary(method, request, options) as never;
+    return this.#open().unary(method, request, options) as never;
   }
 
   async openStream(...[method, options]: [Parameters<Transport["openStream"]>[0], CallOptions]) {
-    return this.#cluster.open(this.#endpoint).openStream(method, options) as never;
+    return this.#open().openStream(method, options) as never;
   }
 
   close(): void {
-    this.#cluster.kill(this.#endpoint);
+    for (const transport of this.#opened) transport.close();
+  }
+
+  #open(): Transport {
+    const transport = this.#cluster.open(this.#endpoint);
+    this.#opened.push(transport);
+    return transport;
   }
 }
 

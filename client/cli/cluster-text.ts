@@ -1,0 +1,80 @@
+// Words and cells for groups, nodes and times, the same in every table.
+
+import type { Group } from "../../proto/gen/bailiwick/v1/group_pb.ts";
+import type { Node } from "../../proto/gen/bailiwick/v1/node_pb.ts";
+import type { Plain } from "../plain.ts";
+import type { Colours } from "./output.ts";
+
+export type PlainGroup = Plain<Group>;
+export type PlainNode = Plain<Node>;
+
+/** For an empty cell. */
+export const nothing = "-";
+
+const good = new Set(["up", "online"]);
+const bad = new Set(["down", "error", "suspended", "failed"]);
+
+/** A status word in its colour; what is not known is `unknown`. */
+export function statusWord(word: string, colours: Colours): string {
+  if (word === "" || word === "unspecified") return colours.dim("unknown");
+  if (good.has(word)) return colours.green(word);
+  return bad.has(word) ? colours.red(word) : colours.yellow(word);
+}
+
+export function names(list: readonly string[]): string {
+  return list.length === 0 ? nothing : list.join(" ");
+}
+
+export function orNothing(text: string | undefined): string {
+  return text === undefined || text === "" ? nothing : text;
+}
+
+/** `2030-03-17T17:46:40.5Z` to the second. */
+export function timeText(time: string | undefined): string {
+  return time === undefined ? nothing : time.replace(/\.[0-9]+Z$/, "Z");
+}
+
+/** Votes up of votes in all, and when these are too few, how many are needed. */
+export function quorumText(quorum: PlainGroup["quorum"], colours: Colours): string {
+  if (quorum === undefined || quorum.total === 0) return colours.dim("unknown");
+  const votes = `${quorum.up}/${quorum.total}`;
+  if (!quorum.hasQuorum) return colours.red(`${votes}, needs ${quorum.needed}`);
+  return quorum.up < quorum.total ? colours.yellow(votes) : votes;
+}
+
+/** Why a node is not simply up: quarantine first, then what each group that says so has seen. */
+export function whyOf(node: PlainNode): string {
+  if (node.quarantined) return `quarantined: ${node.quarantineReason}`;
+  const reasons = node.verdicts
+    .filter(({ status }) => status !== "up")
+    .map((one) => `${one.group}: ${one.why || one.status}`);
+  return orNothing([...new Set(reasons)].join("; "));
+}
+
+export const groupHead = ["GROUP", "OWNER", "STATE", "MANAGER", "QUORUM", "REVISION", "MISSING", "OWNERS"];
+
+export function groupRow(group: PlainGroup, colours: Colours): string[] {
+  return [
+    group.name,
+    orNothing(group.currentOwner),
+    statusWord(group.ownershipState, colours),
+    orNothing(group.manager),
+    quorumText(group.quorum, colours),
+    group.revision === 0 ? nothing : String(group.revision),
+    names(group.quorum?.missing ?? []),
+    names(group.owners),
+  ];
+}
+
+export const nodeHead = ["NODE", "STATUS", "GROUPS", "OWNER OF", "SINCE", "WHY"];
+
+export function nodeRow(node: PlainNode, colours: Colours): string[] {
+  return [
+    node.name,
+    statusWord(node.recoveryStatus, colours),
+    names(node.groups),
+    names(node.manages),
+    timeText(node.since),
+    whyOf(node),
+  ];
+}

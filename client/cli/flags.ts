@@ -1,0 +1,61 @@
+// The flags of one command as the parser read them, taken out with their types and limits.
+
+import { UsageError } from "./usage-error.ts";
+
+export class Flags {
+  readonly #values: Readonly<Record<string, unknown>>;
+
+  /** @param values by name in camelCase, as commander keeps them */
+  constructor(values: Readonly<Record<string, unknown>>) {
+    this.#values = values;
+  }
+
+  isSet(name: string): boolean {
+    return this.#values[name] === true;
+  }
+
+  /** @returns undefined when it was not given */
+  text(name: string): string | undefined {
+    const value = this.#values[name];
+    return typeof value === "string" ? value : undefined;
+  }
+
+  /** @throws {UsageError} unless it is absent or a decimal integer from `min` to `max` */
+  integer(
+    name: string,
+    { min, max = Number.MAX_SAFE_INTEGER }: { readonly min: number; readonly max?: number },
+  ): number | undefined {
+    const text = this.text(name);
+    if (text === undefined) return undefined;
+    const value = /^[0-9]{1,16}$/.test(text) ? Number(text) : Number.NaN;
+    if (value >= min && value <= max) return value;
+    const range = max === Number.MAX_SAFE_INTEGER ? `from ${min} on` : `from ${min} to ${max}`;
+    throw new UsageError(`${asWritten(name)} is ${JSON.stringify(text)}, not an integer ${range}`);
+  }
+
+  /** A duration such as `5s`, `500ms` or `2m`, in milliseconds. @throws {UsageError} unless absent, or 1 ms to an hour */
+  durationMs(name: string): number | undefined {
+    const text = this.text(name);
+    if (text === undefined) return undefined;
+    const [, digits = "", unit = "s"] = /^([0-9]{1,7})(ms|s|m)?$/.exec(text) ?? [];
+    const value =
+      digits === "" ? Number.NaN : Number(digits) * { ms: 1, s: 1_000, m: 60_000 }[unit as "ms" | "s" | "m"];
+    if (value >= 1 && value <= hourMs) return value;
+    throw new UsageError(
+      `${asWritten(name)} is ${JSON.stringify(text)}, not a time from 1ms to 60m such as 500ms, 5s, 2m`,
+    );
+  }
+
+  /** Comma-separated names; absent: none. */
+  names(name: string): readonly string[] {
+    const parts = (this.text(name) ?? "").split(",").map((part) => part.trim());
+    return parts.filter((part) => part !== "");
+  }
+}
+
+const hourMs = 3_600_000;
+
+/** `ifRevision` as `--if-revision`. */
+function asWritten(name: string): string {
+  return `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}

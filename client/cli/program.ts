@@ -1,0 +1,83 @@
+// The command line as a program of commander: global flags, and the commands that need a client. Others are added by whoever
+// has the code for them.
+
+import { Command, Option } from "commander";
+import type { CliCommand } from "./cli-command.ts";
+import type { CliDeps } from "./cli-deps.ts";
+import { clusterStatus } from "./commands/cluster-status.ts";
+import { groupCreate } from "./commands/group-create.ts";
+import { groupGet } from "./commands/group-get.ts";
+import { groupList } from "./commands/group-list.ts";
+import { keyDelete } from "./commands/key-delete.ts";
+import { keyGet } from "./commands/key-get.ts";
+import { keyList } from "./commands/key-list.ts";
+import { keyPut } from "./commands/key-put.ts";
+import { keyWatch } from "./commands/key-watch.ts";
+import { nodeGet } from "./commands/node-get.ts";
+import { nodeList } from "./commands/node-list.ts";
+import { nodeSphere } from "./commands/node-sphere.ts";
+import { Flags } from "./flags.ts";
+import { defaultEndpoint, defaultTimeout } from "./global-flags.ts";
+import { formats } from "./output.ts";
+
+/** Does the work of a command whose line has been read. */
+export type RunCommand = <Options>(command: CliCommand<Options>, parsed: Parsed) => Promise<void>;
+
+export interface Parsed {
+  readonly args: readonly string[];
+  /** The command's own and the global ones. */
+  readonly flags: Flags;
+}
+
+const help = `
+Output: tables for people; where standard output is no terminal, lists are tab-separated and without a head. JSON and YAML
+have the field names of the API in camelCase and are a stable contract. Data goes to standard output, all else to standard
+error. Keys and values are text where they are UTF-8; in JSON they are else in keyBase64 and valueBase64.
+
+Exit codes: 0 done; 1 failed; 2 wrong usage or a refused argument; 3 not found, or a condition did not hold; 4 a change may
+or may not have happened; 5 unavailable: nothing answered, or no quorum; 130 interrupted.
+
+Environment: BAILIWICK_ENDPOINTS as --endpoints; NO_COLOR as --no-color.
+`;
+
+/** The program; it throws commander's `CommanderError` instead of leaving the process, and prints through `deps`. */
+export function createProgram(deps: CliDeps, run: RunCommand): Command {
+  const program = new Command("bailiwick");
+  program
+    .description("A replicated configuration database for highly available clusters")
+    .version(deps.version)
+    .exitOverride()
+    .configureOutput({ writeOut: deps.out, writeErr: deps.err, outputError: () => {} })
+    .configureHelp({ showGlobalOptions: true })
+    .addOption(new Option("-o, --output <format>", "how data is printed").choices(formats).default("table"))
+    .option("--endpoints <list>", `nodes to ask, host:port[,host:port...] (default: ${defaultEndpoint})`)
+    .option("--timeout <time>", "for a call with its retries, such as 500ms, 5s, 2m", defaultTimeout)
+    .option("--no-color", "no colours")
+    .addHelpText("after", help);
+  add(program, clusterStatus, run);
+  add(program, keyGet, run);
+  add(program, keyPut, run);
+  add(program, keyDelete, run);
+  add(program, keyList, run);
+  add(program, keyWatch, run);
+  const group = program.command("group").description("resource groups");
+  add(group, groupList, run);
+  add(group, groupGet, run);
+  add(group, groupCreate, run);
+  const node = program.command("node").description("nodes of the cluster");
+  add(node, nodeList, run);
+  add(node, nodeGet, run);
+  add(node, nodeSphere, run);
+  return program;
+}
+
+function add<Options>(parent: Command, command: CliCommand<Options>, run: RunCommand): void {
+  const added = parent.command(command.name).description(command.summary);
+  for (const [syntax, description] of command.arguments) added.argument(syntax, description);
+  for (const [syntax, description] of command.flags) added.option(syntax, description);
+  added.addHelpText("after", command.help);
+  added.action((...received: unknown[]) => {
+    const args = received.slice(0, command.arguments.length).filter((arg): arg is string => typeof arg === "string");
+    return run(command, { args, flags: new Flags(added.optsWithGlobals()) });
+  });
+}

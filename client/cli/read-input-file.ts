@@ -1,0 +1,30 @@
+// Files that the command line names.
+
+import type { CliDeps } from "./cli-deps.ts";
+import { UsageError } from "./usage-error.ts";
+
+/** @throws {UsageError} when it cannot be read */
+export async function readInputFile(path: string, deps: CliDeps): Promise<Uint8Array> {
+  try {
+    return await deps.readFile(path);
+  } catch (reason) {
+    const code = reason instanceof Error && "code" in reason ? String(reason.code) : String(reason);
+    throw new UsageError(`Cannot read ${path}: ${code}`);
+  }
+}
+
+/**
+ * A file of YAML, or of JSON, which is YAML.
+ *
+ * @throws {UsageError} when it cannot be read or is malformed, with line and column
+ */
+export async function readYamlFile(path: string, deps: CliDeps): Promise<unknown> {
+  const bytes = await readInputFile(path, deps);
+  const { parseDocument } = await import("yaml");
+  const document = parseDocument(Buffer.from(bytes).toString("utf8"), { prettyErrors: true });
+  const [error] = document.errors;
+  if (error === undefined) return document.toJS() as unknown;
+  const { line, col } = error.linePos?.[0] ?? { line: 1, col: 1 };
+  const [what] = error.message.split(/ at line [0-9]+, column [0-9]+/);
+  throw new UsageError(`${path}:${line}:${col}: ${what}`);
+}

@@ -1,0 +1,44 @@
+// The command line's dependencies in a real process.
+
+import { readFile } from "node:fs/promises";
+import { systemClock } from "../clock.ts";
+import type { CliDeps } from "./cli-deps.ts";
+
+/** @param version of the software, for example `0.1.0` */
+export function createSystemDeps(version: string): CliDeps {
+  endQuietlyWithReader();
+  return {
+    connect: async (options) => new (await import("../client.ts")).Client(options),
+    out: (data) => void process.stdout.write(data),
+    err: (text) => void process.stderr.write(text),
+    readFile: (path) => readFile(path),
+    readStdin,
+    sleep: systemClock.sleep,
+    nowMs: () => Date.now(),
+    isTty: process.stdout.isTTY === true,
+    env: process.env,
+    interrupted: watchInterrupt,
+    version,
+  };
+}
+
+/** `bailiwick list … | head` ends when head does, as other programs do. */
+function endQuietlyWithReader(): void {
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+    process.exit();
+  });
+}
+
+async function readStdin(): Promise<Uint8Array> {
+  const parts: Buffer[] = [];
+  for await (const part of process.stdin) parts.push(Buffer.from(part as Uint8Array));
+  return Buffer.concat(parts);
+}
+
+/** The first SIGINT or SIGTERM asks; the second, no longer handled, ends the process. */
+function watchInterrupt(): AbortSignal {
+  const interrupted = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => interrupted.abort());
+  return interrupted.signal;
+}

@@ -1,0 +1,281 @@
+// status, group and node commands: screens for people, shapes for programs.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { parse } from "yaml";
+import { FakeCluster } from "../client/fake-cluster.ts";
+import { cli } from "./harness.ts";
+
+/** Names of the fields of a value and of all that it holds, sorted: the contract of JSON output. */
+function shapeOf(value: unknown): unknown {
+  if (Array.isArray(value)) return value.slice(0, 1).map(shapeOf);
+  if (typeof value !== "object" || value === null) return typeof value;
+  const sorted = Object.entries(value).sort(([left], [right]) => (left < right ? -1 : 1));
+  return Object.fromEntries(sorted.map(([name, part]) => [name, shapeOf(part)]));
+}
+
+const text = "string";
+const number = "number";
+const flag = "boolean";
+const header = { clusterId: text, group: text, incarnation: number, node: text, revision: number, stale: flag };
+const quorum = {
+  degraded: flag,
+  hasQuorum: flag,
+  minimumMet: flag,
+  minimumMissing: [],
+  missing: [text],
+  needed: number,
+  total: number,
+  up: number,
+  witness: text,
+};
+const group = {
+  adapters: [],
+  appliedIndex: number,
+  compactedRevision: number,
+  configurationIndex: number,
+  currentOwner: text,
+  disks: [],
+  epoch: number,
+  eventProcessing: [],
+  incarnation: number,
+  interlocked: [],
+  joiningOwners: [],
+  lockedBy: text,
+  manager: text,
+  name: text,
+  networks: [],
+  owners: [text],
+  ownershipAdvisory: flag,
+  ownershipState: text,
+  quorum,
+  replicas: [],
+  resources: [],
+  revision: number,
+  stateHash: text,
+  usedBytes: number,
+  verdicts: [],
+  why: text,
+};
+const verdict = { group: text, incarnation: number, index: number, node: text, status: text, why: text };
+const node = {
+  adapters: [],
+  agentAttached: flag,
+  apiAddress: text,
+  bootNumber: number,
+  clusterIndex: number,
+  clusterVoter: flag,
+  diskFreeBytes: number,
+  featureLevelMax: number,
+  groups: [text],
+  identity: text,
+  intent: text,
+  intentWhy: text,
+  labels: {},
+  leads: [],
+  manages: [],
+  name: text,
+  peerAddresses: [],
+  quarantineReason: text,
+  quarantined: flag,
+  recoveryStatus: text,
+  since: text,
+  softwareVersion: text,
+  verdicts: [verdict],
+  witnessOf: [],
+};
+
+test("status shows the cluster on one screen", async () => {
+  const { code, out } = await cli("status");
+  assert.equal(code, 0);
+  assert.equal(
+    out,
+    `Cluster      reference (01234567)
+answered by  127.0.0.1:7401
+coordinator  n204
+voters       n202 n204 n206, quorum 3/3
+events       2, up to index 7
+
+Nodes: 1 of 2 up
+NODE  STATUS  GROUPS       OWNER OF  SINCE                 WHY
+n202  up      rg220        -         2030-03-17T17:46:40Z  -
+n208  down    rg220 rg226  -         2030-03-17T17:46:40Z  rg220: Silent for 2.1 s
+
+Groups: 1 of 2 with a quorum
+GROUP  OWNER  STATE      MANAGER  QUORUM        REVISION  MISSING    OWNERS
+rg220  n202   online     n202     2/3           12        n208       n202 n208 n214
+rg226  -      suspended  -        1/3, needs 2  12        n208 n212  n208 n210 n212
+ownership advisory: for a moment two nodes may believe that they own a group
+
+Events: newest first
+INDEX  TIME                  EVENT            OF    WHY
+7      2030-03-17T17:46:40Z  node_failed      n208  Silent on every path
+4      2030-03-17T17:46:40Z  cluster_created  -     Silent on every path
+
+Did not answer: nodes: n208; groups: rg226
+`,
+  );
+});
+
+test("status has colours on a terminal, unless they are refused", async () => {
+  const down = "\u001b[31mdown\u001b[39m";
+  assert.ok((await cli("status", { isTty: true })).out.includes(down));
+  assert.ok(!(await cli("status --no-color", { isTty: true })).out.includes("\u001b"));
+  assert.ok(!(await cli("status", { isTty: true, env: { NO_COLOR: "1" } })).out.includes("\u001b"));
+  assert.ok(!(await cli("status")).out.includes("\u001b"));
+});
+
+test("status -o json keeps its shape", async () => {
+  const status = (await cli("status -o json")).json() as Record<string, unknown>;
+  assert.deepEqual(Object.keys(status).sort(), [
+    ...["cluster", "events", "failures", "groups", "header", "nodes", "pending", "unreachable", "unreachableGroups"],
+  ]);
+  assert.deepEqual(shapeOf(status["header"]), header);
+  assert.deepEqual(shapeOf(status["groups"]), [group]);
+  assert.deepEqual(shapeOf(status["nodes"]), [node]);
+  assert.deepEqual(shapeOf(status["events"]), [
+    {
+      group: text,
+      index: number,
+      network: text,
+      node: text,
+      ordinal: number,
+      reconfiguration: text,
+      time: text,
+      type: text,
+      who: text,
+      why: text,
+    },
+  ]);
+  assert.deepEqual(shapeOf(status["cluster"]), {
+    configurationRevision: number,
+    featureLevel: number,
+    groups: [],
+    id: text,
+    index: number,
+    leader: text,
+    name: text,
+    newestIndex: number,
+    quorum: { ...quorum, missing: [] },
+    reconfiguration: text,
+    voters: [text],
+  });
+});
+
+test("status is shown also when the events cannot be read", async () => {
+  const cluster = new FakeCluster();
+  cluster.refuse("listClusterEvents", "unimplemented", { times: 2 });
+  const { code, out } = await cli("status", { cluster });
+  assert.equal(code, 0);
+  assert.match(out, /Events: unknown: Refused as unimplemented/);
+  assert.equal(((await cli("status -o json", { cluster })).json() as { events: unknown }).events, null);
+});
+
+test("status --watch appends to a pipe, and overwrites a terminal, until Ctrl-C", async () => {
+  const afterTwo = () => {
+    let shown = 0;
+    return (written: string, interrupt: () => void) => {
+      if (written.includes("Nodes") || written.startsWith("{")) shown += 1;
+      if (shown === 2) interrupt();
+    };
+  };
+  const piped = await cli("status --watch", { onOutput: afterTwo() });
+  assert.equal(piped.code, 130);
+  assert.equal(piped.out.match(/^Nodes/gm)?.length, 2);
+  assert.ok(!piped.out.includes("\u001b"));
+  const shown = await cli("status --watch --no-color", { isTty: true, onOutput: afterTwo() });
+  assert.ok(shown.out.startsWith("\u001b[2J\u001b[HCluster"));
+  assert.equal(shown.out.split("\u001b[H").length, 3);
+  const json = await cli("status --watch -o json", { onOutput: afterTwo() });
+  assert.equal(
+    json.out
+      .trimEnd()
+      .split("\n")
+      .map((line): unknown => JSON.parse(line)).length,
+    2,
+  );
+});
+
+test("status --watch goes on while nothing answers", async () => {
+  const cluster = new FakeCluster();
+  cluster.kill("127.0.0.1:7401");
+  let refused = 0;
+  const onOutput = (written: string, interrupt: () => void) => {
+    if (written.includes("(unreachable)") && ++refused === 2) cluster.start("127.0.0.1:7401");
+    if (written.includes("Nodes")) interrupt();
+  };
+  const { code, err } = await cli("status --watch --timeout 100ms", { cluster, onOutput });
+  assert.equal(code, 130);
+  assert.match(err, /^2030-03-17T17:46:40.000Z No connection to 127\.0\.0\.1:7401/);
+});
+
+test("group list prints the groups, and names those that did not answer", async () => {
+  const { out, err } = await cli("group list");
+  assert.equal(
+    out,
+    "rg220\tn202\tonline\tn202\t2/3\t12\tn208\tn202 n208 n214\nrg226\tn202\tonline\tn202\t2/3\t12\tn208\tn208 n210 n212\n",
+  );
+  assert.equal(err, "did not answer: rg224\n");
+  assert.equal((await cli("group list --owner n214")).out.split("\n").length, 2);
+  assert.deepEqual(shapeOf((await cli("group list -o json")).json()), { groups: [group], header, unreachable: [text] });
+});
+
+test("group get shows a group", async () => {
+  const { out } = await cli("group get rg220");
+  assert.match(out, /^Group +rg220\n/);
+  assert.match(out, /^current owner +n202 \(advisory\)$/m);
+  assert.match(out, /^quorum +2\/3$/m);
+  assert.deepEqual(shapeOf((await cli("group get rg220 -o json")).json()), { group, header, unreachable: [] });
+  assert.equal((await cli("group get rg999")).code, 3);
+});
+
+test("group create takes owners and a configuration file", async () => {
+  const cluster = new FakeCluster();
+  const files = { "g.yaml": "lostQuorum: freeze\n", "bad.yaml": "a: 1\nb: [1,\n", "odd.yaml": "lostQuorum: maybe\n" };
+  const made = await cli("group create new --owners n202,n208 --config g.yaml", { cluster, files });
+  assert.deepEqual([made.code, made.out], [0, "Created new with owners n202 n208\n"]);
+  assert.equal(made.err, "warning: Two owners without a witness\n");
+  const checked = await cli("group create new --owners n202,n208 --config g.yaml --dry-run -o json", {
+    cluster,
+    files,
+  });
+  const answer = checked.json() as { group: { config: { lostQuorum: string } }; warnings: unknown };
+  assert.equal(answer.group.config.lostQuorum, "freeze");
+  assert.deepEqual(answer.warnings, ["Two owners without a witness"]);
+  assert.deepEqual(cluster.calls, ["127.0.0.1:7401 createGroup make", "127.0.0.1:7401 createGroup check"]);
+  const malformed = await cli("group create new --owners n202,n208 --config bad.yaml", { cluster, files });
+  assert.equal(malformed.code, 2);
+  assert.match(malformed.err, /^error: bad\.yaml:3:1: /);
+  const odd = await cli("group create new --owners n202,n208 --config odd.yaml", { cluster, files });
+  assert.equal(odd.code, 2);
+  assert.match(odd.err, /LostQuorumPolicy from JSON: "maybe"/);
+  assert.equal((await cli("group create new", { cluster })).code, 2);
+  assert.equal(cluster.calls.length, 2);
+});
+
+test("node list, get and sphere show nodes", async () => {
+  const { out } = await cli("node list");
+  assert.match(out, /^n208\tdown\trg220 rg226\t-\t2030-03-17T17:46:40Z\trg220: Silent for 2.1 s$/m);
+  assert.deepEqual(shapeOf((await cli("node list -o json")).json()), { header, nodes: [node], unreachable: [] });
+  assert.match((await cli("node get n208")).out, /^Node +n208\nstatus +down\n/);
+  assert.deepEqual(shapeOf((await cli("node get n208 -o json")).json()), { header, node, unreachable: [] });
+  const sphere = await cli("node sphere n202");
+  assert.match(sphere.out, /^Sphere of n202\nMEMBER +STATUS +WHY\nn202 +up +-\nn208 +down +.*\nn214 +unknown +-\n/);
+  assert.match(sphere.out, /^rg226 +n208 +- +n208 n210$/m);
+  const summary = { ageMs: number, currentOwner: text, epoch: number, group: text, incarnation: number, index: number };
+  assert.deepEqual(shapeOf((await cli("node sphere n202 -o json")).json()), {
+    groups: [{ group: text, owners: [text] }],
+    header,
+    interlocked: [{ ...summary, owners: [text], ownershipState: text, sharedNodes: [text] }],
+    members: [text],
+    node: text,
+    statuses: [node],
+    unreachable: [],
+  });
+});
+
+test("-o yaml prints what -o json prints", async () => {
+  for (const command of ["status", "group list", "node get n208"]) {
+    assert.deepEqual(parse((await cli(`${command} -o yaml`)).out), (await cli(`${command} -o json`)).json(), command);
+  }
+});
