@@ -1,0 +1,69 @@
+// The command line as its users have it: one process, its exit code and what it printed.
+
+import { type ChildProcessByStdio, spawn } from "node:child_process";
+import type { Readable, Writable } from "node:stream";
+import { fileURLToPath } from "node:url";
+
+export const launcher = fileURLToPath(new URL("../../../server/bailiwick.mjs", import.meta.url));
+const timeoutMs = 60_000;
+
+export interface Result {
+  /** null: ended by a signal. */
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface RunningCommand {
+  readonly pid: number;
+  /** What it has printed so far. */
+  readonly stdout: () => string;
+  readonly stderr: () => string;
+  readonly signal: (name: NodeJS.Signals) => void;
+  readonly ended: Promise<Result>;
+}
+
+interface CommandOptions {
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly directory?: string;
+  /** Absent: the `bailiwick` command. */
+  readonly script?: string;
+}
+
+/** Runs `bailiwick` with these arguments to its end. */
+export function bailiwick(args: readonly string[], options: CommandOptions = {}): Promise<Result> {
+  return startCommand(args, options).ended;
+}
+
+/** Starts it; it is killed when it has not ended after a minute, and when this process ends. */
+export function startCommand(args: readonly string[], options: CommandOptions = {}): RunningCommand {
+  const { environment = {}, directory, script = launcher } = options;
+  const child: ChildProcessByStdio<Writable, Readable, Readable> = spawn(process.execPath, [script, ...args], {
+    stdio: ["pipe", "pipe", "pipe"],
+    env: { ...process.env, NO_COLOR: "1", ...environment },
+    ...(directory === undefined ? {} : { cwd: directory }),
+  });
+  const killer = () => child.kill("SIGKILL");
+  process.once("exit", killer);
+  const timer = setTimeout(killer, timeoutMs);
+  const texts = { stdout: "", stderr: "" };
+  for (const name of ["stdout", "stderr"] as const) {
+    child[name].setEncoding("utf8").on("data", (text: string) => {
+      texts[name] += text;
+    });
+  }
+  const ended = new Promise<Result>((resolve) => {
+    child.once("close", (code) => {
+      process.off("exit", killer);
+      clearTimeout(timer);
+      resolve({ code, ...texts });
+    });
+  });
+  return {
+    pid: child.pid ?? 0,
+    stdout: () => texts.stdout,
+    stderr: () => texts.stderr,
+    signal: (name) => child.kill(name),
+    ended,
+  };
+}
