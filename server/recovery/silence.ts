@@ -95,15 +95,18 @@ export class SilenceDetector {
   #advance(nowMs: Millis): void {
     assert(nowMs >= this.#nowMs, () => `Time went back from ${this.#nowMs} to ${nowMs}`);
     this.#nowMs = nowMs;
-    move(this.#fresh, this.#suspect, nowMs - this.#options.suspectMs);
-    move(this.#suspect, this.#silent, nowMs - this.#options.downMs);
+    move(this.#fresh, this.#suspect, { nowMs, afterMs: this.#options.suspectMs });
+    move(this.#suspect, this.#silent, { nowMs, afterMs: this.#options.downMs });
   }
 }
 
-/** Nodes join a queue in the order of `sinceMs`, so what has to move stands in front. */
-function move(from: Queue, to: Queue, sinceMsMax: number): void {
+/**
+ * Nodes join a queue in the order of `sinceMs`, so what has to move stands in front. Compares the very sum that `deadlineMs`
+ * has told: with fractions of milliseconds another form of it may round differently, and the deadline would never pass.
+ */
+function move(from: Queue, to: Queue, due: { readonly nowMs: Millis; readonly afterMs: number }): void {
   for (const [node, watched] of from) {
-    if (watched.sinceMs > sinceMsMax) return;
+    if (watched.sinceMs + due.afterMs > due.nowMs) return;
     from.delete(node);
     to.set(node, watched);
   }
