@@ -1,7 +1,7 @@
 // What nodes say to each other. A message travels in an envelope that names cluster and sender; the wire forms are in
 // bailiwick/peer/v1.
 
-import type { BootNumber, ClusterId, GroupId, Incarnation, LogIndex, NodeId, Term } from "./ids.ts";
+import type { BootNumber, ClusterId, GroupId, Incarnation, LogIndex, NodeId, Revision, Term } from "./ids.ts";
 import type { GroupKey, GroupSummary, RecoveryStatus, StatusComponent } from "./model.ts";
 import type { Entry, EntryId, RaftMessage } from "./raft.ts";
 import type { Reply, Request, WatchMessage } from "./requests.ts";
@@ -108,5 +108,5 @@ export type PeerMessage =
   | { readonly type: "forwardReply"; readonly call: number; readonly reply: Reply }
   | { readonly type: "forwardCancel"; readonly call: number }
   | { readonly type: "forwardWatch"; readonly call: number; readonly message: WatchMessage }
-  /** The asker has room for the next message of the stream. */
-  | { readonly type: "forwardDrained"; readonly call: number };
+  /** The asker has room for the next message of the stream: it has read the events up to `through`. */
+  | { readonly type: "forwardDrained"; readonly call: number; readonly through: Revision };

@@ -3,7 +3,7 @@
 import * as wire from "../gen/bailiwick/peer/v1/envelope_pb.ts";
 import { GroupRaftSchema } from "../gen/bailiwick/peer/v1/raft_pb.ts";
 import type { Envelope, GroupBeat, GroupBeatReply, PeerMessage, StateRow, StatusVersion } from "../messages.ts";
-import { boot, incarnation, logIndex, term, uint64, wholeMs } from "./integers.ts";
+import { boot, incarnation, logIndex, revision, term, uint64, wholeMs } from "./integers.ts";
 import { groupSummary, recoveryStatus, statusComponent } from "./model.ts";
 import { entries, entryId, raftBeat, raftBeatReply, raftMessage } from "./raft.ts";
 import { reply, watchMessage } from "./replies.ts";
@@ -82,7 +82,7 @@ const peerMessage = union<PeerMessage, wire.Envelope["message"]>({
   forwardReply: message(wire.ForwardReplySchema, { call: uint64, reply: required(reply) }),
   forwardCancel: message(wire.ForwardCancelSchema, { call: uint64 }),
   forwardWatch: message(wire.ForwardWatchSchema, { call: uint64, message: required(watchMessage) }),
-  forwardDrained: message(wire.ForwardDrainedSchema, { call: uint64 }),
+  forwardDrained: message(wire.ForwardDrainedSchema, { call: uint64, through: revision }),
 });
 
 const envelope = message<Envelope, typeof wire.EnvelopeSchema>(wire.EnvelopeSchema, {

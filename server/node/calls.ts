@@ -1,7 +1,7 @@
 // The calls that this node is answering: who asked, until when, and whether it may have taken effect already.
 
 import { failure } from "../../proto/errors.ts";
-import type { Millis, NodeId } from "../../proto/ids.ts";
+import type { Millis, NodeId, Revision } from "../../proto/ids.ts";
 import type { Reply, Request, WatchMessage } from "../../proto/requests.ts";
 import { Deadlines } from "./deadlines.ts";
 import type { CallId } from "./inputs.ts";
@@ -23,6 +23,8 @@ export interface Call {
   readonly deadlineMs: Millis | null;
   /** A write that was proposed or forwarded may take effect although its caller hears of a failure. */
   mayHaveHappened: boolean;
+  /** Of a stream to a peer: up to where the newest events went. */
+  eventsThrough: Revision | null;
 }
 
 export class Calls {
@@ -43,7 +45,7 @@ export class Calls {
   /** @returns null when the node answers too many calls already; the caller has been told */
   open(caller: Caller, request: Request, deadlineMs: Millis | null): Call | null {
     this.#lastKey += 1;
-    const call: Call = { key: this.#lastKey, caller, request, deadlineMs, mayHaveHappened: false };
+    const call: Call = { key: this.#lastKey, caller, request, deadlineMs, mayHaveHappened: false, eventsThrough: null };
     if (this.#open.size >= limits.callsMax) {
       const message = `The node is answering ${this.#open.size} calls, limit ${limits.callsMax}`;
       this.#deliver(call, { type: "failed", failure: failure("overloaded", message) });
@@ -78,6 +80,7 @@ export class Calls {
     if (call === undefined) return;
     if (message.type === "compacted" || message.type === "canceled") this.close(key);
     const { caller } = call;
+    if (message.type === "events") call.eventsThrough = message.revision;
     if (caller.type === "client") this.#out.watch(caller.call, message);
     if (caller.type === "peer") this.#out.send(caller.node, { type: "forwardWatch", call: caller.call, message });
   }

@@ -3,7 +3,7 @@
 
 import { present } from "../../proto/assert.ts";
 import { failure } from "../../proto/errors.ts";
-import { clusterGroup, type GroupId, type Millis, type NodeId, toLogIndex, toMillis } from "../../proto/ids.ts";
+import { clusterGroup, type GroupId, type Millis, type NodeId, type Revision, toLogIndex, toMillis } from "../../proto/ids.ts";
 import type { Envelope, PeerMessage } from "../../proto/messages.ts";
 import type { DirectoryEntry, GroupKey } from "../../proto/model.ts";
 import { Random } from "../../proto/random.ts";
@@ -245,7 +245,7 @@ export class Node implements StateMachine {
       case "forwardWatch":
         return this.#router.streamed(from, message, nowMs);
       case "forwardDrained":
-        return this.#drained({ type: "peer", node: from, call: message.call }, nowMs);
+        return this.#peerDrained({ type: "peer", node: from, call: message.call }, message.through, nowMs);
     }
   }
 
@@ -346,6 +346,11 @@ export class Node implements StateMachine {
     if (request.type === "watch") this.#groups.get(request.group)?.closeWatch(key);
     this.#router.forget(key);
     this.#world.calls.close(key);
+  }
+
+  /** A repeated message, of events before the newest, makes no room: those may be lost, and others would hide it. */
+  #peerDrained(caller: Caller, through: Revision, nowMs: Millis): void {
+    if (this.#world.calls.find(caller)?.eventsThrough === through) this.#drained(caller, nowMs);
   }
 
   #drained(caller: Caller, nowMs: Millis): void {

@@ -2,7 +2,7 @@
 // another node is never passed on: the one hop is over (F1).
 
 import { type ErrorCode, type Failure, failure } from "../../proto/errors.ts";
-import { clusterGroup, type GroupId, type Millis, type NodeId, toMillis } from "../../proto/ids.ts";
+import { clusterGroup, type GroupId, type Millis, type NodeId, toMillis, toRevision } from "../../proto/ids.ts";
 import type { PeerMessage } from "../../proto/messages.ts";
 import type { Reply, Request, WatchMessage, WatchRequest } from "../../proto/requests.ts";
 import type { Call } from "./calls.ts";
@@ -132,7 +132,8 @@ export class Router {
     if (number === undefined || forward === undefined) return false;
     forward.isUnread = false;
     forward.heardMs = nowMs;
-    this.#world.out.send(forward.to, { type: "forwardDrained", call: number });
+    const through = toRevision(forward.through ?? 0);
+    this.#world.out.send(forward.to, { type: "forwardDrained", call: number, through });
     return true;
   }
 

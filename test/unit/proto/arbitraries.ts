@@ -340,6 +340,6 @@ export const peerMessage = anyOf<PeerMessage>({
   forwardReply: { call, reply },
   forwardCancel: { call },
   forwardWatch: { call, message: watchMessage },
-  forwardDrained: { call },
+  forwardDrained: { call, through: quantity() },
 });
 export const envelope = shape<Envelope>({ cluster, from: node, boot: quantity(1), message: peerMessage });
