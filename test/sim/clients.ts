@@ -16,6 +16,8 @@ export const answerSlackMs = 250;
 /** A client that was not answered at all gives up after this and goes on. */
 const givesUpMs = 3_000;
 
+const burstPuts = 15;
+
 const wholeSpan: KeySpan = { start: emptyBytes, end: null };
 
 interface ClientsOptions {
@@ -54,26 +56,37 @@ export class Clients {
   }
 
   #operate(client: number, random: Random): void {
-    const { world, groups, workload, history } = this.#options;
+    const { world, groups, workload } = this.#options;
     const group = random.pick(groups);
-    const request = this.#request(group, random);
     const { node } = random.pick(world.nodes);
+    const isBurst = random.chance(workload.burstProbability);
+    const requests = isBurst ? this.#burst(group, random) : [this.#request(group, random)];
     const budgetMs = random.between(200, workload.budgetMsMax);
-    const invokedMs = world.nowMs;
-    const dueMs = invokedMs + budgetMs + answerSlackMs;
-    const operation = history.begin({ client, node, group, request, invokedMs, dueMs });
-    this.#send(operation, budgetMs, () => this.#think(client, random));
+    let open = requests.length;
+    for (const request of requests) {
+      this.#send({ client, node, group, request }, budgetMs, () => {
+        open -= 1;
+        if (open === 0) this.#think(client, random);
+      });
+    }
   }
 
-  #send(operation: Operation, budgetMs: number, ended: () => void): void {
+  #burst(group: GroupId, random: Random): readonly GroupRequest[] {
+    const keys = Array.from({ length: burstPuts }, () => random.between(1, this.#options.workload.keysPerGroup));
+    return keys.map((key) => this.#put(group, bytesOf(`key-${key}`), null, random));
+  }
+
+  #send(asked: Pick<Operation, "client" | "node" | "group" | "request">, budgetMs: number, ended: () => void): void {
     const { world, history } = this.#options;
+    const invokedMs = world.nowMs;
+    const operation = history.begin({ ...asked, invokedMs, dueMs: invokedMs + budgetMs + answerSlackMs });
     const node = world.node(operation.node);
     if (!node.isRunning) {
       operation.outcome = { type: "failed", atMs: world.nowMs, code: "refused" };
       ended();
       return;
     }
-    const call = node.call(operation.request, budgetMs, {
+    const call = node.call(asked.request, budgetMs, {
       reply: (reply) => {
         history.answered(operation, reply, world.nowMs);
         ended();

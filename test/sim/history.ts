@@ -2,6 +2,7 @@
 
 import type { GroupId, NodeId, Revision } from "../../proto/ids.ts";
 import type { Reply, Request } from "../../proto/requests.ts";
+import { textOf } from "../../storage/bytes.ts";
 
 /** `failed`: certainly without effect. `unknown`: nobody can tell. */
 export type Outcome =
@@ -58,4 +59,11 @@ export class History {
 export function answeredRevision(operation: Operation): Revision | null {
   const { outcome } = operation;
   return outcome?.type === "ok" && "header" in outcome.reply ? outcome.reply.header.revision : null;
+}
+
+/** Values are a name and padding of no interest, which a length stands for. */
+export function nameOfValue(value: Uint8Array): string {
+  const text = textOf(value);
+  const end = text.indexOf(":");
+  return end < 0 ? text : `${text.slice(0, end)}/${value.byteLength}`;
 }

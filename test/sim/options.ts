@@ -29,6 +29,8 @@ export interface PauseOptions {
 export interface WorkloadOptions {
   readonly clients: number;
   readonly thinkMsMean: number;
+  /** Share of the operations that are several puts at once through one node: what makes a manager publish its append. */
+  readonly burstProbability: number;
   readonly keysPerGroup: number;
   readonly valueBytesMax: number;
   readonly budgetMsMax: number;
@@ -133,12 +135,25 @@ function drawDisk(random: Random): DiskOptions {
 }
 
 function drawWorkload(random: Random): WorkloadOptions {
+  const watches = random.between(0, 4);
+  if (random.chance(0.08)) return { ...bulky, watches };
   return {
     clients: random.between(3, 8),
     thinkMsMean: random.pick([20, 60, 200]),
+    burstProbability: random.pick([0, 0.1]),
     keysPerGroup: random.pick([1, 4, 20]),
     valueBytesMax: random.pick([32, 32, 4_000]),
     budgetMsMax: random.pick([500, 2_000, 5_000]),
-    watches: random.between(0, 4),
+    watches,
   };
 }
+
+/** So much that a node which is down for a while is behind the log, and needs a snapshot. */
+const bulky: Omit<WorkloadOptions, "watches"> = {
+  clients: 6,
+  thinkMsMean: 20,
+  burstProbability: 0,
+  keysPerGroup: 4,
+  valueBytesMax: 120_000,
+  budgetMsMax: 2_000,
+};

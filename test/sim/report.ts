@@ -15,6 +15,10 @@ export interface RunCounts {
   readonly answersCompared: number;
   readonly watchEventsCompared: number;
   readonly rowsChecked: number;
+  readonly snapshots: number;
+  /** Appends that went by gossip. */
+  readonly publications: number;
+  readonly notes: Readonly<Record<string, number>>;
   readonly messages: number;
   readonly events: number;
 }
@@ -60,6 +64,8 @@ export interface SeedLine {
   readonly virtualMs: number;
   readonly operations: number;
   readonly faults: number;
+  readonly snapshots: number;
+  readonly publications: number;
   readonly text: string;
 }
 
@@ -73,6 +79,8 @@ export function seedLineOf(report: RunReport): SeedLine {
     virtualMs,
     operations: counts?.operations ?? 0,
     faults: Object.values(counts?.faults ?? {}).reduce((sum, count) => sum + count, 0),
+    snapshots: counts?.snapshots ?? 0,
+    publications: counts?.publications ?? 0,
     text: describeReport(report),
   };
 }

@@ -9,6 +9,7 @@ import type { Boot, SimNode } from "../../server/simulation/sim-node.ts";
 import { traceOf } from "../../server/simulation/trace.ts";
 import { type Observer, World } from "../../server/simulation/world.ts";
 import { carryOf } from "./carry.ts";
+import { Coverage } from "./checkers/coverage.ts";
 import { ElectionChecker } from "./checkers/election.ts";
 import { LogChecker } from "./checkers/log.ts";
 import { PromiseChecker } from "./checkers/promises.ts";
@@ -62,6 +63,7 @@ class Run {
   readonly #random: Random;
   readonly #history = new History();
   readonly #election = new ElectionChecker();
+  readonly #coverage = new Coverage();
   readonly #log: LogChecker;
   readonly #promises: PromiseChecker;
   readonly #clients: Clients;
@@ -116,6 +118,9 @@ class Run {
       answersCompared: this.#answersCompared,
       watchEventsCompared: this.#watchEventsCompared,
       rowsChecked: this.#rowsChecked,
+      snapshots: this.#coverage.snapshots,
+      publications: this.#coverage.publications,
+      notes: this.#coverage.notes,
       messages: this.world.network.delivered,
       events: this.world.scheduler.ran,
     };
@@ -123,7 +128,14 @@ class Run {
 
   #observers(extras: RunExtras): readonly Observer[] {
     const trace = extras.print === undefined ? [] : [traceOf(this.world, extras.print)];
-    return [...trace, { failed: failOnFailure }, ...this.#log.observers, this.#promises, this.#election];
+    return [
+      ...trace,
+      { failed: failOnFailure },
+      ...this.#log.observers,
+      this.#promises,
+      this.#election,
+      this.#coverage,
+    ];
   }
 
   #safety(): void {
@@ -234,12 +246,15 @@ class Run {
     this.#rowsChecked = checkScope(this.world, referenceGroups);
   }
 
-  /** From two owners, which must tell the same. */
+  /** From every owner that has it all: they must tell the same. */
   #readTimeline(group: GroupId): Timeline {
     const owners = this.#random.shuffle(referenceGroups.get(group) ?? []);
-    const [first, second] = owners.slice(0, 2).map((owner) => readTimeline(this.world, group, this.world.node(owner)));
-    if (first !== undefined && first.newest === second?.newest) return first;
-    throw new Violation("correctness", "replicas", `${group}: ${owners.slice(0, 2)} end at different revisions`);
+    const told = owners.flatMap((owner) => readTimeline(this.world, group, this.world.node(owner)) ?? []);
+    const [first] = told;
+    if (first === undefined) throw new Violation("invalid", "history", `No owner has the whole history of ${group}`);
+    if (told.every(({ newest, events }) => newest === first.newest && events.length === first.events.length))
+      return first;
+    throw new Violation("correctness", "replicas", `${group}: ${owners} end at different revisions`);
   }
 
   #validate(): void {

@@ -12,8 +12,11 @@ import { take, type WatchLog, watchRequest } from "./watchers.ts";
 const patienceMs = 5_000;
 const budgetMs = 2_000;
 
-/** @param owner a running owner of the group, which has a quorum */
-export function readTimeline(world: World, group: GroupId, owner: SimNode): Timeline {
+/**
+ * @param owner a running owner of the group, which has a quorum
+ * @returns null when this owner has no events before a snapshot that it was sent, and says so
+ */
+export function readTimeline(world: World, group: GroupId, owner: SimNode): Timeline | null {
   const newest = readRevision(world, group, owner);
   const log: WatchLog = { group, from: toRevision(2), events: [], through: toRevision(1), compacted: false };
   const call = owner.call(watchRequest(group, log.from), 0, {
@@ -27,6 +30,7 @@ export function readTimeline(world: World, group: GroupId, owner: SimNode): Time
   const untilMs = world.nowMs + patienceMs;
   while (log.through < newest && !log.compacted && world.nowMs < untilMs) world.runFor(50);
   owner.cancel(call);
+  if (log.compacted) return null;
   if (log.through >= newest) return new Timeline(log.events);
   throw new Violation("liveness", "final read", `A watch of ${group} reached revision ${log.through} of ${newest}`);
 }

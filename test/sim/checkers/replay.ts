@@ -5,7 +5,7 @@
 import type { KeyValue } from "../../../proto/model.ts";
 import type { KeyEvent, Reply } from "../../../proto/requests.ts";
 import { compareBytes, textOf } from "../../../storage/bytes.ts";
-import { answeredRevision, type Operation } from "../history.ts";
+import { answeredRevision, nameOfValue, type Operation } from "../history.ts";
 import { demand } from "../violation.ts";
 
 type Ok<Type extends Reply["type"]> = Extract<Reply, { type: Type }>;
@@ -198,7 +198,7 @@ function withValueOf(kv: KeyValue, other: KeyValue | null): KeyValue {
 function textOfKv(kv: KeyValue | null): string {
   if (kv === null) return "nothing";
   const { key, value, createRevision, modRevision, version } = kv;
-  return `${textOf(key)}=${textOf(value)} created ${createRevision} modified ${modRevision} version ${version}`;
+  return `${textOf(key)}=${nameOfValue(value)} created ${createRevision} modified ${modRevision} version ${version}`;
 }
 
 function nameOf(operation: Operation): string {

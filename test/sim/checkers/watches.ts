@@ -3,6 +3,7 @@
 
 import type { KeyEvent } from "../../../proto/requests.ts";
 import { textOf } from "../../../storage/bytes.ts";
+import { nameOfValue } from "../history.ts";
 import { demand } from "../violation.ts";
 import type { WatchLog } from "../watchers.ts";
 import type { Timeline } from "./replay.ts";
@@ -32,7 +33,7 @@ function sameEvent(left: KeyEvent, right: KeyEvent): boolean {
 
 function textOfEvent(event: KeyEvent | undefined): string {
   if (event === undefined) return "nothing";
-  const value = event.kv === null ? "deleted" : `${textOf(event.kv.value)} version ${event.kv.version}`;
-  const previous = event.previous === null ? "nothing" : textOf(event.previous.value);
+  const value = event.kv === null ? "deleted" : `${nameOfValue(event.kv.value)} version ${event.kv.version}`;
+  const previous = event.previous === null ? "nothing" : nameOfValue(event.previous.value);
   return `r${event.revision} ${textOf(event.key)} ${value}, before ${previous}`;
 }
