@@ -2,7 +2,6 @@
 // order in which nothing is acknowledged that is not durable.
 
 import { randomInt } from "node:crypto";
-import { createServer } from "node:net";
 import { present } from "../proto/assert.ts";
 import { decodeEnvelope, encodeEnvelope } from "../proto/codec/envelope.ts";
 import { DbError, failure } from "../proto/errors.ts";
@@ -14,7 +13,7 @@ import { type NodeKey, readNodeKey } from "./adapters/node-key.ts";
 import { SystemClock } from "./adapters/system-clock.ts";
 import { LocalCalls } from "./api/local-calls.ts";
 import { ApiServer } from "./api/server.ts";
-import { type Address, parseAddress, textOfAddress } from "./config/address.ts";
+import { parseAddress, textOfAddress } from "./config/address.ts";
 import type { NodeConfig } from "./config/node-file.ts";
 import { Inbox } from "./inbox.ts";
 import { formatVersion } from "./node/genesis.ts";
@@ -22,6 +21,7 @@ import { Host } from "./node/host.ts";
 import { Node } from "./node/node.ts";
 import type { Journal, Network, Ports } from "./node/ports.ts";
 import { closeStore, type OpenedData, openNodeData } from "./node-data.ts";
+import { refusalToListen } from "./port-check.ts";
 
 /** How long calls in flight may take once the node stops. */
 const stopGraceMs = 2_000;
@@ -163,18 +163,8 @@ async function readOwnKey({ keyFile, node, record, bootstrap, bootstrapFile }: N
 
 /** Before anything is opened or recorded: a second start by mistake must leave no trace. */
 async function refuseTaken(field: "peer" | "api", { listen, node }: NodeConfig): Promise<void> {
-  const problem = await tryListen(listen[field]);
+  const problem = await refusalToListen(listen[field]);
   if (problem === null) return;
   const message = `Node ${node} cannot listen on ${textOfAddress(listen[field])} (${field}): ${problem}`;
   throw new DbError(failure("condition_failed", message, { node, field: `listen.${field}` }));
-}
-
-function tryListen({ host, port }: Address): Promise<string | null> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.once("error", (reason: NodeJS.ErrnoException) => {
-      resolve(reason.code === "EADDRINUSE" ? "another program listens there" : reason.message);
-    });
-    server.listen({ host, port, exclusive: true }, () => server.close(() => resolve(null)));
-  });
 }
