@@ -1,0 +1,25 @@
+// `bailiwick dev start NODE`: starts a node that was killed or stopped; it goes on when this command has ended.
+
+import type { Command } from "commander";
+import { DevCluster } from "../dev/dev-cluster.ts";
+import type { CommandDeps } from "./command-deps.ts";
+import { type DirectoryFlags, defaultDirectory } from "./dev-directory.ts";
+
+export function registerDevStart(dev: Command, deps: CommandDeps): void {
+  dev
+    .command("start")
+    .description("start a node that was killed or stopped")
+    .argument("<node>", "its name")
+    .option("--data <dir>", "directory of the cluster", defaultDirectory)
+    .addHelpText("after", "\nExamples:\n  $ bailiwick dev start n208\n")
+    .action((node: string, _: unknown, command: Command) =>
+      devStart(node, command.optsWithGlobals<DirectoryFlags>().data, deps),
+    );
+}
+
+async function devStart(node: string, directory: string, { print }: CommandDeps): Promise<void> {
+  const cluster = await DevCluster.open(directory, { isAttached: false });
+  await cluster.start(node);
+  const endpoint = (await cluster.endpoints()).find((one) => one.node === node);
+  print({ started: node, endpoint }, () => `Started ${node} at ${endpoint?.api} as process ${endpoint?.pid}\n`);
+}

@@ -1,0 +1,122 @@
+// `bailiwick dev`: a whole cluster on this machine. What it starts is stopped by Ctrl-C, or later by `dev stop`.
+
+import { type Command, InvalidArgumentError } from "commander";
+import { readTextFile } from "../config/read-file.ts";
+import { DevCluster, type Endpoint } from "../dev/dev-cluster.ts";
+import { referenceCluster } from "../dev/reference-cluster.ts";
+import { type CommandDeps, failedExitCode } from "./command-deps.ts";
+import { defaultDirectory } from "./dev-directory.ts";
+import { onStopSignals } from "./signals.ts";
+import { renderTable } from "./table.ts";
+
+const help = `
+One process a node, on 127.0.0.1, data in DIR/<node>, log in DIR/<node>/node.log. Clients connect to ports from 7401 up in
+the order of the file, nodes to each other from 7501 up. Without -f it is the reference cluster: nine nodes, four groups.
+DIR keeps its cluster: the same command takes it up again with its data.
+
+cluster.yaml:
+  name: demo
+  nodes: [{name: n1}, {name: n2, labels: {failure-domain: rack2}}, {name: n3}]
+  groups: [{name: orders, owners: [n1, n2, n3], config: {lostQuorum: stop}}]
+
+Examples:
+  $ bailiwick dev
+  $ bailiwick dev -f cluster.yaml --data /tmp/demo --detach
+  $ bailiwick dev kill n208 --data /tmp/demo
+  $ bailiwick dev start n208 --data /tmp/demo
+  $ bailiwick dev stop --data /tmp/demo
+`;
+
+interface DevFlags {
+  readonly file?: string;
+  readonly data: string;
+  readonly detach: boolean;
+  readonly apiPort: number;
+  readonly peerPort: number;
+}
+
+/** @returns the command, for its subcommands */
+export function registerDev(program: Command, deps: CommandDeps): Command {
+  return program
+    .command("dev")
+    .description("run a whole cluster on this machine")
+    .option("-f, --file <cluster.yaml>", "the cluster; default: the reference cluster")
+    .option("--data <dir>", "where the nodes keep everything", defaultDirectory)
+    .option("--detach", "leave the nodes running", false)
+    .option("--api-port <port>", "first port for clients", parsePort, 7401)
+    .option("--peer-port <port>", "first port for nodes", parsePort, 7501)
+    .addHelpText("after", help)
+    .action((flags: DevFlags) => dev(flags, deps));
+}
+
+async function dev(flags: DevFlags, deps: CommandDeps): Promise<void> {
+  const { apiPort, peerPort, data, detach } = flags;
+  let isStopping = false;
+  const cluster = await DevCluster.create({
+    directory: data,
+    clusterFile: await readClusterText(flags.file),
+    apiPort,
+    peerPort,
+    isAttached: !detach,
+    onExit: (node, how) => {
+      if (!isStopping) deps.err(`Node ${node}: ${how}\n`);
+    },
+  });
+  if (detach) return start(cluster, deps, `The nodes go on; \`bailiwick dev stop --data ${data}\` stops them`);
+  // Nodes that other commands started are no children of this process, which must wait for them all the same.
+  const waiting = setInterval(() => {}, 2 ** 30);
+  const ignoreSignals = stopOnSignals(cluster, deps, () => {
+    isStopping = true;
+  });
+  try {
+    await start(cluster, deps, "Ctrl-C stops all of them");
+  } catch (reason) {
+    clearInterval(waiting);
+    ignoreSignals();
+    throw reason;
+  }
+}
+
+async function start(cluster: DevCluster, deps: CommandDeps, whatNext: string): Promise<void> {
+  deps.err(`Starting ${cluster.nodes.length} nodes in ${cluster.directory}\n`);
+  let ready = 0;
+  await cluster.startAll(cluster.nodes, (node) => {
+    ready += 1;
+    deps.err(`Node ${node} is ready (${ready} of ${cluster.nodes.length})\n`);
+  });
+  const endpoints = await cluster.endpoints();
+  deps.print({ directory: cluster.directory, nodes: endpoints }, () => tableOf(endpoints));
+  deps.err(`${whatNext}\n`);
+}
+
+async function readClusterText(file: string | undefined): Promise<{ readonly file: string; readonly text: string }> {
+  if (file === undefined) return { file: "the reference cluster", text: referenceCluster };
+  return { file, text: await readTextFile(file) };
+}
+
+/** Ends the process when all nodes have stopped; a second signal does not wait, and the nodes end with this process. */
+function stopOnSignals(cluster: DevCluster, { err }: CommandDeps, onStopping: () => void): () => void {
+  return onStopSignals((_signal, count) => {
+    if (count > 1) process.exit(failedExitCode);
+    onStopping();
+    err("Stopping the nodes\n");
+    cluster.stopAll().then(
+      () => process.exit(0),
+      (reason: unknown) => {
+        err(`bailiwick: The nodes did not all stop: ${String(reason)}\n`);
+        process.exit(failedExitCode);
+      },
+    );
+  });
+}
+
+function tableOf(endpoints: readonly Endpoint[]): string {
+  const rows = endpoints.map(({ node, api, peer, pid }) => [node, api, peer, pid === null ? "-" : String(pid)]);
+  return renderTable(["NODE", "CLIENTS", "PEERS", "PROCESS"], rows);
+}
+
+function parsePort(text: string): number {
+  const port = Number(text);
+  if (Number.isInteger(port) && port >= 1 && port <= 65_535) return port;
+  throw new InvalidArgumentError("a port is 1 to 65535");
+}

@@ -1,0 +1,41 @@
+// `bailiwick node init NAME`: makes a node's key, and prints what others need to know of it.
+
+import { join } from "node:path";
+import type { Command } from "commander";
+import { DbError, failure } from "../../proto/errors.ts";
+import { isName } from "../../proto/ids.ts";
+import { createNodeKey } from "../adapters/node-key.ts";
+import type { CommandDeps } from "./command-deps.ts";
+
+const help = `
+Makes the secret key of a node in DIR/node.key, readable by its owner only, and prints the public identity that
+cluster.yaml lists. The key stays on its machine for ever; it is never overwritten.
+
+Examples:
+  $ bailiwick node init n208
+  $ bailiwick node init n208 --dir /etc/bailiwick -o json
+`;
+
+/** @param node the command \`node\`, whose other subcommands are the client's */
+export function registerNodeInit(node: Command, deps: CommandDeps): void {
+  node
+    .command("init")
+    .description("make a node's key and print its public identity")
+    .argument("<name>", "the node's name in cluster.yaml")
+    .option("--dir <dir>", "where the key goes", ".")
+    .addHelpText("after", help)
+    .action((name: string, { dir }: { dir: string }) => nodeInit(name, dir, deps));
+}
+
+async function nodeInit(name: string, directory: string, { print }: CommandDeps): Promise<void> {
+  if (!isName(name)) {
+    const message = `Node name "${name}" must be 1 to 63 of a-z 0-9 -, beginning with a letter`;
+    throw new DbError(failure("invalid_argument", message, { field: "name" }));
+  }
+  const keyFile = join(directory, "node.key");
+  const { identity } = await createNodeKey(keyFile);
+  print(
+    { node: name, identity, keyFile },
+    () => `Key made in ${keyFile}. For cluster.yaml:\n\n  - name: ${name}\n    identity: ${identity}\n`,
+  );
+}

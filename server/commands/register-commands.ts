@@ -1,0 +1,25 @@
+// The commands that need the server's code; everything else on the command line is the client's.
+
+import type { Command } from "commander";
+import type { CommandDeps } from "./command-deps.ts";
+import { registerDev } from "./dev.ts";
+import { registerDevKill } from "./dev-kill.ts";
+import { registerDevStart } from "./dev-start.ts";
+import { registerDevStop } from "./dev-stop.ts";
+import { registerInspect } from "./inspect.ts";
+import { registerNodeInit } from "./node-init.ts";
+import { registerServe } from "./serve.ts";
+import { registerTour } from "./tour.ts";
+
+/** @param program may have a command `node` already, which gains `init` */
+export function registerCommands(program: Command, deps: CommandDeps): void {
+  const dev = registerDev(program, deps);
+  registerDevStop(dev, deps);
+  registerDevKill(dev, deps);
+  registerDevStart(dev, deps);
+  const node = program.commands.find((command) => command.name() === "node");
+  registerNodeInit(node ?? program.command("node").description("nodes of the cluster"), deps);
+  registerServe(program, deps);
+  registerInspect(program, deps);
+  registerTour(program, deps);
+}
