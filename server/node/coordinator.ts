@@ -16,6 +16,8 @@ export class Coordinator {
   readonly #world: World;
   readonly #agreement = new EventAgreement({ pollMs: limits.verdictPollMs, intervalMs: limits.eventIntervalMs });
   readonly #detector = new SilenceDetector({ suspectMs: limits.suspectMs, downMs: limits.downMs });
+  /** Nodes that the detector watches: those in no group. */
+  #watched: readonly NodeId[] = [];
   #isDeciding = false;
   #isDue = true;
 
@@ -58,7 +60,7 @@ export class Coordinator {
 
   #verdicts(state: ClusterState, atMs: number, nowMs: Millis): ClusterCommand | null {
     const nodes = state.ungrouped();
-    for (const node of nodes) this.#detector.watchFrom(node, nowMs);
+    this.#watch(nodes, nowMs);
     const changes = planVerdicts({
       owners: nodes,
       self: this.#world.self,
@@ -68,6 +70,14 @@ export class Coordinator {
       downMs: limits.downMs,
     });
     return changes.length === 0 ? null : { type: "verdicts", atMs, changes };
+  }
+
+  /** A node that has come into a group is that group's to watch: its deadlines here would never be dealt with. */
+  #watch(nodes: readonly NodeId[], nowMs: Millis): void {
+    const kept = new Set(nodes);
+    for (const node of this.#watched) if (!kept.has(node)) this.#detector.forget(node);
+    for (const node of nodes) this.#detector.watchFrom(node, nowMs);
+    this.#watched = nodes;
   }
 
   #events(state: ClusterState, atMs: number, nowMs: Millis): ClusterCommand | null {
