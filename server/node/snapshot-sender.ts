@@ -22,7 +22,8 @@ export class SnapshotSender {
   /** Behind which key the next part begins; null after the last. */
   #cursor: Uint8Array | null = null;
   #sentMs: Millis;
-  #heardMs: Millis;
+  /** When the follower last took a part in. */
+  #takenMs: Millis;
 
   constructor(
     to: { readonly peer: NodeId; readonly key: GroupKey; readonly term: Term },
@@ -37,7 +38,7 @@ export class SnapshotSender {
     // The follower's history begins where the snapshot was taken.
     this.record = { ...record, floor: record.revision };
     this.#sentMs = nowMs;
-    this.#heardMs = nowMs;
+    this.#takenMs = nowMs;
     this.#part = this.#firstPart();
   }
 
@@ -52,10 +53,10 @@ export class SnapshotSender {
    * @returns what to do: send `message`, or the transfer is over one way or the other
    */
   acknowledged(next: number, nowMs: Millis): "send" | "wait" | "installed" | "failed" {
-    this.#heardMs = nowMs;
     if (next === this.#part.sequence + 1 && this.#part.final) return "installed";
     if (next === 0 && this.#part.sequence > 0) return "failed";
     if (next !== this.#part.sequence + 1) return "wait";
+    this.#takenMs = nowMs;
     const part = this.#nextPart();
     if (part === null) return "failed";
     this.#part = part;
@@ -63,16 +64,16 @@ export class SnapshotSender {
     return "send";
   }
 
-  /** @returns whether the part is to be sent again, or the follower is gone */
+  /** @returns whether the part is to be sent again, or nothing goes on: answers that ask for another part count nothing */
   late(nowMs: Millis): "send" | "wait" | "failed" {
-    if (nowMs >= this.#heardMs + limits.snapshotSilenceMs) return "failed";
+    if (nowMs >= this.#takenMs + limits.snapshotSilenceMs) return "failed";
     if (nowMs < this.#sentMs + limits.snapshotResendMs) return "wait";
     this.#sentMs = nowMs;
     return "send";
   }
 
   deadlineMs(): Millis {
-    return toMillis(Math.min(this.#sentMs + limits.snapshotResendMs, this.#heardMs + limits.snapshotSilenceMs));
+    return toMillis(Math.min(this.#sentMs + limits.snapshotResendMs, this.#takenMs + limits.snapshotSilenceMs));
   }
 
   #firstPart(): Part {

@@ -1,5 +1,6 @@
 // Snapshots of one group on their way: out to followers that are behind the log, or in from the leader.
 
+import { CodecError } from "../../proto/codec/codec-error.ts";
 import { failure } from "../../proto/errors.ts";
 import type { Millis, NodeId } from "../../proto/ids.ts";
 import type { PeerMessage } from "../../proto/messages.ts";
@@ -46,6 +47,8 @@ export class Transfers<Outcome, State extends ReplicatedState<Outcome>> {
   }
 
   deadline(nowMs: Millis): void {
+    if (this.#senders.size === 0) return;
+    this.#dropNeedless();
     for (const sender of [...this.#senders.values()]) this.#carryOn(sender, sender.late(nowMs), nowMs);
   }
 
@@ -58,11 +61,17 @@ export class Transfers<Outcome, State extends ReplicatedState<Outcome>> {
     this.#senders.clear();
   }
 
+  /** A follower that turned out to hold enough of the log is sent that again. */
+  #dropNeedless(): void {
+    for (const { peer, state } of this.#replica.status.peers) if (state !== "snapshot") this.#senders.delete(peer);
+  }
+
   /** @returns true when the part was the last and the snapshot is in force */
   receive(from: NodeId, part: Part, nowMs: Millis): boolean {
     if (part.term !== this.#replica.status.term) return false;
     if (this.#replica.holds(part.last)) {
-      this.#acknowledge(from, part, part.final ? part.sequence + 1 : part.sequence);
+      // The transfer runs to its end, which tells the leader.
+      this.#acknowledge(from, part, part.sequence + 1);
       return false;
     }
     const receiver = this.#receiverFor(from, part);
@@ -75,8 +84,11 @@ export class Transfers<Outcome, State extends ReplicatedState<Outcome>> {
     return isInstalled;
   }
 
+  /** A sender that began anew knows nothing of the parts that an earlier attempt brought. */
   #receiverFor(from: NodeId, part: Part): SnapshotReceiver {
-    if (this.#receiver?.continues(from, part) === true) return this.#receiver;
+    const receiver = this.#receiver;
+    const isAnew = part.sequence === 0 && receiver !== null && receiver.next > 1;
+    if (receiver?.continues(from, part) === true && !isAnew) return receiver;
     this.#receiver = new SnapshotReceiver(this.#world.slots.take(), from, part.last);
     return this.#receiver;
   }
@@ -101,10 +113,15 @@ export class Transfers<Outcome, State extends ReplicatedState<Outcome>> {
   }
 
   #rebuild(receiver: SnapshotReceiver): State | string {
-    const rows = receiver.finish();
-    if (typeof rows === "string") return rows;
-    if (rows.applied.index !== receiver.last.index) return `it ends at ${rows.applied.index}`;
-    return this.#restore(rows);
+    try {
+      const rows = receiver.finish();
+      if (typeof rows === "string") return rows;
+      if (rows.applied.index !== receiver.last.index) return `it ends at ${rows.applied.index}`;
+      return this.#restore(rows);
+    } catch (reason) {
+      if (reason instanceof CodecError) return reason.message;
+      throw reason;
+    }
   }
 
   #acknowledge(to: NodeId, part: Part, next: number): void {
