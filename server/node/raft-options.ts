@@ -15,7 +15,8 @@ export interface RaftStart {
 }
 
 export function createRaft(start: RaftStart, random: Random, nowMs: Millis): Raft {
-  const { self, voters, hardState, log, applied } = start;
+  const { self, voters, log, applied } = start;
+  const hardState = notBehind(start.hardState, log);
   const { electionTimeoutMs, resendMs, inflightEntriesMax, inflightBytesMax, appendBytesMax, uncommittedBytesMax } =
     limits;
   const options = {
@@ -27,4 +28,13 @@ export function createRaft(start: RaftStart, random: Random, nowMs: Millis): Raf
     uncommittedBytesMax,
   };
   return new Raft({ self, voters, ...options }, { hardState, log, applied }, random, nowMs);
+}
+
+/**
+ * Rows and hard state are written side by side, so that after a crash the log may be of a term that the hard state does not
+ * know. Then nothing that was promised in that term has left: no vote stands in its way.
+ */
+function notBehind(hardState: HardState, log: LogSlice): HardState {
+  const { term } = log.entries.at(-1) ?? log.previous;
+  return term > hardState.term ? { term, vote: null } : hardState;
 }
