@@ -1,7 +1,6 @@
 // `bailiwick dev kill NODE`: ends a node as a power failure of its process would.
 
 import type { Command } from "commander";
-import { DevCluster } from "../dev/dev-cluster.ts";
 import type { CommandDeps } from "./command-deps.ts";
 import { type DirectoryFlags, defaultDirectory } from "./dev-directory.ts";
 
@@ -18,6 +17,7 @@ export function registerDevKill(dev: Command, deps: CommandDeps): void {
 }
 
 async function devKill(node: string, directory: string, { print }: CommandDeps): Promise<void> {
+  const { DevCluster } = await import("../dev/dev-cluster.ts");
   const cluster = await DevCluster.open(directory);
   await cluster.kill(node);
   print({ killed: node }, () => `Killed ${node}\n`);

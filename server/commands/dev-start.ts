@@ -1,7 +1,6 @@
 // `bailiwick dev start NODE`: starts a node that was killed or stopped; it goes on when this command has ended.
 
 import type { Command } from "commander";
-import { DevCluster } from "../dev/dev-cluster.ts";
 import type { CommandDeps } from "./command-deps.ts";
 import { type DirectoryFlags, defaultDirectory } from "./dev-directory.ts";
 
@@ -18,6 +17,7 @@ export function registerDevStart(dev: Command, deps: CommandDeps): void {
 }
 
 async function devStart(node: string, directory: string, { print }: CommandDeps): Promise<void> {
+  const { DevCluster } = await import("../dev/dev-cluster.ts");
   const cluster = await DevCluster.open(directory, { isAttached: false });
   await cluster.start(node);
   const endpoint = (await cluster.endpoints()).find((one) => one.node === node);

@@ -1,7 +1,6 @@
 // `bailiwick dev stop`: stops every node of a cluster that `dev` started, by the processes on record only.
 
 import type { Command } from "commander";
-import { DevCluster } from "../dev/dev-cluster.ts";
 import type { CommandDeps } from "./command-deps.ts";
 import { type DirectoryFlags, defaultDirectory } from "./dev-directory.ts";
 
@@ -15,6 +14,7 @@ export function registerDevStop(dev: Command, deps: CommandDeps): void {
 }
 
 async function devStop(directory: string, { print }: CommandDeps): Promise<void> {
+  const { DevCluster } = await import("../dev/dev-cluster.ts");
   const cluster = await DevCluster.open(directory);
   const stopped = await cluster.stopAll();
   const text = stopped.length === 0 ? "No node was running\n" : `Stopped ${stopped.join(" ")}\n`;

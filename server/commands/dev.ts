@@ -2,7 +2,7 @@
 
 import { type Command, InvalidArgumentError } from "commander";
 import { readTextFile } from "../config/read-file.ts";
-import { DevCluster, type Endpoint } from "../dev/dev-cluster.ts";
+import type { DevCluster, Endpoint } from "../dev/dev-cluster.ts";
 import { referenceCluster } from "../dev/reference-cluster.ts";
 import { type CommandDeps, failedExitCode } from "./command-deps.ts";
 import { defaultDirectory } from "./dev-directory.ts";
@@ -52,6 +52,7 @@ export function registerDev(program: Command, deps: CommandDeps): Command {
 async function dev(flags: DevFlags, deps: CommandDeps): Promise<void> {
   const { apiPort, peerPort, data, detach } = flags;
   let isStopping = false;
+  const { DevCluster } = await import("../dev/dev-cluster.ts");
   const cluster = await DevCluster.create({
     directory: data,
     clusterFile: await readClusterText(flags.file),

@@ -1,7 +1,6 @@
 // `bailiwick inspect DATADIR`: what a node's disk really holds.
 
 import type { Command } from "commander";
-import { inspectDirectory } from "../inspect/inspect-directory.ts";
 import type { DiskReport } from "../inspect/report.ts";
 import { type CommandDeps, failedExitCode } from "./command-deps.ts";
 import { renderTable } from "./table.ts";
@@ -26,6 +25,7 @@ export function registerInspect(program: Command, deps: CommandDeps): void {
 }
 
 async function inspect(directory: string, { print, err, setExitCode }: CommandDeps): Promise<void> {
+  const { inspectDirectory } = await import("../inspect/inspect-directory.ts");
   const { foreign, ...report } = await inspectDirectory(directory);
   print(foreign.length === 0 ? report : { ...report, foreign }, () => tableOf({ ...report, foreign }));
   if (foreign.length === 0) return;

@@ -4,7 +4,6 @@ import { join } from "node:path";
 import type { Command } from "commander";
 import { DbError, failure } from "../../proto/errors.ts";
 import { isName } from "../../proto/ids.ts";
-import { createNodeKey } from "../adapters/node-key.ts";
 import type { CommandDeps } from "./command-deps.ts";
 
 const help = `
@@ -32,6 +31,7 @@ async function nodeInit(name: string, directory: string, { print }: CommandDeps)
     const message = `Node name "${name}" must be 1 to 63 of a-z 0-9 -, beginning with a letter`;
     throw new DbError(failure("invalid_argument", message, { field: "name" }));
   }
+  const { createNodeKey } = await import("../adapters/node-key.ts");
   const keyFile = join(directory, "node.key");
   const { identity } = await createNodeKey(keyFile);
   print(

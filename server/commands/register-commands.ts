@@ -1,4 +1,5 @@
-// The commands that need the server's code; everything else on the command line is the client's.
+// The commands that need the server's code; everything else on the command line is the client's. Each loads that code only
+// when it runs: `bailiwick get` must not wait for libp2p.
 
 import type { Command } from "commander";
 import type { CommandDeps } from "./command-deps.ts";

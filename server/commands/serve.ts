@@ -1,8 +1,7 @@
 // `bailiwick serve`: runs one node until a signal ends it.
 
 import type { Command } from "commander";
-import { loadNodeConfig } from "../config/node-file.ts";
-import { type RunningNode, startNode } from "../serve.ts";
+import type { RunningNode } from "../serve.ts";
 import { type CommandDeps, failedExitCode } from "./command-deps.ts";
 import { onStopSignals } from "./signals.ts";
 
@@ -54,6 +53,8 @@ export function registerServe(program: Command, deps: CommandDeps): void {
 }
 
 async function serve({ config: file, insecure, stopWithStdin }: ServeFlags, deps: CommandDeps): Promise<void> {
+  const { loadNodeConfig } = await import("../config/node-file.ts");
+  const { startNode } = await import("../serve.ts");
   const config = await loadNodeConfig({ file, environment: deps.environment, insecure });
   const node = await startNode({ config, version: deps.version, onFatal: (reason) => failAtOnce(reason, deps) });
   deps.out(`${JSON.stringify({ ready: true, node: node.node, api: node.api, peer: node.peer, pid: process.pid })}\n`);

@@ -2,10 +2,8 @@
 // Ctrl-C.
 
 import type { Command } from "commander";
-import { DevCluster } from "../dev/dev-cluster.ts";
+import type { DevCluster } from "../dev/dev-cluster.ts";
 import { referenceCluster } from "../dev/reference-cluster.ts";
-import { Narrator } from "../tour/narrator.ts";
-import { runTour } from "../tour/tour.ts";
 import type { CommandDeps } from "./command-deps.ts";
 import { failedExitCode } from "./command-deps.ts";
 import { defaultDirectory } from "./dev-directory.ts";
@@ -38,6 +36,9 @@ export function registerTour(program: Command, deps: CommandDeps): void {
 
 async function tour({ data, once }: TourFlags, deps: CommandDeps): Promise<void> {
   const abort = new AbortController();
+  const { DevCluster } = await import("../dev/dev-cluster.ts");
+  const { Narrator } = await import("../tour/narrator.ts");
+  const { runTour } = await import("../tour/tour.ts");
   const cluster = await DevCluster.create({
     directory: data,
     clusterFile: { file: "the reference cluster", text: referenceCluster },
