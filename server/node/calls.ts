@@ -25,6 +25,8 @@ export interface Call {
   mayHaveHappened: boolean;
   /** Of a stream to a peer: up to where the newest events went. */
   eventsThrough: Revision | null;
+  /** Owners that were asked and could not serve it. */
+  tries: number;
 }
 
 export class Calls {
@@ -45,7 +47,8 @@ export class Calls {
   /** @returns null when the node answers too many calls already; the caller has been told */
   open(caller: Caller, request: Request, deadlineMs: Millis | null): Call | null {
     this.#lastKey += 1;
-    const call: Call = { key: this.#lastKey, caller, request, deadlineMs, mayHaveHappened: false, eventsThrough: null };
+    const fresh = { mayHaveHappened: false, eventsThrough: null, tries: 0 };
+    const call: Call = { key: this.#lastKey, caller, request, deadlineMs, ...fresh };
     if (this.#open.size >= limits.callsMax) {
       const message = `The node is answering ${this.#open.size} calls, limit ${limits.callsMax}`;
       this.#deliver(call, { type: "failed", failure: failure("overloaded", message) });

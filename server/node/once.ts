@@ -1,5 +1,6 @@
 // Recognises a call that a peer has forwarded before: a write must not be proposed twice because the network repeated it.
-// Call numbers of a peer grow by one, so the newest ones are remembered and anything older is taken for a repeat.
+// Call numbers of a peer grow, so the newest ones are remembered and anything older is taken for a repeat. No two starts of a
+// node share a number: an answer to a call of the start before would be taken for that of another call.
 
 import type { BootNumber, NodeId } from "../../proto/ids.ts";
 
@@ -9,6 +10,15 @@ interface Seen {
   readonly numbers: Set<number>;
   floor: number;
 }
+
+/** Call numbers of a node's start lie above this one, and below those of its next start. */
+export function callsBefore(boot: BootNumber): number {
+  return (boot % startsDistinct) * callsOfStartMax;
+}
+
+const callsOfStartMax = 2 ** 32;
+/** Their product is 2^53. */
+const startsDistinct = 2 ** 21;
 
 export class Once {
   readonly #windowMax: number;
@@ -28,11 +38,11 @@ export class Once {
     return true;
   }
 
-  /** A peer's new start numbers its calls anew. */
+  /** A peer's new start has numbers of its own. */
   #seenOf(peer: NodeId, boot: BootNumber): Seen {
     const known = this.#peers.get(peer);
     if (known?.boot === boot) return known;
-    const fresh = { boot, numbers: new Set<number>(), floor: 0 };
+    const fresh = { boot, numbers: new Set<number>(), floor: callsBefore(boot) };
     this.#peers.set(peer, fresh);
     return fresh;
   }

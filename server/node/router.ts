@@ -10,6 +10,7 @@ import { Deadlines } from "./deadlines.ts";
 import { failed } from "./group-replies.ts";
 import { limits } from "./limits.ts";
 import { earliest, isDue } from "./millis.ts";
+import { callsBefore } from "./once.ts";
 import { noQuorumFailure, type Quorate } from "./quorum-view.ts";
 import type { World } from "./world.ts";
 
@@ -50,13 +51,11 @@ export class Router {
   readonly #parked = new Map<GroupId, Set<number>>();
   readonly #forwarded = new Map<number, Forwarded>();
   readonly #forwardOf = new Map<number, number>();
-  #lastForward = 0;
+  #lastForward: number;
   /** Who last answered as the leader of a group that this node does not own. */
   readonly #hints = new Map<GroupId, NodeId>();
   /** Who let a call expire since it last answered, the longest ago first: tried after all others. */
   readonly #silent = new Set<NodeId>();
-  /** How many owners a call has tried. */
-  readonly #tries = new Map<number, number>();
   #parkedCheckMs: Millis | null = null;
   #streamCheckMs: Millis | null = null;
   /** Calls that are tried again after a pause. */
@@ -65,6 +64,7 @@ export class Router {
   constructor(world: World, table: RoutingTable) {
     this.#world = world;
     this.#table = table;
+    this.#lastForward = callsBefore(world.boot);
   }
 
   /** Calls under way at other nodes. */
@@ -98,7 +98,7 @@ export class Router {
     const call = forward === null ? null : this.#world.calls.get(forward.key);
     if (call === null) return;
     if (reply.type === "failed" && elsewhere.has(reply.failure.code)) this.#tryNext(call, reply.failure, nowMs);
-    else this.#answer(call.key, reply);
+    else this.#world.calls.answer(call.key, reply);
   }
 
   streamed(from: NodeId, message: PeerMessage & { readonly type: "forwardWatch" }, nowMs: Millis): void {
@@ -139,7 +139,6 @@ export class Router {
 
   /** The caller is gone, or was answered for another reason. */
   forget(key: number): void {
-    this.#tries.delete(key);
     this.#pauses.delete(key);
     for (const keys of this.#parked.values()) keys.delete(key);
     const number = this.#forwardOf.get(key);
@@ -231,7 +230,7 @@ export class Router {
       return;
     }
     const candidates = this.#inOrder(group, owners);
-    const target = candidates[(this.#tries.get(call.key) ?? 0) % Math.max(1, candidates.length)];
+    const target = candidates[call.tries % Math.max(1, candidates.length)];
     if (target !== undefined) this.#forward(call, target, nowMs);
     else this.#pause(call, nowMs);
   }
@@ -300,11 +299,10 @@ export class Router {
     const group = groupOf(call.request);
     call.mayHaveHappened = false;
     const leader = reason.details.leader as NodeId | undefined;
-    const tries = (this.#tries.get(call.key) ?? 0) + 1;
-    this.#tries.set(call.key, tries);
+    call.tries += 1;
     if (leader === undefined) this.#hints.delete(group);
     else this.#hints.set(group, leader);
-    const isNews = leader !== undefined && leader !== this.#world.self && tries <= 2;
+    const isNews = leader !== undefined && leader !== this.#world.self && call.tries <= 2;
     if (isNews) this.#forward(call, leader, nowMs);
     else this.#pause(call, nowMs);
   }
@@ -320,18 +318,13 @@ export class Router {
     const hasBegun = call.request.type === "watch" && call.mayHaveHappened;
     if (isHarmless && !hasBegun) {
       call.mayHaveHappened = false;
-      this.#tries.set(call.key, (this.#tries.get(call.key) ?? 0) + 1);
+      call.tries += 1;
       this.#pause(call, nowMs);
       return;
     }
     const message = `The connection to ${forward.to} broke while it was answering for ${group}`;
     const code = hasBegun ? "no_leader" : "outcome_unknown";
     this.#world.calls.answer(call.key, failed(failure(code, message, { group, node: forward.to })));
-  }
-
-  #answer(key: number, reply: Reply): void {
-    this.#tries.delete(key);
-    this.#world.calls.answer(key, reply);
   }
 
   #again(key: number, nowMs: Millis): void {

@@ -405,7 +405,7 @@ export function watchAll(startRevision: number | null = null, group: GroupId = r
   return { type: "watch", group, span, startRevision: start, ...kinds };
 }
 
-export function valueOf(reply: Extract<Reply, { type: "get" }>): string | null {
+export function textIn(reply: Extract<Reply, { type: "get" }>): string | null {
   return reply.kv === null ? null : textOf(reply.kv.value);
 }
 

@@ -1,0 +1,248 @@
+// Whole nodes, three owners of a group and one that owns nothing, through their only entry: inputs.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { toGroupId, toRevision } from "../../../proto/ids.ts";
+import type { Request } from "../../../proto/requests.ts";
+import { textOf } from "../../../storage/bytes.ts";
+import { Cluster, get, list, n1, n2, n3, n4, peerInput, put, remove, rg, textIn, watchAll } from "./cluster.ts";
+
+function hashesOf(cluster: Cluster): string[] {
+  return [n1, n2, n3].flatMap((node) => {
+    if (!cluster.members.has(node)) return [];
+    const { status } = cluster.ask(node, { type: "groupStatus", group: rg }, "groupStatus");
+    return [`${status.applied} ${status.revision} ${status.stateHash}`];
+  });
+}
+
+test("a put through any node is read through any other", () => {
+  const cluster = new Cluster();
+  cluster.leader();
+  for (const node of [n1, n2, n3, n4]) cluster.ask(node, put(`k-${node}`, node), "put");
+  for (const node of [n1, n2, n3, n4]) assert.equal(textIn(cluster.ask(node, get(`k-n4`), "get")), "n4");
+  const { kvs, count } = cluster.ask(n4, list(3), "list");
+  assert.deepEqual([kvs.map(({ key }) => textOf(key)), count], [["k-n1", "k-n2", "k-n3"], 4]);
+  assert.equal(cluster.ask(n4, remove("k-n1", "k-n3"), "delete").deleted, 2);
+  assert.equal(textIn(cluster.ask(n2, get("k-n1"), "get")), null);
+});
+
+test("the replicas of a group come to the same hash at the same index", () => {
+  const cluster = new Cluster();
+  cluster.leader();
+  for (let at = 0; at < 50; at++) cluster.ask(n4, put(`k${at % 7}`, `v${at}`), "put");
+  cluster.advance(1000);
+  const [first, ...others] = hashesOf(cluster);
+  for (const hash of others) assert.equal(hash, first);
+});
+
+test("a put is answered only when a second owner holds it", () => {
+  const cluster = new Cluster();
+  const leader = cluster.leader();
+  cluster.advance(3000);
+  cluster.copies = (from, _to, message) => (from === leader && message.type === "raft" ? 0 : 1);
+  const call = cluster.member(leader).call(put("k", "v"), 900);
+  cluster.advance(800);
+  assert.equal(cluster.member(leader).replies.get(call), undefined);
+  cluster.advance(200);
+  const reply = cluster.member(leader).replies.get(call);
+  assert.equal(reply?.type === "failed" && `${reply.failure.code} ${reply.failure.effect}`, "deadline unknown");
+});
+
+test("many puts of one turn travel in one append", () => {
+  const cluster = new Cluster();
+  const leader = cluster.leader();
+  cluster.advance(1000);
+  cluster.sent = [];
+  const member = cluster.member(leader);
+  const calls = Array.from({ length: 20 }, (_, at) => member.call(put(`k${at}`, "v")));
+  cluster.settle();
+  assert.ok(calls.every((call) => member.replies.get(call)?.type === "put"));
+  const appends = cluster.sent.filter(({ from, message }) => {
+    return from === leader && message.type === "raft" && message.message.type === "append";
+  });
+  assert.equal(appends.length, 2);
+});
+
+test("a watch through any node sees every revision in order, from where it wants to begin", () => {
+  const cluster = new Cluster();
+  cluster.leader();
+  cluster.ask(n1, put("a", "1"), "put");
+  const members = [n2, n4].map((node) => cluster.member(node));
+  const calls = members.map((member) => member.watch(watchAll(2)));
+  cluster.settle();
+  for (const value of ["2", "3"]) cluster.ask(n3, put("a", value), "put");
+  cluster.advance(500);
+  for (const [at, member] of members.entries()) {
+    const messages = member.watched.get(calls[at] as number) ?? [];
+    const events = messages.flatMap((message) => (message.type === "events" ? message.events : []));
+    assert.equal(messages[0]?.type, "opened");
+    assert.deepEqual(
+      events.map(({ revision, kv }) => `${revision} ${textOf(kv?.value as Uint8Array)}`),
+      ["2 1", "3 2", "4 3"],
+    );
+  }
+});
+
+test("a watch below the compaction floor is told where to begin anew", () => {
+  const cluster = new Cluster();
+  cluster.leader();
+  for (const value of ["1", "2", "3"]) cluster.ask(n4, put("a", value), "put");
+  cluster.ask(n4, { type: "compact", group: rg, revision: toRevision(3) }, "compact");
+  cluster.advance(300);
+  const call = cluster.member(n4).watch(watchAll(2));
+  cluster.settle();
+  assert.deepEqual(cluster.member(n4).watched.get(call), [{ type: "compacted", floor: 4 }]);
+  assert.equal(cluster.ask(n1, { type: "groupStatus", group: rg }, "groupStatus").status.compactedRevision, 3);
+});
+
+test("a watch ends at the node that serves it when its caller goes", () => {
+  const cluster = new Cluster();
+  cluster.leader();
+  const call = cluster.member(n4).watch(watchAll());
+  cluster.settle();
+  const server = cluster.sent.find(({ message }) => message.type === "forward")?.to ?? n1;
+  cluster.member(n4).host.deliver({ type: "cancel", call });
+  cluster.settle();
+  cluster.sent = [];
+  cluster.ask(server, put("a", "1"), "put");
+  cluster.advance(300);
+  assert.ok(!cluster.sent.some(({ message }) => message.type === "forwardWatch"));
+});
+
+test("a killed leader costs a moment, and every acknowledged write is there", () => {
+  const cluster = new Cluster();
+  const leader = cluster.leader();
+  for (let at = 0; at < 10; at++) cluster.ask(n4, put(`k${at}`, "v"), "put");
+  cluster.stop(leader);
+  cluster.ask(n4, put("after", "w"), "put", 8000);
+  assert.equal(cluster.ask(n4, list(), "list").count, 11);
+  cluster.start(leader);
+  cluster.advance(5000);
+  const [first, ...others] = hashesOf(cluster);
+  for (const hash of others) assert.equal(hash, first);
+});
+
+test("all nodes stop at once, and go on with what was acknowledged", () => {
+  const cluster = new Cluster();
+  cluster.leader();
+  cluster.ask(n4, put("k", "v"), "put");
+  for (const node of [n1, n2, n3, n4]) cluster.stop(node);
+  for (const node of [n1, n2, n3, n4]) cluster.start(node);
+  assert.equal(textIn(cluster.ask(n4, get("k"), "get", 8000)), "v");
+});
+
+test("without a quorum a put fails, and names the owners that are missing", () => {
+  const cluster = new Cluster(undefined, [n1, n4]);
+  cluster.advance(2500);
+  for (const node of [n1, n4]) {
+    const { failure } = cluster.ask(node, put("k", "v"), "failed", 8000);
+    assert.equal(`${failure.code} ${failure.details.missing} ${failure.effect}`, "no_quorum n2,n3 none");
+  }
+});
+
+test("with gossip dead everything still finishes", () => {
+  const cluster = new Cluster();
+  cluster.isGossipDead = true;
+  const leader = cluster.leader();
+  const member = cluster.member(leader);
+  const calls = Array.from({ length: 30 }, (_, at) => member.call(put(`k${at}`, "v")));
+  cluster.advance(3000);
+  assert.ok(calls.every((call) => member.replies.get(call)?.type === "put"));
+  const group = toGroupId("late");
+  cluster.ask(n4, { type: "createGroup", group, owners: [n2, n4], validateOnly: false }, "createGroup");
+  cluster.knows(n1, group);
+  cluster.ask(n1, put("k", "v", group), "put", 10_000);
+});
+
+test("a new group serves on its owners, also after all of them have stopped", () => {
+  const cluster = new Cluster();
+  const group = toGroupId("late");
+  const create: Request = { type: "createGroup", group, owners: [n2, n3, n4], validateOnly: false };
+  cluster.ask(n4, { ...create, validateOnly: true }, "createGroup", 10_000);
+  cluster.ask(n4, create, "createGroup");
+  assert.equal(cluster.ask(n1, create, "failed").failure.code, "already_exists");
+  cluster.knows(n1, group);
+  cluster.ask(n1, put("k", "v", group), "put", 10_000);
+  for (const node of [n2, n3, n4]) cluster.stop(node);
+  for (const node of [n2, n3, n4]) cluster.start(node);
+  assert.equal(textIn(cluster.ask(n1, get("k", "linearizable", group), "get", 10_000)), "v");
+});
+
+test("a group that was created while an owner was off is there when it is back", () => {
+  const cluster = new Cluster();
+  cluster.leader();
+  cluster.stop(n4);
+  const group = toGroupId("late");
+  cluster.ask(n1, { type: "createGroup", group, owners: [n1, n4], validateOnly: false }, "createGroup", 10_000);
+  cluster.advance(5000);
+  cluster.start(n4);
+  cluster.knows(n2, group);
+  cluster.ask(n2, put("k", "v", group), "put", 15_000);
+});
+
+test("a node whose data was wiped says so, takes no part, and counts as down", () => {
+  const cluster = new Cluster();
+  cluster.leader();
+  cluster.ask(n4, put("k", "v"), "put");
+  cluster.stop(n3);
+  cluster.wipe(n3);
+  cluster.start(n3, "its data was wiped");
+  cluster.sent = [];
+  cluster.advance(4000);
+  const { status } = cluster.ask(n1, { type: "nodeStatus", node: n3 }, "nodeStatus");
+  assert.equal(status.self?.quarantine, "its data was wiped");
+  assert.deepEqual(
+    status.components.map((component) => `${component.status} ${component.reason}`),
+    ["down Quarantined: its data was wiped"],
+  );
+  const promises = ["voteReply", "preVoteReply", "appendReply", "beatReply"];
+  const raft = cluster.sent.flatMap(({ from, message }) => {
+    return from === n3 && message.type === "raft" ? [message.message.type] : [];
+  });
+  assert.deepEqual(
+    raft.filter((type) => promises.includes(type)),
+    [],
+  );
+  assert.equal(textIn(cluster.ask(n3, get("k"), "get")), "v");
+});
+
+test("a node in quarantine does not vote with the replicas that are still on its disk", () => {
+  const cluster = new Cluster();
+  cluster.leader();
+  cluster.advance(1000);
+  cluster.stop(n2);
+  cluster.stop(n3);
+  cluster.start(n3, "an old copy");
+  cluster.sent = [];
+  cluster.advance(5000);
+  const raft = cluster.sent.filter(({ from, message }) => from === n3 && message.type === "raft");
+  assert.equal(raft.length, 0);
+});
+
+test("the system group has no keys: asking for them is refused, and harms nobody", () => {
+  const cluster = new Cluster();
+  cluster.leader();
+  const system = toGroupId("cluster");
+  const requests: Request[] = [put("k", "v", system), get("k", "local", system)];
+  for (const node of [n1, n4]) {
+    for (const request of requests) {
+      assert.equal(cluster.ask(node, request, "failed").failure.code, "invalid_argument");
+    }
+  }
+});
+
+test("a late answer to a call of the start before is not taken for that of another call", () => {
+  const cluster = new Cluster();
+  cluster.leader();
+  cluster.ask(n4, put("k", "old"), "put");
+  const late = cluster.sent.findLast(({ to, message }) => to === n4 && message.type === "forwardReply");
+  assert.ok(late !== undefined);
+  cluster.stop(n4);
+  const member = cluster.start(n4);
+  cluster.copies = (from) => (from === n4 ? 0 : 1);
+  const call = member.call(put("k", "new"), 500);
+  cluster.settle();
+  member.host.deliver(peerInput(late.from, late.message));
+  cluster.advance(1000);
+  assert.equal(member.replies.get(call)?.type, "failed");
+});
