@@ -95,7 +95,7 @@ const outside: readonly { readonly specifier: RegExp; readonly from: RegExp; rea
   },
   {
     specifier: /^node:/,
-    from: /^server\/(?:adapters|api|dev|inspect|commands)\/|^server\/config|^server\/[^/]*\.ts$|^client\//,
+    from: /^server\/(?:adapters|api|commands|dev|inspect|tour)\/|^server\/config|^server\/[^/]*\.ts$|^client\//,
     instead: "a port: cores, node, proto and the simulation do no input or output",
   },
 ];
