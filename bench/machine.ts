@@ -1,7 +1,7 @@
 // What the figures were measured on.
 
 import { readFileSync, realpathSync } from "node:fs";
-import { cpus, release, totalmem } from "node:os";
+import { cpus, loadavg, release, totalmem } from "node:os";
 
 export interface Machine {
   readonly cpu: string;
@@ -11,6 +11,8 @@ export interface Machine {
   readonly kernel: string;
   /** Type of the file system that holds the data. */
   readonly fileSystem: string;
+  /** Processes that wanted to run in the last minute before the benchmark, on average. */
+  readonly loadBefore: number;
 }
 
 /** @param directory where the benchmark keeps its data */
@@ -23,17 +25,31 @@ export function describeMachine(directory: string): Machine {
     node: process.version,
     kernel: release(),
     fileSystem: fileSystemOf(directory),
+    loadBefore: loadavg()[0] ?? 0,
   };
 }
 
 export function textOfMachine(machine: Machine): string {
-  const { cpu, cores, memoryGib, node, kernel, fileSystem } = machine;
-  return `${cores} x ${cpu}, ${memoryGib} GiB, Linux ${kernel}, Node ${node}, data on ${fileSystem}`;
+  const { cpu, cores, memoryGib, node, kernel, fileSystem, loadBefore } = machine;
+  return (
+    `${cores} x ${cpu}, ${memoryGib} GiB, Linux ${kernel}, Node ${node}, data on ${fileSystem}, ` +
+    `load before ${loadBefore.toFixed(1)}`
+  );
 }
 
-/** In memory a sync costs nothing, and the figures say nothing about disks. */
-export function isInMemory({ fileSystem }: Machine): boolean {
-  return fileSystem === "tmpfs" || fileSystem === "ramfs";
+/** What makes the figures say something else than they seem to. */
+export function warningsOf({ fileSystem, cores, loadBefore }: Machine): readonly string[] {
+  const warnings: string[] = [];
+  if (fileSystem === "tmpfs" || fileSystem === "ramfs") {
+    warnings.push("The data is in memory, where a sync costs nothing; choose a disk with --dir");
+  }
+  if (loadBefore > cores / 4) {
+    warnings.push(
+      `Other programs were using this machine (load ${loadBefore.toFixed(1)} on ${cores} cores): figures are too low, ` +
+        "times too long, and ratios rough",
+    );
+  }
+  return warnings;
 }
 
 /** Type of the mount that holds the directory: the one with the longest mount point above it, the latest of several. */

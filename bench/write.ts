@@ -2,7 +2,7 @@
 
 import { writeFile } from "node:fs/promises";
 import { startCeiling } from "./ceiling/start.ts";
-import { describeMachine, isInMemory, textOfMachine } from "./machine.ts";
+import { describeMachine, textOfMachine, warningsOf } from "./machine.ts";
 import type { WriteOptions } from "./options.ts";
 import { startProduct } from "./product/start.ts";
 import { workload } from "./put-client.ts";
@@ -21,8 +21,6 @@ const fullPace: Pace = { rounds: 5, warmUpMs: 5_000, rampMs: 1_000, measureMs: 1
 export async function benchWrites(stage: Stage, options: WriteOptions): Promise<string> {
   const pace = options.quick ? quickPace : fullPace;
   const machine = describeMachine(stage.directory);
-  if (isInMemory(machine))
-    stage.progress(`warning: ${stage.directory} is in memory, where a sync costs nothing; see --dir`);
   const series = await runRounds(stage, await startEntrants(stage, options), pace);
   const ratios = ratiosTo("ceiling", series);
   if (options.json !== null) {
@@ -34,6 +32,7 @@ export async function benchWrites(stage: Stage, options: WriteOptions): Promise<
     `Medians (lowest-highest) of ${pace.rounds} rounds of ${pace.measureMs / 1_000} s. Client: one process, one connection, unary calls.`,
     `CPU: all three servers together; the client shares the machine.`,
     textOfMachine(machine),
+    ...warningsOf(machine).map((text) => `Warning: ${text}.`),
     "",
     textOfFigures(series, ratios),
   ].join("\n");
