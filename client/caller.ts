@@ -68,24 +68,26 @@ export class Caller {
     return this.#call({ method, request, isRead: false, options });
   }
 
-  /** @throws {DbError | UnreachableError} of the last attempt, or of the one before when the last ran out of time */
+  /** @throws {DbError | UnreachableError} of the last attempt; of a read, of the last one that did not just run out of time */
   async #call<Input extends DescMessage, Output extends DescMessage>(
     call: Call<Input, Output>,
   ): Promise<MessageShape<Output>> {
     const { endpoints, clock } = this.#parts;
     const { isRead, options } = call;
     const deadlineMs = clock.nowMs() + (options.timeoutMs ?? this.#parts.timeoutMs);
-    let errorBefore: ClientError | null = null;
+    let reason: ClientError | null = null;
     for (let attempts = 1; ; attempts++) {
       const endpoint = endpoints.current;
       const startMs = clock.nowMs();
       try {
         return await this.#attempt(call, { endpoint, remainingMs: deadlineMs - startMs });
-      } catch (reason) {
-        const error = toClientError(reason);
+      } catch (thrown) {
+        const error = toClientError(thrown);
         const decision = this.#decide({ error, attempts, startMs, deadlineMs, isRead });
-        if (decision.type === "fail" || isAborted(options.signal)) throw toldError(error, { errorBefore, isRead });
-        errorBefore = error;
+        // That a read's time ran out says less than why it had to be repeated. A write's deadline must be told: it may be done.
+        const told: ClientError = isRead && error.code === "deadline" ? (reason ?? error) : error;
+        if (decision.type === "fail" || isAborted(options.signal)) throw told;
+        reason = told;
         if (decision.at === "next") endpoints.leave(endpoint);
         await clock.sleep(decision.delayMs, options.signal);
       }
@@ -115,12 +117,4 @@ export class Caller {
     };
     return decideRetry(error, state, retry);
   }
-}
-
-/** That a read's time ran out says less than why it had to be repeated. A write's deadline must be told: it may be done. */
-function toldError(
-  error: ClientError,
-  { errorBefore, isRead }: { readonly errorBefore: ClientError | null; readonly isRead: boolean },
-): ClientError {
-  return isRead && error.code === "deadline" && errorBefore !== null ? errorBefore : error;
 }

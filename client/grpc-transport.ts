@@ -14,7 +14,7 @@ import { DbError, failure } from "../proto/errors.ts";
 import { toGrpcMethod } from "../proto/grpc.ts";
 import { clientLimits } from "./limits.ts";
 import { fromServiceError } from "./service-error.ts";
-import { isAborted } from "./signals.ts";
+import { checkNotAborted, isAborted } from "./signals.ts";
 import type { CallOptions, Connect, MessageStream, Transport } from "./transport.ts";
 import { UnreachableError } from "./unreachable-error.ts";
 
@@ -134,7 +134,7 @@ class GrpcTransport implements Transport {
     const waitMs = Math.min(timeoutMs, clientLimits.connectMs);
     const deadline = Date.now() + waitMs;
     for (;;) {
-      if (isAborted(signal)) throw new DbError(failure("canceled", "The call was given up", {}, "none"));
+      checkNotAborted(signal);
       const state = channel.getConnectivityState(true);
       if (state === connectivityState.READY) return;
       if (state === connectivityState.TRANSIENT_FAILURE) throw new UnreachableError(this.#endpoint, "refused or gone");

@@ -13,6 +13,7 @@ import {
   toBinary,
 } from "@bufbuild/protobuf";
 import { DbError, failure } from "../proto/errors.ts";
+import { checkNotAborted } from "./signals.ts";
 import type { CallOptions, MessageStream, Transport } from "./transport.ts";
 
 interface CallContext {
@@ -70,6 +71,7 @@ class InProcessTransport implements Transport {
     { timeoutMs, signal }: CallOptions,
   ): Promise<MessageShape<Output>> {
     const handler = this.#handlerOf<Handler<DescMethodUnary<Input, Output>>>(method);
+    checkNotAborted(signal);
     const timedOut = AbortSignal.timeout(Math.ceil(timeoutMs));
     const ended = AbortSignal.any([timedOut, this.#closed.signal, ...(signal === undefined ? [] : [signal])]);
     const work = Promise.resolve(handler(copy(method.input, request), { signal: ended }));
@@ -82,6 +84,7 @@ class InProcessTransport implements Transport {
     { signal }: CallOptions,
   ): Promise<MessageStream<MessageShape<Input>, MessageShape<Output>>> {
     const handler = this.#handlerOf<Handler<DescMethodBiDiStreaming<Input, Output>>>(method);
+    checkNotAborted(signal);
     const ending = new AbortController();
     const ended = AbortSignal.any([ending.signal, this.#closed.signal, ...(signal === undefined ? [] : [signal])]);
     const requests = new Inbox<MessageShape<Input>>(ended);

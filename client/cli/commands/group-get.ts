@@ -33,7 +33,7 @@ Examples:
   },
 };
 
-export function groupScreen(output: Output, group: PlainGroup): string {
+function groupScreen(output: Output, group: PlainGroup): string {
   const parts = [facts(output, group), owners(output, group), interlocked(output, group)];
   return parts.filter((part) => part !== "").join("\n");
 }

@@ -13,6 +13,8 @@ export interface Setting {
   readonly files?: Readonly<Record<string, string>>;
   /** Called with each piece of output, for what must happen while a command runs. */
   readonly onOutput?: (text: string, interrupt: () => void) => void;
+  /** Called when a command asks for a connection. */
+  readonly onConnect?: (interrupt: () => void) => void;
   readonly register?: Parameters<typeof runCli>[2];
 }
 
@@ -36,6 +38,7 @@ export async function cli(line: string | readonly string[], setting: Setting = {
     {
       connect: (options) => {
         connections.push(options);
+        setting.onConnect?.(() => interrupt.abort());
         const clock = new ManualClock();
         return Promise.resolve(new Client({ ...options, connect: cluster.connect, clock, random: () => 0.5 }));
       },

@@ -153,6 +153,7 @@ test("watch prints one event a line", async () => {
   assert.equal(watch.code, 0);
   assert.equal(watch.out, '2\tput\ta\t1\t\n3\tput\ta\t"2\\n"\t1\n3\tput\tb\t"\\u0001"\t\n4\tdelete\ta\t\t"2\\n"\n');
   assert.equal(watch.err, `watching from revision 2 at ${endpoint}\n`);
+  assert.equal((await cli("watch rg220 --from 3 --count 1", { cluster })).out, '3\tput\ta\t"2\\n"\n');
   assert.equal((await cli("watch rg220 b --from 2 --count 1", { cluster })).out, '3\tput\tb\t"\\u0001"\n');
 });
 

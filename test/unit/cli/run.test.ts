@@ -140,10 +140,11 @@ test("-o json tells errors in JSON as well, also those of usage", async () => {
 
 test("an interrupted call ends with 130 and says nothing", async () => {
   const cluster = new FakeCluster();
-  cluster.kill("127.0.0.1:7401");
-  const onOutput = (_: string, interrupt: () => void) => interrupt();
-  const watched = await cli("status --watch --timeout 100ms", { cluster, onOutput });
-  assert.equal(watched.code, 130);
+  for (const line of ["get rg220 a", "put rg220 a 1", "watch rg220"]) {
+    const { code, out, err } = await cli(line, { cluster, onConnect: (interrupt) => interrupt() });
+    assert.deepEqual([code, out, err], [130, "", ""], line);
+  }
+  assert.deepEqual(cluster.calls, []);
 });
 
 test("commands of others share flags, formats, errors and exit codes", async () => {

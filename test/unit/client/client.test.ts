@@ -150,6 +150,17 @@ test("Client repeats a read whatever became of it", async () => {
   assert.equal(cluster.calls.length, 3);
 });
 
+test("Client tells of a read that ran out of time why it had to be repeated, and of a write that it ran out", async () => {
+  const cluster = new FakeCluster();
+  const { client } = createClient(cluster, { timeoutMs: 1_000 });
+  for (const method of ["get", "put"]) {
+    cluster.refuse(method, "no_quorum");
+    cluster.refuse(method, "deadline", { times: 100 });
+  }
+  await assert.rejects(client.get("rg220", "a"), code("no_quorum"));
+  await assert.rejects(client.put("rg220", { key: "a", value: "" }), code("deadline"));
+});
+
 test("Client carries code, details and effect of every refusal", async () => {
   const cluster = new FakeCluster();
   const once = { attemptsMax: 1, backoffMs: 1, backoffMsMax: 1 };

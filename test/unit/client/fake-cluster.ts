@@ -54,6 +54,10 @@ export class FakeCluster {
   readonly watches: WatchCreate[] = [];
   /** Sends the events of a revision one to a message, as fragments. */
   sendsFragments = false;
+  /** Breaks the stream once, after a fragment. */
+  breaksInFragments = false;
+  /** Delivers the revision before the one to resume behind once more. */
+  overlaps = false;
   /** Says nothing on watches, as a node that hangs. */
   isMute = false;
   revision = 1n;
@@ -281,7 +285,10 @@ export class FakeCluster {
       return;
     }
     const resumed = watch.resume?.groups[0]?.revision;
-    let sent = resumed ?? (watch.startRevision === 0n ? this.revision : watch.startRevision - 1n);
+    let sent =
+      this.overlaps && resumed !== undefined
+        ? resumed - 1n
+        : (resumed ?? (watch.startRevision === 0n ? this.revision : watch.startRevision - 1n));
     if (sent + 1n < this.floor) {
       yield { watchId: watch.watchId, response: { case: "compacted", value: { revision: this.floor, incarnation } } };
       return;
@@ -300,6 +307,10 @@ export class FakeCluster {
             ...(fragment ? {} : { position: position(revision) }),
           };
           yield { watchId: watch.watchId, response: { case: "events", value } };
+          if (fragment && this.breaksInFragments) {
+            this.breaksInFragments = false;
+            throw new DbError(failure("outcome_unknown", "Broken in between"));
+          }
         }
       }
       if (!this.isMute) sent = newest;

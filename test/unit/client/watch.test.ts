@@ -128,8 +128,12 @@ test("a watch puts the fragments of a revision together, and drops those of a br
   cluster.sendsFragments = true;
   const { notices } = watchOf(cluster, { fromRevision: 2 });
   await next(notices, "started");
-  cluster.put({ a: "1", b: "1", c: "1" });
-  assert.equal(await nextKeys(notices), "2 put:a put:b put:c");
+  for (const isBroken of [false, true]) {
+    cluster.breaksInFragments = isBroken;
+    cluster.put({ a: "1", b: "1", c: "1" });
+    assert.equal(await nextKeys(notices), `${cluster.revision} put:a put:b put:c`);
+  }
+  assert.equal(cluster.watches.length, 2);
   await notices.return();
 });
 
@@ -138,8 +142,10 @@ test("a watch looks for another node when its own falls silent, but not while it
   const { notices, clock } = watchOf(cluster);
   await next(notices, "started");
   clock.advance(60_000);
+  await new Promise((resolve) => setImmediate(resolve));
   cluster.put({ a: "1" });
   assert.equal(await nextKeys(notices), "2 put:a");
+  assert.equal(cluster.watches.length, 1);
   cluster.isMute = true;
   const waiting = next(notices, "interrupted");
   await new Promise((resolve) => setImmediate(resolve));
@@ -147,6 +153,20 @@ test("a watch looks for another node when its own falls silent, but not while it
   assert.equal((await waiting).endpoint, "n202:7401");
   cluster.isMute = false;
   assert.equal((await next(notices, "started")).endpoint, "n208:7401");
+  await notices.return();
+});
+
+test("a watch hands on no revision twice, though a node delivers it twice", async () => {
+  const cluster = new FakeCluster();
+  cluster.overlaps = true;
+  const { notices } = watchOf(cluster);
+  cluster.put({ a: "1" });
+  await next(notices, "started");
+  cluster.put({ b: "1" });
+  assert.equal(await nextKeys(notices), "3 put:b");
+  cluster.kill("n202:7401");
+  cluster.put({ c: "1" });
+  assert.equal(await nextKeys(notices), "4 put:c");
   await notices.return();
 });
 
