@@ -16,6 +16,7 @@ import { type ClusterOutcome, ClusterState } from "./cluster-state.ts";
 import { clusterGroupStatus } from "./cluster-status.ts";
 import { Coordinator } from "./coordinator.ts";
 import { failed } from "./group-replies.ts";
+import { LeaderSight } from "./leader-sight.ts";
 import { limits } from "./limits.ts";
 import { earliest, isDue } from "./millis.ts";
 import { quorumOf } from "./quorum-view.ts";
@@ -55,7 +56,7 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
   #created: DirectoryEntry[] = [];
   #appliedNow: Entry[] = [];
   #pulledMs: number = Number.NEGATIVE_INFINITY;
-  #leaderSeenMs: Millis;
+  readonly #leaderSight: LeaderSight;
 
   constructor(
     content: { readonly voter: ClusterReplicaParts } | { readonly copy: ClusterApplier },
@@ -64,7 +65,7 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
   ) {
     this.#world = world;
     this.#listener = options.listener;
-    this.#leaderSeenMs = options.nowMs;
+    this.#leaderSight = new LeaderSight(options.nowMs);
     const isVoter = "voter" in content;
     const { out, hardStates, logKept } = world;
     this.#copy = isVoter ? content.voter.applier : content.copy;
@@ -102,7 +103,7 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
   }
 
   leaderlessMs(nowMs: Millis): number {
-    return this.leader === null ? nowMs - this.#leaderSeenMs : 0;
+    return this.#leaderSight.leaderlessMs(nowMs);
   }
 
   /** Nodes that no group watches and that this node therefore beats with while it leads. */
@@ -269,7 +270,7 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
   readRefused(): void {}
 
   roleChanged(change: RoleChange, nowMs: Millis): void {
-    if (change.leader !== null) this.#leaderSeenMs = nowMs;
+    this.#leaderSight.changed(change.leader, nowMs);
     if (change.role === "leader") this.#coordinator ??= new Coordinator(this.#world);
     else this.#coordinator = null;
     const { role, term, leader } = change;

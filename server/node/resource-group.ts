@@ -22,6 +22,7 @@ import {
   type WriteRequest,
 } from "./group-replies.ts";
 import { type GroupOutcome, GroupState } from "./group-state.ts";
+import { LeaderSight } from "./leader-sight.ts";
 import { limits } from "./limits.ts";
 import { Manager } from "./manager.ts";
 import { earliest, isDue } from "./millis.ts";
@@ -63,14 +64,14 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome> {
   #lastProposal = 0;
   readonly #reads = new Map<number, number>();
   #lastRead = 0;
-  #leaderSeenMs: Millis;
+  readonly #leaderSight: LeaderSight;
   /** When the followers are told of a commit that no append has told them of. */
   #noticeMs: Millis | null = null;
 
   constructor(parts: ReplicaParts<GroupOutcome, GroupState>, world: World, options: GroupOptions) {
     this.#world = world;
     this.#listener = options.listener;
-    this.#leaderSeenMs = options.nowMs;
+    this.#leaderSight = new LeaderSight(options.nowMs);
     const { out, hardStates, logKept } = world;
     this.replica = new Replica(parts, { out, hardStates, logKept, topic: options.topic }, this);
     this.#transfers = new Transfers(world, this.replica, GroupState.restore);
@@ -126,7 +127,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome> {
 
   /** How long this owner has known of no leader. */
   leaderlessMs(nowMs: Millis): number {
-    return this.leader === null ? nowMs - this.#leaderSeenMs : 0;
+    return this.#leaderSight.leaderlessMs(nowMs);
   }
 
   receive(from: NodeId, message: PeerMessage, nowMs: Millis): void {
@@ -241,7 +242,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome> {
 
   roleChanged(change: RoleChange, nowMs: Millis): void {
     const { group, owners } = this.state.object;
-    if (change.leader !== null) this.#leaderSeenMs = nowMs;
+    this.#leaderSight.changed(change.leader, nowMs);
     if (change.role === "leader") this.#manager ??= new Manager(this.#world.self, owners, nowMs);
     else this.#resign(nowMs);
     const { role, term, leader } = change;
