@@ -34,7 +34,8 @@ export function statusScreen(output: Output, status: StatusAnswer, events: Scree
 
 function summary(output: Output, { cluster, header }: StatusAnswer, events: ScreenEvents): string {
   const { colours } = output;
-  const name = cluster === undefined ? nothing : `${cluster.name} ${colours.dim(`(${header.clusterId.slice(0, 8)})`)}`;
+  const id = header.clusterId.slice(0, 8);
+  const name = cluster === undefined || cluster.name === "" ? id : `${cluster.name} ${colours.dim(`(${id})`)}`;
   const count = "failed" in events ? "unknown" : `${events.events.length}${events.isMore ? " or more" : ""}`;
   const index = cluster === undefined ? nothing : indexText(cluster);
   return output.aligned(
