@@ -33,7 +33,7 @@ export const limits = {
   snapshotSilenceMs: 10_000,
   beatIntervalMs: 200,
   /** After a commit that no append follows: until its followers are told. */
-  commitNoticeMs: 5,
+  commitNoticeMs: 10,
   electionTimeoutMs: 1_000,
   resendMs: 300,
   inflightEntriesMax: 8_192,
@@ -71,6 +71,8 @@ export const limits = {
 
   // The cluster database.
   clusterEntriesKept: 256,
+  /** Of one message; who needs more asks again. */
+  clusterEntriesBytesMax: 1024 * 1024,
   clusterEventsKept: 1_000,
   clusterVotersMax: 5,
 
