@@ -1,6 +1,8 @@
 // One hash over everything that all nodes ever asked of the world. Two runs of a seed must agree on it: a difference means
 // that something other than the seed decided.
 
+import { crc32 } from "node:zlib";
+
 /** Two lanes of FNV-1a with different primes: fast, order-sensitive, good enough against accident. */
 export class Audit {
   #high = 0x811c9dc5;
@@ -58,11 +60,7 @@ export class Audit {
 
   #bytes(bytes: Uint8Array): void {
     this.#word(bytes.byteLength);
-    for (let at = 0; at < bytes.byteLength; at += 4) {
-      this.#word(
-        (bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8) | ((bytes[at + 2] ?? 0) << 16) | ((bytes[at + 3] ?? 0) << 24),
-      );
-    }
+    this.#word(crc32(bytes));
   }
 
   #word(word: number): void {

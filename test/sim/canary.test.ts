@@ -21,6 +21,7 @@ function optionsOf(seed: number, changes: Partial<SimOptions> = {}): SimOptions 
     seed,
     safetyMs: 5_000,
     livenessMsMax: 10_000,
+    logEntriesKept: 20_000,
     workload: {
       clients: 6,
       thinkMsMean: 15,

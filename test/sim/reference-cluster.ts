@@ -2,6 +2,7 @@
 
 import { type GroupId, type NodeId, toClusterId, toGroupId, toIncarnation, toNodeId } from "../../proto/ids.ts";
 import type { Bootstrap } from "../../server/node/genesis.ts";
+import { limits } from "../../server/node/limits.ts";
 import { createBoot } from "../../server/simulation/boot.ts";
 import type { Boot } from "../../server/simulation/sim-node.ts";
 import { emptyBytes } from "../../storage/bytes.ts";
@@ -51,4 +52,6 @@ const bootstrap: Bootstrap = {
   voters: clusterVoters,
 };
 
-export const referenceBoot: Boot = createBoot(bootstrap);
+export function referenceBoot(logEntriesKept: number): Boot {
+  return createBoot(bootstrap, { bytes: limits.logBytesKept, entries: logEntriesKept });
+}

@@ -77,7 +77,8 @@ class Run {
 
   constructor(options: SimOptions, extras: RunExtras) {
     const random = new Random(options.seed + 1);
-    const boot = extras.boot?.(referenceBoot) ?? referenceBoot;
+    const honest = referenceBoot(options.logEntriesKept);
+    const boot = extras.boot?.(honest) ?? honest;
     const carry: (envelope: Envelope) => Envelope = carryOf(options.carry);
     const { seed } = options;
     this.world = new World({ seed, cluster: referenceClusterId, nodes: referenceNodes, boot, carry });

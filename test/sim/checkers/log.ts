@@ -9,8 +9,8 @@ import { demand } from "../violation.ts";
 import { type GroupName, type MirrorEvents, type MirroredEntry, ReplicaMirror } from "./replica-mirror.ts";
 
 interface GroupLog {
-  /** Payload by `term/index`. */
-  readonly payloads: Map<string, string>;
+  /** Checksum of the payload by `term/index`. */
+  readonly payloads: Map<string, number>;
   /** With the least term whose leader said so. */
   readonly committed: Map<number, MirroredEntry & { readonly inTerm: number }>;
   commit: number;

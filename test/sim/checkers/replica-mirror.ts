@@ -1,6 +1,7 @@
 // What each node has written of each replica's log and of its applied state, whether durable yet or not. It reads the bytes
 // of the writes themselves, so that it believes no node's word. The checkers beside it ask it.
 
+import { crc32 } from "node:zlib";
 import { present } from "../../../proto/assert.ts";
 import { decodeAppliedRecord } from "../../../proto/codec/records.ts";
 import type { NodeId } from "../../../proto/ids.ts";
@@ -9,7 +10,6 @@ import type { Effect } from "../../../server/node/effects.ts";
 import type { Input } from "../../../server/node/inputs.ts";
 import type { Observer, World } from "../../../server/simulation/world.ts";
 import { decodeGroupRecord } from "../../../storage/group-record.ts";
-import { hash64, hashText } from "../../../storage/hash.ts";
 import { everyRange, logKey, type ParsedKey, parseKey, type Slot } from "../../../storage/keys.ts";
 import { decodeLogRecord, type LogRecord } from "../../../storage/log-record.ts";
 import type { Operation } from "../../../storage/ordered-store.ts";
@@ -20,7 +20,8 @@ export type GroupName = string;
 
 export interface MirroredEntry {
   readonly term: number;
-  readonly payload: string;
+  /** Checksum. */
+  readonly payload: number;
 }
 
 interface MirroredSlot {
@@ -116,7 +117,7 @@ export class ReplicaMirror implements Observer {
       return;
     }
     const record = mustDecode(operation.value);
-    const entry: MirroredEntry = { term: record.term, payload: hashText(hash64(record.payload)) };
+    const entry: MirroredEntry = { term: record.term, payload: crc32(record.payload) };
     entries.set(key.index, entry);
     const group = groupOf(mirrored, key.slot);
     if (group !== null && !isOld) this.#events.logged(node, group, key.index, entry);
