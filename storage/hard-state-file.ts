@@ -14,6 +14,7 @@ import {
   type HardStateTable,
 } from "./hard-state.ts";
 import type { WriteOutcome } from "./ordered-store.ts";
+import { syncDirectory } from "./sync-directory.ts";
 
 const slotNames = ["hard-state.a", "hard-state.b"] as const;
 type SlotName = (typeof slotNames)[number];
@@ -191,15 +192,6 @@ async function createSlot(directory: string, slot: SlotName, image: HardStateIma
   }
   await rename(`${path}.new`, path);
   await syncDirectory(directory);
-}
-
-async function syncDirectory(directory: string): Promise<void> {
-  const handle = await open(directory, "r");
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }
 
 /** A write may be cut short without an error, for example by a file size limit: then the rest reports it. */

@@ -10,6 +10,7 @@ import { peerIdFromPrivateKey } from "@libp2p/peer-id";
 import { assert } from "../../proto/assert.ts";
 import { DbError, failure } from "../../proto/errors.ts";
 import { type BootNumber, type ClusterId, toBootNumber, toClusterId } from "../../proto/ids.ts";
+import { syncDirectory } from "../../storage/sync-directory.ts";
 
 export interface NodeKey {
   /** The libp2p peer id, as `cluster.yaml` lists it. */
@@ -112,15 +113,6 @@ async function writeDraft(file: string, key: NodeKey): Promise<string> {
     await handle.close();
   }
   return draft;
-}
-
-async function syncDirectory(directory: string): Promise<void> {
-  const handle = await open(directory, "r");
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }
 
 function parseNodeKey(file: string, text: string): NodeKey {

@@ -1,10 +1,10 @@
 // `bailiwick dev kill NODE`: ends a node as a power failure of its process would.
 
 import type { Command } from "commander";
-import type { CommandDeps } from "./command-deps.ts";
+import type { CommandTools } from "../../client/cli/run.ts";
 import { type DirectoryFlags, defaultDirectory } from "./dev-directory.ts";
 
-export function registerDevKill(dev: Command, deps: CommandDeps): void {
+export function registerDevKill(dev: Command, deps: CommandTools): void {
   dev
     .command("kill")
     .description("end a node at once (SIGKILL)")
@@ -16,7 +16,7 @@ export function registerDevKill(dev: Command, deps: CommandDeps): void {
     );
 }
 
-async function devKill(node: string, directory: string, { print }: CommandDeps): Promise<void> {
+async function devKill(node: string, directory: string, { print }: CommandTools): Promise<void> {
   const { DevCluster } = await import("../dev/dev-cluster.ts");
   const cluster = await DevCluster.open(directory);
   await cluster.kill(node);

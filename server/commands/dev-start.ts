@@ -1,10 +1,10 @@
 // `bailiwick dev start NODE`: starts a node that was killed or stopped; it goes on when this command has ended.
 
 import type { Command } from "commander";
-import type { CommandDeps } from "./command-deps.ts";
+import type { CommandTools } from "../../client/cli/run.ts";
 import { type DirectoryFlags, defaultDirectory } from "./dev-directory.ts";
 
-export function registerDevStart(dev: Command, deps: CommandDeps): void {
+export function registerDevStart(dev: Command, deps: CommandTools): void {
   dev
     .command("start")
     .description("start a node that was killed or stopped")
@@ -16,7 +16,7 @@ export function registerDevStart(dev: Command, deps: CommandDeps): void {
     );
 }
 
-async function devStart(node: string, directory: string, { print }: CommandDeps): Promise<void> {
+async function devStart(node: string, directory: string, { print }: CommandTools): Promise<void> {
   const { DevCluster } = await import("../dev/dev-cluster.ts");
   const cluster = await DevCluster.open(directory, { isAttached: false });
   await cluster.start(node);

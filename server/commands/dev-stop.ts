@@ -1,10 +1,10 @@
 // `bailiwick dev stop`: stops every node of a cluster that `dev` started, by the processes on record only.
 
 import type { Command } from "commander";
-import type { CommandDeps } from "./command-deps.ts";
+import type { CommandTools } from "../../client/cli/run.ts";
 import { type DirectoryFlags, defaultDirectory } from "./dev-directory.ts";
 
-export function registerDevStop(dev: Command, deps: CommandDeps): void {
+export function registerDevStop(dev: Command, deps: CommandTools): void {
   dev
     .command("stop")
     .description("stop all nodes; their data stays")
@@ -13,7 +13,7 @@ export function registerDevStop(dev: Command, deps: CommandDeps): void {
     .action((_: unknown, command: Command) => devStop(command.optsWithGlobals<DirectoryFlags>().data, deps));
 }
 
-async function devStop(directory: string, { print }: CommandDeps): Promise<void> {
+async function devStop(directory: string, { print }: CommandTools): Promise<void> {
   const { DevCluster } = await import("../dev/dev-cluster.ts");
   const cluster = await DevCluster.open(directory);
   const stopped = await cluster.stopAll();

@@ -1,13 +1,14 @@
 // `bailiwick dev`: a whole cluster on this machine. What it starts is stopped by Ctrl-C, or later by `dev stop`.
 
 import { type Command, InvalidArgumentError } from "commander";
+import { exitCodes } from "../../client/cli/exit-codes.ts";
+import type { CommandTools } from "../../client/cli/run.ts";
+import { alignRows } from "../../client/cli/table.ts";
 import { readTextFile } from "../config/read-file.ts";
 import type { DevCluster, Endpoint } from "../dev/dev-cluster.ts";
 import { referenceCluster } from "../dev/reference-cluster.ts";
-import { type CommandDeps, failedExitCode } from "./command-deps.ts";
 import { defaultDirectory } from "./dev-directory.ts";
 import { onStopSignals } from "./signals.ts";
-import { renderTable } from "./table.ts";
 
 const help = `
 One process a node, on 127.0.0.1, data in DIR/<node>, log in DIR/<node>/node.log. Clients connect to ports from 7401 up in
@@ -36,7 +37,7 @@ interface DevFlags {
 }
 
 /** @returns the command, for its subcommands */
-export function registerDev(program: Command, deps: CommandDeps): Command {
+export function registerDev(program: Command, deps: CommandTools): Command {
   return program
     .command("dev")
     .description("run a whole cluster on this machine")
@@ -49,7 +50,7 @@ export function registerDev(program: Command, deps: CommandDeps): Command {
     .action((flags: DevFlags) => dev(flags, deps));
 }
 
-async function dev(flags: DevFlags, deps: CommandDeps): Promise<void> {
+async function dev(flags: DevFlags, deps: CommandTools): Promise<void> {
   const { apiPort, peerPort, data, detach } = flags;
   let isStopping = false;
   const { DevCluster } = await import("../dev/dev-cluster.ts");
@@ -78,7 +79,7 @@ async function dev(flags: DevFlags, deps: CommandDeps): Promise<void> {
   }
 }
 
-async function start(cluster: DevCluster, deps: CommandDeps, whatNext: string): Promise<void> {
+async function start(cluster: DevCluster, deps: CommandTools, whatNext: string): Promise<void> {
   deps.err(`Starting ${cluster.nodes.length} nodes in ${cluster.directory}\n`);
   let ready = 0;
   await cluster.startAll(cluster.nodes, (node) => {
@@ -96,16 +97,16 @@ async function readClusterText(file: string | undefined): Promise<{ readonly fil
 }
 
 /** Ends the process when all nodes have stopped; a second signal does not wait, and the nodes end with this process. */
-function stopOnSignals(cluster: DevCluster, { err }: CommandDeps, onStopping: () => void): () => void {
+function stopOnSignals(cluster: DevCluster, { err }: CommandTools, onStopping: () => void): () => void {
   return onStopSignals((_signal, count) => {
-    if (count > 1) process.exit(failedExitCode);
+    if (count > 1) process.exit(exitCodes.failed);
     onStopping();
     err("Stopping the nodes\n");
     cluster.stopAll().then(
       () => process.exit(0),
       (reason: unknown) => {
         err(`bailiwick: The nodes did not all stop: ${String(reason)}\n`);
-        process.exit(failedExitCode);
+        process.exit(exitCodes.failed);
       },
     );
   });
@@ -113,7 +114,7 @@ function stopOnSignals(cluster: DevCluster, { err }: CommandDeps, onStopping: ()
 
 function tableOf(endpoints: readonly Endpoint[]): string {
   const rows = endpoints.map(({ node, api, peer, pid }) => [node, api, peer, pid === null ? "-" : String(pid)]);
-  return renderTable(["NODE", "CLIENTS", "PEERS", "PROCESS"], rows);
+  return alignRows([["NODE", "CLIENTS", "PEERS", "PROCESS"], ...rows]);
 }
 
 function parsePort(text: string): number {

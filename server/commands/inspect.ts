@@ -1,9 +1,10 @@
 // `bailiwick inspect DATADIR`: what a node's disk really holds.
 
 import type { Command } from "commander";
+import { exitCodes } from "../../client/cli/exit-codes.ts";
+import type { CommandTools } from "../../client/cli/run.ts";
+import { alignRows } from "../../client/cli/table.ts";
 import type { DiskReport } from "../inspect/report.ts";
-import { type CommandDeps, failedExitCode } from "./command-deps.ts";
-import { renderTable } from "./table.ts";
 
 const help = `
 Reads a copy of the files and never asks the node, which may be stopped or running. DATADIR is the node's directory or the
@@ -15,7 +16,7 @@ Examples:
   $ bailiwick inspect bailiwick-dev/n208 -o json
 `;
 
-export function registerInspect(program: Command, deps: CommandDeps): void {
+export function registerInspect(program: Command, deps: CommandTools): void {
   program
     .command("inspect")
     .description("show what a node's disk really holds")
@@ -24,13 +25,13 @@ export function registerInspect(program: Command, deps: CommandDeps): void {
     .action((directory: string) => inspect(directory, deps));
 }
 
-async function inspect(directory: string, { print, err, setExitCode }: CommandDeps): Promise<void> {
+async function inspect(directory: string, { print, err, setExitCode }: CommandTools): Promise<void> {
   const { inspectDirectory } = await import("../inspect/inspect-directory.ts");
   const { foreign, ...report } = await inspectDirectory(directory);
   print(foreign.length === 0 ? report : { ...report, foreign }, () => tableOf({ ...report, foreign }));
   if (foreign.length === 0) return;
   for (const { kind, name, problem } of foreign) err(`bailiwick: Foreign record, ${kind} ${name}: ${problem}\n`);
-  setExitCode(failedExitCode);
+  setExitCode(exitCodes.failed);
 }
 
 function tableOf(report: DiskReport): string {
@@ -48,7 +49,7 @@ function tableOf(report: DiskReport): string {
     String(keys.length),
     shownKeys(keys),
   ]);
-  return `${renderTable(["DISK OF", report.node], facts.slice(1))}\n${renderTable(["GROUP", "REVISION", "KEYS", ""], groups)}`;
+  return `${alignRows([["DISK OF", report.node], ...facts.slice(1)])}\n${alignRows([["GROUP", "REVISION", "KEYS", ""], ...groups])}`;
 }
 
 /** As many as a line holds. */

@@ -2,9 +2,9 @@
 
 import { join } from "node:path";
 import type { Command } from "commander";
+import type { CommandTools } from "../../client/cli/run.ts";
 import { DbError, failure } from "../../proto/errors.ts";
 import { isName } from "../../proto/ids.ts";
-import type { CommandDeps } from "./command-deps.ts";
 
 const help = `
 Makes the secret key of a node in DIR/node.key, readable by its owner only, and prints the public identity that
@@ -16,7 +16,7 @@ Examples:
 `;
 
 /** @param node the command \`node\`, whose other subcommands are the client's */
-export function registerNodeInit(node: Command, deps: CommandDeps): void {
+export function registerNodeInit(node: Command, deps: CommandTools): void {
   node
     .command("init")
     .description("make a node's key and print its public identity")
@@ -26,7 +26,7 @@ export function registerNodeInit(node: Command, deps: CommandDeps): void {
     .action((name: string, { dir }: { dir: string }) => nodeInit(name, dir, deps));
 }
 
-async function nodeInit(name: string, directory: string, { print }: CommandDeps): Promise<void> {
+async function nodeInit(name: string, directory: string, { print }: CommandTools): Promise<void> {
   if (!isName(name)) {
     const message = `Node name "${name}" must be 1 to 63 of a-z 0-9 -, beginning with a letter`;
     throw new DbError(failure("invalid_argument", message, { field: "name" }));

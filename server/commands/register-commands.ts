@@ -2,7 +2,7 @@
 // when it runs: `bailiwick get` must not wait for libp2p.
 
 import type { Command } from "commander";
-import type { CommandDeps } from "./command-deps.ts";
+import type { CommandTools } from "../../client/cli/run.ts";
 import { registerDev } from "./dev.ts";
 import { registerDevKill } from "./dev-kill.ts";
 import { registerDevStart } from "./dev-start.ts";
@@ -13,7 +13,7 @@ import { registerServe } from "./serve.ts";
 import { registerTour } from "./tour.ts";
 
 /** @param program may have a command `node` already, which gains `init` */
-export function registerCommands(program: Command, deps: CommandDeps): void {
+export function registerCommands(program: Command, deps: CommandTools): void {
   const dev = registerDev(program, deps);
   registerDevStop(dev, deps);
   registerDevKill(dev, deps);

@@ -1,8 +1,9 @@
 // `bailiwick serve`: runs one node until a signal ends it.
 
 import type { Command } from "commander";
+import { exitCodes } from "../../client/cli/exit-codes.ts";
+import type { CommandTools } from "../../client/cli/run.ts";
 import type { RunningNode } from "../serve.ts";
-import { type CommandDeps, failedExitCode } from "./command-deps.ts";
 import { onStopSignals } from "./signals.ts";
 
 const help = `
@@ -33,7 +34,7 @@ interface ServeFlags {
   readonly stopWithStdin: boolean;
 }
 
-export function registerServe(program: Command, deps: CommandDeps): void {
+export function registerServe(program: Command, deps: CommandTools): void {
   program
     .command("serve")
     .description("run one node")
@@ -52,7 +53,7 @@ export function registerServe(program: Command, deps: CommandDeps): void {
     .action((flags: ServeFlags) => serve(flags, deps));
 }
 
-async function serve({ config: file, insecure, stopWithStdin }: ServeFlags, deps: CommandDeps): Promise<void> {
+async function serve({ config: file, insecure, stopWithStdin }: ServeFlags, deps: CommandTools): Promise<void> {
   const { loadNodeConfig } = await import("../config/node-file.ts");
   const { startNode } = await import("../serve.ts");
   const config = await loadNodeConfig({ file, environment: deps.environment, insecure });
@@ -72,7 +73,7 @@ function untilStopped(node: RunningNode, stopWithStdin: boolean): Promise<void> 
       node.stop().then(resolve, reject);
     };
     onStopSignals((_, count) => {
-      if (count > 1) process.exit(failedExitCode);
+      if (count > 1) process.exit(exitCodes.failed);
       stop();
     });
     if (stopWithStdin) process.stdin.on("end", stop).on("error", stop).resume();
@@ -80,11 +81,11 @@ function untilStopped(node: RunningNode, stopWithStdin: boolean): Promise<void> 
 }
 
 /** Without another turn of the event loop: nothing more may be acknowledged. */
-function failAtOnce(reason: Error, { err }: CommandDeps): never {
+function failAtOnce(reason: Error, { err }: CommandTools): never {
   const isFull = /ENOSPC|no space left/i.test(reason.message);
   const advice = isFull
     ? "; the disk is full: make space and start the node again, every acknowledged write is there"
     : "";
   err(`bailiwick: The node stops: ${reason.message}${advice}\n`);
-  process.exit(failedExitCode);
+  process.exit(exitCodes.failed);
 }

@@ -2,10 +2,10 @@
 // Ctrl-C.
 
 import type { Command } from "commander";
+import { exitCodes } from "../../client/cli/exit-codes.ts";
+import type { CommandTools } from "../../client/cli/run.ts";
 import type { DevCluster } from "../dev/dev-cluster.ts";
 import { referenceCluster } from "../dev/reference-cluster.ts";
-import type { CommandDeps } from "./command-deps.ts";
-import { failedExitCode } from "./command-deps.ts";
 import { defaultDirectory } from "./dev-directory.ts";
 import { onStopSignals } from "./signals.ts";
 
@@ -24,7 +24,7 @@ interface TourFlags {
   readonly once: boolean;
 }
 
-export function registerTour(program: Command, deps: CommandDeps): void {
+export function registerTour(program: Command, deps: CommandTools): void {
   program
     .command("tour")
     .description("run the reference cluster and show what it does")
@@ -34,7 +34,7 @@ export function registerTour(program: Command, deps: CommandDeps): void {
     .action((flags: TourFlags) => tour(flags, deps));
 }
 
-async function tour({ data, once }: TourFlags, deps: CommandDeps): Promise<void> {
+async function tour({ data, once }: TourFlags, deps: CommandTools): Promise<void> {
   const abort = new AbortController();
   const { DevCluster } = await import("../dev/dev-cluster.ts");
   const { Narrator } = await import("../tour/narrator.ts");
@@ -61,7 +61,7 @@ async function tour({ data, once }: TourFlags, deps: CommandDeps): Promise<void>
   await stopped;
 }
 
-function sayHowToTalk(cluster: DevCluster, data: string, deps: CommandDeps): void {
+function sayHowToTalk(cluster: DevCluster, data: string, deps: CommandTools): void {
   const suffix = data === defaultDirectory ? "" : ` --data ${data}`;
   deps.out(`
 The cluster goes on: ${cluster.nodes.length} processes, data in ${cluster.directory}. In another terminal:
@@ -77,10 +77,10 @@ Ctrl-C stops all of it.
 `);
 }
 
-function stopOnSignal(cluster: DevCluster, abort: AbortController, deps: CommandDeps): Promise<never> {
+function stopOnSignal(cluster: DevCluster, abort: AbortController, deps: CommandTools): Promise<never> {
   return new Promise((_, reject) => {
     onStopSignals((_signal, count) => {
-      if (count > 1) process.exit(failedExitCode);
+      if (count > 1) process.exit(exitCodes.failed);
       abort.abort();
       deps.err("\nStopping the nodes\n");
       cluster.stopAll().then(() => process.exit(0), reject);
