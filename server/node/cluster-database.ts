@@ -6,7 +6,7 @@ import { encodeClusterCommand } from "../../proto/codec/commands.ts";
 import { failure } from "../../proto/errors.ts";
 import { clusterGroup, type LogIndex, type Millis, type NodeId } from "../../proto/ids.ts";
 import type { PeerMessage } from "../../proto/messages.ts";
-import type { DirectoryEntry } from "../../proto/model.ts";
+import type { DirectoryEntry, GroupKey } from "../../proto/model.ts";
 import type { Entry } from "../../proto/raft.ts";
 import { rowOfSlot } from "../../storage/keys.ts";
 import type { RoleChange } from "../raft/types.ts";
@@ -33,6 +33,8 @@ export interface ClusterListener {
   clusterChanged(created: readonly DirectoryEntry[]): void;
   clusterLeaderChanged(nowMs: Millis): void;
   clusterBeatNow(): void;
+  /** The groups that this node manages are to report their verdicts on `node`. */
+  verdictWanted(node: NodeId, nowMs: Millis): void;
   reroute(calls: readonly number[], nowMs: Millis): void;
 }
 
@@ -138,7 +140,10 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
     return true;
   }
 
-  receive(from: NodeId, message: PeerMessage, nowMs: Millis): void {
+  receive(from: NodeId, message: PeerMessage & GroupKey, nowMs: Millis): void {
+    if (message.incarnation !== this.#replica?.key.incarnation) {
+      return this.#world.counters.count("messages of a cluster group that is not here");
+    }
     if (message.type === "raft") this.#replica?.step({ type: "message", from, message: message.message }, nowMs);
     if (message.type === "snapshotAck") this.#transfers?.acknowledged(from, message, nowMs);
     if (message.type === "snapshotPart" && this.#transfers?.receive(from, message, nowMs) === true) {
@@ -162,15 +167,15 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
   /** A peer has more of the log than this node: ask it, but not again for what is under way. */
   noticeIndex(peer: NodeId, index: LogIndex, nowMs: Millis): void {
     if (this.#replica !== null || index <= this.index || nowMs < this.#pulledMs + limits.clusterPullRetryMs) return;
-    this.#pulledMs = nowMs;
-    this.#world.out.send(peer, { type: "clusterPull", after: this.index });
+    this.#pull(peer, nowMs);
   }
 
   answerPull(from: NodeId, after: LogIndex): void {
     if (after >= this.index) return;
     const first = this.#recent[0];
     if (first !== undefined && first.index <= after + 1) {
-      const entries = this.#recent.filter((entry) => entry.index > after);
+      const missed = this.#recent.filter((entry) => entry.index > after);
+      const entries = firstWithin(missed, limits.clusterEntriesBytesMax);
       this.#world.out.send(from, { type: "clusterEntries", after, entries });
     } else {
       const rows = this.state.rows.smallRows();
@@ -178,9 +183,12 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
     }
   }
 
-  takeEntries(message: PeerMessage & { readonly type: "clusterEntries" }): void {
+  /** Asks for more at once: an answer holds only so much. */
+  takeEntries(from: NodeId, message: PeerMessage & { readonly type: "clusterEntries" }, nowMs: Millis): void {
     this.#pulledMs = Number.NEGATIVE_INFINITY;
+    const before = this.index;
     this.#follow(message.entries);
+    if (this.index > before) this.#pull(from, nowMs);
   }
 
   /** The whole database, for a copy that is too far behind. */
@@ -214,6 +222,7 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
   /** What follows from the inputs of this step. */
   settle(nowMs: Millis): void {
     const command = this.#coordinator?.decide(this.state, wallMs(this.#world, nowMs), nowMs) ?? null;
+    for (const node of this.#coordinator?.takeOwnPolls() ?? []) this.#listener.verdictWanted(node, nowMs);
     if (command !== null) this.#propose(encodeClusterCommand(command), { type: "decision" }, nowMs);
     this.#flush();
   }
@@ -272,7 +281,7 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
   roleChanged(change: RoleChange, nowMs: Millis): void {
     this.#leaderSight.changed(change.leader, nowMs);
     if (change.role === "leader") this.#coordinator ??= new Coordinator(this.#world);
-    else this.#coordinator = null;
+    else this.#resign();
     const { role, term, leader } = change;
     this.#world.out.note("info", "Role changed", { group: clusterGroup, role, term, leader });
     this.#listener.clusterLeaderChanged(nowMs);
@@ -284,6 +293,16 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
 
   needSnapshot(peer: NodeId, nowMs: Millis): void {
     this.#transfers?.begin(peer, nowMs);
+  }
+
+  #resign(): void {
+    this.#coordinator = null;
+    this.#transfers?.abandon();
+  }
+
+  #pull(peer: NodeId, nowMs: Millis): void {
+    this.#pulledMs = nowMs;
+    this.#world.out.send(peer, { type: "clusterPull", after: this.index });
   }
 
   get #applier(): { readonly applied: { readonly term: Entry["term"]; readonly index: LogIndex } } {
@@ -339,4 +358,14 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
     }
     this.#listener.clusterChanged(created);
   }
+}
+
+/** The first entries that hold `bytesMax` together; at least one. */
+function firstWithin(entries: readonly Entry[], bytesMax: number): readonly Entry[] {
+  let bytes = 0;
+  const end = entries.findIndex(({ payload }, position) => {
+    bytes += payload.byteLength;
+    return position > 0 && bytes > bytesMax;
+  });
+  return end < 0 ? entries : entries.slice(0, end);
 }

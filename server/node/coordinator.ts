@@ -18,6 +18,8 @@ export class Coordinator {
   readonly #detector = new SilenceDetector({ suspectMs: limits.suspectMs, downMs: limits.downMs });
   /** Nodes that the detector watches: those in no group. */
   #watched: readonly NodeId[] = [];
+  /** Nodes that this node itself is to be asked about, as a manager. */
+  #ownPolls: NodeId[] = [];
   #isDeciding = false;
   #isDue = true;
 
@@ -53,6 +55,13 @@ export class Coordinator {
     return command;
   }
 
+  /** On which nodes the groups managed here are to report, since the last call. */
+  takeOwnPolls(): readonly NodeId[] {
+    const polls = this.#ownPolls;
+    this.#ownPolls = [];
+    return polls;
+  }
+
   decided(): void {
     this.#isDeciding = false;
     this.#isDue = true;
@@ -86,7 +95,8 @@ export class Coordinator {
     const { changes, polls } = this.#agreement.due(nowMs, (node) => state.recorded(node), directory);
     for (const { node, status, groups } of polls) {
       for (const owner of new Set(groups.flatMap((entry) => entry.owners))) {
-        this.#world.out.send(owner, { type: "verdictPoll", node, status });
+        if (owner === this.#world.self) this.#ownPolls.push(node);
+        else this.#world.out.send(owner, { type: "verdictPoll", node, status });
       }
     }
     return changes.length === 0 ? null : { type: "events", atMs, changes };

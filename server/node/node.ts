@@ -148,13 +148,14 @@ export class Node implements StateMachine {
     this.#startedMs = nowMs;
     this.#nextPullMs = nowMs;
     const { voters } = database.state;
-    const content =
-      database.log === null
-        ? { copy: new Applier<ClusterOutcome, ClusterState>(database.state, database.rows.applied) }
-        : { voter: replicaParts<ClusterOutcome, ClusterState>(database, voters, this.#world, nowMs) };
+    const isVoter = database.log !== null && quarantine === null;
+    const content = isVoter
+      ? { voter: replicaParts<ClusterOutcome, ClusterState>(database, voters, this.#world, nowMs) }
+      : { copy: new Applier<ClusterOutcome, ClusterState>(database.state, database.rows.applied) };
     const options = { listener: this.#clusterListener(), topic: ownersTopic(voters), nowMs };
     this.#database = new ClusterDatabase(content, this.#world, options);
-    for (const group of groups) this.#groups.restore(group, nowMs);
+    // What a node in quarantine has on its disk may miss what it promised: nothing of it takes part.
+    for (const group of quarantine === null ? groups : []) this.#groups.restore(group, nowMs);
     const table = new StatusTable();
     for (const component of statuses) table.mergeComponent(component);
     for (const summary of summaries) table.mergeSummary(summary);
@@ -229,7 +230,7 @@ export class Node implements StateMachine {
       case "clusterPull":
         return database.answerPull(from, message.after);
       case "clusterEntries":
-        return database.takeEntries(message);
+        return database.takeEntries(from, message, nowMs);
       case "clusterState":
         return database.takeState(message);
       case "verdictReport":
@@ -501,6 +502,7 @@ export class Node implements StateMachine {
         const { replica, others, index } = this.database;
         if (replica !== null) this.#beats.beat([ledGroup(replica, others)], index);
       },
+      verdictWanted: (node, nowMs) => this.#reports.answerOwnPoll(node, this.#groups, this.database, nowMs),
       reroute: (calls, nowMs) => this.#router.reroute(calls, nowMs),
     };
   }

@@ -38,11 +38,12 @@ export class VerdictReports {
 
   /** The leader of the cluster group asks for the verdicts on `node`: managers answer, whatever the record says. */
   answerPoll(from: NodeId, node: NodeId, groups: Iterable<ResourceGroup>): void {
-    for (const group of groups) {
-      if (!group.isManaged) continue;
-      const component = group.state.verdicts().find((verdict) => verdict.node === node);
-      if (component !== undefined) this.#world.out.send(from, { type: "verdictReport", component });
-    }
+    for (const component of verdictsOn(node, groups)) this.#world.out.send(from, { type: "verdictReport", component });
+  }
+
+  /** As `answerPoll`, when that leader is this node. */
+  answerOwnPoll(node: NodeId, groups: Iterable<ResourceGroup>, database: ClusterDatabase, nowMs: Millis): void {
+    for (const component of verdictsOn(node, groups)) database.report(component, nowMs);
   }
 
   #report(component: StatusComponent, database: ClusterDatabase, nowMs: Millis): void {
@@ -51,4 +52,10 @@ export class VerdictReports {
       else this.#world.out.send(voter, { type: "verdictReport", component });
     }
   }
+}
+
+function verdictsOn(node: NodeId, groups: Iterable<ResourceGroup>): readonly StatusComponent[] {
+  return [...groups].flatMap((group) => {
+    return group.isManaged ? group.state.verdicts().filter((verdict) => verdict.node === node) : [];
+  });
 }

@@ -12,19 +12,27 @@ import {
   toClusterId,
   toGroupId,
   toIncarnation,
+  toLogIndex,
   toMillis,
   toNodeId,
 } from "../../../proto/ids.ts";
 import type { Envelope, PeerMessage } from "../../../proto/messages.ts";
+import { Random } from "../../../proto/random.ts";
 import type { Reply, Request, WatchMessage } from "../../../proto/requests.ts";
-import type { WriteBatch } from "../../../server/node/effects.ts";
+import { Calls } from "../../../server/node/calls.ts";
+import { Counters } from "../../../server/node/counters.ts";
+import type { Effect, WriteBatch } from "../../../server/node/effects.ts";
 import { type Bootstrap, bootOperations, genesisOperations } from "../../../server/node/genesis.ts";
+import { HardStates } from "../../../server/node/hard-states.ts";
 import { Host } from "../../../server/node/host.ts";
 import { readNode, type Stored } from "../../../server/node/image.ts";
 import type { Input } from "../../../server/node/inputs.ts";
 import type { LogKept } from "../../../server/node/log-trim.ts";
 import { Node } from "../../../server/node/node.ts";
+import { Outbox } from "../../../server/node/outbox.ts";
 import type { Network, Ports } from "../../../server/node/ports.ts";
+import { Slots } from "../../../server/node/slots.ts";
+import type { World } from "../../../server/node/world.ts";
 import { bytesOf, emptyBytes, textOf } from "../../../storage/bytes.ts";
 import type { HardStateTable } from "../../../storage/hard-state.ts";
 import { MemoryStore } from "../../../storage/memory-store.ts";
@@ -410,3 +418,32 @@ export function textIn(reply: Extract<Reply, { type: "get" }>): string | null {
 }
 
 export const systemGroup = clusterGroup;
+
+/** What the parts of a node share, without a node. */
+export function worldOf(self: NodeId): World {
+  const out = new Outbox();
+  return {
+    self,
+    cluster: clusterId,
+    boot: toBootNumber(1),
+    out,
+    calls: new Calls(out),
+    hardStates: new HardStates([]),
+    slots: new Slots(1),
+    counters: new Counters(),
+    random: new Random(1),
+    logKept: muchLog,
+    wallOffsetMs: 0,
+    quarantines: new Map(),
+    connected: new Set(),
+  };
+}
+
+/** What a part has asked for since the last call. */
+export function effectsOf(world: World): readonly Effect[] {
+  return world.out.take(toLogIndex(0), "");
+}
+
+export function sentBy(world: World): readonly (readonly [to: NodeId, message: PeerMessage])[] {
+  return effectsOf(world).flatMap((effect) => (effect.type === "send" ? [[effect.to, effect.message] as const] : []));
+}
