@@ -3,7 +3,15 @@
 
 import { present } from "../../proto/assert.ts";
 import { failure } from "../../proto/errors.ts";
-import { clusterGroup, type GroupId, type Millis, type NodeId, type Revision, toLogIndex, toMillis } from "../../proto/ids.ts";
+import {
+  clusterGroup,
+  type GroupId,
+  type Millis,
+  type NodeId,
+  type Revision,
+  toLogIndex,
+  toMillis,
+} from "../../proto/ids.ts";
 import type { Envelope, PeerMessage } from "../../proto/messages.ts";
 import type { DirectoryEntry, GroupKey } from "../../proto/model.ts";
 import { Random } from "../../proto/random.ts";
@@ -127,7 +135,7 @@ export class Node implements StateMachine {
       case "peer":
         return this.#peer(input.from, input.envelope, nowMs);
       case "peerUp":
-        return this.#peerUp(input.peer);
+        return this.#peerUp(input.peer, nowMs);
       case "peerDown":
         return this.#peerDown(input.peer, nowMs);
       case "call":
@@ -283,9 +291,9 @@ export class Node implements StateMachine {
     for (const group of this.#groups) group.wake();
   }
 
-  #peerUp(peer: NodeId): void {
+  #peerUp(peer: NodeId, nowMs: Millis): void {
     this.#world.connected.add(peer);
-    this.#router.peerUp(peer);
+    this.#router.peerUp(peer, nowMs);
     this.#statuses?.peerUp(peer);
   }
 

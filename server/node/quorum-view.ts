@@ -32,3 +32,10 @@ export function noQuorumFailure(name: string, group: Quorate, world: World, nowM
   const message = `The group ${name} has no quorum: ${needed} of ${voters} owners must be up, missing are ${missing.join(", ")}`;
   return failure("no_quorum", message, { group: name, missing: missing.join(",") });
 }
+
+/** Why a node that is no owner cannot pass a call on. */
+export function unreachableFailure(name: string, owners: readonly NodeId[]): Failure {
+  const missing = owners.join(", ");
+  const message = `The group ${name} has no quorum: none of its ${owners.length} owners can be reached, missing are ${missing}`;
+  return failure("no_quorum", message, { group: name, missing: owners.join(",") });
+}

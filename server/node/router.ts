@@ -11,7 +11,7 @@ import { failed } from "./group-replies.ts";
 import { limits } from "./limits.ts";
 import { earliest, isDue } from "./millis.ts";
 import { callsBefore } from "./once.ts";
-import { noQuorumFailure, type Quorate } from "./quorum-view.ts";
+import { noQuorumFailure, type Quorate, unreachableFailure } from "./quorum-view.ts";
 import type { World } from "./world.ts";
 
 /** A replica on this node that may serve a call or know who does. */
@@ -31,8 +31,8 @@ export interface RoutingTable {
 interface Forwarded {
   readonly key: number;
   readonly to: NodeId;
-  /** False while the peer has had no open connection since the call was handed over: nothing was delivered. */
-  mayHaveArrived: boolean;
+  /** Kept back until there is a connection to the peer: nothing has been sent. null: sent. */
+  waiting: Request | null;
   /** Of a stream: what it has brought so far; null before it is open. */
   through: number | null;
   /** Of a stream: its reader has a message in hand, so that no other can come. */
@@ -58,6 +58,9 @@ export class Router {
   readonly #silent = new Set<NodeId>();
   #parkedCheckMs: Millis | null = null;
   #streamCheckMs: Millis | null = null;
+  /** Calls that could not be sent to any owner yet, and since when. */
+  readonly #stranded = new Map<number, Millis>();
+  #strandedCheckMs: Millis | null = null;
   /** Calls that are tried again after a pause. */
   readonly #pauses = new Deadlines<number>();
 
@@ -140,6 +143,7 @@ export class Router {
   /** The caller is gone, or was answered for another reason. */
   forget(key: number): void {
     this.#pauses.delete(key);
+    this.#stranded.delete(key);
     for (const keys of this.#parked.values()) keys.delete(key);
     const number = this.#forwardOf.get(key);
     const forward = number === undefined ? undefined : this.#forwarded.get(number);
@@ -148,9 +152,13 @@ export class Router {
     this.#ended(forward.to, number);
   }
 
-  /** What waited for a connection to `node` is on its way. */
-  peerUp(node: NodeId): void {
-    for (const forward of this.#forwarded.values()) forward.mayHaveArrived ||= forward.to === node;
+  /** What waited for a connection to `node` is sent. */
+  peerUp(node: NodeId, nowMs: Millis): void {
+    for (const [number, forward] of [...this.#forwarded]) {
+      if (forward.to !== node || forward.waiting === null) continue;
+      const call = this.#world.calls.get(forward.key);
+      if (call !== null) this.#send(call, number, forward, forward.waiting, nowMs);
+    }
   }
 
   /** Calls that were under way at `node` are tried elsewhere where that is harmless. */
@@ -167,13 +175,14 @@ export class Router {
   deadline(nowMs: Millis): void {
     for (const key of this.#pauses.takeDue(nowMs)) this.#again(key, nowMs);
     this.#checkStreams(nowMs);
+    this.#checkStranded(nowMs);
     if (!isDue(this.#parkedCheckMs, nowMs)) return;
     for (const [group, keys] of this.#parked) this.#failWithoutQuorum(group, keys, nowMs);
     this.#parkedCheckMs = this.#parked.size === 0 ? null : toMillis(nowMs + limits.parkedCheckMs);
   }
 
   deadlineMs(): Millis | null {
-    return earliest(this.#pauses.next(), this.#parkedCheckMs, this.#streamCheckMs);
+    return earliest(this.#pauses.next(), this.#parkedCheckMs, this.#streamCheckMs, this.#strandedCheckMs);
   }
 
   /** What to tell a caller whose time is up. */
@@ -261,21 +270,59 @@ export class Router {
     }
     this.#lastForward += 1;
     const number = this.#lastForward;
-    this.#forwarded.set(number, {
-      key: call.key,
-      to,
-      mayHaveArrived: this.#world.connected.has(to),
-      through: null,
-      isUnread: false,
-      heardMs: nowMs,
-    });
+    const { request } = call;
+    const asked = request.type === "watch" ? withProgress(request) : request;
+    const forward: Forwarded = { key: call.key, to, waiting: asked, through: null, isUnread: false, heardMs: nowMs };
+    this.#forwarded.set(number, forward);
     this.#forwardOf.set(call.key, number);
+    if (request.type === "watch") this.#streamCheckMs ??= toMillis(nowMs + limits.watchSilenceMs);
+    if (this.#world.connected.has(to)) this.#send(call, number, forward, asked, nowMs);
+    else this.#knock(call, number, forward, nowMs);
+  }
+
+  #send(call: Call, number: number, forward: Forwarded, request: Request, nowMs: Millis): void {
+    forward.waiting = null;
+    forward.heardMs = nowMs;
+    this.#stranded.delete(call.key);
     call.mayHaveHappened = isWrite(call.request);
     const budgetMs = call.deadlineMs === null ? limits.callBudgetMsMax : Math.max(1, call.deadlineMs - nowMs);
-    const { request } = call;
-    if (request.type === "watch") this.#streamCheckMs ??= toMillis(nowMs + limits.watchSilenceMs);
-    const asked = request.type === "watch" ? withProgress(request) : request;
-    this.#world.out.send(to, { type: "forward", call: number, budgetMs, request: asked });
+    this.#world.out.send(forward.to, { type: "forward", call: number, budgetMs, request });
+  }
+
+  /** Has the peer dialled by sending what harms nobody; the call itself stays here, where its fate is known. */
+  #knock(call: Call, number: number, { to }: Forwarded, nowMs: Millis): void {
+    this.#world.out.send(to, { type: "forwardCancel", call: number });
+    if (!this.#stranded.has(call.key)) this.#stranded.set(call.key, nowMs);
+    this.#strandedCheckMs ??= toMillis(nowMs + limits.parkedCheckMs);
+  }
+
+  /** Calls that wait for a connection: another owner may have one by now, or none is to be reached at all. */
+  #checkStranded(nowMs: Millis): void {
+    if (!isDue(this.#strandedCheckMs, nowMs)) return;
+    for (const [key, sinceMs] of [...this.#stranded]) {
+      const call = this.#world.calls.get(key);
+      if (call === null) this.#stranded.delete(key);
+      else this.#rescue(call, sinceMs, nowMs);
+    }
+    this.#strandedCheckMs = this.#stranded.size === 0 ? null : toMillis(nowMs + limits.parkedCheckMs);
+  }
+
+  #rescue(call: Call, sinceMs: Millis, nowMs: Millis): void {
+    const { request, key } = call;
+    if (request.type === "nodeSelf") return;
+    const group = groupOf(request);
+    const owners = this.#table.ownersOf(group) ?? [];
+    const number = this.#forwardOf.get(key);
+    const forward = number === undefined ? undefined : this.#forwarded.get(number);
+    if (owners.some((owner) => this.#world.connected.has(owner))) {
+      if (number === undefined || forward === undefined) return;
+      this.#ended(forward.to, number);
+      call.tries = 0;
+      this.#again(key, nowMs);
+    } else if (nowMs >= sinceMs + limits.noQuorumGraceMs) {
+      this.forget(key);
+      this.#world.calls.answer(key, failed(unreachableFailure(group, owners)));
+    }
   }
 
   /** A message of a stream may be lost, and then nothing else would ever come: silence ends it, and it is resumed. */
@@ -314,7 +361,7 @@ export class Router {
   #lost(call: Call, forward: Forwarded, nowMs: Millis): void {
     const group = groupOf(call.request);
     this.#hints.delete(group);
-    const isHarmless = !isWrite(call.request) || !forward.mayHaveArrived;
+    const isHarmless = !isWrite(call.request) || forward.waiting !== null;
     const hasBegun = call.request.type === "watch" && call.mayHaveHappened;
     if (isHarmless && !hasBegun) {
       call.mayHaveHappened = false;
