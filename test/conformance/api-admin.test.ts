@@ -278,10 +278,15 @@ test("ListGroups with LOCAL asks only for the groups that this node owns", async
   assert.deepEqual(new Set(asked), new Set(["directory", "nodeSelf", "cluster", "rg220"]));
 });
 
-test("CreateGroup makes the group and sets its configuration once it has a manager", async () => {
+test("CreateGroup makes the group, waits until this node has heard of it, and sets its configuration once it has a manager", async () => {
   let attempts = 0;
+  let asked = 0;
   harness.node.answer = (request) => {
     if (request.type === "createGroup") return { type: "createGroup", entry: entry("rg9", request.owners) };
+    if (request.type === "directory") {
+      asked++;
+      return { type: "directory", nodes: [], groups: asked < 3 ? [] : [entry("rg9", [n202, n208])] };
+    }
     attempts++;
     const code = attempts === 1 ? "not_found" : "no_leader";
     const electing: Reply = { type: "failed", failure: failure(code, "Not heard of yet, or electing a manager") };
@@ -296,6 +301,7 @@ test("CreateGroup makes the group and sets its configuration once it has a manag
   };
   const request = { group: "rg9", owners: ["n202", "n208"], config };
   const made = await harness.call(GroupService.method.createGroup, request);
+  assert.equal(asked, 3);
   assert.equal(attempts, 3);
   assert.equal(made.group?.config?.description, "orders");
   assert.equal(made.header?.group, "rg9");

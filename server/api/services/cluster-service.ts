@@ -71,7 +71,7 @@ async function viewEverywhere(context: CallContext): Promise<ClusterView> {
       self: context.self,
       index: status.clusterIndex,
       voters,
-      leader: status.coordinator,
+      leader: status.coordinator ?? clusterStatus?.manager ?? null,
       clusterStatus,
       entries: directory.groups,
     }),

@@ -15,6 +15,7 @@ import { toGroupOfEntry } from "../convert/groups.ts";
 import { toHeader, toNodeHeader } from "../convert/headers.ts";
 
 const retryIntervalMs = 100;
+const hearIntervalMs = 20;
 
 export async function createGroup(
   request: wire.CreateGroupRequest,
@@ -25,6 +26,7 @@ export async function createGroup(
   const owners = request.owners.map((owner) => readNode(owner, "owners"));
   const config = request.config === undefined ? null : writeConfig(request.config);
   const { entry } = await context.ask({ type: "createGroup", group, owners, validateOnly: request.validateOnly });
+  if (!request.validateOnly) await untilHeard(group, context);
   const isConfigured = config !== null && !request.validateOnly;
   const header = isConfigured ? await configure(group, config, context) : null;
   return create(wire.CreateGroupResponseSchema, {
@@ -43,6 +45,15 @@ function toMade(entry: DirectoryEntry, { config }: wire.CreateGroupRequest) {
 function warningsOf({ owners }: DirectoryEntry): string[] {
   if (owners.length !== 2) return [];
   return [`With two owners and no witness the group stops serving when either of ${owners.join(" and ")} is down`];
+}
+
+/** So that whoever has had the group made can use it through the same node at once. The group is made in any case. */
+async function untilHeard(group: GroupId, context: CallContext): Promise<void> {
+  while (context.remainingMs() > retryIntervalMs && !context.signal.aborted) {
+    const heard = await context.ask({ type: "directory" }).catch(() => null);
+    if (heard === null || heard.groups.some((entry) => entry.group === group)) return;
+    await sleep(hearIntervalMs, undefined, { signal: context.signal }).catch(() => {});
+  }
 }
 
 /** @throws {DbError} `outcome_unknown`: the group is made, and its configuration may not be in force */
