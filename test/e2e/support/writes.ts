@@ -99,3 +99,21 @@ export async function readKeys(client: Client, group: string): Promise<ReadonlyS
   }
   return keys;
 }
+
+const flyingMax = 256;
+
+/** Writes that all must be acknowledged, many at a time, to keys `many/<n>`. */
+export async function writeMany(
+  client: Client,
+  group: string,
+  { writes, valueBytes }: { readonly writes: number; readonly valueBytes: number },
+): Promise<void> {
+  const value = Buffer.alloc(valueBytes, "v");
+  let next = 0;
+  const lane = async () => {
+    for (let count = next++; count < writes; count = next++) {
+      await client.put(group, { key: `many/${count}`, value });
+    }
+  };
+  await Promise.all(Array.from({ length: flyingMax }, lane));
+}
