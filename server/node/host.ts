@@ -14,6 +14,8 @@ export class Host {
   readonly #ports: Ports;
   readonly #machine: StateMachine;
   #inputs: Input[] = [];
+  /** Messages that found the queue full since the last turn. */
+  #dropped = 0;
   #scheduled = false;
   #stopped = false;
 
@@ -33,6 +35,11 @@ export class Host {
   /** Queues an input; it runs in a later turn of the event loop, with all that has gathered until then. */
   deliver(input: Input): void {
     if (this.#stopped) return;
+    // As a network may: peers send again what matters. Everything else is bounded where it comes from.
+    if (input.type === "peer" && this.#inputs.length >= limits.inputsMax) {
+      this.#dropped += 1;
+      return;
+    }
     this.#inputs.push(input);
     this.#schedule();
   }
@@ -55,20 +62,44 @@ export class Host {
     this.#scheduled = false;
     if (this.#stopped) return;
     try {
-      for (let ran = 0; ran < limits.turnInputsMax && ran < this.#inputs.length; ran++) this.#run(ran);
+      this.#inputs = this.#inputs.slice(this.#runInputs());
     } catch (reason) {
       this.#fail(reason instanceof Error ? reason : new InvariantError(String(reason)));
       return;
     }
-    this.#inputs = this.#inputs.slice(limits.turnInputsMax);
+    this.#noteDropped();
     if (this.#inputs.length > 0) this.#schedule();
     this.#startWrite();
     this.#ports.clock.setTimer(this.#machine.deadlineMs(), () => this.deliver({ type: "deadline" }));
   }
 
-  #run(position: number): void {
-    const effects = this.#machine.step(this.#inputs[position] as Input, this.#ports.clock.nowMs());
+  /**
+   * Runs what is waiting, and the first `continue` that comes of it. Work that goes on after that has its next step in a later
+   * turn, so that sockets and timers have theirs.
+   *
+   * @returns how many inputs have run
+   */
+  #runInputs(): number {
+    let ran = 0;
+    let goesOn = false;
+    while (!goesOn && ran < limits.turnInputsMax && ran < this.#inputs.length) {
+      goesOn = this.#run(this.#inputs[ran] as Input);
+      ran += 1;
+    }
+    return ran;
+  }
+
+  /** @returns whether a `continue` asks for the next */
+  #run(input: Input): boolean {
+    const effects = this.#machine.step(input, this.#ports.clock.nowMs());
     for (const effect of effects) this.#carryOut(effect);
+    return input.type === "continue" && effects.some((effect) => effect.type === "continue");
+  }
+
+  #noteDropped(): void {
+    if (this.#dropped === 0) return;
+    this.#ports.journal.note("warn", "Dropped peer messages", { count: this.#dropped, limit: limits.inputsMax });
+    this.#dropped = 0;
   }
 
   #carryOut(effect: Effect): void {

@@ -27,6 +27,8 @@ export const limits = {
   applyEntriesMax: 2_048,
   compactRowsMax: 1_000,
   turnInputsMax: 4_096,
+  /** Inputs that wait for their turn; beyond it messages of peers are dropped and counted. */
+  inputsMax: 65_536,
 
   // Replication.
   snapshotResendMs: 1_000,
