@@ -1,6 +1,10 @@
-// Many deadlines, of which most are withdrawn before they pass: a binary heap in which withdrawn ones stay until they surface.
+// Many deadlines, of which most are withdrawn before they pass: a binary heap in which withdrawn ones stay until they surface
+// or outnumber the others.
 
 import type { Millis } from "../../proto/ids.ts";
+
+/** Withdrawn deadlines that are kept beyond the number of those that stand. */
+const staleMax = 1_024;
 
 interface Item<Key> {
   readonly atMs: Millis;
@@ -8,7 +12,7 @@ interface Item<Key> {
 }
 
 export class Deadlines<Key> {
-  readonly #heap: Item<Key>[] = [];
+  #heap: Item<Key>[] = [];
   readonly #current = new Map<Key, Millis>();
 
   /** Sets or moves the deadline of `key`. */
@@ -16,10 +20,16 @@ export class Deadlines<Key> {
     this.#current.set(key, atMs);
     this.#heap.push({ atMs, key });
     this.#rise(this.#heap.length - 1);
+    if (this.#heap.length > 2 * this.#current.size + staleMax) this.#sweep();
   }
 
   delete(key: Key): void {
     this.#current.delete(key);
+  }
+
+  /** What is held, withdrawn ones included. */
+  get heldCount(): number {
+    return this.#heap.length;
   }
 
   /** The earliest, or null. */
@@ -37,6 +47,12 @@ export class Deadlines<Key> {
       due.push(key);
     }
     return due;
+  }
+
+  /** A sorted array is a heap. */
+  #sweep(): void {
+    const kept = this.#heap.filter(({ key, atMs }) => this.#current.get(key) === atMs);
+    this.#heap = kept.sort((left, right) => left.atMs - right.atMs);
   }
 
   #dropStale(): void {
