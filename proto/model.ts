@@ -42,13 +42,16 @@ export interface GroupKey {
   readonly incarnation: Incarnation;
 }
 
+/** Longest reason of a verdict or event, in characters. */
+export const reasonCharsMax = 200;
+
 /** What a group's quorum has decided about one of its owners; a node's status is the vector of these (A2). */
 export interface StatusComponent extends GroupKey {
   readonly node: NodeId;
   /** Where the verdict stands in the group's log: of two components of one incarnation the higher index is newer. */
   readonly index: LogIndex;
   readonly status: RecoveryStatus;
-  /** For people: what the group saw. At most 200 characters. */
+  /** For people: what the group saw. At most {@link reasonCharsMax}. */
   readonly reason: string;
 }
 

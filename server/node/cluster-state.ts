@@ -246,7 +246,7 @@ function eventKey(index: LogIndex, ordinal: number): Uint8Array {
 }
 
 /** @param tail of a row of table `cluster`, without its slot */
-export function readClusterKey(tail: Uint8Array): readonly [kind: RowKind, name: string] {
+function readClusterKey(tail: Uint8Array): readonly [kind: RowKind, name: string] {
   const text = textOf(tail.subarray(tailHeaderBytes));
   const slash = text.indexOf("/");
   return [text.slice(0, slash) as RowKind, text.slice(slash + 1)];

@@ -14,7 +14,12 @@ import type { World } from "./world.ts";
 
 export class Coordinator {
   readonly #world: World;
-  readonly #agreement = new EventAgreement({ pollMs: limits.verdictPollMs, intervalMs: limits.eventIntervalMs });
+  readonly #agreement = new EventAgreement({
+    pollMs: limits.verdictPollMs,
+    intervalMs: limits.eventIntervalMs,
+    pendingNodesMax: limits.pendingNodesMax,
+    changesMax: limits.eventChangesMax,
+  });
   readonly #detector = new SilenceDetector({ suspectMs: limits.suspectMs, downMs: limits.downMs });
   /** Nodes that the detector watches: those in no group. */
   #watched: readonly NodeId[] = [];

@@ -38,7 +38,7 @@ export interface Genesis {
 }
 
 /** Incarnation of the cluster group of a cluster that was never recovered by force. */
-export const firstIncarnation = toIncarnation(1);
+const firstIncarnation = toIncarnation(1);
 export const formatVersion = "1";
 
 /** To be written in one synced batch, into an empty store. */

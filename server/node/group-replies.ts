@@ -4,7 +4,6 @@ import { type Failure, failure } from "../../proto/errors.ts";
 import type { NodeId } from "../../proto/ids.ts";
 import type { KeyValue } from "../../proto/model.ts";
 import type { GroupRequest, GroupStatus, Header, Reply } from "../../proto/requests.ts";
-import { textOf } from "../../storage/bytes.ts";
 import type { RevisionFailure } from "../../storage/mvcc/types.ts";
 import type { GroupOutcome, GroupState } from "./group-state.ts";
 import { limits } from "./limits.ts";
@@ -96,9 +95,4 @@ function revisionFailure(reason: RevisionFailure, request: GroupRequest): Failur
 
 function withoutValue(kv: KeyValue): KeyValue {
   return { ...kv, value: new Uint8Array(0) };
-}
-
-/** For messages to people: the key as text when it is printable. */
-export function shownKey(key: Uint8Array): string {
-  return JSON.stringify(textOf(key));
 }

@@ -8,7 +8,6 @@ export const limits = {
   listBytesMax: 1024 * 1024,
   configBytesMax: 1024 * 1024,
   ownersMax: 4096,
-  reasonCharsMax: 200,
 
   // What a node holds at once; beyond it `overloaded`.
   callsMax: 10_000,
@@ -61,6 +60,10 @@ export const limits = {
   clusterPullRetryMs: 500,
   eventIntervalMs: 1_000,
   verdictPollMs: 3_000,
+  /** Nodes whose failure or return is under discussion at once; a report on one more is repeated by its manager later. */
+  pendingNodesMax: 16_384,
+  /** Changes of one entry; the rest follow in the next. */
+  eventChangesMax: 1_024,
   reportIntervalMs: 1_000,
   fanOutMs: 2_000,
   /** Before a call is tried at another owner. */

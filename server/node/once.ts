@@ -13,10 +13,10 @@ interface Seen {
 
 /** Call numbers of a node's start lie above this one, and below those of its next start. */
 export function callsBefore(boot: BootNumber): number {
-  return (boot % startsDistinct) * callsOfStartMax;
+  return (boot % startsDistinct) * callsPerStart;
 }
 
-const callsOfStartMax = 2 ** 32;
+const callsPerStart = 2 ** 32;
 /** Their product is 2^53. */
 const startsDistinct = 2 ** 21;
 

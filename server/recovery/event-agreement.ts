@@ -7,10 +7,6 @@ import { clusterGroup, type GroupId, type Millis, type NodeId, toMillis } from "
 import type { ClusterChange, DirectoryEntry, RecoveryStatus, StatusComponent } from "../../proto/model.ts";
 import { reasonText } from "./reason.ts";
 
-/** Nodes under discussion at once; a report on one more is dropped, and repeated by its manager later. */
-const pendingNodesMax = 16_384;
-/** Changes of one entry; the rest follow in the next. */
-const changesMax = 1_024;
 /** A lost poll must not make a healthy group look like one without a quorum. */
 const pollsPerWait = 3;
 
@@ -19,6 +15,10 @@ export interface EventAgreementOptions {
   readonly pollMs: number;
   /** Least time between two answers of `due` that hold changes. */
   readonly intervalMs: number;
+  /** Nodes under discussion at once; a report on one more is dropped, and repeated by its manager later. */
+  readonly pendingNodesMax: number;
+  /** Changes of one entry; the rest follow in the next. */
+  readonly changesMax: number;
 }
 
 /** What agreement needs of the group directory; the system group is not in it. */
@@ -82,7 +82,7 @@ export class EventAgreement {
   }
 
   #begin(component: StatusComponent, nowMs: Millis): Pending | null {
-    if (this.#pending.size >= pendingNodesMax) return null;
+    if (this.#pending.size >= this.#options.pendingNodesMax) return null;
     const { status } = component;
     const pending = { firstMs: nowMs, status, components: new Map(), nextPollMs: nowMs, dueMs: nowMs };
     this.#pending.set(component.node, pending);
@@ -105,7 +105,7 @@ export class EventAgreement {
       const finding = this.#examine(node, pending, { nowMs, recorded: recorded(node), directory });
       if (finding.type === "waiting") polls.push(...this.#poll(node, pending, { nowMs, groups: finding.missing }));
       else if (finding.type === "dropped") this.#pending.delete(node);
-      else if (nowMs >= this.#nextEntryMs && changes.length < changesMax) {
+      else if (nowMs >= this.#nextEntryMs && changes.length < this.#options.changesMax) {
         changes.push(finding.change);
         this.#pending.delete(node);
       } else pending.dueMs = this.#entryAfter(nowMs);

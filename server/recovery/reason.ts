@@ -1,7 +1,6 @@
 // Reasons that are stored with a decision, for people.
 
-/** Of a stored reason, as the model promises. */
-const reasonCharsMax = 200;
+import { reasonCharsMax } from "../../proto/model.ts";
 
 /** `text`, cut to the length that may be stored. */
 export function reasonText(text: string): string {

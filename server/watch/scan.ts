@@ -1,9 +1,9 @@
 // One stretch of a group's history, read once and shared by all watches that stand at its beginning.
 
 import type { Revision } from "../../proto/ids.ts";
-import type { KeySpan } from "../../proto/model.ts";
 import type { KeyEvent, WatchRequest } from "../../proto/requests.ts";
 import type { ChangesAnswer } from "../../storage/mvcc/mvcc.ts";
+import { isInSpan } from "../../storage/mvcc/span.ts";
 
 /** What a watch wants of the history. */
 export type EventFilter = Pick<WatchRequest, "span" | "puts" | "deletes" | "previousValues">;
@@ -39,8 +39,4 @@ export class Scan {
     this.#bare ??= this.#events.map((event) => ({ ...event, previous: null }));
     return this.#bare;
   }
-}
-
-function isInSpan(key: Uint8Array, { start, end }: KeySpan): boolean {
-  return Buffer.compare(key, start) >= 0 && (end === null || Buffer.compare(key, end) < 0);
 }

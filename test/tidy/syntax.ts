@@ -173,9 +173,10 @@ function walkNow(node: ts.Node, visit: (node: ts.Node) => void): void {
   });
 }
 
-/** Every file says what it is before its first line of code. */
+/** Every file says what it is before its first line of code; a test file says it with its name and its sentences. */
 export const checkHeadComment: Check = (sources) =>
   sources.flatMap((source) => {
+    if (source.path.endsWith(".test.ts")) return [];
     const text = source.tree.text.replace(/^#!.*\n/, "");
     if (/^(?:\/\/ |\/\*)/.test(text)) return [];
     return [violationOfFile(source, "has no head comment; say in 1 to 5 lines what this is and what it does not do")];

@@ -27,6 +27,7 @@ import { EnvelopeSchema } from "../../../proto/gen/bailiwick/peer/v1/envelope_pb
 import { StatusComponentSchema } from "../../../proto/gen/bailiwick/peer/v1/model_pb.ts";
 import { GroupCommandSchema } from "../../../proto/gen/bailiwick/peer/v1/record_pb.ts";
 import type { Ownership } from "../../../proto/model.ts";
+import { reasonCharsMax } from "../../../proto/model.ts";
 import { limits } from "../../../server/node/limits.ts";
 import { clusterCommand, envelope, groupCommand, groupSummary, nodeRecord, ownership } from "./arbitraries.ts";
 
@@ -330,7 +331,7 @@ test("what a client may send fits on the wire", () => {
   assert.ok(wireLimits.valueBytesMax >= limits.valueBytesMax);
   assert.ok(wireLimits.configBytesMax >= limits.configBytesMax);
   assert.ok(wireLimits.ownersMax >= limits.ownersMax);
-  assert.ok(wireLimits.reasonCharsMax >= limits.reasonCharsMax);
+  assert.ok(wireLimits.reasonCharsMax >= reasonCharsMax);
   assert.ok(wireLimits.rowBytesMax >= limits.valueBytesMax + limits.keyBytesMax + 1024);
   assert.ok(wireLimits.itemsMax >= limits.inflightEntriesMax);
 });

@@ -6,7 +6,7 @@ import type { DirectoryEntry, RecoveryStatus } from "../../../proto/model.ts";
 import { EventAgreement, type NodeGroups, type RecordedStatus } from "../../../server/recovery/event-agreement.ts";
 import { entryOf, ms, nodesOf, verdictOf } from "./fixtures.ts";
 
-const options = { pollMs: 3000, intervalMs: 1000 };
+const options = { pollMs: 3000, intervalMs: 1000, pendingNodesMax: 16_384, changesMax: 1_024 };
 const rg220 = entryOf("rg220", "n202 n208 n214");
 const rg226 = entryOf("rg226", "n208 n210 n212");
 
