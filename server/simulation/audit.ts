@@ -1,7 +1,7 @@
 // One hash over everything that all nodes ever asked of the world. Two runs of a seed must agree on it: a difference means
 // that something other than the seed decided.
 
-import { crc32 } from "node:zlib";
+import { murmur128 } from "../../storage/hash.ts";
 
 /** Two lanes of FNV-1a with different primes: fast, order-sensitive, good enough against accident. */
 export class Audit {
@@ -60,7 +60,7 @@ export class Audit {
 
   #bytes(bytes: Uint8Array): void {
     this.#word(bytes.byteLength);
-    this.#word(crc32(bytes));
+    for (const word of murmur128(bytes, 0)) this.#word(word);
   }
 
   #word(word: number): void {

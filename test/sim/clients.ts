@@ -12,7 +12,7 @@ import type { History, Operation } from "./history.ts";
 import type { WorkloadOptions } from "./options.ts";
 
 /** Beyond its budget a node has this long to answer: what a turn and a pause of the machine may take. */
-export const answerSlackMs = 250;
+const answerSlackMs = 250;
 /** A client that was not answered at all gives up after this and goes on. */
 const givesUpMs = 3_000;
 

@@ -73,7 +73,7 @@ export function drawOptions(seed: number): SimOptions {
   const isCalm = crash === null && partition === null && pause === null && link === calmLink;
   return {
     seed,
-    safetyMs: general.between(10_000, 16_000),
+    safetyMs: general.between(8_000, 13_000),
     livenessMsMax: 30_000,
     logEntriesKept: general.pick([20_000, 200, 24]),
     workload: drawWorkload(random.fork()),

@@ -161,9 +161,9 @@ class Run {
     // A start that a crash has scheduled may bring a node back: what runs is asked afresh each time.
     this.#converge();
     this.#probe();
+    this.#clients.stop();
     for (const node of this.world.nodes) if (!node.isRunning) node.start();
     this.#converge();
-    this.#clients.stop();
     this.world.runFor(this.#options.workload.budgetMsMax + 4_000);
     this.#isQuiet = true;
     this.#converge();
