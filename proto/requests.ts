@@ -190,7 +190,12 @@ export type Reply =
       readonly count: number;
     }
   | { readonly type: "put"; readonly header: Header; readonly previous: KeyValue | null }
-  | { readonly type: "delete"; readonly header: Header; readonly deleted: number; readonly previous: readonly KeyValue[] }
+  | {
+      readonly type: "delete";
+      readonly header: Header;
+      readonly deleted: number;
+      readonly previous: readonly KeyValue[];
+    }
   | { readonly type: "compact"; readonly header: Header }
   | { readonly type: "configure"; readonly header: Header }
   | { readonly type: "groupStatus"; readonly status: GroupStatus }
