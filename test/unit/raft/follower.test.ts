@@ -98,6 +98,13 @@ test("after a restart commit is what was applied", () => {
   assert.deepEqual([commit, first, last, role, leader], [2, 1, 3, "follower", null]);
 });
 
+test("after a restart the entries of the present term are known to be its leader's, so that an idle group catches up", () => {
+  const bench = new Bench({ term: 3, terms: [1, 1, 3], applied: 2 });
+  const output = bench.receive(n2, beat(3, { commit: 3, last: 3 }));
+  assert.equal(sent(output, "beatReply")[0]?.message.matched, 3);
+  assert.equal(bench.raft.status().commit, 3);
+});
+
 test("an image that contradicts itself is refused", () => {
   assert.throws(() => new Bench({ term: 1, terms: [1], applied: 2 }), /Applied 2 lies beyond/);
   assert.throws(() => new Bench({ term: 1, previous: id(1, 4), applied: 3 }), /Applied 3 lies below/);
