@@ -15,7 +15,7 @@ import type { Call } from "./calls.ts";
 import { type ClusterOutcome, ClusterState } from "./cluster-state.ts";
 import { clusterGroupStatus } from "./cluster-status.ts";
 import { Coordinator } from "./coordinator.ts";
-import { failed } from "./group-replies.ts";
+import { failed, fateUnknown } from "./group-replies.ts";
 import { LeaderSight } from "./leader-sight.ts";
 import { limits } from "./limits.ts";
 import { earliest, isDue } from "./millis.ts";
@@ -272,6 +272,11 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
     if (proposal?.type !== "call") return;
     const message = "The leader of the cluster group changed before the change took effect; it did not happen";
     this.#world.calls.answer(proposal.key, failed(failure("no_leader", message, { group: clusterGroup })));
+  }
+
+  proposalForgotten(number: number): void {
+    const proposal = this.#take(number);
+    if (proposal?.type === "call") this.#world.calls.answer(proposal.key, failed(fateUnknown(clusterGroup)));
   }
 
   readable(): void {}

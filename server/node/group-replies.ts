@@ -1,7 +1,7 @@
 // What a replica answers from its state: reads, outcomes of writes, and its status. Pure translation.
 
 import { type Failure, failure } from "../../proto/errors.ts";
-import type { NodeId } from "../../proto/ids.ts";
+import type { GroupId, NodeId } from "../../proto/ids.ts";
 import type { KeyValue } from "../../proto/model.ts";
 import type { GroupRequest, GroupStatus, Header, Reply } from "../../proto/requests.ts";
 import type { RevisionFailure } from "../../storage/mvcc/types.ts";
@@ -15,6 +15,12 @@ export type GroupReplica = Replica<GroupOutcome, GroupState>;
 
 export function failed(reason: Failure): Reply {
   return { type: "failed", failure: reason };
+}
+
+/** For a write whose leader was deposed before it heard of the end. */
+export function fateUnknown(group: GroupId): Failure {
+  const message = `The manager of ${group} changed while the write was under way; whether it took effect is not known`;
+  return failure("outcome_unknown", message, { group });
 }
 
 export function headerOf(state: GroupState, node: NodeId, stale: boolean): Header {

@@ -64,7 +64,7 @@ export class Groups {
     const state = GroupState.genesis(object, slot);
     state.rows.takeOperations();
     const applier = new Applier<GroupOutcome, GroupState>(state, start);
-    const parts = { group, incarnation, raft, log: store, applier };
+    const parts = { group, incarnation, raft, log: store, applier, entries: [] };
     this.#groups.set(group, this.#build(parts, owners, nowMs));
   }
 
@@ -97,6 +97,6 @@ export function replicaParts<Outcome, State extends ReplicatedState<Outcome>>(
     world.random.fork(),
     nowMs,
   );
-  const { group, incarnation } = image;
-  return { group, incarnation, raft, log, applier: new Applier<Outcome, State>(image.state, applied) };
+  const { group, incarnation, entries } = image;
+  return { group, incarnation, raft, log, applier: new Applier<Outcome, State>(image.state, applied), entries };
 }

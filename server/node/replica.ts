@@ -24,6 +24,8 @@ export interface ReplicaOwner<Outcome> {
   applied(index: LogIndex, outcome: Outcome, proposal: number | null, nowMs: Millis): void;
   /** Another entry stands where the proposal stood: it never took effect and never will. */
   proposalLost(proposal: number): void;
+  /** What became of the proposal is not known and will not be heard here. */
+  proposalForgotten(proposal: number): void;
   readable(read: number): void;
   readRefused(read: number, nowMs: Millis): void;
   roleChanged(change: RoleChange, nowMs: Millis): void;
@@ -35,6 +37,8 @@ export interface ReplicaParts<Outcome, State extends ReplicatedState<Outcome>> e
   readonly raft: Raft;
   readonly log: LogStore;
   readonly applier: Applier<Outcome, State>;
+  /** The log as it was read at the start; empty for a new group. */
+  readonly entries: readonly Entry[];
 }
 
 export interface ReplicaWorld {
@@ -78,6 +82,7 @@ export class Replica<Outcome, State extends ReplicatedState<Outcome>> {
     this.#topic = world.topic;
     this.#trim = new LogTrim(world.logKept);
     this.#owner = owner;
+    for (const entry of parts.entries) if (entry.index <= this.applied.index) this.#countForTrim(entry);
   }
 
   get state(): State {
@@ -121,7 +126,9 @@ export class Replica<Outcome, State extends ReplicatedState<Outcome>> {
     const { term } = this.#raft.status();
     if (output.accepted !== null) {
       for (const [offset, proposal] of proposals.entries()) {
-        this.#proposals.set((output.accepted + offset) as LogIndex, { term, proposal });
+        const index = (output.accepted + offset) as LogIndex;
+        this.#forgetProposal(index);
+        this.#proposals.set(index, { term, proposal });
       }
     }
     this.#carryOut(output, nowMs);
@@ -168,10 +175,15 @@ export class Replica<Outcome, State extends ReplicatedState<Outcome>> {
     this.#trimTo = null;
     this.#installing = this.#out.nextWrite;
     this.#out.write(applier.takeOperations());
+    for (const index of [...this.#proposals.keys()]) if (index <= applier.applied.index) this.#forgetProposal(index);
     this.step({ type: "installed", term, last: applier.applied }, nowMs);
+    this.#serveReads();
   }
 
   #carryOut(output: RaftOutput, nowMs: Millis): void {
+    // Before anything that may lead to another step: entries are applied in the order of the steps.
+    for (const entry of output.committed) this.#toApply.push(entry);
+    for (const read of output.readable) this.#reads.push(read);
     if (output.persist !== null) this.#persist(output.persist);
     for (const { to, message, afterPersist } of output.messages) {
       this.#noticeRepair(message, nowMs);
@@ -179,8 +191,6 @@ export class Replica<Outcome, State extends ReplicatedState<Outcome>> {
     }
     if (output.broadcast !== null) this.#broadcast(output.broadcast, nowMs);
     if (output.roleChange !== null) this.#owner.roleChanged(output.roleChange, nowMs);
-    for (const entry of output.committed) this.#toApply.push(entry);
-    for (const read of output.readable) this.#reads.push(read);
     for (const read of output.refusedReads) this.#owner.readRefused(read, nowMs);
     for (const peer of output.needSnapshot) this.#owner.needSnapshot(peer, nowMs);
     if (output.beatNow) this.#owner.beatNow();
@@ -241,8 +251,19 @@ export class Replica<Outcome, State extends ReplicatedState<Outcome>> {
     const isOurs = awaited !== undefined && awaited.term === entry.term;
     if (awaited !== undefined && !isOurs) this.#owner.proposalLost(awaited.proposal);
     if (outcome !== null) this.#owner.applied(entry.index, outcome, isOurs ? awaited.proposal : null, nowMs);
+    this.#countForTrim(entry);
+  }
+
+  #countForTrim(entry: Entry): void {
     const upTo = this.#trim.applied(entry.index, entry.payload.byteLength);
     if (upTo !== null) this.#trimTo = upTo;
+  }
+
+  /** Its leadership ended before it was applied, and another entry, or a snapshot, has taken its place. */
+  #forgetProposal(index: LogIndex): void {
+    const forgotten = this.#proposals.get(index);
+    this.#proposals.delete(index);
+    if (forgotten !== undefined) this.#owner.proposalForgotten(forgotten.proposal);
   }
 
   #trimLog(nowMs: Millis): void {

@@ -15,6 +15,7 @@ import {
   answerRead,
   answerWrite,
   failed,
+  fateUnknown,
   type GroupReplica,
   groupStatusOf,
   headerOf,
@@ -225,6 +226,12 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome> {
     const { group } = this.state.object;
     const message = `The manager of ${group} changed before the write took effect; it did not happen`;
     this.#world.calls.answer(proposal.key, failed(failure("no_leader", message, { group })));
+  }
+
+  proposalForgotten(number: number): void {
+    const proposal = this.#take(number);
+    if (proposal?.type !== "call") return;
+    this.#world.calls.answer(proposal.key, failed(fateUnknown(this.state.object.group)));
   }
 
   readable(read: number): void {
