@@ -136,6 +136,9 @@ export class ClusterState implements ReplicatedState<ClusterOutcome> {
   refuseGroup(entry: Pick<DirectoryEntry, "group" | "owners">): Failure | null {
     const { group, owners } = entry;
     if (this.#groups.has(group)) return failure("already_exists", `The group ${group} exists already`, { group });
+    if (this.#groups.size >= limits.groupsMax) {
+      return failure("overloaded", `The cluster has ${this.#groups.size} groups, limit ${limits.groupsMax}`, { group });
+    }
     const stranger = owners.find((owner) => !this.#nodes.has(owner));
     if (stranger === undefined) return null;
     const message = `The owner ${stranger} is not a node of this cluster`;

@@ -144,7 +144,7 @@ export class Router {
   forget(key: number): void {
     this.#pauses.delete(key);
     this.#stranded.delete(key);
-    for (const keys of this.#parked.values()) keys.delete(key);
+    for (const [group, keys] of this.#parked) if (keys.delete(key) && keys.size === 0) this.#parked.delete(group);
     const number = this.#forwardOf.get(key);
     const forward = number === undefined ? undefined : this.#forwarded.get(number);
     if (number === undefined || forward === undefined) return;

@@ -1,9 +1,9 @@
 // Checks a request against the limits before anything else happens: the answer names the field, the value and the limit.
 
 import { type Failure, failure } from "../../proto/errors.ts";
-import { clusterGroup, isName } from "../../proto/ids.ts";
+import { clusterGroup, type GroupId, isName } from "../../proto/ids.ts";
 import type { KeySpan } from "../../proto/model.ts";
-import type { Request } from "../../proto/requests.ts";
+import type { Fence, Request } from "../../proto/requests.ts";
 import { compareBytes } from "../../storage/bytes.ts";
 import { limits } from "./limits.ts";
 
@@ -16,10 +16,15 @@ export function validateRequest(request: Request): Failure | null {
     case "get":
       return checkKey("key", request.key);
     case "put":
-      return checkKey("key", request.key) ?? checkSize("value", request.value, limits.valueBytesMax);
+      return (
+        checkKey("key", request.key) ??
+        checkSize("value", request.value, limits.valueBytesMax) ??
+        checkFence(request.group, request.fence)
+      );
     case "list":
       return checkSpan(request.span) ?? checkLimit(request.limit, limits.listRowsMax);
     case "delete":
+      return checkSpan(request.span) ?? checkFence(request.group, request.fence);
     case "watch":
       return checkSpan(request.span);
     case "clusterEvents":
@@ -54,6 +59,12 @@ function checkSpan(span: KeySpan): Failure | null {
   if (tooLong !== null || span.end === null) return tooLong;
   if (compareBytes(span.start, span.end) >= 0) return wrong("end", "The span ends before it starts");
   return checkSize("end", span.end, limits.keyBytesMax + 1);
+}
+
+/** A group knows no epoch but its own. */
+function checkFence(group: GroupId, fence: Fence | null): Failure | null {
+  if (fence === null || fence.group === group) return null;
+  return wrong("fence.group", `The fencing token is of group ${fence.group}, the write is to ${group}`);
 }
 
 function checkLimit(value: number, max: number): Failure | null {

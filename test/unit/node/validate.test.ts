@@ -1,0 +1,58 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { toEpoch, toGroupId } from "../../../proto/ids.ts";
+import type { Request } from "../../../proto/requests.ts";
+import { limits } from "../../../server/node/limits.ts";
+import { validateRequest } from "../../../server/node/validate.ts";
+import { get, list, n1, n2, put, remove, rg, watchAll } from "./cluster.ts";
+
+const bytes = (length: number) => new Uint8Array(length).fill(97);
+const create = { type: "createGroup", group: rg, owners: [n1, n2], validateOnly: false } as const;
+const owner = (at: number) => `n${at}` as typeof n1;
+const longName = toGroupId("a".repeat(300));
+
+/** What is wrong, and what the answer must name: field, value, limit. */
+const refused: readonly (readonly [what: string, request: Request, field: string, words: readonly string[]])[] = [
+  ["an empty key", put("", "v"), "key", ["empty"]],
+  ["a long key", { ...get("k"), key: bytes(4097) } as Request, "key", ["4097", `${limits.keyBytesMax}`]],
+  ["a long value", put("k", bytes(2 ** 20 + 1)), "value", ["1048577", `${limits.valueBytesMax}`]],
+  ["a token of another group", fenced("other"), "fence.group", ["other", "rg"]],
+  ["a span that ends before it starts", remove("b", "a"), "end", ["before"]],
+  ["an empty span", remove("b", "b"), "end", ["before"]],
+  ["a list of none", list(0), "limit", ["0", "1 to 1000"]],
+  ["a list of too many", list(1001), "limit", ["1001", `${limits.listRowsMax}`]],
+  ["a part of a row", list(1.5), "limit", ["1.5"]],
+  ["a group name", put("k", "v", longName), "group", ["aaa"]],
+  ["keys of the system group", watchAll(null, toGroupId("cluster")), "group", ["system group"]],
+  ["a node name", { type: "nodeStatus", node: owner(Number.NaN) } as Request, "node", ["nNaN"]],
+  ["one owner", { ...create, owners: [n1] }, "owners", ["1", "at least 2"]],
+  ["an owner twice", { ...create, owners: [n1, n2, n1] }, "owners", ["n1", "more than once"]],
+  [
+    "too many owners",
+    { ...create, owners: Array.from({ length: 4097 }, (_, at) => owner(at)) },
+    "owners",
+    ["4097", "4096"],
+  ],
+  ["the system group's name", { ...create, group: toGroupId("cluster") }, "group", ["cluster"]],
+  ["a large object", { type: "configure", group: rg, config: bytes(2 ** 20 + 1) }, "config", ["1048577"]],
+];
+
+function fenced(group: string): Request {
+  return { ...put("k", "v"), fence: { group: toGroupId(group), epoch: toEpoch(1) } } as Request;
+}
+
+for (const [what, request, field, words] of refused) {
+  test(`${what} is refused, with field, value and limit`, () => {
+    const failure = validateRequest(request);
+    assert.equal(failure?.code, "invalid_argument");
+    assert.equal(failure.details.field, field);
+    for (const word of words) assert.ok(failure.message.includes(word), failure.message);
+  });
+}
+
+test("what is at a limit is carried out", () => {
+  const largest = { ...put("k", bytes(2 ** 20)), key: bytes(4096) } as Request;
+  const span = { start: bytes(4096), end: new Uint8Array([...bytes(4096), 0]) };
+  const requests = [largest, { ...list(1000), span } as Request, list(1), fenced("rg"), create, watchAll(1)];
+  for (const request of requests) assert.equal(validateRequest(request), null);
+});
