@@ -47,13 +47,15 @@ const hints: { readonly [Code in ClientErrorCode]?: string } = {
   no_quorum: "`bailiwick status` shows what is missing; `--local` reads what one owner has",
   no_leader: "the group is electing a manager: try again in a moment",
   compacted: "history ends there: read the present state, and go on from its revision",
-  condition_failed: "read the key again: it has changed",
   quarantined: "ask another node with --endpoints",
 };
 
 function hintsFor({ code, details, effect }: ClientFailure, isWrite: boolean): string[] {
   const { missing, leader, revision } = details;
+  // Other conditions than a key's, such as a directory in use, name no revision.
+  const hasKeyChanged = code === "condition_failed" && revision !== undefined;
   return [
+    ...(hasKeyChanged ? ["read the key again: it has changed"] : []),
     ...(missing === undefined ? [] : [`missing: ${missing.split(",").join(" ")}`]),
     ...(leader === undefined ? [] : [`ask ${leader}`]),
     ...(revision === undefined ? [] : [`revision: ${revision}`]),

@@ -109,7 +109,7 @@ class Tour {
     });
     const rows = reports.map((report) => [
       report.node,
-      report.groups.map(({ name, keys }) => `${name} (${keys.length} keys)`).join(" "),
+      report.groups.map(({ name, keys }) => `${name} (${keys.length} ${keys.length === 1 ? "key" : "keys"})`).join(" "),
       report.nodeStatuses.join(" "),
       report.interlocked.join(" "),
       String(report.foreign.length),
