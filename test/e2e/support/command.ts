@@ -1,7 +1,6 @@
 // The command line as its users have it: one process, its exit code and what it printed.
 
-import { type ChildProcessByStdio, spawn } from "node:child_process";
-import type { Readable, Writable } from "node:stream";
+import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
 export const launcher = fileURLToPath(new URL("../../../server/bailiwick.mjs", import.meta.url));
@@ -35,11 +34,28 @@ export function bailiwick(args: readonly string[], options: CommandOptions = {})
   return startCommand(args, options).ended;
 }
 
-/** Starts it; it is killed when it has not ended after a minute, and when this process ends. */
+/** The last line of an error as `-o json` has it. */
+export interface ToldError {
+  readonly code: string;
+  readonly message: string;
+  readonly effect: string;
+}
+
+/** What a command that failed under `-o json` has told. */
+export function errorOf({ stderr }: Result): ToldError {
+  const line = stderr.trim().split("\n").at(-1) ?? "";
+  try {
+    return (JSON.parse(line) as { readonly error: ToldError }).error;
+  } catch {
+    throw new Error(`No error in JSON at the end of: ${stderr}`);
+  }
+}
+
+/** Starts it, without any input; it is killed when it has not ended after a minute, and when this process ends. */
 export function startCommand(args: readonly string[], options: CommandOptions = {}): RunningCommand {
   const { environment = {}, directory, script = launcher } = options;
-  const child: ChildProcessByStdio<Writable, Readable, Readable> = spawn(process.execPath, [script, ...args], {
-    stdio: ["pipe", "pipe", "pipe"],
+  const child = spawn(process.execPath, [script, ...args], {
+    stdio: ["ignore", "pipe", "pipe"],
     env: { ...process.env, NO_COLOR: "1", ...environment },
     ...(directory === undefined ? {} : { cwd: directory }),
   });

@@ -5,9 +5,10 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after } from "node:test";
 import { Client, type ClientOptions } from "../../../client/index.ts";
-import { DevCluster } from "../../../server/dev/dev-cluster.ts";
+import { DevCluster, type Endpoint } from "../../../server/dev/dev-cluster.ts";
 import { findPorts } from "./ports.ts";
 import { createScratch } from "./scratch.ts";
+import { waitFor } from "./wait.ts";
 
 const portsPerKind = 20;
 
@@ -26,27 +27,26 @@ export type LogLine = Readonly<Record<string, unknown>>;
 export class TestCluster {
   readonly directory: string;
   readonly #dev: DevCluster;
-  readonly #apis: ReadonlyMap<string, string>;
+  readonly #addresses: ReadonlyMap<string, Endpoint>;
   readonly #clients = new Set<Client>();
   readonly #running: Set<string>;
   /** Nodes that ended without having been told to. */
   readonly #surprises: string[];
+  /** How nodes ended last. */
+  readonly #ends: ReadonlyMap<string, string>;
 
-  private constructor(
-    dev: DevCluster,
-    apis: ReadonlyMap<string, string>,
-    watched: { readonly running: Set<string>; readonly surprises: string[] },
-  ) {
+  private constructor(dev: DevCluster, addresses: ReadonlyMap<string, Endpoint>, watched: Watched) {
     this.directory = dev.directory;
     this.#dev = dev;
-    this.#apis = apis;
+    this.#addresses = addresses;
     this.#running = watched.running;
     this.#surprises = watched.surprises;
+    this.#ends = watched.ends;
   }
 
   /** To be called outside tests and hooks. Makes the directories; starts nothing. After the file's tests all goes. */
   static async create({ name, clusterFile, launcher }: TestClusterOptions): Promise<TestCluster> {
-    const watched = { running: new Set<string>(), surprises: [] as string[] };
+    const watched: Watched = { running: new Set(), surprises: [], ends: new Map() };
     const scratch = createScratch(name);
     const firstPort = await findPorts(2 * portsPerKind);
     const dev = await DevCluster.create({
@@ -56,11 +56,12 @@ export class TestCluster {
       peerPort: firstPort + portsPerKind,
       ...(launcher === undefined ? {} : { launcher }),
       onExit: (node, how) => {
+        watched.ends.set(node, how);
         if (watched.running.delete(node)) watched.surprises.push(`${node}: ${how}`);
       },
     });
-    const apis = new Map((await dev.endpoints()).map(({ node, api }) => [node, api]));
-    const cluster = new TestCluster(dev, apis, watched);
+    const addresses = new Map((await dev.endpoints()).map((endpoint) => [endpoint.node, endpoint]));
+    const cluster = new TestCluster(dev, addresses, watched);
     after(async () => {
       await cluster.#stopAll();
       scratch.remove();
@@ -101,6 +102,14 @@ export class TestCluster {
     this.#running.delete(node);
   }
 
+  /** @returns how the node ended */
+  async waitForEnd(node: string, timeoutMs: number): Promise<string> {
+    const probe = () => this.#ends.get(node);
+    const { value } = await waitFor(`${node} to end`, timeoutMs, probe);
+    await waitFor(`${node} to be gone`, timeoutMs, async () => ((await this.pidOf(node)) === null ? true : null));
+    return value;
+  }
+
   directoryOf(node: string): string {
     return this.#dev.directoryOf(node);
   }
@@ -111,9 +120,12 @@ export class TestCluster {
 
   /** `host:port` for clients. */
   apiOf(node: string): string {
-    const api = this.#apis.get(node);
-    assert(api !== undefined, `no node ${node}`);
-    return api;
+    return this.#addressesOf(node).api;
+  }
+
+  /** `host:port` for other nodes. */
+  peerOf(node: string): string {
+    return this.#addressesOf(node).peer;
   }
 
   /** A client of these nodes, all by default; closed after the tests. */
@@ -135,12 +147,24 @@ export class TestCluster {
     assert.deepEqual(this.#surprises, [], "nodes that ended by themselves");
   }
 
+  #addressesOf(node: string): Endpoint {
+    const addresses = this.#addresses.get(node);
+    assert(addresses !== undefined, `no node ${node}`);
+    return addresses;
+  }
+
   async #stopAll(): Promise<void> {
     for (const client of this.#clients) await client.close();
     this.#running.clear();
     const endpoints = await this.#dev.endpoints();
     await Promise.all(endpoints.filter(({ pid }) => pid !== null).map(({ node }) => this.#dev.kill(node)));
   }
+}
+
+interface Watched {
+  readonly running: Set<string>;
+  readonly surprises: string[];
+  readonly ends: Map<string, string>;
 }
 
 function parseLine(line: string): LogLine {
