@@ -1,0 +1,183 @@
+// What a start finds on its disk: whole, or damaged and why; never something in between.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { toBootNumber } from "../../../proto/ids.ts";
+import { genesisOperations } from "../../../server/node/genesis.ts";
+import type { NodeImage } from "../../../server/node/image.ts";
+import { textOf } from "../../../storage/bytes.ts";
+import { everyRange, parseKey } from "../../../storage/keys.ts";
+import type { Row } from "../../../storage/ordered-store.ts";
+import { bootstrapOf, Cluster, Disk, n1, n2, n4, put, rg, smallShape } from "./cluster.ts";
+
+const everything = { rowsMax: 1e9, bytesMax: 1e12 };
+
+function imageOf(disk: Disk): NodeImage {
+  const stored = disk.read();
+  assert.ok(stored.type === "image", JSON.stringify(stored));
+  return stored.image;
+}
+
+function reasonOf(disk: Disk): string {
+  const stored = disk.read();
+  return stored.type === "damaged" ? stored.reason : stored.type;
+}
+
+/** The disk of an owner that has written something. */
+function used(): Disk {
+  const cluster = new Cluster();
+  cluster.leader();
+  for (let at = 0; at < 5; at++) cluster.ask(n1, put(`k${at}`, `v${at}`), "put");
+  cluster.advance(1000);
+  for (const node of [...cluster.members.keys()]) cluster.stop(node);
+  return cluster.disks.get(n1) as Disk;
+}
+
+type Kind = ReturnType<typeof parseKey>;
+
+function rowsOf(disk: Disk, isWanted: (key: Kind) => boolean): readonly Row[] {
+  return disk.rows.page(everyRange(), everything).rows.filter(({ key }) => isWanted(parseKey(key)));
+}
+
+function drop(disk: Disk, isWanted: (key: Kind) => boolean): void {
+  const [row] = rowsOf(disk, isWanted);
+  assert.ok(row !== undefined);
+  disk.write({ operations: [{ type: "delete", key: row.key }], hardStates: null });
+}
+
+function flip(disk: Disk, isWanted: (key: Kind) => boolean): void {
+  const row = rowsOf(disk, isWanted).at(-1);
+  assert.ok(row !== undefined && row.value.length > 0);
+  const value = row.value.slice();
+  value[value.length - 1] = (value[value.length - 1] as number) ^ 1;
+  disk.write({ operations: [{ type: "put", key: row.key, value }], hardStates: null });
+}
+
+test("an empty disk is empty", () => {
+  assert.equal(new Disk().read().type, "empty");
+});
+
+test("what the first start writes is read back: identity, groups of this node, the cluster database", () => {
+  for (const [node, groups, log] of [
+    [n1, [rg], true],
+    [n4, [], false],
+  ] as const) {
+    const disk = new Disk();
+    const genesis = { bootstrap: bootstrapOf(smallShape), self: node, boot: toBootNumber(3), quarantine: null };
+    disk.write({ operations: genesisOperations(genesis), hardStates: null });
+    const image = imageOf(disk);
+    assert.deepEqual([image.node, image.boot, image.quarantine], [node, 3, null]);
+    assert.deepEqual(
+      image.groups.map(({ group }) => group),
+      groups,
+    );
+    assert.equal(image.database.log !== null, log);
+    assert.deepEqual(image.database.state.voters, smallShape.voters);
+    assert.deepEqual(image.cleanup, []);
+  }
+});
+
+test("a node in quarantine has no replica to vote with", () => {
+  const disk = new Disk();
+  const genesis = { bootstrap: bootstrapOf(smallShape), self: n1, boot: toBootNumber(3), quarantine: "wiped" };
+  disk.write({ operations: genesisOperations(genesis), hardStates: null });
+  const image = imageOf(disk);
+  assert.deepEqual([image.quarantine, image.groups, image.database.log], ["wiped", [], null]);
+});
+
+test("a used disk is read back with its keys, its log and its statuses", () => {
+  const disk = used();
+  const image = imageOf(disk);
+  assert.equal(image.groups[0]?.state.mvcc.keyCount, 5);
+  assert.ok((image.groups[0]?.entries.length ?? 0) >= 6);
+  assert.equal(image.statuses.length, 3);
+  assert.ok(image.nextSlot > Math.max(...image.groups.map(({ rows }) => rows.slot)));
+});
+
+const damages: readonly (readonly [what: string, reason: RegExp, damage: (disk: Disk) => void])[] = [
+  ["a version of a key", /group rg/, (disk) => drop(disk, (key) => key.type === "version")],
+  [
+    "a verdict",
+    /group rg: .*state hash/,
+    (disk) => drop(disk, (key) => key.type === "state" && key.table === "verdicts"),
+  ],
+  ["the object", /group rg: .*object/, (disk) => drop(disk, (key) => key.type === "state" && key.table === "object")],
+  [
+    "the applied record",
+    /applied record is missing/,
+    (disk) => drop(disk, (key) => key.type === "state" && key.table === "applied"),
+  ],
+  ["the boundary of a log", /boundary/, (disk) => drop(disk, (key) => key.type === "logBoundary")],
+  ["a record in the middle of a log", /record \d+ follows/, (disk) => drop(disk, (key) => key.type === "log")],
+  [
+    "the cluster database",
+    /cluster database is missing/,
+    (disk) => drop(disk, (key) => key.type === "group" && key.group === "cluster"),
+  ],
+];
+
+for (const [what, reason, damage] of damages) {
+  test(`without ${what} the disk is damaged, and says so`, () => {
+    const disk = used();
+    damage(disk);
+    assert.match(reasonOf(disk), reason);
+  });
+}
+
+test("a flipped bit is noticed, wherever it is", () => {
+  const places: ((key: Kind) => boolean)[] = [
+    (key) => key.type === "log",
+    (key) => key.type === "version",
+    (key) => key.type === "state" && key.table === "ownership",
+    (key) => key.type === "state" && key.table === "cluster",
+    (key) => key.type === "group",
+  ];
+  for (const [at, place] of places.entries()) {
+    const disk = used();
+    flip(disk, place);
+    assert.equal(disk.read().type, "damaged", `place ${at}`);
+  }
+});
+
+test("a log that ends before what was acknowledged is damaged", () => {
+  const disk = used();
+  disk.table = disk.table.map((row) => ({
+    ...row,
+    acknowledged: (row.acknowledged + 1000) as typeof row.acknowledged,
+  }));
+  assert.match(reasonOf(disk), /was acknowledged/);
+});
+
+test("another format is not read", () => {
+  const disk = used();
+  const [row] = rowsOf(disk, (key) => key.type === "meta" && key.field === "formatVersion");
+  assert.ok(row !== undefined && textOf(row.value) === "1");
+  disk.write({ operations: [{ type: "put", key: row.key, value: new Uint8Array([57]) }], hardStates: null });
+  assert.match(reasonOf(disk), /format 9/);
+});
+
+test("rows of a slot that no group names are cleaned up by the start, and the slot is not given out again", () => {
+  const disk = used();
+  const before = imageOf(disk);
+  const [row] = rowsOf(disk, (key) => key.type === "version");
+  assert.ok(row !== undefined);
+  const key = row.key.slice();
+  key[4] = 200;
+  disk.write({ operations: [{ type: "put", key, value: row.value }], hardStates: null });
+  const image = imageOf(disk);
+  assert.deepEqual(
+    image.cleanup.map((operation) => [operation.type, operation.key[4]]),
+    [["delete", 200]],
+  );
+  assert.equal(image.nextSlot, 201);
+  assert.equal(image.groups[0]?.state.rows.digest(), before.groups[0]?.state.rows.digest());
+});
+
+test("the owners of a group hold it, and nobody else", () => {
+  const cluster = new Cluster();
+  cluster.leader();
+  cluster.ask(n4, put("k", "v"), "put");
+  cluster.advance(1000);
+  const held = [n1, n2, n4].map((node) => imageOf(cluster.disks.get(node) as Disk).groups.map(({ group }) => group));
+  assert.deepEqual(held, [[rg], [rg], []]);
+});

@@ -1,0 +1,45 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { NodeId } from "../../../proto/ids.ts";
+import { toMillis } from "../../../proto/ids.ts";
+import { limits } from "../../../server/node/limits.ts";
+import { noQuorumFailure, quorumOf } from "../../../server/node/quorum-view.ts";
+import { n1, n2, n3, worldOf } from "./cluster.ts";
+
+function view(
+  connected: readonly NodeId[],
+  leader: NodeId | null,
+  leaderlessMs: number,
+  quarantined: readonly NodeId[] = [],
+) {
+  const world = worldOf(n1);
+  for (const node of connected) world.connected.add(node);
+  for (const node of quarantined) world.quarantines.set(node, "lost");
+  const group = { leader, others: [n2, n3], leaderlessMs: () => leaderlessMs };
+  const { hasQuorum, needed, missing } = quorumOf(group, world, toMillis(0));
+  const failure = noQuorumFailure("rg", group, world, toMillis(0));
+  return [hasQuorum, needed, missing.join(" "), failure?.details.missing ?? null];
+}
+
+const long = limits.noQuorumGraceMs;
+
+test("a leader is proof of a quorum, whoever is connected", () => {
+  assert.deepEqual(view([], n2, 0), [true, 2, "n2 n3", null]);
+});
+
+test("while an election may still bring a leader nobody is told that there is none", () => {
+  assert.deepEqual(view([n2], null, long - 1), [true, 2, "n3", null]);
+  assert.deepEqual(view([], null, long - 1), [false, 2, "n2 n3", null]);
+});
+
+test("with too few owners for long, the missing ones are named", () => {
+  assert.deepEqual(view([], null, long), [false, 2, "n2 n3", "n2,n3"]);
+});
+
+test("an owner in quarantine is missing although it is connected", () => {
+  assert.deepEqual(view([n2], null, long, [n2]), [false, 2, "n2 n3", "n2,n3"]);
+});
+
+test("enough owners without a leader wait on", () => {
+  assert.deepEqual(view([n2], null, 10 * long), [false, 2, "n3", null]);
+});

@@ -1,0 +1,292 @@
+// The replicated states: whatever the commands, a replica that reads its rows back, or is given a snapshot, is the same.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { encodeClusterCommand, encodeGroupCommand } from "../../../proto/codec/commands.ts";
+import { encodeAppliedRecord, encodeGroupObject, encodeGroupSummary } from "../../../proto/codec/records.ts";
+import type { ClusterCommand, GroupCommand } from "../../../proto/commands.ts";
+import { toEpoch, toGroupId, toIncarnation, toLogIndex, toRevision, toTerm } from "../../../proto/ids.ts";
+import type { Entry } from "../../../proto/raft.ts";
+import { Applier, type ReplicatedState } from "../../../server/node/applier.ts";
+import { ClusterState } from "../../../server/node/cluster-state.ts";
+import { type GroupOutcome, GroupState } from "../../../server/node/group-state.ts";
+import { limits } from "../../../server/node/limits.ts";
+import { type ReplicaRows, sortOut } from "../../../server/node/replica-rows.ts";
+import { bytesOf, emptyBytes } from "../../../storage/bytes.ts";
+import { everyRange, type Slot, stateKey, tailOfRow } from "../../../storage/keys.ts";
+import { MemoryStore } from "../../../storage/memory-store.ts";
+import { bootstrapOf, n1, n2, n3, n4, rg, smallShape } from "./cluster.ts";
+
+const start = { term: toTerm(0), index: toLogIndex(0) };
+const object = { group: rg, incarnation: toIncarnation(1), owners: [n1, n2, n3], config: bytesOf("first") };
+const everything = { rowsMax: 1e9, bytesMax: 1e12 };
+
+/** A replica with a disk of its own. */
+class Stored<Outcome, State extends ReplicatedState<Outcome>> {
+  readonly disk = new MemoryStore({ defer: () => {} });
+  readonly applier: Applier<Outcome, State>;
+  readonly #slot: Slot;
+
+  constructor(state: State, slot: Slot) {
+    this.applier = new Applier<Outcome, State>(state, start);
+    this.#slot = slot;
+    this.#write();
+  }
+
+  apply(payload: Uint8Array, sweep = 2): Outcome {
+    const entry: Entry = { term: toTerm(1), index: toLogIndex(this.applier.applied.index + 1), payload };
+    const outcome = this.applier.apply(entry) as Outcome;
+    this.applier.state.sweep(sweep);
+    this.#write();
+    return outcome;
+  }
+
+  rows(): ReplicaRows {
+    const rows = this.disk
+      .page(everyRange(), everything)
+      .rows.map(({ key, value }) => ({ key: tailOfRow(key), value }));
+    const sorted = sortOut(this.#slot, rows);
+    assert.ok(typeof sorted !== "string", "sorted out");
+    return sorted;
+  }
+
+  /** As a snapshot brings them, into another slot. */
+  snapshot(): ReplicaRows {
+    const { state } = this.applier;
+    const record = this.applier.record();
+    const tail = tailOfRow(stateKey(9, "applied", emptyBytes));
+    const applied = encodeAppliedRecord({ ...record, floor: record.revision });
+    const rows = [...state.rows.smallRows(), { key: tail, value: applied }];
+    let after: Uint8Array | null = null;
+    do {
+      const page = state.versionPage(record.revision, after, 20);
+      assert.ok(page !== null);
+      rows.push(...page.rows);
+      after = page.next;
+    } while (after !== null);
+    const sorted = sortOut(9, rows);
+    assert.ok(typeof sorted !== "string", "sorted out");
+    return sorted;
+  }
+
+  #write(): void {
+    this.disk.write(this.applier.takeOperations(), true, () => {});
+  }
+}
+
+const keys = fc.constantFrom("a", "b", "c", "dd");
+const write = fc.record({
+  type: fc.constant("write" as const),
+  key: keys,
+  value: fc.string({ maxLength: 8 }),
+  isDelete: fc.boolean(),
+  ifRevision: fc.option(fc.nat(6), { nil: null }),
+  fence: fc.option(fc.nat(2), { nil: null }),
+});
+const other = fc.oneof(
+  fc.record({ type: fc.constant("compact" as const), revision: fc.integer({ min: 1, max: 12 }) }),
+  fc.record({ type: fc.constant("own" as const), epoch: fc.integer({ min: 1, max: 3 }) }),
+  fc.record({ type: fc.constant("verdict" as const), node: fc.constantFrom(n1, n2, n4), up: fc.boolean() }),
+  fc.record({ type: fc.constant("configure" as const), config: fc.string({ maxLength: 5 }) }),
+);
+type Action =
+  | (typeof write extends fc.Arbitrary<infer A> ? A : never)
+  | (typeof other extends fc.Arbitrary<infer B> ? B : never);
+
+function commandOf(action: Action): GroupCommand {
+  switch (action.type) {
+    case "write": {
+      const key = bytesOf(action.key);
+      const span = { start: key, end: bytesOf(`${action.key}~`) };
+      const put = { type: "put", key, value: bytesOf(encodeURIComponent(action.value)), lease: 0 } as const;
+      const compare = { type: "modRevision", key, revision: toRevision(action.ifRevision ?? 0) } as const;
+      return {
+        type: "write",
+        compares: action.ifRevision === null ? [] : [compare],
+        fence: action.fence === null ? null : toEpoch(action.fence),
+        writes: [action.isDelete ? { type: "delete", span } : put],
+      };
+    }
+    case "compact":
+      return { type: "compact", revision: toRevision(action.revision) };
+    case "own":
+      return { type: "own", currentOwner: n1, epoch: toEpoch(action.epoch), state: "online", reason: "" };
+    case "verdict":
+      return { type: "verdicts", changes: [{ node: action.node, status: action.up ? "up" : "down", reason: "r" }] };
+    case "configure":
+      return { type: "configure", config: bytesOf(encodeURIComponent(action.config)) };
+  }
+}
+
+function groupAfter(actions: readonly Action[]) {
+  const stored = new Stored<GroupOutcome, GroupState>(GroupState.genesis(object, 3), 3);
+  for (const action of actions) stored.apply(encodeGroupCommand(commandOf(action)));
+  return stored;
+}
+
+function sameGroup(left: GroupState, right: GroupState): void {
+  assert.equal(right.rows.digest(), left.rows.digest());
+  assert.deepEqual([...encodeGroupSummary(right.summary)], [...encodeGroupSummary(left.summary)]);
+  assert.deepEqual(right.verdicts(), left.verdicts());
+  assert.deepEqual([...encodeGroupObject(right.object)], [...encodeGroupObject(left.object)]);
+  const all = { start: emptyBytes, end: null };
+  const page = (state: GroupState) => {
+    const found = state.mvcc.range(all, { at: null, limit: 100 });
+    assert.equal(found.type, "page");
+    return found.type === "page" ? found.kvs.map((kv) => ({ ...kv, key: [...kv.key], value: [...kv.value] })) : [];
+  };
+  assert.deepEqual(page(right), page(left));
+  assert.equal(right.mvcc.revision, left.mvcc.revision);
+}
+
+function wordsOf(outcome: GroupOutcome | null): string {
+  return JSON.stringify(outcome, (_key, value) => (value instanceof Uint8Array ? [...value] : value));
+}
+
+test("a group is the same after it has read its rows, after any commands", () => {
+  fc.assert(
+    fc.property(fc.array(fc.oneof(write, write, other), { maxLength: 40 }), (actions) => {
+      const stored = groupAfter(actions);
+      const restored = GroupState.restore(stored.rows());
+      assert.ok(restored instanceof GroupState, String(restored));
+      sameGroup(stored.applier.state, restored);
+      assert.equal(restored.mvcc.floor, stored.applier.state.mvcc.floor);
+    }),
+    { numRuns: 150 },
+  );
+});
+
+test("a group is the same after a snapshot, and both go on alike", () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.oneof(write, write, other), { maxLength: 30 }),
+      fc.array(write, { maxLength: 8 }),
+      (before, after) => {
+        const stored = groupAfter(before);
+        const restored = GroupState.restore(stored.snapshot());
+        assert.ok(restored instanceof GroupState, String(restored));
+        sameGroup(stored.applier.state, restored);
+        const { applied } = stored.applier;
+        const copy = new Applier<GroupOutcome, GroupState>(restored, applied);
+        for (const [at, action] of after.entries()) {
+          const payload = encodeGroupCommand(commandOf({ ...action, isDelete: false }));
+          const outcome = copy.apply({ term: toTerm(1), index: toLogIndex(applied.index + at + 1), payload });
+          assert.equal(wordsOf(outcome), wordsOf(stored.apply(payload)));
+        }
+        sameGroup(stored.applier.state, restored);
+      },
+    ),
+    { numRuns: 100 },
+  );
+});
+
+test("rows that do not fit their hash are refused", () => {
+  const stored = groupAfter([{ type: "write", key: "a", value: "v", isDelete: false, ifRevision: null, fence: null }]);
+  const rows = stored.rows();
+  const missing = rows.small.filter((row) => row.table !== "verdicts");
+  assert.equal(typeof GroupState.restore({ ...rows, small: missing }), "string");
+  assert.equal(typeof GroupState.restore({ ...rows, versions: [] }), "string");
+  const object = rows.small.filter((row) => row.table !== "object");
+  assert.equal(GroupState.restore({ ...rows, small: object }), "the group's object or ownership is missing");
+});
+
+test("a write with an older token, or a condition that does not hold, changes nothing and says why", () => {
+  const stored = groupAfter([{ type: "own", epoch: 1 }]);
+  const before = stored.applier.state.rows.digest();
+  const base = { type: "write", key: "a", value: "v", isDelete: false, ifRevision: null, fence: null } as const;
+  for (const [action, code] of [
+    [{ ...base, fence: 0 }, "fenced"],
+    [{ ...base, ifRevision: 5 }, "condition_failed"],
+  ] as const) {
+    const outcome = stored.apply(encodeGroupCommand(commandOf(action)));
+    assert.equal(outcome.type === "refused" && outcome.failure.code, code);
+  }
+  assert.equal(stored.applier.state.rows.digest(), before);
+  const written = stored.apply(encodeGroupCommand(commandOf({ ...base, fence: 1, ifRevision: 0 })));
+  assert.equal(written.type === "written" && written.revision, 2);
+});
+
+test("of two decisions on the next owner the first wins", () => {
+  const stored = groupAfter([
+    { type: "own", epoch: 1 },
+    { type: "own", epoch: 1 },
+    { type: "own", epoch: 3 },
+  ]);
+  assert.equal(stored.applier.state.ownership.epoch, 1);
+  assert.equal(stored.applier.state.summary.index, 1);
+});
+
+const clusterAction = fc.oneof(
+  fc.record({
+    type: fc.constant("create" as const),
+    group: fc.constantFrom("ga", "gb", "rg"),
+    owners: fc.constant([n1, n4]),
+  }),
+  fc.record({ type: fc.constant("event" as const), node: fc.constantFrom(n1, n2), up: fc.boolean() }),
+  fc.record({ type: fc.constant("verdict" as const), node: fc.constant(n4), up: fc.boolean() }),
+);
+
+function clusterCommandOf(action: typeof clusterAction extends fc.Arbitrary<infer A> ? A : never): ClusterCommand {
+  switch (action.type) {
+    case "create": {
+      const entry = { group: toGroupId(action.group), incarnation: toIncarnation(1), owners: action.owners };
+      return { type: "createGroup", atMs: 5, entry };
+    }
+    case "event": {
+      const change = { type: action.up ? "nodeReintegrated" : "nodeFailed", node: action.node, reason: "" } as const;
+      return { type: "events", atMs: 6, changes: [change, change] };
+    }
+    case "verdict":
+      return {
+        type: "verdicts",
+        atMs: 7,
+        changes: [{ node: action.node, status: action.up ? "up" : "down", reason: "" }],
+      };
+  }
+}
+
+test("the cluster database is the same after it has read its rows, or those of another copy", () => {
+  fc.assert(
+    fc.property(fc.array(clusterAction, { maxLength: 30 }), (actions) => {
+      const stored = new Stored(ClusterState.genesis(bootstrapOf(smallShape), 3), 3);
+      for (const action of actions) stored.apply(encodeClusterCommand(clusterCommandOf(action)));
+      const { state } = stored.applier;
+      const restored = ClusterState.restore(stored.rows());
+      assert.ok(restored instanceof ClusterState, String(restored));
+      const copied = ClusterState.fromRows(8, state.rows.smallRows());
+      for (const copy of [restored, copied]) {
+        assert.equal(copy.rows.digest(), state.rows.digest());
+        assert.deepEqual(copy.voters, state.voters);
+        assert.deepEqual(copy.directory.groups, state.directory.groups);
+        assert.deepEqual(copy.newestEvents(1000), state.newestEvents(1000));
+        assert.deepEqual(
+          [n1, n2, n4].map((node) => copy.recorded(node)),
+          [n1, n2, n4].map((node) => state.recorded(node)),
+        );
+        assert.deepEqual(copy.verdicts(), state.verdicts());
+      }
+    }),
+    { numRuns: 60 },
+  );
+});
+
+test("the oldest events go when there are too many, on disk too", () => {
+  const stored = new Stored(ClusterState.genesis(bootstrapOf(smallShape), 3), 3);
+  const changes = Array.from({ length: 100 }, () => ({ type: "nodeFailed", node: n1, reason: "" }) as const);
+  const payload = encodeClusterCommand({ type: "events", atMs: 1, changes });
+  for (let at = 0; at < 12; at++) stored.apply(payload);
+  const { state } = stored.applier;
+  assert.equal(state.newestEvents(1e6).length, limits.clusterEventsKept);
+  assert.equal(state.newestEvents(1e6)[0]?.index, 3);
+  const restored = ClusterState.restore(stored.rows());
+  assert.equal(restored instanceof ClusterState && restored.newestEvents(1e6).length, limits.clusterEventsKept);
+});
+
+test("a group needs owners that are nodes, and a name of its own", () => {
+  const state = ClusterState.genesis(bootstrapOf(smallShape), 3);
+  const stranger = { group: toGroupId("ga"), owners: [n1, "n9" as typeof n1] };
+  assert.equal(state.refuseGroup(stranger)?.details.node, "n9");
+  assert.equal(state.refuseGroup({ group: rg, owners: [n1, n2] })?.code, "already_exists");
+  assert.equal(state.refuseGroup({ group: toGroupId("ga"), owners: [n1, n2] }), null);
+});
