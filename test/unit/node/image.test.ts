@@ -148,6 +148,14 @@ test("a log that ends before what was acknowledged is damaged", () => {
   assert.match(reasonOf(disk), /was acknowledged/);
 });
 
+test("a state that is ahead of its log is damaged", () => {
+  const disk = used();
+  const log = rowsOf(disk, (key) => key.type === "log");
+  const newest = log.slice(-3).map(({ key }) => ({ type: "delete", key }) as const);
+  disk.write({ operations: newest, hardStates: [] });
+  assert.match(reasonOf(disk), /the state is as of index \d+, the log holds/);
+});
+
 test("another format is not read", () => {
   const disk = used();
   const [row] = rowsOf(disk, (key) => key.type === "meta" && key.field === "formatVersion");

@@ -2,8 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { NodeId } from "../../../proto/ids.ts";
-import { toRevision } from "../../../proto/ids.ts";
+import { type NodeId, toRevision, toTerm } from "../../../proto/ids.ts";
 import type { PeerMessage } from "../../../proto/messages.ts";
 import { Cluster, get, n1, n2, n3, n4, put, rg, textIn } from "./cluster.ts";
 
@@ -16,7 +15,7 @@ function behind(): { readonly cluster: Cluster; readonly leader: NodeId; readonl
   const late = [n1, n2, n3].find((node) => node !== leader) as NodeId;
   cluster.ask(n4, put("early", "v"), "put");
   cluster.stop(late);
-  for (let at = 0; at < 40; at++) cluster.ask(leader, put(`k${at % 12}`, large), "put");
+  for (let at = 0; at < 16; at++) cluster.ask(leader, put(`k${at % 12}`, large), "put");
   return { cluster, leader, late };
 }
 
@@ -131,6 +130,17 @@ test("a transfer ends when the follower turns out to hold the end of it", () => 
   cluster.sent = [];
   cluster.advance(5000);
   assert.equal(partsTo(cluster, late).length, 0);
+});
+
+test("parts of a leader that is none any more are passed over", () => {
+  const { cluster, late } = behind();
+  cluster.change = (message) => {
+    return message.type === "snapshotPart" ? { ...message, term: toTerm(message.term - 1) } : message;
+  };
+  const member = cluster.start(late);
+  cluster.advance(3000);
+  assert.ok(!member.notes.includes("Installed a snapshot"));
+  assert.ok(!cluster.sent.some(({ from, message }) => from === late && message.type === "snapshotAck"));
 });
 
 test("a watch at a follower that is given a snapshot is told to resume", () => {

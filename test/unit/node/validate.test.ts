@@ -17,6 +17,12 @@ const refused: readonly (readonly [what: string, request: Request, field: string
   ["a long key", { ...get("k"), key: bytes(4097) } as Request, "key", ["4097", `${limits.keyBytesMax}`]],
   ["a long value", put("k", bytes(2 ** 20 + 1)), "value", ["1048577", `${limits.valueBytesMax}`]],
   ["a token of another group", fenced("other"), "fence.group", ["other", "rg"]],
+  [
+    "a token of another group with a delete",
+    { ...remove("a", "b"), fence: tokenOf("other") } as Request,
+    "fence.group",
+    ["other"],
+  ],
   ["a span that ends before it starts", remove("b", "a"), "end", ["before"]],
   ["an empty span", remove("b", "b"), "end", ["before"]],
   ["a list of none", list(0), "limit", ["0", "1 to 1000"]],
@@ -37,8 +43,12 @@ const refused: readonly (readonly [what: string, request: Request, field: string
   ["a large object", { type: "configure", group: rg, config: bytes(2 ** 20 + 1) }, "config", ["1048577"]],
 ];
 
+function tokenOf(group: string) {
+  return { group: toGroupId(group), epoch: toEpoch(1) };
+}
+
 function fenced(group: string): Request {
-  return { ...put("k", "v"), fence: { group: toGroupId(group), epoch: toEpoch(1) } } as Request;
+  return { ...put("k", "v"), fence: tokenOf(group) } as Request;
 }
 
 for (const [what, request, field, words] of refused) {
