@@ -21,6 +21,7 @@ import { limits } from "./limits.ts";
 import { earliest, isDue } from "./millis.ts";
 import { quorumOf } from "./quorum-view.ts";
 import { Replica, type ReplicaOwner, type ReplicaParts } from "./replica.ts";
+import { clusterTopic } from "./topics.ts";
 import { Transfers } from "./transfers.ts";
 import { type World, wallMs } from "./world.ts";
 
@@ -37,9 +38,6 @@ export interface ClusterListener {
   verdictWanted(node: NodeId, nowMs: Millis): void;
   reroute(calls: readonly number[], nowMs: Millis): void;
 }
-
-/** Gossip topic of the cluster's log. */
-export const clusterTopic = "cluster";
 
 type Proposal = { readonly type: "call"; readonly key: number } | { readonly type: "decision" };
 

@@ -2,31 +2,22 @@
 // file leads each input to the part that it concerns and gathers what the parts ask for.
 
 import { present } from "../../proto/assert.ts";
-import { failure } from "../../proto/errors.ts";
-import {
-  clusterGroup,
-  type GroupId,
-  type Millis,
-  type NodeId,
-  type Revision,
-  toLogIndex,
-  toMillis,
-} from "../../proto/ids.ts";
+import { clusterGroup, type GroupId, type Millis, type NodeId, toLogIndex, toMillis } from "../../proto/ids.ts";
 import type { Envelope, PeerMessage } from "../../proto/messages.ts";
 import type { DirectoryEntry, GroupKey } from "../../proto/model.ts";
 import { Random } from "../../proto/random.ts";
-import type { NodeSelf, Reply, Request } from "../../proto/requests.ts";
+import type { NodeSelf } from "../../proto/requests.ts";
 import { emptyBytes } from "../../storage/bytes.ts";
 import { StatusTable } from "../sphere/status-table.ts";
+import { Admission } from "./admission.ts";
 import { Applier } from "./applier.ts";
 import { Beats, type LedGroup } from "./beats.ts";
-import { type Call, type Caller, Calls } from "./calls.ts";
-import { ClusterDatabase, type ClusterListener, clusterTopic } from "./cluster-database.ts";
+import { CallDesk, type Knowledge } from "./call-desk.ts";
+import { type Caller, Calls } from "./calls.ts";
+import { ClusterDatabase, type ClusterListener } from "./cluster-database.ts";
 import type { ClusterOutcome, ClusterState } from "./cluster-state.ts";
-import { gatherCluster, gatherNode, type StatusView } from "./cluster-status.ts";
 import { Counters } from "./counters.ts";
 import type { Effect } from "./effects.ts";
-import { failed } from "./group-replies.ts";
 import { Groups, replicaParts } from "./groups.ts";
 import { HardStates } from "./hard-states.ts";
 import type { NodeImage } from "./image.ts";
@@ -34,15 +25,14 @@ import type { Input } from "./inputs.ts";
 import { limits } from "./limits.ts";
 import type { LogKept } from "./log-trim.ts";
 import { earliest } from "./millis.ts";
-import { Once } from "./once.ts";
+import { networkNeeds } from "./network-needs.ts";
 import { Outbox } from "./outbox.ts";
 import type { GroupListener, ResourceGroup } from "./resource-group.ts";
 import { type LocalGroup, Router } from "./router.ts";
 import { Slots } from "./slots.ts";
 import type { StateMachine } from "./state-machine.ts";
-import { StatusExchange, sphereTopic } from "./status-exchange.ts";
+import { StatusExchange } from "./status-exchange.ts";
 import { ownersTopic } from "./topics.ts";
-import { validateRequest } from "./validate.ts";
 import { VerdictReports } from "./verdict-reports.ts";
 import type { World } from "./world.ts";
 
@@ -59,14 +49,14 @@ export interface NodeOptions {
 /** Work numbers of `continue` effects. */
 const turnEnd = 1;
 
-export class Node implements StateMachine {
+export class Node implements StateMachine, Knowledge {
   readonly #world: World;
   readonly #image: NodeImage;
   readonly #groups: Groups;
   readonly #router: Router;
   readonly #beats: Beats;
-  readonly #boots = new Map<NodeId, number>();
-  readonly #once = new Once(limits.forwardsMax);
+  readonly #admission: Admission;
+  readonly #desk: CallDesk;
   readonly #reports: VerdictReports;
   #database: ClusterDatabase | null = null;
   #statuses: StatusExchange | null = null;
@@ -102,6 +92,8 @@ export class Node implements StateMachine {
       local: (group) => this.#local(group),
       ownersOf: (group) => this.#ownersOf(group),
     });
+    this.#admission = new Admission(this.#world);
+    this.#desk = new CallDesk(this.#world, this.#router, this);
     this.#reports = new VerdictReports(this.#world);
     this.#groups = new Groups(this.#world, this.#groupListener());
   }
@@ -118,8 +110,7 @@ export class Node implements StateMachine {
       ...groups,
       this.#database?.deadlineMs() ?? null,
       this.#statuses?.deadlineMs() ?? null,
-      this.#world.calls.deadlineMs(),
-      this.#router.deadlineMs(),
+      this.#desk.deadlineMs(),
       this.#beats.deadlineMs(),
       this.#reports.deadlineMs(),
       this.#database === null ? null : this.#nextPullMs,
@@ -139,13 +130,13 @@ export class Node implements StateMachine {
       case "peerDown":
         return this.#peerDown(input.peer, nowMs);
       case "call":
-        return this.#call({ type: "client", call: input.call }, input.request, input.budgetMs, nowMs);
+        return this.#desk.open({ type: "client", call: input.call }, input.request, input.budgetMs, nowMs);
       case "cancel":
-        return this.#cancel({ type: "client", call: input.call });
+        return this.#desk.cancel({ type: "client", call: input.call });
       case "durable":
         return this.#durable(input.write, nowMs);
       case "drained":
-        return this.#drained({ type: "client", call: input.call }, nowMs);
+        return this.#desk.drained({ type: "client", call: input.call }, nowMs);
       case "continue":
         return this.#turnEnded(nowMs);
     }
@@ -178,12 +169,7 @@ export class Node implements StateMachine {
 
   #deadline(nowMs: Millis): void {
     const { database } = this;
-    for (const call of this.#world.calls.takeExpired(nowMs)) {
-      const reason = this.#router.expired(call);
-      this.#router.forget(call.key);
-      this.#world.calls.answer(call.key, failed(reason));
-    }
-    this.#router.deadline(nowMs);
+    this.#desk.deadline(nowMs);
     for (const group of this.#groups) group.deadline(nowMs);
     database.deadline(nowMs);
     this.#beats.deadline(this.#led(), database.watched(), database.index, nowMs);
@@ -203,20 +189,9 @@ export class Node implements StateMachine {
   }
 
   #peer(from: NodeId, envelope: Envelope, nowMs: Millis): void {
-    const isFirstHand = envelope.from === from;
-    if (envelope.cluster !== this.#world.cluster) return this.#world.counters.count("peer messages of another cluster");
-    if (!isFirstHand && envelope.message.type !== "clusterNews") {
-      return this.#world.counters.count("publications not from their author");
-    }
-    if (isFirstHand && envelope.boot < (this.#boots.get(from) ?? 0)) {
-      return this.#world.counters.count("messages of an earlier start");
-    }
-    if (isFirstHand) this.#boots.set(from, envelope.boot);
+    if (!this.#admission.admits(from, envelope)) return;
     const { message } = envelope;
-    if (message.type === "forward" && !this.#once.admit(from, envelope.boot, message.call)) {
-      return this.#world.counters.count("forwarded calls that came again");
-    }
-    if (message.type === "clusterNews") this.database.news(from, message, isFirstHand, nowMs);
+    if (message.type === "clusterNews") this.database.news(from, message, envelope.from === from, nowMs);
     else this.#message(from, message, nowMs);
   }
 
@@ -246,15 +221,15 @@ export class Node implements StateMachine {
       case "verdictPoll":
         return this.#reports.answerPoll(from, message.node, this.#groups);
       case "forward":
-        return this.#call({ type: "peer", node: from, call: message.call }, message.request, message.budgetMs, nowMs);
+        return this.#desk.open(callerAt(from, message.call), message.request, message.budgetMs, nowMs);
       case "forwardReply":
         return this.#router.replied(from, message.call, message.reply, nowMs);
       case "forwardCancel":
-        return this.#cancel({ type: "peer", node: from, call: message.call });
+        return this.#desk.cancel(callerAt(from, message.call));
       case "forwardWatch":
         return this.#router.streamed(from, message, nowMs);
       case "forwardDrained":
-        return this.#peerDrained({ type: "peer", node: from, call: message.call }, message.through, nowMs);
+        return this.#desk.peerDrained(callerAt(from, message.call), message.through, nowMs);
     }
   }
 
@@ -300,72 +275,7 @@ export class Node implements StateMachine {
   #peerDown(peer: NodeId, nowMs: Millis): void {
     this.#world.connected.delete(peer);
     this.#router.peerDown(peer, nowMs);
-    for (const call of this.#world.calls.from(peer)) this.#drop(call);
-  }
-
-  #call(caller: Caller, request: Request, budgetMs: number, nowMs: Millis): void {
-    const isStream = request.type === "watch";
-    const budget = Math.min(budgetMs, limits.callBudgetMsMax);
-    const call = this.#world.calls.open(caller, request, isStream ? null : toMillis(nowMs + budget));
-    if (call === null) return;
-    const wrong = validateRequest(request);
-    if (wrong === null) this.#dispatch(call, nowMs);
-    else this.#world.calls.answer(call.key, failed(wrong));
-  }
-
-  #dispatch(call: Call, nowMs: Millis): void {
-    const answer = (reply: Reply) => this.#world.calls.answer(call.key, reply);
-    const { request } = call;
-    switch (request.type) {
-      case "directory": {
-        const { nodes, directory } = this.database.state;
-        return answer({ type: "directory", nodes, groups: directory.groups });
-      }
-      case "clusterEvents": {
-        const { state, index } = this.database;
-        return answer({ type: "clusterEvents", events: state.eventsAfter(request.after, request.limit), index });
-      }
-      case "clusterStatus":
-        return gatherCluster(this.#view(nowMs), (part, done) => this.#ask(part, done, nowMs), answer);
-      case "nodeStatus":
-        if (!this.database.state.directory.isNode(request.node)) return answer(unknownNode(request.node));
-        return gatherNode(request.node, this.#view(nowMs), (part, done) => this.#ask(part, done, nowMs), answer);
-      case "nodeSelf":
-        if (request.node === this.#world.self) return answer({ type: "nodeSelf", self: this.#self(nowMs) });
-        if (!this.database.state.directory.isNode(request.node)) return answer(unknownNode(request.node));
-        return this.#router.route(call, nowMs);
-      default:
-        return this.#router.route(call, nowMs);
-    }
-  }
-
-  /** Asks for a part of a larger answer, here or elsewhere. */
-  #ask(request: Request, answer: (reply: Reply) => void, nowMs: Millis): void {
-    this.#call({ type: "part", answer }, request, limits.fanOutMs, nowMs);
-  }
-
-  #cancel(caller: Caller): void {
-    const call = this.#world.calls.find(caller);
-    if (call !== null) this.#drop(call);
-  }
-
-  /** Nobody waits for the call any more. */
-  #drop(call: Call): void {
-    const { request, key } = call;
-    if (request.type === "watch") this.#groups.get(request.group)?.closeWatch(key);
-    this.#router.forget(key);
-    this.#world.calls.close(key);
-  }
-
-  /** A repeated message, of events before the newest, makes no room: those may be lost, and others would hide it. */
-  #peerDrained(caller: Caller, through: Revision, nowMs: Millis): void {
-    if (this.#world.calls.find(caller)?.eventsThrough === through) this.#drained(caller, nowMs);
-  }
-
-  #drained(caller: Caller, nowMs: Millis): void {
-    const call = this.#world.calls.find(caller);
-    if (call === null || this.#router.drained(call.key, nowMs) || call.request.type !== "watch") return;
-    this.#groups.get(call.request.group)?.drained(call.key);
+    this.#desk.cancelFrom(peer);
   }
 
   #durable(write: number, nowMs: Millis): void {
@@ -419,19 +329,9 @@ export class Node implements StateMachine {
     this.#configureNetwork();
   }
 
-  /** Connections to those that this node beats and compares notes with; topics of what it must hear. */
   #configureNetwork(): void {
-    const { directory, voters } = this.database.state;
-    const { self } = this.#world;
-    const partners = this.#statuses?.partners ?? [];
-    const ungrouped = voters.includes(self) ? this.database.state.ungrouped() : [];
-    const peers = new Set([...partners, ...voters, ...ungrouped]);
-    peers.delete(self);
-    const owned = directory.groupsOf(self).map((entry) => ownersTopic(entry.owners));
-    const spheres = directory.sphereOf(self).map(sphereTopic);
-    const own = voters.includes(self) ? [ownersTopic(voters)] : [];
-    const topics = new Set([...owned, ...spheres, ...own, clusterTopic]);
-    this.#world.out.network([...peers].sort(), [...topics].sort());
+    const { peers, topics } = networkNeeds(this.#world.self, this.database.state, this.#statuses?.partners ?? []);
+    this.#world.out.network(peers, topics);
   }
 
   #local(group: GroupId): LocalGroup | null {
@@ -452,12 +352,12 @@ export class Node implements StateMachine {
     return groups;
   }
 
-  #view(nowMs: Millis): StatusView {
-    const { state, leader } = this.database;
-    return { state, self: () => this.#self(nowMs), coordinator: leader, cluster: this.#world.cluster };
+  group(name: GroupId): ResourceGroup | null {
+    return this.#groups.get(name);
   }
 
-  #self(nowMs: Millis): NodeSelf {
+  /** What the node says of itself. */
+  self(nowMs: Millis): NodeSelf {
     return {
       node: this.#world.self,
       boot: this.#world.boot,
@@ -520,6 +420,6 @@ function ledGroup(replica: Pick<LedGroup, "key" | "beatFor">, others: readonly N
   return { key: replica.key, others, beatFor: (peer) => replica.beatFor(peer) };
 }
 
-function unknownNode(node: NodeId): Reply {
-  return failed(failure("not_found", `There is no node ${node} in this cluster`, { node }));
+function callerAt(node: NodeId, call: number): Caller {
+  return { type: "peer", node, call };
 }

@@ -11,12 +11,8 @@ import type { Directory } from "../sphere/directory.ts";
 import { mayHoldComponent, mayHoldSummary } from "../sphere/holding.ts";
 import type { StatusTable } from "../sphere/status-table.ts";
 import { limits } from "./limits.ts";
+import { sphereTopic } from "./topics.ts";
 import type { World } from "./world.ts";
-
-/** Gossip topic of the sphere of one node. */
-export function sphereTopic(node: NodeId): string {
-  return `sphere/${node}`;
-}
 
 export class StatusExchange {
   readonly #world: World;

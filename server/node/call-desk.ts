@@ -1,0 +1,126 @@
+// Takes in the calls of clients and peers: checks them, answers what this node knows by itself, puts larger answers together,
+// and leaves the rest to the router. Ends what nobody waits for.
+
+import { failure } from "../../proto/errors.ts";
+import { type GroupId, type Millis, type NodeId, type Revision, toMillis } from "../../proto/ids.ts";
+import type { NodeSelf, Reply, Request } from "../../proto/requests.ts";
+import type { Call, Caller } from "./calls.ts";
+import type { ClusterDatabase } from "./cluster-database.ts";
+import { type Ask, gatherCluster, gatherNode, type StatusView } from "./cluster-status.ts";
+import { failed } from "./group-replies.ts";
+import { limits } from "./limits.ts";
+import { earliest } from "./millis.ts";
+import type { ResourceGroup } from "./resource-group.ts";
+import type { Router } from "./router.ts";
+import { validateRequest } from "./validate.ts";
+import type { World } from "./world.ts";
+
+/** What the desk asks of the node. */
+export interface Knowledge {
+  readonly database: ClusterDatabase;
+  group(name: GroupId): ResourceGroup | null;
+  self(nowMs: Millis): NodeSelf;
+}
+
+export class CallDesk {
+  readonly #world: World;
+  readonly #router: Router;
+  readonly #node: Knowledge;
+
+  constructor(world: World, router: Router, node: Knowledge) {
+    this.#world = world;
+    this.#router = router;
+    this.#node = node;
+  }
+
+  /** @param budgetMs time left to answer; streams have no end */
+  open(caller: Caller, request: Request, budgetMs: number, nowMs: Millis): void {
+    const isStream = request.type === "watch";
+    const budget = Math.min(budgetMs, limits.callBudgetMsMax);
+    const call = this.#world.calls.open(caller, request, isStream ? null : toMillis(nowMs + budget));
+    if (call === null) return;
+    const wrong = validateRequest(request);
+    if (wrong === null) this.#dispatch(call, nowMs);
+    else this.#world.calls.answer(call.key, failed(wrong));
+  }
+
+  cancel(caller: Caller): void {
+    const call = this.#world.calls.find(caller);
+    if (call !== null) this.#drop(call);
+  }
+
+  /** Calls that came from a node which is gone. */
+  cancelFrom(peer: NodeId): void {
+    for (const call of this.#world.calls.from(peer)) this.#drop(call);
+  }
+
+  /** The reader of a stream has room for its next message. */
+  drained(caller: Caller, nowMs: Millis): void {
+    const call = this.#world.calls.find(caller);
+    if (call === null || this.#router.drained(call.key, nowMs) || call.request.type !== "watch") return;
+    this.#node.group(call.request.group)?.drained(call.key);
+  }
+
+  /** A repeated message, of events before the newest, makes no room: those may be lost, and others would hide it. */
+  peerDrained(caller: Caller, through: Revision, nowMs: Millis): void {
+    if (this.#world.calls.find(caller)?.eventsThrough === through) this.drained(caller, nowMs);
+  }
+
+  deadline(nowMs: Millis): void {
+    for (const call of this.#world.calls.takeExpired(nowMs)) {
+      const reason = this.#router.expired(call);
+      this.#router.forget(call.key);
+      this.#world.calls.answer(call.key, failed(reason));
+    }
+    this.#router.deadline(nowMs);
+  }
+
+  deadlineMs(): Millis | null {
+    return earliest(this.#world.calls.deadlineMs(), this.#router.deadlineMs());
+  }
+
+  #dispatch(call: Call, nowMs: Millis): void {
+    const answer = (reply: Reply) => this.#world.calls.answer(call.key, reply);
+    const { request } = call;
+    const { state, index } = this.#node.database;
+    switch (request.type) {
+      case "directory":
+        return answer({ type: "directory", nodes: state.nodes, groups: state.directory.groups });
+      case "clusterEvents":
+        return answer({ type: "clusterEvents", events: state.eventsAfter(request.after, request.limit), index });
+      case "clusterStatus":
+        return gatherCluster(this.#view(nowMs), this.#asker(nowMs), answer);
+      case "nodeStatus":
+        if (!state.directory.isNode(request.node)) return answer(unknownNode(request.node));
+        return gatherNode(request.node, this.#view(nowMs), this.#asker(nowMs), answer);
+      case "nodeSelf":
+        if (request.node === this.#world.self) return answer({ type: "nodeSelf", self: this.#node.self(nowMs) });
+        if (!state.directory.isNode(request.node)) return answer(unknownNode(request.node));
+        return this.#router.route(call, nowMs);
+      default:
+        return this.#router.route(call, nowMs);
+    }
+  }
+
+  /** Asks for a part of a larger answer, here or elsewhere. */
+  #asker(nowMs: Millis): Ask {
+    return (request, answer) => this.open({ type: "part", answer }, request, limits.fanOutMs, nowMs);
+  }
+
+  #view(nowMs: Millis): StatusView {
+    const { state, leader } = this.#node.database;
+    return { state, self: () => this.#node.self(nowMs), coordinator: leader, cluster: this.#world.cluster };
+  }
+
+  /** Nobody waits for the call any more. */
+  #drop(call: Call): void {
+    const { request, key } = call;
+    if (request.type === "watch") this.#node.group(request.group)?.closeWatch(key);
+    this.#router.forget(key);
+    this.#world.calls.close(key);
+  }
+}
+
+function unknownNode(node: NodeId): Reply {
+  return failed(failure("not_found", `There is no node ${node} in this cluster`, { node }));
+}
