@@ -2,9 +2,7 @@
 // or outnumber the others.
 
 import type { Millis } from "../../proto/ids.ts";
-
-/** Withdrawn deadlines that are kept beyond the number of those that stand. */
-const staleMax = 1_024;
+import { limits } from "./limits.ts";
 
 interface Item<Key> {
   readonly atMs: Millis;
@@ -20,7 +18,7 @@ export class Deadlines<Key> {
     this.#current.set(key, atMs);
     this.#heap.push({ atMs, key });
     this.#rise(this.#heap.length - 1);
-    if (this.#heap.length > 2 * this.#current.size + staleMax) this.#sweep();
+    if (this.#heap.length > 2 * this.#current.size + limits.staleDeadlinesMax) this.#sweep();
   }
 
   delete(key: Key): void {

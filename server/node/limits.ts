@@ -28,6 +28,8 @@ export const limits = {
   turnInputsMax: 4_096,
   /** Inputs that wait for their turn; beyond it messages of peers are dropped and counted. */
   inputsMax: 65_536,
+  /** Withdrawn deadlines kept beyond the number of those that stand; then they are swept out. */
+  staleDeadlinesMax: 1_024,
 
   // Replication.
   snapshotResendMs: 1_000,

@@ -4,7 +4,6 @@
 import assert from "node:assert/strict";
 import { decodeEnvelope, encodeEnvelope } from "../../../proto/codec/envelope.ts";
 import {
-  clusterGroup,
   type GroupId,
   type Millis,
   type NodeId,
@@ -416,8 +415,6 @@ export function watchAll(startRevision: number | null = null, group: GroupId = r
 export function textIn(reply: Extract<Reply, { type: "get" }>): string | null {
   return reply.kv === null ? null : textOf(reply.kv.value);
 }
-
-export const systemGroup = clusterGroup;
 
 /** What the parts of a node share, without a node. */
 export function worldOf(self: NodeId): World {
