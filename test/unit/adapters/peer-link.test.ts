@@ -107,12 +107,12 @@ test("send() dials once, however much is sent, and writes all of it in order whe
   );
 });
 
-test("a failed dial drops what waited; only a link that is kept tries again, later each time", async (context) => {
+test("a failed dial drops what waited and says so; only a link that is kept tries again, later each time", async (context) => {
   const { link, log, dials } = fixture(context);
   link.send(message);
   dials[0]?.reject(new Error("refused"));
   await settled();
-  assert.deepEqual(log, ["dropped 1 unreachable"]);
+  assert.deepEqual(log, ["dropped 1 unreachable", "down"]);
   await new Promise((resolve) => setTimeout(resolve, 80));
   assert.equal(dials.length, 1, "nothing to send, nobody to keep");
   link.keep(true);
