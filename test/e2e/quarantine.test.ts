@@ -38,7 +38,7 @@ test("a node that comes back without its data is quarantined, and says so in its
 test("with another owner dead, its group has no quorum through it, and names both (G3)", async () => {
   await cluster.kill("n2");
   const client = cluster.client(["n1"], noRetry);
-  const put = () => client.put("hurt", { key: "no", value: "quorum" }, { timeoutMs: noticeMs });
+  const put = () => client.put("hurt", { key: "no", value: "quorum" }, { timeoutMs: 4_000 });
   await waitFor("the failure to be noticed", noticeMs, async () => {
     await assertFailure(put(), { code: "no_quorum", message: /no quorum.*n2.*n3/ });
     return true;

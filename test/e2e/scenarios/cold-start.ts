@@ -14,11 +14,10 @@ export async function coldStart(cluster: TestCluster): Promise<void> {
   await cluster.client(["n202"]).put("rg220", { key: "cold", value: "start" }, { timeoutMs: firstWriteMs });
   for (const node of ["n202", "n208"]) await assertNoQuorum(cluster, node);
   await cluster.start("n210");
-  const startedMs = performance.now();
   const { tookMs } = await waitFor("a write to rg226 with n210 up", serveAgainMs, () =>
     cluster.client(["n202"]).put("rg226", { key: "warm", value: "now" }, { timeoutMs: serveAgainMs }),
   );
-  assert(tookMs <= serveAgainMs, `rg226 served ${tookMs} ms after n210 had started at ${startedMs}`);
+  assert(tookMs <= serveAgainMs, `rg226 served ${Math.round(tookMs)} ms after n210 was ready`);
 }
 
 /** Through an owner and through a stranger alike. */

@@ -3,7 +3,7 @@
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
-export const launcher = fileURLToPath(new URL("../../../server/bailiwick.mjs", import.meta.url));
+const launcher = fileURLToPath(new URL("../../../server/bailiwick.mjs", import.meta.url));
 const timeoutMs = 60_000;
 
 export interface Result {

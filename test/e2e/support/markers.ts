@@ -4,7 +4,7 @@ import { randomBytes } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
-export const markerBytes = 64;
+const markerBytes = 64;
 
 export function createMarker(): Buffer {
   return randomBytes(markerBytes);

@@ -97,6 +97,16 @@ export class TestCluster {
     await Promise.all(chosen.map((node) => this.#dev.stop(node)));
   }
 
+  /** SIGSTOP: these nodes run no more, and nobody is told. */
+  async freeze(...nodes: readonly string[]): Promise<void> {
+    for (const node of nodes) process.kill(await this.#mustRun(node), "SIGSTOP");
+  }
+
+  /** SIGCONT. */
+  async thaw(...nodes: readonly string[]): Promise<void> {
+    for (const node of nodes) process.kill(await this.#mustRun(node), "SIGCONT");
+  }
+
   /** The node will end by itself, and that is right. */
   expectEnd(node: string): void {
     this.#running.delete(node);
@@ -145,6 +155,12 @@ export class TestCluster {
   /** Fails when a node has ended by itself. */
   assertNobodyFell(): void {
     assert.deepEqual(this.#surprises, [], "nodes that ended by themselves");
+  }
+
+  async #mustRun(node: string): Promise<number> {
+    const pid = await this.pidOf(node);
+    assert(pid !== null, `${node} does not run`);
+    return pid;
   }
 
   #addressesOf(node: string): Endpoint {
