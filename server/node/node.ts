@@ -233,11 +233,11 @@ export class Node implements StateMachine, Knowledge {
     }
   }
 
-  /** Only what is addressed to this very incarnation of a group reaches it. */
+  /** Only what comes from a fellow member and is addressed to this very incarnation of a group reaches it. */
   #groupMessage(from: NodeId, message: PeerMessage & GroupKey, nowMs: Millis): void {
-    if (message.group === clusterGroup) return this.database.receive(from, message, nowMs);
-    const group = this.#groups.find(message);
+    const group = message.group === clusterGroup ? this.database : this.#groups.find(message);
     if (group === null) return this.#world.counters.count("messages of a group that is not here");
+    if (!group.others.includes(from)) return this.#world.counters.count("group messages from no member");
     group.receive(from, message, nowMs);
   }
 

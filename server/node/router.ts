@@ -100,7 +100,7 @@ export class Router {
     const forward = this.#ended(from, number);
     const call = forward === null ? null : this.#world.calls.get(forward.key);
     if (call === null) return;
-    if (reply.type === "failed" && elsewhere.has(reply.failure.code)) this.#tryNext(call, reply.failure, nowMs);
+    if (reply.type === "failed" && this.#isElsewhere(call, reply.failure)) this.#tryNext(call, reply.failure, nowMs);
     else this.#world.calls.answer(call.key, reply);
   }
 
@@ -115,9 +115,9 @@ export class Router {
     const isEnd = message.message.type === "canceled" || message.message.type === "compacted";
     if (isEnd) this.#ended(from, message.call);
     const call = this.#world.calls.get(forward.key);
-    const isElsewhere = message.message.type === "canceled" && elsewhere.has(message.message.failure.code);
-    if (call !== null && isElsewhere && message.message.type === "canceled" && !call.mayHaveHappened) {
-      this.#tryNext(call, message.message.failure, nowMs);
+    const refusal = message.message.type === "canceled" ? message.message.failure : null;
+    if (call !== null && refusal !== null && this.#isElsewhere(call, refusal) && !call.mayHaveHappened) {
+      this.#tryNext(call, refusal, nowMs);
       return;
     }
     // For a stream: it has begun, so the client itself has to resume it.
@@ -339,6 +339,13 @@ export class Router {
       this.#lost(call, forward, nowMs);
     }
     this.#streamCheckMs = streams === 0 ? null : toMillis(nowMs + limits.watchProgressMs);
+  }
+
+  /** An owner without a quorum may be cut off alone: the others are asked too, and the last one is believed. */
+  #isElsewhere(call: Call, reason: Failure): boolean {
+    if (elsewhere.has(reason.code)) return true;
+    const owners = this.#table.ownersOf(groupOf(call.request))?.length ?? 0;
+    return reason.code === "no_quorum" && call.tries + 1 < owners;
   }
 
   /** `reason`: why the owner that was asked cannot serve; it may name who can. */

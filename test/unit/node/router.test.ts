@@ -150,6 +150,18 @@ test("an owner that knows no leader sends the call to the next one, after a paus
   assert.deepEqual(rig.said, ["ask n1", "ask n2"]);
 });
 
+test("an owner without a quorum may be cut off alone: the others are asked before the caller is told", () => {
+  const alone: Reply = { type: "failed", failure: failure("no_quorum", "alone", { group: rg }) };
+  const rig = new Rig();
+  rig.call(put("k", "v"));
+  rig.replied(n1, rig.number, alone);
+  rig.advance(limits.retryPauseMs);
+  rig.replied(n2, rig.number, alone);
+  rig.advance(limits.retryPauseMs);
+  rig.replied(n3, rig.number, alone);
+  assert.deepEqual(rig.said, ["ask n1", "ask n2", "ask n3", "no_quorum none"]);
+});
+
 test("two owners that name each other do not play with a call for ever", () => {
   const rig = new Rig();
   rig.call(put("k", "v"));
