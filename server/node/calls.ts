@@ -1,6 +1,6 @@
 // The calls that this node is answering: who asked, until when, and whether it may have taken effect already.
 
-import { failure } from "../../proto/errors.ts";
+import { type Failure, failure } from "../../proto/errors.ts";
 import type { Millis, NodeId, Revision } from "../../proto/ids.ts";
 import type { Reply, Request, WatchMessage } from "../../proto/requests.ts";
 import { Deadlines } from "./deadlines.ts";
@@ -27,6 +27,8 @@ export interface Call {
   eventsThrough: Revision | null;
   /** Owners that were asked and could not serve it. */
   tries: number;
+  /** What an owner without a quorum has said, until another one knows better. */
+  refusal: Failure | null;
 }
 
 export class Calls {
@@ -47,7 +49,7 @@ export class Calls {
   /** @returns null when the node answers too many calls already; the caller has been told */
   open(caller: Caller, request: Request, deadlineMs: Millis | null): Call | null {
     this.#lastKey += 1;
-    const fresh = { mayHaveHappened: false, eventsThrough: null, tries: 0 };
+    const fresh = { mayHaveHappened: false, eventsThrough: null, tries: 0, refusal: null };
     const call: Call = { key: this.#lastKey, caller, request, deadlineMs, ...fresh };
     if (this.#open.size >= limits.callsMax) {
       const message = `The node is answering ${this.#open.size} calls, limit ${limits.callsMax}`;

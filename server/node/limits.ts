@@ -70,6 +70,8 @@ export const limits = {
   fanOutMs: 2_000,
   /** Before a call is tried at another owner. */
   retryPauseMs: 50,
+  /** How long a call that one owner has refused waits for connections to the others. */
+  knockMs: 500,
   parkedCheckMs: 200,
   /** Least that a watch served by another node is heard of. */
   watchProgressMs: 2_000,

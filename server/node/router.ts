@@ -308,8 +308,12 @@ export class Router {
   }
 
   #rescue(call: Call, sinceMs: Millis, nowMs: Millis): void {
-    const { request, key } = call;
+    const { request, key, refusal } = call;
     if (request.type === "nodeSelf") return;
+    if (refusal !== null) {
+      if (nowMs >= sinceMs + limits.knockMs) this.#giveUp(key, refusal);
+      return;
+    }
     const group = groupOf(request);
     const owners = this.#table.ownersOf(group) ?? [];
     const number = this.#forwardOf.get(key);
@@ -320,9 +324,13 @@ export class Router {
       call.tries = 0;
       this.#again(key, nowMs);
     } else if (nowMs >= sinceMs + limits.noQuorumGraceMs) {
-      this.forget(key);
-      this.#world.calls.answer(key, failed(unreachableFailure(group, owners)));
+      this.#giveUp(key, unreachableFailure(group, owners));
     }
+  }
+
+  #giveUp(key: number, reason: Failure): void {
+    this.forget(key);
+    this.#world.calls.answer(key, failed(reason));
   }
 
   /** A message of a stream may be lost, and then nothing else would ever come: silence ends it, and it is resumed. */
@@ -341,7 +349,7 @@ export class Router {
     this.#streamCheckMs = streams === 0 ? null : toMillis(nowMs + limits.watchProgressMs);
   }
 
-  /** An owner without a quorum may be cut off alone: the others are asked too, and the last one is believed. */
+  /** An owner without a quorum may be cut off alone: the others that can be reached are asked too, and then it is believed. */
   #isElsewhere(call: Call, reason: Failure): boolean {
     if (elsewhere.has(reason.code)) return true;
     const owners = this.#table.ownersOf(groupOf(call.request))?.length ?? 0;
@@ -352,6 +360,7 @@ export class Router {
   #tryNext(call: Call, reason: Failure, nowMs: Millis): void {
     const group = groupOf(call.request);
     call.mayHaveHappened = false;
+    if (reason.code === "no_quorum") call.refusal = reason;
     const leader = reason.details.leader as NodeId | undefined;
     call.tries += 1;
     if (leader === undefined) this.#hints.delete(group);

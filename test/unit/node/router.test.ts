@@ -162,6 +162,30 @@ test("an owner without a quorum may be cut off alone: the others are asked befor
   assert.deepEqual(rig.said, ["ask n1", "ask n2", "ask n3", "no_quorum none"]);
 });
 
+test("an owner without a quorum is believed soon when the others cannot be reached", () => {
+  const alone: Reply = { type: "failed", failure: failure("no_quorum", "alone", { group: rg }) };
+  const rig = new Rig([n1]);
+  rig.call(put("k", "v"));
+  rig.replied(n1, rig.number, alone);
+  rig.advance(limits.knockMs + limits.parkedCheckMs + limits.retryPauseMs);
+  assert.deepEqual(rig.said, ["ask n1", "no_quorum none"]);
+  assert.equal(rig.router.forwardedCount, 0);
+  rig.advance(1_000);
+  assert.equal(rig.router.deadlineMs(), null);
+});
+
+test("an owner without a quorum is not believed when another comes up in time", () => {
+  const rig = new Rig([n1]);
+  rig.call(put("k", "v"));
+  rig.replied(n1, rig.number, { type: "failed", failure: failure("no_quorum", "alone", { group: rg }) });
+  rig.advance(2 * limits.retryPauseMs);
+  rig.world.connected.add(n2);
+  rig.router.peerUp(n2, toMillis(rig.nowMs));
+  rig.advance(limits.parkedCheckMs);
+  rig.replied(n2, rig.number, done);
+  assert.deepEqual(rig.said, ["ask n1", "ask n2", "put"]);
+});
+
 test("two owners that name each other do not play with a call for ever", () => {
   const rig = new Rig();
   rig.call(put("k", "v"));
