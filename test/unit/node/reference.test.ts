@@ -96,3 +96,20 @@ test("an idle cluster sends beats between pairs, not between groups, and nothing
   const pairs = new Set(beats.map(({ from, to }) => `${from} ${to}`));
   assert.ok(beats.length <= pairs.size * 21, `${beats.length} beats of ${pairs.size} pairs in 4 s`);
 });
+
+test("a group may list every node: full replication works, and a minority may fail (A5)", () => {
+  const all = toGroupId("all");
+  const cluster = new Cluster({ nodes: referenceNodes, groups: { all: referenceNodes }, voters }, []);
+  for (const node of referenceNodes) cluster.start(node);
+  cluster.advance(6000);
+  cluster.ask(n204, put("k", "before", all), "put");
+  for (const node of referenceNodes.slice(5)) cluster.stop(node);
+  cluster.advance(10_000);
+  cluster.ask(n208, put("k", "after", all), "put");
+  for (const node of referenceNodes.slice(5)) cluster.start(node);
+  cluster.advance(10_000);
+  const hashes = referenceNodes.map((node) => {
+    return cluster.ask(node, { type: "groupStatus", group: all }, "groupStatus").status.stateHash;
+  });
+  assert.deepEqual(new Set(hashes).size, 1);
+});
