@@ -6,10 +6,15 @@ import type { Network } from "../../server/node/ports.ts";
 import { startNode } from "../../server/serve.ts";
 import { softwareVersion } from "../../server/version.ts";
 
+/** Its log tells of the first publication that was swallowed, so that tests can tell a black hole from silence. */
 function blackHoled(network: Network): Network {
+  let hasSwallowed = false;
   return {
     send: (to, message) => network.send(to, message),
-    publish: () => {},
+    publish: (topic) => {
+      if (!hasSwallowed) process.stderr.write(`${JSON.stringify({ msg: "Swallowed", topic })}\n`);
+      hasSwallowed = true;
+    },
     configure: (peers, topics) => network.configure(peers, topics),
   };
 }

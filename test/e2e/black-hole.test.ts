@@ -1,23 +1,45 @@
-// Gossip is never needed (architecture.md, invariant 8): all publications of all nodes are swallowed, and placement, crash
-// and cold start hold as they do with it.
+// Gossip is never needed (architecture.md, invariant 8): all publications of all nodes are swallowed, and what other files
+// test with it holds as well: placement, crash, cold start, catching up, quarantine and a lost cluster quorum.
 
+import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { referenceCluster } from "../../server/dev/reference-cluster.ts";
+import { catchUpCluster, testCatchUp } from "./scenarios/catch-up.ts";
+import { clusterQuorumCluster, testClusterQuorum } from "./scenarios/cluster-quorum.ts";
 import { coldStart } from "./scenarios/cold-start.ts";
 import { testCrash } from "./scenarios/crash.ts";
 import { testPlacement } from "./scenarios/placement.ts";
+import { quarantineCluster, testQuarantine } from "./scenarios/quarantine.ts";
 import { TestCluster } from "./support/test-cluster.ts";
 
 const launcher = fileURLToPath(new URL("black-hole-node.ts", import.meta.url));
-const cluster = await TestCluster.create({ name: "black-hole", clusterFile: referenceCluster, launcher });
-await cluster.start();
 
-testPlacement(cluster);
-testCrash(cluster);
-
-test("after all have died, rg220 serves with n202 and n208, and rg226 once n210 is up (C1)", async () => {
-  await cluster.kill(...cluster.running);
-  await coldStart(cluster);
-  cluster.assertNobodyFell();
+await runWithoutGossip("reference", referenceCluster, (cluster) => {
+  testPlacement(cluster);
+  testCrash(cluster);
+  test("after all have died, rg220 serves with n202 and n208, and rg226 once n210 is up (C1)", async () => {
+    await cluster.kill(...cluster.running);
+    await coldStart(cluster);
+    cluster.assertNobodyFell();
+  });
 });
+await runWithoutGossip("catch-up", catchUpCluster, testCatchUp);
+await runWithoutGossip("quarantine", quarantineCluster, testQuarantine);
+await runWithoutGossip("cluster-quorum", clusterQuorumCluster, testClusterQuorum);
+
+/** One cluster at a time: the next is made when the tests of this one are over and its processes gone. */
+async function runWithoutGossip(
+  name: string,
+  clusterFile: string,
+  scenario: (cluster: TestCluster) => void,
+): Promise<void> {
+  const cluster = await TestCluster.create({ name: `black-hole-${name}`, clusterFile, launcher });
+  await cluster.start();
+  scenario(cluster);
+  await test(`something was published in the cluster ${name}, and swallowed`, async () => {
+    await cluster.end();
+    const swallowers = cluster.nodes.filter((node) => cluster.log(node).some((line) => line["msg"] === "Swallowed"));
+    assert(swallowers.length > 0, "no node has tried to publish anything: this run says nothing about gossip");
+  });
+}

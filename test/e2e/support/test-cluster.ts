@@ -63,7 +63,7 @@ export class TestCluster {
     const addresses = new Map((await dev.endpoints()).map((endpoint) => [endpoint.node, endpoint]));
     const cluster = new TestCluster(dev, addresses, watched);
     after(async () => {
-      await cluster.#stopAll();
+      await cluster.end();
       scratch.remove();
       cluster.assertNobodyFell();
     });
@@ -157,6 +157,14 @@ export class TestCluster {
     assert.deepEqual(this.#surprises, [], "nodes that ended by themselves");
   }
 
+  /** Closes the clients and kills what runs, which happens after the file's tests anyway. To be called again at will. */
+  async end(): Promise<void> {
+    for (const client of this.#clients) await client.close();
+    this.#running.clear();
+    const endpoints = await this.#dev.endpoints();
+    await Promise.all(endpoints.filter(({ pid }) => pid !== null).map(({ node }) => this.#dev.kill(node)));
+  }
+
   async #mustRun(node: string): Promise<number> {
     const pid = await this.pidOf(node);
     assert(pid !== null, `${node} does not run`);
@@ -167,13 +175,6 @@ export class TestCluster {
     const addresses = this.#addresses.get(node);
     assert(addresses !== undefined, `no node ${node}`);
     return addresses;
-  }
-
-  async #stopAll(): Promise<void> {
-    for (const client of this.#clients) await client.close();
-    this.#running.clear();
-    const endpoints = await this.#dev.endpoints();
-    await Promise.all(endpoints.filter(({ pid }) => pid !== null).map(({ node }) => this.#dev.kill(node)));
   }
 }
 
