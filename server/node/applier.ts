@@ -41,11 +41,15 @@ export class Applier<Outcome, State extends ReplicatedState<Outcome>> {
     return this.#applied;
   }
 
-  /** @returns null for the empty entry with which a leader opens its term */
+  /**
+   * @returns null for the empty entry with which a leader opens its term
+   * @throws {CodecError} when the entry is damaged; nothing has changed then
+   */
   apply(entry: Entry): Outcome | null {
     assert(entry.index === this.#applied.index + 1, () => `Applying ${entry.index} after ${this.#applied.index}`);
+    const outcome = entry.payload.byteLength === 0 ? null : this.state.applyEntry(entry);
     this.#applied = { term: entry.term, index: entry.index };
-    return entry.payload.byteLength === 0 ? null : this.state.applyEntry(entry);
+    return outcome;
   }
 
   record(): AppliedRecord {

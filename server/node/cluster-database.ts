@@ -2,6 +2,7 @@
 // the same log, from publications and, for what it missed, from any peer by index (A3). Holders of either give it on.
 
 import { assert } from "../../proto/assert.ts";
+import { CodecError } from "../../proto/codec/codec-error.ts";
 import { encodeClusterCommand } from "../../proto/codec/commands.ts";
 import { failure } from "../../proto/errors.ts";
 import { clusterGroup, type LogIndex, type Millis, type NodeId } from "../../proto/ids.ts";
@@ -194,7 +195,8 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
     this.#pulledMs = Number.NEGATIVE_INFINITY;
     if (this.#replica !== null || message.last.index <= this.index) return;
     const { slot } = this.state.rows;
-    const next = ClusterState.fromRows(slot, message.rows);
+    const next = this.#decoded(() => ClusterState.fromRows(slot, message.rows));
+    if (next === null) return;
     const old = this.state.rows.smallRows();
     this.#world.out.write(old.map(({ key }) => ({ type: "delete", key: rowOfSlot(slot, key) })));
     next.rows.rewrite();
@@ -334,12 +336,25 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
     const next = entries.filter((entry) => entry.index > this.index);
     for (const entry of next) {
       if (entry.index !== this.index + 1) break;
-      const outcome = this.#copy.apply(entry);
+      const applied = this.#decoded(() => ({ outcome: this.#copy.apply(entry) }));
+      if (applied === null) break;
+      const { outcome } = applied;
       this.entryApplied(entry);
       if (outcome?.type === "groupCreated") this.#created.push(outcome.entry);
     }
     if (next.length > 0) this.#world.out.write(this.#copy.takeOperations());
     this.#flush();
+  }
+
+  /** What a peer tells a copy is that peer's word only: null, and counted, when it does not decode. */
+  #decoded<Value>(decode: () => Value): Value | null {
+    try {
+      return decode();
+    } catch (reason) {
+      if (!(reason instanceof CodecError)) throw reason;
+      this.#world.counters.count("cluster data that does not decode");
+      return null;
+    }
   }
 
   #take(number: number): Proposal | null {

@@ -125,3 +125,18 @@ test("messages of another incarnation of the cluster group are dropped and count
   const { status } = cluster.ask(n1, { type: "nodeStatus", node: n1 }, "nodeStatus");
   assert.ok(status.self?.counters.some(([name]) => name === "messages of a cluster group that is not here"));
 });
+
+test("entries and states that do not decode are refused, and the copy goes on from where it was", () => {
+  const { world, database } = copyOn(n4);
+  const garbled = { ...entryAt(2), payload: Uint8Array.of(255, 255, 255) };
+  database.news(n1, news([entryAt(1), garbled]), true, toMillis(0));
+  assert.equal(database.index, 1);
+  database.takeEntries(n1, { type: "clusterEntries", after: toLogIndex(1), entries: [garbled] }, toMillis(1));
+  const rows = database.state.rows.smallRows().map(({ key }) => ({ key, value: Uint8Array.of(255, 255, 255) }));
+  const before = database.state.rows.digest();
+  database.takeState({ type: "clusterState", last: { term, index: toLogIndex(9) }, rows });
+  assert.deepEqual([database.index, database.state.rows.digest()], [1, before]);
+  assert.equal(new Map(world.counters.entries()).get("cluster data that does not decode"), 3);
+  database.news(n1, news([entryAt(2)]), true, toMillis(2));
+  assert.equal(database.index, 2);
+});
