@@ -48,8 +48,9 @@ export class Once {
   }
 
   #forgetOld(seen: Seen): void {
-    while (seen.numbers.size > this.#windowMax) {
-      seen.floor += 1;
+    for (let steps = 0; seen.numbers.size > this.#windowMax; steps++) {
+      // Numbers mostly follow each other; across a wide gap the next one is looked for among those that are remembered.
+      seen.floor = steps < this.#windowMax ? seen.floor + 1 : Math.min(...seen.numbers);
       seen.numbers.delete(seen.floor);
     }
   }

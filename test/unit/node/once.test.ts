@@ -29,3 +29,12 @@ test("a peer's next start has numbers of its own, also for those who take them i
   for (const call of [1, 2, 3, 4]) assert.ok(once.admit(n1, second, callsBefore(second) + call));
   assert.equal(once.admit(n1, second, base + 9), false);
 });
+
+test("numbers far apart cost no more than those that follow each other", () => {
+  const once = new Once(3);
+  for (const far of [1, 2, 3, 4, 5].map((step) => base + step * 2 ** 48)) assert.ok(once.admit(n1, first, far));
+  assert.equal(once.admit(n1, first, base + 2 ** 48), false);
+  assert.equal(once.admit(n1, first, base + 2 * 2 ** 48), false);
+  assert.equal(once.admit(n1, first, base + 5 * 2 ** 48), false);
+  assert.ok(once.admit(n1, first, base + 5 * 2 ** 48 - 1));
+});
