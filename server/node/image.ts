@@ -111,6 +111,8 @@ function assemble(parts: Parts): NodeImage | string {
     else groups.push({ ...image, state: image.state });
   }
   if (database === null) return "the cluster database is missing";
+  const lost = lostReplica(hardStates, records);
+  if (lost !== null) return `the record of group ${lost} is missing, in which something was acknowledged`;
   const named = new Set(records.map(({ record }) => record?.slot));
   return {
     node: toNodeId(meta.get("nodeId") ?? ""),
@@ -125,6 +127,13 @@ function assemble(parts: Parts): NodeImage | string {
     summaries: parts.summaries.map((row) => decodeGroupSummary(row.value)),
     cleanup: [...slots].flatMap(([slot, rows]) => (named.has(slot) ? [] : rows.map(deletion))),
   };
+}
+
+/** The record was durable before the first acknowledgement; a vote alone may be left of a group that was being made. */
+function lostReplica(hardStates: HardStateTable, records: readonly GroupKey[]): GroupKey["group"] | null {
+  const kept = (row: GroupKey) =>
+    records.some(({ group, incarnation }) => group === row.group && incarnation === row.incarnation);
+  return hardStates.find((row) => row.acknowledged > 0 && !kept(row))?.group ?? null;
 }
 
 interface StoredReplica {

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { toBootNumber } from "../../../proto/ids.ts";
+import { toBootNumber, toLogIndex } from "../../../proto/ids.ts";
 import { genesisOperations } from "../../../server/node/genesis.ts";
 import type { NodeImage } from "../../../server/node/image.ts";
 import { textOf } from "../../../storage/bytes.ts";
@@ -188,4 +188,18 @@ test("the owners of a group hold it, and nobody else", () => {
   cluster.advance(1000);
   const held = [n1, n2, n4].map((node) => imageOf(cluster.disks.get(node) as Disk).groups.map(({ group }) => group));
   assert.deepEqual(held, [[rg], [rg], []]);
+});
+
+test("a group that something was acknowledged in and whose record is gone is damage, not a group to be made anew", () => {
+  const disk = used();
+  assert.ok(disk.table.some(({ group, acknowledged }) => group === rg && acknowledged > 0));
+  drop(disk, (key) => key.type === "group" && key.group === rg);
+  assert.match(reasonOf(disk), /record of group rg is missing/);
+});
+
+test("a group whose record did not become durable with its first vote is no damage", () => {
+  const disk = used();
+  drop(disk, (key) => key.type === "group" && key.group === rg);
+  disk.table = disk.table.map((row) => (row.group === rg ? { ...row, acknowledged: toLogIndex(0) } : row));
+  assert.deepEqual(imageOf(disk).groups, []);
 });
