@@ -1,7 +1,9 @@
 // `bailiwick group create NAME --owners a,b,c`: a new resource group.
 
-import type { JsonValue } from "@bufbuild/protobuf";
+import type { JsonObject } from "@bufbuild/protobuf";
+import { encodeGroupConfig } from "../../../proto/group-config.ts";
 import type { CliCommand } from "../cli-command.ts";
+import type { CliDeps } from "../cli-deps.ts";
 import { names } from "../cluster-text.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { readYamlFile } from "../read-input-file.ts";
@@ -26,6 +28,10 @@ export const groupCreate: CliCommand<GroupCreateOptions> = {
   help: `
 Needs the quorum of the cluster database. Warnings go to standard error. With -o json: {"header", "group", "warnings"}.
 
+orders.yaml (bailiwick.v1.GroupConfig, every field has a default):
+  description: orders database
+  lostQuorum: stop
+
 Examples:
   $ bailiwick group create orders --owners n202,n208,n214
   $ bailiwick group create orders --owners n202,n208 --config orders.yaml --dry-run
@@ -37,7 +43,7 @@ Examples:
     return { group, owners, configPath: flags.text("config"), validateOnly: flags.isSet("dryRun") };
   },
   async run({ client, output, deps, interrupted }, { group, owners, configPath, validateOnly }) {
-    const config = configPath === undefined ? undefined : ((await readYamlFile(configPath, deps)) as JsonValue);
+    const config = configPath === undefined ? undefined : await readConfig(configPath, deps);
     const answer = await client.createGroup({ group, owners, config, validateOnly }, { signal: interrupted });
     const done = validateOnly ? "Would create" : "Created";
     output.print(answer, () => `${done} ${group} with owners ${names(answer.group.owners)}\n`);
@@ -45,3 +51,21 @@ Examples:
     return exitCodes.ok;
   },
 };
+
+/** @throws {UsageError} naming the file, when it cannot be read or is no configuration of a group */
+async function readConfig(path: string, deps: CliDeps): Promise<JsonObject> {
+  const config = await readYamlFile(path, deps);
+  if (typeof config !== "object" || config === null || Array.isArray(config)) {
+    throw new UsageError(`${path}: The file must be a map, for example \`lostQuorum: stop\``);
+  }
+  if ("config" in config) {
+    throw new UsageError(`${path}: Write what stands under \`config:\` in cluster.yaml, without \`config:\` itself`);
+  }
+  try {
+    encodeGroupConfig(config);
+  } catch (reason) {
+    const message = reason instanceof Error ? reason.message : String(reason);
+    throw new UsageError(`${path}: The config is refused: ${message.replaceAll("bailiwick.v1.", "")}`);
+  }
+  return config as JsonObject;
+}

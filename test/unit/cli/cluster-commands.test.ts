@@ -248,9 +248,25 @@ test("group create takes owners and a configuration file", async () => {
   assert.match(malformed.err, /^error: bad\.yaml:3:1: /);
   const odd = await cli("group create new --owners n202,n208 --config odd.yaml", { cluster, files });
   assert.equal(odd.code, 2);
-  assert.match(odd.err, /LostQuorumPolicy from JSON: "maybe"/);
+  assert.match(odd.err, /^error: odd\.yaml: .*LostQuorumPolicy from JSON: "maybe"/);
   assert.equal((await cli("group create new", { cluster })).code, 2);
   assert.equal(cluster.calls.length, 2);
+});
+
+test("group create refuses a configuration file that is empty or holds the key config", async () => {
+  const cluster = new FakeCluster();
+  const files = { "empty.yaml": "", "list.yaml": "- a\n", "nested.yaml": "config: {lostQuorum: stop}\n" };
+  const expected = [
+    ["empty.yaml", /^error: empty\.yaml: The file must be a map/],
+    ["list.yaml", /^error: list\.yaml: The file must be a map/],
+    ["nested.yaml", /^error: nested\.yaml: .*without `config:` itself/],
+  ] as const;
+  for (const [file, message] of expected) {
+    const refused = await cli(`group create new --owners n202,n208 --config ${file}`, { cluster, files });
+    assert.equal(refused.code, 2);
+    assert.match(refused.err, message);
+  }
+  assert.deepEqual(cluster.calls, []);
 });
 
 test("node list, get and sphere show nodes", async () => {
