@@ -40,6 +40,18 @@ or may not have happened; 5 unavailable: nothing answered, or no quorum; 130 int
 Environment: BAILIWICK_ENDPOINTS as --endpoints; NO_COLOR as --no-color.
 `;
 
+const groupHelp = `
+Examples:
+  $ bailiwick group list
+  $ bailiwick group create orders --owners n202,n208,n214
+`;
+
+const nodeHelp = `
+Examples:
+  $ bailiwick node list --all
+  $ bailiwick node init n208 --dir /etc/bailiwick
+`;
+
 /** The program; it throws commander's `CommanderError` instead of leaving the process, and prints through `deps`. */
 export function createProgram(deps: CliDeps, run: RunCommand): Command {
   const program = new Command("bailiwick");
@@ -60,11 +72,11 @@ export function createProgram(deps: CliDeps, run: RunCommand): Command {
   add(program, keyDelete, run);
   add(program, keyList, run);
   add(program, keyWatch, run);
-  const group = program.command("group").description("resource groups");
+  const group = program.command("group").description("resource groups").addHelpText("after", groupHelp);
   add(group, groupList, run);
   add(group, groupGet, run);
   add(group, groupCreate, run);
-  const node = program.command("node").description("nodes of the cluster");
+  const node = program.command("node").description("nodes of the cluster").addHelpText("after", nodeHelp);
   add(node, nodeList, run);
   add(node, nodeGet, run);
   add(node, nodeSphere, run);

@@ -14,7 +14,8 @@ export const nodeList: CliCommand<NodeListOptions> = {
   arguments: [],
   flags: [["--all", "ask the sphere of every node for its status"]],
   help: `
-A node knows the statuses of its own sphere of influence; of the others, without --all, only names and addresses. With
+A node knows the statuses of its own sphere of influence; of the others, without --all, only names and addresses: their
+status is \`unknown\`. OWNER OF likewise lists only groups of the node that answers; \`bailiwick status\` shows all. With
 -o json: {"header", "nodes", "unreachable"}.
 
 Examples:
