@@ -64,7 +64,10 @@ async function dev(flags: DevFlags, deps: CommandTools): Promise<void> {
       if (!isStopping) deps.err(`Node ${node}: ${how}\n`);
     },
   });
-  if (detach) return start(cluster, deps, `The nodes go on; \`bailiwick dev stop --data ${data}\` stops them`);
+  if (detach) {
+    const ask = `\`bailiwick status --endpoints 127.0.0.1:${apiPort}\` asks them`;
+    return start(cluster, deps, `The nodes go on; ${ask}, \`bailiwick dev stop --data ${data}\` stops them`);
+  }
   // Nodes that other commands started are no children of this process, which must wait for them all the same.
   const waiting = setInterval(() => {}, 2 ** 30);
   const ignoreSignals = stopOnSignals(cluster, deps, () => {

@@ -23,6 +23,9 @@ When it serves, one line of JSON is printed: {"ready":true,"node","api","peer","
 JSON object a line. SIGTERM and SIGINT end it with exit code 0, a second one at once with 1. A failed write to the disk
 ends it with exit code 1; what was acknowledged is there after the next start.
 
+The first start binds the key to the cluster that cluster.yaml describes: compare the files of all nodes before it. A node
+with another file serves, but alone, in another cluster: its \`status\` shows the others \`joining\`.
+
 Examples:
   $ bailiwick serve -c /etc/bailiwick/node.yaml
   $ BAILIWICK_LOG_LEVEL=debug bailiwick serve -c node.yaml
