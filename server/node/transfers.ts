@@ -2,8 +2,9 @@
 
 import { CodecError } from "../../proto/codec/codec-error.ts";
 import { failure } from "../../proto/errors.ts";
-import type { Millis, NodeId } from "../../proto/ids.ts";
+import type { Millis, NodeId, Term } from "../../proto/ids.ts";
 import type { PeerMessage } from "../../proto/messages.ts";
+import type { EntryId } from "../../proto/raft.ts";
 import { encodeGroupRecord } from "../../storage/group-record.ts";
 import { groupKey } from "../../storage/keys.ts";
 import { LogStore } from "../../storage/log-store.ts";
@@ -68,7 +69,7 @@ export class Transfers<Outcome, State extends ReplicatedState<Outcome>> {
 
   /** @returns true when the part was the last and the snapshot is in force */
   receive(from: NodeId, part: Part, nowMs: Millis): boolean {
-    if (part.term !== this.#replica.status.term) return false;
+    if (part.term !== this.#replica.status.term || !mayEndAt(part.last, part.term)) return false;
     if (this.#replica.holds(part.last)) {
       // The transfer runs to its end, which tells the leader.
       this.#acknowledge(from, part, part.sequence + 1);
@@ -140,6 +141,11 @@ export class Transfers<Outcome, State extends ReplicatedState<Outcome>> {
     const last = verdict === "installed" ? { term, index } : null;
     this.#replica.step({ type: "snapshotSent", peer: sender.peer, last }, nowMs);
   }
+}
+
+/** A snapshot ends with an entry of its leader's term or an earlier one: another would break the log that begins behind it. */
+function mayEndAt(last: EntryId, term: Term): boolean {
+  return last.index > 0 && last.term > 0 && last.term <= term;
 }
 
 /** For calls that were waiting on a state that a snapshot has replaced. */

@@ -143,6 +143,22 @@ test("parts of a leader that is none any more are passed over", () => {
   assert.ok(!cluster.sent.some(({ from, message }) => from === late && message.type === "snapshotAck"));
 });
 
+test("parts that end with an entry of no term, or of one that has not begun, are passed over", () => {
+  for (const forged of [0, 1000]) {
+    const { cluster, late } = behind();
+    cluster.change = (message) => {
+      return message.type === "snapshotPart"
+        ? { ...message, last: { ...message.last, term: toTerm(forged) } }
+        : message;
+    };
+    const member = cluster.start(late);
+    cluster.advance(3000);
+    assert.ok(!member.notes.includes("Installed a snapshot"));
+    cluster.change = (message) => message;
+    isEqualAfterRestart(cluster, late);
+  }
+});
+
 test("a watch at a follower that is given a snapshot is told to resume", () => {
   const { cluster, late } = behind();
   const member = cluster.start(late);
