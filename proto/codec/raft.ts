@@ -53,6 +53,27 @@ const logSlice: Codec<LogSlice, wire.LogSlice> = {
   fromWire: (slice, field) => checkSlice(sliceFields.fromWire(slice, field), field),
 };
 
+type Fields<Type extends RaftMessage["type"]> = Omit<Extract<RaftMessage, { readonly type: Type }>, "type">;
+type Append = Fields<"append">;
+
+const appendFields = message<Append, typeof wire.RaftAppendSchema>(wire.RaftAppendSchema, {
+  term,
+  slice: required(logSlice),
+  commit: logIndex,
+});
+
+/** A leader's log holds nothing of a later term than its own. */
+function checkAppend(value: Append, field: string): Append {
+  const last = value.slice.entries.at(-1) ?? value.slice.previous;
+  if (last.term <= value.term) return value;
+  throw new CodecError(`${field}: Entry ${last.index} is of term ${last.term}, sent in term ${value.term}`);
+}
+
+const append: Codec<Append, wire.RaftAppend> = {
+  toWire: (value, field) => appendFields.toWire(checkAppend(value, field), field),
+  fromWire: (wire, field) => checkAppend(appendFields.fromWire(wire, field), field),
+};
+
 const vote = message<{ term: EntryId["term"]; last: EntryId }, typeof wire.RaftVoteSchema>(wire.RaftVoteSchema, {
   term,
   last: required(entryId),
@@ -61,8 +82,6 @@ const voteReply = message<{ term: EntryId["term"]; granted: boolean }, typeof wi
   wire.RaftVoteReplySchema,
   { term, granted: flag },
 );
-
-type Fields<Type extends RaftMessage["type"]> = Omit<Extract<RaftMessage, { readonly type: Type }>, "type">;
 
 export const raftBeat = message<Fields<"beat">, typeof wire.RaftBeatSchema>(wire.RaftBeatSchema, {
   term,
@@ -82,7 +101,7 @@ export const raftMessage = union<RaftMessage, wire.GroupRaft["message"]>({
   preVoteReply: voteReply,
   vote,
   voteReply,
-  append: message(wire.RaftAppendSchema, { term, slice: required(logSlice), commit: logIndex }),
+  append,
   appendReply: message(wire.RaftAppendReplySchema, { term, matched: logIndex }),
   appendReject: message(wire.RaftAppendRejectSchema, { term, rejected: logIndex, last: required(entryId) }),
   beat: raftBeat,

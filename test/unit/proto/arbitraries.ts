@@ -3,7 +3,7 @@
 import fc, { type Arbitrary } from "fast-check";
 import type { ClusterCommand, Compare, GroupCommand, VerdictChange, Write } from "../../../proto/commands.ts";
 import { type ErrorCode, type ErrorDetails, errorCodes, type Failure } from "../../../proto/errors.ts";
-import { type ClusterId, type GroupId, isName, type NodeId } from "../../../proto/ids.ts";
+import { type ClusterId, type GroupId, isName, type NodeId, toTerm } from "../../../proto/ids.ts";
 import type { Envelope, PeerMessage, StateRow, StatusVersion } from "../../../proto/messages.ts";
 import {
   type AppliedRecord,
@@ -159,12 +159,15 @@ export const logSlice: Arbitrary<LogSlice> = fc
     return { previous, entries };
   });
 
+/** No entry of any `logSlice` is of a later one. */
+const laterTerm = fc.integer({ min: 0, max: 2 ** 40 }).map((step) => toTerm(2 ** 42 + step));
+
 const raft: { readonly [Type in RaftMessage["type"]]: Parts<RaftMessage, Type> } = {
   preVote: { term: quantity(), last: entryId },
   preVoteReply: { term: quantity(), granted: flag },
   vote: { term: quantity(), last: entryId },
   voteReply: { term: quantity(), granted: flag },
-  append: { term: quantity(), slice: logSlice, commit: quantity() },
+  append: { term: laterTerm, slice: logSlice, commit: quantity() },
   appendReply: { term: quantity(), matched: quantity() },
   appendReject: { term: quantity(), rejected: quantity(), last: entryId },
   beat: { term: quantity(), round: quantity(), commit: quantity(), last: quantity() },

@@ -225,6 +225,11 @@ const refusals: readonly { readonly what: string; readonly bytes: Uint8Array; re
     message: /^RaftAppend\.slice: Term 3 of entry 10 follows term 4/,
   },
   {
+    what: "an entry of a term that has not begun",
+    bytes: append({ previous: first, entries: [entryOf(6n, 10n)] }),
+    message: /^GroupRaft\.message: Entry 10 is of term 6, sent in term 5/,
+  },
+  {
     what: "a slice after a term without an index",
     bytes: append({ previous: { term: 4n, index: 0n }, entries: [] }),
     message: /^RaftAppend\.slice: Slice after \(4, 0\)/,

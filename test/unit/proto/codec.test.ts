@@ -21,7 +21,12 @@ const append = (slice: LogSlice): Envelope =>
     type: "raft",
     group: toGroupId("rg220"),
     incarnation: toIncarnation(1),
-    message: { type: "append", term: slice.previous.term, slice, commit: slice.previous.index },
+    message: {
+      type: "append",
+      term: (slice.entries.at(-1) ?? slice.previous).term,
+      slice,
+      commit: slice.previous.index,
+    },
   });
 
 function returns(value: Envelope): void {
