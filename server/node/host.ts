@@ -64,7 +64,7 @@ export class Host {
     try {
       this.#inputs = this.#inputs.slice(this.#runInputs());
     } catch (reason) {
-      this.#fail(reason instanceof Error ? reason : new InvariantError(String(reason)));
+      this.#fail(errorOf(reason));
       return;
     }
     this.#noteDropped();
@@ -153,6 +153,18 @@ export class Host {
   #written(write: WriteId): void {
     this.#writing = false;
     this.#durable = write;
+    try {
+      this.#release(write);
+    } catch (reason) {
+      this.#fail(errorOf(reason));
+      return;
+    }
+    this.deliver({ type: "durable", write });
+    this.#startWrite();
+  }
+
+  /** Lets go what has waited for `write` and those before it. */
+  #release(write: WriteId): void {
     let released = 0;
     for (const { after, effect } of this.#held) {
       if (after > write) break;
@@ -160,14 +172,16 @@ export class Host {
       released += 1;
     }
     if (released > 0) this.#held = this.#held.slice(released);
-    this.deliver({ type: "durable", write });
-    this.#startWrite();
   }
 
   #fail(reason: Error): void {
     this.stop();
     this.#ports.fatal(reason);
   }
+}
+
+function errorOf(reason: unknown): Error {
+  return reason instanceof Error ? reason : new InvariantError(String(reason));
 }
 
 /** One batch with the effect of all in their order: one sync for all groups of the node (group commit). */

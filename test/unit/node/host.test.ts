@@ -34,6 +34,7 @@ function rig(script: (input: Input, step: number) => readonly Effect[]) {
   const writes: { readonly batch: WriteBatch; readonly done: (outcome: WriteOutcome) => void }[] = [];
   const ran: string[] = [];
   let timer: (() => void) | null = null;
+  let isBroken = false;
   const ports = {
     clock: {
       nowMs: () => toMillis(1),
@@ -46,7 +47,10 @@ function rig(script: (input: Input, step: number) => readonly Effect[]) {
       write: (batch: WriteBatch, done: (outcome: WriteOutcome) => void) => writes.push({ batch, done }),
     },
     network: {
-      send: () => events.push("send"),
+      send: () => {
+        if (isBroken) throw new Error("broken");
+        events.push("send");
+      },
       publish: () => events.push("publish"),
       configure: () => events.push("network"),
     },
@@ -59,10 +63,13 @@ function rig(script: (input: Input, step: number) => readonly Effect[]) {
     return script(input, ran.length);
   };
   const host = new Host(ports as never, { step, deadlineMs: () => null });
+  const breakNetwork = () => {
+    isBroken = true;
+  };
   const turn = () => {
     for (const run of turns.splice(0)) run();
   };
-  return { host, events, turn, writes, ran, turns, fire: () => timer?.() };
+  return { host, events, turn, writes, ran, turns, fire: () => timer?.(), breakNetwork };
 }
 
 test("an input never runs before deliver returns", () => {
@@ -227,4 +234,16 @@ test("a stopped host lets nothing run or leave", () => {
   host.deliver(peer);
   turn();
   assert.deepEqual([events, ran.length], [[], 1]);
+});
+
+test("a message that cannot leave when its write is durable ends the host, and nothing leaves after it", () => {
+  const { host, events, turn, writes, breakNetwork } = rig((input) =>
+    input.type === "peer" ? [write(1, 1), send(1), send(1)] : [],
+  );
+  host.deliver(peer);
+  turn();
+  breakNetwork();
+  writes[0]?.done({ type: "done" });
+  turn();
+  assert.deepEqual(events, ["fatal: broken"]);
 });
