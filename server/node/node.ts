@@ -201,6 +201,8 @@ export class Node implements StateMachine, Knowledge {
       case "raft":
       case "snapshotPart":
       case "snapshotAck":
+        // Whoever asks for votes beats with nobody: without this answer it would count on a node in quarantine for ever.
+        if (this.#image.quarantine !== null) this.#world.out.openEcho(from, 0);
         return this.#groupMessage(from, message, nowMs);
       case "beat":
         return this.#beat(from, message, nowMs);

@@ -2,10 +2,25 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { toGroupId, toRevision } from "../../../proto/ids.ts";
+import { type NodeId, toGroupId, toRevision } from "../../../proto/ids.ts";
 import type { Request } from "../../../proto/requests.ts";
 import { textOf } from "../../../storage/bytes.ts";
-import { Cluster, get, list, n1, n2, n3, n4, peerInput, put, remove, rg, textIn, watchAll } from "./cluster.ts";
+import {
+  Cluster,
+  get,
+  list,
+  n1,
+  n2,
+  n3,
+  n4,
+  peerInput,
+  put,
+  remove,
+  rg,
+  smallShape,
+  textIn,
+  watchAll,
+} from "./cluster.ts";
 
 function hashesOf(cluster: Cluster): string[] {
   return [n1, n2, n3].flatMap((node) => {
@@ -204,6 +219,21 @@ test("a node whose data was wiped says so, takes no part, and counts as down", (
     [],
   );
   assert.equal(textIn(cluster.ask(n3, get("k"), "get")), "v");
+});
+
+test("an owner that has never led hears of a quarantine when it asks for votes, and then says that there is no quorum", () => {
+  const cluster = new Cluster({ ...smallShape, voters: [n4] });
+  const manager = cluster.leader();
+  const [survivor, wiped] = [n1, n2, n3].filter((owner) => owner !== manager) as [NodeId, NodeId];
+  cluster.ask(n4, put("k", "v"), "put");
+  cluster.stop(wiped);
+  cluster.wipe(wiped);
+  cluster.start(wiped, "its data was wiped");
+  cluster.advance(2000);
+  cluster.stop(manager);
+  const { failure } = cluster.ask(survivor, put("k", "no quorum"), "failed");
+  assert.equal(failure.code, "no_quorum", failure.message);
+  assert.deepEqual(failure.details.missing?.split(",").toSorted(), [manager, wiped].toSorted());
 });
 
 test("a node in quarantine does not vote with the replicas that are still on its disk", () => {
