@@ -54,6 +54,7 @@ export class Libp2pNetwork implements Network {
   readonly #membership: Membership;
   readonly #gossip: Gossip;
   readonly #links = new Map<NodeId, PeerLink>();
+  /** Identities, and members of other clusters, that were warned of. */
   readonly #refused = new Set<string>();
   readonly #unencodable = new Set<PeerMessage["type"]>();
   #kept: ReadonlySet<NodeId> = new Set();
@@ -274,7 +275,17 @@ export class Libp2pNetwork implements Network {
     }
     if (envelope.cluster === clusterId) return envelope;
     onDropped("wrong_cluster", 1);
+    this.#noteForeign(envelope);
     return null;
+  }
+
+  /** A member by its identity, but started with another bootstrap file: said once, because its operator must know. */
+  #noteForeign({ from, cluster }: Envelope): void {
+    const key = `${from} of ${cluster}`;
+    if (this.#refused.has(key) || this.#refused.size >= adapterLimits.refusedIdentitiesMax) return;
+    this.#refused.add(key);
+    const fields = { peer: from, theirs: cluster, ours: this.#options.clusterId };
+    this.#options.journal.note("warn", "A peer has another cluster file: nothing that it says counts", fields);
   }
 
   #startChecks(): void {

@@ -133,7 +133,7 @@ export class DevCluster {
     const endpoints = await this.endpoints();
     const running = endpoints.filter(({ node, pid }) => pid !== null && nodes.includes(node)).map(({ node }) => node);
     if (running.length === 0) return;
-    const message = `Of the nodes in ${this.directory}, ${running.join(" ")} run already; \`bailiwick dev stop\` stops them`;
+    const message = `Of the nodes in ${this.directory}, ${running.join(" ")} run already; \`bailiwick dev stop --data ${this.directory}\` stops them`;
     throw new DbError(failure("condition_failed", message));
   }
 

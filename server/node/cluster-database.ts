@@ -107,6 +107,10 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
     return this.#leaderSight.leaderlessMs(nowMs);
   }
 
+  silent(nowMs: Millis): readonly NodeId[] | null {
+    return this.#replica?.silent(nowMs) ?? null;
+  }
+
   /** Nodes that no group watches and that this node therefore beats with while it leads. */
   watched(): readonly NodeId[] {
     if (this.#coordinator === null) return [];

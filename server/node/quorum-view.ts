@@ -12,12 +12,17 @@ export interface Quorate {
   /** The other voters. */
   readonly others: readonly NodeId[];
   leaderlessMs(nowMs: Millis): number;
+  /** Others that this member, leading, has not heard in the group; null: it does not lead, and hears nobody by itself. */
+  silent(nowMs: Millis): readonly NodeId[] | null;
 }
 
-/** A leader that answers is proof of a quorum; without one, open connections are all that this owner knows. */
+/** A leader knows whom it hears, and is proof of a quorum; others know no more than their open connections. */
 export function quorumOf(group: Quorate, world: World, nowMs: Millis): QuorumView {
   const needed = Math.floor((group.others.length + 1) / 2) + 1;
-  const missing = group.others.filter((owner) => !world.connected.has(owner) || world.quarantines.has(owner));
+  const silent = group.silent(nowMs);
+  const missing = group.others.filter((owner) => {
+    return silent?.includes(owner) ?? (!world.connected.has(owner) || world.quarantines.has(owner));
+  });
   const reachable = 1 + group.others.length - missing.length;
   const isElecting = reachable >= needed && group.leaderlessMs(nowMs) < limits.noQuorumGraceMs;
   return { hasQuorum: group.leader !== null || isElecting, needed, missing };

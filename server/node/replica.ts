@@ -107,6 +107,14 @@ export class Replica<Outcome, State extends ReplicatedState<Outcome>> {
     return this.#toApply.length > 0 || this.#trimTo !== null || this.#toSweep;
   }
 
+  /** Followers that this member, leading, has not heard lately; null: it does not lead. */
+  silent(nowMs: Millis): readonly NodeId[] | null {
+    const { role, peers } = this.status;
+    if (role !== "leader") return null;
+    const since = nowMs - limits.suspectMs;
+    return peers.filter(({ heardMs }) => heardMs === null || heardMs < since).map(({ peer }) => peer);
+  }
+
   deadlineMs(): Millis | null {
     return this.#raft.deadlineMs();
   }

@@ -131,6 +131,10 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome> {
     return this.#leaderSight.leaderlessMs(nowMs);
   }
 
+  silent(nowMs: Millis): readonly NodeId[] | null {
+    return this.replica.silent(nowMs);
+  }
+
   receive(from: NodeId, message: PeerMessage, nowMs: Millis): void {
     this.#manager?.heard(from, nowMs);
     if (message.type === "raft") this.replica.step({ type: "message", from, message: message.message }, nowMs);

@@ -19,7 +19,7 @@ import { self } from "./api-harness.ts";
 
 export const n202 = toNodeId("n202");
 export const n208 = toNodeId("n208");
-export const n214 = toNodeId("n214");
+const n214 = toNodeId("n214");
 export const rg220 = toGroupId("rg220");
 export const rg226 = toGroupId("rg226");
 export const config = create(GroupConfigSchema, { description: "orders", labels: { tier: "one" } });

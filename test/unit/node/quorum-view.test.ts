@@ -11,11 +11,12 @@ function view(
   leader: NodeId | null,
   leaderlessMs: number,
   quarantined: readonly NodeId[] = [],
+  silent: readonly NodeId[] | null = null,
 ) {
   const world = worldOf(n1);
   for (const node of connected) world.connected.add(node);
   for (const node of quarantined) world.quarantines.set(node, "lost");
-  const group = { leader, others: [n2, n3], leaderlessMs: () => leaderlessMs };
+  const group = { leader, others: [n2, n3], leaderlessMs: () => leaderlessMs, silent: () => silent };
   const { hasQuorum, needed, missing } = quorumOf(group, world, toMillis(0));
   const failure = noQuorumFailure("rg", group, world, toMillis(0));
   return [hasQuorum, needed, missing.join(" "), failure?.details.missing ?? null];
@@ -25,6 +26,10 @@ const long = limits.noQuorumGraceMs;
 
 test("a leader is proof of a quorum, whoever is connected", () => {
   assert.deepEqual(view([], n2, 0), [true, 2, "n2 n3", null]);
+});
+
+test("a leader counts whom it hears, not whom it is connected with", () => {
+  assert.deepEqual(view([n2, n3], n1, 0, [], [n3]), [true, 2, "n3", null]);
 });
 
 test("while an election may still bring a leader nobody is told that there is none", () => {

@@ -111,6 +111,7 @@ function owner(leader: NodeId | null, leaderlessMs: number, served: string[] = [
     leader,
     others: [n1, n2],
     leaderlessMs: () => leaderlessMs,
+    silent: () => null,
     serve: (call) => {
       served.push(call.request.type);
       return call.request.type === "groupStatus";
