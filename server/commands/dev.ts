@@ -1,14 +1,13 @@
 // `bailiwick dev`: a whole cluster on this machine. What it starts is stopped by Ctrl-C, or later by `dev stop`.
 
 import { type Command, InvalidArgumentError } from "commander";
-import { exitCodes } from "../../client/cli/exit-codes.ts";
 import type { CommandTools } from "../../client/cli/run.ts";
 import { alignRows } from "../../client/cli/table.ts";
 import { readTextFile } from "../config/read-file.ts";
 import type { DevCluster, Endpoint } from "../dev/dev-cluster.ts";
 import { referenceCluster } from "../dev/reference-cluster.ts";
 import { defaultDirectory } from "./dev-directory.ts";
-import { onStopSignals } from "./signals.ts";
+import { stopOnSignals } from "./stop-on-signals.ts";
 
 const help = `
 One process a node, on 127.0.0.1, data in DIR/<node>, log in DIR/<node>/node.log. Clients connect to ports from 7401 up in
@@ -97,22 +96,6 @@ async function start(cluster: DevCluster, deps: CommandTools, whatNext: string):
 async function readClusterText(file: string | undefined): Promise<{ readonly file: string; readonly text: string }> {
   if (file === undefined) return { file: "the reference cluster", text: referenceCluster };
   return { file, text: await readTextFile(file) };
-}
-
-/** Ends the process when all nodes have stopped; a second signal does not wait, and the nodes end with this process. */
-function stopOnSignals(cluster: DevCluster, { err }: CommandTools, onStopping: () => void): () => void {
-  return onStopSignals((_signal, count) => {
-    if (count > 1) process.exit(exitCodes.failed);
-    onStopping();
-    err("Stopping the nodes\n");
-    cluster.stopAll().then(
-      () => process.exit(0),
-      (reason: unknown) => {
-        err(`bailiwick: The nodes did not all stop: ${String(reason)}\n`);
-        process.exit(exitCodes.failed);
-      },
-    );
-  });
 }
 
 function tableOf(endpoints: readonly Endpoint[]): string {

@@ -2,12 +2,11 @@
 // Ctrl-C.
 
 import type { Command } from "commander";
-import { exitCodes } from "../../client/cli/exit-codes.ts";
 import type { CommandTools } from "../../client/cli/run.ts";
 import type { DevCluster } from "../dev/dev-cluster.ts";
 import { referenceCluster } from "../dev/reference-cluster.ts";
 import { defaultDirectory } from "./dev-directory.ts";
-import { onStopSignals } from "./signals.ts";
+import { stopOnSignals } from "./stop-on-signals.ts";
 
 const help = `
 Starts the nine nodes of the reference cluster as \`bailiwick dev\` does, writes, reads, watches, shows what each disk holds,
@@ -45,20 +44,24 @@ async function tour({ data, once }: TourFlags, deps: CommandTools): Promise<void
     apiPort: 7401,
     peerPort: 7501,
   });
-  const stopped = stopOnSignal(cluster, abort, deps);
+  // Nodes that other commands started are no children of this process, which must wait for them all the same.
+  const waiting = setInterval(() => {}, 2 ** 30);
+  const ignoreSignals = stopOnSignals(cluster, deps, () => abort.abort());
   const narrator = new Narrator((line) => deps.out(`${line}\n`));
   try {
-    await Promise.race([runTour({ cluster, narrator, signal: abort.signal }), stopped]);
+    await runTour({ cluster, narrator, signal: abort.signal });
   } catch (reason) {
+    // Stopped half-way by Ctrl-C: what the tour was waiting for is no failure.
+    if (abort.signal.aborted) return;
     await cluster.stopAll();
+    clearInterval(waiting);
+    ignoreSignals();
     throw reason;
   }
-  if (once) {
-    await cluster.stopAll();
-    process.exit(0);
-  }
-  sayHowToTalk(cluster, data, deps);
-  await stopped;
+  if (!once) return sayHowToTalk(cluster, data, deps);
+  await cluster.stopAll();
+  clearInterval(waiting);
+  ignoreSignals();
 }
 
 function sayHowToTalk(cluster: DevCluster, data: string, deps: CommandTools): void {
@@ -75,17 +78,4 @@ The cluster goes on: ${cluster.nodes.length} processes, data in ${cluster.direct
 
 Ctrl-C stops all of it.
 `);
-}
-
-function stopOnSignal(cluster: DevCluster, abort: AbortController, deps: CommandTools): Promise<never> {
-  return new Promise((_, reject) => {
-    onStopSignals((_signal, count) => {
-      if (count > 1) process.exit(exitCodes.failed);
-      abort.abort();
-      deps.err("\nStopping the nodes\n");
-      cluster.stopAll().then(() => process.exit(0), reject);
-    });
-    // Nodes that other commands started are no children of this process, which must wait for them all the same.
-    setInterval(() => {}, 2 ** 30);
-  });
 }

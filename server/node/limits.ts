@@ -83,7 +83,6 @@ export const limits = {
   /** Of one message; who needs more asks again. */
   clusterEntriesBytesMax: 1024 * 1024,
   clusterEventsKept: 1_000,
-  clusterVotersMax: 5,
 
   // The public API.
   /** Budget of a call without a deadline. */
