@@ -10,6 +10,11 @@ export type NodeId = Brand<string, "NodeId">;
 export type GroupId = Brand<string, "GroupId">;
 /** 1 or more; a group re-created under an old name has a higher one and is another group to everyone. */
 export type Incarnation = Brand<number, "Incarnation">;
+/**
+ * Names one membership of a node in a group for ever: a node that left, or lost its data, comes back under a higher one.
+ * 1 for the members with which a group begins.
+ */
+export type MemberId = Brand<number, "MemberId">;
 /** Raft term; 0 before the first election. */
 export type Term = Brand<number, "Term">;
 /** Position in a group's log, counted from 1; 0 is "before the log". */
@@ -32,6 +37,7 @@ export const toTerm = (value: number): Term => value as Term;
 export const toLogIndex = (value: number): LogIndex => value as LogIndex;
 export const toRevision = (value: number): Revision => value as Revision;
 export const toIncarnation = (value: number): Incarnation => value as Incarnation;
+export const toMemberId = (value: number): MemberId => value as MemberId;
 export const toEpoch = (value: number): Epoch => value as Epoch;
 export const toBootNumber = (value: number): BootNumber => value as BootNumber;
 export const toMillis = (value: number): Millis => value as Millis;

@@ -1,7 +1,7 @@
 // What nodes say to each other. A message travels in an envelope that names cluster and sender; the wire forms are in
 // bailiwick/peer/v1.
 
-import type { BootNumber, ClusterId, GroupId, Incarnation, LogIndex, NodeId, Revision, Term } from "./ids.ts";
+import type { BootNumber, ClusterId, LogIndex, MemberId, NodeId, Revision, Term } from "./ids.ts";
 import type { GroupKey, GroupSummary, RecoveryStatus, StatusComponent } from "./model.ts";
 import type { Entry, EntryId, RaftMessage } from "./raft.ts";
 import type { Reply, Request, WatchMessage } from "./requests.ts";
@@ -19,11 +19,18 @@ export interface StateRow {
   readonly value: Uint8Array;
 }
 
-export interface GroupBeat extends GroupKey {
+/** From one member of a group to another. Numbers make sure that nobody is taken for whom it was before. */
+export interface Addressed extends GroupKey {
+  readonly fromMember: MemberId;
+  /** `anyMember`: to whoever holds the group there. */
+  readonly toMember: MemberId;
+}
+
+export interface GroupBeat extends Addressed {
   readonly beat: RaftMessage & { readonly type: "beat" };
 }
 
-export interface GroupBeatReply extends GroupKey {
+export interface GroupBeatReply extends Addressed {
   readonly reply: RaftMessage & { readonly type: "beatReply" };
 }
 
@@ -35,12 +42,7 @@ export interface StatusVersion extends GroupKey {
 }
 
 export type PeerMessage =
-  | {
-      readonly type: "raft";
-      readonly group: GroupId;
-      readonly incarnation: Incarnation;
-      readonly message: RaftMessage;
-    }
+  | ({ readonly type: "raft"; readonly message: RaftMessage } & Addressed)
   /** One for each pair of nodes of which one leads a group of the other: all their groups together. */
   | {
       readonly type: "beat";
@@ -57,10 +59,8 @@ export type PeerMessage =
       readonly groups: readonly GroupBeatReply[];
     }
   /** Part `sequence` (from 0) of the state of a group as of `last`, for a follower that is behind the log. */
-  | {
+  | (Addressed & {
       readonly type: "snapshotPart";
-      readonly group: GroupId;
-      readonly incarnation: Incarnation;
       readonly term: Term;
       readonly last: EntryId;
       readonly sequence: number;
@@ -68,16 +68,14 @@ export type PeerMessage =
       readonly final: boolean;
       /** State hash of the whole, in the final part. */
       readonly stateHash: string;
-    }
+    })
   /** `next`: the part that the follower wants; one past the final part: installed. */
-  | {
+  | (Addressed & {
       readonly type: "snapshotAck";
-      readonly group: GroupId;
-      readonly incarnation: Incarnation;
       readonly term: Term;
       readonly last: EntryId;
       readonly next: number;
-    }
+    })
   /** Verdicts and summaries that concern the receiver; merged by (incarnation, index), so that repeats do no harm. */
   | {
       readonly type: "statuses";
@@ -110,3 +108,6 @@ export type PeerMessage =
   | { readonly type: "forwardWatch"; readonly call: number; readonly message: WatchMessage }
   /** The asker has room for the next message of the stream: it has read the events up to `through`. */
   | { readonly type: "forwardDrained"; readonly call: number; readonly through: Revision };
+
+/** Between two members of one group. */
+export type GroupMessage = PeerMessage & { readonly type: "raft" | "snapshotPart" | "snapshotAck" };

@@ -3,6 +3,7 @@
 
 import { assert } from "./assert.ts";
 import type { LogIndex, NodeId, Term } from "./ids.ts";
+import type { Mark } from "./membership.ts";
 
 /** Names one entry for ever: no two entries of a group's history share (term, index). */
 export interface EntryId {
@@ -13,8 +14,16 @@ export interface EntryId {
 export interface Entry {
   readonly term: Term;
   readonly index: LogIndex;
-  /** Opaque to Raft; empty for the entry with which a leader opens its term. Not copied, never changed. */
+  /**
+   * Opaque to Raft, with two exceptions: empty for the entry with which a leader opens its term; beginning with a zero byte,
+   * as no command does, for an entry about the log itself (see {@link isControl}). Not copied, never changed.
+   */
   readonly payload: Uint8Array;
+}
+
+/** Whether the payload is an encoded `Control` (proto/codec/control.ts). */
+export function isControl(payload: Uint8Array): boolean {
+  return payload[0] === 0;
 }
 
 /**
@@ -32,13 +41,33 @@ export interface LogSlice {
 export interface HardState {
   readonly term: Term;
   readonly vote: NodeId | null;
+  /** Of a witness: for whom it stands in; null: for nobody, and on every other member. */
+  readonly standIn: StandIn | null;
+}
+
+/** A leader's word that, from here on in its term, entries are committed by all of these owners and the witness's vote. */
+export interface StandIn extends Mark {
+  readonly owners: readonly NodeId[];
 }
 
 export type RaftMessage =
   /** Thesis 9.6: would you vote for me in `term`? Changes nothing at the receiver. */
-  | { readonly type: "preVote"; readonly term: Term; readonly last: EntryId }
+  | {
+      readonly type: "preVote";
+      readonly term: Term;
+      readonly last: EntryId;
+      readonly subterm: number;
+      readonly isTransfer: boolean;
+    }
   | { readonly type: "preVoteReply"; readonly term: Term; readonly granted: boolean }
-  | { readonly type: "vote"; readonly term: Term; readonly last: EntryId }
+  /** `subterm`: of the log's end, within the term of `last`. `isTransfer`: the leader itself asked for this election. */
+  | {
+      readonly type: "vote";
+      readonly term: Term;
+      readonly last: EntryId;
+      readonly subterm: number;
+      readonly isTransfer: boolean;
+    }
   | { readonly type: "voteReply"; readonly term: Term; readonly granted: boolean }
   | { readonly type: "append"; readonly term: Term; readonly slice: LogSlice; readonly commit: LogIndex }
   /** `matched`: the follower's log equals the leader's up to here, durably. */
@@ -54,7 +83,12 @@ export type RaftMessage =
       readonly last: LogIndex;
     }
   /** `matched` as in `appendReply`, 0 when the follower does not know. */
-  | { readonly type: "beatReply"; readonly term: Term; readonly round: number; readonly matched: LogIndex };
+  | { readonly type: "beatReply"; readonly term: Term; readonly round: number; readonly matched: LogIndex }
+  /** Leader to a voter that holds its whole log: ask for votes now (thesis 3.10). */
+  | { readonly type: "timeoutNow"; readonly term: Term }
+  /** Leader to the witness: see {@link StandIn}. */
+  | { readonly type: "standIn"; readonly term: Term; readonly subterm: number; readonly owners: readonly NodeId[] }
+  | { readonly type: "standInReply"; readonly term: Term; readonly subterm: number };
 
 /** Checks the three guarantees of {@link LogSlice}; a slice that breaks one was corrupted or forged. */
 export function checkLogSlice(slice: LogSlice): void {

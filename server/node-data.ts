@@ -88,8 +88,8 @@ async function writeGenesis(
 /** A quarantined node does not vote in the cluster database either: it goes on as one that only follows its log. */
 function stepDown({ database }: NodeImage, quarantine: string | null): readonly Operation[] {
   if (quarantine === null || database.role === "learner") return [];
-  const { group, incarnation, rows } = database;
-  const record = encodeGroupRecord({ slot: rows.slot, role: "learner" });
+  const { group, incarnation, member, rows } = database;
+  const record = encodeGroupRecord({ slot: rows.slot, role: "learner", member });
   return [{ type: "put", key: groupKey(group, incarnation), value: record }];
 }
 

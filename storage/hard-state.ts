@@ -1,14 +1,16 @@
 // What a node must never forget of its groups' elections: the port, the table's bytes, and the port in memory.
 // The table is small and is always written whole.
 //
-//   "BWHS" | 01 | generation u64 | body length u32 | crc32 u32 | body
-//   body   count u32, then of each group: len name | incarnation u64 | term u64 | len vote | acknowledged u64
+//   "BWHS" | 02 | generation u64 | body length u32 | crc32 u32 | body
+//   body   count u32, then of each group: len name | incarnation u64 | term u64 | len vote | acknowledged u64 | stand-in
+//   stand-in of a witness: count u16, then, unless 0: term u64 | subterm u64 | len owner …
 //
 // The checksum covers version, generation, length and body. A vote of length 0 is no vote. Bytes behind the body are ignored.
 
 import { crc32 } from "node:zlib";
 import { assert } from "../proto/assert.ts";
 import { type GroupId, type Incarnation, isName, type LogIndex, type NodeId, type Term } from "../proto/ids.ts";
+import type { StandIn } from "../proto/raft.ts";
 import { readUint32, readUint64, writeUint32, writeUint64 } from "./bytes.ts";
 import type { WriteOutcome } from "./ordered-store.ts";
 
@@ -23,6 +25,8 @@ export interface GroupHardState {
    * and the rows written with it are not atomic together.
    */
   readonly acknowledged: LogIndex;
+  /** Of a witness: the owners that it stands in with; null: none. */
+  readonly standIn: StandIn | null;
 }
 
 export type HardStateTable = readonly GroupHardState[];
@@ -84,7 +88,7 @@ export class MemoryHardState implements HardStateStore {
 }
 
 const magic = Buffer.from("BWHS", "latin1");
-const formatVersion = 1;
+const formatVersion = 2;
 const headerBytes = 21;
 const crcOffset = 17;
 /** Refuses a length that no table reaches, before memory is asked for. */
@@ -130,7 +134,14 @@ function encodeRow(row: GroupHardState): Uint8Array {
     uint64(row.term),
     row.vote === null ? Uint8Array.of(0) : name(row.vote),
     uint64(row.acknowledged),
+    encodeStandIn(row.standIn),
   ]);
+}
+
+function encodeStandIn(standIn: StandIn | null): Uint8Array {
+  const { term, subterm, owners } = standIn ?? { term: 0, subterm: 0, owners: [] };
+  const count = Uint8Array.of(owners.length >>> 8, owners.length & 0xff);
+  return owners.length === 0 ? count : Buffer.concat([count, uint64(term), uint64(subterm), ...owners.map(name)]);
 }
 
 function decodeRows(body: Uint8Array): HardStateTable | null {
@@ -142,10 +153,11 @@ function decodeRows(body: Uint8Array): HardStateTable | null {
     const groupEnd = offset + 1 + (body[offset] ?? 0);
     const voteEnd = groupEnd + 17 + (body[groupEnd + 16] ?? 0);
     if (voteEnd + 8 > body.byteLength) return null;
-    const decoded = toRow(body, { offset, groupEnd, voteEnd });
-    if (decoded === null) return null;
-    table.push(decoded);
-    offset = voteEnd + 8;
+    const standIn = decodeStandIn(body, voteEnd + 8);
+    const decoded = standIn === null ? null : toRow(body, { offset, groupEnd, voteEnd });
+    if (decoded === null || standIn === null) return null;
+    table.push({ ...decoded, standIn: standIn.value });
+    offset = standIn.end;
   }
   return offset === body.byteLength ? table : null;
 }
@@ -153,7 +165,7 @@ function decodeRows(body: Uint8Array): HardStateTable | null {
 function toRow(
   body: Uint8Array,
   at: { readonly offset: number; readonly groupEnd: number; readonly voteEnd: number },
-): GroupHardState | null {
+): Omit<GroupHardState, "standIn"> | null {
   const group = Buffer.from(body.subarray(at.offset + 1, at.groupEnd)).toString("latin1");
   const vote = Buffer.from(body.subarray(at.groupEnd + 17, at.voteEnd)).toString("latin1");
   const incarnation = readUint64(body, at.groupEnd);
@@ -168,6 +180,26 @@ function toRow(
     vote: vote === "" ? null : (vote as NodeId),
     acknowledged: acknowledged as LogIndex,
   };
+}
+
+/** @returns null when the bytes hold none; `value` null for a member that stands in for nobody */
+function decodeStandIn(body: Uint8Array, at: number): { readonly value: StandIn | null; readonly end: number } | null {
+  if (at + 2 > body.byteLength) return null;
+  const count = ((body[at] ?? 0) << 8) | (body[at + 1] ?? 0);
+  if (count === 0) return { value: null, end: at + 2 };
+  if (at + 18 > body.byteLength) return null;
+  const term = readUint64(body, at + 2);
+  const subterm = readUint64(body, at + 10);
+  const owners: NodeId[] = [];
+  let end = at + 18;
+  for (let owner = 0; owner < count; owner++) {
+    const next = end + 1 + (body[end] ?? 0);
+    const text = Buffer.from(body.subarray(end + 1, next)).toString("latin1");
+    if (next > body.byteLength || !isName(text)) return null;
+    owners.push(text as NodeId);
+    end = next;
+  }
+  return term === null || subterm === null ? null : { value: { term, subterm, owners }, end };
 }
 
 function name(text: string): Uint8Array {

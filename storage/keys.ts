@@ -12,6 +12,7 @@
 //                        04 | key …                          ownership
 //                        05 | key …                          applied index, revision, state hash
 //                        06 | key …                          cluster database: nodes, directory, events
+//                        07 | key …                          members of the group, as of the applied index
 //   04 | len node name | len group name                 component of a node's status, received from that group's manager
 //   05 | len name                                       summary of an interlocked group
 //
@@ -26,7 +27,15 @@ import type { KeyRange } from "./ordered-store.ts";
 const tags = { meta: 1, group: 2, slot: 3, nodeStatus: 4, interlock: 5 } as const;
 const slotKinds = { boundary: 0, log: 1, state: 2 } as const;
 const metaFields = { formatVersion: 1, nodeId: 2, clusterId: 3, bootNumber: 4, quarantine: 5 } as const;
-const stateTables = { versions: 1, object: 2, verdicts: 3, ownership: 4, applied: 5, cluster: 6 } as const;
+const stateTables = {
+  versions: 1,
+  object: 2,
+  verdicts: 3,
+  ownership: 4,
+  applied: 5,
+  cluster: 6,
+  membership: 7,
+} as const;
 
 export type MetaField = keyof typeof metaFields;
 /** Tables whose keys are opaque here; `versions` has its own key functions. */

@@ -3,7 +3,7 @@
 import * as wire from "../gen/bailiwick/peer/v1/envelope_pb.ts";
 import { GroupRaftSchema } from "../gen/bailiwick/peer/v1/raft_pb.ts";
 import type { Envelope, GroupBeat, GroupBeatReply, PeerMessage, StateRow, StatusVersion } from "../messages.ts";
-import { boot, incarnation, logIndex, revision, term, uint64, wholeMs } from "./integers.ts";
+import { anyMemberId, boot, incarnation, logIndex, memberId, revision, term, uint64, wholeMs } from "./integers.ts";
 import { groupSummary, recoveryStatus, statusComponent } from "./model.ts";
 import { entries, entryId, raftBeat, raftBeatReply, raftMessage } from "./raft.ts";
 import { reply, watchMessage } from "./replies.ts";
@@ -14,15 +14,16 @@ import { wireLimits } from "./wire-limits.ts";
 
 const { itemsMax } = wireLimits;
 
+/** Fields of every message between two members of a group. */
+const addressed = { group: groupId, incarnation, fromMember: memberId, toMember: anyMemberId };
+
 const groupBeat = message<GroupBeat, typeof wire.GroupBeatSchema>(wire.GroupBeatSchema, {
-  group: groupId,
-  incarnation,
+  ...addressed,
   beat: required(tagged<GroupBeat["beat"], NonNullable<wire.GroupBeat["beat"]>>("beat", raftBeat)),
 });
 
 const groupBeatReply = message<GroupBeatReply, typeof wire.GroupBeatReplySchema>(wire.GroupBeatReplySchema, {
-  group: groupId,
-  incarnation,
+  ...addressed,
   reply: required(
     tagged<GroupBeatReply["reply"], NonNullable<wire.GroupBeatReply["reply"]>>("beatReply", raftBeatReply),
   ),
@@ -42,7 +43,7 @@ const statusVersion = message<StatusVersion, typeof wire.StatusVersionSchema>(wi
 });
 
 const peerMessage = union<PeerMessage, wire.Envelope["message"]>({
-  raft: message(GroupRaftSchema, { group: groupId, incarnation, message: raftMessage }),
+  raft: message(GroupRaftSchema, { ...addressed, message: raftMessage }),
   beat: message(wire.BeatSchema, { sequence: uint64, clusterIndex: logIndex, groups: list(groupBeat, itemsMax) }),
   beatEcho: message(wire.BeatEchoSchema, {
     sequence: uint64,
@@ -51,8 +52,7 @@ const peerMessage = union<PeerMessage, wire.Envelope["message"]>({
     groups: list(groupBeatReply, itemsMax),
   }),
   snapshotPart: message(wire.SnapshotPartSchema, {
-    group: groupId,
-    incarnation,
+    ...addressed,
     term,
     last: required(entryId),
     sequence: uint64,
@@ -61,8 +61,7 @@ const peerMessage = union<PeerMessage, wire.Envelope["message"]>({
     stateHash,
   }),
   snapshotAck: message(wire.SnapshotAckSchema, {
-    group: groupId,
-    incarnation,
+    ...addressed,
     term,
     last: required(entryId),
     next: uint64,

@@ -1,7 +1,7 @@
 // 64-bit integers of the wire and numbers of the domain: the only place that holds a bigint. Beyond 2^53 - 1 a number
 // would be rounded, so it is refused in both directions.
 
-import type { BootNumber, Epoch, Incarnation, LogIndex, Revision, Term } from "../ids.ts";
+import type { BootNumber, Epoch, Incarnation, LogIndex, MemberId, Revision, Term } from "../ids.ts";
 import { CodecError } from "./codec-error.ts";
 import type { Codec } from "./structure.ts";
 
@@ -44,6 +44,10 @@ export const revision = fromZero<Revision>();
 export const epoch = fromZero<Epoch>();
 /** 0 names no group. */
 export const incarnation = fromOne<Incarnation>();
+/** 0 names no member. */
+export const memberId = fromOne<MemberId>();
+/** 0: whichever holds the group. */
+export const anyMemberId = fromZero<MemberId>();
 /** 0 is before the first start. */
 export const boot = fromOne<BootNumber>();
 

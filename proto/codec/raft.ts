@@ -4,10 +4,11 @@
 import { create } from "@bufbuild/protobuf";
 import { InvariantError } from "../assert.ts";
 import * as wire from "../gen/bailiwick/peer/v1/raft_pb.ts";
-import { checkLogSlice, type Entry, type EntryId, type LogSlice, type RaftMessage } from "../raft.ts";
+import { checkLogSlice, type Entry, type EntryId, isControl, type LogSlice, type RaftMessage } from "../raft.ts";
 import { CodecError } from "./codec-error.ts";
+import { decodeControl } from "./control.ts";
 import { logIndex, term, uint64 } from "./integers.ts";
-import { bytes, flag } from "./scalars.ts";
+import { bytes, flag, nodeId } from "./scalars.ts";
 import { type Codec, list, message, required, union } from "./structure.ts";
 import { wireLimits } from "./wire-limits.ts";
 
@@ -26,9 +27,15 @@ const entry: Codec<Entry, wire.Entry> = {
   fromWire: (value) => ({
     term: term.fromWire(value.term, "Entry.term"),
     index: logIndex.fromWire(value.index, "Entry.index"),
-    payload: payload.fromWire(value.payload, "Entry.payload"),
+    payload: checkControl(payload.fromWire(value.payload, "Entry.payload")),
   }),
 };
+
+/** The core reads these by itself: one that does not decode must not get so far. */
+function checkControl(payload: Uint8Array): Uint8Array {
+  if (isControl(payload)) decodeControl(payload);
+  return payload;
+}
 
 export const entries: Codec<readonly Entry[], wire.Entry[]> = list(entry, wireLimits.itemsMax);
 
@@ -74,9 +81,11 @@ const append: Codec<Append, wire.RaftAppend> = {
   fromWire: (wire, field) => checkAppend(appendFields.fromWire(wire, field), field),
 };
 
-const vote = message<{ term: EntryId["term"]; last: EntryId }, typeof wire.RaftVoteSchema>(wire.RaftVoteSchema, {
+const vote = message<Fields<"vote">, typeof wire.RaftVoteSchema>(wire.RaftVoteSchema, {
   term,
   last: required(entryId),
+  subterm: uint64,
+  isTransfer: flag,
 });
 const voteReply = message<{ term: EntryId["term"]; granted: boolean }, typeof wire.RaftVoteReplySchema>(
   wire.RaftVoteReplySchema,
@@ -106,4 +115,7 @@ export const raftMessage = union<RaftMessage, wire.GroupRaft["message"]>({
   appendReject: message(wire.RaftAppendRejectSchema, { term, rejected: logIndex, last: required(entryId) }),
   beat: raftBeat,
   beatReply: raftBeatReply,
+  timeoutNow: message(wire.RaftTimeoutNowSchema, { term }),
+  standIn: message(wire.RaftStandInSchema, { term, subterm: uint64, owners: list(nodeId, wireLimits.ownersMax) }),
+  standInReply: message(wire.RaftStandInReplySchema, { term, subterm: uint64 }),
 });

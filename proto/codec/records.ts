@@ -2,8 +2,10 @@
 // A row that does not decode is damage. One encoding per shape is kept in test/unit/proto/records.hex.txt.
 
 import * as model from "../gen/bailiwick/peer/v1/model_pb.ts";
+import * as raft from "../gen/bailiwick/peer/v1/raft_pb.ts";
 import * as wire from "../gen/bailiwick/peer/v1/record_pb.ts";
 import type { AppliedRecord } from "../model.ts";
+import { configuration } from "./control.ts";
 import { logIndex, revision, term } from "./integers.ts";
 import {
   clusterEvent,
@@ -31,6 +33,11 @@ const bytesMax = wireLimits.rowBytesMax;
 export const { encode: encodeAppliedRecord, decode: decodeAppliedRecord } = inBytes(
   wire.AppliedRecordSchema,
   appliedRecord,
+  bytesMax,
+);
+export const { encode: encodeConfiguration, decode: decodeConfiguration } = inBytes(
+  raft.ConfigurationSchema,
+  configuration,
   bytesMax,
 );
 export const { encode: encodeStatusComponent, decode: decodeStatusComponent } = inBytes(

@@ -10,6 +10,8 @@ export const wireLimits = {
   valueBytesMax: 1024 * 1024,
   configBytesMax: 1024 * 1024,
   ownersMax: 4_096,
+  /** Of one voter. */
+  votesMax: 100,
   /** Five times what is written today, so that a later version may say more. */
   reasonCharsMax: 1_000,
   /** Addresses, identities, labels, names of counters. */

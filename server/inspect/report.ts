@@ -2,10 +2,9 @@
 
 import { clusterGroup, compareNames, toNodeId } from "../../proto/ids.ts";
 import { emptyBytes, textOf } from "../../storage/bytes.ts";
-import { parseKey, rowOfSlot } from "../../storage/keys.ts";
 import { ClusterState } from "../node/cluster-state.ts";
 import { Directory } from "../sphere/directory.ts";
-import type { DiskContent, SlotContent, StoredGroup } from "./disk-content.ts";
+import type { DiskContent, StoredGroup } from "./disk-content.ts";
 import { type ForeignRecord, findForeign } from "./foreign.ts";
 import { emptyReplica, readReplica } from "./replica-content.ts";
 
@@ -56,17 +55,10 @@ function readDirectory(content: DiskContent): Directory | null {
   const slot = record === undefined ? undefined : content.slots.get(record.slot);
   if (slot === undefined) return null;
   try {
-    return ClusterState.fromRows(slot.slot, clusterRows(slot)).directory;
+    return ClusterState.fromRows(slot.slot, slot.small)?.directory ?? null;
   } catch {
     return null;
   }
-}
-
-function clusterRows({ slot, small }: SlotContent) {
-  return small.filter((row) => {
-    const key = parseKey(rowOfSlot(slot, row.key));
-    return key.type === "state" && key.table === "cluster";
-  });
 }
 
 function sortedNames(names: readonly string[]): readonly string[] {

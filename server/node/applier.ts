@@ -3,13 +3,14 @@
 
 import { assert } from "../../proto/assert.ts";
 import { encodeAppliedRecord } from "../../proto/codec/records.ts";
-import type { Revision } from "../../proto/ids.ts";
+import type { LogIndex, Revision } from "../../proto/ids.ts";
 import type { StateRow } from "../../proto/messages.ts";
 import type { AppliedRecord } from "../../proto/model.ts";
-import type { Entry, EntryId } from "../../proto/raft.ts";
+import { type Entry, type EntryId, isControl } from "../../proto/raft.ts";
 import { emptyBytes } from "../../storage/bytes.ts";
 import { stateKey } from "../../storage/keys.ts";
 import type { Operation } from "../../storage/ordered-store.ts";
+import type { MembersRow } from "./members-row.ts";
 import type { StateRows } from "./state-rows.ts";
 
 /** A page of a state's versions of keys; `next` null: the last. `null`: compacted meanwhile, begin again. */
@@ -19,8 +20,12 @@ export interface ReplicatedState<Outcome> {
   readonly rows: StateRows;
   /** Of the keys: newest and oldest readable; 1 and 1 for a state without keys. */
   readonly mvcc: { readonly revision: Revision; readonly floor: Revision };
+  /** Who belongs to the group, as of what is applied. */
+  readonly members: MembersRow;
   /** Applies the payload of one committed entry. */
   applyEntry(entry: Entry): Outcome;
+  /** An entry has changed `members`. */
+  membersChanged(index: LogIndex): void;
   /** Does some of the cleaning that is left; true: there is more. */
   sweep(versionsMax: number): boolean;
   /** What a snapshot as of revision `at` holds besides the small rows, from behind the key `after`. */
@@ -42,14 +47,21 @@ export class Applier<Outcome, State extends ReplicatedState<Outcome>> {
   }
 
   /**
-   * @returns null for the empty entry with which a leader opens its term
+   * @returns null for an entry of the log's own: the empty one that opens a term, or a change of the members
    * @throws {CodecError} when the entry is damaged; nothing has changed then
    */
   apply(entry: Entry): Outcome | null {
     assert(entry.index === this.#applied.index + 1, () => `Applying ${entry.index} after ${this.#applied.index}`);
-    const outcome = entry.payload.byteLength === 0 ? null : this.state.applyEntry(entry);
+    const outcome = this.#outcomeOf(entry);
     this.#applied = { term: entry.term, index: entry.index };
     return outcome;
+  }
+
+  #outcomeOf(entry: Entry): Outcome | null {
+    if (entry.payload.byteLength === 0) return null;
+    if (!isControl(entry.payload)) return this.state.applyEntry(entry);
+    if (this.state.members.apply(entry)) this.state.membersChanged(entry.index);
+    return null;
   }
 
   record(): AppliedRecord {

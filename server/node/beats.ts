@@ -2,16 +2,16 @@
 // sends nothing.
 
 import { type LogIndex, type Millis, type NodeId, toMillis } from "../../proto/ids.ts";
-import type { GroupBeat } from "../../proto/messages.ts";
-import type { GroupKey } from "../../proto/model.ts";
+import type { Addressed, GroupBeat } from "../../proto/messages.ts";
 import type { RaftMessage } from "../../proto/raft.ts";
 import { limits } from "./limits.ts";
 import type { World } from "./world.ts";
 
 /** A group that this node leads. */
 export interface LedGroup {
-  readonly key: GroupKey;
-  readonly others: readonly NodeId[];
+  /** Everyone who hears its leader. */
+  readonly peers: readonly NodeId[];
+  addressTo(peer: NodeId): Addressed;
   beatFor(peer: NodeId): (RaftMessage & { readonly type: "beat" }) | null;
 }
 
@@ -61,12 +61,13 @@ export class Beats {
 function byPeer(groups: readonly LedGroup[]): Map<NodeId, GroupBeat[]> {
   const beats = new Map<NodeId, GroupBeat[]>();
   for (const group of groups) {
-    for (const peer of group.others) {
+    for (const peer of group.peers) {
       const beat = group.beatFor(peer);
       if (beat === null) continue;
       const known = beats.get(peer);
-      if (known === undefined) beats.set(peer, [{ ...group.key, beat }]);
-      else known.push({ ...group.key, beat });
+      const addressed = { ...group.addressTo(peer), beat };
+      if (known === undefined) beats.set(peer, [addressed]);
+      else known.push(addressed);
     }
   }
   return beats;

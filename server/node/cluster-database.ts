@@ -6,8 +6,9 @@ import { CodecError } from "../../proto/codec/codec-error.ts";
 import { encodeClusterCommand } from "../../proto/codec/commands.ts";
 import { failure } from "../../proto/errors.ts";
 import { clusterGroup, type LogIndex, type Millis, type NodeId } from "../../proto/ids.ts";
-import type { PeerMessage } from "../../proto/messages.ts";
-import type { DirectoryEntry, GroupKey } from "../../proto/model.ts";
+import type { Membership } from "../../proto/membership.ts";
+import type { GroupMessage, PeerMessage } from "../../proto/messages.ts";
+import type { DirectoryEntry } from "../../proto/model.ts";
 import type { Entry } from "../../proto/raft.ts";
 import { rowOfSlot } from "../../storage/keys.ts";
 import type { RoleChange } from "../raft/types.ts";
@@ -62,17 +63,14 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
   constructor(
     content: { readonly voter: ClusterReplicaParts } | { readonly copy: ClusterApplier },
     world: World,
-    options: { readonly listener: ClusterListener; readonly topic: string; readonly nowMs: Millis },
+    options: { readonly listener: ClusterListener; readonly nowMs: Millis },
   ) {
     this.#world = world;
     this.#listener = options.listener;
     this.#leaderSight = new LeaderSight(options.nowMs);
     const isVoter = "voter" in content;
-    const { out, hardStates, logKept } = world;
     this.#copy = isVoter ? content.voter.applier : content.copy;
-    this.#replica = isVoter
-      ? new Replica(content.voter, { out, hardStates, logKept, topic: options.topic }, this)
-      : null;
+    this.#replica = isVoter ? new Replica(content.voter, world, this) : null;
     this.#transfers = this.#replica === null ? null : new Transfers(world, this.#replica, ClusterState.restore);
   }
 
@@ -98,9 +96,8 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
     return this.#coordinator !== null;
   }
 
-  /** Voters other than this node. */
-  get others(): readonly NodeId[] {
-    return this.state.voters.filter((voter) => voter !== this.#world.self);
+  get membership(): Membership {
+    return this.#replica?.membership ?? this.state.members.membership;
   }
 
   leaderlessMs(nowMs: Millis): number {
@@ -143,11 +140,14 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
     return true;
   }
 
-  receive(from: NodeId, message: PeerMessage & GroupKey, nowMs: Millis): void {
-    if (message.incarnation !== this.#replica?.key.incarnation) {
+  receive(from: NodeId, message: GroupMessage, nowMs: Millis): void {
+    if (message.incarnation !== this.#replica?.key.incarnation || !this.#replica.isFor(message)) {
       return this.#world.counters.count("messages of a cluster group that is not here");
     }
-    if (message.type === "raft") this.#replica?.step({ type: "message", from, message: message.message }, nowMs);
+    if (message.type === "raft") {
+      const { fromMember: member, message: raft } = message;
+      this.#replica?.step({ type: "message", from, member, message: raft }, nowMs);
+    }
     if (message.type === "snapshotAck") this.#transfers?.acknowledged(from, message, nowMs);
     if (message.type === "snapshotPart" && this.#transfers?.receive(from, message, nowMs) === true) {
       this.#recent = [];

@@ -27,11 +27,12 @@ import type { StateRow } from "../../proto/messages.ts";
 import type { ClusterChange, ClusterEvent, DirectoryEntry, NodeRecord, StatusComponent } from "../../proto/model.ts";
 import type { Entry } from "../../proto/raft.ts";
 import { bytesOf, textOf } from "../../storage/bytes.ts";
-import type { Slot } from "../../storage/keys.ts";
+import { parseKey, rowOfSlot, type Slot } from "../../storage/keys.ts";
 import { Directory } from "../sphere/directory.ts";
 import type { ReplicatedState, VersionPage } from "./applier.ts";
 import { limits } from "./limits.ts";
-import type { ReplicaRows } from "./replica-rows.ts";
+import { MembersRow } from "./members-row.ts";
+import type { ReplicaRows, SmallRow } from "./replica-rows.ts";
 import { StateRows } from "./state-rows.ts";
 
 export type ClusterOutcome =
@@ -48,18 +49,19 @@ const noKeys = { revision: toRevision(1), floor: toRevision(1) };
 
 export class ClusterState implements ReplicatedState<ClusterOutcome> {
   readonly rows: StateRows;
+  readonly members: MembersRow;
   readonly mvcc = noKeys;
   readonly #nodes = new Map<NodeId, NodeRecord>();
   readonly #groups = new Map<GroupId, DirectoryEntry>();
-  readonly #voters: NodeId[] = [];
   readonly #recorded = new Map<NodeId, RecordedStatus>();
   readonly #verdicts = new Map<NodeId, StatusComponent>();
   /** Oldest first, with their rows. */
   readonly #events: { readonly event: ClusterEvent; readonly key: Uint8Array }[] = [];
   #directory: Directory | null = null;
 
-  private constructor(slot: Slot) {
-    this.rows = new StateRows(slot);
+  private constructor(rows: StateRows, members: MembersRow) {
+    this.rows = rows;
+    this.members = members;
   }
 
   /** The cluster as the bootstrap file describes it. */
@@ -71,23 +73,28 @@ export class ClusterState implements ReplicatedState<ClusterOutcome> {
     },
     slot: Slot,
   ): ClusterState {
-    const state = new ClusterState(slot);
+    const rows = new StateRows(slot);
+    const state = new ClusterState(rows, MembersRow.genesis(rows, bootstrap.voters));
     for (const record of bootstrap.nodes) state.#setNode(record);
     for (const { group, incarnation, owners } of bootstrap.groups) state.#setGroup({ group, incarnation, owners });
-    for (const voter of bootstrap.voters) state.#setVoter(voter);
     return state;
   }
 
   /** @throws {CodecError} when a row is damaged */
   static restore(image: ReplicaRows): ClusterState | string {
     const state = ClusterState.fromRows(image.slot, image.small);
+    if (state === null) return "the voters are missing";
     return state.rows.digest() === image.applied.stateHash ? state : "the rows do not have the state hash on record";
   }
 
   /** @param rows all small rows of another copy, keys without their slot; not written yet: see `StateRows.rewrite` */
-  static fromRows(slot: Slot, rows: readonly StateRow[]): ClusterState {
-    const state = new ClusterState(slot);
-    for (const row of rows) state.#restoreRow(row);
+  static fromRows(slot: Slot, rows: readonly StateRow[]): ClusterState | null {
+    const own = new StateRows(slot);
+    const small = rows.flatMap((row) => tabled(slot, row));
+    const members = MembersRow.restore(own, small);
+    if (members === null) return null;
+    const state = new ClusterState(own, members);
+    for (const row of small) state.#restoreRow(row);
     return state;
   }
 
@@ -96,9 +103,9 @@ export class ClusterState implements ReplicatedState<ClusterOutcome> {
     return this.#directory;
   }
 
-  /** Voters of the cluster group, in the order of the bootstrap file. */
+  /** Voters of the cluster group, in order of precedence. */
   get voters(): readonly NodeId[] {
-    return this.#voters;
+    return this.members.membership.owners;
   }
 
   get nodes(): readonly NodeRecord[] {
@@ -152,6 +159,8 @@ export class ClusterState implements ReplicatedState<ClusterOutcome> {
   applyEntry(entry: Entry): ClusterOutcome {
     return this.#apply(decodeClusterCommand(entry.payload), entry.index);
   }
+
+  membersChanged(): void {}
 
   sweep(): boolean {
     return false;
@@ -214,29 +223,30 @@ export class ClusterState implements ReplicatedState<ClusterOutcome> {
     this.rows.set("cluster", nameKey("group", entry.group), encodeDirectoryEntry(entry));
   }
 
-  #setVoter(voter: NodeId): void {
-    const position = this.#voters.push(voter) - 1;
-    this.rows.set("cluster", nameKey("voter", String(position).padStart(2, "0")), bytesOf(voter));
-  }
-
   #setRecorded(node: NodeId, status: RecordedStatus): void {
     this.#recorded.set(node, status);
     this.rows.set("cluster", nameKey("recorded", node), bytesOf(status));
   }
 
-  #restoreRow(row: StateRow): void {
+  #restoreRow(row: SmallRow): void {
     this.rows.restoreSmall(row);
+    if (row.table !== "cluster") return;
     const [kind, name] = readClusterKey(row.key);
     if (kind === "node") this.#nodes.set(name as NodeId, decodeNodeRecord(row.value));
     else if (kind === "group") this.#groups.set(name as GroupId, decodeDirectoryEntry(row.value));
-    else if (kind === "voter") this.#voters.push(textOf(row.value) as NodeId);
     else if (kind === "recorded") this.#recorded.set(name as NodeId, textOf(row.value) as RecordedStatus);
     else if (kind === "verdict") this.#verdicts.set(name as NodeId, decodeStatusComponent(row.value));
     else this.#events.push({ event: decodeClusterEvent(row.value), key: row.key.subarray(tailHeaderBytes) });
   }
 }
 
-type RowKind = "node" | "group" | "voter" | "recorded" | "verdict" | "event";
+/** With the table that its key names; nothing for a row of no table. */
+function tabled(slot: Slot, row: StateRow): readonly SmallRow[] {
+  const key = parseKey(rowOfSlot(slot, row.key));
+  return key.type === "state" ? [{ ...row, table: key.table }] : [];
+}
+
+type RowKind = "node" | "group" | "recorded" | "verdict" | "event";
 
 /** Keys of table `cluster`: a word, a slash, a name or number. */
 function nameKey(kind: RowKind, name: string): Uint8Array {

@@ -9,6 +9,7 @@ import {
   toLogIndex,
   toTerm,
 } from "../../proto/ids.ts";
+import { founderId } from "../../proto/membership.ts";
 import type { GroupKey, GroupObject, NodeRecord } from "../../proto/model.ts";
 import { bytesOf } from "../../storage/bytes.ts";
 import { encodeGroupRecord, type GroupRecord } from "../../storage/group-record.ts";
@@ -79,7 +80,7 @@ function replicaOperations(
   const record: Operation = {
     type: "put",
     key: groupKey(key.group, key.incarnation),
-    value: encodeGroupRecord({ slot, role }),
+    value: encodeGroupRecord({ slot, role, member: founderId }),
   };
   const log = role === "owner" ? LogStore.create(slot, start).operations : [];
   return [record, ...log, ...new Applier(state, start).takeOperations()];

@@ -22,6 +22,7 @@ import { Mvcc } from "../../storage/mvcc/mvcc.ts";
 import type { Write as VersionedWrite } from "../../storage/mvcc/types.ts";
 import type { ReplicatedState, VersionPage } from "./applier.ts";
 import { limits } from "./limits.ts";
+import { MembersRow } from "./members-row.ts";
 import type { ReplicaRows } from "./replica-rows.ts";
 import { StateRows } from "./state-rows.ts";
 
@@ -34,17 +35,27 @@ export type GroupOutcome =
 const decided: GroupOutcome = { type: "decided" };
 const noOwnership: Ownership = { currentOwner: null, epoch: toEpoch(0), state: "offline", reason: "never started" };
 
+interface Parts {
+  readonly object: GroupObject;
+  readonly mvcc: Mvcc;
+  readonly rows: StateRows;
+  readonly members: MembersRow;
+  readonly summary: GroupSummary;
+}
+
 export class GroupState implements ReplicatedState<GroupOutcome> {
   readonly mvcc: Mvcc;
   readonly rows: StateRows;
+  readonly members: MembersRow;
   #object: GroupObject;
   #summary: GroupSummary;
   readonly #verdicts = new Map<NodeId, StatusComponent>();
 
-  private constructor(parts: { object: GroupObject; mvcc: Mvcc; rows: StateRows; summary: GroupSummary }) {
+  private constructor(parts: Parts) {
     this.#object = parts.object;
     this.mvcc = parts.mvcc;
     this.rows = parts.rows;
+    this.members = parts.members;
     this.#summary = parts.summary;
   }
 
@@ -53,7 +64,9 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
     const { group, incarnation, owners } = object;
     const start = { group, incarnation, index: toLogIndex(0) };
     const summary: GroupSummary = { ...start, owners, ownership: noOwnership, placement: emptyBytes };
-    const state = new GroupState({ object, mvcc: new Mvcc(), rows: new StateRows(slot), summary });
+    const rows = new StateRows(slot);
+    const members = MembersRow.genesis(rows, owners);
+    const state = new GroupState({ object, mvcc: new Mvcc(), rows, members, summary });
     state.#setObject(object);
     state.#setSummary(summary);
     for (const node of owners) state.#setVerdict({ ...start, node, status: "joining", reason: "not heard yet" });
@@ -65,12 +78,16 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
     const object = image.small.find((row) => row.table === "object");
     const summary = image.small.find((row) => row.table === "ownership");
     if (object === undefined || summary === undefined) return "the group's object or ownership is missing";
+    const rows = new StateRows(image.slot);
+    const members = MembersRow.restore(rows, image.small);
+    if (members === null) return "the group's members are missing";
     const restored = Mvcc.restore({ ...image.applied, rows: image.versions });
     if (restored.type === "damaged") return restored.reason;
     const state = new GroupState({
       object: decodeGroupObject(object.value),
       mvcc: restored.mvcc,
-      rows: new StateRows(image.slot),
+      rows,
+      members,
       summary: decodeGroupSummary(summary.value),
     });
     state.#restoreRows(image);
@@ -96,6 +113,19 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
 
   applyEntry(entry: Entry): GroupOutcome {
     return this.#apply(decodeGroupCommand(entry.payload), entry.index);
+  }
+
+  /** The owner list follows; a new owner is not heard yet, and nobody keeps a verdict on one that is gone. */
+  membersChanged(index: LogIndex): void {
+    const { owners } = this.members.membership;
+    const { group, incarnation } = this.#object;
+    this.#setObject({ ...this.#object, owners });
+    this.#setSummary({ ...this.#summary, index, owners });
+    for (const node of [...this.#verdicts.keys()]) if (!owners.includes(node)) this.#dropVerdict(node);
+    for (const node of owners) {
+      if (this.#verdicts.has(node)) continue;
+      this.#setVerdict({ group, incarnation, node, index, status: "joining", reason: "not heard yet" });
+    }
   }
 
   /** Forgets some history below the compaction floor; true: there is more. */
@@ -199,6 +229,11 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
   #setVerdict(component: StatusComponent): void {
     this.#verdicts.set(component.node, component);
     this.rows.set("verdicts", bytesOf(component.node), encodeStatusComponent(component));
+  }
+
+  #dropVerdict(node: NodeId): void {
+    this.#verdicts.delete(node);
+    this.rows.delete("verdicts", bytesOf(node));
   }
 
   #setSummary(summary: GroupSummary): void {

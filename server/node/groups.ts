@@ -1,6 +1,7 @@
 // The replicas that this node holds: made from its disk at the start, and made anew when the directory gives it a group.
 
-import { type GroupId, type Millis, type NodeId, toLogIndex, toTerm } from "../../proto/ids.ts";
+import { type GroupId, type Millis, toLogIndex, toTerm } from "../../proto/ids.ts";
+import { founderId } from "../../proto/membership.ts";
 import type { GroupKey, GroupObject } from "../../proto/model.ts";
 import { LogStore } from "../../storage/log-store.ts";
 import { Applier, type ReplicatedState } from "./applier.ts";
@@ -10,7 +11,6 @@ import type { ReplicaImage } from "./image.ts";
 import { createRaft } from "./raft-options.ts";
 import type { ReplicaParts } from "./replica.ts";
 import { type GroupListener, ResourceGroup } from "./resource-group.ts";
-import { ownersTopic } from "./topics.ts";
 import type { World } from "./world.ts";
 
 const start = { term: toTerm(0), index: toLogIndex(0) };
@@ -40,19 +40,22 @@ export class Groups {
   }
 
   restore(image: ReplicaImage<GroupState>, nowMs: Millis): void {
-    const { owners } = image.state.object;
-    this.#groups.set(image.group, this.#build(replicaParts(image, owners, this.#world, nowMs), owners, nowMs));
+    this.#groups.set(image.group, this.#build(replicaParts(image, this.#world, nowMs), nowMs));
   }
 
   /** A group that the cluster database has just given to this node: an empty replica, on disk with this step. */
   create(object: GroupObject, nowMs: Millis): void {
     const slot = this.#world.slots.take();
     this.#world.out.writeDurably(newGroupOperations(object, slot), null);
-    const { group, incarnation, owners } = object;
+    const { group, incarnation } = object;
+    const { store } = LogStore.create(slot, start);
+    const state = GroupState.genesis(object, slot);
     const raft = createRaft(
       {
         self: this.#world.self,
-        voters: owners,
+        member: founderId,
+        isWitness: false,
+        configuration: state.members.configuration,
         hardState: this.#world.hardStates.get(object),
         log: { previous: start, entries: [] },
         applied: start.index,
@@ -60,27 +63,20 @@ export class Groups {
       this.#world.random.fork(),
       nowMs,
     );
-    const { store } = LogStore.create(slot, start);
-    const state = GroupState.genesis(object, slot);
     state.rows.takeOperations();
     const applier = new Applier<GroupOutcome, GroupState>(state, start);
-    const parts = { group, incarnation, raft, log: store, applier, entries: [] };
-    this.#groups.set(group, this.#build(parts, owners, nowMs));
+    const parts = { group, incarnation, member: founderId, raft, log: store, applier, entries: [] };
+    this.#groups.set(group, this.#build(parts, nowMs));
   }
 
-  #build(
-    parts: ConstructorParameters<typeof ResourceGroup>[0],
-    owners: readonly NodeId[],
-    nowMs: Millis,
-  ): ResourceGroup {
-    return new ResourceGroup(parts, this.#world, { listener: this.#listener, topic: ownersTopic(owners), nowMs });
+  #build(parts: ConstructorParameters<typeof ResourceGroup>[0], nowMs: Millis): ResourceGroup {
+    return new ResourceGroup(parts, this.#world, { listener: this.#listener, nowMs });
   }
 }
 
 /** What a replica is made of, from what was read at the start. */
 export function replicaParts<Outcome, State extends ReplicatedState<Outcome>>(
   image: ReplicaImage<State>,
-  voters: readonly NodeId[],
   world: World,
   nowMs: Millis,
 ): ReplicaParts<Outcome, State> {
@@ -89,7 +85,9 @@ export function replicaParts<Outcome, State extends ReplicatedState<Outcome>>(
   const raft = createRaft(
     {
       self: world.self,
-      voters,
+      member: image.member,
+      isWitness: false,
+      configuration: image.state.members.configuration,
       hardState: world.hardStates.get(image),
       log: { previous: log.previous, entries: image.entries },
       applied: applied.index,
@@ -97,6 +95,6 @@ export function replicaParts<Outcome, State extends ReplicatedState<Outcome>>(
     world.random.fork(),
     nowMs,
   );
-  const { group, incarnation, entries } = image;
-  return { group, incarnation, raft, log, applier: new Applier<Outcome, State>(image.state, applied), entries };
+  const { group, incarnation, member, entries } = image;
+  return { group, incarnation, member, raft, log, applier: new Applier<Outcome, State>(image.state, applied), entries };
 }

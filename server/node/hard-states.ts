@@ -5,7 +5,7 @@ import type { GroupKey } from "../../proto/model.ts";
 import type { HardState } from "../../proto/raft.ts";
 import type { GroupHardState, HardStateTable } from "../../storage/hard-state.ts";
 
-const fresh: HardState = { term: toTerm(0), vote: null };
+const fresh: HardState = { term: toTerm(0), vote: null, standIn: null };
 
 export class HardStates {
   readonly #byGroup = new Map<string, GroupHardState>();

@@ -6,6 +6,7 @@ import {
   type BootNumber,
   type ClusterId,
   clusterGroup,
+  type MemberId,
   type NodeId,
   toBootNumber,
   toClusterId,
@@ -33,10 +34,12 @@ import { ClusterState } from "./cluster-state.ts";
 import { formatVersion } from "./genesis.ts";
 import { GroupState } from "./group-state.ts";
 import { HardStates } from "./hard-states.ts";
+import type { MembersRow } from "./members-row.ts";
 import { type ReplicaRows, sortOut } from "./replica-rows.ts";
 
 export interface ReplicaImage<State> extends GroupKey {
   readonly role: GroupRecord["role"];
+  readonly member: MemberId;
   readonly rows: ReplicaRows;
   readonly state: State;
   /** null for a learner, which keeps no log. */
@@ -143,7 +146,7 @@ interface StoredReplica {
   readonly states: HardStates;
 }
 
-function readReplica<State>(
+function readReplica<State extends { readonly members: MembersRow }>(
   stored: StoredReplica,
   restore: (rows: ReplicaRows) => State | string,
 ): ReplicaImage<State> | string {
@@ -159,7 +162,7 @@ function readReplica<State>(
   if (typeof rows === "string") return rows;
   const state = restore(rows);
   if (typeof state === "string") return state;
-  const image = { ...key, role: record.role, rows, state };
+  const image = { ...key, role: record.role, member: record.member, rows, state };
   if (record.role !== "owner") return { ...image, log: null, entries: [] };
   const log = LogStore.load(record.slot, logRows, stored.states.acknowledged(key));
   if (log.type === "damaged") return `${log.reason} (at index ${log.at})`;

@@ -39,6 +39,7 @@ export const limits = {
   commitNoticeMs: 10,
   electionTimeoutMs: 1_000,
   resendMs: 300,
+  lagEntriesMax: 256,
   inflightEntriesMax: 8_192,
   inflightBytesMax: 8 * 1024 * 1024,
   appendBytesMax: 1024 * 1024 + 64 * 1024,

@@ -1,6 +1,8 @@
 // Whom a node keeps connections to, and what it listens to: never more than its sphere, its sphere's spheres and the voters.
 
 import type { NodeId } from "../../proto/ids.ts";
+import type { Membership } from "../../proto/membership.ts";
+import { allVoters } from "../raft/changes.ts";
 import type { ClusterState } from "./cluster-state.ts";
 import type { Topic } from "./effects.ts";
 import { clusterTopic, ownersTopic, sphereTopic } from "./topics.ts";
@@ -10,14 +12,23 @@ export interface NetworkNeeds {
   readonly topics: readonly Topic[];
 }
 
-/** @param partners nodes that it compares notes with */
-export function networkNeeds(self: NodeId, state: ClusterState, partners: readonly NodeId[]): NetworkNeeds {
+/**
+ * @param partners nodes that it compares notes with
+ * @param memberships of the groups that it holds
+ */
+export function networkNeeds(
+  self: NodeId,
+  state: ClusterState,
+  { partners, memberships }: { readonly partners: readonly NodeId[]; readonly memberships: readonly Membership[] },
+): NetworkNeeds {
   const { directory, voters } = state;
   const isVoter = voters.includes(self);
-  const peers = new Set([...partners, ...voters, ...(isVoter ? state.ungrouped() : [])]);
+  const members = memberships.flatMap((membership) => [...allVoters(membership), ...membership.learners]);
+  const fellows = members.map(({ node }) => node);
+  const peers = new Set([...partners, ...voters, ...fellows, ...(isVoter ? state.ungrouped() : [])]);
   peers.delete(self);
   const topics = new Set([
-    ...directory.groupsOf(self).map((entry) => ownersTopic(entry.owners)),
+    ...memberships.map(({ owners }) => ownersTopic(owners)),
     ...directory.sphereOf(self).map(sphereTopic),
     ...(isVoter ? [ownersTopic(voters)] : []),
     clusterTopic,

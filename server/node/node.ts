@@ -3,8 +3,8 @@
 
 import { present } from "../../proto/assert.ts";
 import { clusterGroup, type GroupId, type Millis, type NodeId, toLogIndex, toMillis } from "../../proto/ids.ts";
-import type { Envelope, PeerMessage } from "../../proto/messages.ts";
-import type { DirectoryEntry, GroupKey } from "../../proto/model.ts";
+import type { Envelope, GroupMessage, PeerMessage } from "../../proto/messages.ts";
+import type { DirectoryEntry } from "../../proto/model.ts";
 import { Random } from "../../proto/random.ts";
 import type { NodeSelf } from "../../proto/requests.ts";
 import { emptyBytes } from "../../storage/bytes.ts";
@@ -32,7 +32,6 @@ import { type LocalGroup, Router } from "./router.ts";
 import { Slots } from "./slots.ts";
 import type { StateMachine } from "./state-machine.ts";
 import { StatusExchange } from "./status-exchange.ts";
-import { ownersTopic } from "./topics.ts";
 import { VerdictReports } from "./verdict-reports.ts";
 import type { World } from "./world.ts";
 
@@ -146,12 +145,11 @@ export class Node implements StateMachine, Knowledge {
     const { database, groups, statuses, summaries, cleanup, quarantine } = this.#image;
     this.#startedMs = nowMs;
     this.#nextPullMs = nowMs;
-    const { voters } = database.state;
     const isVoter = database.log !== null && quarantine === null;
     const content = isVoter
-      ? { voter: replicaParts<ClusterOutcome, ClusterState>(database, voters, this.#world, nowMs) }
+      ? { voter: replicaParts<ClusterOutcome, ClusterState>(database, this.#world, nowMs) }
       : { copy: new Applier<ClusterOutcome, ClusterState>(database.state, database.rows.applied) };
-    const options = { listener: this.#clusterListener(), topic: ownersTopic(voters), nowMs };
+    const options = { listener: this.#clusterListener(), nowMs };
     this.#database = new ClusterDatabase(content, this.#world, options);
     // What a node in quarantine has on its disk may miss what it promised: nothing of it takes part.
     for (const group of quarantine === null ? groups : []) this.#groups.restore(group, nowMs);
@@ -235,18 +233,17 @@ export class Node implements StateMachine, Knowledge {
     }
   }
 
-  /** Only what comes from a fellow member and is addressed to this very incarnation of a group reaches it. */
-  #groupMessage(from: NodeId, message: PeerMessage & GroupKey, nowMs: Millis): void {
+  /** Only what is addressed to this very incarnation of a group reaches it; whether the sender counts is the group's affair. */
+  #groupMessage(from: NodeId, message: GroupMessage, nowMs: Millis): void {
     const group = message.group === clusterGroup ? this.database : this.#groups.find(message);
     if (group === null) return this.#world.counters.count("messages of a group that is not here");
-    if (!group.others.includes(from)) return this.#world.counters.count("group messages from no member");
     group.receive(from, message, nowMs);
   }
 
   #beat(from: NodeId, message: PeerMessage & { readonly type: "beat" }, nowMs: Millis): void {
     this.#world.out.openEcho(from, message.sequence);
-    for (const { group, incarnation, beat } of message.groups) {
-      this.#groupMessage(from, { type: "raft", group, incarnation, message: beat }, nowMs);
+    for (const { beat, ...address } of message.groups) {
+      this.#groupMessage(from, { type: "raft", ...address, message: beat }, nowMs);
     }
     this.database.noticeIndex(from, message.clusterIndex, nowMs);
   }
@@ -254,8 +251,8 @@ export class Node implements StateMachine, Knowledge {
   #beatEcho(from: NodeId, message: PeerMessage & { readonly type: "beatEcho" }, nowMs: Millis): void {
     this.#noteQuarantine(from, message.quarantine);
     this.database.heard(from, nowMs);
-    for (const { group, incarnation, reply } of message.groups) {
-      this.#groupMessage(from, { type: "raft", group, incarnation, message: reply }, nowMs);
+    for (const { reply, ...address } of message.groups) {
+      this.#groupMessage(from, { type: "raft", ...address, message: reply }, nowMs);
     }
     this.database.noticeIndex(from, message.clusterIndex, nowMs);
   }
@@ -306,7 +303,7 @@ export class Node implements StateMachine, Knowledge {
     const proposing = [...this.#proposing];
     this.#proposing.clear();
     for (const group of proposing) group.propose(nowMs);
-    const beating = [...this.#beating].map((group) => ledGroup(group.replica, group.others));
+    const beating = [...this.#beating].map(({ replica }) => replica);
     this.#beating.clear();
     if (beating.length > 0) this.#beats.beat(beating, this.database.index);
     for (const group of this.#groups) group.work(nowMs);
@@ -332,7 +329,9 @@ export class Node implements StateMachine, Knowledge {
   }
 
   #configureNetwork(): void {
-    const { peers, topics } = networkNeeds(this.#world.self, this.database.state, this.#statuses?.partners ?? []);
+    const memberships = [...this.#groups].map((group) => group.membership);
+    const partners = this.#statuses?.partners ?? [];
+    const { peers, topics } = networkNeeds(this.#world.self, this.database.state, { partners, memberships });
     this.#world.out.network(peers, topics);
   }
 
@@ -348,9 +347,9 @@ export class Node implements StateMachine, Knowledge {
 
   #led(): readonly LedGroup[] {
     const led = [...this.#groups].filter((group) => group.isManaged);
-    const groups = led.map((group) => ledGroup(group.replica, group.others));
+    const groups: LedGroup[] = led.map((group) => group.replica);
     const { replica } = this.database;
-    if (this.database.isCoordinator && replica !== null) groups.push(ledGroup(replica, this.database.others));
+    if (this.database.isCoordinator && replica !== null) groups.push(replica);
     return groups;
   }
 
@@ -409,17 +408,13 @@ export class Node implements StateMachine, Knowledge {
         this.#beats.wake(nowMs);
       },
       clusterBeatNow: () => {
-        const { replica, others, index } = this.database;
-        if (replica !== null) this.#beats.beat([ledGroup(replica, others)], index);
+        const { replica, index } = this.database;
+        if (replica !== null) this.#beats.beat([replica], index);
       },
       verdictWanted: (node, nowMs) => this.#reports.answerOwnPoll(node, this.#groups, this.database, nowMs),
       reroute: (calls, nowMs) => this.#router.reroute(calls, nowMs),
     };
   }
-}
-
-function ledGroup(replica: Pick<LedGroup, "key" | "beatFor">, others: readonly NodeId[]): LedGroup {
-  return { key: replica.key, others, beatFor: (peer) => replica.beatFor(peer) };
 }
 
 function callerAt(node: NodeId, call: number): Caller {

@@ -1,7 +1,10 @@
-// Whether a group has a quorum, as far as one of its owners can tell, and who is missing.
+// Whether a group has a quorum, as far as one of its members can tell, and who is missing.
 
 import { type Failure, failure } from "../../proto/errors.ts";
 import type { Millis, NodeId } from "../../proto/ids.ts";
+import type { Membership, Voter } from "../../proto/membership.ts";
+import { allVoters } from "../raft/changes.ts";
+import { quorumVotes, totalVotes, voterSets } from "../raft/quorum.ts";
 import type { QuorumView } from "./group-replies.ts";
 import { limits } from "./limits.ts";
 import type { World } from "./world.ts";
@@ -9,32 +12,28 @@ import type { World } from "./world.ts";
 /** A replica with its fellow voters, of a resource group or of the cluster group. */
 export interface Quorate {
   readonly leader: NodeId | null;
-  /** The other voters. */
-  readonly others: readonly NodeId[];
+  readonly membership: Membership;
   leaderlessMs(nowMs: Millis): number;
-  /** Others that this member, leading, has not heard in the group; null: it does not lead, and hears nobody by itself. */
+  /** Members that this member, leading, has not heard in the group; null: it does not lead, and hears nobody by itself. */
   silent(nowMs: Millis): readonly NodeId[] | null;
 }
 
 /** A leader knows whom it hears, and is proof of a quorum; others know no more than their open connections. */
 export function quorumOf(group: Quorate, world: World, nowMs: Millis): QuorumView {
-  const needed = Math.floor((group.others.length + 1) / 2) + 1;
-  const silent = group.silent(nowMs);
-  const missing = group.others.filter((owner) => {
-    return silent?.includes(owner) ?? (!world.connected.has(owner) || world.quarantines.has(owner));
-  });
-  const reachable = 1 + group.others.length - missing.length;
-  const isElecting = reachable >= needed && group.leaderlessMs(nowMs) < limits.noQuorumGraceMs;
+  const missing = missingVoters(group, world, nowMs);
+  const isElecting = areEnough(group.membership, missing) && group.leaderlessMs(nowMs) < limits.noQuorumGraceMs;
+  const needed = quorumVotes(group.membership.voters);
   return { hasQuorum: group.leader !== null || isElecting, needed, missing };
 }
 
 /** Why a call cannot wait any longer for a leader; null while an election may still bring one. */
 export function noQuorumFailure(name: string, group: Quorate, world: World, nowMs: Millis): Failure | null {
   if (group.leader !== null || group.leaderlessMs(nowMs) < limits.noQuorumGraceMs) return null;
-  const { needed, missing } = quorumOf(group, world, nowMs);
-  const voters = group.others.length + 1;
-  if (voters - missing.length >= needed) return null;
-  const message = `The group ${name} has no quorum: ${needed} of ${voters} owners must be up, missing are ${missing.join(", ")}`;
+  const missing = missingVoters(group, world, nowMs);
+  if (areEnough(group.membership, missing)) return null;
+  const { voters } = group.membership;
+  const who = `${quorumVotes(voters)} of ${needs(voters)} must be up`;
+  const message = `The group ${name} has no quorum: ${who}, missing are ${missing.join(", ")}`;
   return failure("no_quorum", message, { group: name, missing: missing.join(",") });
 }
 
@@ -43,4 +42,25 @@ export function unreachableFailure(name: string, owners: readonly NodeId[]): Fai
   const missing = owners.join(", ");
   const message = `The group ${name} has no quorum: none of its ${owners.length} owners can be reached, missing are ${missing}`;
   return failure("no_quorum", message, { group: name, missing: owners.join(",") });
+}
+
+function missingVoters(group: Quorate, world: World, nowMs: Millis): readonly NodeId[] {
+  const silent = group.silent(nowMs);
+  const others = allVoters(group.membership).filter(({ node }) => node !== world.self);
+  const isMissing = (node: NodeId) =>
+    silent?.includes(node) ?? (!world.connected.has(node) || world.quarantines.has(node));
+  return others.map(({ node }) => node).filter(isMissing);
+}
+
+function areEnough(membership: Membership, missing: readonly NodeId[]): boolean {
+  return voterSets(membership).every((voters) => {
+    const reachable = voters.filter(({ node }) => !missing.includes(node));
+    return totalVotes(reachable) >= quorumVotes(voters);
+  });
+}
+
+/** For example `3 owners`, or `5 votes` where not all have one. */
+function needs(voters: readonly Voter[]): string {
+  const areEqual = voters.every(({ votes, isWitness }) => votes === 1 && !isWitness);
+  return areEqual ? `${voters.length} owners` : `${totalVotes(voters)} votes`;
 }

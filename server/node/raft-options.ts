@@ -1,6 +1,7 @@
 // The Raft core of one replica, with the node's limits.
 
-import type { LogIndex, Millis, NodeId } from "../../proto/ids.ts";
+import type { LogIndex, MemberId, Millis, NodeId } from "../../proto/ids.ts";
+import type { Configuration } from "../../proto/membership.ts";
 import type { HardState, LogSlice } from "../../proto/raft.ts";
 import type { Random } from "../../proto/random.ts";
 import { Raft } from "../raft/raft.ts";
@@ -8,26 +9,30 @@ import { limits } from "./limits.ts";
 
 export interface RaftStart {
   readonly self: NodeId;
-  readonly voters: readonly NodeId[];
+  readonly member: MemberId;
+  readonly isWitness: boolean;
+  readonly configuration: Configuration;
   readonly hardState: HardState;
   readonly log: LogSlice;
   readonly applied: LogIndex;
 }
 
 export function createRaft(start: RaftStart, random: Random, nowMs: Millis): Raft {
-  const { self, voters, log, applied } = start;
+  const { self, member, isWitness, configuration, log, applied } = start;
   const hardState = notBehind(start.hardState, log);
-  const { electionTimeoutMs, resendMs, inflightEntriesMax, inflightBytesMax, appendBytesMax, uncommittedBytesMax } =
-    limits;
+  const { electionTimeoutMs, resendMs, lagEntriesMax, inflightEntriesMax, inflightBytesMax } = limits;
+  const { appendBytesMax, uncommittedBytesMax } = limits;
   const options = {
     electionTimeoutMs,
     resendMs,
+    lagEntriesMax,
     inflightEntriesMax,
     inflightBytesMax,
     appendBytesMax,
     uncommittedBytesMax,
   };
-  return new Raft({ self, voters, ...options }, { hardState, log, applied }, random, nowMs);
+  const role = { self, member, isWitness, leaseRead: null };
+  return new Raft({ ...role, ...options }, { hardState, log, applied, configuration }, random, nowMs);
 }
 
 /**
@@ -36,5 +41,5 @@ export function createRaft(start: RaftStart, random: Random, nowMs: Millis): Raf
  */
 function notBehind(hardState: HardState, log: LogSlice): HardState {
   const { term } = log.entries.at(-1) ?? log.previous;
-  return term > hardState.term ? { term, vote: null } : hardState;
+  return term > hardState.term ? { term, vote: null, standIn: null } : hardState;
 }

@@ -1,8 +1,9 @@
 // One group's replica on this node: joins the Raft core, the log's rows and the replicated state. It turns what Raft asks
 // for into effects, applies what is committed, and tells proposers and readers. What the state means is its owner's affair.
 
-import type { LogIndex, Millis, NodeId, Term } from "../../proto/ids.ts";
-import type { PeerMessage } from "../../proto/messages.ts";
+import type { LogIndex, MemberId, Millis, NodeId, Term } from "../../proto/ids.ts";
+import { anyMember, type Membership, memberOf } from "../../proto/membership.ts";
+import type { Addressed, PeerMessage } from "../../proto/messages.ts";
 import type { AppliedRecord, GroupKey } from "../../proto/model.ts";
 import type { Entry, EntryId, RaftMessage } from "../../proto/raft.ts";
 import type { LogStore } from "../../storage/log-store.ts";
@@ -15,6 +16,7 @@ import type { WriteId } from "./inputs.ts";
 import { limits } from "./limits.ts";
 import { type LogKept, LogTrim } from "./log-trim.ts";
 import type { Outbox } from "./outbox.ts";
+import { ownersTopic } from "./topics.ts";
 
 /** Who has to do with a replica beyond its log. */
 export interface ReplicaOwner<Outcome> {
@@ -34,6 +36,8 @@ export interface ReplicaOwner<Outcome> {
 }
 
 export interface ReplicaParts<Outcome, State extends ReplicatedState<Outcome>> extends GroupKey {
+  /** As which member this node belongs to the group. */
+  readonly member: MemberId;
   readonly raft: Raft;
   readonly log: LogStore;
   readonly applier: Applier<Outcome, State>;
@@ -44,18 +48,16 @@ export interface ReplicaParts<Outcome, State extends ReplicatedState<Outcome>> e
 export interface ReplicaWorld {
   readonly out: Outbox;
   readonly hardStates: HardStates;
-  /** Gossip topic of the group's members. */
-  readonly topic: Topic;
   readonly logKept: LogKept;
 }
 
 export class Replica<Outcome, State extends ReplicatedState<Outcome>> {
   readonly key: GroupKey;
+  readonly member: MemberId;
   readonly #raft: Raft;
   readonly #out: Outbox;
   readonly #hardStates: HardStates;
   readonly #owner: ReplicaOwner<Outcome>;
-  readonly #topic: Topic;
   readonly #trim: LogTrim;
   #log: LogStore;
   #applier: Applier<Outcome, State>;
@@ -74,12 +76,12 @@ export class Replica<Outcome, State extends ReplicatedState<Outcome>> {
 
   constructor(parts: ReplicaParts<Outcome, State>, world: ReplicaWorld, owner: ReplicaOwner<Outcome>) {
     this.key = { group: parts.group, incarnation: parts.incarnation };
+    this.member = parts.member;
     this.#raft = parts.raft;
     this.#log = parts.log;
     this.#applier = parts.applier;
     this.#out = world.out;
     this.#hardStates = world.hardStates;
-    this.#topic = world.topic;
     this.#trim = new LogTrim(world.logKept);
     this.#owner = owner;
     for (const entry of parts.entries) if (entry.index <= this.applied.index) this.#countForTrim(entry);
@@ -102,9 +104,29 @@ export class Replica<Outcome, State extends ReplicatedState<Outcome>> {
     return this.#raft.status();
   }
 
+  /** In force, committed or not. */
+  get membership(): Membership {
+    return this.#raft.membership;
+  }
+
+  /** Gossip topic of the owners. */
+  get topic(): Topic {
+    return ownersTopic(this.membership.owners);
+  }
+
+  /** Says between which members of the group a message goes. */
+  addressTo(peer: NodeId): Addressed {
+    return { ...this.key, fromMember: this.member, toMember: memberOf(this.membership, peer) ?? anyMember };
+  }
+
   /** Entries are committed that the next steps will apply. */
   get hasWork(): boolean {
     return this.#toApply.length > 0 || this.#trimTo !== null || this.#toSweep;
+  }
+
+  /** Everyone who is sent something: of a leader, else nobody. */
+  get peers(): readonly NodeId[] {
+    return this.#raft.status().peers.map(({ peer }) => peer);
   }
 
   /** Followers that this member, leading, has not heard lately; null: it does not lead. */
@@ -141,6 +163,11 @@ export class Replica<Outcome, State extends ReplicatedState<Outcome>> {
     }
     this.#carryOut(output, nowMs);
     return output.accepted !== null;
+  }
+
+  /** Not what is meant for another member, of before or after this one, under the same node's name. */
+  isFor({ toMember }: Addressed): boolean {
+    return toMember === anyMember || toMember === this.member;
   }
 
   step(input: RaftInput, nowMs: Millis): void {
@@ -184,7 +211,8 @@ export class Replica<Outcome, State extends ReplicatedState<Outcome>> {
     this.#installing = this.#out.nextWrite;
     this.#out.write(applier.takeOperations());
     for (const index of [...this.#proposals.keys()]) if (index <= applier.applied.index) this.#forgetProposal(index);
-    this.step({ type: "installed", term, last: applier.applied }, nowMs);
+    const { configuration } = applier.state.members;
+    this.step({ type: "installed", term, last: applier.applied, configuration }, nowMs);
     this.#serveReads();
   }
 
@@ -224,21 +252,25 @@ export class Replica<Outcome, State extends ReplicatedState<Outcome>> {
 
   #send(to: NodeId, message: RaftMessage, afterPersist: boolean): void {
     if (message.type === "beatReply") {
-      this.#out.echo(to, { ...this.key, reply: message }, afterPersist);
+      this.#out.echo(to, { ...this.addressTo(to), reply: message }, afterPersist);
       return;
     }
-    const wrapped: PeerMessage = { type: "raft", ...this.key, message };
+    const wrapped: PeerMessage = { type: "raft", ...this.addressTo(to), message };
     if (afterPersist) this.#out.sendPromise(to, wrapped);
     else this.#out.send(to, wrapped);
   }
 
   /** Many entries are published once; few go to each directly, which is quicker (architecture.md, Transport). */
   #broadcast(broadcast: NonNullable<RaftOutput["broadcast"]>, nowMs: Millis): void {
-    const { to, message } = broadcast;
+    const { message } = broadcast;
+    const { owners } = this.membership;
+    const to = broadcast.to.filter((peer) => owners.includes(peer));
+    for (const peer of broadcast.to) if (!owners.includes(peer)) this.#send(peer, message, false);
     const isWorthwhile = to.length > 1 && message.slice.entries.length >= limits.publishEntriesMin;
     if (isWorthwhile && nowMs >= this.#distrustGossipUntilMs) {
       this.#published = message.slice.previous.index + message.slice.entries.length;
-      this.#out.publish(this.#topic, { type: "raft", ...this.key, message });
+      const address = { ...this.key, fromMember: this.member, toMember: anyMember };
+      this.#out.publish(this.topic, { type: "raft", ...address, message });
     } else {
       for (const peer of to) this.#send(peer, message, false);
     }

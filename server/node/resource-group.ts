@@ -5,7 +5,8 @@ import { encodeGroupCommand } from "../../proto/codec/commands.ts";
 import type { Compare, GroupCommand } from "../../proto/commands.ts";
 import { failure } from "../../proto/errors.ts";
 import { type LogIndex, type Millis, type NodeId, type Revision, toMillis } from "../../proto/ids.ts";
-import type { PeerMessage } from "../../proto/messages.ts";
+import type { Membership } from "../../proto/membership.ts";
+import type { GroupMessage } from "../../proto/messages.ts";
 import type { Entry } from "../../proto/raft.ts";
 import type { GroupStatus, WatchRequest } from "../../proto/requests.ts";
 import type { RoleChange } from "../raft/types.ts";
@@ -73,8 +74,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome> {
     this.#world = world;
     this.#listener = options.listener;
     this.#leaderSight = new LeaderSight(options.nowMs);
-    const { out, hardStates, logKept } = world;
-    this.replica = new Replica(parts, { out, hardStates, logKept, topic: options.topic }, this);
+    this.replica = new Replica(parts, world, this);
     this.#transfers = new Transfers(world, this.replica, GroupState.restore);
   }
 
@@ -90,9 +90,8 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome> {
     return this.#manager !== null;
   }
 
-  /** Owners other than this node, in list order. */
-  get others(): readonly NodeId[] {
-    return this.state.object.owners.filter((owner) => owner !== this.#world.self);
+  get membership(): Membership {
+    return this.replica.membership;
   }
 
   /**
@@ -135,9 +134,13 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome> {
     return this.replica.silent(nowMs);
   }
 
-  receive(from: NodeId, message: PeerMessage, nowMs: Millis): void {
+  receive(from: NodeId, message: GroupMessage, nowMs: Millis): void {
+    if (!this.replica.isFor(message)) return this.#world.counters.count("messages for another member");
     this.#manager?.heard(from, nowMs);
-    if (message.type === "raft") this.replica.step({ type: "message", from, message: message.message }, nowMs);
+    if (message.type === "raft") {
+      const { fromMember: member, message: raft } = message;
+      this.replica.step({ type: "message", from, member, message: raft }, nowMs);
+    }
     if (message.type === "snapshotAck") this.#transfers.acknowledged(from, message, nowMs);
     if (message.type === "snapshotPart" && this.#transfers.receive(from, message, nowMs)) {
       this.#stateReplaced(nowMs);
@@ -377,8 +380,6 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome> {
 
 export interface GroupOptions {
   readonly listener: GroupListener;
-  /** Gossip topic of the group's owners. */
-  readonly topic: string;
   readonly nowMs: Millis;
 }
 

@@ -3,8 +3,8 @@
 
 import { encodeAppliedRecord } from "../../proto/codec/records.ts";
 import { type Millis, type NodeId, type Term, toMillis } from "../../proto/ids.ts";
-import type { PeerMessage, StateRow } from "../../proto/messages.ts";
-import type { AppliedRecord, GroupKey } from "../../proto/model.ts";
+import type { Addressed, PeerMessage, StateRow } from "../../proto/messages.ts";
+import type { AppliedRecord } from "../../proto/model.ts";
 import { emptyBytes } from "../../storage/bytes.ts";
 import { stateKey, tailOfRow } from "../../storage/keys.ts";
 import type { ReplicatedState } from "./applier.ts";
@@ -15,7 +15,7 @@ type Part = PeerMessage & { readonly type: "snapshotPart" };
 export class SnapshotSender {
   readonly peer: NodeId;
   readonly record: AppliedRecord;
-  readonly #key: GroupKey;
+  readonly #address: Addressed;
   readonly #term: Term;
   readonly #state: ReplicatedState<unknown>;
   #part: Part;
@@ -26,13 +26,13 @@ export class SnapshotSender {
   #takenMs: Millis;
 
   constructor(
-    to: { readonly peer: NodeId; readonly key: GroupKey; readonly term: Term },
+    to: { readonly peer: NodeId; readonly address: Addressed; readonly term: Term },
     state: ReplicatedState<unknown>,
     record: AppliedRecord,
     nowMs: Millis,
   ) {
     this.peer = to.peer;
-    this.#key = to.key;
+    this.#address = to.address;
     this.#term = to.term;
     this.#state = state;
     // The follower's history begins where the snapshot was taken.
@@ -94,6 +94,6 @@ export class SnapshotSender {
   #partOf(sequence: number, rows: readonly StateRow[], final: boolean): Part {
     const { term, index, stateHash } = this.record;
     const last = { term, index };
-    return { type: "snapshotPart", ...this.#key, term: this.#term, last, sequence, rows, final, stateHash };
+    return { type: "snapshotPart", ...this.#address, term: this.#term, last, sequence, rows, final, stateHash };
   }
 }

@@ -35,7 +35,8 @@ export class Transfers<Outcome, State extends ReplicatedState<Outcome>> {
   /** Begins to send the present state to `peer`. */
   begin(peer: NodeId, nowMs: Millis): void {
     const { key, state, record, status } = this.#replica;
-    const sender = new SnapshotSender({ peer, key, term: status.term }, state, record, nowMs);
+    const address = this.#replica.addressTo(peer);
+    const sender = new SnapshotSender({ peer, address, term: status.term }, state, record, nowMs);
     this.#senders.set(peer, sender);
     this.#world.out.note("info", "Sending a snapshot", { group: key.group, to: peer, index: record.index });
     this.#world.out.send(peer, sender.message);
@@ -105,7 +106,7 @@ export class Transfers<Outcome, State extends ReplicatedState<Outcome>> {
     }
     const { slot, last } = receiver;
     const log = LogStore.create(slot, last);
-    const record = encodeGroupRecord({ slot, role: "owner" });
+    const record = encodeGroupRecord({ slot, role: "owner", member: this.#replica.member });
     const switchOver = { type: "put", key: groupKey(group, incarnation), value: record } as const;
     this.#world.out.writeDurably([...log.operations, switchOver], null);
     this.#replica.install(new Applier<Outcome, State>(restored, last), log.store, part.term, nowMs);
@@ -126,8 +127,8 @@ export class Transfers<Outcome, State extends ReplicatedState<Outcome>> {
   }
 
   #acknowledge(to: NodeId, part: Part, next: number): void {
-    const { group, incarnation, term, last } = part;
-    this.#world.out.sendPromise(to, { type: "snapshotAck", group, incarnation, term, last, next });
+    const { term, last } = part;
+    this.#world.out.sendPromise(to, { type: "snapshotAck", ...this.#replica.addressTo(to), term, last, next });
   }
 
   #carryOn(sender: SnapshotSender, verdict: "send" | "wait" | "installed" | "failed", nowMs: Millis): void {

@@ -9,6 +9,9 @@ import type { Member } from "./member.ts";
 import { becomeFollower } from "./roles.ts";
 import { answerPreVote, answerVote } from "./votes.ts";
 
+/** Of one who asks for votes already, and of a role that a witness, or no one but a leader, has to do with. */
+const notForCandidates = { timeoutNow: ignore, standIn: ignore, standInReply: ignore };
+
 export const preCandidateHandlers: Handlers = {
   preVote: answerPreVote,
   preVoteReply: countPreVote,
@@ -19,6 +22,7 @@ export const preCandidateHandlers: Handlers = {
   appendReject: ignore,
   beat: giveWayToBeat,
   beatReply: ignore,
+  ...notForCandidates,
 };
 
 export const candidateHandlers: Handlers = {
@@ -31,6 +35,7 @@ export const candidateHandlers: Handlers = {
   appendReject: ignore,
   beat: giveWayToBeat,
   beatReply: ignore,
+  ...notForCandidates,
 };
 
 /** A grant names the term that was asked about; one for another term answers an older question. */

@@ -2,6 +2,7 @@
 
 import { assert } from "../../proto/assert.ts";
 import { type NodeId, toTerm } from "../../proto/ids.ts";
+import type { EntryId } from "../../proto/raft.ts";
 import { becomeLeader } from "./leadership.ts";
 import type { Member } from "./member.ts";
 import { voteResult } from "./quorum.ts";
@@ -11,11 +12,17 @@ import { becomeCandidate, becomeFollower, becomePreCandidate } from "./roles.ts"
 export function handleElectionDeadline(member: Member): void {
   if (member.electionDeadlineMs === null || member.nowMs < member.electionDeadlineMs) return;
   becomePreCandidate(member);
-  const last = member.log.last;
+  const term = toTerm(member.term + 1);
   for (const peer of member.peers) {
-    member.output.send(peer, { type: "preVote", term: toTerm(member.term + 1), last });
+    member.output.send(peer, { type: "preVote", term, ...ownLog(member), isTransfer: false });
   }
   decide(member);
+}
+
+/** Asks for votes at once, because the leader wants it (thesis 3.10). */
+export function campaign(member: Member): void {
+  becomePreCandidate(member);
+  startElection(member, true);
 }
 
 /** Counts an answer to the running pre-vote or vote; the first of each voter stands. */
@@ -32,10 +39,10 @@ export function countOwnVote(member: Member): void {
 }
 
 function decide(member: Member): void {
-  const result = voteResult(member.voters, member.votes);
+  const result = voteResult(member.membership, member.votes);
   if (result === "open") return;
   if (result === "lost") becomeFollower(member, member.term, null);
-  else if (member.role === "preCandidate") startElection(member);
+  else if (member.role === "preCandidate") startElection(member, false);
   else becomeLeader(member);
 }
 
@@ -43,10 +50,13 @@ function decide(member: Member): void {
  * Requests leave only when term, own vote and the log they describe are durable: else a candidate could crash, stand
  * again in the same term with a shorter log, and win by votes that were given to the longer one.
  */
-function startElection(member: Member): void {
+function startElection(member: Member, isTransfer: boolean): void {
   becomeCandidate(member);
-  const last = member.log.last;
   for (const peer of member.peers) {
-    member.output.promise(peer, { type: "vote", term: member.term, last });
+    member.output.promise(peer, { type: "vote", term: member.term, ...ownLog(member), isTransfer });
   }
+}
+
+function ownLog(member: Member): { readonly last: EntryId; readonly subterm: number } {
+  return { last: member.log.last, subterm: member.mark.subterm };
 }

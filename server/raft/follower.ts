@@ -1,11 +1,14 @@
 // A follower takes over its leader's log, answers, and waits: its only own decision is to ask for votes after silence.
 
 import { assert } from "../../proto/assert.ts";
-import { type LogIndex, type NodeId, toLogIndex } from "../../proto/ids.ts";
+import { type LogIndex, type NodeId, toLogIndex, toTerm } from "../../proto/ids.ts";
+import type { Configuration } from "../../proto/membership.ts";
 import type { EntryId } from "../../proto/raft.ts";
+import { campaign } from "./election.ts";
 import { type Handlers, ignore, type MessageOf } from "./handler.ts";
 import type { Member } from "./member.ts";
 import { answerPreVote, answerVote } from "./votes.ts";
+import { promiseToStandIn } from "./witness.ts";
 
 export const followerHandlers: Handlers = {
   preVote: answerPreVote,
@@ -17,22 +20,25 @@ export const followerHandlers: Handlers = {
   appendReject: ignore,
   beat: followBeat,
   beatReply: ignore,
+  timeoutNow: campaignNow,
+  standIn: followStandIn,
+  standInReply: ignore,
 };
 
 export function followAppend(member: Member, from: NodeId, message: MessageOf<"append">): void {
   hearLeader(member, from);
   const { term, commit, slice } = message;
-  const acceptance = member.log.accept(slice);
+  if (member.isBlank) {
+    const nothing = { term: toTerm(0), index: toLogIndex(0) };
+    member.output.send(from, { type: "appendReject", term, rejected: slice.previous.index, last: nothing });
+    return;
+  }
+  const acceptance = member.accept(slice);
   if (acceptance.type === "rejected") {
     const rejected = slice.previous.index;
     member.output.send(from, { type: "appendReject", term, rejected, last: acceptance.hint });
     return;
   }
-  assert(
-    acceptance.kept >= member.commit,
-    () => `Entry ${acceptance.kept + 1} is replaced, committed ${member.commit}`,
-  );
-  member.durability.truncatedAfter(acceptance.kept);
   member.verify(acceptance.matched);
   learnCommit(member, commit);
   member.output.promise(from, { type: "appendReply", term, matched: member.verified });
@@ -47,10 +53,20 @@ export function followBeat(member: Member, from: NodeId, message: MessageOf<"bea
 }
 
 /** Takes over a snapshot that replaced the state machine, and acknowledges it to the leader, if one is known. */
-export function followSnapshot(member: Member, last: EntryId): void {
-  member.restartAfter(last);
+export function followSnapshot(member: Member, last: EntryId, configuration: Configuration): void {
+  member.restartAfter(last, configuration);
   if (member.role !== "follower" || member.leader === null) return;
   member.output.promise(member.leader, { type: "appendReply", term: member.term, matched: member.verified });
+}
+
+/** The leader hands over; whoever may not lead, or has a leader of another name, was not meant. */
+function campaignNow(member: Member, from: NodeId): void {
+  if (member.canCampaign && (member.leader === null || member.leader === from)) campaign(member);
+}
+
+function followStandIn(member: Member, from: NodeId, message: MessageOf<"standIn">): void {
+  hearLeader(member, from);
+  promiseToStandIn(member, from, message);
 }
 
 function hearLeader(member: Member, from: NodeId): void {

@@ -2,13 +2,16 @@
 
 import { InvariantError } from "../../proto/assert.ts";
 import { type LogIndex, type Millis, type NodeId, toLogIndex } from "../../proto/ids.ts";
+import { founderId } from "../../proto/membership.ts";
 import type { EntryId } from "../../proto/raft.ts";
 import { type Handlers, ignore, type MessageOf } from "./handler.ts";
-import { advanceCommit, checkQuorum, releaseReads } from "./leadership.ts";
+import { advanceCommit, checkQuorum, releaseReads, takeNextStep } from "./leadership.ts";
 import type { Member } from "./member.ts";
 import type { Progress } from "./progress.ts";
-import { resendDueMs, resendIfLost, resendOverdue, sendTo, sendToAll } from "./replication.ts";
+import { needSnapshot, resendDueMs, resendIfLost, resendOverdue, sendTo, sendToAll } from "./replication.ts";
+import { endTransferIfDue } from "./transfer.ts";
 import { answerPreVote, answerVote } from "./votes.ts";
+import { remindWitness, reviewDueMs, reviewReplicationSet } from "./witness.ts";
 
 export const leaderHandlers: Handlers = {
   preVote: answerPreVote,
@@ -20,20 +23,25 @@ export const leaderHandlers: Handlers = {
   appendReject: searchBack,
   beat: refuseSecondLeader,
   beatReply: confirmBeat,
+  timeoutNow: ignore,
+  standIn: refuseSecondLeader,
+  standInReply: countStandIn,
 };
 
 /**
  * Appends to the log if there is room for it.
  *
- * @returns the index of the first payload, or null: too many bytes wait to be committed. One proposal of any size always fits.
+ * @returns the index of the first payload, or null: too many bytes wait to be committed, or leadership is being handed
+ *   over. One proposal of any size always fits.
  */
 export function propose(member: Member, payloads: readonly Uint8Array[]): LogIndex | null {
   const { log, term, options } = member;
+  if (member.leading.transfer !== null) return null;
   const waiting = log.bytesBetween(member.commit, log.lastIndex);
   const bytes = payloads.reduce((sum, payload) => sum + payload.byteLength, 0);
   if (waiting > 0 && waiting + bytes > options.uncommittedBytesMax) return null;
   const first = log.lastIndex + 1;
-  log.append(payloads.map((payload, position) => ({ term, index: toLogIndex(first + position), payload })));
+  member.append(payloads.map((payload, position) => ({ term, index: toLogIndex(first + position), payload })));
   sendToAll(member);
   return toLogIndex(first);
 }
@@ -41,16 +49,19 @@ export function propose(member: Member, payloads: readonly Uint8Array[]): LogInd
 /** The deadline of a leader: steps down if it hears no quorum, else sends again what was lost. */
 export function handleLeaderDeadline(member: Member): void {
   checkQuorum(member);
-  if (member.role === "leader") resendOverdue(member);
+  if (member.role !== "leader") return;
+  endTransferIfDue(member);
+  reviewReplicationSet(member);
+  resendOverdue(member);
 }
 
 /** When {@link handleLeaderDeadline} has something to do; null when never. */
 export function leaderDeadlineMs(member: Member): Millis | null {
-  let earliest = member.leading.quorumCheckMs;
-  for (const progress of member.leading.progress.values()) {
-    const dueMs = resendDueMs(member, progress);
-    if (dueMs !== null && (earliest === null || dueMs < earliest)) earliest = dueMs;
-  }
+  const { quorumCheckMs, transfer, progress } = member.leading;
+  const dues = [quorumCheckMs, transfer?.untilMs ?? null, reviewDueMs(member)];
+  for (const follower of progress.values()) dues.push(resendDueMs(member, follower));
+  let earliest: Millis | null = null;
+  for (const dueMs of dues) if (dueMs !== null && (earliest === null || dueMs < earliest)) earliest = dueMs;
   return earliest;
 }
 
@@ -70,7 +81,7 @@ function countAppend(member: Member, from: NodeId, message: MessageOf<"appendRep
   const progress = hear(member, from);
   if (progress === null) return;
   acknowledge(member, progress, message.matched);
-  sendTo(member, progress);
+  if (member.role === "leader") sendTo(member, progress);
 }
 
 /** The terms of both logs let the search skip all entries of a term at once (thesis 3.5). */
@@ -78,26 +89,47 @@ function searchBack(member: Member, from: NodeId, message: MessageOf<"appendReje
   const progress = hear(member, from);
   if (progress === null) return;
   const { log } = member;
+  if (isBlank(progress, message.last)) {
+    needSnapshot(member, progress);
+    return;
+  }
   const agreed = log.lastNotAbove(message.last.index, message.last.term)?.index ?? toLogIndex(log.previous.index - 1);
   if (progress.retreat(message.rejected, agreed)) sendTo(member, progress);
+}
+
+/** A log begins with the state of its founders, which no entry holds: whoever came later and has nothing needs a snapshot. */
+function isBlank(progress: Progress, last: EntryId): boolean {
+  return last.index === 0 && progress.member !== founderId && progress.sendsEntries;
 }
 
 function confirmBeat(member: Member, from: NodeId, message: MessageOf<"beatReply">): void {
   const progress = hear(member, from);
   if (progress === null || message.round > member.leading.reads.round) return;
   progress.answered(message.round);
+  if (progress.state === "witness") remindWitness(member, from);
+  reviewReplicationSet(member);
   acknowledge(member, progress, message.matched);
+  if (member.role !== "leader") return;
   resendIfLost(member, progress);
   sendTo(member, progress);
   releaseReads(member);
+}
+
+/** The witness stands in: what those named hold may be committed now. */
+function countStandIn(member: Member, from: NodeId, message: MessageOf<"standInReply">): void {
+  if (hear(member, from) === null) return;
+  member.leading.replicationSet.recorded(from, message.subterm);
+  advanceCommit(member);
 }
 
 /** A claim beyond the end of the log cannot be true and counts nothing. */
 function acknowledge(member: Member, progress: Progress, matched: LogIndex): void {
   if (matched > member.log.lastIndex) return;
   const isNews = progress.advance(matched, member.nowMs);
-  if (progress.state === "snapshot" && matched >= member.log.previous.index) progress.becomeReplicate();
+  const holdsEnough = matched > 0 && matched >= member.log.previous.index;
+  if (progress.state === "snapshot" && holdsEnough) progress.becomeReplicate();
   if (isNews && matched > member.commit) advanceCommit(member);
+  else if (isNews && member.membership.target !== null) takeNextStep(member);
 }
 
 /** Null for a sender that is no member. */

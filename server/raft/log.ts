@@ -86,6 +86,11 @@ export class Log {
     return { previous, entries: this.#entries.slice(start, start + (last - first + 1)) };
   }
 
+  /** Those behind `index`, which is in the log or its compacted end. */
+  entriesAfter(index: LogIndex): readonly Entry[] {
+    return this.#entries.slice(Math.max(0, index - this.#previous.index));
+  }
+
   /** The last entry of the longest slice from `first` that keeps to `limit`: at least `first` itself. */
   endWithin(first: LogIndex, limit: SliceLimit): LogIndex {
     const end = toLogIndex(Math.min(this.lastIndex, first + limit.entriesMax - 1));

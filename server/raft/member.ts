@@ -5,21 +5,38 @@
 
 import { assert, present } from "../../proto/assert.ts";
 import { type LogIndex, type Millis, type NodeId, type Term, toLogIndex, toMillis } from "../../proto/ids.ts";
-import type { Entry } from "../../proto/raft.ts";
+import { type Configuration, type Mark, type Membership, memberOf } from "../../proto/membership.ts";
+import type { Entry, EntryId, LogSlice, StandIn } from "../../proto/raft.ts";
 import { checkLogSlice } from "../../proto/raft.ts";
 import type { Random } from "../../proto/random.ts";
+import { allVoters } from "./changes.ts";
+import { Configurations } from "./configurations.ts";
 import { Durability } from "./durability.ts";
-import { Log } from "./log.ts";
+import type { Lease } from "./lease.ts";
+import { type Acceptance, Log } from "./log.ts";
 import { OutputBuilder } from "./output.ts";
 import type { Progress } from "./progress.ts";
-import type { Voters } from "./quorum.ts";
 import type { Reads } from "./reads.ts";
+import type { ReplicationSet } from "./replication-set.ts";
 import type { Persist, RaftImage, RaftOptions, RaftOutput, Role, RoleChange } from "./types.ts";
+
+/** Leadership that is being handed over. */
+interface Transfer {
+  readonly to: NodeId;
+  /** When the leader takes proposals again. */
+  readonly untilMs: Millis;
+}
 
 /** What a member holds only while it leads. */
 export interface Leadership {
-  readonly progress: ReadonlyMap<NodeId, Progress>;
+  /** Of everyone who is sent something: voters, witness and learners, this member aside. */
+  readonly progress: Map<NodeId, Progress>;
   readonly reads: Reads;
+  readonly replicationSet: ReplicationSet;
+  /** The voter that is being made leader; null: none. */
+  transfer: Transfer | null;
+  /** null: every read takes a round. */
+  readonly lease: Lease | null;
   /** The entry that opened the term: when it is committed, so is everything before it. */
   readonly opening: LogIndex;
   readonly sinceMs: Millis;
@@ -35,12 +52,10 @@ export function contactMs(leading: Leadership, progress: Progress): Millis {
 export class Member {
   readonly options: RaftOptions;
   readonly self: NodeId;
-  readonly voters: Voters;
-  /** The voters but this member, in the order of the options. */
-  readonly peers: readonly NodeId[];
   readonly log: Log;
   readonly durability: Durability;
   readonly output = new OutputBuilder();
+  readonly #configurations: Configurations;
   readonly #random: Random;
 
   nowMs: Millis;
@@ -58,32 +73,77 @@ export class Member {
 
   #term: Term;
   #vote: NodeId | null;
+  #standIn: StandIn | null;
   #isHardStateUnwritten = false;
+  #canCampaign = false;
   #commit: LogIndex;
   /** Entries up to here were given out to be applied. */
   #handed: LogIndex;
   #electionTimeoutMs = 0;
   #reported: RoleChange;
+  #reportedMembership: Membership;
+  /** Nobody is voted for before: a leader may still count on the promise that this member gave before it stopped. */
+  readonly #quietUntilMs: number;
 
   constructor(options: RaftOptions, image: RaftImage, start: { readonly random: Random; readonly nowMs: Millis }) {
     checkLogSlice(image.log);
     this.options = options;
     this.self = options.self;
-    this.voters = new Set(options.voters);
-    this.peers = options.voters.filter((voter) => voter !== options.self);
     this.log = new Log(image.log);
+    const behindApplied = image.log.entries.filter(({ index }) => index > image.applied);
+    this.#configurations = new Configurations(image.configuration, image.applied, behindApplied);
     this.durability = new Durability(image.hardState, this.log.lastIndex);
     this.#random = start.random;
     this.nowMs = start.nowMs;
     this.#term = image.hardState.term;
     this.#vote = image.hardState.vote;
+    this.#standIn = image.hardState.standIn;
     this.#commit = image.applied;
     this.#handed = image.applied;
     // An entry of the present term came from its leader, whose log is the same up to there (thesis 3.5, log matching).
     this.verified = this.log.last.term === this.#term ? this.log.lastIndex : image.applied;
     this.#reported = { role: this.role, term: this.#term, leader: null };
+    this.#reportedMembership = this.membership;
+    this.#quietUntilMs = options.leaseRead === null ? 0 : start.nowMs + options.electionTimeoutMs;
     this.#checkStart(image);
+    this.#canCampaign = this.#isElectable();
     this.drawElectionTimeout();
+  }
+
+  /** In force: the newest in the log, committed or not. */
+  get membership(): Membership {
+    return this.#configurations.current.membership;
+  }
+
+  /** Where the entry of the membership in force stands. */
+  get membershipIndex(): LogIndex {
+    return this.#configurations.changedAt;
+  }
+
+  /** Term and sub-term of the log's end. */
+  get mark(): Mark {
+    return this.#configurations.markOf(this.log.last);
+  }
+
+  /** Of a witness: for whom it stands in. */
+  get standIn(): StandIn | null {
+    return this.#standIn;
+  }
+
+  /** The other voters, of both sets while the configuration is joint. */
+  get peers(): readonly NodeId[] {
+    const others = allVoters(this.membership).filter(({ node }) => node !== this.self);
+    return others.map(({ node }) => node);
+  }
+
+  /** Received nothing yet: what comes before the first entry is not in the log, a snapshot has to bring it. */
+  get isBlank(): boolean {
+    return this.membership.voters.length === 0;
+  }
+
+  /** Whether this member is a voter that may lead. */
+  get canCampaign(): boolean {
+    return this.#canCampaign;
   }
 
   get term(): Term {
@@ -110,7 +170,7 @@ export class Member {
 
   /** Whether a leader was heard so recently that no one should ask for votes. A leader always hears itself. */
   get hearsLeader(): boolean {
-    if (this.role === "leader") return true;
+    if (this.role === "leader" || this.nowMs < this.#quietUntilMs) return true;
     if (this.leader === null || this.leaderHeardMs === null) return false;
     return this.nowMs < this.leaderHeardMs + this.options.electionTimeoutMs;
   }
@@ -133,6 +193,31 @@ export class Member {
     this.#isHardStateUnwritten = true;
   }
 
+  /** A witness's promise to the leader of its term. */
+  standInFor(standIn: StandIn): void {
+    this.#standIn = standIn;
+    this.#isHardStateUnwritten = true;
+  }
+
+  /** What a leader adds to its own log. */
+  append(entries: readonly Entry[]): void {
+    this.log.append(entries);
+    if (this.#configurations.appended(entries)) this.#membershipChanged();
+  }
+
+  /** Takes over what a leader sent, as {@link Log.accept}. */
+  accept(slice: LogSlice): Acceptance {
+    const acceptance = this.log.accept(slice);
+    if (acceptance.type === "rejected") return acceptance;
+    const { kept } = acceptance;
+    assert(kept >= this.#commit, () => `Entry ${kept + 1} is replaced, committed ${this.#commit}`);
+    const isBack = this.#configurations.truncatedAfter(kept);
+    const isNew = this.#configurations.appended(slice.entries.filter(({ index }) => index > kept));
+    if (isBack || isNew) this.#membershipChanged();
+    this.durability.truncatedAfter(kept);
+    return acceptance;
+  }
+
   commitTo(index: LogIndex): void {
     if (index <= this.#commit) return;
     assert(index <= this.log.lastIndex, () => `Commit ${index} is beyond ${this.log.lastIndex}`);
@@ -149,10 +234,13 @@ export class Member {
    * A snapshot stands for everything up to and with `last`: committed, in the state machine, and durable with the write
    * that this step asks for. Until then the disk may still hold the old log, of which only the committed part is right.
    */
-  restartAfter(last: { readonly term: Term; readonly index: LogIndex }): void {
+  restartAfter(last: EntryId, configuration: Configuration): void {
     assert(last.index > this.#commit, () => `Snapshot up to ${last.index} below commit ${this.#commit}`);
     this.durability.truncatedAfter(this.#commit);
     this.log.restartAfter(last);
+    this.#configurations.restart(configuration, last.index);
+    this.#configurations.appended(this.log.entriesAfter(last.index));
+    this.#membershipChanged();
     this.#commit = last.index;
     this.#handed = last.index;
     this.verify(last.index);
@@ -166,7 +254,7 @@ export class Member {
   }
 
   restartElectionTimeout(): void {
-    if (this.voters.has(this.self)) this.electionDeadlineMs = toMillis(this.nowMs + this.#electionTimeoutMs);
+    this.electionDeadlineMs = this.#canCampaign ? toMillis(this.nowMs + this.#electionTimeoutMs) : null;
   }
 
   /** Ends the step: asks for the writes it needs, hands out what may be applied. */
@@ -175,13 +263,16 @@ export class Member {
       persist: this.#takePersist(),
       committed: this.#handOut(),
       roleChange: this.#takeRoleChange(),
+      membership: this.#takeMembership(),
     });
   }
 
   #takePersist(): Persist | null {
     const append = this.log.takeUnwritten();
     if (append === null && !this.#isHardStateUnwritten) return null;
-    const hardState = this.#isHardStateUnwritten ? { term: this.#term, vote: this.#vote } : null;
+    const hardState = this.#isHardStateUnwritten
+      ? { term: this.#term, vote: this.#vote, standIn: this.#standIn }
+      : null;
     this.#isHardStateUnwritten = false;
     return { hardState, append, token: this.durability.begin(hardState, append === null ? null : this.log.last) };
   }
@@ -192,6 +283,7 @@ export class Member {
     if (end <= this.#handed || this.durability.term < this.#term) return [];
     const { entries } = this.log.slice(toLogIndex(this.#handed + 1), end);
     this.#handed = end;
+    this.#configurations.committed(end);
     return entries;
   }
 
@@ -210,6 +302,28 @@ export class Member {
     );
     assert(image.applied <= lastIndex, () => `Applied ${image.applied} lies beyond the log's end ${lastIndex}`);
     assert(last.term <= this.#term, () => `Entry ${lastIndex} is of term ${last.term}, above ${this.#term}`);
-    assert(this.voters.size === this.options.voters.length, () => `Voter named twice: ${this.options.voters}`);
+    const names = this.membership.voters.map(({ node }) => node);
+    assert(new Set(names).size === names.length, () => `Voter named twice: ${names}`);
+  }
+
+  #takeMembership(): Membership | null {
+    const before = this.#reportedMembership;
+    if (before === this.membership) return null;
+    this.#reportedMembership = this.membership;
+    // A snapshot brings the same membership as another value.
+    return JSON.stringify(before) === JSON.stringify(this.membership) ? null : this.membership;
+  }
+
+  /** The newest membership says whether this member votes; a leader goes on until the change is committed. */
+  #membershipChanged(): void {
+    const couldCampaign = this.#canCampaign;
+    this.#canCampaign = this.#isElectable();
+    if (couldCampaign !== this.#canCampaign) this.restartElectionTimeout();
+  }
+
+  #isElectable(): boolean {
+    const { self, options, membership } = this;
+    if (options.isWitness || memberOf(membership, self) !== options.member) return false;
+    return [...membership.voters, ...membership.outgoing].some(({ node, votes }) => node === self && votes > 0);
   }
 }

@@ -2,6 +2,7 @@
 
 import { assert } from "../../proto/assert.ts";
 import type { LogIndex, NodeId } from "../../proto/ids.ts";
+import type { Membership } from "../../proto/membership.ts";
 import type { Entry, RaftMessage } from "../../proto/raft.ts";
 import type { OutgoingMessage, Persist, RaftOutput, RoleChange } from "./types.ts";
 
@@ -11,6 +12,7 @@ const nothing: readonly never[] = Object.freeze([]);
 
 export class OutputBuilder {
   accepted: LogIndex | null = null;
+  refusal: string | null = null;
   beatNow = false;
   #broadcast: RaftOutput["broadcast"] = null;
   #messages: OutgoingMessage[] | null = null;
@@ -52,6 +54,7 @@ export class OutputBuilder {
     readonly persist: Persist | null;
     readonly committed: readonly Entry[];
     readonly roleChange: RoleChange | null;
+    readonly membership: Membership | null;
   }): RaftOutput {
     const output: RaftOutput = {
       persist: last.persist,
@@ -59,6 +62,8 @@ export class OutputBuilder {
       broadcast: this.#broadcast,
       committed: last.committed,
       accepted: this.accepted,
+      refusal: this.refusal,
+      membership: last.membership,
       readable: this.#readable ?? nothing,
       refusedReads: this.#refusedReads ?? nothing,
       needSnapshot: this.#needSnapshot ?? nothing,
@@ -76,6 +81,7 @@ export class OutputBuilder {
 
   #clear(): void {
     this.accepted = null;
+    this.refusal = null;
     this.beatNow = false;
     this.#broadcast = null;
     this.#messages = null;

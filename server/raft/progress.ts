@@ -1,18 +1,20 @@
-// What a leader knows of one follower's log, and how it sends to it. Three states:
+// What a leader knows of one follower's log, and how it sends to it. Four states:
 // - probe: where the logs agree is not known; one append at a time, until one is accepted;
 // - replicate: they agree up to `matched`; appends go out in a pipeline up to the inflight limits, `next` runs ahead;
 // - snapshot: the next entry is no longer in the log; nothing is sent until the transfer ends or the follower says that
-//   it holds more.
+//   it holds more;
+// - witness: it keeps no log; beats alone go to it.
 // Invariant: matched < next; within a leader's term `matched` never falls, and `next` falls only when something was lost.
 
 import { assert } from "../../proto/assert.ts";
-import { type LogIndex, type Millis, type NodeId, toLogIndex, toMillis } from "../../proto/ids.ts";
+import { type LogIndex, type MemberId, type Millis, type NodeId, toLogIndex, toMillis } from "../../proto/ids.ts";
 
-export type ProgressState = "probe" | "replicate" | "snapshot";
+export type ProgressState = "probe" | "replicate" | "snapshot" | "witness";
 
 export class Progress {
   readonly peer: NodeId;
-  #state: ProgressState = "probe";
+  readonly member: MemberId;
+  #state: ProgressState;
   #matched = toLogIndex(0);
   #next: LogIndex;
   /** The last entry that the present probe carried. */
@@ -23,9 +25,12 @@ export class Progress {
   /** Since when something sent waits for an answer, counted anew whenever one shows progress; null when nothing does. */
   #waitingMs: Millis | null = null;
 
-  constructor(peer: NodeId, next: LogIndex) {
-    assert(next > 0, () => `Next entry ${next} of ${peer}`);
-    this.peer = peer;
+  /** @param next what to try first */
+  constructor(of: { readonly node: NodeId; readonly member: MemberId; readonly isWitness?: boolean }, next: LogIndex) {
+    assert(next > 0, () => `Next entry ${next} of ${of.node}`);
+    this.peer = of.node;
+    this.member = of.member;
+    this.#state = of.isWitness === true ? "witness" : "probe";
     this.#next = next;
   }
 
@@ -59,6 +64,11 @@ export class Progress {
     return this.#state === "replicate" ? this.#next - 1 - this.#matched : 0;
   }
 
+  /** Whether entries go to it now. */
+  get sendsEntries(): boolean {
+    return this.#state === "probe" || this.#state === "replicate";
+  }
+
   heard(nowMs: Millis): void {
     this.#heardMs = nowMs;
   }
@@ -74,7 +84,7 @@ export class Progress {
 
   /** An append with the entries up to and with `last` leaves now. */
   sent(last: LogIndex, nowMs: Millis): void {
-    assert(this.#state !== "snapshot", () => `Append to ${this.peer}, which receives a snapshot`);
+    assert(this.sendsEntries, () => `Append to ${this.peer} in state ${this.#state}`);
     assert(last >= this.#next - 1, () => `Append up to ${last}, next is ${this.#next}`);
     if (this.#state === "replicate") this.#next = toLogIndex(last + 1);
     else this.#probedTo = last;
@@ -87,6 +97,7 @@ export class Progress {
    * @returns whether that was news
    */
   advance(matched: LogIndex, nowMs: Millis): boolean {
+    if (this.#state === "witness") return false;
     const isNews = matched > this.#matched;
     if (isNews) {
       this.#matched = matched;
@@ -103,7 +114,7 @@ export class Progress {
    * @returns false when that was an answer to something older: nothing changes
    */
   retreat(rejected: LogIndex, agreed: LogIndex): boolean {
-    if (this.#state === "snapshot" || rejected <= this.#matched) return false;
+    if (!this.sendsEntries || rejected <= this.#matched) return false;
     if (this.#state === "probe" && rejected !== this.#next - 1) return false;
     this.becomeProbe(toLogIndex(Math.min(rejected, agreed + 1)));
     return true;

@@ -1,57 +1,73 @@
-// Arithmetic over a set of voters: pure, knows nothing of messages or roles. A joint configuration will combine the
-// answers of two sets (the lower value, the worse vote), so nothing here may look beyond its arguments.
+// Arithmetic over voters and their votes: pure, knows nothing of messages or roles. A joint configuration needs a quorum of
+// each of its two sets, so its answer is the lower value, or the worse vote, of both (thesis 4.3).
 
 import { assert } from "../../proto/assert.ts";
-import type { LogIndex, NodeId } from "../../proto/ids.ts";
+import type { NodeId } from "../../proto/ids.ts";
+import type { Membership, Voter } from "../../proto/membership.ts";
 
-/** The members whose agreement counts; never empty. */
-export type Voters = ReadonlySet<NodeId>;
+/** The members whose agreement counts, one set of a membership. */
+export type Voters = readonly Voter[];
 
 export type VoteResult = "won" | "lost" | "open";
 
-/** The least number of voters that any two of which share a member. */
-export function quorumSize(voters: Voters): number {
-  assert(voters.size > 0, "A voter set is never empty");
-  return Math.floor(voters.size / 2) + 1;
+/** One set of voters, or two while the configuration is joint; none before the first member. */
+export function voterSets({ voters, outgoing }: Membership): readonly Voters[] {
+  return [voters, outgoing].filter((set) => set.length > 0);
+}
+
+export function totalVotes(voters: Voters): number {
+  return voters.reduce((sum, { votes }) => sum + votes, 0);
+}
+
+/** The least number of votes that any two quorums must share one of: more than half. */
+export function quorumVotes(voters: Voters): number {
+  const total = totalVotes(voters);
+  assert(total > 0, () => `None of ${voters.length} voters has a vote`);
+  return Math.floor(total / 2) + 1;
 }
 
 /**
  * The highest value that a quorum has reached.
  *
- * Example: voters a, b, c, d at 9, 4, 7, 7 give 7, since three have 7 or more, and three of four are a quorum.
+ * Example: voters a, b, c, d with a vote each at 9, 4, 7, 7 give 7, since three have 7 or more, and three of four are a
+ * quorum. Had a three votes of its own, four of six would be needed, and a and d have 7.
  */
-export function quorumValue<Value extends number>(voters: Voters, reached: (voter: NodeId) => Value): Value {
-  const values = new Float64Array(voters.size);
-  let count = 0;
-  for (const voter of voters) values[count++] = reached(voter);
-  values.sort();
-  return values[voters.size - quorumSize(voters)] as Value;
+export function quorumValue<Value extends number>(voters: Voters, reached: (voter: Voter) => Value): Value {
+  const ranked = voters.map((voter) => ({ votes: voter.votes, value: reached(voter) }));
+  ranked.sort((left, right) => right.value - left.value);
+  let missing = quorumVotes(voters);
+  for (const { votes, value } of ranked) {
+    missing -= votes;
+    if (missing <= 0) return value;
+  }
+  throw new Error("All votes together are a quorum");
+}
+
+/** Of all sets of the membership the lowest; infinite when there is no voter, whose agreement nobody needs. */
+export function jointValue<Value extends number>(membership: Membership, reached: (voter: Voter) => Value): Value {
+  return Math.min(...voterSets(membership).map((voters) => quorumValue(voters, reached))) as Value;
 }
 
 /**
- * Highest index stored by a quorum of `voters`; 0 while there is none.
+ * What the votes received so far decide in every set. Votes of others count nothing.
  *
- * @param matchedOf last durable index of a voter that equals the leader's log
- * @source Raft thesis 3.5, 3.6.2: the caller still has to look at the term of the entry
+ * @returns `lost` as soon as the missing votes cannot make a quorum of some set any more; `won` without any voter
  */
-export function committedIndex(voters: Voters, matchedOf: (voter: NodeId) => LogIndex): LogIndex {
-  return quorumValue(voters, matchedOf);
+export function voteResult(membership: Membership, votes: ReadonlyMap<NodeId, boolean>): VoteResult {
+  const results = voterSets(membership).map((voters) => resultOf(voters, votes));
+  if (results.includes("lost")) return "lost";
+  return results.includes("open") ? "open" : "won";
 }
 
-/**
- * What the votes received so far decide. Votes of members outside `voters` count nothing.
- *
- * @returns `lost` as soon as the missing votes cannot make a quorum any more
- */
-export function voteResult(voters: Voters, votes: ReadonlyMap<NodeId, boolean>): VoteResult {
+function resultOf(voters: Voters, answers: ReadonlyMap<NodeId, boolean>): VoteResult {
   let granted = 0;
   let refused = 0;
-  for (const voter of voters) {
-    const vote = votes.get(voter);
-    if (vote === true) granted++;
-    if (vote === false) refused++;
+  for (const { node, votes } of voters) {
+    const answer = answers.get(node);
+    if (answer === true) granted += votes;
+    if (answer === false) refused += votes;
   }
-  const quorum = quorumSize(voters);
+  const quorum = quorumVotes(voters);
   if (granted >= quorum) return "won";
-  return voters.size - refused < quorum ? "lost" : "open";
+  return totalVotes(voters) - refused < quorum ? "lost" : "open";
 }

@@ -5,18 +5,20 @@
 // Source: Ongaro's thesis, chapters 3, 6.4 and 9.6, and 10.2.1 for writing in parallel with sending.
 
 import { assert } from "../../proto/assert.ts";
-import { type LogIndex, type Millis, type NodeId, type Term, toMillis } from "../../proto/ids.ts";
-import type { EntryId, LogSlice, RaftMessage } from "../../proto/raft.ts";
+import { type LogIndex, type MemberId, type Millis, type NodeId, type Term, toMillis } from "../../proto/ids.ts";
+import { type Configuration, type Membership, memberOf } from "../../proto/membership.ts";
+import { type EntryId, isControl, type LogSlice, type RaftMessage } from "../../proto/raft.ts";
 import type { Random } from "../../proto/random.ts";
 import { candidateHandlers, preCandidateHandlers } from "./candidate.ts";
 import { countOwnVote, handleElectionDeadline } from "./election.ts";
 import { followerHandlers, followSnapshot } from "./follower.ts";
 import type { Handlers, MessageOf } from "./handler.ts";
 import { endSnapshot, handleLeaderDeadline, leaderDeadlineMs, leaderHandlers, propose } from "./leader.ts";
-import { addRead, advanceCommit } from "./leadership.ts";
+import { addRead, advanceCommit, carryRound, reconfigure } from "./leadership.ts";
 import { Member } from "./member.ts";
 import { admitTerm } from "./terms.ts";
-import type { PersistToken, RaftImage, RaftInput, RaftOptions, RaftOutput, RaftStatus, Role } from "./types.ts";
+import { beginTransfer } from "./transfer.ts";
+import type { PersistToken, RaftImage, RaftInput, RaftOptions, RaftOutput, RaftStatus, Role, Target } from "./types.ts";
 
 const handlers: Readonly<Record<Role, Handlers>> = {
   follower: followerHandlers,
@@ -56,14 +58,21 @@ export class Raft {
   beatFor(peer: NodeId): MessageOf<"beat"> | null {
     const { leadership, term, commit, log } = this.#member;
     if (leadership === null || !leadership.progress.has(peer)) return null;
-    return { type: "beat", term, round: leadership.reads.carry(), commit, last: log.lastIndex };
+    return { type: "beat", term, round: carryRound(this.#member), commit, last: log.lastIndex };
+  }
+
+  /** In force: the newest in the log, committed or not. */
+  get membership(): Membership {
+    return this.#member.membership;
   }
 
   status(): RaftStatus {
-    const { role, term, leader, commit, log, leadership } = this.#member;
+    const { role, term, leader, commit, log, leadership, membership, membershipIndex } = this.#member;
     const followers = [...(leadership?.progress.values() ?? [])];
     const peers = followers.map(({ peer, matched, state, heardMs }) => ({ peer, matched, state, heardMs }));
-    return { role, term, leader, first: log.first, last: log.lastIndex, commit, peers };
+    const standIn = leadership?.replicationSet.named ?? null;
+    const ends = { first: log.first, last: log.lastIndex, commit };
+    return { role, term, leader, ...ends, membership, membershipIndex, standIn, peers };
   }
 
   /** Whether the log holds this entry, or ends its compacted prefix with it: no snapshot that ends there is needed. */
@@ -88,7 +97,7 @@ export class Raft {
   #take(input: RaftInput): void {
     switch (input.type) {
       case "message":
-        this.#receive(input.from, input.message);
+        this.#receive(input.from, input.member, input.message);
         break;
       case "persisted":
         this.#persisted(input.token);
@@ -106,17 +115,28 @@ export class Raft {
         this.#compact(input.upTo);
         break;
       case "installed":
-        this.#installed(input.term, input.last);
+        this.#installed(input.term, input.last, input.configuration);
         break;
       case "snapshotSent":
         this.#snapshotSent(input.peer, input.last);
         break;
+      case "reconfigure":
+        this.#reconfigure(input.target);
+        break;
+      case "transfer":
+        if (this.#member.role === "leader") beginTransfer(this.#member, input.to);
+        break;
     }
   }
 
-  #receive<Type extends RaftMessage["type"]>(from: NodeId, message: MessageOf<Type> & { type: Type }): void {
+  #receive<Type extends RaftMessage["type"]>(
+    from: NodeId,
+    number: MemberId,
+    message: MessageOf<Type> & { type: Type },
+  ): void {
     const member = this.#member;
     assert(from !== member.self, () => `${from} sends ${message.type} to itself`);
+    if (!speaksAs(member, from, number, message)) return;
     if (admitTerm(member, from, message)) handlers[member.role][message.type](member, from, message);
   }
 
@@ -133,6 +153,7 @@ export class Raft {
       payloads.every((payload) => payload.byteLength > 0),
       "An empty payload opens a term and is not proposed",
     );
+    assert(!payloads.some(isControl), "A control entry is made by the core alone");
     if (this.#member.role === "leader") this.#member.output.accepted = propose(this.#member, payloads);
   }
 
@@ -151,14 +172,31 @@ export class Raft {
     this.#member.log.compact(upTo);
   }
 
-  #installed(term: Term, last: EntryId): void {
+  #installed(term: Term, last: EntryId, configuration: Configuration): void {
     const member = this.#member;
     assert(term <= member.term, () => `Snapshot of term ${term} in term ${member.term}`);
     assert(member.role !== "leader", () => `Snapshot up to ${last.index} for the leader of term ${member.term}`);
-    followSnapshot(member, last);
+    followSnapshot(member, last, configuration);
+  }
+
+  #reconfigure(target: Target | null): void {
+    if (this.#member.role === "leader") reconfigure(this.#member, target);
+    else this.#member.output.refusal = `This member does not lead, it is a ${this.#member.role}`;
   }
 
   #snapshotSent(peer: NodeId, last: EntryId | null): void {
     if (this.#member.role === "leader") endSnapshot(this.#member, peer, last);
   }
 }
+
+/**
+ * Who asks for votes or leads is heard whether this member's log knows of it or not (thesis 4.1): its own may be behind. Who
+ * was a member before, and lost its data or left, is not; and only a member's answers count.
+ */
+function speaksAs(member: Member, from: NodeId, number: MemberId, message: RaftMessage): boolean {
+  const known = memberOf(member.membership, from);
+  if (known === null || known === number) return true;
+  return number > known && asks.has(message.type);
+}
+
+const asks: ReadonlySet<RaftMessage["type"]> = new Set(["preVote", "vote", "append", "beat", "standIn", "timeoutNow"]);

@@ -28,10 +28,7 @@ export class Reads {
 
   /** @param index what must be applied before the read is served */
   add(read: number, index: LogIndex): void {
-    if (this.#isCarried) {
-      this.#round++;
-      this.#isCarried = false;
-    }
+    this.open();
     this.#pending.push({ read, index, round: this.#round });
   }
 
@@ -39,6 +36,13 @@ export class Reads {
   carry(): number {
     this.#isCarried = true;
     return this.#round;
+  }
+
+  /** The next beat carries a new round, read or no read: a lease is counted from when a round leaves. */
+  open(): void {
+    if (!this.#isCarried) return;
+    this.#round++;
+    this.#isCarried = false;
   }
 
   /** Takes the reads of all rounds up to `confirmed`. */

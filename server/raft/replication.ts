@@ -18,7 +18,7 @@ export function sendToAll(member: Member): void {
 
 /** Sends a follower all that it can take now. */
 export function sendTo(member: Member, progress: Progress): void {
-  if (progress.state === "snapshot") return;
+  if (!progress.sendsEntries) return;
   if (progress.state === "probe") {
     if (!progress.isWaiting) sendAppend(member, progress, probeEnd(member, progress));
     return;
@@ -37,7 +37,7 @@ function resend(member: Member, progress: Progress): void {
 
 /** The follower has just answered a beat: had it received what is in flight, that would be acknowledged by now. */
 export function resendIfLost(member: Member, progress: Progress): void {
-  if (progress.state === "snapshot") return;
+  if (!progress.sendsEntries) return;
   const lossMs = progress.lossMs(member.options.resendMs * lossShareOfResend);
   if (lossMs !== null && member.nowMs >= lossMs) resend(member, progress);
 }
@@ -114,13 +114,18 @@ function probeEnd(member: Member, progress: Progress): LogIndex {
 function sendAppend(member: Member, progress: Progress, end: LogIndex): boolean {
   const message = appendMessage(member, progress.next, end);
   if (message === null) {
-    progress.becomeSnapshot();
-    member.output.needSnapshot(progress.peer);
+    needSnapshot(member, progress);
     return false;
   }
   progress.sent(end, member.nowMs);
   member.output.send(progress.peer, message);
   return true;
+}
+
+/** No entries go to the follower until a snapshot has brought it up. */
+export function needSnapshot(member: Member, progress: Progress): void {
+  progress.becomeSnapshot();
+  member.output.needSnapshot(progress.peer);
 }
 
 /** @returns null when the entry before `first` is no longer in the log */

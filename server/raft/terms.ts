@@ -19,14 +19,16 @@ export function admitTerm(member: Member, from: NodeId, message: RaftMessage): b
   return false;
 }
 
+const leadersOwn: ReadonlySet<RaftMessage["type"]> = new Set(["append", "beat", "standIn", "timeoutNow"]);
+
 /** A pre-vote and its grant speak of a term that nobody has begun. */
 function isAboutNextTerm(message: RaftMessage): boolean {
   return message.type === "preVote" || (message.type === "preVoteReply" && message.granted);
 }
 
 function adoptTerm(member: Member, from: NodeId, message: RaftMessage): boolean {
-  if (message.type === "vote" && member.hearsLeader) return false;
-  const isFromLeader = message.type === "append" || message.type === "beat";
+  if (message.type === "vote" && member.hearsLeader && !message.isTransfer) return false;
+  const isFromLeader = leadersOwn.has(message.type);
   becomeFollower(member, message.term, isFromLeader ? from : null);
   return true;
 }

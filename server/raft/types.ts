@@ -1,14 +1,16 @@
 // The vocabulary of the Raft core: what goes in, what comes out. Plain values only.
 // Sources: Ongaro's thesis ("Consensus: Bridging Theory and Practice"), chapters 3, 6.4 and 9.6.
 
-import type { LogIndex, Millis, NodeId, Term } from "../../proto/ids.ts";
+import type { LogIndex, MemberId, Millis, NodeId, Term } from "../../proto/ids.ts";
+import type { Configuration, Membership, Voter } from "../../proto/membership.ts";
 import type { Entry, EntryId, HardState, LogSlice, RaftMessage } from "../../proto/raft.ts";
 
 export type { Entry, EntryId, HardState, LogSlice, RaftMessage } from "../../proto/raft.ts";
 
 export type RaftInput =
   | { readonly type: "deadline" }
-  | { readonly type: "message"; readonly from: NodeId; readonly message: RaftMessage }
+  /** `member`: as which member `from` speaks. */
+  | { readonly type: "message"; readonly from: NodeId; readonly member: MemberId; readonly message: RaftMessage }
   /** Ignored (see {@link RaftOutput.accepted}) unless this member leads. */
   | { readonly type: "propose"; readonly payloads: readonly Uint8Array[] }
   /** The write of an earlier output's `persist` is durable, and so is every earlier one. */
@@ -23,9 +25,32 @@ export type RaftInput =
    * when the first part was accepted; `last.index` is above the commit index. Not for a log that already holds `last`
    * (see `Raft.holds`): appends bring the rest.
    */
-  | { readonly type: "installed"; readonly term: Term; readonly last: EntryId }
+  | {
+      readonly type: "installed";
+      readonly term: Term;
+      readonly last: EntryId;
+      /** What was in force at `last`. */
+      readonly configuration: Configuration;
+    }
   /** A snapshot transfer to `peer` ended; on failure it will be probed again. */
-  | { readonly type: "snapshotSent"; readonly peer: NodeId; readonly last: EntryId | null };
+  | { readonly type: "snapshotSent"; readonly peer: NodeId; readonly last: EntryId | null }
+  /**
+   * Changes the voters to these, in any combination (see reconfigure.ts); `null`: gives up what is under way, as far as
+   * that can still be. Refused (see {@link RaftOutput.refusal}) unless this member leads and nothing else is under way.
+   */
+  | { readonly type: "reconfigure"; readonly target: Target | null }
+  /** Makes `to` the leader. Ignored unless this member leads and `to` is a voter whose log is as long as its own. */
+  | { readonly type: "transfer"; readonly to: NodeId };
+
+/** What a group is to become. */
+export interface Target {
+  /** In order of precedence; a witness last. */
+  readonly voters: readonly TargetVoter[];
+  /** Nodes that lost their data: each of them comes back as a new member, brought up from nothing. */
+  readonly renew: readonly NodeId[];
+}
+
+export type TargetVoter = Omit<Voter, "member">;
 
 /** Names one write by what it made durable; a stale one (its entries truncated since) is recognised and ignored. */
 export interface PersistToken {
@@ -79,6 +104,10 @@ export interface RaftOutput {
   readonly refusedReads: readonly number[];
   /** Followers whose next entry is no longer in the log: each needs a snapshot. Named once per transfer. */
   readonly needSnapshot: readonly NodeId[];
+  /** Why a `reconfigure` was refused, or null. */
+  readonly refusal: string | null;
+  /** The membership in force, when this step changed it. */
+  readonly membership: Membership | null;
   /** true: send a beat to every peer now, a read waits for the round. */
   readonly beatNow: boolean;
   readonly roleChange: RoleChange | null;
@@ -90,11 +119,21 @@ export interface RaftImage {
   readonly log: LogSlice;
   /** Applied state on disk covers the log up to here: `log.previous.index <= applied <= last`. */
   readonly applied: LogIndex;
+  /** What was in force at `applied`. */
+  readonly configuration: Configuration;
 }
 
 export interface RaftOptions {
   readonly self: NodeId;
-  readonly voters: readonly NodeId[];
+  /** As which member this node belongs to the group. */
+  readonly member: MemberId;
+  /** Votes, and stores no data: it has no log and never leads. */
+  readonly isWitness: boolean;
+  /**
+   * Lets a leader answer reads without a round while no other can have been elected, clocks running at rates that differ
+   * by at most this share (0.05: 5 %). null: every read takes a round. The same on all members.
+   */
+  readonly leaseRead: { readonly clockRateErrorMax: number } | null;
   /** Silence after which a follower asks for votes: drawn from `electionTimeoutMs` to twice that. */
   readonly electionTimeoutMs: number;
   /** Silence after which entries in flight to a follower are sent again, directly. */
@@ -102,6 +141,8 @@ export interface RaftOptions {
   /** Per follower: entries and payload bytes that may be sent and not yet acknowledged. */
   readonly inflightEntriesMax: number;
   readonly inflightBytesMax: number;
+  /** Entries that a learner may lack and still count as brought up. */
+  readonly lagEntriesMax: number;
   /** Payload bytes of one append message. */
   readonly appendBytesMax: number;
   /** Payload bytes that a leader may hold uncommitted; beyond it proposals are refused. */
@@ -116,10 +157,14 @@ export interface RaftStatus {
   readonly first: LogIndex;
   readonly last: LogIndex;
   readonly commit: LogIndex;
+  readonly membership: Membership;
+  readonly membershipIndex: LogIndex;
+  /** Of a leader: owners that commit with the witness's vote while another owner is away; null: the owners alone. */
+  readonly standIn: readonly NodeId[] | null;
   readonly peers: readonly {
     readonly peer: NodeId;
     readonly matched: LogIndex;
-    readonly state: "probe" | "replicate" | "snapshot";
+    readonly state: "probe" | "replicate" | "snapshot" | "witness";
     /** When this leader last heard from it; null before the first time in its term. */
     readonly heardMs: Millis | null;
   }[];

@@ -4,6 +4,7 @@ import type { NodeId } from "../../proto/ids.ts";
 import type { EntryId } from "../../proto/raft.ts";
 import type { MessageOf } from "./handler.ts";
 import type { Member } from "./member.ts";
+import { mayElect } from "./witness.ts";
 
 /**
  * Answers whether a vote in `message.term` would be given; changes nothing here. No answer while a leader is heard: one
@@ -13,7 +14,7 @@ import type { Member } from "./member.ts";
  */
 export function answerPreVote(member: Member, from: NodeId, message: MessageOf<"preVote">): void {
   if (member.hearsLeader) return;
-  const granted = message.term > member.term && isUpToDate(member, message.last);
+  const granted = message.term > member.term && mayVoteFor(member, from, message);
   const term = granted ? message.term : member.term;
   member.output.send(from, { type: "preVoteReply", term, granted });
 }
@@ -25,13 +26,18 @@ export function answerPreVote(member: Member, from: NodeId, message: MessageOf<"
  */
 export function answerVote(member: Member, from: NodeId, message: MessageOf<"vote">): void {
   const isFree = member.vote === from || (member.vote === null && member.leader === null);
-  if (!isFree || !isUpToDate(member, message.last)) {
+  if (!isFree || !mayVoteFor(member, from, message)) {
     member.output.send(from, { type: "voteReply", term: member.term, granted: false });
     return;
   }
   member.voteFor(from);
   member.restartElectionTimeout();
   member.output.promise(from, { type: "voteReply", term: member.term, granted: true });
+}
+
+/** A witness has no log to compare with: it knows for whom it stood in. */
+function mayVoteFor(member: Member, candidate: NodeId, message: MessageOf<"vote" | "preVote">): boolean {
+  return member.options.isWitness ? mayElect(member, candidate, message) : isUpToDate(member, message.last);
 }
 
 function isUpToDate(member: Member, last: EntryId): boolean {

@@ -124,6 +124,12 @@ function describeRaft(message: RaftMessage): string {
       return `${head} r${message.round} c${message.commit} l${message.last}`;
     case "beatReply":
       return `${head} r${message.round} m${message.matched}`;
+    case "timeoutNow":
+      return head;
+    case "standIn":
+      return `${head} s${message.subterm} for ${message.owners.join(",")}`;
+    case "standInReply":
+      return `${head} s${message.subterm}`;
     default:
       return unreachable(message);
   }

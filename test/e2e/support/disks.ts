@@ -12,7 +12,7 @@ import { DiskContent } from "../../../server/inspect/disk-content.ts";
 import { inspectDirectory } from "../../../server/inspect/inspect-directory.ts";
 import type { DiskReport } from "../../../server/inspect/report.ts";
 import { ClusterState } from "../../../server/node/cluster-state.ts";
-import { everyRange, parseKey, rowOfSlot } from "../../../storage/keys.ts";
+import { everyRange } from "../../../storage/keys.ts";
 import { LevelStore } from "../../../storage/level-store.ts";
 import type { Operation, Row } from "../../../storage/ordered-store.ts";
 import { bailiwick } from "./command.ts";
@@ -51,13 +51,9 @@ export async function readDisk(directory: string): Promise<DiskStatuses> {
   const record = content.groups.find(({ group }) => group === clusterGroup);
   const slot = record === undefined ? undefined : content.slots.get(record.slot);
   assert(slot !== undefined, `no cluster database in ${directory}`);
-  const rows = slot.small.filter((row) => {
-    const key = parseKey(rowOfSlot(slot.slot, row.key));
-    return key.type === "state" && key.table === "cluster";
-  });
   return {
     statuses: content.statuses.map(({ node, group }) => `${node} ${group}`),
-    events: ClusterState.fromRows(slot.slot, rows).newestEvents(1_000),
+    events: ClusterState.fromRows(slot.slot, slot.small)?.newestEvents(1_000) ?? [],
   };
 }
 

@@ -1,7 +1,8 @@
 // The world of the scripts: members with disks, links that keep order, one clock. Everything that happens becomes a line
 // of the trace. Nothing moves by itself: a command decides what is delivered, written or late.
 
-import { compareNames, type Millis, type NodeId, toMillis, toNodeId } from "../../../proto/ids.ts";
+import { compareNames, type Millis, type NodeId, toMemberId, toMillis, toNodeId } from "../../../proto/ids.ts";
+import { type Configuration, firstConfiguration } from "../../../proto/membership.ts";
 import type { RaftInput, RaftOptions, RaftOutput } from "../../../server/raft/types.ts";
 import { DiskMember, type Packet } from "../../unit/raft/disk-member.ts";
 import { optionsOf } from "../../unit/raft/fixtures.ts";
@@ -21,15 +22,28 @@ export class Cluster {
   hidesBeats = false;
   #queue: Packet[] = [];
   #lines: string[] = [];
+  #options: Partial<RaftOptions> = {};
 
-  create(count: number, change: Partial<RaftOptions>): void {
+  /** @param witness the last of them is one */
+  create(count: number, change: Partial<RaftOptions>, witness = false): void {
     const names = Array.from({ length: count }, (_, position) => toNodeId(`n${position + 1}`));
-    for (const name of names) {
-      const member = new DiskMember(optionsOf(name, names, change));
-      member.observe = (input, output) => this.#record(member, input, output);
-      this.members.set(name, member);
-      this.start(member);
+    this.#options = change;
+    const configuration = witness ? witnessed(firstConfiguration(names)) : firstConfiguration(names);
+    for (const [at, name] of names.entries()) {
+      const isWitness = witness && at === count - 1;
+      this.#add(name, new DiskMember(optionsOf(name, { ...change, isWitness }), isWitness ? unknown : configuration));
     }
+  }
+
+  /** A node that comes later, in place of what ran under its name. */
+  join(name: string, number: number, isWitness: boolean): void {
+    const node = toNodeId(name);
+    this.members.get(node)?.crash();
+    this.forget(node);
+    this.#add(
+      node,
+      new DiskMember(optionsOf(node, { ...this.#options, member: toMemberId(number), isWitness }), unknown),
+    );
   }
 
   start(member: DiskMember): void {
@@ -38,9 +52,14 @@ export class Cluster {
 
   /** @param name `1` or `n1` */
   member(name: string): DiskMember {
-    const member = this.members.get(toNodeId(name.startsWith("n") ? name : `n${name}`));
+    const member = this.members.get(this.nameOf(name));
     if (member === undefined) throw new Error(`No member ${name}`);
     return member;
+  }
+
+  /** @param text `1` or `n1` */
+  nameOf(text: string): NodeId {
+    return toNodeId(text.startsWith("n") ? text : `n${text}`);
   }
 
   step(member: DiskMember, input: RaftInput): void {
@@ -88,10 +107,11 @@ export class Cluster {
   deliver(chosen: (packet: Packet) => boolean): boolean {
     const packets = this.#queue.filter(chosen);
     this.#queue = this.#queue.filter((packet) => !packets.includes(packet));
-    for (const { from, to, content } of packets) {
-      const member = this.member(to);
-      if (member.raft === null) this.say(`  lost: ${to} is down`);
-      else member.receive(from, content, this.nowMs);
+    for (const packet of packets) {
+      const { to } = packet;
+      const member = this.members.get(to);
+      if (member === undefined || member.raft === null) this.say(`  lost: ${to} is down`);
+      else member.receive(packet, this.nowMs);
       this.#collect();
     }
     return packets.length > 0;
@@ -116,6 +136,12 @@ export class Cluster {
 
   forget(name: NodeId): void {
     this.#queue = this.#queue.filter((packet) => packet.to !== name);
+  }
+
+  #add(name: NodeId, member: DiskMember): void {
+    member.observe = (input, output) => this.#record(member, input, output);
+    this.members.set(name, member);
+    this.start(member);
   }
 
   #nextDue(endMs: number): { member: DiskMember; deadlineMs: number } | null {
@@ -147,6 +173,15 @@ export class Cluster {
   #hides({ content }: Packet): boolean {
     return this.hidesBeats && content.type === "raft" && isBeatMessage(content.message.type);
   }
+}
+
+const unknown = firstConfiguration([]);
+
+/** The last of the voters as the witness of the others. */
+function witnessed(configuration: Configuration): Configuration {
+  const { membership } = configuration;
+  const voters = membership.voters.map((voter, at) => ({ ...voter, isWitness: at === membership.voters.length - 1 }));
+  return { ...configuration, membership: { ...membership, voters, owners: membership.owners.slice(0, -1) } };
 }
 
 function isBeatMessage(type: string): boolean {

@@ -15,7 +15,9 @@ import { deliver } from "./commands/deliver.ts";
 import { disk } from "./commands/disk.ts";
 import { drop } from "./commands/drop.ts";
 import { heal } from "./commands/heal.ts";
+import { join } from "./commands/join.ts";
 import { log } from "./commands/log.ts";
+import { members } from "./commands/members.ts";
 import { nodes } from "./commands/nodes.ts";
 import { propose } from "./commands/propose.ts";
 import { read } from "./commands/read.ts";
@@ -23,11 +25,12 @@ import { restart } from "./commands/restart.ts";
 import { run } from "./commands/run.ts";
 import { stabilize } from "./commands/stabilize.ts";
 import { status } from "./commands/status.ts";
+import { transfer } from "./commands/transfer.ts";
 
 const commands = new Map<string, Command>(
   Object.entries({
-    ...{ advance, beat, campaign, compact, crash, deliver, disk, drop, heal, log },
-    ...{ nodes, propose, read, restart, run, stabilize, status },
+    ...{ advance, beat, campaign, compact, crash, deliver, disk, drop, heal, join, log, members },
+    ...{ nodes, propose, read, restart, run, stabilize, status, transfer },
   }),
 );
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type NodeId, toGroupId, toIncarnation, toLogIndex, toMillis, toTerm } from "../../../proto/ids.ts";
+import { founderId } from "../../../proto/membership.ts";
 import { Beats, type LedGroup } from "../../../server/node/beats.ts";
 import { limits } from "../../../server/node/limits.ts";
 import { n1, n2, n3, n4, sentBy, worldOf } from "./cluster.ts";
@@ -9,7 +10,12 @@ const index = toLogIndex(5);
 
 function led(group: string, others: readonly NodeId[]): LedGroup {
   const beat = { type: "beat", term: toTerm(1), round: 1, commit: index, last: index } as const;
-  return { key: { group: toGroupId(group), incarnation: toIncarnation(1) }, others, beatFor: () => beat };
+  const key = { group: toGroupId(group), incarnation: toIncarnation(1) };
+  return {
+    peers: others,
+    addressTo: () => ({ ...key, fromMember: founderId, toMember: founderId }),
+    beatFor: () => beat,
+  };
 }
 
 test("one beat goes to each node, with all groups that both share", () => {

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { encodeClusterCommand } from "../../../proto/codec/commands.ts";
 import { clusterGroup, type NodeId, toIncarnation, toLogIndex, toMillis, toTerm } from "../../../proto/ids.ts";
+import { founderId } from "../../../proto/membership.ts";
 import type { PeerMessage } from "../../../proto/messages.ts";
 import type { Entry } from "../../../proto/raft.ts";
 import { Applier } from "../../../server/node/applier.ts";
@@ -117,8 +118,8 @@ test("a copy too far behind takes the whole state, and an older one does not put
 test("messages of another incarnation of the cluster group are dropped and counted", () => {
   const cluster = new Cluster();
   const member = cluster.member(n1);
-  const message = { type: "preVote", term: toTerm(50), last: start } as const;
-  const key = { group: clusterGroup, incarnation: toIncarnation(2) };
+  const message = { type: "preVote", term: toTerm(50), last: start, subterm: 0, isTransfer: false } as const;
+  const key = { group: clusterGroup, incarnation: toIncarnation(2), fromMember: founderId, toMember: founderId };
   cluster.sent = [];
   member.host.deliver(peerInput(n2, { type: "raft", ...key, message }));
   cluster.settle();

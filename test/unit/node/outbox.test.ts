@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { clusterGroup, toIncarnation, toLogIndex, toTerm } from "../../../proto/ids.ts";
+import { founderId } from "../../../proto/membership.ts";
 import type { PeerMessage } from "../../../proto/messages.ts";
 import { Outbox } from "../../../server/node/outbox.ts";
 import { n1, n2 } from "./cluster.ts";
@@ -10,7 +11,13 @@ const row = { type: "put", key: new Uint8Array([1]), value: new Uint8Array([2]) 
 
 function reply(round: number) {
   const body = { type: "beatReply", term: toTerm(1), round, matched: toLogIndex(0) } as const;
-  return { group: clusterGroup, incarnation: toIncarnation(1), reply: body };
+  return {
+    group: clusterGroup,
+    incarnation: toIncarnation(1),
+    fromMember: founderId,
+    toMember: founderId,
+    reply: body,
+  };
 }
 
 const taken = (out: Outbox) => out.take(toLogIndex(7), "");

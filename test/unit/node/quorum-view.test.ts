@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { NodeId } from "../../../proto/ids.ts";
 import { toMillis } from "../../../proto/ids.ts";
+import { firstConfiguration } from "../../../proto/membership.ts";
 import { limits } from "../../../server/node/limits.ts";
 import { noQuorumFailure, quorumOf } from "../../../server/node/quorum-view.ts";
 import { n1, n2, n3, worldOf } from "./cluster.ts";
@@ -16,7 +17,12 @@ function view(
   const world = worldOf(n1);
   for (const node of connected) world.connected.add(node);
   for (const node of quarantined) world.quarantines.set(node, "lost");
-  const group = { leader, others: [n2, n3], leaderlessMs: () => leaderlessMs, silent: () => silent };
+  const group = {
+    leader,
+    membership: firstConfiguration([n1, n2, n3]).membership,
+    leaderlessMs: () => leaderlessMs,
+    silent: () => silent,
+  };
   const { hasQuorum, needed, missing } = quorumOf(group, world, toMillis(0));
   const failure = noQuorumFailure("rg", group, world, toMillis(0));
   return [hasQuorum, needed, missing.join(" "), failure?.details.missing ?? null];

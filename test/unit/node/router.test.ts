@@ -5,6 +5,7 @@ import { test } from "node:test";
 import { failure } from "../../../proto/errors.ts";
 import type { GroupId, NodeId } from "../../../proto/ids.ts";
 import { toGroupId, toIncarnation, toMillis, toRevision } from "../../../proto/ids.ts";
+import { firstConfiguration } from "../../../proto/membership.ts";
 import type { Header, Reply, Request, WatchMessage } from "../../../proto/requests.ts";
 import type { Call, Caller } from "../../../server/node/calls.ts";
 import { limits } from "../../../server/node/limits.ts";
@@ -109,7 +110,7 @@ class Rig {
 function owner(leader: NodeId | null, leaderlessMs: number, served: string[] = []): LocalGroup {
   return {
     leader,
-    others: [n1, n2],
+    membership: firstConfiguration([n1, n2, n3]).membership,
     leaderlessMs: () => leaderlessMs,
     silent: () => null,
     serve: (call) => {

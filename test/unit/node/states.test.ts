@@ -255,6 +255,7 @@ test("the cluster database is the same after it has read its rows, or those of a
       const restored = ClusterState.restore(stored.rows());
       assert.ok(restored instanceof ClusterState, String(restored));
       const copied = ClusterState.fromRows(8, state.rows.smallRows());
+      assert.ok(copied !== null);
       for (const copy of [restored, copied]) {
         assert.equal(copy.rows.digest(), state.rows.digest());
         assert.deepEqual(copy.voters, state.voters);

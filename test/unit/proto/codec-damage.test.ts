@@ -118,7 +118,7 @@ function frame(parts: MessageInitShape<typeof EnvelopeSchema>): Uint8Array {
 }
 
 function raft(message: unknown): Uint8Array {
-  const value = { group: "rg220", incarnation: 1n, message };
+  const value = { group: "rg220", incarnation: 1n, fromMember: 1n, message };
   return frame({ message: { case: "raft", value } } as MessageInitShape<typeof EnvelopeSchema>);
 }
 

@@ -5,6 +5,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { decodeEnvelope, encodeEnvelope } from "../../../proto/codec/envelope.ts";
 import { type ClusterId, toBootNumber, toGroupId, toIncarnation, toNodeId } from "../../../proto/ids.ts";
+import { anyMember, founderId } from "../../../proto/membership.ts";
 import type { Envelope, PeerMessage } from "../../../proto/messages.ts";
 import type { LogSlice } from "../../../proto/raft.ts";
 import { envelope, logSlice, peerMessage, reply, request, watchMessage } from "./arbitraries.ts";
@@ -21,6 +22,8 @@ const append = (slice: LogSlice): Envelope =>
     type: "raft",
     group: toGroupId("rg220"),
     incarnation: toIncarnation(1),
+    fromMember: founderId,
+    toMember: anyMember,
     message: {
       type: "append",
       term: (slice.entries.at(-1) ?? slice.previous).term,

@@ -2,20 +2,45 @@
 // pending until `sync`; promises wait for them; a crash loses what is pending. Used by the scripts and the random network.
 
 import { strict as assert } from "node:assert";
-import { type LogIndex, type Millis, type NodeId, type Term, toLogIndex, toTerm } from "../../../proto/ids.ts";
-import type { Entry, EntryId, HardState, LogSlice, RaftMessage } from "../../../proto/raft.ts";
+import {
+  type LogIndex,
+  type MemberId,
+  type Millis,
+  type NodeId,
+  type Term,
+  toLogIndex,
+  toTerm,
+} from "../../../proto/ids.ts";
+import type { Configuration } from "../../../proto/membership.ts";
+import {
+  type Entry,
+  type EntryId,
+  type HardState,
+  isControl,
+  type LogSlice,
+  type RaftMessage,
+} from "../../../proto/raft.ts";
 import { Random } from "../../../proto/random.ts";
+import { configurationAfter } from "../../../server/raft/configurations.ts";
 import { Raft } from "../../../server/raft/raft.ts";
 import type { Persist, RaftInput, RaftOptions, RaftOutput } from "../../../server/raft/types.ts";
 
 export type Content =
   | { readonly type: "raft"; readonly message: RaftMessage }
-  | { readonly type: "snapshot"; readonly term: Term; readonly last: EntryId; readonly state: readonly Entry[] }
+  | {
+      readonly type: "snapshot";
+      readonly term: Term;
+      readonly last: EntryId;
+      readonly state: readonly Entry[];
+      readonly configuration: Configuration;
+    }
   | { readonly type: "snapshotSent"; readonly last: EntryId | null };
 
 export interface Packet {
   readonly from: NodeId;
   readonly to: NodeId;
+  /** As which member `from` speaks. */
+  readonly member: MemberId;
   readonly content: Content;
 }
 
@@ -30,10 +55,12 @@ export class DiskMember {
   readonly options: RaftOptions;
   /** Null while crashed. */
   raft: Raft | null = null;
-  hardState: HardState = { term: toTerm(0), vote: null };
+  hardState: HardState = { term: toTerm(0), vote: null, standIn: null };
   log: LogSlice = { previous: { term: toTerm(0), index: toLogIndex(0) }, entries: [] };
   /** The state machine: every entry applied, from the first of all. */
   applied: Entry[] = [];
+  /** What the applied entries say of the members. */
+  configuration: Configuration;
   /** Packets that may leave, in order; whoever carries them empties it. */
   outbox: Packet[] = [];
   /** Sees each input, and each output before it is carried out. */
@@ -43,9 +70,11 @@ export class DiskMember {
   #writesAsked = 0;
   #writesDone = 0;
 
-  constructor(options: RaftOptions) {
+  /** @param configuration what it begins with: the founders', or nothing for one that comes later */
+  constructor(options: RaftOptions, configuration: Configuration) {
     this.id = options.self;
     this.options = options;
+    this.configuration = configuration;
   }
 
   get pendingWrites(): number {
@@ -64,7 +93,8 @@ export class DiskMember {
   /** @param seed of the election deadlines */
   start(seed: number, nowMs: Millis): void {
     assert.equal(this.raft, null);
-    const image = { hardState: this.hardState, log: this.log, applied: this.appliedIndex };
+    const { hardState, log, appliedIndex: applied, configuration } = this;
+    const image = { hardState, log, applied, configuration };
     this.raft = new Raft(this.options, image, new Random(seed), nowMs);
   }
 
@@ -76,9 +106,9 @@ export class DiskMember {
   }
 
   beat(): void {
-    for (const to of this.options.voters) {
-      const message = this.running.beatFor(to);
-      if (message !== null) this.#leave({ from: this.id, to, content: { type: "raft", message } });
+    for (const { peer } of this.running.status().peers) {
+      const message = this.running.beatFor(peer);
+      if (message !== null) this.#leave(this.#packet(peer, { type: "raft", message }));
     }
   }
 
@@ -102,8 +132,8 @@ export class DiskMember {
     this.#writesDone = this.#writesAsked;
   }
 
-  receive(from: NodeId, content: Content, nowMs: Millis): void {
-    if (content.type === "raft") this.step({ type: "message", from, message: content.message }, nowMs);
+  receive({ from, member, content }: Packet, nowMs: Millis): void {
+    if (content.type === "raft") this.step({ type: "message", from, member, message: content.message }, nowMs);
     else if (content.type === "snapshotSent")
       this.step({ type: "snapshotSent", peer: from, last: content.last }, nowMs);
     else this.#install(from, content, nowMs);
@@ -127,9 +157,10 @@ export class DiskMember {
     if (isNews) {
       this.applied = [...snapshot.state];
       this.log = { previous: last, entries: [] };
-      this.step({ type: "installed", term, last }, nowMs);
+      this.configuration = snapshot.configuration;
+      this.step({ type: "installed", term, last, configuration: snapshot.configuration }, nowMs);
     }
-    this.#leave({ from: this.id, to: from, content: { type: "snapshotSent", last } });
+    this.#leave(this.#packet(from, { type: "snapshotSent", last }));
   }
 
   #carryOut(output: RaftOutput): void {
@@ -138,17 +169,18 @@ export class DiskMember {
       this.#writesAsked++;
     }
     for (const { to, message, afterPersist } of output.messages) {
-      const packet: Packet = { from: this.id, to, content: { type: "raft", message } };
+      const packet = this.#packet(to, { type: "raft", message });
       if (afterPersist) this.#held.push({ writes: this.#writesAsked, packet });
       else this.#leave(packet);
     }
     for (const to of output.broadcast?.to ?? []) {
       const message = output.broadcast?.message as RaftMessage;
-      this.#leave({ from: this.id, to, content: { type: "raft", message } });
+      this.#leave(this.#packet(to, { type: "raft", message }));
     }
     for (const entry of output.committed) {
       assert.equal(entry.index, this.appliedIndex + 1, `${this.id} applies in order`);
       this.applied.push(entry);
+      if (isControl(entry.payload)) this.configuration = configurationAfter(this.configuration, entry);
     }
     for (const to of output.needSnapshot) this.#leave(this.#snapshotFor(to));
     if (output.beatNow) this.beat();
@@ -162,8 +194,13 @@ export class DiskMember {
       term: this.running.status().term,
       last: { term, index },
       state: [...this.applied],
+      configuration: this.configuration,
     };
-    return { from: this.id, to, content };
+    return this.#packet(to, content);
+  }
+
+  #packet(to: NodeId, content: Content): Packet {
+    return { from: this.id, to, member: this.options.member, content };
   }
 
   #leave(packet: Packet): void {

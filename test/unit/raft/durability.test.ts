@@ -4,11 +4,11 @@ import { toLogIndex, toTerm } from "../../../proto/ids.ts";
 import { Durability } from "../../../server/raft/durability.ts";
 import { id, n1 } from "./fixtures.ts";
 
-const begun = () => new Durability({ term: toTerm(1), vote: null }, toLogIndex(4));
+const begun = () => new Durability({ term: toTerm(1), vote: null, standIn: null }, toLogIndex(4));
 
 test("finish() counts the write and every earlier one", () => {
   const durability = begun();
-  durability.begin({ term: toTerm(2), vote: n1 }, id(1, 5));
+  durability.begin({ term: toTerm(2), vote: n1, standIn: null }, id(1, 5));
   const second = durability.begin(null, id(2, 7));
   assert.equal(durability.last, 4);
   assert.equal(durability.term, 1);

@@ -6,8 +6,20 @@ import { toTerm } from "../../../proto/ids.ts";
 import type { RaftMessage } from "../../../proto/raft.ts";
 import { append, Bench, beat, id, n1, n2, n3, n4, n5, sent } from "./fixtures.ts";
 
-const vote = (term: number, last = id(0, 0)): RaftMessage => ({ type: "vote", term: toTerm(term), last });
-const preVote = (term: number, last = id(0, 0)): RaftMessage => ({ type: "preVote", term: toTerm(term), last });
+const vote = (term: number, last = id(0, 0)): RaftMessage => ({
+  type: "vote",
+  term: toTerm(term),
+  last,
+  subterm: 0,
+  isTransfer: false,
+});
+const preVote = (term: number, last = id(0, 0)): RaftMessage => ({
+  type: "preVote",
+  term: toTerm(term),
+  last,
+  subterm: 0,
+  isTransfer: false,
+});
 const granted = (term: number): RaftMessage => ({ type: "voteReply", term: toTerm(term), granted: true });
 const preGranted = (term: number): RaftMessage => ({ type: "preVoteReply", term: toTerm(term), granted: true });
 
@@ -30,7 +42,7 @@ test("a candidate's requests and its own vote wait for the disk", () => {
   const bench = new Bench();
   bench.timeOut();
   const output = bench.receive(n2, preGranted(1));
-  assert.deepEqual(output.persist?.hardState, { term: 1, vote: n1 });
+  assert.deepEqual(output.persist?.hardState, { term: 1, vote: n1, standIn: null });
   assert.ok(sent(output, "vote").every(({ afterPersist }) => afterPersist));
   assert.equal(bench.receive(n2, granted(1)).roleChange, null, "one of three, while the own vote is not durable");
   assert.equal(bench.persist().roleChange?.role, "leader");
@@ -68,7 +80,7 @@ test("a leader answers neither pre-vote nor vote of a higher term", () => {
 test("a vote leaves only after term and vote are written, together (R1)", () => {
   const bench = new Bench({ term: 1 });
   const output = bench.receive(n2, vote(2));
-  assert.deepEqual(output.persist?.hardState, { term: 2, vote: n2 });
+  assert.deepEqual(output.persist?.hardState, { term: 2, vote: n2, standIn: null });
   assert.deepEqual(
     sent(output, "voteReply").map(({ afterPersist }) => afterPersist),
     [true],
@@ -144,7 +156,7 @@ test("a refusal with a higher term teaches it", () => {
   const bench = new Bench({ term: 1 });
   bench.timeOut();
   const output = bench.receive(n2, { type: "preVoteReply", term: toTerm(7), granted: false });
-  assert.deepEqual(output.persist?.hardState, { term: 7, vote: null });
+  assert.deepEqual(output.persist?.hardState, { term: 7, vote: null, standIn: null });
 });
 
 test("candidates of both kinds give way to a leader of their term", () => {

@@ -1,6 +1,7 @@
 // Short names for building what the unit tests of the Raft core need.
 
-import { type NodeId, toLogIndex, toMillis, toNodeId, toTerm } from "../../../proto/ids.ts";
+import { type NodeId, type Term, toLogIndex, toMemberId, toMillis, toNodeId, toTerm } from "../../../proto/ids.ts";
+import { firstConfiguration } from "../../../proto/membership.ts";
 import type { Entry, EntryId, LogSlice, RaftMessage } from "../../../proto/raft.ts";
 import { Random } from "../../../proto/random.ts";
 import { Raft } from "../../../server/raft/raft.ts";
@@ -37,12 +38,15 @@ export function slice(previous: EntryId, terms: readonly number[]): LogSlice {
   return { previous, entries: entries(previous.index + 1, terms) };
 }
 
-export function optionsOf(self: NodeId, voters: readonly NodeId[], change: Partial<RaftOptions> = {}): RaftOptions {
+export function optionsOf(self: NodeId, change: Partial<RaftOptions> = {}): RaftOptions {
   return {
     self,
-    voters,
+    member: toMemberId(1),
+    isWitness: false,
+    leaseRead: null,
     electionTimeoutMs: 1000,
     resendMs: 300,
+    lagEntriesMax: 10,
     inflightEntriesMax: 100,
     inflightBytesMax: 10_000,
     appendBytesMax: 1000,
@@ -73,11 +77,12 @@ export class Bench {
     const { voters = [n1, n2, n3], term = 0, vote = null, terms = [], previous = id(0, 0) } = setting;
     this.#voters = voters;
     const image = {
-      hardState: { term: toTerm(term), vote },
+      hardState: { term: toTerm(term), vote, standIn: null },
+      configuration: firstConfiguration(voters),
       log: slice(previous, terms),
       applied: toLogIndex(setting.applied ?? previous.index),
     };
-    this.raft = new Raft(optionsOf(n1, voters, setting.options), image, new Random(1), toMillis(0));
+    this.raft = new Raft(optionsOf(n1, setting.options), image, new Random(1), toMillis(0));
   }
 
   step(input: RaftInput): RaftOutput {
@@ -87,7 +92,7 @@ export class Bench {
   }
 
   receive(from: NodeId, message: RaftMessage): RaftOutput {
-    return this.step({ type: "message", from, message });
+    return this.step({ type: "message", from, member: toMemberId(1), message });
   }
 
   propose(...texts: string[]): RaftOutput {
@@ -144,6 +149,11 @@ export function appendReply(term: number, matched: number): RaftMessage {
 
 export function beatReply(term: number, round: number, matched: number): RaftMessage {
   return { type: "beatReply", term: toTerm(term), round, matched: toLogIndex(matched) };
+}
+
+/** A snapshot that ends at `last`, of the group that every test begins with. */
+export function installed(term: Term, last: EntryId): RaftInput {
+  return { type: "installed", term, last, configuration: firstConfiguration([n1, n2, n3]) };
 }
 
 /** The messages of a type in an output, those of a broadcast included, as [to, message]. */

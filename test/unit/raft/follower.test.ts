@@ -3,7 +3,7 @@
 import { strict as assert } from "node:assert";
 import { test } from "node:test";
 import { toLogIndex, toTerm } from "../../../proto/ids.ts";
-import { append, Bench, beat, id, n1, n2, n3, sent, slice } from "./fixtures.ts";
+import { append, Bench, beat, id, installed, n1, n2, n3, sent, slice } from "./fixtures.ts";
 
 test("an acknowledgement waits for the write and names what it makes durable", () => {
   const bench = new Bench({ term: 1 });
@@ -115,7 +115,7 @@ test("an image that contradicts itself is refused", () => {
 test("an installed snapshot replaces the log, is committed, and is acknowledged", () => {
   const bench = new Bench({ term: 2, terms: [1, 1, 1] });
   bench.follow(2);
-  const output = bench.step({ type: "installed", term: toTerm(2), last: id(2, 9) });
+  const output = bench.step(installed(toTerm(2), id(2, 9)));
   assert.deepEqual(output.persist?.append, slice(id(2, 9), []));
   assert.deepEqual(output.committed, []);
   assert.deepEqual(
@@ -135,7 +135,7 @@ test("an installed snapshot replaces the log, is committed, and is acknowledged"
 test("a snapshot is claimed to be durable only when the write of its step is done", () => {
   const bench = new Bench({ term: 2, terms: [1, 1, 1], applied: 1 });
   bench.follow(2);
-  bench.step({ type: "installed", term: toTerm(2), last: id(2, 9) });
+  bench.step(installed(toTerm(2), id(2, 9)));
   const matched = () => sent(bench.receive(n2, beat(2)), "beatReply")[0]?.message.matched;
   assert.equal(matched(), 1);
   bench.persist();
@@ -144,25 +144,22 @@ test("a snapshot is claimed to be durable only when the write of its step is don
 
 test("an installed snapshot keeps the entries behind its end, and has them written again", () => {
   const bench = new Bench({ term: 2, terms: [1, 1, 1] });
-  const output = bench.step({ type: "installed", term: toTerm(2), last: id(1, 2) });
+  const output = bench.step(installed(toTerm(2), id(1, 2)));
   assert.deepEqual(output.persist?.append, slice(id(1, 2), [1]));
   assert.equal(bench.raft.status().last, 3);
 });
 
 test("a snapshot of a later term, or of less than is committed, is the caller's mistake", () => {
   const bench = new Bench({ term: 2, terms: [1, 1], applied: 2 });
-  assert.throws(
-    () => bench.step({ type: "installed", term: toTerm(3), last: id(3, 9) }),
-    /Snapshot of term 3 in term 2/,
-  );
-  assert.throws(() => bench.step({ type: "installed", term: toTerm(2), last: id(1, 2) }), /below commit 2/);
+  assert.throws(() => bench.step(installed(toTerm(3), id(3, 9))), /Snapshot of term 3 in term 2/);
+  assert.throws(() => bench.step(installed(toTerm(2), id(1, 2))), /below commit 2/);
 });
 
 test("two snapshots in a row and appends from before them do no harm (R17)", () => {
   const bench = new Bench({ term: 2 });
   bench.follow(2);
-  bench.step({ type: "installed", term: toTerm(2), last: id(2, 5) });
-  bench.step({ type: "installed", term: toTerm(2), last: id(2, 8) });
+  bench.step(installed(toTerm(2), id(2, 5)));
+  bench.step(installed(toTerm(2), id(2, 8)));
   const reply = sent(bench.receive(n2, append(2, id(1, 2), [1, 2])), "appendReply")[0]?.message;
   assert.equal(reply?.matched, 8);
   assert.equal(bench.raft.status().last, 8);

@@ -5,9 +5,30 @@ import { strict as assert } from "node:assert";
 import { test } from "node:test";
 import { toTerm } from "../../../proto/ids.ts";
 import type { RaftMessage } from "../../../proto/raft.ts";
-import { append, appendReply, Bench, beat, id, n1, n2, n3, n4, n5, sent, slice, textOf } from "./fixtures.ts";
+import {
+  append,
+  appendReply,
+  Bench,
+  beat,
+  id,
+  installed,
+  n1,
+  n2,
+  n3,
+  n4,
+  n5,
+  sent,
+  slice,
+  textOf,
+} from "./fixtures.ts";
 
-const vote = (term: number, last = id(0, 0)): RaftMessage => ({ type: "vote", term: toTerm(term), last });
+const vote = (term: number, last = id(0, 0)): RaftMessage => ({
+  type: "vote",
+  term: toTerm(term),
+  last,
+  subterm: 0,
+  isTransfer: false,
+});
 const voteReply = (term: number, granted = true): RaftMessage => ({ type: "voteReply", term: toTerm(term), granted });
 const preVoteReply = (term: number): RaftMessage => ({ type: "preVoteReply", term: toTerm(term), granted: true });
 
@@ -27,7 +48,7 @@ test("5.1: a server that sees a larger term takes it over and follows", () => {
     for (const bench of [new Bench({ term: 1 }), candidate()]) {
       const output = bench.receive(n2, message);
       assert.deepEqual([output.roleChange?.role ?? "follower", bench.raft.status().term], ["follower", 3]);
-      assert.deepEqual(output.persist?.hardState, { term: 3, vote: null });
+      assert.deepEqual(output.persist?.hardState, { term: 3, vote: null, standIn: null });
     }
   }
 });
@@ -218,7 +239,7 @@ test("6.4 of the thesis: a leader opens its term with an empty entry", () => {
 test("7: a follower takes a snapshot for the entries that the leader no longer has", () => {
   const bench = new Bench({ term: 1, terms: [1] });
   bench.follow(1);
-  bench.step({ type: "installed", term: toTerm(1), last: id(1, 5) });
+  bench.step(installed(toTerm(1), id(1, 5)));
   assert.equal(sent(bench.receive(n2, append(1, id(1, 5), [1])), "appendReply")[0]?.message.matched, 6);
 });
 

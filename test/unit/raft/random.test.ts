@@ -5,6 +5,7 @@
 import { strict as assert } from "node:assert";
 import { test } from "node:test";
 import { type NodeId, toLogIndex, toMillis, toNodeId } from "../../../proto/ids.ts";
+import { firstConfiguration } from "../../../proto/membership.ts";
 import type { EntryId } from "../../../proto/raft.ts";
 import { Random } from "../../../proto/random.ts";
 import type { RaftOutput } from "../../../server/raft/types.ts";
@@ -47,7 +48,7 @@ class World {
     this.random = new Random(seed);
     const names = Array.from({ length: this.random.pick([3, 5]) }, (_, i) => toNodeId(`n${i + 1}`));
     const change = { appendBytesMax: 12, inflightEntriesMax: 4, resendMs: 60, electionTimeoutMs: 200 };
-    this.members = names.map((name) => new DiskMember(optionsOf(name, names, change)));
+    this.members = names.map((name) => new DiskMember(optionsOf(name, change), firstConfiguration(names)));
     this.faults = {
       loss: this.random.pick([0, 0.05, 0.3]),
       duplicate: this.random.pick([0, 0.2]),
@@ -76,9 +77,9 @@ class World {
     for (const member of this.members) this.#collect(member);
     const due = this.flying.filter((packet) => packet.arrivesMs <= this.nowMs);
     this.flying = this.flying.filter((packet) => packet.arrivesMs > this.nowMs);
-    for (const { from, to, content } of this.random.shuffle(due)) {
-      const member = this.#named(to);
-      if (member.raft !== null) member.receive(from, content, toMillis(this.nowMs));
+    for (const packet of this.random.shuffle(due)) {
+      const member = this.#named(packet.to);
+      if (member.raft !== null) member.receive(packet, toMillis(this.nowMs));
     }
     for (const member of this.members) this.#serve(member);
     this.#checkLogs();

@@ -41,7 +41,14 @@ function rowsAfterCrash(seed: number, kind: CrashKind, crashAtMs: number) {
 
 function hardState(write: number): GroupHardState {
   const group = toGroupId("rg1");
-  return { group, incarnation: toIncarnation(1), term: toTerm(write), vote: null, acknowledged: toLogIndex(0) };
+  return {
+    group,
+    incarnation: toIncarnation(1),
+    term: toTerm(write),
+    vote: null,
+    acknowledged: toLogIndex(0),
+    standIn: null,
+  };
 }
 
 for (const kind of ["process", "power"] as const) {

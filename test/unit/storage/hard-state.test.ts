@@ -25,7 +25,14 @@ const row = (term: number, vote: string | null = "n202"): GroupHardState => ({
   term: term as Term,
   vote: vote === null ? null : toNodeId(vote),
   acknowledged: (term * 10) as LogIndex,
+  standIn: null,
 });
+
+const owner = fc.constantFrom("n1", "n".repeat(63)).map(toNodeId);
+const standIn = fc.record(
+  { term: fc.maxSafeNat(), subterm: fc.maxSafeNat(), owners: fc.array(owner, { minLength: 1, maxLength: 3 }) },
+  { noNullPrototype: true },
+);
 
 function directoryOf(context: TestContext): string {
   const directory = mkdtempSync(join(tmpdir(), "bailiwick-hard-state-"));
@@ -59,6 +66,7 @@ test("the table survives its bytes, with any number of groups", () => {
         term: fc.maxSafeNat().map((value) => value as Term),
         vote: fc.constantFrom(null, "n1", "n".repeat(63)).map((name) => (name === null ? null : toNodeId(name))),
         acknowledged: fc.maxSafeNat().map((value) => value as LogIndex),
+        standIn: fc.option(standIn),
       },
       { noNullPrototype: true },
     ),
@@ -84,10 +92,10 @@ test("decodeHardState() refuses each flipped bit and each cut", () => {
   }
 });
 
-test("the bytes of a table are those of format 1", () => {
+test("the bytes of a table are those of format 2", () => {
   const hex =
-    "4257485301000000000000000700000023e5559c27" +
-    "000000010572673232300000000000000001000000000000000300000000000000001e";
+    "4257485302000000000000000700000025ae57b63c" +
+    "000000010572673232300000000000000001000000000000000300000000000000001e0000";
   const bytes = encodeHardState({ generation: 7, table: [row(3, null)] });
   assert.equal(Buffer.from(bytes).toString("hex"), hex);
 });

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { type Incarnation, type LogIndex, toGroupId, toNodeId, toRevision } from "../../../proto/ids.ts";
+import { type Incarnation, type LogIndex, toGroupId, toMemberId, toNodeId, toRevision } from "../../../proto/ids.ts";
 import { compareBytes } from "../../../storage/bytes.ts";
 import { decodeGroupRecord, encodeGroupRecord } from "../../../storage/group-record.ts";
 import {
@@ -85,7 +85,7 @@ test("parseKey() calls everything else unknown: cut short, longer, other tags, f
     "06",
     "ff",
     "030000000103",
-    "0300000001020700",
+    "0300000001020800",
     "03000000010200",
     "0501",
     "050120",
@@ -139,11 +139,12 @@ test("log and version keys sort by number", () => {
 });
 
 test("a group record survives its bytes, and nothing else passes for one", () => {
-  const record = { slot: 4_000_000_000, role: "witness" } as const;
+  const record = { slot: 4_000_000_000, role: "witness", member: toMemberId(7) } as const;
   const bytes = encodeGroupRecord(record);
-  assert.equal(Buffer.from(bytes).toString("hex"), "01ee6b280002");
+  const whole = "028e06aecaee6b2800020000000000000007";
+  assert.equal(Buffer.from(bytes).toString("hex"), whole);
   assert.deepEqual(decodeGroupRecord(bytes), record);
-  for (const hex of ["", "01ee6b2800", "01ee6b280000", "01ee6b280004", "02ee6b280001", "01ee6b28000100"]) {
+  for (const hex of ["", "02", whole.slice(0, -2), `${whole}00`, whole.replace("02", "01"), whole.replace(/7$/, "6")]) {
     assert.equal(decodeGroupRecord(Buffer.from(hex, "hex")), null);
   }
 });

@@ -16,6 +16,7 @@ const table: HardStateTable = [
     term: 2 as Term,
     vote: null,
     acknowledged: 0 as LogIndex,
+    standIn: null,
   },
 ];
 const put: Operation = { type: "put", key: metaKey("nodeId"), value: Buffer.from("n202") };

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file bailiwick/peer/v1/raft.proto.
  */
 export const file_bailiwick_peer_v1_raft: GenFile = /*@__PURE__*/
-  fileDesc("ChxiYWlsaXdpY2svcGVlci92MS9yYWZ0LnByb3RvEhFiYWlsaXdpY2sucGVlci52MSImCgdFbnRyeUlkEgwKBHRlcm0YASABKAQSDQoFaW5kZXgYAiABKAQiNQoFRW50cnkSDAoEdGVybRgBIAEoBBINCgVpbmRleBgCIAEoBBIPCgdwYXlsb2FkGAMgASgMImMKCExvZ1NsaWNlEiwKCHByZXZpb3VzGAEgASgLMhouYmFpbGl3aWNrLnBlZXIudjEuRW50cnlJZBIpCgdlbnRyaWVzGAIgAygLMhguYmFpbGl3aWNrLnBlZXIudjEuRW50cnkiQgoIUmFmdFZvdGUSDAoEdGVybRgBIAEoBBIoCgRsYXN0GAIgASgLMhouYmFpbGl3aWNrLnBlZXIudjEuRW50cnlJZCIuCg1SYWZ0Vm90ZVJlcGx5EgwKBHRlcm0YASABKAQSDwoHZ3JhbnRlZBgCIAEoCCJWCgpSYWZ0QXBwZW5kEgwKBHRlcm0YASABKAQSKgoFc2xpY2UYAiABKAsyGy5iYWlsaXdpY2sucGVlci52MS5Mb2dTbGljZRIOCgZjb21taXQYAyABKAQiMAoPUmFmdEFwcGVuZFJlcGx5EgwKBHRlcm0YASABKAQSDwoHbWF0Y2hlZBgCIAEoBCJcChBSYWZ0QXBwZW5kUmVqZWN0EgwKBHRlcm0YASABKAQSEAoIcmVqZWN0ZWQYAiABKAQSKAoEbGFzdBgDIAEoCzIaLmJhaWxpd2ljay5wZWVyLnYxLkVudHJ5SWQiRQoIUmFmdEJlYXQSDAoEdGVybRgBIAEoBBINCgVyb3VuZBgCIAEoBBIOCgZjb21taXQYAyABKAQSDAoEbGFzdBgEIAEoBCI9Cg1SYWZ0QmVhdFJlcGx5EgwKBHRlcm0YASABKAQSDQoFcm91bmQYAiABKAQSDwoHbWF0Y2hlZBgDIAEoBCKcBAoJR3JvdXBSYWZ0Eg0KBWdyb3VwGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgEEi8KBmFwcGVuZBgDIAEoCzIdLmJhaWxpd2ljay5wZWVyLnYxLlJhZnRBcHBlbmRIABI6CgxhcHBlbmRfcmVwbHkYBCABKAsyIi5iYWlsaXdpY2sucGVlci52MS5SYWZ0QXBwZW5kUmVwbHlIABI8Cg1hcHBlbmRfcmVqZWN0GAUgASgLMiMuYmFpbGl3aWNrLnBlZXIudjEuUmFmdEFwcGVuZFJlamVjdEgAEisKBGJlYXQYBiABKAsyGy5iYWlsaXdpY2sucGVlci52MS5SYWZ0QmVhdEgAEjYKCmJlYXRfcmVwbHkYByABKAsyIC5iYWlsaXdpY2sucGVlci52MS5SYWZ0QmVhdFJlcGx5SAASLwoIcHJlX3ZvdGUYCCABKAsyGy5iYWlsaXdpY2sucGVlci52MS5SYWZ0Vm90ZUgAEjoKDnByZV92b3RlX3JlcGx5GAkgASgLMiAuYmFpbGl3aWNrLnBlZXIudjEuUmFmdFZvdGVSZXBseUgAEisKBHZvdGUYCiABKAsyGy5iYWlsaXdpY2sucGVlci52MS5SYWZ0Vm90ZUgAEjYKCnZvdGVfcmVwbHkYCyABKAsyIC5iYWlsaXdpY2sucGVlci52MS5SYWZ0Vm90ZVJlcGx5SABCCQoHbWVzc2FnZWIGcHJvdG8z");
+  fileDesc("ChxiYWlsaXdpY2svcGVlci92MS9yYWZ0LnByb3RvEhFiYWlsaXdpY2sucGVlci52MSImCgdFbnRyeUlkEgwKBHRlcm0YASABKAQSDQoFaW5kZXgYAiABKAQiNQoFRW50cnkSDAoEdGVybRgBIAEoBBINCgVpbmRleBgCIAEoBBIPCgdwYXlsb2FkGAMgASgMIkgKBVZvdGVyEgwKBG5vZGUYASABKAkSDgoGbWVtYmVyGAIgASgEEg0KBXZvdGVzGAMgASgNEhIKCmlzX3dpdG5lc3MYBCABKAgiJwoHTGVhcm5lchIMCgRub2RlGAEgASgJEg4KBm1lbWJlchgCIAEoBCI0CghWb3RlclNldBIoCgZ2b3RlcnMYASADKAsyGC5iYWlsaXdpY2sucGVlci52MS5Wb3RlciKVAgoKTWVtYmVyc2hpcBIOCgZvd25lcnMYASADKAkSKAoGdm90ZXJzGAIgAygLMhguYmFpbGl3aWNrLnBlZXIudjEuVm90ZXISKgoIb3V0Z29pbmcYAyADKAsyGC5iYWlsaXdpY2sucGVlci52MS5Wb3RlchIsCghsZWFybmVycxgEIAMoCzIaLmJhaWxpd2ljay5wZWVyLnYxLkxlYXJuZXISMQoNbGVhcm5lcnNfbmV4dBgFIAMoCzIaLmJhaWxpd2ljay5wZWVyLnYxLkxlYXJuZXISKwoGdGFyZ2V0GAYgASgLMhsuYmFpbGl3aWNrLnBlZXIudjEuVm90ZXJTZXQSEwoLbmV4dF9tZW1iZXIYByABKAQiJQoETWFyaxIMCgR0ZXJtGAEgASgEEg8KB3N1YnRlcm0YAiABKAQieAoNQ29uZmlndXJhdGlvbhINCgVpbmRleBgBIAEoBBIxCgptZW1iZXJzaGlwGAIgASgLMh0uYmFpbGl3aWNrLnBlZXIudjEuTWVtYmVyc2hpcBIlCgRtYXJrGAMgASgLMhcuYmFpbGl3aWNrLnBlZXIudjEuTWFyayJGChFNZW1iZXJzaGlwQ29udHJvbBIxCgptZW1iZXJzaGlwGAEgASgLMh0uYmFpbGl3aWNrLnBlZXIudjEuTWVtYmVyc2hpcCIhCg5TdWJ0ZXJtQ29udHJvbBIPCgdzdWJ0ZXJtGAEgASgEIoYBCgdDb250cm9sEjoKCm1lbWJlcnNoaXAYASABKAsyJC5iYWlsaXdpY2sucGVlci52MS5NZW1iZXJzaGlwQ29udHJvbEgAEjQKB3N1YnRlcm0YAiABKAsyIS5iYWlsaXdpY2sucGVlci52MS5TdWJ0ZXJtQ29udHJvbEgAQgkKB2NvbnRyb2wiYwoITG9nU2xpY2USLAoIcHJldmlvdXMYASABKAsyGi5iYWlsaXdpY2sucGVlci52MS5FbnRyeUlkEikKB2VudHJpZXMYAiADKAsyGC5iYWlsaXdpY2sucGVlci52MS5FbnRyeSJoCghSYWZ0Vm90ZRIMCgR0ZXJtGAEgASgEEigKBGxhc3QYAiABKAsyGi5iYWlsaXdpY2sucGVlci52MS5FbnRyeUlkEg8KB3N1YnRlcm0YAyABKAQSEwoLaXNfdHJhbnNmZXIYBCABKAgiHgoOUmFmdFRpbWVvdXROb3cSDAoEdGVybRgBIAEoBCI8CgtSYWZ0U3RhbmRJbhIMCgR0ZXJtGAEgASgEEg8KB3N1YnRlcm0YAiABKAQSDgoGb3duZXJzGAMgAygJIjEKEFJhZnRTdGFuZEluUmVwbHkSDAoEdGVybRgBIAEoBBIPCgdzdWJ0ZXJtGAIgASgEIi4KDVJhZnRWb3RlUmVwbHkSDAoEdGVybRgBIAEoBBIPCgdncmFudGVkGAIgASgIIlYKClJhZnRBcHBlbmQSDAoEdGVybRgBIAEoBBIqCgVzbGljZRgCIAEoCzIbLmJhaWxpd2ljay5wZWVyLnYxLkxvZ1NsaWNlEg4KBmNvbW1pdBgDIAEoBCIwCg9SYWZ0QXBwZW5kUmVwbHkSDAoEdGVybRgBIAEoBBIPCgdtYXRjaGVkGAIgASgEIlwKEFJhZnRBcHBlbmRSZWplY3QSDAoEdGVybRgBIAEoBBIQCghyZWplY3RlZBgCIAEoBBIoCgRsYXN0GAMgASgLMhouYmFpbGl3aWNrLnBlZXIudjEuRW50cnlJZCJFCghSYWZ0QmVhdBIMCgR0ZXJtGAEgASgEEg0KBXJvdW5kGAIgASgEEg4KBmNvbW1pdBgDIAEoBBIMCgRsYXN0GAQgASgEIj0KDVJhZnRCZWF0UmVwbHkSDAoEdGVybRgBIAEoBBINCgVyb3VuZBgCIAEoBBIPCgdtYXRjaGVkGAMgASgEIvEFCglHcm91cFJhZnQSDQoFZ3JvdXAYASABKAkSEwoLaW5jYXJuYXRpb24YAiABKAQSLwoGYXBwZW5kGAMgASgLMh0uYmFpbGl3aWNrLnBlZXIudjEuUmFmdEFwcGVuZEgAEjoKDGFwcGVuZF9yZXBseRgEIAEoCzIiLmJhaWxpd2ljay5wZWVyLnYxLlJhZnRBcHBlbmRSZXBseUgAEjwKDWFwcGVuZF9yZWplY3QYBSABKAsyIy5iYWlsaXdpY2sucGVlci52MS5SYWZ0QXBwZW5kUmVqZWN0SAASKwoEYmVhdBgGIAEoCzIbLmJhaWxpd2ljay5wZWVyLnYxLlJhZnRCZWF0SAASNgoKYmVhdF9yZXBseRgHIAEoCzIgLmJhaWxpd2ljay5wZWVyLnYxLlJhZnRCZWF0UmVwbHlIABIvCghwcmVfdm90ZRgIIAEoCzIbLmJhaWxpd2ljay5wZWVyLnYxLlJhZnRWb3RlSAASOgoOcHJlX3ZvdGVfcmVwbHkYCSABKAsyIC5iYWlsaXdpY2sucGVlci52MS5SYWZ0Vm90ZVJlcGx5SAASKwoEdm90ZRgKIAEoCzIbLmJhaWxpd2ljay5wZWVyLnYxLlJhZnRWb3RlSAASNgoKdm90ZV9yZXBseRgLIAEoCzIgLmJhaWxpd2ljay5wZWVyLnYxLlJhZnRWb3RlUmVwbHlIABI4Cgt0aW1lb3V0X25vdxgMIAEoCzIhLmJhaWxpd2ljay5wZWVyLnYxLlJhZnRUaW1lb3V0Tm93SAASMgoIc3RhbmRfaW4YDSABKAsyHi5iYWlsaXdpY2sucGVlci52MS5SYWZ0U3RhbmRJbkgAEj0KDnN0YW5kX2luX3JlcGx5GA4gASgLMiMuYmFpbGl3aWNrLnBlZXIudjEuUmFmdFN0YW5kSW5SZXBseUgAEhMKC2Zyb21fbWVtYmVyGBQgASgEEhEKCXRvX21lbWJlchgVIAEoBEIJCgdtZXNzYWdlYgZwcm90bzM");
 
 /**
  * @generated from message bailiwick.peer.v1.EntryId
@@ -51,7 +51,8 @@ export type Entry = Message<"bailiwick.peer.v1.Entry"> & {
   index: bigint;
 
   /**
-   * Encoded GroupCommand or ClusterCommand; empty for the entry that opens a term.
+   * Encoded GroupCommand or ClusterCommand; empty for the entry that opens a term; a zero byte and an encoded Control for
+   * one that is about the log itself.
    *
    * @generated from field: bytes payload = 3;
    */
@@ -64,6 +65,242 @@ export type Entry = Message<"bailiwick.peer.v1.Entry"> & {
  */
 export const EntrySchema: GenMessage<Entry> = /*@__PURE__*/
   messageDesc(file_bailiwick_peer_v1_raft, 1);
+
+/**
+ * @generated from message bailiwick.peer.v1.Voter
+ */
+export type Voter = Message<"bailiwick.peer.v1.Voter"> & {
+  /**
+   * @generated from field: string node = 1;
+   */
+  node: string;
+
+  /**
+   * @generated from field: uint64 member = 2;
+   */
+  member: bigint;
+
+  /**
+   * @generated from field: uint32 votes = 3;
+   */
+  votes: number;
+
+  /**
+   * @generated from field: bool is_witness = 4;
+   */
+  isWitness: boolean;
+};
+
+/**
+ * Describes the message bailiwick.peer.v1.Voter.
+ * Use `create(VoterSchema)` to create a new message.
+ */
+export const VoterSchema: GenMessage<Voter> = /*@__PURE__*/
+  messageDesc(file_bailiwick_peer_v1_raft, 2);
+
+/**
+ * @generated from message bailiwick.peer.v1.Learner
+ */
+export type Learner = Message<"bailiwick.peer.v1.Learner"> & {
+  /**
+   * @generated from field: string node = 1;
+   */
+  node: string;
+
+  /**
+   * @generated from field: uint64 member = 2;
+   */
+  member: bigint;
+};
+
+/**
+ * Describes the message bailiwick.peer.v1.Learner.
+ * Use `create(LearnerSchema)` to create a new message.
+ */
+export const LearnerSchema: GenMessage<Learner> = /*@__PURE__*/
+  messageDesc(file_bailiwick_peer_v1_raft, 3);
+
+/**
+ * @generated from message bailiwick.peer.v1.VoterSet
+ */
+export type VoterSet = Message<"bailiwick.peer.v1.VoterSet"> & {
+  /**
+   * @generated from field: repeated bailiwick.peer.v1.Voter voters = 1;
+   */
+  voters: Voter[];
+};
+
+/**
+ * Describes the message bailiwick.peer.v1.VoterSet.
+ * Use `create(VoterSetSchema)` to create a new message.
+ */
+export const VoterSetSchema: GenMessage<VoterSet> = /*@__PURE__*/
+  messageDesc(file_bailiwick_peer_v1_raft, 4);
+
+/**
+ * Who belongs to a group. Meaning: proto/membership.ts.
+ *
+ * @generated from message bailiwick.peer.v1.Membership
+ */
+export type Membership = Message<"bailiwick.peer.v1.Membership"> & {
+  /**
+   * @generated from field: repeated string owners = 1;
+   */
+  owners: string[];
+
+  /**
+   * @generated from field: repeated bailiwick.peer.v1.Voter voters = 2;
+   */
+  voters: Voter[];
+
+  /**
+   * @generated from field: repeated bailiwick.peer.v1.Voter outgoing = 3;
+   */
+  outgoing: Voter[];
+
+  /**
+   * @generated from field: repeated bailiwick.peer.v1.Learner learners = 4;
+   */
+  learners: Learner[];
+
+  /**
+   * @generated from field: repeated bailiwick.peer.v1.Learner learners_next = 5;
+   */
+  learnersNext: Learner[];
+
+  /**
+   * @generated from field: bailiwick.peer.v1.VoterSet target = 6;
+   */
+  target?: VoterSet | undefined;
+
+  /**
+   * @generated from field: uint64 next_member = 7;
+   */
+  nextMember: bigint;
+};
+
+/**
+ * Describes the message bailiwick.peer.v1.Membership.
+ * Use `create(MembershipSchema)` to create a new message.
+ */
+export const MembershipSchema: GenMessage<Membership> = /*@__PURE__*/
+  messageDesc(file_bailiwick_peer_v1_raft, 5);
+
+/**
+ * @generated from message bailiwick.peer.v1.Mark
+ */
+export type Mark = Message<"bailiwick.peer.v1.Mark"> & {
+  /**
+   * @generated from field: uint64 term = 1;
+   */
+  term: bigint;
+
+  /**
+   * @generated from field: uint64 subterm = 2;
+   */
+  subterm: bigint;
+};
+
+/**
+ * Describes the message bailiwick.peer.v1.Mark.
+ * Use `create(MarkSchema)` to create a new message.
+ */
+export const MarkSchema: GenMessage<Mark> = /*@__PURE__*/
+  messageDesc(file_bailiwick_peer_v1_raft, 6);
+
+/**
+ * All that control entries have said up to some index.
+ *
+ * @generated from message bailiwick.peer.v1.Configuration
+ */
+export type Configuration = Message<"bailiwick.peer.v1.Configuration"> & {
+  /**
+   * @generated from field: uint64 index = 1;
+   */
+  index: bigint;
+
+  /**
+   * @generated from field: bailiwick.peer.v1.Membership membership = 2;
+   */
+  membership?: Membership | undefined;
+
+  /**
+   * @generated from field: bailiwick.peer.v1.Mark mark = 3;
+   */
+  mark?: Mark | undefined;
+};
+
+/**
+ * Describes the message bailiwick.peer.v1.Configuration.
+ * Use `create(ConfigurationSchema)` to create a new message.
+ */
+export const ConfigurationSchema: GenMessage<Configuration> = /*@__PURE__*/
+  messageDesc(file_bailiwick_peer_v1_raft, 7);
+
+/**
+ * @generated from message bailiwick.peer.v1.MembershipControl
+ */
+export type MembershipControl = Message<"bailiwick.peer.v1.MembershipControl"> & {
+  /**
+   * @generated from field: bailiwick.peer.v1.Membership membership = 1;
+   */
+  membership?: Membership | undefined;
+};
+
+/**
+ * Describes the message bailiwick.peer.v1.MembershipControl.
+ * Use `create(MembershipControlSchema)` to create a new message.
+ */
+export const MembershipControlSchema: GenMessage<MembershipControl> = /*@__PURE__*/
+  messageDesc(file_bailiwick_peer_v1_raft, 8);
+
+/**
+ * @generated from message bailiwick.peer.v1.SubtermControl
+ */
+export type SubtermControl = Message<"bailiwick.peer.v1.SubtermControl"> & {
+  /**
+   * @generated from field: uint64 subterm = 1;
+   */
+  subterm: bigint;
+};
+
+/**
+ * Describes the message bailiwick.peer.v1.SubtermControl.
+ * Use `create(SubtermControlSchema)` to create a new message.
+ */
+export const SubtermControlSchema: GenMessage<SubtermControl> = /*@__PURE__*/
+  messageDesc(file_bailiwick_peer_v1_raft, 9);
+
+/**
+ * What the log says of itself.
+ *
+ * @generated from message bailiwick.peer.v1.Control
+ */
+export type Control = Message<"bailiwick.peer.v1.Control"> & {
+  /**
+   * @generated from oneof bailiwick.peer.v1.Control.control
+   */
+  control: {
+    /**
+     * @generated from field: bailiwick.peer.v1.MembershipControl membership = 1;
+     */
+    value: MembershipControl;
+    case: "membership";
+  } | {
+    /**
+     * @generated from field: bailiwick.peer.v1.SubtermControl subterm = 2;
+     */
+    value: SubtermControl;
+    case: "subterm";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message bailiwick.peer.v1.Control.
+ * Use `create(ControlSchema)` to create a new message.
+ */
+export const ControlSchema: GenMessage<Control> = /*@__PURE__*/
+  messageDesc(file_bailiwick_peer_v1_raft, 10);
 
 /**
  * Entries are contiguous and begin behind `previous`; the receiver refuses others.
@@ -87,7 +324,7 @@ export type LogSlice = Message<"bailiwick.peer.v1.LogSlice"> & {
  * Use `create(LogSliceSchema)` to create a new message.
  */
 export const LogSliceSchema: GenMessage<LogSlice> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_raft, 2);
+  messageDesc(file_bailiwick_peer_v1_raft, 11);
 
 /**
  * Of a vote and of a pre-vote.
@@ -104,6 +341,20 @@ export type RaftVote = Message<"bailiwick.peer.v1.RaftVote"> & {
    * @generated from field: bailiwick.peer.v1.EntryId last = 2;
    */
   last?: EntryId | undefined;
+
+  /**
+   * Of the log's end, within the term of `last`.
+   *
+   * @generated from field: uint64 subterm = 3;
+   */
+  subterm: bigint;
+
+  /**
+   * The leader itself asked for this election.
+   *
+   * @generated from field: bool is_transfer = 4;
+   */
+  isTransfer: boolean;
 };
 
 /**
@@ -111,7 +362,77 @@ export type RaftVote = Message<"bailiwick.peer.v1.RaftVote"> & {
  * Use `create(RaftVoteSchema)` to create a new message.
  */
 export const RaftVoteSchema: GenMessage<RaftVote> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_raft, 3);
+  messageDesc(file_bailiwick_peer_v1_raft, 12);
+
+/**
+ * Leader to the voter that is to lead after it.
+ *
+ * @generated from message bailiwick.peer.v1.RaftTimeoutNow
+ */
+export type RaftTimeoutNow = Message<"bailiwick.peer.v1.RaftTimeoutNow"> & {
+  /**
+   * @generated from field: uint64 term = 1;
+   */
+  term: bigint;
+};
+
+/**
+ * Describes the message bailiwick.peer.v1.RaftTimeoutNow.
+ * Use `create(RaftTimeoutNowSchema)` to create a new message.
+ */
+export const RaftTimeoutNowSchema: GenMessage<RaftTimeoutNow> = /*@__PURE__*/
+  messageDesc(file_bailiwick_peer_v1_raft, 13);
+
+/**
+ * Leader to the witness: from now on these owners commit with your vote.
+ *
+ * @generated from message bailiwick.peer.v1.RaftStandIn
+ */
+export type RaftStandIn = Message<"bailiwick.peer.v1.RaftStandIn"> & {
+  /**
+   * @generated from field: uint64 term = 1;
+   */
+  term: bigint;
+
+  /**
+   * @generated from field: uint64 subterm = 2;
+   */
+  subterm: bigint;
+
+  /**
+   * @generated from field: repeated string owners = 3;
+   */
+  owners: string[];
+};
+
+/**
+ * Describes the message bailiwick.peer.v1.RaftStandIn.
+ * Use `create(RaftStandInSchema)` to create a new message.
+ */
+export const RaftStandInSchema: GenMessage<RaftStandIn> = /*@__PURE__*/
+  messageDesc(file_bailiwick_peer_v1_raft, 14);
+
+/**
+ * @generated from message bailiwick.peer.v1.RaftStandInReply
+ */
+export type RaftStandInReply = Message<"bailiwick.peer.v1.RaftStandInReply"> & {
+  /**
+   * @generated from field: uint64 term = 1;
+   */
+  term: bigint;
+
+  /**
+   * @generated from field: uint64 subterm = 2;
+   */
+  subterm: bigint;
+};
+
+/**
+ * Describes the message bailiwick.peer.v1.RaftStandInReply.
+ * Use `create(RaftStandInReplySchema)` to create a new message.
+ */
+export const RaftStandInReplySchema: GenMessage<RaftStandInReply> = /*@__PURE__*/
+  messageDesc(file_bailiwick_peer_v1_raft, 15);
 
 /**
  * @generated from message bailiwick.peer.v1.RaftVoteReply
@@ -133,7 +454,7 @@ export type RaftVoteReply = Message<"bailiwick.peer.v1.RaftVoteReply"> & {
  * Use `create(RaftVoteReplySchema)` to create a new message.
  */
 export const RaftVoteReplySchema: GenMessage<RaftVoteReply> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_raft, 4);
+  messageDesc(file_bailiwick_peer_v1_raft, 16);
 
 /**
  * @generated from message bailiwick.peer.v1.RaftAppend
@@ -160,7 +481,7 @@ export type RaftAppend = Message<"bailiwick.peer.v1.RaftAppend"> & {
  * Use `create(RaftAppendSchema)` to create a new message.
  */
 export const RaftAppendSchema: GenMessage<RaftAppend> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_raft, 5);
+  messageDesc(file_bailiwick_peer_v1_raft, 17);
 
 /**
  * @generated from message bailiwick.peer.v1.RaftAppendReply
@@ -182,7 +503,7 @@ export type RaftAppendReply = Message<"bailiwick.peer.v1.RaftAppendReply"> & {
  * Use `create(RaftAppendReplySchema)` to create a new message.
  */
 export const RaftAppendReplySchema: GenMessage<RaftAppendReply> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_raft, 6);
+  messageDesc(file_bailiwick_peer_v1_raft, 18);
 
 /**
  * @generated from message bailiwick.peer.v1.RaftAppendReject
@@ -209,7 +530,7 @@ export type RaftAppendReject = Message<"bailiwick.peer.v1.RaftAppendReject"> & {
  * Use `create(RaftAppendRejectSchema)` to create a new message.
  */
 export const RaftAppendRejectSchema: GenMessage<RaftAppendReject> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_raft, 7);
+  messageDesc(file_bailiwick_peer_v1_raft, 19);
 
 /**
  * @generated from message bailiwick.peer.v1.RaftBeat
@@ -241,7 +562,7 @@ export type RaftBeat = Message<"bailiwick.peer.v1.RaftBeat"> & {
  * Use `create(RaftBeatSchema)` to create a new message.
  */
 export const RaftBeatSchema: GenMessage<RaftBeat> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_raft, 8);
+  messageDesc(file_bailiwick_peer_v1_raft, 20);
 
 /**
  * @generated from message bailiwick.peer.v1.RaftBeatReply
@@ -268,7 +589,7 @@ export type RaftBeatReply = Message<"bailiwick.peer.v1.RaftBeatReply"> & {
  * Use `create(RaftBeatReplySchema)` to create a new message.
  */
 export const RaftBeatReplySchema: GenMessage<RaftBeatReply> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_raft, 9);
+  messageDesc(file_bailiwick_peer_v1_raft, 21);
 
 /**
  * A message within one group.
@@ -343,7 +664,37 @@ export type GroupRaft = Message<"bailiwick.peer.v1.GroupRaft"> & {
      */
     value: RaftVoteReply;
     case: "voteReply";
+  } | {
+    /**
+     * @generated from field: bailiwick.peer.v1.RaftTimeoutNow timeout_now = 12;
+     */
+    value: RaftTimeoutNow;
+    case: "timeoutNow";
+  } | {
+    /**
+     * @generated from field: bailiwick.peer.v1.RaftStandIn stand_in = 13;
+     */
+    value: RaftStandIn;
+    case: "standIn";
+  } | {
+    /**
+     * @generated from field: bailiwick.peer.v1.RaftStandInReply stand_in_reply = 14;
+     */
+    value: RaftStandInReply;
+    case: "standInReply";
   } | { case: undefined; value?: undefined };
+
+  /**
+   * As which member the sender speaks, and to which it speaks; 0: to whoever holds this group there.
+   *
+   * @generated from field: uint64 from_member = 20;
+   */
+  fromMember: bigint;
+
+  /**
+   * @generated from field: uint64 to_member = 21;
+   */
+  toMember: bigint;
 };
 
 /**
@@ -351,5 +702,5 @@ export type GroupRaft = Message<"bailiwick.peer.v1.GroupRaft"> & {
  * Use `create(GroupRaftSchema)` to create a new message.
  */
 export const GroupRaftSchema: GenMessage<GroupRaft> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_raft, 10);
+  messageDesc(file_bailiwick_peer_v1_raft, 22);
 

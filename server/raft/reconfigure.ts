@@ -1,0 +1,187 @@
+// From one membership to another, any combination of changes at once, in steps that each stand in the log: whoever leads
+// takes the next one, so a crash at any moment delays the change and never splits it.
+//   1. nodes that lost their data leave, through a joint configuration (they come back as new members);
+//   2. new members become learners, and are brought up without a say;
+//   3. when all of them have caught up, a joint configuration: nothing is decided without a quorum of the old and the new;
+//   4. the old voters are gone.
+// Source: Ongaro's thesis 4.2.1, 4.3.
+
+import { assert } from "../../proto/assert.ts";
+import { encodeControl } from "../../proto/codec/control.ts";
+import { type MemberId, type NodeId, toLogIndex, toMemberId } from "../../proto/ids.ts";
+import type { Membership, Voter } from "../../proto/membership.ts";
+import { type Change, type Changed, enterJoint, isJoint, leaveJoint, simpleChange } from "./changes.ts";
+import type { Member } from "./member.ts";
+import type { Progress } from "./progress.ts";
+import { quorumValue, totalVotes } from "./quorum.ts";
+import type { Target, TargetVoter } from "./types.ts";
+
+/**
+ * Begins a change, or gives one up.
+ *
+ * @returns the membership to append, null when there is nothing to change, or a text: why not
+ */
+export function beginChange(member: Member, target: Target | null): Changed | null {
+  const { membership } = member;
+  const early = refuseEarly(member);
+  if (early !== null) return early;
+  if (isJoint(membership)) return "A change of the members is being completed";
+  if (target === null) return giveUp(membership);
+  if (membership.target !== null) return "Another change of the members is under way";
+  const wrong = refuseTarget(target);
+  if (wrong !== null) return wrong;
+  return firstStep(membership, target);
+}
+
+/** The next step of the change under way, if there is one and it may be taken now. */
+export function nextStep(member: Member): Membership | null {
+  const { membership } = member;
+  if (refuseEarly(member) !== null) return null;
+  if (isJoint(membership)) return mustChange(leaveJoint(membership));
+  if (membership.target === null) return null;
+  const prepared = mustChange(prepare(membership, membership.target));
+  if (prepared !== membership) return prepared;
+  return isReady(member, membership.target) ? toTarget(membership, membership.target) : null;
+}
+
+export function membershipEntry(member: Member, membership: Membership) {
+  const payload = encodeControl({ type: "membership", membership });
+  return { term: member.term, index: toLogIndex(member.log.lastIndex + 1), payload };
+}
+
+/** At most one change is uncommitted, and none before the term's first entry is committed (thesis 4.1, erratum of 2015). */
+function refuseEarly({ commit, membershipIndex, leading }: Member): string | null {
+  if (commit < leading.opening) return "The term has only just begun";
+  return membershipIndex > commit ? `The change of the members at ${membershipIndex} is not committed yet` : null;
+}
+
+function refuseTarget({ voters }: Target): string | null {
+  const names = new Set(voters.map(({ node }) => node));
+  if (names.size < voters.length) return "A node is named twice";
+  if (voters.every(({ isWitness }) => isWitness)) return "No owner would be left";
+  if (voters.filter(({ isWitness }) => isWitness).length > 1) return "A group has one witness at most";
+  return totalVotes(voters as readonly Voter[]) === 0 ? "No owner would have a vote" : null;
+}
+
+/** Learners that were meant for the target go; a joint configuration can only be completed. */
+function giveUp(membership: Membership): Changed | null {
+  const { target } = membership;
+  if (target === null) return null;
+  const meant = new Set(target.map(({ node }) => node));
+  const learners = membership.learners.filter(({ node }) => !meant.has(node));
+  return { ...membership, learners, target: null, owners: ownersOf(membership.voters) };
+}
+
+function firstStep(membership: Membership, target: Target): Changed | null {
+  const { voters, nextMember } = numbered(membership, target);
+  if (sameVoters(voters, membership.voters)) return null;
+  if (sameMembers(voters, membership.voters)) return { ...membership, voters, owners: ownersOf(voters) };
+  const begun = { ...membership, target: voters, nextMember };
+  const prepared = prepare(begun, voters);
+  if (typeof prepared === "string") return prepared;
+  if (prepared !== begun || hasLearnersToBringUp(begun, voters)) return prepared;
+  return toTarget(begun, voters);
+}
+
+function hasLearnersToBringUp({ learners }: Membership, target: readonly Voter[]): boolean {
+  return target.some(({ node }) => learners.some((learner) => learner.node === node));
+}
+
+/** Whoever is in the group keeps its number, except those that have to begin anew. */
+function numbered(
+  membership: Membership,
+  { voters, renew }: Target,
+): { voters: readonly Voter[]; nextMember: MemberId } {
+  let next: number = membership.nextMember;
+  const result = voters.map((voter) => {
+    const known = renew.includes(voter.node) ? null : keptNumber(membership, voter);
+    return { ...voter, member: known ?? toMemberId(next++) };
+  });
+  return { voters: result, nextMember: toMemberId(next) };
+}
+
+/** An owner cannot become a witness, or the reverse, and stay who it is: they keep different things. */
+function keptNumber(membership: Membership, { node, isWitness }: TargetVoter): MemberId | null {
+  const voter = membership.voters.find((known) => known.node === node && known.isWitness === isWitness);
+  const learner = isWitness ? undefined : membership.learners.find((known) => known.node === node);
+  return voter?.member ?? learner?.member ?? null;
+}
+
+/** Steps 1 and 2; returns `membership` itself when there is nothing to prepare. */
+function prepare(membership: Membership, target: readonly Voter[]): Changed {
+  const stale = membership.voters.filter(({ node, member }) => {
+    return target.some((voter) => voter.node === node && voter.member !== member);
+  });
+  if (stale.length > 0) return enterJoint(membership, stale.map(removal));
+  const missing = target.filter(({ node, isWitness }) => !isWitness && !isMember(membership, node));
+  return missing.length === 0 ? membership : simpleChange(membership, missing.map(toLearner));
+}
+
+/** Step 3: the target's voters, in its order. */
+function toTarget(membership: Membership, target: readonly Voter[]): Membership {
+  const leaving = membership.voters.filter(({ node }) => !target.some((voter) => voter.node === node));
+  const changes: Change[] = [...target.map((voter) => ({ type: "voter" as const, ...voter })), ...leaving.map(removal)];
+  const joint = mustChange(enterJoint(membership, changes));
+  return { ...joint, voters: target, owners: ownersOf(target), target: null };
+}
+
+/** The new members hold the log, and enough of the target's voters are heard to go on when the old ones have no say. */
+function isReady(member: Member, target: readonly Voter[]): boolean {
+  const { progress } = member.leading;
+  for (const { node } of member.membership.learners) {
+    const isWanted = target.some((voter) => voter.node === node);
+    if (isWanted && !hasCaughtUp(member, progress.get(node))) return false;
+  }
+  const silentMs = member.nowMs - member.options.electionTimeoutMs;
+  return quorumValue(target, ({ node }) => heardMs(member, node)) > silentMs;
+}
+
+/** A witness that is no member yet is taken to be there: nothing can be asked of it before. */
+function heardMs(member: Member, node: NodeId): number {
+  const progress = member.leading.progress.get(node);
+  if (node === member.self || progress === undefined) return member.nowMs;
+  return progress.heardMs ?? Number.NEGATIVE_INFINITY;
+}
+
+/** So close to the end of the log as the options say: under load the very end is never reached. */
+function hasCaughtUp(member: Member, progress: Progress | undefined): boolean {
+  if (progress === undefined || progress.state !== "replicate") return false;
+  const { log, options } = member;
+  if (log.lastIndex - progress.matched > options.lagEntriesMax) return false;
+  return log.bytesBetween(progress.matched, log.lastIndex) <= options.appendBytesMax;
+}
+
+function ownersOf(voters: readonly Voter[]): readonly NodeId[] {
+  return voters.filter(({ isWitness }) => !isWitness).map(({ node }) => node);
+}
+
+function isMember({ voters, learners }: Membership, node: NodeId): boolean {
+  return [...voters, ...learners].some((member) => member.node === node);
+}
+
+/** In any order. */
+function sameMembers(left: readonly Voter[], right: readonly Voter[]): boolean {
+  if (left.length !== right.length) return false;
+  return left.every((voter) => right.some((other) => sameVoter(voter, other)));
+}
+
+function sameVoters(left: readonly Voter[], right: readonly Voter[]): boolean {
+  return left.length === right.length && left.every((voter, at) => sameVoter(voter, right[at] as Voter));
+}
+
+function sameVoter(left: Voter, right: Voter): boolean {
+  return left.node === right.node && left.member === right.member && left.votes === right.votes;
+}
+
+function removal({ node }: Voter): Change {
+  return { type: "remove", node };
+}
+
+function toLearner({ node, member }: Voter): Change {
+  return { type: "learner", node, member };
+}
+
+function mustChange(changed: Changed): Membership {
+  assert(typeof changed !== "string", () => `Refused half-way: ${changed}`);
+  return changed;
+}
