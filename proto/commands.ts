@@ -45,5 +45,7 @@ export type ClusterCommand =
   | { readonly type: "events"; readonly atMs: number; readonly changes: readonly ClusterChange[] }
   /** The config object is not in it: it goes into the group's own log, to its owners only (A1). */
   | { readonly type: "createGroup"; readonly atMs: number; readonly entry: DirectoryEntry }
+  /** What groups have decided: the directory follows, and never goes back. */
+  | { readonly type: "ownersChanged"; readonly atMs: number; readonly entries: readonly DirectoryEntry[] }
   /** Of nodes in no group, which the cluster group itself watches (A2). */
   | { readonly type: "verdicts"; readonly atMs: number; readonly changes: readonly VerdictChange[] };

@@ -34,6 +34,17 @@ export interface Membership {
   readonly nextMember: MemberId;
 }
 
+/** Who may act for a group: more than half of the votes, counted so (C2). */
+export type QuorumPolicy =
+  /** A witness for a group of two owners if there is a node for it, else a vote for each owner. */
+  | { readonly type: "usual" }
+  /** A vote for each owner. */
+  | { readonly type: "majority" }
+  /** Votes by owner, 0 to 100; who is not named has 1. */
+  | { readonly type: "weighted"; readonly votes: ReadonlyMap<NodeId, number> }
+  /** A vote for each owner and one for the witness; `node` null: one is chosen. */
+  | { readonly type: "witness"; readonly node: NodeId | null };
+
 /** What the core's log says of the log itself, in entries of its own. */
 export type Control =
   /** In force from the moment it is in a member's log, committed or not (thesis 4.1). */

@@ -2,7 +2,7 @@
 // bailiwick/peer/v1.
 
 import type { BootNumber, ClusterId, LogIndex, MemberId, NodeId, Revision, Term } from "./ids.ts";
-import type { GroupKey, GroupSummary, RecoveryStatus, StatusComponent } from "./model.ts";
+import type { DirectoryEntry, GroupKey, GroupSummary, RecoveryStatus, StatusComponent } from "./model.ts";
 import type { Entry, EntryId, RaftMessage } from "./raft.ts";
 import type { Reply, Request, WatchMessage } from "./requests.ts";
 
@@ -76,6 +76,14 @@ export type PeerMessage =
       readonly last: EntryId;
       readonly next: number;
     })
+  /** A group's leader to a member that it has not heard yet: it may have to make its replica first. */
+  | (Addressed & { readonly type: "invite"; readonly isWitness: boolean })
+  /** To one that still takes itself for a member: a committed change at `index` has left it out. */
+  | (Addressed & { readonly type: "departed"; readonly index: LogIndex; readonly owners: readonly NodeId[] })
+  /** Whoever was addressed as `member` has nothing of the group any more, and will not vote or acknowledge as that. */
+  | (GroupKey & { readonly type: "replicaLost"; readonly member: MemberId })
+  /** Group manager to the cluster group's leader: the directory shows older owners. */
+  | { readonly type: "ownersReport"; readonly entry: DirectoryEntry }
   /** Verdicts and summaries that concern the receiver; merged by (incarnation, index), so that repeats do no harm. */
   | {
       readonly type: "statuses";

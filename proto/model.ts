@@ -84,6 +84,8 @@ export interface GroupObject extends GroupKey {
 /** A group as the cluster database knows it: a cache for the owner list, the authority for name and incarnation. */
 export interface DirectoryEntry extends GroupKey {
   readonly owners: readonly NodeId[];
+  /** Where the change that brought these owners stands in the group's log; 0: it began with them. */
+  readonly index: LogIndex;
 }
 
 export interface NodeRecord {
@@ -110,7 +112,8 @@ export interface ClusterEvent {
 export type ClusterChange =
   | { readonly type: "nodeFailed"; readonly node: NodeId; readonly reason: string }
   | { readonly type: "nodeReintegrated"; readonly node: NodeId; readonly reason: string }
-  | { readonly type: "groupCreated"; readonly entry: DirectoryEntry };
+  | { readonly type: "groupCreated"; readonly entry: DirectoryEntry }
+  | { readonly type: "ownersChanged"; readonly entry: DirectoryEntry };
 
 /** How far the rows of a replica cover its log; written with them, in one batch (invariant 5). */
 export interface AppliedRecord {

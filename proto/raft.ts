@@ -72,8 +72,17 @@ export type RaftMessage =
   | { readonly type: "append"; readonly term: Term; readonly slice: LogSlice; readonly commit: LogIndex }
   /** `matched`: the follower's log equals the leader's up to here, durably. */
   | { readonly type: "appendReply"; readonly term: Term; readonly matched: LogIndex }
-  /** `rejected` is the index of the previous entry that did not match; `last` hints where the follower's log may match. */
-  | { readonly type: "appendReject"; readonly term: Term; readonly rejected: LogIndex; readonly last: EntryId }
+  /**
+   * `rejected` is the index of the previous entry that did not match; `last` hints where the follower's log may match.
+   * `isBlank`: the follower has received nothing yet, and needs the state that comes before the first entry.
+   */
+  | {
+      readonly type: "appendReject";
+      readonly term: Term;
+      readonly rejected: LogIndex;
+      readonly last: EntryId;
+      readonly isBlank: boolean;
+    }
   /** Leader to follower: I lead `term`. `round` numbers the leader's confirmation rounds within the term. */
   | {
       readonly type: "beat";

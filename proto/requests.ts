@@ -2,6 +2,7 @@
 
 import type { Failure } from "./errors.ts";
 import type { BootNumber, ClusterId, Epoch, GroupId, Incarnation, LogIndex, NodeId, Revision, Term } from "./ids.ts";
+import type { Membership } from "./membership.ts";
 import type {
   ClusterEvent,
   DirectoryEntry,
@@ -66,6 +67,16 @@ export type GroupRequest =
   | { readonly type: "compact"; readonly group: GroupId; readonly revision: Revision }
   /** Replaces the config object. */
   | { readonly type: "configure"; readonly group: GroupId; readonly config: Uint8Array }
+  /** Any combination of owners added, removed and moved in the list; answered when the change is complete. */
+  | {
+      readonly type: "setOwners";
+      readonly group: GroupId;
+      /** The whole list, in order of precedence. */
+      readonly owners: readonly NodeId[];
+      /** null: no condition; else only if the members were last changed at this index of the group's log. */
+      readonly ifIndex: LogIndex | null;
+      readonly validateOnly: boolean;
+    }
   /** Any owner answers, from what it knows. */
   | { readonly type: "groupStatus"; readonly group: GroupId }
   | WatchRequest;
@@ -134,6 +145,11 @@ export interface GroupStatus {
   readonly bytes: number;
   /** Replication as the manager sees it; empty elsewhere. */
   readonly replicas: readonly { readonly node: NodeId; readonly matched: LogIndex; readonly state: string }[];
+  /** In force at the answering node. */
+  readonly membership: Membership;
+  readonly membershipIndex: LogIndex;
+  /** The witness stands in for an owner that is away. */
+  readonly isDegraded: boolean;
 }
 
 /** What one node says of itself. */
@@ -198,6 +214,8 @@ export type Reply =
     }
   | { readonly type: "compact"; readonly header: Header }
   | { readonly type: "configure"; readonly header: Header }
+  /** `index`: of the change in the group's log. */
+  | { readonly type: "setOwners"; readonly header: Header; readonly index: LogIndex }
   | { readonly type: "groupStatus"; readonly status: GroupStatus }
   | { readonly type: "createGroup"; readonly entry: DirectoryEntry }
   | { readonly type: "clusterStatus"; readonly status: ClusterStatus }

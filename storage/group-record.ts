@@ -1,6 +1,6 @@
 // Value of a group record: under which slot this node stores its replica of the group, as what, and as which member.
 //
-//   02 | crc32 u32 | slot u32 | role: 01 owner · 02 witness · 03 learner | member u64
+//   02 | crc32 u32 | slot u32 | role: 01 owner · 02 witness · 03 learner · 04 gone | member u64
 //
 // The checksum covers all bytes behind it.
 
@@ -12,11 +12,14 @@ import type { Slot } from "./keys.ts";
 const recordVersion = 2;
 const recordBytes = 18;
 const bodyOffset = 5;
-const roles = ["owner", "witness", "learner"] as const;
+const roles = ["owner", "witness", "learner", "gone"] as const;
 
 export interface GroupRecord {
   readonly slot: Slot;
-  /** `learner`: a copy without a log, which takes no part in the group. */
+  /**
+   * `learner`: a copy without a log, which takes no part in the group. `gone`: nothing is stored, and this member number, and
+   * every lower one, is never used here again: its votes and acknowledgements are forgotten.
+   */
   readonly role: (typeof roles)[number];
   readonly member: MemberId;
 }

@@ -2,14 +2,22 @@
 // The table is small and is always written whole.
 //
 //   "BWHS" | 02 | generation u64 | body length u32 | crc32 u32 | body
-//   body   count u32, then of each group: len name | incarnation u64 | term u64 | len vote | acknowledged u64 | stand-in
+//   body   count u32, then of each group: len name | incarnation u64 | member u64 | term u64 | len vote | acknowledged u64 | stand-in
 //   stand-in of a witness: count u16, then, unless 0: term u64 | subterm u64 | len owner …
 //
 // The checksum covers version, generation, length and body. A vote of length 0 is no vote. Bytes behind the body are ignored.
 
 import { crc32 } from "node:zlib";
 import { assert } from "../proto/assert.ts";
-import { type GroupId, type Incarnation, isName, type LogIndex, type NodeId, type Term } from "../proto/ids.ts";
+import {
+  type GroupId,
+  type Incarnation,
+  isName,
+  type LogIndex,
+  type MemberId,
+  type NodeId,
+  type Term,
+} from "../proto/ids.ts";
 import type { StandIn } from "../proto/raft.ts";
 import { readUint32, readUint64, writeUint32, writeUint64 } from "./bytes.ts";
 import type { WriteOutcome } from "./ordered-store.ts";
@@ -18,6 +26,7 @@ import type { WriteOutcome } from "./ordered-store.ts";
 export interface GroupHardState {
   readonly group: GroupId;
   readonly incarnation: Incarnation;
+  readonly member: MemberId;
   readonly term: Term;
   readonly vote: NodeId | null;
   /**
@@ -131,6 +140,7 @@ function encodeRow(row: GroupHardState): Uint8Array {
   return Buffer.concat([
     name(row.group),
     uint64(row.incarnation),
+    uint64(row.member),
     uint64(row.term),
     row.vote === null ? Uint8Array.of(0) : name(row.vote),
     uint64(row.acknowledged),
@@ -151,7 +161,7 @@ function decodeRows(body: Uint8Array): HardStateTable | null {
   let offset = 4;
   for (let row = 0; row < count; row++) {
     const groupEnd = offset + 1 + (body[offset] ?? 0);
-    const voteEnd = groupEnd + 17 + (body[groupEnd + 16] ?? 0);
+    const voteEnd = groupEnd + 25 + (body[groupEnd + 24] ?? 0);
     if (voteEnd + 8 > body.byteLength) return null;
     const standIn = decodeStandIn(body, voteEnd + 8);
     const decoded = standIn === null ? null : toRow(body, { offset, groupEnd, voteEnd });
@@ -167,15 +177,17 @@ function toRow(
   at: { readonly offset: number; readonly groupEnd: number; readonly voteEnd: number },
 ): Omit<GroupHardState, "standIn"> | null {
   const group = Buffer.from(body.subarray(at.offset + 1, at.groupEnd)).toString("latin1");
-  const vote = Buffer.from(body.subarray(at.groupEnd + 17, at.voteEnd)).toString("latin1");
+  const vote = Buffer.from(body.subarray(at.groupEnd + 25, at.voteEnd)).toString("latin1");
   const incarnation = readUint64(body, at.groupEnd);
-  const term = readUint64(body, at.groupEnd + 8);
+  const member = readUint64(body, at.groupEnd + 8);
+  const term = readUint64(body, at.groupEnd + 16);
   const acknowledged = readUint64(body, at.voteEnd);
-  if (incarnation === null || term === null || acknowledged === null) return null;
+  if (incarnation === null || member === null || term === null || acknowledged === null) return null;
   if (!isName(group) || (vote !== "" && !isName(vote))) return null;
   return {
     group: group as GroupId,
     incarnation: incarnation as Incarnation,
+    member: member as MemberId,
     term: term as Term,
     vote: vote === "" ? null : (vote as NodeId),
     acknowledged: acknowledged as LogIndex,

@@ -21,6 +21,8 @@ const writeBufferBytes = 4 * 2 ** 20;
 const barrierKey = Uint8Array.of(0);
 
 interface Write {
+  /** Every row of it goes, before the operations. */
+  readonly erased: KeyRange | null;
   readonly operations: readonly Operation[];
   readonly sync: boolean;
   readonly done: (outcome: WriteOutcome) => void;
@@ -70,9 +72,11 @@ export class LevelStore implements OrderedStore {
       queueMicrotask(() => done({ type: "failed", reason: refused }));
       return;
     }
-    assert(this.#waiting.length < writesWaitingMax, () => `${this.#waiting.length} writes wait for the disk`);
-    this.#waiting.push({ operations, sync, done });
-    this.#maybeStart();
+    this.#queue({ erased: null, operations, sync, done });
+  }
+
+  erase(range: KeyRange): void {
+    if (this.#refusal() === null) this.#queue({ erased: range, operations: [], sync: false, done: () => {} });
   }
 
   scan(range: KeyRange, limits: PageLimits, done: (outcome: ScanOutcome) => void): void {
@@ -98,6 +102,12 @@ export class LevelStore implements OrderedStore {
     return this.#failure ?? (this.#closing === null ? null : "The store is closed");
   }
 
+  #queue(write: Write): void {
+    assert(this.#waiting.length < writesWaitingMax, () => `${this.#waiting.length} writes wait for the disk`);
+    this.#waiting.push(write);
+    this.#maybeStart();
+  }
+
   #maybeStart(): void {
     if (this.#isWriting) return;
     const write = this.#waiting.shift();
@@ -109,7 +119,8 @@ export class LevelStore implements OrderedStore {
     );
   }
 
-  async #carryOut({ operations, sync }: Write): Promise<void> {
+  async #carryOut({ erased, operations, sync }: Write): Promise<void> {
+    if (erased !== null) await this.#db.clear({ gte: erased.start, lt: erased.end });
     if (operations.length === 0 && !(sync && this.#isDirty)) return;
     await this.#maybeSyncLog();
     const batch = this.#db.batch();

@@ -70,6 +70,11 @@ export class MemoryStore implements OrderedStore {
     return { rows, more: false };
   }
 
+  erase(range: KeyRange): void {
+    if (this.#isClosed) return;
+    for (const [text] of [...this.#rows.entries(textOf(range.start), textOf(range.end))]) this.#rows.delete(text);
+  }
+
   close(done: () => void): void {
     this.#isClosed = true;
     this.#defer(done);

@@ -24,6 +24,8 @@ export interface NodeStorage {
    */
   write(write: NodeWrite, done: (outcome: WriteOutcome) => void): void;
   scan(range: KeyRange, limits: PageLimits, done: (outcome: ScanOutcome) => void): void;
+  /** As `OrderedStore.erase`. */
+  erase(range: KeyRange): void;
   close(done: () => void): void;
 }
 
@@ -78,6 +80,10 @@ export class NodeStore implements NodeStorage {
 
   scan(range: KeyRange, limits: PageLimits, done: (outcome: ScanOutcome) => void): void {
     this.#rows.scan(range, limits, done);
+  }
+
+  erase(range: KeyRange): void {
+    if (this.#failure === null) this.#rows.erase(range);
   }
 
   close(done: () => void): void {

@@ -42,6 +42,8 @@ export interface OrderedStore {
   write(operations: readonly Operation[], sync: boolean, done: (outcome: WriteOutcome) => void): void;
   /** Reads one page as of the call. `done` is never called before `scan` returns. */
   scan(range: KeyRange, limits: PageLimits, done: (outcome: ScanOutcome) => void): void;
+  /** Deletes every row of a range that no later write touches, in its own time; what a crash leaves of them may come back. */
+  erase(range: KeyRange): void;
   /** Waits for writes under way, then releases the files. */
   close(done: () => void): void;
 }

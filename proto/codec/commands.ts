@@ -55,6 +55,7 @@ const clusterCommand = only(
   union<ClusterCommand, wire.ClusterCommand["command"]>({
     events: message(wire.EventsCommandSchema, { atMs: uint64, changes: list(clusterChange, itemsMax) }),
     createGroup: message(wire.CreateGroupCommandSchema, { atMs: uint64, entry: required(directoryEntry) }),
+    ownersChanged: message(wire.OwnersChangedCommandSchema, { atMs: uint64, entries: list(directoryEntry, itemsMax) }),
     verdicts: message(wire.ClusterVerdictsCommandSchema, { atMs: uint64, changes: list(verdictChange, itemsMax) }),
   }),
 );

@@ -30,7 +30,7 @@ const voters = list(voter, wireLimits.ownersMax + 1);
 const learners = list(learner, wireLimits.ownersMax);
 const voterSet: Codec<readonly Voter[], VoterSet> = only(wire.VoterSetSchema, "voters", voters);
 
-const membership = message<Membership, typeof wire.MembershipSchema>(wire.MembershipSchema, {
+export const membership = message<Membership, typeof wire.MembershipSchema>(wire.MembershipSchema, {
   owners: list(nodeId, wireLimits.ownersMax),
   voters,
   outgoing: voters,

@@ -4,7 +4,7 @@ import * as wire from "../gen/bailiwick/peer/v1/envelope_pb.ts";
 import { GroupRaftSchema } from "../gen/bailiwick/peer/v1/raft_pb.ts";
 import type { Envelope, GroupBeat, GroupBeatReply, PeerMessage, StateRow, StatusVersion } from "../messages.ts";
 import { anyMemberId, boot, incarnation, logIndex, memberId, revision, term, uint64, wholeMs } from "./integers.ts";
-import { groupSummary, recoveryStatus, statusComponent } from "./model.ts";
+import { directoryEntry, groupSummary, owners, recoveryStatus, statusComponent } from "./model.ts";
 import { entries, entryId, raftBeat, raftBeatReply, raftMessage } from "./raft.ts";
 import { reply, watchMessage } from "./replies.ts";
 import { request } from "./requests.ts";
@@ -66,6 +66,10 @@ const peerMessage = union<PeerMessage, wire.Envelope["message"]>({
     last: required(entryId),
     next: uint64,
   }),
+  invite: message(wire.InviteSchema, { ...addressed, isWitness: flag }),
+  departed: message(wire.DepartedSchema, { ...addressed, index: logIndex, owners }),
+  replicaLost: message(wire.ReplicaLostSchema, { group: groupId, incarnation, member: memberId }),
+  ownersReport: message(wire.OwnersReportSchema, { entry: required(directoryEntry) }),
   statuses: message(wire.StatusesSchema, {
     components: list(statusComponent, itemsMax),
     summaries: list(groupSummary, itemsMax),

@@ -97,6 +97,7 @@ export const directoryEntry = message<DirectoryEntry, typeof wire.DirectoryEntry
   group: groupId,
   incarnation,
   owners,
+  index: logIndex,
 });
 
 const label: Codec<readonly [name: string, value: string], wire.Label> = {
@@ -127,6 +128,7 @@ export const clusterChange: Codec<ClusterChange, wire.ClusterChange> = only(
     nodeFailed: message(wire.NodeFailedSchema, { node: nodeId, reason }),
     nodeReintegrated: message(wire.NodeReintegratedSchema, { node: nodeId, reason }),
     groupCreated: message(wire.GroupCreatedSchema, { entry: required(directoryEntry) }),
+    ownersChanged: message(wire.OwnersChangedSchema, { entry: required(directoryEntry) }),
   }),
 );
 

@@ -112,7 +112,12 @@ export const raftMessage = union<RaftMessage, wire.GroupRaft["message"]>({
   voteReply,
   append,
   appendReply: message(wire.RaftAppendReplySchema, { term, matched: logIndex }),
-  appendReject: message(wire.RaftAppendRejectSchema, { term, rejected: logIndex, last: required(entryId) }),
+  appendReject: message(wire.RaftAppendRejectSchema, {
+    term,
+    rejected: logIndex,
+    last: required(entryId),
+    isBlank: flag,
+  }),
   beat: raftBeat,
   beatReply: raftBeatReply,
   timeoutNow: message(wire.RaftTimeoutNowSchema, { term }),

@@ -11,6 +11,7 @@ import type {
   Reply,
   WatchMessage,
 } from "../requests.ts";
+import { membership } from "./control.ts";
 import { failure } from "./failures.ts";
 import { boot, incarnation, logIndex, revision, term, uint64, wholeMs } from "./integers.ts";
 import {
@@ -63,6 +64,9 @@ const groupStatus = message<GroupStatus, typeof wire.GroupStatusSchema>(wire.Gro
   keys: uint64,
   bytes: uint64,
   replicas: list(replica, itemsMax),
+  membership: required(membership),
+  membershipIndex: logIndex,
+  isDegraded: flag,
 });
 
 const counterFields = message<{ name: string; value: number }, typeof wire.CounterSchema>(wire.CounterSchema, {
@@ -126,6 +130,7 @@ export const reply = only(
     delete: message(wire.DeleteReplySchema, { header: required(header), deleted: uint64, previous: keyValues }),
     compact: message(wire.CompactReplySchema, { header: required(header) }),
     configure: message(wire.ConfigureReplySchema, { header: required(header) }),
+    setOwners: message(wire.SetOwnersReplySchema, { header: required(header), index: logIndex }),
     groupStatus: message(wire.GroupStatusReplySchema, { status: required(groupStatus) }),
     createGroup: message(wire.CreateGroupReplySchema, { entry: required(directoryEntry) }),
     clusterStatus: message(wire.ClusterStatusReplySchema, { status: required(clusterStatus) }),

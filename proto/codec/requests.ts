@@ -46,6 +46,12 @@ export const request = only(
     }),
     compact: message(wire.CompactRequestSchema, { group: groupId, revision }),
     configure: message(wire.ConfigureRequestSchema, { group: groupId, config: configBytes }),
+    setOwners: message(wire.SetOwnersRequestSchema, {
+      group: groupId,
+      owners,
+      ifIndex: nullable(logIndex),
+      validateOnly: flag,
+    }),
     groupStatus: message(wire.GroupStatusRequestSchema, { group: groupId }),
     watch: message(wire.WatchRequestSchema, {
       group: groupId,

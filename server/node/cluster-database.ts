@@ -5,7 +5,7 @@ import { assert } from "../../proto/assert.ts";
 import { CodecError } from "../../proto/codec/codec-error.ts";
 import { encodeClusterCommand } from "../../proto/codec/commands.ts";
 import { failure } from "../../proto/errors.ts";
-import { clusterGroup, type LogIndex, type Millis, type NodeId } from "../../proto/ids.ts";
+import { clusterGroup, type LogIndex, type Millis, type NodeId, toLogIndex } from "../../proto/ids.ts";
 import type { Membership } from "../../proto/membership.ts";
 import type { GroupMessage, PeerMessage } from "../../proto/messages.ts";
 import type { DirectoryEntry } from "../../proto/model.ts";
@@ -133,7 +133,7 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
     if (this.#replica.status.role !== "leader") return false;
     const { group, owners, validateOnly } = request;
     const refusal = this.state.refuseGroup({ group, owners });
-    const entry = { group, owners, incarnation: this.state.nextIncarnation(group) };
+    const entry = { group, owners, incarnation: this.state.nextIncarnation(group), index: toLogIndex(0) };
     if (refusal !== null) this.#world.calls.answer(call.key, failed(refusal));
     else if (validateOnly) this.#world.calls.answer(call.key, { type: "createGroup", entry });
     else this.#create(call, entry, nowMs);
@@ -208,6 +208,11 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
     this.#world.out.write(this.#copy.takeOperations());
     this.#recent = [];
     this.#listener.clusterChanged([...next.directory.groups]);
+  }
+
+  /** A manager's word on the owners of its group that the directory does not show yet. */
+  reportOwners(entry: DirectoryEntry): void {
+    this.#coordinator?.reportOwners(entry);
   }
 
   /** A manager's verdict that the cluster's record does not show yet. */
@@ -293,6 +298,10 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
     else this.#resign();
     const { role, term, leader } = change;
     this.#world.out.note("info", "Role changed", { group: clusterGroup, role, term, leader });
+    this.#listener.clusterLeaderChanged(nowMs);
+  }
+
+  membersChanged(nowMs: Millis): void {
     this.#listener.clusterLeaderChanged(nowMs);
   }
 

@@ -21,6 +21,7 @@ import {
   type LogIndex,
   type NodeId,
   toIncarnation,
+  toLogIndex,
   toRevision,
 } from "../../proto/ids.ts";
 import type { StateRow } from "../../proto/messages.ts";
@@ -68,7 +69,7 @@ export class ClusterState implements ReplicatedState<ClusterOutcome> {
   static genesis(
     bootstrap: {
       readonly nodes: readonly NodeRecord[];
-      readonly groups: readonly DirectoryEntry[];
+      readonly groups: readonly Omit<DirectoryEntry, "index">[];
       readonly voters: readonly NodeId[];
     },
     slot: Slot,
@@ -76,7 +77,9 @@ export class ClusterState implements ReplicatedState<ClusterOutcome> {
     const rows = new StateRows(slot);
     const state = new ClusterState(rows, MembersRow.genesis(rows, bootstrap.voters));
     for (const record of bootstrap.nodes) state.#setNode(record);
-    for (const { group, incarnation, owners } of bootstrap.groups) state.#setGroup({ group, incarnation, owners });
+    const index = toLogIndex(0);
+    for (const { group, incarnation, owners } of bootstrap.groups)
+      state.#setGroup({ group, incarnation, owners, index });
     return state;
   }
 
@@ -152,6 +155,12 @@ export class ClusterState implements ReplicatedState<ClusterOutcome> {
     return failure("invalid_argument", message, { group, node: stranger, field: "owners" });
   }
 
+  /** Whether a group's own word on its owners is newer than the directory's. */
+  isNews({ group, incarnation, index }: DirectoryEntry): boolean {
+    const known = this.#groups.get(group);
+    return known !== undefined && known.incarnation === incarnation && known.index < index;
+  }
+
   nextIncarnation(group: GroupId): Incarnation {
     return toIncarnation((this.#groups.get(group)?.incarnation ?? 0) + 1);
   }
@@ -178,6 +187,8 @@ export class ClusterState implements ReplicatedState<ClusterOutcome> {
         return decided;
       case "createGroup":
         return this.#createGroup(command, index);
+      case "ownersChanged":
+        return this.#changeOwners(command, index);
       case "verdicts":
         for (const change of command.changes) this.#decide(change, index);
         return decided;
@@ -191,6 +202,15 @@ export class ClusterState implements ReplicatedState<ClusterOutcome> {
     this.#setGroup(entry);
     this.#record({ type: "groupCreated", entry }, { index, ordinal: 0 }, atMs);
     return { type: "groupCreated", entry };
+  }
+
+  #changeOwners(command: Extract<ClusterCommand, { type: "ownersChanged" }>, index: LogIndex): ClusterOutcome {
+    const news = command.entries.filter((entry) => this.isNews(entry));
+    for (const [ordinal, entry] of news.entries()) {
+      this.#setGroup(entry);
+      this.#record({ type: "ownersChanged", entry }, { index, ordinal }, command.atMs);
+    }
+    return decided;
   }
 
   #record(change: ClusterChange, at: { index: LogIndex; ordinal: number }, atMs: number): void {

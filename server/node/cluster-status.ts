@@ -46,6 +46,9 @@ export function clusterGroupStatus(
     keys: 0,
     bytes: 0,
     replicas: status.peers.map((peer) => ({ node: peer.peer, matched: peer.matched, state: peer.state })),
+    membership: status.membership,
+    membershipIndex: status.membershipIndex,
+    isDegraded: status.standIn !== null,
   };
 }
 

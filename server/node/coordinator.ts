@@ -2,8 +2,8 @@
 // the verdicts on nodes that are in no group (A2).
 
 import type { ClusterCommand } from "../../proto/commands.ts";
-import type { Millis, NodeId } from "../../proto/ids.ts";
-import type { StatusComponent } from "../../proto/model.ts";
+import type { GroupId, Millis, NodeId } from "../../proto/ids.ts";
+import type { DirectoryEntry, StatusComponent } from "../../proto/model.ts";
 import { EventAgreement } from "../recovery/event-agreement.ts";
 import { SilenceDetector } from "../recovery/silence.ts";
 import { planVerdicts } from "../recovery/verdicts.ts";
@@ -25,6 +25,8 @@ export class Coordinator {
   #watched: readonly NodeId[] = [];
   /** Nodes that this node itself is to be asked about, as a manager. */
   #ownPolls: NodeId[] = [];
+  /** The newest word of each group on its owners, as its manager repeats it until the directory shows it. */
+  readonly #owners = new Map<GroupId, DirectoryEntry>();
   #isDeciding = false;
   #isDue = true;
 
@@ -42,6 +44,11 @@ export class Coordinator {
     this.#isDue = true;
   }
 
+  reportOwners(entry: DirectoryEntry): void {
+    this.#owners.set(entry.group, entry);
+    this.#isDue = true;
+  }
+
   /** The database or the time has changed: decide anew. */
   wake(): void {
     this.#isDue = true;
@@ -55,7 +62,8 @@ export class Coordinator {
   decide(state: ClusterState, atMs: number, nowMs: Millis): ClusterCommand | null {
     if (this.#isDeciding || !this.#isDue) return null;
     this.#isDue = false;
-    const command = this.#verdicts(state, atMs, nowMs) ?? this.#events(state, atMs, nowMs);
+    const command =
+      this.#changedOwners(state, atMs) ?? this.#verdicts(state, atMs, nowMs) ?? this.#events(state, atMs, nowMs);
     this.#isDeciding = command !== null;
     return command;
   }
@@ -70,6 +78,13 @@ export class Coordinator {
   decided(): void {
     this.#isDeciding = false;
     this.#isDue = true;
+  }
+
+  /** What was reported and is not in the directory yet, all in one entry. */
+  #changedOwners(state: ClusterState, atMs: number): ClusterCommand | null {
+    const entries = [...this.#owners.values()].filter((entry) => state.isNews(entry));
+    this.#owners.clear();
+    return entries.length === 0 ? null : { type: "ownersChanged", atMs, entries };
   }
 
   #verdicts(state: ClusterState, atMs: number, nowMs: Millis): ClusterCommand | null {

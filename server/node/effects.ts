@@ -5,7 +5,7 @@ import type { NodeId } from "../../proto/ids.ts";
 import type { PeerMessage } from "../../proto/messages.ts";
 import type { Reply, WatchMessage } from "../../proto/requests.ts";
 import type { HardStateTable } from "../../storage/hard-state.ts";
-import type { Operation } from "../../storage/ordered-store.ts";
+import type { KeyRange, Operation } from "../../storage/ordered-store.ts";
 import type { CallId, WorkId, WriteId } from "./inputs.ts";
 
 /** A gossip topic: `owners/...`, `sphere/...` or `cluster`. */
@@ -25,6 +25,8 @@ export type Effect =
   | { readonly type: "send"; readonly to: NodeId; readonly message: PeerMessage; readonly after: WriteId | null }
   /** To every subscriber of the topic; the sender hears nothing of it. */
   | { readonly type: "publish"; readonly topic: Topic; readonly message: PeerMessage; readonly after: WriteId | null }
+  /** Rows that nothing names any more; once that write is durable. What a crash leaves of them goes at the next start. */
+  | { readonly type: "erase"; readonly range: KeyRange; readonly after: WriteId }
   | { readonly type: "reply"; readonly call: CallId; readonly reply: Reply }
   /** Next message of a stream; after `events` none follows until `drained`. */
   | { readonly type: "watch"; readonly call: CallId; readonly message: WatchMessage }

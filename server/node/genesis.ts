@@ -11,6 +11,7 @@ import {
 } from "../../proto/ids.ts";
 import { founderId } from "../../proto/membership.ts";
 import type { GroupKey, GroupObject, NodeRecord } from "../../proto/model.ts";
+import type { EntryId } from "../../proto/raft.ts";
 import { bytesOf } from "../../storage/bytes.ts";
 import { encodeGroupRecord, type GroupRecord } from "../../storage/group-record.ts";
 import { groupKey, metaKey, type Slot } from "../../storage/keys.ts";
@@ -41,6 +42,8 @@ export interface Genesis {
 /** Incarnation of the cluster group of a cluster that was never recovered by force. */
 const firstIncarnation = toIncarnation(1);
 export const formatVersion = "1";
+/** Where every log begins. */
+export const logStart: EntryId = { term: toTerm(0), index: toLogIndex(0) };
 
 /** To be written in one synced batch, into an empty store. */
 export function genesisOperations(genesis: Genesis): readonly Operation[] {
@@ -54,7 +57,10 @@ export function genesisOperations(genesis: Genesis): readonly Operation[] {
     putMeta("nodeId", self),
     putMeta("clusterId", bootstrap.cluster),
     ...bootOperations(boot, quarantine),
-    ...replicaOperations(clusterKey, ClusterState.genesis(bootstrap, 0), isVoter ? "owner" : "learner"),
+    ...replicaOperations(clusterKey, ClusterState.genesis(bootstrap, 0), {
+      role: isVoter ? "owner" : "learner",
+      member: founderId,
+    }),
     ...own.flatMap((object, position) => newGroupOperations(object, position + 1)),
   ];
 }
@@ -65,25 +71,27 @@ export function bootOperations(boot: BootNumber, quarantine: string | null): rea
   return [putMeta("bootNumber", String(boot)), ...mark];
 }
 
-/** The replica of a group that was just created, in a slot that holds nothing. */
-export function newGroupOperations(object: GroupObject, slot: Slot): readonly Operation[] {
-  return replicaOperations(object, GroupState.genesis(object, slot), "owner");
+/** The replica of a group that this node holds from now on, in a slot that holds nothing. */
+export function newGroupOperations(object: GroupObject, slot: Slot, member = founderId): readonly Operation[] {
+  return replicaOperations(object, GroupState.genesis(object, slot), { role: "owner", member });
 }
 
 function replicaOperations(
   key: GroupKey,
   state: ReplicatedState<unknown>,
-  role: GroupRecord["role"],
+  { role, member }: Pick<GroupRecord, "role" | "member">,
 ): readonly Operation[] {
   const { slot } = state.rows;
-  const start = { term: toTerm(0), index: toLogIndex(0) };
-  const record: Operation = {
-    type: "put",
-    key: groupKey(key.group, key.incarnation),
-    value: encodeGroupRecord({ slot, role, member: founderId }),
-  };
-  const log = role === "owner" ? LogStore.create(slot, start).operations : [];
-  return [record, ...log, ...new Applier(state, start).takeOperations()];
+  const log = role === "owner" ? LogStore.create(slot, logStart).operations : [];
+  return [putGroupRecord(key, { slot, role, member }), ...log, ...new Applier(state, logStart).takeOperations()];
+}
+
+export function putGroupRecord({ group, incarnation }: GroupKey, record: GroupRecord): Operation {
+  return { type: "put", key: groupKey(group, incarnation), value: encodeGroupRecord(record) };
+}
+
+export function deleteGroupRecord({ group, incarnation }: GroupKey): Operation {
+  return { type: "delete", key: groupKey(group, incarnation) };
 }
 
 function putMeta(field: Parameters<typeof metaKey>[0], value: string): Operation {

@@ -85,6 +85,9 @@ export function groupStatusOf(replica: GroupReplica, node: NodeId, quorum: Quoru
     keys: mvcc.keyCount,
     bytes: mvcc.bytes,
     replicas: status.peers.map((peer) => ({ node: peer.peer, matched: peer.matched, state: peer.state })),
+    membership: status.membership,
+    membershipIndex: status.membershipIndex,
+    isDegraded: status.standIn !== null,
   };
 }
 

@@ -1,76 +1,204 @@
-// The replicas that this node holds: made from its disk at the start, and made anew when the directory gives it a group.
+// What this node holds of groups: replicas of those that it owns, seats in those that it witnesses for, and, of those that it
+// left or lost, the number under which it must never speak again.
 
-import { type GroupId, type Millis, toLogIndex, toTerm } from "../../proto/ids.ts";
-import { founderId } from "../../proto/membership.ts";
-import type { GroupKey, GroupObject } from "../../proto/model.ts";
+import type { GroupId, MemberId, Millis, NodeId } from "../../proto/ids.ts";
+import { anyMember, founderId } from "../../proto/membership.ts";
+import type { GroupMessage, PeerMessage } from "../../proto/messages.ts";
+import type { GroupKey, GroupObject, NodeRecord } from "../../proto/model.ts";
+import { emptyBytes } from "../../storage/bytes.ts";
+import { slotRange } from "../../storage/keys.ts";
 import { LogStore } from "../../storage/log-store.ts";
 import { Applier, type ReplicatedState } from "./applier.ts";
-import { newGroupOperations } from "./genesis.ts";
+import { deleteGroupRecord, logStart, newGroupOperations, putGroupRecord } from "./genesis.ts";
 import { type GroupOutcome, GroupState } from "./group-state.ts";
-import type { ReplicaImage } from "./image.ts";
+import type { MemberKey } from "./hard-states.ts";
+import type { ReplicaImage, SeatImage } from "./image.ts";
 import { createRaft } from "./raft-options.ts";
 import type { ReplicaParts } from "./replica.ts";
 import { type GroupListener, ResourceGroup } from "./resource-group.ts";
+import { WitnessSeat } from "./witness-seat.ts";
 import type { World } from "./world.ts";
 
-const start = { term: toTerm(0), index: toLogIndex(0) };
+type Invite = PeerMessage & { readonly type: "invite" };
+type Departed = PeerMessage & { readonly type: "departed" };
+
+export interface GroupsOptions {
+  readonly listener: GroupListener;
+  /** As the cluster database knows them. */
+  readonly nodes: () => readonly NodeRecord[];
+}
 
 export class Groups {
   readonly #world: World;
-  readonly #listener: GroupListener;
+  readonly #options: GroupsOptions;
   readonly #groups = new Map<GroupId, ResourceGroup>();
+  readonly #seats = new Map<GroupId, WitnessSeat>();
+  readonly #gone = new Map<GroupId, MemberKey>();
 
-  constructor(world: World, listener: GroupListener) {
+  constructor(world: World, options: GroupsOptions) {
     this.#world = world;
-    this.#listener = listener;
+    this.#options = options;
   }
 
   [Symbol.iterator](): Iterator<ResourceGroup> {
     return this.#groups.values();
   }
 
-  get(group: GroupId): ResourceGroup | null {
-    return this.#groups.get(group) ?? null;
+  get seats(): Iterable<WitnessSeat> {
+    return this.#seats.values();
   }
 
-  /** The replica of exactly this incarnation; a message for another one is not for this group. */
-  find(key: GroupKey): ResourceGroup | null {
-    const group = this.#groups.get(key.group);
-    return group?.replica.key.incarnation === key.incarnation ? group : null;
+  get(group: GroupId): ResourceGroup | null {
+    return this.#groups.get(group) ?? null;
   }
 
   restore(image: ReplicaImage<GroupState>, nowMs: Millis): void {
     this.#groups.set(image.group, this.#build(replicaParts(image, this.#world, nowMs), nowMs));
   }
 
-  /** A group that the cluster database has just given to this node: an empty replica, on disk with this step. */
+  /** What is stored of the group is in doubt as a whole: it goes, and this node speaks as that member no more. */
+  discard({ group, incarnation, member, rows }: ReplicaImage<GroupState>): void {
+    this.#remember({ group, incarnation, member });
+    this.#world.out.erase(slotRange(rows.slot));
+  }
+
+  restoreSeat(image: SeatImage, nowMs: Millis): void {
+    if (image.role === "witness") {
+      this.#seats.set(image.group, new WitnessSeat(image, image.member, this.#world, nowMs));
+    } else {
+      this.#gone.set(image.group, image);
+    }
+  }
+
+  /** A group that begins with this node: an empty replica, on disk with this step. */
   create(object: GroupObject, nowMs: Millis): void {
+    this.#begin(object, founderId, nowMs);
+  }
+
+  /** Whether a group that begins now may begin here: no node is a founder twice. */
+  mayCreate(key: GroupKey): boolean {
+    return !this.#groups.has(key.group) && this.#memberIn(key) === null && !this.#world.isDoubtful();
+  }
+
+  /** Only what is addressed to this very incarnation of a group reaches it; whether the sender counts is the group's affair. */
+  receive(from: NodeId, message: GroupMessage, nowMs: Millis): void {
+    const held = this.#groups.get(message.group) ?? this.#seats.get(message.group);
+    if (held === undefined) return this.#answerStranger(from, message);
+    const isHere = (held instanceof WitnessSeat ? held : held.replica).key.incarnation === message.incarnation;
+    if (isHere) held.receive(from, message, nowMs);
+    else this.#world.counters.count("messages of a group that is not here");
+  }
+
+  /** A group's leader counts on this node. It may have to make a replica, or to say that it lost the one it had. */
+  invited(from: NodeId, invite: Invite, nowMs: Millis): void {
+    const member = this.#memberIn(invite);
+    if (member !== null && invite.toMember <= member) return this.#answerStranger(from, invite);
+    if (member === null && this.#world.isDoubtful()) return this.#answerStranger(from, invite);
+    const held = this.#groups.get(invite.group)?.replica ?? this.#seats.get(invite.group);
+    if (held !== undefined) this.#leave(held.key, held.member, nowMs);
+    this.#gone.delete(invite.group);
+    if (invite.isWitness) this.#sit(invite, nowMs);
+    else this.#begin({ ...keyOf(invite), owners: [], config: emptyBytes }, invite.toMember, nowMs);
+    this.#world.out.note("info", "Joins a group", { group: invite.group, member: invite.toMember, from });
+    this.#options.listener.held(nowMs);
+  }
+
+  /** A committed change has left this node out; unless it knows of a later one, it has nothing here any more. */
+  departed(message: Departed, nowMs: Millis): void {
+    const held = this.#groups.get(message.group)?.replica ?? this.#seats.get(message.group);
+    if (held?.key.incarnation !== message.incarnation || held.member !== message.toMember) return;
+    if (held instanceof WitnessSeat || message.index > held.state.members.configuration.index) {
+      this.#leave(message, held.member, nowMs);
+    }
+  }
+
+  /** What is stored of the group is not to be trusted: this node speaks as that member no more. */
+  lose(group: ResourceGroup, nowMs: Millis): void {
+    this.#leave(group.replica.key, group.replica.member, nowMs);
+  }
+
+  /** Groups that the directory knows under a later incarnation are other groups: what is here goes. */
+  superseded(key: GroupKey, nowMs: Millis): void {
+    const held = this.#groups.get(key.group)?.replica ?? this.#seats.get(key.group);
+    if (held !== undefined && held.key.incarnation < key.incarnation) this.#leave(held.key, held.member, nowMs);
+  }
+
+  #leave(key: GroupKey, member: MemberId, nowMs: Millis): void {
+    this.#drop(key.group, nowMs);
+    this.#remember({ ...keyOf(key), member });
+    this.#world.out.note("info", "Left a group", { group: key.group, member });
+    this.#options.listener.held(nowMs);
+  }
+
+  /** Whoever is spoken to as a member that is gone says so: nobody must wait for it, or count on it. */
+  #answerStranger(from: NodeId, message: GroupMessage | Invite): void {
+    const { group, incarnation, toMember } = message;
+    this.#world.counters.count("messages of a group that is not here");
+    if (toMember === anyMember || this.#groups.has(group) || this.#seats.has(group)) return;
+    if (this.#memberIn(message) === null && this.#world.isDoubtful()) {
+      this.#remember({ group, incarnation, member: toMember });
+    }
+    const member = this.#memberIn(message);
+    if (member === null || toMember > member) return;
+    this.#world.out.sendPromise(from, { type: "replicaLost", group, incarnation, member });
+  }
+
+  /** As which member this node knows itself in exactly this incarnation; null: it does not. */
+  #memberIn({ group, incarnation }: GroupKey): MemberId | null {
+    const held = this.#groups.get(group)?.replica ?? this.#seats.get(group);
+    if (held?.key.incarnation === incarnation) return held.member;
+    const gone = this.#gone.get(group);
+    return gone?.incarnation === incarnation ? gone.member : null;
+  }
+
+  #remember(gone: MemberKey): void {
+    this.#gone.set(gone.group, gone);
+    this.#world.hardStates.delete(gone);
+    const record = putGroupRecord(gone, { slot: 0, role: "gone", member: gone.member });
+    this.#world.out.writeDurably([record], this.#world.hardStates.table());
+  }
+
+  #drop(group: GroupId, nowMs: Millis): void {
+    const owned = this.#groups.get(group);
+    if (owned !== undefined) this.#world.out.erase(slotRange(owned.replica.slot));
+    const held = owned?.replica ?? this.#seats.get(group);
+    if (held !== undefined) this.#forget({ ...held.key, member: held.member });
+    this.#groups.delete(group);
+    this.#seats.delete(group);
+    owned?.close(nowMs);
+  }
+
+  #forget(key: MemberKey): void {
+    this.#world.hardStates.delete(key);
+    const record = deleteGroupRecord(key);
+    this.#world.out.writeDurably([record], this.#world.hardStates.table());
+  }
+
+  #sit(invite: Invite, nowMs: Millis): void {
+    const record = putGroupRecord(invite, { slot: 0, role: "witness", member: invite.toMember });
+    this.#world.out.writeDurably([record], this.#world.hardStates.table());
+    this.#seats.set(invite.group, new WitnessSeat(invite, invite.toMember, this.#world, nowMs));
+  }
+
+  #begin(object: GroupObject, member: MemberId, nowMs: Millis): void {
     const slot = this.#world.slots.take();
-    this.#world.out.writeDurably(newGroupOperations(object, slot), null);
+    this.#world.out.writeDurably(newGroupOperations(object, slot, member), null);
     const { group, incarnation } = object;
-    const { store } = LogStore.create(slot, start);
+    const { store } = LogStore.create(slot, logStart);
     const state = GroupState.genesis(object, slot);
-    const raft = createRaft(
-      {
-        self: this.#world.self,
-        member: founderId,
-        isWitness: false,
-        configuration: state.members.configuration,
-        hardState: this.#world.hardStates.get(object),
-        log: { previous: start, entries: [] },
-        applied: start.index,
-      },
-      this.#world.random.fork(),
-      nowMs,
-    );
     state.rows.takeOperations();
-    const applier = new Applier<GroupOutcome, GroupState>(state, start);
-    const parts = { group, incarnation, member: founderId, raft, log: store, applier, entries: [] };
+    const { configuration } = state.members;
+    const { hardStates, self, random } = this.#world;
+    const start = { self, member, isWitness: false, configuration, hardState: hardStates.get({ ...object, member }) };
+    const log = { previous: logStart, entries: [] };
+    const raft = createRaft({ ...start, log, applied: logStart.index }, random.fork(), nowMs);
+    const applier = new Applier<GroupOutcome, GroupState>(state, logStart);
+    const parts = { group, incarnation, member, raft, log: store, applier, entries: [] };
     this.#groups.set(group, this.#build(parts, nowMs));
   }
 
   #build(parts: ConstructorParameters<typeof ResourceGroup>[0], nowMs: Millis): ResourceGroup {
-    return new ResourceGroup(parts, this.#world, { listener: this.#listener, nowMs });
+    return new ResourceGroup(parts, this.#world, { ...this.#options, nowMs });
   }
 }
 
@@ -97,4 +225,8 @@ export function replicaParts<Outcome, State extends ReplicatedState<Outcome>>(
   );
   const { group, incarnation, member, entries } = image;
   return { group, incarnation, member, raft, log, applier: new Applier<Outcome, State>(image.state, applied), entries };
+}
+
+function keyOf({ group, incarnation }: GroupKey): GroupKey {
+  return { group, incarnation };
 }

@@ -1,48 +1,62 @@
 // The hard state of all replicas of the node: one small table, written whole beside the log (storage/hard-state.ts).
 
-import { type LogIndex, toLogIndex, toTerm } from "../../proto/ids.ts";
+import { type LogIndex, type MemberId, toLogIndex, toTerm } from "../../proto/ids.ts";
 import type { GroupKey } from "../../proto/model.ts";
 import type { HardState } from "../../proto/raft.ts";
 import type { GroupHardState, HardStateTable } from "../../storage/hard-state.ts";
 
+/** One member of one group on this node: a later one has promised nothing that an earlier one did. */
+export interface MemberKey extends GroupKey {
+  readonly member: MemberId;
+}
+
 const fresh: HardState = { term: toTerm(0), vote: null, standIn: null };
 
 export class HardStates {
-  readonly #byGroup = new Map<string, GroupHardState>();
+  readonly #byMember = new Map<string, GroupHardState>();
 
   constructor(table: HardStateTable) {
-    for (const row of table) this.#byGroup.set(nameOf(row), row);
+    for (const row of table) this.#byMember.set(nameOf(row), row);
   }
 
-  get(key: GroupKey): HardState {
-    return this.#byGroup.get(nameOf(key)) ?? fresh;
+  get(key: MemberKey): HardState {
+    return this.#byMember.get(nameOf(key)) ?? fresh;
   }
 
   /** The highest index that is known to be committed and durable here; a log that ends before it is damaged. */
-  acknowledged(key: GroupKey): LogIndex {
-    return this.#byGroup.get(nameOf(key))?.acknowledged ?? toLogIndex(0);
+  acknowledged(key: MemberKey): LogIndex {
+    return this.#byMember.get(nameOf(key))?.acknowledged ?? toLogIndex(0);
   }
 
-  set(key: GroupKey, hardState: HardState): void {
-    const { group, incarnation } = key;
-    const acknowledged = this.acknowledged(key);
-    this.#byGroup.set(nameOf(key), { group, incarnation, ...hardState, acknowledged });
+  set(key: MemberKey, hardState: HardState): void {
+    this.#put(key, hardState, this.acknowledged(key));
   }
 
-  acknowledge(key: GroupKey, index: LogIndex): void {
-    const { group, incarnation } = key;
-    this.#byGroup.set(nameOf(key), { group, incarnation, ...this.get(key), acknowledged: index });
+  acknowledge(key: MemberKey, index: LogIndex): void {
+    this.#put(key, this.get(key), index);
   }
 
-  delete(key: GroupKey): void {
-    this.#byGroup.delete(nameOf(key));
+  delete(key: MemberKey): void {
+    this.#byMember.delete(nameOf(key));
   }
 
   table(): HardStateTable {
-    return [...this.#byGroup.values()];
+    return [...this.#byMember.values()];
+  }
+
+  #put({ group, incarnation, member }: MemberKey, { term, vote, standIn }: HardState, acknowledged: LogIndex): void {
+    this.#byMember.set(nameOf({ group, incarnation, member }), {
+      group,
+      incarnation,
+      member,
+      term,
+      vote,
+      standIn,
+      acknowledged,
+    });
   }
 }
 
-function nameOf(key: GroupKey): string {
-  return `${key.group}/${key.incarnation}`;
+function nameOf(key: MemberKey): string {
+  return `${key.group}/${key.incarnation}/${key.member}`;
 }

@@ -8,7 +8,7 @@ import { limits } from "./limits.ts";
 import type { Ports } from "./ports.ts";
 import type { StateMachine } from "./state-machine.ts";
 
-type Outgoing = Extract<Effect, { type: "send" } | { type: "publish" }>;
+type Outgoing = Extract<Effect, { type: "send" } | { type: "publish" } | { type: "erase" }>;
 
 export class Host {
   readonly #ports: Ports;
@@ -110,6 +110,7 @@ export class Host {
         return;
       case "send":
       case "publish":
+      case "erase":
         if (effect.after === null || effect.after <= this.#durable) this.#transmit(effect);
         else this.#held.push({ after: effect.after, effect });
         return;
@@ -133,6 +134,7 @@ export class Host {
 
   #transmit(effect: Outgoing): void {
     if (effect.type === "send") this.#ports.network.send(effect.to, effect.message);
+    else if (effect.type === "erase") this.#ports.disk.erase(effect.range);
     else this.#ports.network.publish(effect.topic, effect.message);
   }
 

@@ -33,7 +33,7 @@ import type { KeyRange, Operation, Row } from "../../storage/ordered-store.ts";
 import { ClusterState } from "./cluster-state.ts";
 import { formatVersion } from "./genesis.ts";
 import { GroupState } from "./group-state.ts";
-import { HardStates } from "./hard-states.ts";
+import { HardStates, type MemberKey } from "./hard-states.ts";
 import type { MembersRow } from "./members-row.ts";
 import { type ReplicaRows, sortOut } from "./replica-rows.ts";
 
@@ -47,6 +47,11 @@ export interface ReplicaImage<State> extends GroupKey {
   readonly entries: Parameters<LogStore["append"]>[0]["entries"];
 }
 
+/** A group of which nothing is stored but a number: as a witness, or as one that is gone. */
+export interface SeatImage extends MemberKey {
+  readonly role: "witness" | "gone";
+}
+
 export interface NodeImage {
   readonly node: NodeId;
   readonly cluster: ClusterId;
@@ -57,6 +62,7 @@ export interface NodeImage {
   readonly nextSlot: Slot;
   readonly database: ReplicaImage<ClusterState>;
   readonly groups: readonly ReplicaImage<GroupState>[];
+  readonly seats: readonly SeatImage[];
   readonly statuses: readonly StatusComponent[];
   readonly summaries: readonly GroupSummary[];
   /** Removes rows of slots that no record names: what replaced replicas left behind. */
@@ -104,8 +110,13 @@ function assemble(parts: Parts): NodeImage | string {
   const states = new HardStates(hardStates);
   let database: ReplicaImage<ClusterState> | null = null;
   const groups: ReplicaImage<GroupState>[] = [];
+  const seats: SeatImage[] = [];
   for (const { group, incarnation, record } of records) {
     if (record === null) return `the record of group ${group} is damaged`;
+    if (record.role === "witness" || record.role === "gone") {
+      seats.push({ group, incarnation, role: record.role, member: record.member });
+      continue;
+    }
     const stored = { key: { group, incarnation }, record, rows: slots.get(record.slot) ?? [], states };
     const image =
       group === clusterGroup ? readReplica(stored, ClusterState.restore) : readReplica(stored, GroupState.restore);
@@ -116,7 +127,7 @@ function assemble(parts: Parts): NodeImage | string {
   if (database === null) return "the cluster database is missing";
   const lost = lostReplica(hardStates, records);
   if (lost !== null) return `the record of group ${lost} is missing, in which something was acknowledged`;
-  const named = new Set(records.map(({ record }) => record?.slot));
+  const named = new Set([database, ...groups].map(({ rows }) => rows.slot));
   return {
     node: toNodeId(meta.get("nodeId") ?? ""),
     cluster: toClusterId(meta.get("clusterId") ?? ""),
@@ -126,6 +137,7 @@ function assemble(parts: Parts): NodeImage | string {
     nextSlot: Math.max(0, ...slots.keys(), ...records.map(({ record }) => record?.slot ?? 0)) + 1,
     database,
     groups,
+    seats,
     statuses: parts.statuses.map((row) => decodeStatusComponent(row.value)),
     summaries: parts.summaries.map((row) => decodeGroupSummary(row.value)),
     cleanup: [...slots].flatMap(([slot, rows]) => (named.has(slot) ? [] : rows.map(deletion))),
@@ -164,7 +176,8 @@ function readReplica<State extends { readonly members: MembersRow }>(
   if (typeof state === "string") return state;
   const image = { ...key, role: record.role, member: record.member, rows, state };
   if (record.role !== "owner") return { ...image, log: null, entries: [] };
-  const log = LogStore.load(record.slot, logRows, stored.states.acknowledged(key));
+  const acknowledged = stored.states.acknowledged({ ...key, member: record.member });
+  const log = LogStore.load(record.slot, logRows, acknowledged);
   if (log.type === "damaged") return `${log.reason} (at index ${log.at})`;
   const { index } = rows.applied;
   if (index < log.previous.index || index > log.store.last.index) {

@@ -79,6 +79,18 @@ export const limits = {
   /** A watch served by another node that is not heard of for so long is broken. */
   watchSilenceMs: 6_000,
 
+  // Membership.
+  membershipCheckMs: 500,
+  /** A member that was not heard yet is invited again after this. */
+  inviteIntervalMs: 500,
+  /** After which a silent witness is replaced, where another node can be one. */
+  witnessSilenceMs: 10_000,
+  /** How long an owner of higher precedence must be fit before leadership goes to it. */
+  precedenceSettleMs: 3_000,
+  /** Before leadership is handed to the same owner again: doubled each time, up to the most. */
+  precedencePauseMs: 15_000,
+  precedencePauseMsMax: 600_000,
+
   // The cluster database.
   clusterEntriesKept: 256,
   /** Of one message; who needs more asks again. */

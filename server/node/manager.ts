@@ -16,6 +16,7 @@ export class Manager {
   readonly #self: NodeId;
   readonly #detector = new SilenceDetector({ suspectMs, downMs });
   /** One decision is proposed at a time: the next is made on what became of it. */
+  #watched: readonly NodeId[] = [];
   #isDeciding = false;
   /** Something has happened on which a decision may depend. */
   #isDue = true;
@@ -25,9 +26,15 @@ export class Manager {
   /** Begins its watch: the silence of the owners counts from now. */
   constructor(self: NodeId, owners: readonly NodeId[], nowMs: Millis) {
     this.#self = self;
-    for (const owner of owners) {
-      if (owner !== self) this.#detector.watchFrom(owner, nowMs);
-    }
+    this.follow(owners, nowMs);
+  }
+
+  /** The owner list has changed: new owners are watched from now on, those that are gone no more. */
+  follow(owners: readonly NodeId[], nowMs: Millis): void {
+    for (const node of this.#watched) if (!owners.includes(node)) this.#detector.forget(node);
+    for (const node of owners) if (node !== this.#self) this.#detector.watchFrom(node, nowMs);
+    this.#watched = owners;
+    this.#isDue = true;
   }
 
   heard(node: NodeId, nowMs: Millis): void {

@@ -63,6 +63,9 @@ export class Node implements StateMachine, Knowledge {
   #turnEndAsked = false;
   #nextPullMs = toMillis(0);
   #created: readonly DirectoryEntry[] | null = null;
+  readonly #leaving = new Set<ResourceGroup>();
+  /** Groups are held here, or with others, that the network does not know of yet. */
+  #hasOtherFellows = false;
   readonly #proposing = new Set<ResourceGroup>();
   /** Groups whose members are to hear of their leader at the end of the turn: many reads share one round. */
   readonly #beating = new Set<ResourceGroup>();
@@ -83,6 +86,7 @@ export class Node implements StateMachine, Knowledge {
       random: new Random(seed),
       wallOffsetMs,
       logKept: options.logKept ?? { bytes: limits.logBytesKept, entries: limits.logEntriesKept },
+      isDoubtful: () => this.#image.quarantine !== null,
       quarantines: new Map(),
       connected: new Set(),
     };
@@ -94,7 +98,8 @@ export class Node implements StateMachine, Knowledge {
     this.#admission = new Admission(this.#world);
     this.#desk = new CallDesk(this.#world, this.#router, this);
     this.#reports = new VerdictReports(this.#world);
-    this.#groups = new Groups(this.#world, this.#groupListener());
+    const nodes = () => this.database.state.nodes;
+    this.#groups = new Groups(this.#world, { listener: this.#groupListener(), nodes });
   }
 
   step(input: Input, nowMs: Millis): readonly Effect[] {
@@ -142,7 +147,7 @@ export class Node implements StateMachine, Knowledge {
   }
 
   #start(nowMs: Millis): void {
-    const { database, groups, statuses, summaries, cleanup, quarantine } = this.#image;
+    const { database, groups, seats, statuses, summaries, cleanup, quarantine } = this.#image;
     this.#startedMs = nowMs;
     this.#nextPullMs = nowMs;
     const isVoter = database.log !== null && quarantine === null;
@@ -152,7 +157,11 @@ export class Node implements StateMachine, Knowledge {
     const options = { listener: this.#clusterListener(), nowMs };
     this.#database = new ClusterDatabase(content, this.#world, options);
     // What a node in quarantine has on its disk may miss what it promised: nothing of it takes part.
-    for (const group of quarantine === null ? groups : []) this.#groups.restore(group, nowMs);
+    for (const group of groups) {
+      if (quarantine === null) this.#groups.restore(group, nowMs);
+      else this.#groups.discard(group);
+    }
+    for (const seat of seats) this.#groups.restoreSeat(seat, nowMs);
     const table = new StatusTable();
     for (const component of statuses) table.mergeComponent(component);
     for (const summary of summaries) table.mergeSummary(summary);
@@ -206,6 +215,14 @@ export class Node implements StateMachine, Knowledge {
         return this.#beat(from, message, nowMs);
       case "beatEcho":
         return this.#beatEcho(from, message, nowMs);
+      case "invite":
+        return this.#groups.invited(from, message, nowMs);
+      case "departed":
+        return this.#groups.departed(message, nowMs);
+      case "replicaLost":
+        return this.#groups.get(message.group)?.memberLost(from, message.member, nowMs);
+      case "ownersReport":
+        return database.reportOwners(message.entry);
       case "statuses":
         return this.#statuses?.receive(message);
       case "statusDigest":
@@ -233,11 +250,9 @@ export class Node implements StateMachine, Knowledge {
     }
   }
 
-  /** Only what is addressed to this very incarnation of a group reaches it; whether the sender counts is the group's affair. */
   #groupMessage(from: NodeId, message: GroupMessage, nowMs: Millis): void {
-    const group = message.group === clusterGroup ? this.database : this.#groups.find(message);
-    if (group === null) return this.#world.counters.count("messages of a group that is not here");
-    group.receive(from, message, nowMs);
+    const holder = message.group === clusterGroup ? this.database : this.#groups;
+    holder.receive(from, message, nowMs);
   }
 
   #beat(from: NodeId, message: PeerMessage & { readonly type: "beat" }, nowMs: Millis): void {
@@ -280,12 +295,16 @@ export class Node implements StateMachine, Knowledge {
   #durable(write: number, nowMs: Millis): void {
     this.#world.out.durable(write);
     for (const group of this.#groups) group.replica.durable(write, nowMs);
+    for (const seat of this.#groups.seats) seat.durable(write, nowMs);
     this.#database?.durable(write, nowMs);
   }
 
   /** After every step: what follows from it in any part. */
   #settle(nowMs: Millis): void {
     this.#makeNewGroups(nowMs);
+    for (const group of this.#leaving) this.#groups.lose(group, nowMs);
+    this.#leaving.clear();
+    if (this.#hasOtherFellows) this.#configureNetwork();
     this.database.settle(nowMs);
     let isLeft = this.database.replica?.hasWork === true;
     for (const group of this.#groups) isLeft = group.settle(nowMs) || isLeft;
@@ -316,9 +335,11 @@ export class Node implements StateMachine, Knowledge {
     if (created === null) return;
     this.#created = null;
     const { directory } = this.database.state;
-    for (const { group, incarnation, owners } of created) {
-      const isMine = owners.includes(this.#world.self) && this.#image.quarantine === null;
-      if (isMine && this.#groups.get(group) === null) {
+    for (const { group, incarnation, owners, index } of created) {
+      this.#groups.superseded({ group, incarnation }, nowMs);
+      // Of a group whose owners have changed since it began, its manager invites.
+      const isFounder = index === 0 && owners.includes(this.#world.self);
+      if (isFounder && this.#groups.mayCreate({ group, incarnation })) {
         this.#groups.create({ group, incarnation, owners, config: emptyBytes }, nowMs);
       }
     }
@@ -329,6 +350,7 @@ export class Node implements StateMachine, Knowledge {
   }
 
   #configureNetwork(): void {
+    this.#hasOtherFellows = false;
     const memberships = [...this.#groups].map((group) => group.membership);
     const partners = this.#statuses?.partners ?? [];
     const { peers, topics } = networkNeeds(this.#world.self, this.database.state, { partners, memberships });
@@ -336,13 +358,18 @@ export class Node implements StateMachine, Knowledge {
   }
 
   #local(group: GroupId): LocalGroup | null {
-    if (group !== clusterGroup) return this.#groups.get(group);
+    if (group !== clusterGroup) {
+      const held = this.#groups.get(group);
+      return held?.isOwner === true ? held : null;
+    }
     return this.database.replica === null ? null : this.database;
   }
 
   #ownersOf(group: GroupId): readonly NodeId[] | null {
     const { state } = this.database;
-    return group === clusterGroup ? state.voters : (state.directory.group(group)?.owners ?? null);
+    if (group === clusterGroup) return state.voters;
+    const held = this.#groups.get(group)?.membership.owners ?? [];
+    return held.length > 0 ? held : (state.directory.group(group)?.owners ?? null);
   }
 
   #led(): readonly LedGroup[] {
@@ -390,6 +417,13 @@ export class Node implements StateMachine, Knowledge {
       },
       beatNow: (group) => {
         this.#beating.add(group);
+      },
+      leftOut: (group) => {
+        this.#leaving.add(group);
+      },
+      held: (nowMs) => {
+        this.#hasOtherFellows = true;
+        this.#reports.wake(nowMs);
       },
       reroute: (calls, nowMs) => this.#router.reroute(calls, nowMs),
       proposalsWaiting: (group) => {

@@ -5,7 +5,7 @@ import type { LogIndex, NodeId } from "../../proto/ids.ts";
 import type { GroupBeatReply, PeerMessage } from "../../proto/messages.ts";
 import type { Reply, WatchMessage } from "../../proto/requests.ts";
 import type { HardStateTable } from "../../storage/hard-state.ts";
-import type { Operation } from "../../storage/ordered-store.ts";
+import type { KeyRange, Operation } from "../../storage/ordered-store.ts";
 import type { Effect, NoteFields, Topic } from "./effects.ts";
 import type { CallId, WorkId, WriteId } from "./inputs.ts";
 
@@ -28,6 +28,7 @@ export class Outbox {
   #messages: Message[] = [];
   #echoes = new Map<NodeId, Echo>();
   #others: Effect[] = [];
+  #erased: KeyRange[] = [];
 
   /** Of the write that this step makes if it makes one. */
   get nextWrite(): WriteId {
@@ -69,6 +70,11 @@ export class Outbox {
     const echo = this.#echoes.get(to) as Echo;
     echo.groups.push(reply);
     echo.promise ||= promise;
+  }
+
+  /** Once this step's write is durable. */
+  erase(range: KeyRange): void {
+    this.#erased.push(range);
   }
 
   reply(call: CallId, reply: Reply): void {
@@ -114,6 +120,8 @@ export class Outbox {
       else effects.push({ type: "publish", topic, message, after: held });
     }
     for (const effect of this.#others) effects.push(effect);
+    for (const range of this.#erased) effects.push({ type: "erase", range, after: this.#lastWrite });
+    this.#erased = [];
     this.#messages = [];
     this.#echoes = new Map();
     this.#others = [];

@@ -4,7 +4,7 @@
 import type { Millis, NodeId } from "../../proto/ids.ts";
 import type { PeerMessage } from "../../proto/messages.ts";
 import type { Reply, WatchMessage } from "../../proto/requests.ts";
-import type { WriteOutcome } from "../../storage/ordered-store.ts";
+import type { KeyRange, WriteOutcome } from "../../storage/ordered-store.ts";
 import type { NoteFields, Topic, WriteBatch } from "./effects.ts";
 import type { CallId, Input } from "./inputs.ts";
 
@@ -20,6 +20,8 @@ export interface Clock {
 export interface Disk {
   /** As `NodeStorage.write`: batches take effect in the order of the calls; `done` is never called before this returns. */
   write(batch: WriteBatch, done: (outcome: WriteOutcome) => void): void;
+  /** Deletes every row of a range that no later write touches; not necessarily at once, nor durably. */
+  erase(range: KeyRange): void;
 }
 
 /** What one node must hear (`send`) and what several must hear (`publish`). Both may lose; neither blocks. */

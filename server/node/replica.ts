@@ -6,12 +6,13 @@ import { anyMember, type Membership, memberOf } from "../../proto/membership.ts"
 import type { Addressed, PeerMessage } from "../../proto/messages.ts";
 import type { AppliedRecord, GroupKey } from "../../proto/model.ts";
 import type { Entry, EntryId, RaftMessage } from "../../proto/raft.ts";
+import type { Slot } from "../../storage/keys.ts";
 import type { LogStore } from "../../storage/log-store.ts";
 import type { Raft } from "../raft/raft.ts";
 import type { PersistToken, RaftInput, RaftOutput, RaftStatus, RoleChange } from "../raft/types.ts";
 import type { Applier, ReplicatedState } from "./applier.ts";
 import type { Topic } from "./effects.ts";
-import type { HardStates } from "./hard-states.ts";
+import type { HardStates, MemberKey } from "./hard-states.ts";
 import type { WriteId } from "./inputs.ts";
 import { limits } from "./limits.ts";
 import { type LogKept, LogTrim } from "./log-trim.ts";
@@ -31,6 +32,8 @@ export interface ReplicaOwner<Outcome> {
   readable(read: number): void;
   readRefused(read: number, nowMs: Millis): void;
   roleChanged(change: RoleChange, nowMs: Millis): void;
+  /** The membership in force is another one. */
+  membersChanged(nowMs: Millis): void;
   beatNow(): void;
   needSnapshot(peer: NodeId, nowMs: Millis): void;
 }
@@ -54,6 +57,7 @@ export interface ReplicaWorld {
 export class Replica<Outcome, State extends ReplicatedState<Outcome>> {
   readonly key: GroupKey;
   readonly member: MemberId;
+  readonly #memberKey: MemberKey;
   readonly #raft: Raft;
   readonly #out: Outbox;
   readonly #hardStates: HardStates;
@@ -77,6 +81,7 @@ export class Replica<Outcome, State extends ReplicatedState<Outcome>> {
   constructor(parts: ReplicaParts<Outcome, State>, world: ReplicaWorld, owner: ReplicaOwner<Outcome>) {
     this.key = { group: parts.group, incarnation: parts.incarnation };
     this.member = parts.member;
+    this.#memberKey = { ...this.key, member: parts.member };
     this.#raft = parts.raft;
     this.#log = parts.log;
     this.#applier = parts.applier;
@@ -102,6 +107,11 @@ export class Replica<Outcome, State extends ReplicatedState<Outcome>> {
 
   get status(): RaftStatus {
     return this.#raft.status();
+  }
+
+  /** Under which its rows lie now: another one after each snapshot. */
+  get slot(): Slot {
+    return this.state.rows.slot;
   }
 
   /** In force, committed or not. */
@@ -170,6 +180,13 @@ export class Replica<Outcome, State extends ReplicatedState<Outcome>> {
     return toMember === anyMember || toMember === this.member;
   }
 
+  /** @returns why the core refuses a change of the members or a handover; null: it does not */
+  change(input: RaftInput, nowMs: Millis): string | null {
+    const output = this.#raft.step(input, nowMs);
+    this.#carryOut(output, nowMs);
+    return output.refusal;
+  }
+
   step(input: RaftInput, nowMs: Millis): void {
     this.#carryOut(this.#raft.step(input, nowMs), nowMs);
   }
@@ -227,6 +244,7 @@ export class Replica<Outcome, State extends ReplicatedState<Outcome>> {
     }
     if (output.broadcast !== null) this.#broadcast(output.broadcast, nowMs);
     if (output.roleChange !== null) this.#owner.roleChanged(output.roleChange, nowMs);
+    if (output.membership !== null) this.#owner.membersChanged(nowMs);
     for (const read of output.refusedReads) this.#owner.readRefused(read, nowMs);
     for (const peer of output.needSnapshot) this.#owner.needSnapshot(peer, nowMs);
     if (output.beatNow) this.#owner.beatNow();
@@ -234,8 +252,8 @@ export class Replica<Outcome, State extends ReplicatedState<Outcome>> {
   }
 
   #persist(persist: NonNullable<RaftOutput["persist"]>): void {
-    if (persist.hardState !== null) this.#hardStates.set(this.key, persist.hardState);
-    this.#hardStates.acknowledge(this.key, this.#safelyStored());
+    if (persist.hardState !== null) this.#hardStates.set(this.#memberKey, persist.hardState);
+    this.#hardStates.acknowledge(this.#memberKey, this.#safelyStored());
     const operations = persist.append === null ? [] : this.#log.append(persist.append);
     this.#out.writeDurably(operations, this.#hardStates.table());
     this.#persisting.push({ write: this.#out.nextWrite, token: persist.token });
@@ -243,11 +261,11 @@ export class Replica<Outcome, State extends ReplicatedState<Outcome>> {
 
   /** Applied here, so committed and never truncated, and durable: no entry that a restart may miss without damage. */
   #safelyStored(): LogIndex {
-    if (this.#installing !== null) return this.#hardStates.acknowledged(this.key);
+    if (this.#installing !== null) return this.#hardStates.acknowledged(this.#memberKey);
     const oldest = this.#persisting[0]?.token.last?.index;
     const { index } = this.applied;
     const stored = oldest === undefined ? index : Math.min(index, oldest - 1);
-    return Math.max(this.#hardStates.acknowledged(this.key), stored) as LogIndex;
+    return Math.max(this.#hardStates.acknowledged(this.#memberKey), stored) as LogIndex;
   }
 
   #send(to: NodeId, message: RaftMessage, afterPersist: boolean): void {

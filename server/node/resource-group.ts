@@ -1,15 +1,22 @@
 // One resource group on one of its owners: answers calls from the replica, proposes writes, and while this member leads,
 // manages the group. Who else must hear of its changes is not decided here.
 
+import { CodecError } from "../../proto/codec/codec-error.ts";
 import { encodeGroupCommand } from "../../proto/codec/commands.ts";
+import { decodeQuorumPolicy } from "../../proto/codec/quorum-policy.ts";
 import type { Compare, GroupCommand } from "../../proto/commands.ts";
-import { failure } from "../../proto/errors.ts";
-import { type LogIndex, type Millis, type NodeId, type Revision, toMillis } from "../../proto/ids.ts";
-import type { Membership } from "../../proto/membership.ts";
-import type { GroupMessage } from "../../proto/messages.ts";
-import type { Entry } from "../../proto/raft.ts";
-import type { GroupStatus, WatchRequest } from "../../proto/requests.ts";
+import { type Failure, failure } from "../../proto/errors.ts";
+import { type LogIndex, type MemberId, type Millis, type NodeId, type Revision, toMillis } from "../../proto/ids.ts";
+import { type Membership, memberOf, type QuorumPolicy } from "../../proto/membership.ts";
+import type { Addressed, GroupMessage } from "../../proto/messages.ts";
+import type { DirectoryEntry, NodeRecord } from "../../proto/model.ts";
+import { type Entry, isControl } from "../../proto/raft.ts";
+import type { GroupRequest, GroupStatus, WatchRequest } from "../../proto/requests.ts";
+import { bytesOf } from "../../storage/bytes.ts";
+import { hash64 } from "../../storage/hash.ts";
+import { isJoint } from "../raft/changes.ts";
 import type { RoleChange } from "../raft/types.ts";
+import { rankWitnesses } from "../recovery/members.ts";
 import { WatchHub } from "../watch/watch-hub.ts";
 import type { Call } from "./calls.ts";
 import {
@@ -24,9 +31,11 @@ import {
   type WriteRequest,
 } from "./group-replies.ts";
 import { type GroupOutcome, GroupState } from "./group-state.ts";
+import { Invitations } from "./invitations.ts";
 import { LeaderSight } from "./leader-sight.ts";
 import { limits } from "./limits.ts";
 import { Manager } from "./manager.ts";
+import { MembershipManager, type MembershipView, Precedence } from "./membership-manager.ts";
 import { earliest, isDue } from "./millis.ts";
 import { quorumOf } from "./quorum-view.ts";
 import { Replica, type ReplicaOwner, type ReplicaParts } from "./replica.ts";
@@ -40,12 +49,17 @@ export interface GroupListener {
   /** A verdict, the ownership or the config object has changed. */
   statusChanged(group: ResourceGroup, nowMs: Millis): void;
   beatNow(group: ResourceGroup): void;
+  /** A committed change has left this node out. */
+  leftOut(group: ResourceGroup): void;
+  /** What the node holds, or with whom it holds it, has changed. */
+  held(nowMs: Millis): void;
   /** Calls that this member can no longer serve: to be routed again. */
   reroute(calls: readonly number[], nowMs: Millis): void;
   /** The group has proposals to make at the end of the turn. */
   proposalsWaiting(group: ResourceGroup): void;
 }
 
+type SetOwnersRequest = GroupRequest & { readonly type: "setOwners" };
 type Proposal = { readonly type: "call"; readonly key: number } | { readonly type: "decision" };
 
 export class ResourceGroup implements ReplicaOwner<GroupOutcome> {
@@ -60,6 +74,12 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome> {
     examinedMax: 16 * limits.watchEventsMax,
   });
   #manager: Manager | null = null;
+  #members: MembershipManager | null = null;
+  #invitations: Invitations | null = null;
+  readonly #precedence = new Precedence();
+  readonly #nodes: () => readonly NodeRecord[];
+  /** Calls of `setOwners` that wait for the change to be complete. */
+  #ownersCalls: { readonly key: number; readonly owners: readonly NodeId[] }[] = [];
   /** Encoded, waiting for the end of the turn to be proposed together. */
   #queued: { readonly payload: Uint8Array; readonly proposal: Proposal }[] = [];
   readonly #proposals = new Map<number, Proposal>();
@@ -73,6 +93,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome> {
   constructor(parts: ReplicaParts<GroupOutcome, GroupState>, world: World, options: GroupOptions) {
     this.#world = world;
     this.#listener = options.listener;
+    this.#nodes = options.nodes;
     this.#leaderSight = new LeaderSight(options.nowMs);
     this.replica = new Replica(parts, world, this);
     this.#transfers = new Transfers(world, this.replica, GroupState.restore);
@@ -86,12 +107,23 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome> {
     return this.replica.status.leader;
   }
 
+  /** Whether this node is an owner by what is applied here: a new one serves nothing before. */
+  get isOwner(): boolean {
+    return this.state.object.owners.includes(this.#world.self);
+  }
+
   get isManaged(): boolean {
     return this.#manager !== null;
   }
 
   get membership(): Membership {
     return this.replica.membership;
+  }
+
+  /** What the directory should say of it, by what is committed. */
+  get entry(): DirectoryEntry {
+    const { membership, index } = this.state.members.configuration;
+    return { ...this.replica.key, owners: membership.owners, index };
   }
 
   /**
@@ -116,6 +148,8 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome> {
       case "compact":
       case "configure":
         return this.#write(call, request);
+      case "setOwners":
+        return this.#setOwners(call, request, nowMs);
       default:
         return false;
     }
@@ -138,6 +172,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome> {
     if (!this.replica.isFor(message)) return this.#world.counters.count("messages for another member");
     this.#manager?.heard(from, nowMs);
     if (message.type === "raft") {
+      this.#answerDeparted(from, message);
       const { fromMember: member, message: raft } = message;
       this.replica.step({ type: "message", from, member, message: raft }, nowMs);
     }
@@ -163,6 +198,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome> {
     if (isDue(this.replica.deadlineMs(), nowMs)) this.replica.step({ type: "deadline" }, nowMs);
     this.#transfers.deadline(nowMs);
     this.#manager?.wake();
+    this.#invitations?.deadline(this.replica, this.#world.out, nowMs);
     if (isDue(this.#noticeMs, nowMs)) {
       this.#noticeMs = null;
       this.#listener.beatNow(this);
@@ -181,6 +217,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome> {
    */
   settle(nowMs: Millis): boolean {
     this.#manage(nowMs);
+    this.#manageMembers(nowMs);
     const { deliveries, more } = this.#watches.poll(this.state.mvcc, nowMs);
     for (const { call, message } of deliveries) this.#world.calls.stream(call, message);
     return more || this.replica.hasWork;
@@ -197,6 +234,8 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome> {
       this.#transfers.deadlineMs(),
       this.#watches.deadlineMs(),
       this.#manager?.deadlineMs() ?? null,
+      this.#members?.deadlineMs() ?? null,
+      this.#invitations?.deadlineMs() ?? null,
       this.#noticeMs,
     );
   }
@@ -211,7 +250,8 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome> {
   }
 
   /** Followers learn of a commit with the next append or beat: when no append follows at once, a beat does. */
-  entryApplied(_entry: Entry, nowMs: Millis): void {
+  entryApplied(entry: Entry, nowMs: Millis): void {
+    if (isControl(entry.payload)) this.#membersApplied(nowMs);
     if (this.#manager !== null) this.#noticeMs ??= toMillis(nowMs + limits.commitNoticeMs);
   }
 
@@ -257,7 +297,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome> {
   roleChanged(change: RoleChange, nowMs: Millis): void {
     const { group, owners } = this.state.object;
     this.#leaderSight.changed(change.leader, nowMs);
-    if (change.role === "leader") this.#manager ??= new Manager(this.#world.self, owners, nowMs);
+    if (change.role === "leader") this.#lead(owners, nowMs);
     else this.#resign(nowMs);
     const { role, term, leader } = change;
     this.#world.out.note("info", "Role changed", { group, role, term, leader });
@@ -272,8 +312,45 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome> {
     this.#transfers.begin(peer, nowMs);
   }
 
+  /** The membership in force is another one, committed or not: connections and topics follow. */
+  membersChanged(nowMs: Millis): void {
+    this.#invitations?.wake(nowMs);
+    this.#listener.held(nowMs);
+  }
+
+  /** A member says that it holds nothing of the group: it is to begin anew. */
+  memberLost(node: NodeId, member: number, nowMs: Millis): void {
+    this.#members?.lost(node, member, nowMs);
+  }
+
+  /** This node leaves the group: whoever waits here is told, and goes elsewhere. */
+  close(nowMs: Millis): void {
+    this.#resign(nowMs);
+    const calls = [...this.#reads.values()];
+    this.#reads.clear();
+    this.#listener.reroute(calls, nowMs);
+    for (const number of [...this.#proposals.keys()]) this.proposalForgotten(number);
+    this.#cancelWatches();
+    this.#listener.leaderChanged(this, nowMs);
+  }
+
+  #lead(owners: readonly NodeId[], nowMs: Millis): void {
+    if (this.#manager !== null) return;
+    this.#manager = new Manager(this.#world.self, owners, nowMs);
+    this.#members = new MembershipManager(this.#world.self, this.#precedence, nowMs);
+    this.#invitations = new Invitations(nowMs);
+  }
+
   #resign(nowMs: Millis): void {
     this.#manager = null;
+    this.#members = null;
+    this.#invitations = null;
+    // A manager that is no owner any more resigns by the very commit that completes the change.
+    const { membership, membershipIndex, commit } = this.replica.status;
+    if (commit >= membershipIndex) this.#answerOwners(membership, membershipIndex);
+    const { group } = this.state.object;
+    for (const { key } of this.#ownersCalls) this.#world.calls.answer(key, failed(fateUnknown(group)));
+    this.#ownersCalls = [];
     this.#noticeMs = null;
     this.#transfers.abandon();
     const queued = this.#queued;
@@ -285,6 +362,89 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome> {
   #manage(nowMs: Millis): void {
     const payload = this.#manager?.decide(this.state, this.#world.quarantines, nowMs) ?? null;
     if (payload !== null) this.#queue(payload, { type: "decision" });
+  }
+
+  #manageMembers(nowMs: Millis): void {
+    const members = this.#members;
+    const input = members?.decide(this.#membershipView(), nowMs) ?? null;
+    if (input === null) return;
+    if (input.type === "transfer") this.#world.out.note("info", "Hands leadership over", { to: input.to });
+    const refusal = this.replica.change(input, nowMs);
+    if (refusal !== null) members?.refused();
+  }
+
+  #membershipView(): MembershipView {
+    const { config } = this.state.object;
+    const nodes = this.#nodes();
+    const { group } = this.replica.key;
+    return {
+      status: this.replica.status,
+      policy: readPolicy(config),
+      witnesses: (owners) => rankWitnesses(nodes, owners, (node) => hash64(bytesOf(`${group} ${node}`)).low),
+    };
+  }
+
+  /** What is committed of the members has changed: who is gone is told, who waits for it is answered. */
+  #membersApplied(nowMs: Millis): void {
+    const { membership, index } = this.state.members.configuration;
+    this.#manager?.follow(membership.owners, nowMs);
+    this.#members?.wake(nowMs);
+    this.#listener.statusChanged(this, nowMs);
+    this.#answerOwners(membership, index);
+    if (hasLeft(membership, this.#world.self, this.replica.member)) this.#listener.leftOut(this);
+  }
+
+  #answerOwners(membership: Membership, index: LogIndex): void {
+    if (isJoint(membership) || membership.target !== null) return;
+    const header = headerOf(this.state, this.#world.self, false);
+    const done = this.#ownersCalls.filter(({ owners }) => owners.join() === membership.owners.join());
+    this.#ownersCalls = this.#ownersCalls.filter((call) => !done.includes(call));
+    for (const { key } of done) this.#world.calls.answer(key, { type: "setOwners", header, index });
+  }
+
+  /** Whoever asks for votes, or leads, as a member that a committed change has left out, does not know of it. */
+  #answerDeparted(from: NodeId, { fromMember }: Addressed): void {
+    const { membership, index } = this.state.members.configuration;
+    if (!hasLeft(membership, from, fromMember) || !hasLeft(this.replica.membership, from, fromMember)) return;
+    const address = { ...this.replica.addressTo(from), toMember: fromMember };
+    this.#world.out.send(from, { type: "departed", ...address, index, owners: membership.owners });
+  }
+
+  #setOwners(call: Call, request: SetOwnersRequest, nowMs: Millis): boolean {
+    if (this.replica.status.role !== "leader" || this.#members === null) return false;
+    const failure = this.#refuseOwners(request) ?? this.#beginOwners(call, request, nowMs);
+    if (failure !== null) this.#world.calls.answer(call.key, failed(failure));
+    return true;
+  }
+
+  #refuseOwners({ group, owners, ifIndex }: SetOwnersRequest): Failure | null {
+    const known = this.#nodes();
+    const stranger = owners.find((owner) => !known.some(({ node }) => node === owner));
+    if (stranger !== undefined) {
+      const message = `The owner ${stranger} is not a node of this cluster`;
+      return failure("invalid_argument", message, { group, node: stranger, field: "owners" });
+    }
+    const { index } = this.state.members.configuration;
+    if (ifIndex === null || ifIndex === index) return null;
+    const message = `The members of ${group} were last changed at index ${index}, not at ${ifIndex}`;
+    return failure("condition_failed", message, { group, field: "if_configuration_index" });
+  }
+
+  #beginOwners(call: Call, { owners, validateOnly }: SetOwnersRequest, nowMs: Millis): Failure | null {
+    const wrong = this.#members?.ask(owners, this.#membershipView()) ?? null;
+    if (wrong !== null) return wrong;
+    const { membership, index } = this.state.members.configuration;
+    const isSo = membership.target === null && !isJoint(membership) && owners.join() === membership.owners.join();
+    if (validateOnly || isSo) {
+      this.#members?.withdraw();
+      const header = headerOf(this.state, this.#world.self, false);
+      this.#world.calls.answer(call.key, { type: "setOwners", header, index });
+      return null;
+    }
+    call.mayHaveHappened = true;
+    this.#ownersCalls.push({ key: call.key, owners });
+    this.#members?.wake(nowMs);
+    return null;
   }
 
   #read(key: number, request: ReadRequest, nowMs: Millis): boolean {
@@ -337,11 +497,15 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome> {
   }
 
   #stateReplaced(nowMs: Millis): void {
-    const { group } = this.state.object;
-    for (const { call, message } of this.#watches.cancelAll(replacedBySnapshot(group))) {
+    this.#cancelWatches();
+    this.#members?.wake(nowMs);
+    this.#listener.statusChanged(this, nowMs);
+  }
+
+  #cancelWatches(): void {
+    for (const { call, message } of this.#watches.cancelAll(replacedBySnapshot(this.replica.key.group))) {
       this.#world.calls.stream(call, message);
     }
-    this.#listener.statusChanged(this, nowMs);
   }
 
   #queue(payload: Uint8Array, proposal: Proposal): void {
@@ -380,6 +544,8 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome> {
 
 export interface GroupOptions {
   readonly listener: GroupListener;
+  /** As the cluster database knows them. */
+  readonly nodes: () => readonly NodeRecord[];
   readonly nowMs: Millis;
 }
 
@@ -408,4 +574,20 @@ function commandOf(request: WriteRequest): GroupCommand {
 
 function comparesOf(key: Uint8Array, revision: Revision | null): readonly Compare[] {
   return revision === null ? [] : [{ type: "modRevision", key, revision }];
+}
+
+/** Whether the number was given out and is no member any more; one that this membership has not heard of may be newer. */
+function hasLeft(membership: Membership, node: NodeId, member: MemberId): boolean {
+  if (member >= membership.nextMember || memberOf(membership, node) === member) return false;
+  return membership.target?.every((voter) => voter.node !== node || voter.member !== member) ?? true;
+}
+
+/** A config object that does not decode was refused before it came here, or is of a later version: then every owner has a vote. */
+function readPolicy(config: Uint8Array): QuorumPolicy {
+  try {
+    return decodeQuorumPolicy(config);
+  } catch (reason) {
+    if (!(reason instanceof CodecError)) throw reason;
+    return { type: "majority" };
+  }
 }

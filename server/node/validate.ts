@@ -30,6 +30,7 @@ export function validateRequest(request: Request): Failure | null {
     case "clusterEvents":
       return checkLimit(request.limit, limits.listRowsMax);
     case "createGroup":
+    case "setOwners":
       return checkGroup(request.group, request.owners);
     case "configure":
       return checkSize("config", request.config, limits.configBytesMax);

@@ -1,8 +1,8 @@
-// Managers tell the cluster group's leader what its record does not show yet, until it does (A3). Who leads it, they need
-// not know: the voters that do not lead pass the report over.
+// Managers tell the cluster group's leader what its record does not show yet, until it does (A3): verdicts and owner lists.
+// Who leads it, they need not know: the voters that do not lead pass the report over.
 
 import { type Millis, type NodeId, toMillis } from "../../proto/ids.ts";
-import type { StatusComponent } from "../../proto/model.ts";
+import type { DirectoryEntry, StatusComponent } from "../../proto/model.ts";
 import type { ClusterDatabase } from "./cluster-database.ts";
 import { differsFromRecord } from "./coordinator.ts";
 import { limits } from "./limits.ts";
@@ -29,7 +29,10 @@ export class VerdictReports {
     const due = managed.flatMap((group) => group.state.verdicts());
     const news = due.filter((component) => differsFromRecord(component, database.state));
     for (const component of news) this.#report(component, database, nowMs);
-    this.#nextMs = news.length === 0 ? null : toMillis(nowMs + limits.reportIntervalMs);
+    const changed = managed.map(({ entry }) => entry).filter((entry) => isOfOthers(entry, database));
+    for (const entry of changed) this.#reportOwners(entry, database);
+    const isDone = news.length === 0 && changed.length === 0;
+    this.#nextMs = isDone ? null : toMillis(nowMs + limits.reportIntervalMs);
   }
 
   deadlineMs(): Millis | null {
@@ -46,12 +49,25 @@ export class VerdictReports {
     for (const component of verdictsOn(node, groups)) database.report(component, nowMs);
   }
 
+  #reportOwners(entry: DirectoryEntry, database: ClusterDatabase): void {
+    for (const voter of database.state.voters) {
+      if (voter === this.#world.self) database.reportOwners(entry);
+      else this.#world.out.send(voter, { type: "ownersReport", entry });
+    }
+  }
+
   #report(component: StatusComponent, database: ClusterDatabase, nowMs: Millis): void {
     for (const voter of database.state.voters) {
       if (voter === this.#world.self) database.report(component, nowMs);
       else this.#world.out.send(voter, { type: "verdictReport", component });
     }
   }
+}
+
+/** Other owners than the directory shows: a new witness, or a member that began anew, is the group's own affair. */
+function isOfOthers(entry: DirectoryEntry, { state }: ClusterDatabase): boolean {
+  const known = state.directory.group(entry.group)?.owners ?? [];
+  return state.isNews(entry) && known.join() !== entry.owners.join();
 }
 
 function verdictsOn(node: NodeId, groups: Iterable<ResourceGroup>): readonly StatusComponent[] {

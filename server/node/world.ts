@@ -22,6 +22,8 @@ export interface World {
   readonly logKept: LogKept;
   /** Wall clock minus monotonic clock at the start of the process: to date events for people. */
   readonly wallOffsetMs: number;
+  /** Whether this node may have forgotten what it promised: it is in quarantine. */
+  readonly isDoubtful: () => boolean;
   /** Why peers take no part in their groups, as they said themselves. */
   readonly quarantines: Map<NodeId, string>;
   /** Peers with an open connection. */

@@ -1,7 +1,7 @@
 // A follower takes over its leader's log, answers, and waits: its only own decision is to ask for votes after silence.
 
 import { assert } from "../../proto/assert.ts";
-import { type LogIndex, type NodeId, toLogIndex, toTerm } from "../../proto/ids.ts";
+import { type LogIndex, type NodeId, toLogIndex } from "../../proto/ids.ts";
 import type { Configuration } from "../../proto/membership.ts";
 import type { EntryId } from "../../proto/raft.ts";
 import { campaign } from "./election.ts";
@@ -28,15 +28,11 @@ export const followerHandlers: Handlers = {
 export function followAppend(member: Member, from: NodeId, message: MessageOf<"append">): void {
   hearLeader(member, from);
   const { term, commit, slice } = message;
-  if (member.isBlank) {
-    const nothing = { term: toTerm(0), index: toLogIndex(0) };
-    member.output.send(from, { type: "appendReject", term, rejected: slice.previous.index, last: nothing });
-    return;
-  }
-  const acceptance = member.accept(slice);
+  const { isBlank } = member;
+  const acceptance = isBlank ? { type: "rejected" as const, hint: member.log.last } : member.accept(slice);
   if (acceptance.type === "rejected") {
     const rejected = slice.previous.index;
-    member.output.send(from, { type: "appendReject", term, rejected, last: acceptance.hint });
+    member.output.send(from, { type: "appendReject", term, rejected, last: acceptance.hint, isBlank });
     return;
   }
   member.verify(acceptance.matched);

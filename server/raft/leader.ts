@@ -2,7 +2,6 @@
 
 import { InvariantError } from "../../proto/assert.ts";
 import { type LogIndex, type Millis, type NodeId, toLogIndex } from "../../proto/ids.ts";
-import { founderId } from "../../proto/membership.ts";
 import type { EntryId } from "../../proto/raft.ts";
 import { type Handlers, ignore, type MessageOf } from "./handler.ts";
 import { advanceCommit, checkQuorum, releaseReads, takeNextStep } from "./leadership.ts";
@@ -89,17 +88,12 @@ function searchBack(member: Member, from: NodeId, message: MessageOf<"appendReje
   const progress = hear(member, from);
   if (progress === null) return;
   const { log } = member;
-  if (isBlank(progress, message.last)) {
-    needSnapshot(member, progress);
+  if (message.isBlank) {
+    if (progress.sendsEntries) needSnapshot(member, progress);
     return;
   }
   const agreed = log.lastNotAbove(message.last.index, message.last.term)?.index ?? toLogIndex(log.previous.index - 1);
   if (progress.retreat(message.rejected, agreed)) sendTo(member, progress);
-}
-
-/** A log begins with the state of its founders, which no entry holds: whoever came later and has nothing needs a snapshot. */
-function isBlank(progress: Progress, last: EntryId): boolean {
-  return last.index === 0 && progress.member !== founderId && progress.sendsEntries;
 }
 
 function confirmBeat(member: Member, from: NodeId, message: MessageOf<"beatReply">): void {

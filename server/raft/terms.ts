@@ -41,7 +41,13 @@ function answerOlder(member: Member, from: NodeId, message: RaftMessage): void {
       output.send(from, { type: "voteReply", term, granted: false });
       break;
     case "append":
-      output.send(from, { type: "appendReject", term, rejected: message.slice.previous.index, last: member.log.last });
+      output.send(from, {
+        type: "appendReject",
+        term,
+        rejected: message.slice.previous.index,
+        last: member.log.last,
+        isBlank: member.isBlank,
+      });
       break;
     case "beat":
       output.send(from, { type: "beatReply", term, round: message.round, matched: toLogIndex(0) });

@@ -42,6 +42,8 @@ export function describeEffect(effect: Effect): string {
       return `${effect.to} ${describeMessage(effect.message)}${afterText(effect.after)}`;
     case "publish":
       return `${effect.topic} ${describeMessage(effect.message)}${afterText(effect.after)}`;
+    case "erase":
+      return `${Buffer.from(effect.range.start).toString("hex")}${afterText(effect.after)}`;
     case "reply":
       return `#${effect.call} ${describeReply(effect.reply)}`;
     case "watch":
@@ -73,6 +75,14 @@ function describeMessage(message: PeerMessage): string {
       return `${message.group} snapshot ${message.last.term}/${message.last.index} part ${message.sequence}${message.final ? " final" : ""}`;
     case "snapshotAck":
       return `${message.group} snapshotAck ${message.last.term}/${message.last.index} next ${message.next}`;
+    case "invite":
+      return `${message.group} invite #${message.toMember}${message.isWitness ? " as witness" : ""}`;
+    case "departed":
+      return `${message.group} departed #${message.toMember} at ${message.index}`;
+    case "replicaLost":
+      return `${message.group} replicaLost #${message.member}`;
+    case "ownersReport":
+      return `ownersReport ${message.entry.group} ${message.entry.owners.join(",")}@${message.entry.index}`;
     case "statuses":
       return `statuses ${message.components.map(({ group, node, status, index }) => `${group}:${node}=${status}@${index}`).join(" ")} summaries ${message.summaries.map(({ group }) => group).join(",")}`;
     case "statusDigest":

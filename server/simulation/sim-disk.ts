@@ -98,6 +98,9 @@ export class SimDisk {
         if (opening !== this.#opening) return;
         this.#write(batch, (outcome) => process.run(() => done(outcome)));
       },
+      erase: (range) => {
+        if (opening === this.#opening) this.#durableRows.erase(range);
+      },
     };
   }
 

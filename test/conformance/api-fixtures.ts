@@ -13,6 +13,7 @@ import {
   toRevision,
   toTerm,
 } from "../../proto/ids.ts";
+import { firstConfiguration } from "../../proto/membership.ts";
 import type { ClusterEvent, DirectoryEntry, NodeRecord, StatusComponent } from "../../proto/model.ts";
 import type { ClusterStatus, GroupStatus, NodeSelf, NodeStatus, Reply } from "../../proto/requests.ts";
 import { self } from "./api-harness.ts";
@@ -25,7 +26,7 @@ export const rg226 = toGroupId("rg226");
 export const config = create(GroupConfigSchema, { description: "orders", labels: { tier: "one" } });
 
 export function entry(group: string, owners: readonly string[]): DirectoryEntry {
-  return { group: toGroupId(group), incarnation: toIncarnation(3), owners: owners.map(toNodeId) };
+  return { group: toGroupId(group), incarnation: toIncarnation(3), owners: owners.map(toNodeId), index: toLogIndex(0) };
 }
 
 export const entries = [entry("rg226", ["n208", "n210", "n212"]), entry("rg220", ["n202", "n208", "n214"])];
@@ -68,6 +69,9 @@ export function statusOf(of: DirectoryEntry, changes: Partial<GroupStatus> = {})
     },
     hasQuorum: true,
     needed: 2,
+    membership: firstConfiguration(of.owners).membership,
+    membershipIndex: of.index,
+    isDegraded: false,
     missing: of.owners.slice(2),
     verdicts: [verdict("n214", "down"), verdict("n202", "up")],
     revision: toRevision(41),

@@ -36,5 +36,11 @@ function changeFields(change: model.ClusterChange): MessageInitShape<typeof Clus
         group: change.entry.group,
         why: `Created with the owners ${change.entry.owners.join(", ")}`,
       };
+    case "ownersChanged":
+      return {
+        type: ClusterEventType.GROUP_OWNERS_CHANGED,
+        group: change.entry.group,
+        why: `The owners are now ${change.entry.owners.join(", ")}`,
+      };
   }
 }

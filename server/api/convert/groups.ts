@@ -40,6 +40,8 @@ export function toGroup(status: GroupStatus, { withConfig }: { readonly withConf
     appliedIndex: uint64.toWire(status.applied, "applied"),
     stateHash: status.stateHash,
     usedBytes: uint64.toWire(status.bytes, "bytes"),
+    configurationIndex: uint64.toWire(status.membershipIndex, "membershipIndex"),
+    joiningOwners: status.membership.learners.map(({ node }) => node),
     why: ownership.reason,
   });
   if (withConfig) group.config = readConfig(object.config);
@@ -56,17 +58,20 @@ export function toGroupOfEntry(entry: DirectoryEntry): Group {
   });
 }
 
-/** Every owner has one vote until there are other policies. */
+/** In votes, of the voters in force. */
 export function toQuorum(status: GroupStatus): QuorumStatus {
-  const total = status.object.owners.length;
-  const up = total - status.missing.length;
+  const { voters } = status.membership;
+  const votesOf = (counted: typeof voters) => counted.reduce((sum, { votes }) => sum + votes, 0);
+  const total = votesOf(voters);
+  const up = votesOf(voters.filter(({ node }) => !status.missing.includes(node)));
   return create(QuorumStatusSchema, {
     needed: status.needed,
     up,
     total,
     hasQuorum: status.hasQuorum,
     missing: [...status.missing],
-    degraded: status.hasQuorum && up === status.needed && up < total,
+    degraded: status.isDegraded || (status.hasQuorum && up === status.needed && up < total),
+    witness: voters.find(({ isWitness }) => isWitness)?.node ?? "",
     minimumMet: true,
   });
 }

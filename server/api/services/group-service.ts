@@ -1,10 +1,11 @@
 // GroupService: what groups are, making them, and replacing their configuration.
 
 import { create } from "@bufbuild/protobuf";
+import { logIndex } from "../../../proto/codec/integers.ts";
 import { ReadConsistency } from "../../../proto/gen/bailiwick/v1/common_pb.ts";
 import { type Group, GroupSchema } from "../../../proto/gen/bailiwick/v1/group_pb.ts";
 import * as wire from "../../../proto/gen/bailiwick/v1/group_service_pb.ts";
-import { clusterGroup, compareNames, type GroupId, toIncarnation } from "../../../proto/ids.ts";
+import { clusterGroup, compareNames, type GroupId, toIncarnation, toLogIndex } from "../../../proto/ids.ts";
 import type { DirectoryEntry } from "../../../proto/model.ts";
 import type { GroupStatus } from "../../../proto/requests.ts";
 import type { CallContext } from "../call-context.ts";
@@ -22,9 +23,8 @@ const ownership = "leases and allocation";
 
 export const groupService = defineService(
   wire.GroupService,
-  { listGroups, getGroup, createGroup, updateGroup },
+  { listGroups, getGroup, createGroup, updateGroup, setGroupOwners },
   {
-    setGroupOwners: "online changes of owner lists",
     deleteGroup: "online changes of owner lists",
     moveGroup: ownership,
     startGroup: ownership,
@@ -95,7 +95,7 @@ async function askHere(context: CallContext): Promise<Found> {
 
 function systemRow(status: GroupStatus | null): Row {
   const entry = status?.object ?? { group: clusterGroup, incarnation: toIncarnation(1), owners: [] };
-  return { entry, status };
+  return { entry: { ...entry, index: status?.membershipIndex ?? toLogIndex(0) }, status };
 }
 
 /** Labels are part of a group's configuration: a group that did not answer has none that anyone could check. */
@@ -137,6 +137,31 @@ async function updateGroup(request: wire.UpdateGroupRequest, context: CallContex
   return create(wire.UpdateGroupResponseSchema, {
     header: toHeader(context.self, header),
     group: await readBack(group, request, context),
+  });
+}
+
+async function setGroupOwners(
+  request: wire.SetGroupOwnersRequest,
+  context: CallContext,
+): Promise<wire.SetGroupOwnersResponse> {
+  refuseRequestId(request.requestId);
+  const group = readGroup(request.group);
+  const owners = request.owners.map((owner) => readNode(owner, "owners"));
+  const ifIndex =
+    request.ifConfigurationIndex === undefined
+      ? null
+      : logIndex.fromWire(request.ifConfigurationIndex, "if_configuration_index");
+  const { header } = await context.ask({
+    type: "setOwners",
+    group,
+    owners,
+    ifIndex,
+    validateOnly: request.validateOnly,
+  });
+  const [status] = (await askGroups(context, [group])).groups;
+  return create(wire.SetGroupOwnersResponseSchema, {
+    header: toHeader(context.self, header),
+    group: status === undefined ? create(GroupSchema, { name: group, owners }) : toGroup(status, { withConfig: false }),
   });
 }
 

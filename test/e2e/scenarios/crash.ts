@@ -165,7 +165,7 @@ async function waitForEvent(
 ): Promise<void> {
   await waitFor(`the event ${type} of n208 on the disk of ${node}`, hearMs, async () => {
     const { events } = await readDisk(cluster.directoryOf(node));
-    const found = events.filter(({ change }) => change.type !== "groupCreated" && change.node === victim);
+    const found = events.filter(({ change }) => "node" in change && change.node === victim);
     return found.at(-1)?.change.type === type ? true : null;
   });
 }

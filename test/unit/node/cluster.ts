@@ -307,6 +307,7 @@ export class Cluster {
         defer: run,
       },
       disk: {
+        erase: () => {},
         write: (batch, done) => {
           run(() => {
             member.disk.write(batch);
@@ -431,6 +432,7 @@ export function worldOf(self: NodeId): World {
     random: new Random(1),
     logKept: muchLog,
     wallOffsetMs: 0,
+    isDoubtful: () => false,
     quarantines: new Map(),
     connected: new Set(),
   };

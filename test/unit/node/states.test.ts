@@ -230,7 +230,12 @@ const clusterAction = fc.oneof(
 function clusterCommandOf(action: typeof clusterAction extends fc.Arbitrary<infer A> ? A : never): ClusterCommand {
   switch (action.type) {
     case "create": {
-      const entry = { group: toGroupId(action.group), incarnation: toIncarnation(1), owners: action.owners };
+      const entry = {
+        group: toGroupId(action.group),
+        incarnation: toIncarnation(1),
+        owners: action.owners,
+        index: toLogIndex(0),
+      };
       return { type: "createGroup", atMs: 5, entry };
     }
     case "event": {

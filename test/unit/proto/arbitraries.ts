@@ -4,6 +4,7 @@ import fc, { type Arbitrary } from "fast-check";
 import type { ClusterCommand, Compare, GroupCommand, VerdictChange, Write } from "../../../proto/commands.ts";
 import { type ErrorCode, type ErrorDetails, errorCodes, type Failure } from "../../../proto/errors.ts";
 import { type ClusterId, type GroupId, isName, type NodeId, toMemberId, toTerm } from "../../../proto/ids.ts";
+import type { Learner, Membership, Voter } from "../../../proto/membership.ts";
 import type { Envelope, PeerMessage, StateRow, StatusVersion } from "../../../proto/messages.ts";
 import {
   type AppliedRecord,
@@ -105,7 +106,7 @@ export const groupSummary = shape<GroupSummary>({
   placement: bytes,
 });
 export const groupObject = shape<GroupObject>({ ...groupKey, owners: few(node), config: bytes });
-export const directoryEntry = shape<DirectoryEntry>({ ...groupKey, owners: few(node) });
+export const directoryEntry = shape<DirectoryEntry>({ ...groupKey, owners: few(node), index: quantity() });
 export const nodeRecord = shape<NodeRecord>({
   node,
   identity: text,
@@ -117,6 +118,7 @@ const clusterChange = anyOf<ClusterChange>({
   nodeFailed: { node, reason: text },
   nodeReintegrated: { node, reason: text },
   groupCreated: { entry: directoryEntry },
+  ownersChanged: { entry: directoryEntry },
 });
 export const clusterEvent = shape<ClusterEvent>({ index: quantity(), atMs: quantity(), change: clusterChange });
 export const appliedRecord = shape<AppliedRecord>({
@@ -140,6 +142,7 @@ export const groupCommand = anyOf<GroupCommand>({
 export const clusterCommand = anyOf<ClusterCommand>({
   events: { atMs: quantity(), changes: few(clusterChange) },
   createGroup: { atMs: quantity(), entry: directoryEntry },
+  ownersChanged: { atMs: quantity(), entries: few(directoryEntry) },
   verdicts: { atMs: quantity(), changes: few(verdictChange) },
 });
 
@@ -175,7 +178,7 @@ const raft: { readonly [Type in RaftMessage["type"]]: Parts<RaftMessage, Type> }
   voteReply: { term: quantity(), granted: flag },
   append: { term: laterTerm, slice: logSlice, commit: quantity() },
   appendReply: { term: quantity(), matched: quantity() },
-  appendReject: { term: quantity(), rejected: quantity(), last: entryId },
+  appendReject: { term: quantity(), rejected: quantity(), last: entryId, isBlank: flag },
   beat: { term: quantity(), round: quantity(), commit: quantity(), last: quantity() },
   beatReply: { term: quantity(), round: quantity(), matched: quantity() },
   timeoutNow: { term: quantity() },
@@ -209,6 +212,7 @@ export const request = anyOf<Request>({
   delete: { group, span, ifModRevision, fence, returnPrevious: flag },
   compact: { group, revision: quantity() },
   configure: { group, config: bytes },
+  setOwners: { group, owners: few(node), ifIndex: maybe(quantity()), validateOnly: flag },
   groupStatus: { group },
   watch: {
     group,
@@ -236,7 +240,22 @@ const failure = shape<Failure>({
   effect: fc.constantFrom("none", "unknown"),
 });
 const header = shape<Header>({ ...groupKey, revision: quantity(), node, stale: flag });
+const memberNumber = fc.integer({ min: 1, max: 99 }).map(toMemberId);
+const learners = few(shape<Learner>({ node, member: memberNumber }));
+const voters = few(shape<Voter>({ node, member: memberNumber, votes: fc.nat(100), isWitness: flag }));
+const membership = shape<Membership>({
+  owners: few(node),
+  voters,
+  outgoing: voters,
+  learners,
+  learnersNext: learners,
+  target: maybe(voters),
+  nextMember: memberNumber,
+});
 const groupStatus = shape<GroupStatus>({
+  membership,
+  membershipIndex: quantity(),
+  isDegraded: flag,
   object: groupObject,
   node,
   manager: maybe(node),
@@ -287,6 +306,7 @@ const clusterStatus = shape<ClusterStatus>({
   events: few(clusterEvent),
 });
 export const reply = anyOf<Reply>({
+  setOwners: { header, index: quantity() },
   failed: { failure },
   get: { header, kv: maybe(keyValue) },
   list: { header, kvs: few(keyValue), more: flag, count: quantity() },
@@ -342,6 +362,10 @@ export const peerMessage = anyOf<PeerMessage>({
     stateHash,
   },
   snapshotAck: { ...addressed, term: quantity(), last: entryId, next: quantity() },
+  invite: { ...addressed, isWitness: flag },
+  departed: { ...addressed, index: quantity(), owners: few(node) },
+  replicaLost: { ...groupKey, member: memberNumber },
+  ownersReport: { entry: directoryEntry },
   statuses: { components: few(statusComponent), summaries: few(groupSummary) },
   statusDigest: {
     versions: few(shape<StatusVersion>({ ...groupKey, node: maybe(node), index: quantity() })),

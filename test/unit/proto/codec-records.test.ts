@@ -30,7 +30,8 @@ interface Shape<Domain> {
 
 const key = Uint8Array.from([0x6b, 0x00, 0xff]);
 const value = Uint8Array.from([0x76]);
-const entry = { group: "rg220", incarnation: 2, owners: ["n202", "n208", "n214"] };
+const object = { group: "rg220", incarnation: 2, owners: ["n202", "n208", "n214"] };
+const entry = { ...object, index: 0 };
 const online = { currentOwner: "n202", epoch: 7, state: "online", reason: "First in the list" };
 
 const shapes: readonly Shape<never>[] = [
@@ -73,6 +74,7 @@ const shapes: readonly Shape<never>[] = [
         ],
       },
       createGroup: { type: "createGroup", atMs: 1, entry },
+      ownersChanged: { type: "ownersChanged", atMs: 2, entries: [{ ...entry, index: 9 }] },
       verdicts: { type: "verdicts", atMs: 1, changes: [{ node: "n300", status: "up", reason: "" }] },
     },
   }),
@@ -107,7 +109,7 @@ const shapes: readonly Shape<never>[] = [
     encode: records.encodeGroupObject,
     decode: records.decodeGroupObject,
     any: arbitraries.groupObject,
-    samples: { object: { ...entry, config: value } },
+    samples: { object: { ...object, config: value } },
   }),
   shape<Ownership>({
     name: "ownership",

@@ -74,7 +74,7 @@ test("a durable entry waits for the record of the term in which it was committed
 test("an append that does not fit is refused at once with a hint", () => {
   const bench = new Bench({ term: 1, terms: [1] });
   const [reject] = sent(bench.receive(n2, append(1, id(1, 5), [1])), "appendReject");
-  assert.deepEqual(reject?.message, { type: "appendReject", term: 1, rejected: 5, last: id(1, 1) });
+  assert.deepEqual(reject?.message, { type: "appendReject", term: 1, rejected: 5, last: id(1, 1), isBlank: false });
   assert.equal(reject?.afterPersist, false);
 });
 

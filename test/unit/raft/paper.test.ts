@@ -171,7 +171,7 @@ test("5.3: a follower's conflicting entries are replaced by the leader's", () =>
 test("5.3: a leader never removes or replaces entries of its own log", () => {
   const bench = new Bench({ term: 2, terms: [1, 2, 2] });
   bench.lead();
-  bench.receive(n2, { type: "appendReject", term: toTerm(3), rejected: 3 as never, last: id(1, 1) });
+  bench.receive(n2, { type: "appendReject", term: toTerm(3), rejected: 3 as never, last: id(1, 1), isBlank: false });
   assert.ok(bench.raft.holds(id(2, 3)));
 });
 

@@ -19,7 +19,7 @@ const appends = (output: RaftOutput) =>
   sent(output, "append").map(({ to, message: { slice } }) => `${to} ${slice.previous.index}+${slice.entries.length}`);
 
 function reject(term: number, rejected: number, last = id(0, 0)): RaftMessage {
-  return { type: "appendReject", term: toTerm(term), rejected: toLogIndex(rejected), last };
+  return { type: "appendReject", term: toTerm(term), rejected: toLogIndex(rejected), last, isBlank: false };
 }
 
 test("a proposal goes to all followers in one broadcast, before the leader's own write is done", () => {

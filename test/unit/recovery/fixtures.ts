@@ -31,7 +31,12 @@ export function verdictOf(
 }
 
 export function entryOf(group: string, owners: string, incarnation = 1): DirectoryEntry {
-  return { group: toGroupId(group), incarnation: toIncarnation(incarnation), owners: nodesOf(owners) };
+  return {
+    group: toGroupId(group),
+    incarnation: toIncarnation(incarnation),
+    owners: nodesOf(owners),
+    index: toLogIndex(0),
+  };
 }
 
 export function ownershipOf(owner: string | null, fields: Partial<Ownership> = {}): Ownership {

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { MemberId } from "../../../proto/ids.ts";
 import { toGroupId, toIncarnation, toLogIndex, toNodeId, toTerm } from "../../../proto/ids.ts";
 import { Random } from "../../../proto/random.ts";
 import { Process } from "../../../server/simulation/process.ts";
@@ -44,6 +45,7 @@ function hardState(write: number): GroupHardState {
   return {
     group,
     incarnation: toIncarnation(1),
+    member: 1 as MemberId,
     term: toTerm(write),
     vote: null,
     acknowledged: toLogIndex(0),

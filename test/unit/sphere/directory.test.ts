@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { InvariantError } from "../../../proto/assert.ts";
-import { clusterGroup, toGroupId, toIncarnation, toNodeId } from "../../../proto/ids.ts";
+import { clusterGroup, toGroupId, toIncarnation, toLogIndex, toNodeId } from "../../../proto/ids.ts";
 import { Directory } from "../../../server/sphere/directory.ts";
 import { entryOf, groupNames, holdings, nodesOf, referenceDirectory, referenceNodes } from "./reference-cluster.ts";
 
@@ -49,7 +49,7 @@ test("sphereOf() of a node in no group is that node", () => {
 
 test("sphereOf() of a group that lists every node is every node, held once (A5)", () => {
   const all = Array.from({ length: 300 }, (_, index) => toNodeId(`n${index}`));
-  const everywhere = { group: toGroupId("all"), incarnation: toIncarnation(1), owners: all };
+  const everywhere = { group: toGroupId("all"), incarnation: toIncarnation(1), owners: all, index: toLogIndex(0) };
   const directory = new Directory({ nodes: all, groups: [everywhere] });
   const spheres = new Set(all.map((node) => directory.sphereOf(node)));
   assert.equal(spheres.size, 1);

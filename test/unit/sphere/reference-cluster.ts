@@ -17,7 +17,12 @@ export function nodesOf(names: string): NodeId[] {
 }
 
 export function entryOf(group: string, owners: string, incarnation = 1): DirectoryEntry {
-  return { group: toGroupId(group), incarnation: toIncarnation(incarnation), owners: nodesOf(owners) };
+  return {
+    group: toGroupId(group),
+    incarnation: toIncarnation(incarnation),
+    owners: nodesOf(owners),
+    index: toLogIndex(0),
+  };
 }
 
 export const referenceNodes = nodesOf("202 204 206 208 210 212 214 216 218");

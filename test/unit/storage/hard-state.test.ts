@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import fc from "fast-check";
+import type { MemberId } from "../../../proto/ids.ts";
 import { type Incarnation, type LogIndex, type Term, toGroupId, toNodeId } from "../../../proto/ids.ts";
 import {
   decodeHardState,
@@ -22,6 +23,7 @@ import type { WriteOutcome } from "../../../storage/ordered-store.ts";
 const row = (term: number, vote: string | null = "n202"): GroupHardState => ({
   group: toGroupId("rg220"),
   incarnation: 1 as Incarnation,
+  member: 1 as MemberId,
   term: term as Term,
   vote: vote === null ? null : toNodeId(vote),
   acknowledged: (term * 10) as LogIndex,
@@ -63,6 +65,7 @@ test("the table survives its bytes, with any number of groups", () => {
       {
         group: fc.constantFrom("a", "rg220", "z".repeat(63)).map(toGroupId),
         incarnation: fc.maxSafeNat().map((value) => value as Incarnation),
+        member: fc.maxSafeNat().map((value) => value as MemberId),
         term: fc.maxSafeNat().map((value) => value as Term),
         vote: fc.constantFrom(null, "n1", "n".repeat(63)).map((name) => (name === null ? null : toNodeId(name))),
         acknowledged: fc.maxSafeNat().map((value) => value as LogIndex),
@@ -94,8 +97,8 @@ test("decodeHardState() refuses each flipped bit and each cut", () => {
 
 test("the bytes of a table are those of format 2", () => {
   const hex =
-    "4257485302000000000000000700000025ae57b63c" +
-    "000000010572673232300000000000000001000000000000000300000000000000001e0000";
+    "425748530200000000000000070000002d35bfefa8" +
+    "0000000105726732323000000000000000010000000000000001000000000000000300000000000000001e0000";
   const bytes = encodeHardState({ generation: 7, table: [row(3, null)] });
   assert.equal(Buffer.from(bytes).toString("hex"), hex);
 });

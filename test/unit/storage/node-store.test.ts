@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { MemberId } from "../../../proto/ids.ts";
 import { type Incarnation, type LogIndex, type Term, toGroupId } from "../../../proto/ids.ts";
 import { type HardStateTable, MemoryHardState } from "../../../storage/hard-state.ts";
 import { everyRange, metaKey } from "../../../storage/keys.ts";
@@ -13,6 +14,7 @@ const table: HardStateTable = [
   {
     group: toGroupId("rg220"),
     incarnation: 1 as Incarnation,
+    member: 1 as MemberId,
     term: 2 as Term,
     vote: null,
     acknowledged: 0 as LogIndex,
@@ -66,6 +68,7 @@ test("the first failure is final for every write, and the other half is left alo
   const failing: OrderedStore = {
     write: (_operations, _sync, done) => calls.push(done),
     scan: () => assert.fail("nothing is read"),
+    erase: () => {},
     close: (done) => done(),
   };
   const store = new NodeStore({ rows: failing, hardState, defer: (deliver) => deferred.push(deliver) });

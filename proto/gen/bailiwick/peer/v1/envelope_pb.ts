@@ -9,7 +9,7 @@ import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Reply, Request, WatchMessage } from "./forward_pb.ts";
 import { file_bailiwick_peer_v1_forward } from "./forward_pb.ts";
-import type { GroupSummary, RecoveryStatus, StatusComponent } from "./model_pb.ts";
+import type { DirectoryEntry, GroupSummary, RecoveryStatus, StatusComponent } from "./model_pb.ts";
 import { file_bailiwick_peer_v1_model } from "./model_pb.ts";
 import type { Entry, EntryId, GroupRaft, RaftBeat, RaftBeatReply } from "./raft_pb.ts";
 import { file_bailiwick_peer_v1_raft } from "./raft_pb.ts";
@@ -19,7 +19,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file bailiwick/peer/v1/envelope.proto.
  */
 export const file_bailiwick_peer_v1_envelope: GenFile = /*@__PURE__*/
-  fileDesc("CiBiYWlsaXdpY2svcGVlci92MS9lbnZlbG9wZS5wcm90bxIRYmFpbGl3aWNrLnBlZXIudjEioQgKCEVudmVsb3BlEg8KB2NsdXN0ZXIYASABKAwSDAoEZnJvbRgCIAEoCRIMCgRib290GAMgASgEEiwKBHJhZnQYBCABKAsyHC5iYWlsaXdpY2sucGVlci52MS5Hcm91cFJhZnRIABInCgRiZWF0GAUgASgLMhcuYmFpbGl3aWNrLnBlZXIudjEuQmVhdEgAEjAKCWJlYXRfZWNobxgGIAEoCzIbLmJhaWxpd2ljay5wZWVyLnYxLkJlYXRFY2hvSAASOAoNc25hcHNob3RfcGFydBgHIAEoCzIfLmJhaWxpd2ljay5wZWVyLnYxLlNuYXBzaG90UGFydEgAEjYKDHNuYXBzaG90X2FjaxgIIAEoCzIeLmJhaWxpd2ljay5wZWVyLnYxLlNuYXBzaG90QWNrSAASLwoIc3RhdHVzZXMYCSABKAsyGy5iYWlsaXdpY2sucGVlci52MS5TdGF0dXNlc0gAEjgKDXN0YXR1c19kaWdlc3QYCiABKAsyHy5iYWlsaXdpY2sucGVlci52MS5TdGF0dXNEaWdlc3RIABI2CgxjbHVzdGVyX25ld3MYCyABKAsyHi5iYWlsaXdpY2sucGVlci52MS5DbHVzdGVyTmV3c0gAEjYKDGNsdXN0ZXJfcHVsbBgMIAEoCzIeLmJhaWxpd2ljay5wZWVyLnYxLkNsdXN0ZXJQdWxsSAASPAoPY2x1c3Rlcl9lbnRyaWVzGA0gASgLMiEuYmFpbGl3aWNrLnBlZXIudjEuQ2x1c3RlckVudHJpZXNIABI4Cg1jbHVzdGVyX3N0YXRlGA4gASgLMh8uYmFpbGl3aWNrLnBlZXIudjEuQ2x1c3RlclN0YXRlSAASOgoOdmVyZGljdF9yZXBvcnQYDyABKAsyIC5iYWlsaXdpY2sucGVlci52MS5WZXJkaWN0UmVwb3J0SAASNgoMdmVyZGljdF9wb2xsGBAgASgLMh4uYmFpbGl3aWNrLnBlZXIudjEuVmVyZGljdFBvbGxIABItCgdmb3J3YXJkGBEgASgLMhouYmFpbGl3aWNrLnBlZXIudjEuRm9yd2FyZEgAEjgKDWZvcndhcmRfcmVwbHkYEiABKAsyHy5iYWlsaXdpY2sucGVlci52MS5Gb3J3YXJkUmVwbHlIABI6Cg5mb3J3YXJkX2NhbmNlbBgTIAEoCzIgLmJhaWxpd2ljay5wZWVyLnYxLkZvcndhcmRDYW5jZWxIABI4Cg1mb3J3YXJkX3dhdGNoGBQgASgLMh8uYmFpbGl3aWNrLnBlZXIudjEuRm9yd2FyZFdhdGNoSAASPAoPZm9yd2FyZF9kcmFpbmVkGBUgASgLMiEuYmFpbGl3aWNrLnBlZXIudjEuRm9yd2FyZERyYWluZWRIAEIJCgdtZXNzYWdlIoIBCglHcm91cEJlYXQSDQoFZ3JvdXAYASABKAkSEwoLaW5jYXJuYXRpb24YAiABKAQSKQoEYmVhdBgDIAEoCzIbLmJhaWxpd2ljay5wZWVyLnYxLlJhZnRCZWF0EhMKC2Zyb21fbWVtYmVyGAQgASgEEhEKCXRvX21lbWJlchgFIAEoBCJdCgRCZWF0EhAKCHNlcXVlbmNlGAEgASgEEhUKDWNsdXN0ZXJfaW5kZXgYAiABKAQSLAoGZ3JvdXBzGAMgAygLMhwuYmFpbGl3aWNrLnBlZXIudjEuR3JvdXBCZWF0Io0BCg5Hcm91cEJlYXRSZXBseRINCgVncm91cBgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoBBIvCgVyZXBseRgDIAEoCzIgLmJhaWxpd2ljay5wZWVyLnYxLlJhZnRCZWF0UmVwbHkSEwoLZnJvbV9tZW1iZXIYBCABKAQSEQoJdG9fbWVtYmVyGAUgASgEInoKCEJlYXRFY2hvEhAKCHNlcXVlbmNlGAEgASgEEhUKDWNsdXN0ZXJfaW5kZXgYAiABKAQSEgoKcXVhcmFudGluZRgDIAEoCRIxCgZncm91cHMYBCADKAsyIS5iYWlsaXdpY2sucGVlci52MS5Hcm91cEJlYXRSZXBseSImCghTdGF0ZVJvdxILCgNrZXkYASABKAwSDQoFdmFsdWUYAiABKAwihgIKDFNuYXBzaG90UGFydBINCgVncm91cBgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoBBIMCgR0ZXJtGAMgASgEEigKBGxhc3QYBCABKAsyGi5iYWlsaXdpY2sucGVlci52MS5FbnRyeUlkEhAKCHNlcXVlbmNlGAUgASgEEikKBHJvd3MYBiADKAsyGy5iYWlsaXdpY2sucGVlci52MS5TdGF0ZVJvdxINCgVmaW5hbBgHIAEoCBIXCgpzdGF0ZV9oYXNoGAggASgGSACIAQESEwoLZnJvbV9tZW1iZXIYCSABKAQSEQoJdG9fbWVtYmVyGAogASgEQg0KC19zdGF0ZV9oYXNoIp8BCgtTbmFwc2hvdEFjaxINCgVncm91cBgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoBBIMCgR0ZXJtGAMgASgEEigKBGxhc3QYBCABKAsyGi5iYWlsaXdpY2sucGVlci52MS5FbnRyeUlkEgwKBG5leHQYBSABKAQSEwoLZnJvbV9tZW1iZXIYBiABKAQSEQoJdG9fbWVtYmVyGAcgASgEInYKCFN0YXR1c2VzEjYKCmNvbXBvbmVudHMYASADKAsyIi5iYWlsaXdpY2sucGVlci52MS5TdGF0dXNDb21wb25lbnQSMgoJc3VtbWFyaWVzGAIgAygLMh8uYmFpbGl3aWNrLnBlZXIudjEuR3JvdXBTdW1tYXJ5Il4KDVN0YXR1c1ZlcnNpb24SDQoFZ3JvdXAYASABKAkSEwoLaW5jYXJuYXRpb24YAiABKAQSEQoEbm9kZRgDIAEoCUgAiAEBEg0KBWluZGV4GAQgASgEQgcKBV9ub2RlIlIKDFN0YXR1c0RpZ2VzdBIyCgh2ZXJzaW9ucxgBIAMoCzIgLmJhaWxpd2ljay5wZWVyLnYxLlN0YXR1c1ZlcnNpb24SDgoGYW5zd2VyGAIgASgIIlUKC0NsdXN0ZXJOZXdzEgwKBHRlcm0YASABKAQSDQoFaW5kZXgYAiABKAQSKQoHZW50cmllcxgDIAMoCzIYLmJhaWxpd2ljay5wZWVyLnYxLkVudHJ5IhwKC0NsdXN0ZXJQdWxsEg0KBWFmdGVyGAEgASgEIkoKDkNsdXN0ZXJFbnRyaWVzEg0KBWFmdGVyGAEgASgEEikKB2VudHJpZXMYAiADKAsyGC5iYWlsaXdpY2sucGVlci52MS5FbnRyeSJjCgxDbHVzdGVyU3RhdGUSKAoEbGFzdBgBIAEoCzIaLmJhaWxpd2ljay5wZWVyLnYxLkVudHJ5SWQSKQoEcm93cxgCIAMoCzIbLmJhaWxpd2ljay5wZWVyLnYxLlN0YXRlUm93IkYKDVZlcmRpY3RSZXBvcnQSNQoJY29tcG9uZW50GAEgASgLMiIuYmFpbGl3aWNrLnBlZXIudjEuU3RhdHVzQ29tcG9uZW50Ik4KC1ZlcmRpY3RQb2xsEgwKBG5vZGUYASABKAkSMQoGc3RhdHVzGAIgASgOMiEuYmFpbGl3aWNrLnBlZXIudjEuUmVjb3ZlcnlTdGF0dXMiVwoHRm9yd2FyZBIMCgRjYWxsGAEgASgEEhEKCWJ1ZGdldF9tcxgCIAEoBBIrCgdyZXF1ZXN0GAMgASgLMhouYmFpbGl3aWNrLnBlZXIudjEuUmVxdWVzdCJFCgxGb3J3YXJkUmVwbHkSDAoEY2FsbBgBIAEoBBInCgVyZXBseRgCIAEoCzIYLmJhaWxpd2ljay5wZWVyLnYxLlJlcGx5Ih0KDUZvcndhcmRDYW5jZWwSDAoEY2FsbBgBIAEoBCJOCgxGb3J3YXJkV2F0Y2gSDAoEY2FsbBgBIAEoBBIwCgdtZXNzYWdlGAIgASgLMh8uYmFpbGl3aWNrLnBlZXIudjEuV2F0Y2hNZXNzYWdlIi8KDkZvcndhcmREcmFpbmVkEgwKBGNhbGwYASABKAQSDwoHdGhyb3VnaBgCIAEoBGIGcHJvdG8z", [file_bailiwick_peer_v1_forward, file_bailiwick_peer_v1_model, file_bailiwick_peer_v1_raft]);
+  fileDesc("CiBiYWlsaXdpY2svcGVlci92MS9lbnZlbG9wZS5wcm90bxIRYmFpbGl3aWNrLnBlZXIudjEi8QkKCEVudmVsb3BlEg8KB2NsdXN0ZXIYASABKAwSDAoEZnJvbRgCIAEoCRIMCgRib290GAMgASgEEiwKBHJhZnQYBCABKAsyHC5iYWlsaXdpY2sucGVlci52MS5Hcm91cFJhZnRIABInCgRiZWF0GAUgASgLMhcuYmFpbGl3aWNrLnBlZXIudjEuQmVhdEgAEjAKCWJlYXRfZWNobxgGIAEoCzIbLmJhaWxpd2ljay5wZWVyLnYxLkJlYXRFY2hvSAASOAoNc25hcHNob3RfcGFydBgHIAEoCzIfLmJhaWxpd2ljay5wZWVyLnYxLlNuYXBzaG90UGFydEgAEjYKDHNuYXBzaG90X2FjaxgIIAEoCzIeLmJhaWxpd2ljay5wZWVyLnYxLlNuYXBzaG90QWNrSAASLwoIc3RhdHVzZXMYCSABKAsyGy5iYWlsaXdpY2sucGVlci52MS5TdGF0dXNlc0gAEjgKDXN0YXR1c19kaWdlc3QYCiABKAsyHy5iYWlsaXdpY2sucGVlci52MS5TdGF0dXNEaWdlc3RIABI2CgxjbHVzdGVyX25ld3MYCyABKAsyHi5iYWlsaXdpY2sucGVlci52MS5DbHVzdGVyTmV3c0gAEjYKDGNsdXN0ZXJfcHVsbBgMIAEoCzIeLmJhaWxpd2ljay5wZWVyLnYxLkNsdXN0ZXJQdWxsSAASPAoPY2x1c3Rlcl9lbnRyaWVzGA0gASgLMiEuYmFpbGl3aWNrLnBlZXIudjEuQ2x1c3RlckVudHJpZXNIABI4Cg1jbHVzdGVyX3N0YXRlGA4gASgLMh8uYmFpbGl3aWNrLnBlZXIudjEuQ2x1c3RlclN0YXRlSAASOgoOdmVyZGljdF9yZXBvcnQYDyABKAsyIC5iYWlsaXdpY2sucGVlci52MS5WZXJkaWN0UmVwb3J0SAASNgoMdmVyZGljdF9wb2xsGBAgASgLMh4uYmFpbGl3aWNrLnBlZXIudjEuVmVyZGljdFBvbGxIABItCgdmb3J3YXJkGBEgASgLMhouYmFpbGl3aWNrLnBlZXIudjEuRm9yd2FyZEgAEjgKDWZvcndhcmRfcmVwbHkYEiABKAsyHy5iYWlsaXdpY2sucGVlci52MS5Gb3J3YXJkUmVwbHlIABI6Cg5mb3J3YXJkX2NhbmNlbBgTIAEoCzIgLmJhaWxpd2ljay5wZWVyLnYxLkZvcndhcmRDYW5jZWxIABI4Cg1mb3J3YXJkX3dhdGNoGBQgASgLMh8uYmFpbGl3aWNrLnBlZXIudjEuRm9yd2FyZFdhdGNoSAASPAoPZm9yd2FyZF9kcmFpbmVkGBUgASgLMiEuYmFpbGl3aWNrLnBlZXIudjEuRm9yd2FyZERyYWluZWRIABIrCgZpbnZpdGUYFiABKAsyGS5iYWlsaXdpY2sucGVlci52MS5JbnZpdGVIABIvCghkZXBhcnRlZBgXIAEoCzIbLmJhaWxpd2ljay5wZWVyLnYxLkRlcGFydGVkSAASNgoMcmVwbGljYV9sb3N0GBggASgLMh4uYmFpbGl3aWNrLnBlZXIudjEuUmVwbGljYUxvc3RIABI4Cg1vd25lcnNfcmVwb3J0GBkgASgLMh8uYmFpbGl3aWNrLnBlZXIudjEuT3duZXJzUmVwb3J0SABCCQoHbWVzc2FnZSJoCgZJbnZpdGUSDQoFZ3JvdXAYASABKAkSEwoLaW5jYXJuYXRpb24YAiABKAQSEwoLZnJvbV9tZW1iZXIYAyABKAQSEQoJdG9fbWVtYmVyGAQgASgEEhIKCmlzX3dpdG5lc3MYBSABKAgidQoIRGVwYXJ0ZWQSDQoFZ3JvdXAYASABKAkSEwoLaW5jYXJuYXRpb24YAiABKAQSEwoLZnJvbV9tZW1iZXIYAyABKAQSEQoJdG9fbWVtYmVyGAQgASgEEg0KBWluZGV4GAUgASgEEg4KBm93bmVycxgGIAMoCSJBCgtSZXBsaWNhTG9zdBINCgVncm91cBgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoBBIOCgZtZW1iZXIYAyABKAQiQAoMT3duZXJzUmVwb3J0EjAKBWVudHJ5GAEgASgLMiEuYmFpbGl3aWNrLnBlZXIudjEuRGlyZWN0b3J5RW50cnkiggEKCUdyb3VwQmVhdBINCgVncm91cBgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoBBIpCgRiZWF0GAMgASgLMhsuYmFpbGl3aWNrLnBlZXIudjEuUmFmdEJlYXQSEwoLZnJvbV9tZW1iZXIYBCABKAQSEQoJdG9fbWVtYmVyGAUgASgEIl0KBEJlYXQSEAoIc2VxdWVuY2UYASABKAQSFQoNY2x1c3Rlcl9pbmRleBgCIAEoBBIsCgZncm91cHMYAyADKAsyHC5iYWlsaXdpY2sucGVlci52MS5Hcm91cEJlYXQijQEKDkdyb3VwQmVhdFJlcGx5Eg0KBWdyb3VwGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgEEi8KBXJlcGx5GAMgASgLMiAuYmFpbGl3aWNrLnBlZXIudjEuUmFmdEJlYXRSZXBseRITCgtmcm9tX21lbWJlchgEIAEoBBIRCgl0b19tZW1iZXIYBSABKAQiegoIQmVhdEVjaG8SEAoIc2VxdWVuY2UYASABKAQSFQoNY2x1c3Rlcl9pbmRleBgCIAEoBBISCgpxdWFyYW50aW5lGAMgASgJEjEKBmdyb3VwcxgEIAMoCzIhLmJhaWxpd2ljay5wZWVyLnYxLkdyb3VwQmVhdFJlcGx5IiYKCFN0YXRlUm93EgsKA2tleRgBIAEoDBINCgV2YWx1ZRgCIAEoDCKGAgoMU25hcHNob3RQYXJ0Eg0KBWdyb3VwGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgEEgwKBHRlcm0YAyABKAQSKAoEbGFzdBgEIAEoCzIaLmJhaWxpd2ljay5wZWVyLnYxLkVudHJ5SWQSEAoIc2VxdWVuY2UYBSABKAQSKQoEcm93cxgGIAMoCzIbLmJhaWxpd2ljay5wZWVyLnYxLlN0YXRlUm93Eg0KBWZpbmFsGAcgASgIEhcKCnN0YXRlX2hhc2gYCCABKAZIAIgBARITCgtmcm9tX21lbWJlchgJIAEoBBIRCgl0b19tZW1iZXIYCiABKARCDQoLX3N0YXRlX2hhc2ginwEKC1NuYXBzaG90QWNrEg0KBWdyb3VwGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgEEgwKBHRlcm0YAyABKAQSKAoEbGFzdBgEIAEoCzIaLmJhaWxpd2ljay5wZWVyLnYxLkVudHJ5SWQSDAoEbmV4dBgFIAEoBBITCgtmcm9tX21lbWJlchgGIAEoBBIRCgl0b19tZW1iZXIYByABKAQidgoIU3RhdHVzZXMSNgoKY29tcG9uZW50cxgBIAMoCzIiLmJhaWxpd2ljay5wZWVyLnYxLlN0YXR1c0NvbXBvbmVudBIyCglzdW1tYXJpZXMYAiADKAsyHy5iYWlsaXdpY2sucGVlci52MS5Hcm91cFN1bW1hcnkiXgoNU3RhdHVzVmVyc2lvbhINCgVncm91cBgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoBBIRCgRub2RlGAMgASgJSACIAQESDQoFaW5kZXgYBCABKARCBwoFX25vZGUiUgoMU3RhdHVzRGlnZXN0EjIKCHZlcnNpb25zGAEgAygLMiAuYmFpbGl3aWNrLnBlZXIudjEuU3RhdHVzVmVyc2lvbhIOCgZhbnN3ZXIYAiABKAgiVQoLQ2x1c3Rlck5ld3MSDAoEdGVybRgBIAEoBBINCgVpbmRleBgCIAEoBBIpCgdlbnRyaWVzGAMgAygLMhguYmFpbGl3aWNrLnBlZXIudjEuRW50cnkiHAoLQ2x1c3RlclB1bGwSDQoFYWZ0ZXIYASABKAQiSgoOQ2x1c3RlckVudHJpZXMSDQoFYWZ0ZXIYASABKAQSKQoHZW50cmllcxgCIAMoCzIYLmJhaWxpd2ljay5wZWVyLnYxLkVudHJ5ImMKDENsdXN0ZXJTdGF0ZRIoCgRsYXN0GAEgASgLMhouYmFpbGl3aWNrLnBlZXIudjEuRW50cnlJZBIpCgRyb3dzGAIgAygLMhsuYmFpbGl3aWNrLnBlZXIudjEuU3RhdGVSb3ciRgoNVmVyZGljdFJlcG9ydBI1Cgljb21wb25lbnQYASABKAsyIi5iYWlsaXdpY2sucGVlci52MS5TdGF0dXNDb21wb25lbnQiTgoLVmVyZGljdFBvbGwSDAoEbm9kZRgBIAEoCRIxCgZzdGF0dXMYAiABKA4yIS5iYWlsaXdpY2sucGVlci52MS5SZWNvdmVyeVN0YXR1cyJXCgdGb3J3YXJkEgwKBGNhbGwYASABKAQSEQoJYnVkZ2V0X21zGAIgASgEEisKB3JlcXVlc3QYAyABKAsyGi5iYWlsaXdpY2sucGVlci52MS5SZXF1ZXN0IkUKDEZvcndhcmRSZXBseRIMCgRjYWxsGAEgASgEEicKBXJlcGx5GAIgASgLMhguYmFpbGl3aWNrLnBlZXIudjEuUmVwbHkiHQoNRm9yd2FyZENhbmNlbBIMCgRjYWxsGAEgASgEIk4KDEZvcndhcmRXYXRjaBIMCgRjYWxsGAEgASgEEjAKB21lc3NhZ2UYAiABKAsyHy5iYWlsaXdpY2sucGVlci52MS5XYXRjaE1lc3NhZ2UiLwoORm9yd2FyZERyYWluZWQSDAoEY2FsbBgBIAEoBBIPCgd0aHJvdWdoGAIgASgEYgZwcm90bzM", [file_bailiwick_peer_v1_forward, file_bailiwick_peer_v1_model, file_bailiwick_peer_v1_raft]);
 
 /**
  * @generated from message bailiwick.peer.v1.Envelope
@@ -157,6 +157,30 @@ export type Envelope = Message<"bailiwick.peer.v1.Envelope"> & {
      */
     value: ForwardDrained;
     case: "forwardDrained";
+  } | {
+    /**
+     * @generated from field: bailiwick.peer.v1.Invite invite = 22;
+     */
+    value: Invite;
+    case: "invite";
+  } | {
+    /**
+     * @generated from field: bailiwick.peer.v1.Departed departed = 23;
+     */
+    value: Departed;
+    case: "departed";
+  } | {
+    /**
+     * @generated from field: bailiwick.peer.v1.ReplicaLost replica_lost = 24;
+     */
+    value: ReplicaLost;
+    case: "replicaLost";
+  } | {
+    /**
+     * @generated from field: bailiwick.peer.v1.OwnersReport owners_report = 25;
+     */
+    value: OwnersReport;
+    case: "ownersReport";
   } | { case: undefined; value?: undefined };
 };
 
@@ -166,6 +190,139 @@ export type Envelope = Message<"bailiwick.peer.v1.Envelope"> & {
  */
 export const EnvelopeSchema: GenMessage<Envelope> = /*@__PURE__*/
   messageDesc(file_bailiwick_peer_v1_envelope, 0);
+
+/**
+ * A group's leader to a member that it has not heard yet.
+ *
+ * @generated from message bailiwick.peer.v1.Invite
+ */
+export type Invite = Message<"bailiwick.peer.v1.Invite"> & {
+  /**
+   * @generated from field: string group = 1;
+   */
+  group: string;
+
+  /**
+   * @generated from field: uint64 incarnation = 2;
+   */
+  incarnation: bigint;
+
+  /**
+   * @generated from field: uint64 from_member = 3;
+   */
+  fromMember: bigint;
+
+  /**
+   * @generated from field: uint64 to_member = 4;
+   */
+  toMember: bigint;
+
+  /**
+   * @generated from field: bool is_witness = 5;
+   */
+  isWitness: boolean;
+};
+
+/**
+ * Describes the message bailiwick.peer.v1.Invite.
+ * Use `create(InviteSchema)` to create a new message.
+ */
+export const InviteSchema: GenMessage<Invite> = /*@__PURE__*/
+  messageDesc(file_bailiwick_peer_v1_envelope, 1);
+
+/**
+ * To one that still takes itself for a member.
+ *
+ * @generated from message bailiwick.peer.v1.Departed
+ */
+export type Departed = Message<"bailiwick.peer.v1.Departed"> & {
+  /**
+   * @generated from field: string group = 1;
+   */
+  group: string;
+
+  /**
+   * @generated from field: uint64 incarnation = 2;
+   */
+  incarnation: bigint;
+
+  /**
+   * @generated from field: uint64 from_member = 3;
+   */
+  fromMember: bigint;
+
+  /**
+   * @generated from field: uint64 to_member = 4;
+   */
+  toMember: bigint;
+
+  /**
+   * Log index of the change that it does not know.
+   *
+   * @generated from field: uint64 index = 5;
+   */
+  index: bigint;
+
+  /**
+   * @generated from field: repeated string owners = 6;
+   */
+  owners: string[];
+};
+
+/**
+ * Describes the message bailiwick.peer.v1.Departed.
+ * Use `create(DepartedSchema)` to create a new message.
+ */
+export const DepartedSchema: GenMessage<Departed> = /*@__PURE__*/
+  messageDesc(file_bailiwick_peer_v1_envelope, 2);
+
+/**
+ * Whoever is addressed as this member has nothing of the group any more.
+ *
+ * @generated from message bailiwick.peer.v1.ReplicaLost
+ */
+export type ReplicaLost = Message<"bailiwick.peer.v1.ReplicaLost"> & {
+  /**
+   * @generated from field: string group = 1;
+   */
+  group: string;
+
+  /**
+   * @generated from field: uint64 incarnation = 2;
+   */
+  incarnation: bigint;
+
+  /**
+   * @generated from field: uint64 member = 3;
+   */
+  member: bigint;
+};
+
+/**
+ * Describes the message bailiwick.peer.v1.ReplicaLost.
+ * Use `create(ReplicaLostSchema)` to create a new message.
+ */
+export const ReplicaLostSchema: GenMessage<ReplicaLost> = /*@__PURE__*/
+  messageDesc(file_bailiwick_peer_v1_envelope, 3);
+
+/**
+ * Group manager to the cluster group's leader: the directory shows other owners.
+ *
+ * @generated from message bailiwick.peer.v1.OwnersReport
+ */
+export type OwnersReport = Message<"bailiwick.peer.v1.OwnersReport"> & {
+  /**
+   * @generated from field: bailiwick.peer.v1.DirectoryEntry entry = 1;
+   */
+  entry?: DirectoryEntry | undefined;
+};
+
+/**
+ * Describes the message bailiwick.peer.v1.OwnersReport.
+ * Use `create(OwnersReportSchema)` to create a new message.
+ */
+export const OwnersReportSchema: GenMessage<OwnersReport> = /*@__PURE__*/
+  messageDesc(file_bailiwick_peer_v1_envelope, 4);
 
 /**
  * @generated from message bailiwick.peer.v1.GroupBeat
@@ -202,7 +359,7 @@ export type GroupBeat = Message<"bailiwick.peer.v1.GroupBeat"> & {
  * Use `create(GroupBeatSchema)` to create a new message.
  */
 export const GroupBeatSchema: GenMessage<GroupBeat> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 1);
+  messageDesc(file_bailiwick_peer_v1_envelope, 5);
 
 /**
  * @generated from message bailiwick.peer.v1.Beat
@@ -229,7 +386,7 @@ export type Beat = Message<"bailiwick.peer.v1.Beat"> & {
  * Use `create(BeatSchema)` to create a new message.
  */
 export const BeatSchema: GenMessage<Beat> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 2);
+  messageDesc(file_bailiwick_peer_v1_envelope, 6);
 
 /**
  * @generated from message bailiwick.peer.v1.GroupBeatReply
@@ -266,7 +423,7 @@ export type GroupBeatReply = Message<"bailiwick.peer.v1.GroupBeatReply"> & {
  * Use `create(GroupBeatReplySchema)` to create a new message.
  */
 export const GroupBeatReplySchema: GenMessage<GroupBeatReply> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 3);
+  messageDesc(file_bailiwick_peer_v1_envelope, 7);
 
 /**
  * @generated from message bailiwick.peer.v1.BeatEcho
@@ -298,7 +455,7 @@ export type BeatEcho = Message<"bailiwick.peer.v1.BeatEcho"> & {
  * Use `create(BeatEchoSchema)` to create a new message.
  */
 export const BeatEchoSchema: GenMessage<BeatEcho> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 4);
+  messageDesc(file_bailiwick_peer_v1_envelope, 8);
 
 /**
  * @generated from message bailiwick.peer.v1.StateRow
@@ -320,7 +477,7 @@ export type StateRow = Message<"bailiwick.peer.v1.StateRow"> & {
  * Use `create(StateRowSchema)` to create a new message.
  */
 export const StateRowSchema: GenMessage<StateRow> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 5);
+  messageDesc(file_bailiwick_peer_v1_envelope, 9);
 
 /**
  * @generated from message bailiwick.peer.v1.SnapshotPart
@@ -384,7 +541,7 @@ export type SnapshotPart = Message<"bailiwick.peer.v1.SnapshotPart"> & {
  * Use `create(SnapshotPartSchema)` to create a new message.
  */
 export const SnapshotPartSchema: GenMessage<SnapshotPart> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 6);
+  messageDesc(file_bailiwick_peer_v1_envelope, 10);
 
 /**
  * @generated from message bailiwick.peer.v1.SnapshotAck
@@ -431,7 +588,7 @@ export type SnapshotAck = Message<"bailiwick.peer.v1.SnapshotAck"> & {
  * Use `create(SnapshotAckSchema)` to create a new message.
  */
 export const SnapshotAckSchema: GenMessage<SnapshotAck> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 7);
+  messageDesc(file_bailiwick_peer_v1_envelope, 11);
 
 /**
  * @generated from message bailiwick.peer.v1.Statuses
@@ -453,7 +610,7 @@ export type Statuses = Message<"bailiwick.peer.v1.Statuses"> & {
  * Use `create(StatusesSchema)` to create a new message.
  */
 export const StatusesSchema: GenMessage<Statuses> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 8);
+  messageDesc(file_bailiwick_peer_v1_envelope, 12);
 
 /**
  * @generated from message bailiwick.peer.v1.StatusVersion
@@ -487,7 +644,7 @@ export type StatusVersion = Message<"bailiwick.peer.v1.StatusVersion"> & {
  * Use `create(StatusVersionSchema)` to create a new message.
  */
 export const StatusVersionSchema: GenMessage<StatusVersion> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 9);
+  messageDesc(file_bailiwick_peer_v1_envelope, 13);
 
 /**
  * @generated from message bailiwick.peer.v1.StatusDigest
@@ -509,7 +666,7 @@ export type StatusDigest = Message<"bailiwick.peer.v1.StatusDigest"> & {
  * Use `create(StatusDigestSchema)` to create a new message.
  */
 export const StatusDigestSchema: GenMessage<StatusDigest> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 10);
+  messageDesc(file_bailiwick_peer_v1_envelope, 14);
 
 /**
  * @generated from message bailiwick.peer.v1.ClusterNews
@@ -536,7 +693,7 @@ export type ClusterNews = Message<"bailiwick.peer.v1.ClusterNews"> & {
  * Use `create(ClusterNewsSchema)` to create a new message.
  */
 export const ClusterNewsSchema: GenMessage<ClusterNews> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 11);
+  messageDesc(file_bailiwick_peer_v1_envelope, 15);
 
 /**
  * @generated from message bailiwick.peer.v1.ClusterPull
@@ -553,7 +710,7 @@ export type ClusterPull = Message<"bailiwick.peer.v1.ClusterPull"> & {
  * Use `create(ClusterPullSchema)` to create a new message.
  */
 export const ClusterPullSchema: GenMessage<ClusterPull> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 12);
+  messageDesc(file_bailiwick_peer_v1_envelope, 16);
 
 /**
  * @generated from message bailiwick.peer.v1.ClusterEntries
@@ -575,7 +732,7 @@ export type ClusterEntries = Message<"bailiwick.peer.v1.ClusterEntries"> & {
  * Use `create(ClusterEntriesSchema)` to create a new message.
  */
 export const ClusterEntriesSchema: GenMessage<ClusterEntries> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 13);
+  messageDesc(file_bailiwick_peer_v1_envelope, 17);
 
 /**
  * @generated from message bailiwick.peer.v1.ClusterState
@@ -597,7 +754,7 @@ export type ClusterState = Message<"bailiwick.peer.v1.ClusterState"> & {
  * Use `create(ClusterStateSchema)` to create a new message.
  */
 export const ClusterStateSchema: GenMessage<ClusterState> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 14);
+  messageDesc(file_bailiwick_peer_v1_envelope, 18);
 
 /**
  * @generated from message bailiwick.peer.v1.VerdictReport
@@ -614,7 +771,7 @@ export type VerdictReport = Message<"bailiwick.peer.v1.VerdictReport"> & {
  * Use `create(VerdictReportSchema)` to create a new message.
  */
 export const VerdictReportSchema: GenMessage<VerdictReport> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 15);
+  messageDesc(file_bailiwick_peer_v1_envelope, 19);
 
 /**
  * @generated from message bailiwick.peer.v1.VerdictPoll
@@ -636,7 +793,7 @@ export type VerdictPoll = Message<"bailiwick.peer.v1.VerdictPoll"> & {
  * Use `create(VerdictPollSchema)` to create a new message.
  */
 export const VerdictPollSchema: GenMessage<VerdictPoll> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 16);
+  messageDesc(file_bailiwick_peer_v1_envelope, 20);
 
 /**
  * @generated from message bailiwick.peer.v1.Forward
@@ -665,7 +822,7 @@ export type Forward = Message<"bailiwick.peer.v1.Forward"> & {
  * Use `create(ForwardSchema)` to create a new message.
  */
 export const ForwardSchema: GenMessage<Forward> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 17);
+  messageDesc(file_bailiwick_peer_v1_envelope, 21);
 
 /**
  * @generated from message bailiwick.peer.v1.ForwardReply
@@ -687,7 +844,7 @@ export type ForwardReply = Message<"bailiwick.peer.v1.ForwardReply"> & {
  * Use `create(ForwardReplySchema)` to create a new message.
  */
 export const ForwardReplySchema: GenMessage<ForwardReply> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 18);
+  messageDesc(file_bailiwick_peer_v1_envelope, 22);
 
 /**
  * @generated from message bailiwick.peer.v1.ForwardCancel
@@ -704,7 +861,7 @@ export type ForwardCancel = Message<"bailiwick.peer.v1.ForwardCancel"> & {
  * Use `create(ForwardCancelSchema)` to create a new message.
  */
 export const ForwardCancelSchema: GenMessage<ForwardCancel> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 19);
+  messageDesc(file_bailiwick_peer_v1_envelope, 23);
 
 /**
  * @generated from message bailiwick.peer.v1.ForwardWatch
@@ -726,7 +883,7 @@ export type ForwardWatch = Message<"bailiwick.peer.v1.ForwardWatch"> & {
  * Use `create(ForwardWatchSchema)` to create a new message.
  */
 export const ForwardWatchSchema: GenMessage<ForwardWatch> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 20);
+  messageDesc(file_bailiwick_peer_v1_envelope, 24);
 
 /**
  * @generated from message bailiwick.peer.v1.ForwardDrained
@@ -750,5 +907,5 @@ export type ForwardDrained = Message<"bailiwick.peer.v1.ForwardDrained"> & {
  * Use `create(ForwardDrainedSchema)` to create a new message.
  */
 export const ForwardDrainedSchema: GenMessage<ForwardDrained> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 21);
+  messageDesc(file_bailiwick_peer_v1_envelope, 25);
 

@@ -9,13 +9,15 @@ import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2"
 import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import type { ClusterEvent, DirectoryEntry, GroupObject, GroupSummary, KeySpan, KeyValue, NodeRecord, Ownership, RecoveryStatus, StatusComponent } from "./model_pb.ts";
 import { file_bailiwick_peer_v1_model } from "./model_pb.ts";
+import type { Membership } from "./raft_pb.ts";
+import { file_bailiwick_peer_v1_raft } from "./raft_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file bailiwick/peer/v1/forward.proto.
  */
 export const file_bailiwick_peer_v1_forward: GenFile = /*@__PURE__*/
-  fileDesc("Ch9iYWlsaXdpY2svcGVlci92MS9mb3J3YXJkLnByb3RvEhFiYWlsaXdpY2sucGVlci52MSIlCgVGZW5jZRINCgVncm91cBgBIAEoCRINCgVlcG9jaBgCIAEoBCKBAQoKR2V0UmVxdWVzdBINCgVncm91cBgBIAEoCRILCgNrZXkYAiABKAwSFQoIcmV2aXNpb24YAyABKARIAIgBARIzCgtjb25zaXN0ZW5jeRgEIAEoDjIeLmJhaWxpd2ljay5wZWVyLnYxLkNvbnNpc3RlbmN5QgsKCV9yZXZpc2lvbiLVAQoLTGlzdFJlcXVlc3QSDQoFZ3JvdXAYASABKAkSKAoEc3BhbhgCIAEoCzIaLmJhaWxpd2ljay5wZWVyLnYxLktleVNwYW4SFQoIcmV2aXNpb24YAyABKARIAIgBARIzCgtjb25zaXN0ZW5jeRgEIAEoDjIeLmJhaWxpd2ljay5wZWVyLnYxLkNvbnNpc3RlbmN5Eg0KBWxpbWl0GAUgASgEEhEKCWtleXNfb25seRgGIAEoCBISCgpjb3VudF9vbmx5GAcgASgIQgsKCV9yZXZpc2lvbiK6AQoKUHV0UmVxdWVzdBINCgVncm91cBgBIAEoCRILCgNrZXkYAiABKAwSDQoFdmFsdWUYAyABKAwSDQoFbGVhc2UYBCABKAQSHAoPaWZfbW9kX3JldmlzaW9uGAUgASgESACIAQESJwoFZmVuY2UYBiABKAsyGC5iYWlsaXdpY2sucGVlci52MS5GZW5jZRIXCg9yZXR1cm5fcHJldmlvdXMYByABKAhCEgoQX2lmX21vZF9yZXZpc2lvbiK8AQoNRGVsZXRlUmVxdWVzdBINCgVncm91cBgBIAEoCRIoCgRzcGFuGAIgASgLMhouYmFpbGl3aWNrLnBlZXIudjEuS2V5U3BhbhIcCg9pZl9tb2RfcmV2aXNpb24YAyABKARIAIgBARInCgVmZW5jZRgEIAEoCzIYLmJhaWxpd2ljay5wZWVyLnYxLkZlbmNlEhcKD3JldHVybl9wcmV2aW91cxgFIAEoCEISChBfaWZfbW9kX3JldmlzaW9uIjEKDkNvbXBhY3RSZXF1ZXN0Eg0KBWdyb3VwGAEgASgJEhAKCHJldmlzaW9uGAIgASgEIjEKEENvbmZpZ3VyZVJlcXVlc3QSDQoFZ3JvdXAYASABKAkSDgoGY29uZmlnGAIgASgMIiMKEkdyb3VwU3RhdHVzUmVxdWVzdBINCgVncm91cBgBIAEoCSLNAQoMV2F0Y2hSZXF1ZXN0Eg0KBWdyb3VwGAEgASgJEigKBHNwYW4YAiABKAsyGi5iYWlsaXdpY2sucGVlci52MS5LZXlTcGFuEhsKDnN0YXJ0X3JldmlzaW9uGAMgASgESACIAQESDAoEcHV0cxgEIAEoCBIPCgdkZWxldGVzGAUgASgIEhcKD3ByZXZpb3VzX3ZhbHVlcxgGIAEoCBIcChRwcm9ncmVzc19pbnRlcnZhbF9tcxgHIAEoBEIRCg9fc3RhcnRfcmV2aXNpb24iSgoSQ3JlYXRlR3JvdXBSZXF1ZXN0Eg0KBWdyb3VwGAEgASgJEg4KBm93bmVycxgCIAMoCRIVCg12YWxpZGF0ZV9vbmx5GAMgASgIIhYKFENsdXN0ZXJTdGF0dXNSZXF1ZXN0IiEKEU5vZGVTdGF0dXNSZXF1ZXN0EgwKBG5vZGUYASABKAkiEgoQRGlyZWN0b3J5UmVxdWVzdCIfCg9Ob2RlU2VsZlJlcXVlc3QSDAoEbm9kZRgBIAEoCSI0ChRDbHVzdGVyRXZlbnRzUmVxdWVzdBINCgVhZnRlchgBIAEoBBINCgVsaW1pdBgCIAEoBCKqBgoHUmVxdWVzdBIsCgNnZXQYASABKAsyHS5iYWlsaXdpY2sucGVlci52MS5HZXRSZXF1ZXN0SAASLgoEbGlzdBgCIAEoCzIeLmJhaWxpd2ljay5wZWVyLnYxLkxpc3RSZXF1ZXN0SAASLAoDcHV0GAMgASgLMh0uYmFpbGl3aWNrLnBlZXIudjEuUHV0UmVxdWVzdEgAEjIKBmRlbGV0ZRgEIAEoCzIgLmJhaWxpd2ljay5wZWVyLnYxLkRlbGV0ZVJlcXVlc3RIABI0Cgdjb21wYWN0GAUgASgLMiEuYmFpbGl3aWNrLnBlZXIudjEuQ29tcGFjdFJlcXVlc3RIABI9Cgxncm91cF9zdGF0dXMYBiABKAsyJS5iYWlsaXdpY2sucGVlci52MS5Hcm91cFN0YXR1c1JlcXVlc3RIABIwCgV3YXRjaBgHIAEoCzIfLmJhaWxpd2ljay5wZWVyLnYxLldhdGNoUmVxdWVzdEgAEj0KDGNyZWF0ZV9ncm91cBgIIAEoCzIlLmJhaWxpd2ljay5wZWVyLnYxLkNyZWF0ZUdyb3VwUmVxdWVzdEgAEkEKDmNsdXN0ZXJfc3RhdHVzGAkgASgLMicuYmFpbGl3aWNrLnBlZXIudjEuQ2x1c3RlclN0YXR1c1JlcXVlc3RIABI7Cgtub2RlX3N0YXR1cxgKIAEoCzIkLmJhaWxpd2ljay5wZWVyLnYxLk5vZGVTdGF0dXNSZXF1ZXN0SAASOAoJZGlyZWN0b3J5GAsgASgLMiMuYmFpbGl3aWNrLnBlZXIudjEuRGlyZWN0b3J5UmVxdWVzdEgAEjcKCW5vZGVfc2VsZhgMIAEoCzIiLmJhaWxpd2ljay5wZWVyLnYxLk5vZGVTZWxmUmVxdWVzdEgAEkEKDmNsdXN0ZXJfZXZlbnRzGA0gASgLMicuYmFpbGl3aWNrLnBlZXIudjEuQ2x1c3RlckV2ZW50c1JlcXVlc3RIABI4Cgljb25maWd1cmUYDiABKAsyIy5iYWlsaXdpY2sucGVlci52MS5Db25maWd1cmVSZXF1ZXN0SABCCQoHcmVxdWVzdCJbCgZIZWFkZXISDQoFZ3JvdXAYASABKAkSEwoLaW5jYXJuYXRpb24YAiABKAQSEAoIcmV2aXNpb24YAyABKAQSDAoEbm9kZRgEIAEoCRINCgVzdGFsZRgFIAEoCCLoAQoORmFpbHVyZURldGFpbHMSEgoFZ3JvdXAYASABKAlIAIgBARIRCgRub2RlGAIgASgJSAGIAQESEgoFZmllbGQYAyABKAlIAogBARIUCgdtaXNzaW5nGAQgASgJSAOIAQESEwoGbGVhZGVyGAUgASgJSASIAQESFQoIcmV2aXNpb24YBiABKAlIBYgBARIQCgNrZXkYByABKAlIBogBAUIICgZfZ3JvdXBCBwoFX25vZGVCCAoGX2ZpZWxkQgoKCF9taXNzaW5nQgkKB19sZWFkZXJCCwoJX3JldmlzaW9uQgYKBF9rZXkihwEKB0ZhaWx1cmUSDAoEY29kZRgBIAEoCRIPCgdtZXNzYWdlGAIgASgJEjIKB2RldGFpbHMYAyABKAsyIS5iYWlsaXdpY2sucGVlci52MS5GYWlsdXJlRGV0YWlscxIpCgZlZmZlY3QYBCABKA4yGS5iYWlsaXdpY2sucGVlci52MS5FZmZlY3QiNwoHUmVwbGljYRIMCgRub2RlGAEgASgJEg8KB21hdGNoZWQYAiABKAQSDQoFc3RhdGUYAyABKAki2QMKC0dyb3VwU3RhdHVzEi4KBm9iamVjdBgBIAEoCzIeLmJhaWxpd2ljay5wZWVyLnYxLkdyb3VwT2JqZWN0EgwKBG5vZGUYAiABKAkSFAoHbWFuYWdlchgDIAEoCUgAiAEBEgwKBHRlcm0YBCABKAQSLwoJb3duZXJzaGlwGAUgASgLMhwuYmFpbGl3aWNrLnBlZXIudjEuT3duZXJzaGlwEhIKCmhhc19xdW9ydW0YBiABKAgSDgoGbmVlZGVkGAcgASgEEg8KB21pc3NpbmcYCCADKAkSNAoIdmVyZGljdHMYCSADKAsyIi5iYWlsaXdpY2sucGVlci52MS5TdGF0dXNDb21wb25lbnQSEAoIcmV2aXNpb24YCiABKAQSGgoSY29tcGFjdGVkX3JldmlzaW9uGAsgASgEEg8KB2FwcGxpZWQYDCABKAQSDgoGY29tbWl0GA0gASgEEhcKCnN0YXRlX2hhc2gYDiABKAZIAYgBARIMCgRrZXlzGA8gASgEEg0KBWJ5dGVzGBAgASgEEiwKCHJlcGxpY2FzGBEgAygLMhouYmFpbGl3aWNrLnBlZXIudjEuUmVwbGljYUIKCghfbWFuYWdlckINCgtfc3RhdGVfaGFzaCImCgdDb3VudGVyEgwKBG5hbWUYASABKAkSDQoFdmFsdWUYAiABKAEiowIKCE5vZGVTZWxmEgwKBG5vZGUYASABKAkSDAoEYm9vdBgCIAEoBBIRCgl1cHRpbWVfbXMYAyABKAQSFQoNY2x1c3Rlcl9pbmRleBgEIAEoBBIXCgpxdWFyYW50aW5lGAUgASgJSACIAQESEQoJY29ubmVjdGVkGAYgAygJEjIKCXN1bW1hcmllcxgHIAMoCzIfLmJhaWxpd2ljay5wZWVyLnYxLkdyb3VwU3VtbWFyeRI0CghzdGF0dXNlcxgIIAMoCzIiLmJhaWxpd2ljay5wZWVyLnYxLlN0YXR1c0NvbXBvbmVudBIsCghjb3VudGVycxgJIAMoCzIaLmJhaWxpd2ljay5wZWVyLnYxLkNvdW50ZXJCDQoLX3F1YXJhbnRpbmUi8QEKCk5vZGVTdGF0dXMSLQoGcmVjb3JkGAEgASgLMh0uYmFpbGl3aWNrLnBlZXIudjEuTm9kZVJlY29yZBIxCgZzdGF0dXMYAiABKA4yIS5iYWlsaXdpY2sucGVlci52MS5SZWNvdmVyeVN0YXR1cxI2Cgpjb21wb25lbnRzGAMgAygLMiIuYmFpbGl3aWNrLnBlZXIudjEuU3RhdHVzQ29tcG9uZW50Eg4KBnNwaGVyZRgEIAMoCRIOCgZncm91cHMYBSADKAkSKQoEc2VsZhgGIAEoCzIbLmJhaWxpd2ljay5wZWVyLnYxLk5vZGVTZWxmIsUCCg1DbHVzdGVyU3RhdHVzEg8KB2NsdXN0ZXIYASABKAwSDAoEbm9kZRgCIAEoCRIVCg1jbHVzdGVyX2luZGV4GAMgASgEEhgKC2Nvb3JkaW5hdG9yGAQgASgJSACIAQESDgoGdm90ZXJzGAUgAygJEiwKBW5vZGVzGAYgAygLMh0uYmFpbGl3aWNrLnBlZXIudjEuTm9kZVN0YXR1cxIuCgZncm91cHMYByADKAsyHi5iYWlsaXdpY2sucGVlci52MS5Hcm91cFN0YXR1cxIaChJ1bnJlYWNoYWJsZV9ncm91cHMYCCADKAkSGQoRdW5yZWFjaGFibGVfbm9kZXMYCSADKAkSLwoGZXZlbnRzGAogAygLMh8uYmFpbGl3aWNrLnBlZXIudjEuQ2x1c3RlckV2ZW50Qg4KDF9jb29yZGluYXRvciI6CgtGYWlsZWRSZXBseRIrCgdmYWlsdXJlGAEgASgLMhouYmFpbGl3aWNrLnBlZXIudjEuRmFpbHVyZSJeCghHZXRSZXBseRIpCgZoZWFkZXIYASABKAsyGS5iYWlsaXdpY2sucGVlci52MS5IZWFkZXISJwoCa3YYAiABKAsyGy5iYWlsaXdpY2sucGVlci52MS5LZXlWYWx1ZSJ9CglMaXN0UmVwbHkSKQoGaGVhZGVyGAEgASgLMhkuYmFpbGl3aWNrLnBlZXIudjEuSGVhZGVyEigKA2t2cxgCIAMoCzIbLmJhaWxpd2ljay5wZWVyLnYxLktleVZhbHVlEgwKBG1vcmUYAyABKAgSDQoFY291bnQYBCABKAQiZAoIUHV0UmVwbHkSKQoGaGVhZGVyGAEgASgLMhkuYmFpbGl3aWNrLnBlZXIudjEuSGVhZGVyEi0KCHByZXZpb3VzGAIgASgLMhsuYmFpbGl3aWNrLnBlZXIudjEuS2V5VmFsdWUieAoLRGVsZXRlUmVwbHkSKQoGaGVhZGVyGAEgASgLMhkuYmFpbGl3aWNrLnBlZXIudjEuSGVhZGVyEg8KB2RlbGV0ZWQYAiABKAQSLQoIcHJldmlvdXMYAyADKAsyGy5iYWlsaXdpY2sucGVlci52MS5LZXlWYWx1ZSI5CgxDb21wYWN0UmVwbHkSKQoGaGVhZGVyGAEgASgLMhkuYmFpbGl3aWNrLnBlZXIudjEuSGVhZGVyIjsKDkNvbmZpZ3VyZVJlcGx5EikKBmhlYWRlchgBIAEoCzIZLmJhaWxpd2ljay5wZWVyLnYxLkhlYWRlciJCChBHcm91cFN0YXR1c1JlcGx5Ei4KBnN0YXR1cxgBIAEoCzIeLmJhaWxpd2ljay5wZWVyLnYxLkdyb3VwU3RhdHVzIkQKEENyZWF0ZUdyb3VwUmVwbHkSMAoFZW50cnkYASABKAsyIS5iYWlsaXdpY2sucGVlci52MS5EaXJlY3RvcnlFbnRyeSJGChJDbHVzdGVyU3RhdHVzUmVwbHkSMAoGc3RhdHVzGAEgASgLMiAuYmFpbGl3aWNrLnBlZXIudjEuQ2x1c3RlclN0YXR1cyJACg9Ob2RlU3RhdHVzUmVwbHkSLQoGc3RhdHVzGAEgASgLMh0uYmFpbGl3aWNrLnBlZXIudjEuTm9kZVN0YXR1cyJxCg5EaXJlY3RvcnlSZXBseRIsCgVub2RlcxgBIAMoCzIdLmJhaWxpd2ljay5wZWVyLnYxLk5vZGVSZWNvcmQSMQoGZ3JvdXBzGAIgAygLMiEuYmFpbGl3aWNrLnBlZXIudjEuRGlyZWN0b3J5RW50cnkiOgoNTm9kZVNlbGZSZXBseRIpCgRzZWxmGAEgASgLMhsuYmFpbGl3aWNrLnBlZXIudjEuTm9kZVNlbGYiVAoSQ2x1c3RlckV2ZW50c1JlcGx5Ei8KBmV2ZW50cxgBIAMoCzIfLmJhaWxpd2ljay5wZWVyLnYxLkNsdXN0ZXJFdmVudBINCgVpbmRleBgCIAEoBCKMBgoFUmVwbHkSMAoGZmFpbGVkGAEgASgLMh4uYmFpbGl3aWNrLnBlZXIudjEuRmFpbGVkUmVwbHlIABIqCgNnZXQYAiABKAsyGy5iYWlsaXdpY2sucGVlci52MS5HZXRSZXBseUgAEiwKBGxpc3QYAyABKAsyHC5iYWlsaXdpY2sucGVlci52MS5MaXN0UmVwbHlIABIqCgNwdXQYBCABKAsyGy5iYWlsaXdpY2sucGVlci52MS5QdXRSZXBseUgAEjAKBmRlbGV0ZRgFIAEoCzIeLmJhaWxpd2ljay5wZWVyLnYxLkRlbGV0ZVJlcGx5SAASMgoHY29tcGFjdBgGIAEoCzIfLmJhaWxpd2ljay5wZWVyLnYxLkNvbXBhY3RSZXBseUgAEjsKDGdyb3VwX3N0YXR1cxgHIAEoCzIjLmJhaWxpd2ljay5wZWVyLnYxLkdyb3VwU3RhdHVzUmVwbHlIABI7CgxjcmVhdGVfZ3JvdXAYCCABKAsyIy5iYWlsaXdpY2sucGVlci52MS5DcmVhdGVHcm91cFJlcGx5SAASPwoOY2x1c3Rlcl9zdGF0dXMYCSABKAsyJS5iYWlsaXdpY2sucGVlci52MS5DbHVzdGVyU3RhdHVzUmVwbHlIABI5Cgtub2RlX3N0YXR1cxgKIAEoCzIiLmJhaWxpd2ljay5wZWVyLnYxLk5vZGVTdGF0dXNSZXBseUgAEjYKCWRpcmVjdG9yeRgLIAEoCzIhLmJhaWxpd2ljay5wZWVyLnYxLkRpcmVjdG9yeVJlcGx5SAASNQoJbm9kZV9zZWxmGAwgASgLMiAuYmFpbGl3aWNrLnBlZXIudjEuTm9kZVNlbGZSZXBseUgAEj8KDmNsdXN0ZXJfZXZlbnRzGA0gASgLMiUuYmFpbGl3aWNrLnBlZXIudjEuQ2x1c3RlckV2ZW50c1JlcGx5SAASNgoJY29uZmlndXJlGA4gASgLMiEuYmFpbGl3aWNrLnBlZXIudjEuQ29uZmlndXJlUmVwbHlIAEIHCgVyZXBseSKBAQoIS2V5RXZlbnQSCwoDa2V5GAEgASgMEicKAmt2GAIgASgLMhsuYmFpbGl3aWNrLnBlZXIudjEuS2V5VmFsdWUSLQoIcHJldmlvdXMYAyABKAsyGy5iYWlsaXdpY2sucGVlci52MS5LZXlWYWx1ZRIQCghyZXZpc2lvbhgEIAEoBCJKCgtXYXRjaE9wZW5lZBIpCgZoZWFkZXIYASABKAsyGS5iYWlsaXdpY2sucGVlci52MS5IZWFkZXISEAoIcmV2aXNpb24YAiABKAQiTAoLV2F0Y2hFdmVudHMSEAoIcmV2aXNpb24YASABKAQSKwoGZXZlbnRzGAIgAygLMhsuYmFpbGl3aWNrLnBlZXIudjEuS2V5RXZlbnQiIQoNV2F0Y2hQcm9ncmVzcxIQCghyZXZpc2lvbhgBIAEoBCIfCg5XYXRjaENvbXBhY3RlZBINCgVmbG9vchgBIAEoBCI8Cg1XYXRjaENhbmNlbGVkEisKB2ZhaWx1cmUYASABKAsyGi5iYWlsaXdpY2sucGVlci52MS5GYWlsdXJlIqECCgxXYXRjaE1lc3NhZ2USMAoGb3BlbmVkGAEgASgLMh4uYmFpbGl3aWNrLnBlZXIudjEuV2F0Y2hPcGVuZWRIABIwCgZldmVudHMYAiABKAsyHi5iYWlsaXdpY2sucGVlci52MS5XYXRjaEV2ZW50c0gAEjQKCHByb2dyZXNzGAMgASgLMiAuYmFpbGl3aWNrLnBlZXIudjEuV2F0Y2hQcm9ncmVzc0gAEjYKCWNvbXBhY3RlZBgEIAEoCzIhLmJhaWxpd2ljay5wZWVyLnYxLldhdGNoQ29tcGFjdGVkSAASNAoIY2FuY2VsZWQYBSABKAsyIC5iYWlsaXdpY2sucGVlci52MS5XYXRjaENhbmNlbGVkSABCCQoHbWVzc2FnZSpfCgtDb25zaXN0ZW5jeRIbChdDT05TSVNURU5DWV9VTlNQRUNJRklFRBAAEhwKGENPTlNJU1RFTkNZX0xJTkVBUklaQUJMRRABEhUKEUNPTlNJU1RFTkNZX0xPQ0FMEAIqRQoGRWZmZWN0EhYKEkVGRkVDVF9VTlNQRUNJRklFRBAAEg8KC0VGRkVDVF9OT05FEAESEgoORUZGRUNUX1VOS05PV04QAmIGcHJvdG8z", [file_bailiwick_peer_v1_model]);
+  fileDesc("Ch9iYWlsaXdpY2svcGVlci92MS9mb3J3YXJkLnByb3RvEhFiYWlsaXdpY2sucGVlci52MSIlCgVGZW5jZRINCgVncm91cBgBIAEoCRINCgVlcG9jaBgCIAEoBCKBAQoKR2V0UmVxdWVzdBINCgVncm91cBgBIAEoCRILCgNrZXkYAiABKAwSFQoIcmV2aXNpb24YAyABKARIAIgBARIzCgtjb25zaXN0ZW5jeRgEIAEoDjIeLmJhaWxpd2ljay5wZWVyLnYxLkNvbnNpc3RlbmN5QgsKCV9yZXZpc2lvbiLVAQoLTGlzdFJlcXVlc3QSDQoFZ3JvdXAYASABKAkSKAoEc3BhbhgCIAEoCzIaLmJhaWxpd2ljay5wZWVyLnYxLktleVNwYW4SFQoIcmV2aXNpb24YAyABKARIAIgBARIzCgtjb25zaXN0ZW5jeRgEIAEoDjIeLmJhaWxpd2ljay5wZWVyLnYxLkNvbnNpc3RlbmN5Eg0KBWxpbWl0GAUgASgEEhEKCWtleXNfb25seRgGIAEoCBISCgpjb3VudF9vbmx5GAcgASgIQgsKCV9yZXZpc2lvbiK6AQoKUHV0UmVxdWVzdBINCgVncm91cBgBIAEoCRILCgNrZXkYAiABKAwSDQoFdmFsdWUYAyABKAwSDQoFbGVhc2UYBCABKAQSHAoPaWZfbW9kX3JldmlzaW9uGAUgASgESACIAQESJwoFZmVuY2UYBiABKAsyGC5iYWlsaXdpY2sucGVlci52MS5GZW5jZRIXCg9yZXR1cm5fcHJldmlvdXMYByABKAhCEgoQX2lmX21vZF9yZXZpc2lvbiK8AQoNRGVsZXRlUmVxdWVzdBINCgVncm91cBgBIAEoCRIoCgRzcGFuGAIgASgLMhouYmFpbGl3aWNrLnBlZXIudjEuS2V5U3BhbhIcCg9pZl9tb2RfcmV2aXNpb24YAyABKARIAIgBARInCgVmZW5jZRgEIAEoCzIYLmJhaWxpd2ljay5wZWVyLnYxLkZlbmNlEhcKD3JldHVybl9wcmV2aW91cxgFIAEoCEISChBfaWZfbW9kX3JldmlzaW9uIjEKDkNvbXBhY3RSZXF1ZXN0Eg0KBWdyb3VwGAEgASgJEhAKCHJldmlzaW9uGAIgASgEIjEKEENvbmZpZ3VyZVJlcXVlc3QSDQoFZ3JvdXAYASABKAkSDgoGY29uZmlnGAIgASgMIiMKEkdyb3VwU3RhdHVzUmVxdWVzdBINCgVncm91cBgBIAEoCSLNAQoMV2F0Y2hSZXF1ZXN0Eg0KBWdyb3VwGAEgASgJEigKBHNwYW4YAiABKAsyGi5iYWlsaXdpY2sucGVlci52MS5LZXlTcGFuEhsKDnN0YXJ0X3JldmlzaW9uGAMgASgESACIAQESDAoEcHV0cxgEIAEoCBIPCgdkZWxldGVzGAUgASgIEhcKD3ByZXZpb3VzX3ZhbHVlcxgGIAEoCBIcChRwcm9ncmVzc19pbnRlcnZhbF9tcxgHIAEoBEIRCg9fc3RhcnRfcmV2aXNpb24iSgoSQ3JlYXRlR3JvdXBSZXF1ZXN0Eg0KBWdyb3VwGAEgASgJEg4KBm93bmVycxgCIAMoCRIVCg12YWxpZGF0ZV9vbmx5GAMgASgIImwKEFNldE93bmVyc1JlcXVlc3QSDQoFZ3JvdXAYASABKAkSDgoGb3duZXJzGAIgAygJEhUKCGlmX2luZGV4GAMgASgESACIAQESFQoNdmFsaWRhdGVfb25seRgEIAEoCEILCglfaWZfaW5kZXgiFgoUQ2x1c3RlclN0YXR1c1JlcXVlc3QiIQoRTm9kZVN0YXR1c1JlcXVlc3QSDAoEbm9kZRgBIAEoCSISChBEaXJlY3RvcnlSZXF1ZXN0Ih8KD05vZGVTZWxmUmVxdWVzdBIMCgRub2RlGAEgASgJIjQKFENsdXN0ZXJFdmVudHNSZXF1ZXN0Eg0KBWFmdGVyGAEgASgEEg0KBWxpbWl0GAIgASgEIuUGCgdSZXF1ZXN0EiwKA2dldBgBIAEoCzIdLmJhaWxpd2ljay5wZWVyLnYxLkdldFJlcXVlc3RIABIuCgRsaXN0GAIgASgLMh4uYmFpbGl3aWNrLnBlZXIudjEuTGlzdFJlcXVlc3RIABIsCgNwdXQYAyABKAsyHS5iYWlsaXdpY2sucGVlci52MS5QdXRSZXF1ZXN0SAASMgoGZGVsZXRlGAQgASgLMiAuYmFpbGl3aWNrLnBlZXIudjEuRGVsZXRlUmVxdWVzdEgAEjQKB2NvbXBhY3QYBSABKAsyIS5iYWlsaXdpY2sucGVlci52MS5Db21wYWN0UmVxdWVzdEgAEj0KDGdyb3VwX3N0YXR1cxgGIAEoCzIlLmJhaWxpd2ljay5wZWVyLnYxLkdyb3VwU3RhdHVzUmVxdWVzdEgAEjAKBXdhdGNoGAcgASgLMh8uYmFpbGl3aWNrLnBlZXIudjEuV2F0Y2hSZXF1ZXN0SAASPQoMY3JlYXRlX2dyb3VwGAggASgLMiUuYmFpbGl3aWNrLnBlZXIudjEuQ3JlYXRlR3JvdXBSZXF1ZXN0SAASQQoOY2x1c3Rlcl9zdGF0dXMYCSABKAsyJy5iYWlsaXdpY2sucGVlci52MS5DbHVzdGVyU3RhdHVzUmVxdWVzdEgAEjsKC25vZGVfc3RhdHVzGAogASgLMiQuYmFpbGl3aWNrLnBlZXIudjEuTm9kZVN0YXR1c1JlcXVlc3RIABI4CglkaXJlY3RvcnkYCyABKAsyIy5iYWlsaXdpY2sucGVlci52MS5EaXJlY3RvcnlSZXF1ZXN0SAASNwoJbm9kZV9zZWxmGAwgASgLMiIuYmFpbGl3aWNrLnBlZXIudjEuTm9kZVNlbGZSZXF1ZXN0SAASQQoOY2x1c3Rlcl9ldmVudHMYDSABKAsyJy5iYWlsaXdpY2sucGVlci52MS5DbHVzdGVyRXZlbnRzUmVxdWVzdEgAEjgKCWNvbmZpZ3VyZRgOIAEoCzIjLmJhaWxpd2ljay5wZWVyLnYxLkNvbmZpZ3VyZVJlcXVlc3RIABI5CgpzZXRfb3duZXJzGA8gASgLMiMuYmFpbGl3aWNrLnBlZXIudjEuU2V0T3duZXJzUmVxdWVzdEgAQgkKB3JlcXVlc3QiWwoGSGVhZGVyEg0KBWdyb3VwGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgEEhAKCHJldmlzaW9uGAMgASgEEgwKBG5vZGUYBCABKAkSDQoFc3RhbGUYBSABKAgi6AEKDkZhaWx1cmVEZXRhaWxzEhIKBWdyb3VwGAEgASgJSACIAQESEQoEbm9kZRgCIAEoCUgBiAEBEhIKBWZpZWxkGAMgASgJSAKIAQESFAoHbWlzc2luZxgEIAEoCUgDiAEBEhMKBmxlYWRlchgFIAEoCUgEiAEBEhUKCHJldmlzaW9uGAYgASgJSAWIAQESEAoDa2V5GAcgASgJSAaIAQFCCAoGX2dyb3VwQgcKBV9ub2RlQggKBl9maWVsZEIKCghfbWlzc2luZ0IJCgdfbGVhZGVyQgsKCV9yZXZpc2lvbkIGCgRfa2V5IocBCgdGYWlsdXJlEgwKBGNvZGUYASABKAkSDwoHbWVzc2FnZRgCIAEoCRIyCgdkZXRhaWxzGAMgASgLMiEuYmFpbGl3aWNrLnBlZXIudjEuRmFpbHVyZURldGFpbHMSKQoGZWZmZWN0GAQgASgOMhkuYmFpbGl3aWNrLnBlZXIudjEuRWZmZWN0IjcKB1JlcGxpY2ESDAoEbm9kZRgBIAEoCRIPCgdtYXRjaGVkGAIgASgEEg0KBXN0YXRlGAMgASgJIrsECgtHcm91cFN0YXR1cxIuCgZvYmplY3QYASABKAsyHi5iYWlsaXdpY2sucGVlci52MS5Hcm91cE9iamVjdBIMCgRub2RlGAIgASgJEhQKB21hbmFnZXIYAyABKAlIAIgBARIMCgR0ZXJtGAQgASgEEi8KCW93bmVyc2hpcBgFIAEoCzIcLmJhaWxpd2ljay5wZWVyLnYxLk93bmVyc2hpcBISCgpoYXNfcXVvcnVtGAYgASgIEg4KBm5lZWRlZBgHIAEoBBIPCgdtaXNzaW5nGAggAygJEjQKCHZlcmRpY3RzGAkgAygLMiIuYmFpbGl3aWNrLnBlZXIudjEuU3RhdHVzQ29tcG9uZW50EhAKCHJldmlzaW9uGAogASgEEhoKEmNvbXBhY3RlZF9yZXZpc2lvbhgLIAEoBBIPCgdhcHBsaWVkGAwgASgEEg4KBmNvbW1pdBgNIAEoBBIXCgpzdGF0ZV9oYXNoGA4gASgGSAGIAQESDAoEa2V5cxgPIAEoBBINCgVieXRlcxgQIAEoBBIsCghyZXBsaWNhcxgRIAMoCzIaLmJhaWxpd2ljay5wZWVyLnYxLlJlcGxpY2ESMQoKbWVtYmVyc2hpcBgSIAEoCzIdLmJhaWxpd2ljay5wZWVyLnYxLk1lbWJlcnNoaXASGAoQbWVtYmVyc2hpcF9pbmRleBgTIAEoBBITCgtpc19kZWdyYWRlZBgUIAEoCEIKCghfbWFuYWdlckINCgtfc3RhdGVfaGFzaCImCgdDb3VudGVyEgwKBG5hbWUYASABKAkSDQoFdmFsdWUYAiABKAEiowIKCE5vZGVTZWxmEgwKBG5vZGUYASABKAkSDAoEYm9vdBgCIAEoBBIRCgl1cHRpbWVfbXMYAyABKAQSFQoNY2x1c3Rlcl9pbmRleBgEIAEoBBIXCgpxdWFyYW50aW5lGAUgASgJSACIAQESEQoJY29ubmVjdGVkGAYgAygJEjIKCXN1bW1hcmllcxgHIAMoCzIfLmJhaWxpd2ljay5wZWVyLnYxLkdyb3VwU3VtbWFyeRI0CghzdGF0dXNlcxgIIAMoCzIiLmJhaWxpd2ljay5wZWVyLnYxLlN0YXR1c0NvbXBvbmVudBIsCghjb3VudGVycxgJIAMoCzIaLmJhaWxpd2ljay5wZWVyLnYxLkNvdW50ZXJCDQoLX3F1YXJhbnRpbmUi8QEKCk5vZGVTdGF0dXMSLQoGcmVjb3JkGAEgASgLMh0uYmFpbGl3aWNrLnBlZXIudjEuTm9kZVJlY29yZBIxCgZzdGF0dXMYAiABKA4yIS5iYWlsaXdpY2sucGVlci52MS5SZWNvdmVyeVN0YXR1cxI2Cgpjb21wb25lbnRzGAMgAygLMiIuYmFpbGl3aWNrLnBlZXIudjEuU3RhdHVzQ29tcG9uZW50Eg4KBnNwaGVyZRgEIAMoCRIOCgZncm91cHMYBSADKAkSKQoEc2VsZhgGIAEoCzIbLmJhaWxpd2ljay5wZWVyLnYxLk5vZGVTZWxmIsUCCg1DbHVzdGVyU3RhdHVzEg8KB2NsdXN0ZXIYASABKAwSDAoEbm9kZRgCIAEoCRIVCg1jbHVzdGVyX2luZGV4GAMgASgEEhgKC2Nvb3JkaW5hdG9yGAQgASgJSACIAQESDgoGdm90ZXJzGAUgAygJEiwKBW5vZGVzGAYgAygLMh0uYmFpbGl3aWNrLnBlZXIudjEuTm9kZVN0YXR1cxIuCgZncm91cHMYByADKAsyHi5iYWlsaXdpY2sucGVlci52MS5Hcm91cFN0YXR1cxIaChJ1bnJlYWNoYWJsZV9ncm91cHMYCCADKAkSGQoRdW5yZWFjaGFibGVfbm9kZXMYCSADKAkSLwoGZXZlbnRzGAogAygLMh8uYmFpbGl3aWNrLnBlZXIudjEuQ2x1c3RlckV2ZW50Qg4KDF9jb29yZGluYXRvciI6CgtGYWlsZWRSZXBseRIrCgdmYWlsdXJlGAEgASgLMhouYmFpbGl3aWNrLnBlZXIudjEuRmFpbHVyZSJeCghHZXRSZXBseRIpCgZoZWFkZXIYASABKAsyGS5iYWlsaXdpY2sucGVlci52MS5IZWFkZXISJwoCa3YYAiABKAsyGy5iYWlsaXdpY2sucGVlci52MS5LZXlWYWx1ZSJ9CglMaXN0UmVwbHkSKQoGaGVhZGVyGAEgASgLMhkuYmFpbGl3aWNrLnBlZXIudjEuSGVhZGVyEigKA2t2cxgCIAMoCzIbLmJhaWxpd2ljay5wZWVyLnYxLktleVZhbHVlEgwKBG1vcmUYAyABKAgSDQoFY291bnQYBCABKAQiZAoIUHV0UmVwbHkSKQoGaGVhZGVyGAEgASgLMhkuYmFpbGl3aWNrLnBlZXIudjEuSGVhZGVyEi0KCHByZXZpb3VzGAIgASgLMhsuYmFpbGl3aWNrLnBlZXIudjEuS2V5VmFsdWUieAoLRGVsZXRlUmVwbHkSKQoGaGVhZGVyGAEgASgLMhkuYmFpbGl3aWNrLnBlZXIudjEuSGVhZGVyEg8KB2RlbGV0ZWQYAiABKAQSLQoIcHJldmlvdXMYAyADKAsyGy5iYWlsaXdpY2sucGVlci52MS5LZXlWYWx1ZSI5CgxDb21wYWN0UmVwbHkSKQoGaGVhZGVyGAEgASgLMhkuYmFpbGl3aWNrLnBlZXIudjEuSGVhZGVyIjsKDkNvbmZpZ3VyZVJlcGx5EikKBmhlYWRlchgBIAEoCzIZLmJhaWxpd2ljay5wZWVyLnYxLkhlYWRlciJKCg5TZXRPd25lcnNSZXBseRIpCgZoZWFkZXIYASABKAsyGS5iYWlsaXdpY2sucGVlci52MS5IZWFkZXISDQoFaW5kZXgYAiABKAQiQgoQR3JvdXBTdGF0dXNSZXBseRIuCgZzdGF0dXMYASABKAsyHi5iYWlsaXdpY2sucGVlci52MS5Hcm91cFN0YXR1cyJEChBDcmVhdGVHcm91cFJlcGx5EjAKBWVudHJ5GAEgASgLMiEuYmFpbGl3aWNrLnBlZXIudjEuRGlyZWN0b3J5RW50cnkiRgoSQ2x1c3RlclN0YXR1c1JlcGx5EjAKBnN0YXR1cxgBIAEoCzIgLmJhaWxpd2ljay5wZWVyLnYxLkNsdXN0ZXJTdGF0dXMiQAoPTm9kZVN0YXR1c1JlcGx5Ei0KBnN0YXR1cxgBIAEoCzIdLmJhaWxpd2ljay5wZWVyLnYxLk5vZGVTdGF0dXMicQoORGlyZWN0b3J5UmVwbHkSLAoFbm9kZXMYASADKAsyHS5iYWlsaXdpY2sucGVlci52MS5Ob2RlUmVjb3JkEjEKBmdyb3VwcxgCIAMoCzIhLmJhaWxpd2ljay5wZWVyLnYxLkRpcmVjdG9yeUVudHJ5IjoKDU5vZGVTZWxmUmVwbHkSKQoEc2VsZhgBIAEoCzIbLmJhaWxpd2ljay5wZWVyLnYxLk5vZGVTZWxmIlQKEkNsdXN0ZXJFdmVudHNSZXBseRIvCgZldmVudHMYASADKAsyHy5iYWlsaXdpY2sucGVlci52MS5DbHVzdGVyRXZlbnQSDQoFaW5kZXgYAiABKAQixQYKBVJlcGx5EjAKBmZhaWxlZBgBIAEoCzIeLmJhaWxpd2ljay5wZWVyLnYxLkZhaWxlZFJlcGx5SAASKgoDZ2V0GAIgASgLMhsuYmFpbGl3aWNrLnBlZXIudjEuR2V0UmVwbHlIABIsCgRsaXN0GAMgASgLMhwuYmFpbGl3aWNrLnBlZXIudjEuTGlzdFJlcGx5SAASKgoDcHV0GAQgASgLMhsuYmFpbGl3aWNrLnBlZXIudjEuUHV0UmVwbHlIABIwCgZkZWxldGUYBSABKAsyHi5iYWlsaXdpY2sucGVlci52MS5EZWxldGVSZXBseUgAEjIKB2NvbXBhY3QYBiABKAsyHy5iYWlsaXdpY2sucGVlci52MS5Db21wYWN0UmVwbHlIABI7Cgxncm91cF9zdGF0dXMYByABKAsyIy5iYWlsaXdpY2sucGVlci52MS5Hcm91cFN0YXR1c1JlcGx5SAASOwoMY3JlYXRlX2dyb3VwGAggASgLMiMuYmFpbGl3aWNrLnBlZXIudjEuQ3JlYXRlR3JvdXBSZXBseUgAEj8KDmNsdXN0ZXJfc3RhdHVzGAkgASgLMiUuYmFpbGl3aWNrLnBlZXIudjEuQ2x1c3RlclN0YXR1c1JlcGx5SAASOQoLbm9kZV9zdGF0dXMYCiABKAsyIi5iYWlsaXdpY2sucGVlci52MS5Ob2RlU3RhdHVzUmVwbHlIABI2CglkaXJlY3RvcnkYCyABKAsyIS5iYWlsaXdpY2sucGVlci52MS5EaXJlY3RvcnlSZXBseUgAEjUKCW5vZGVfc2VsZhgMIAEoCzIgLmJhaWxpd2ljay5wZWVyLnYxLk5vZGVTZWxmUmVwbHlIABI/Cg5jbHVzdGVyX2V2ZW50cxgNIAEoCzIlLmJhaWxpd2ljay5wZWVyLnYxLkNsdXN0ZXJFdmVudHNSZXBseUgAEjYKCWNvbmZpZ3VyZRgOIAEoCzIhLmJhaWxpd2ljay5wZWVyLnYxLkNvbmZpZ3VyZVJlcGx5SAASNwoKc2V0X293bmVycxgPIAEoCzIhLmJhaWxpd2ljay5wZWVyLnYxLlNldE93bmVyc1JlcGx5SABCBwoFcmVwbHkigQEKCEtleUV2ZW50EgsKA2tleRgBIAEoDBInCgJrdhgCIAEoCzIbLmJhaWxpd2ljay5wZWVyLnYxLktleVZhbHVlEi0KCHByZXZpb3VzGAMgASgLMhsuYmFpbGl3aWNrLnBlZXIudjEuS2V5VmFsdWUSEAoIcmV2aXNpb24YBCABKAQiSgoLV2F0Y2hPcGVuZWQSKQoGaGVhZGVyGAEgASgLMhkuYmFpbGl3aWNrLnBlZXIudjEuSGVhZGVyEhAKCHJldmlzaW9uGAIgASgEIkwKC1dhdGNoRXZlbnRzEhAKCHJldmlzaW9uGAEgASgEEisKBmV2ZW50cxgCIAMoCzIbLmJhaWxpd2ljay5wZWVyLnYxLktleUV2ZW50IiEKDVdhdGNoUHJvZ3Jlc3MSEAoIcmV2aXNpb24YASABKAQiHwoOV2F0Y2hDb21wYWN0ZWQSDQoFZmxvb3IYASABKAQiPAoNV2F0Y2hDYW5jZWxlZBIrCgdmYWlsdXJlGAEgASgLMhouYmFpbGl3aWNrLnBlZXIudjEuRmFpbHVyZSKhAgoMV2F0Y2hNZXNzYWdlEjAKBm9wZW5lZBgBIAEoCzIeLmJhaWxpd2ljay5wZWVyLnYxLldhdGNoT3BlbmVkSAASMAoGZXZlbnRzGAIgASgLMh4uYmFpbGl3aWNrLnBlZXIudjEuV2F0Y2hFdmVudHNIABI0Cghwcm9ncmVzcxgDIAEoCzIgLmJhaWxpd2ljay5wZWVyLnYxLldhdGNoUHJvZ3Jlc3NIABI2Cgljb21wYWN0ZWQYBCABKAsyIS5iYWlsaXdpY2sucGVlci52MS5XYXRjaENvbXBhY3RlZEgAEjQKCGNhbmNlbGVkGAUgASgLMiAuYmFpbGl3aWNrLnBlZXIudjEuV2F0Y2hDYW5jZWxlZEgAQgkKB21lc3NhZ2UqXwoLQ29uc2lzdGVuY3kSGwoXQ09OU0lTVEVOQ1lfVU5TUEVDSUZJRUQQABIcChhDT05TSVNURU5DWV9MSU5FQVJJWkFCTEUQARIVChFDT05TSVNURU5DWV9MT0NBTBACKkUKBkVmZmVjdBIWChJFRkZFQ1RfVU5TUEVDSUZJRUQQABIPCgtFRkZFQ1RfTk9ORRABEhIKDkVGRkVDVF9VTktOT1dOEAJiBnByb3RvMw", [file_bailiwick_peer_v1_model, file_bailiwick_peer_v1_raft]);
 
 /**
  * @generated from message bailiwick.peer.v1.Fence
@@ -346,6 +348,40 @@ export const CreateGroupRequestSchema: GenMessage<CreateGroupRequest> = /*@__PUR
   messageDesc(file_bailiwick_peer_v1_forward, 9);
 
 /**
+ * @generated from message bailiwick.peer.v1.SetOwnersRequest
+ */
+export type SetOwnersRequest = Message<"bailiwick.peer.v1.SetOwnersRequest"> & {
+  /**
+   * @generated from field: string group = 1;
+   */
+  group: string;
+
+  /**
+   * @generated from field: repeated string owners = 2;
+   */
+  owners: string[];
+
+  /**
+   * Only if the members were last changed at this index.
+   *
+   * @generated from field: optional uint64 if_index = 3;
+   */
+  ifIndex?: bigint | undefined;
+
+  /**
+   * @generated from field: bool validate_only = 4;
+   */
+  validateOnly: boolean;
+};
+
+/**
+ * Describes the message bailiwick.peer.v1.SetOwnersRequest.
+ * Use `create(SetOwnersRequestSchema)` to create a new message.
+ */
+export const SetOwnersRequestSchema: GenMessage<SetOwnersRequest> = /*@__PURE__*/
+  messageDesc(file_bailiwick_peer_v1_forward, 10);
+
+/**
  * @generated from message bailiwick.peer.v1.ClusterStatusRequest
  */
 export type ClusterStatusRequest = Message<"bailiwick.peer.v1.ClusterStatusRequest"> & {
@@ -356,7 +392,7 @@ export type ClusterStatusRequest = Message<"bailiwick.peer.v1.ClusterStatusReque
  * Use `create(ClusterStatusRequestSchema)` to create a new message.
  */
 export const ClusterStatusRequestSchema: GenMessage<ClusterStatusRequest> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 10);
+  messageDesc(file_bailiwick_peer_v1_forward, 11);
 
 /**
  * @generated from message bailiwick.peer.v1.NodeStatusRequest
@@ -373,7 +409,7 @@ export type NodeStatusRequest = Message<"bailiwick.peer.v1.NodeStatusRequest"> &
  * Use `create(NodeStatusRequestSchema)` to create a new message.
  */
 export const NodeStatusRequestSchema: GenMessage<NodeStatusRequest> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 11);
+  messageDesc(file_bailiwick_peer_v1_forward, 12);
 
 /**
  * @generated from message bailiwick.peer.v1.DirectoryRequest
@@ -386,7 +422,7 @@ export type DirectoryRequest = Message<"bailiwick.peer.v1.DirectoryRequest"> & {
  * Use `create(DirectoryRequestSchema)` to create a new message.
  */
 export const DirectoryRequestSchema: GenMessage<DirectoryRequest> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 12);
+  messageDesc(file_bailiwick_peer_v1_forward, 13);
 
 /**
  * @generated from message bailiwick.peer.v1.NodeSelfRequest
@@ -403,7 +439,7 @@ export type NodeSelfRequest = Message<"bailiwick.peer.v1.NodeSelfRequest"> & {
  * Use `create(NodeSelfRequestSchema)` to create a new message.
  */
 export const NodeSelfRequestSchema: GenMessage<NodeSelfRequest> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 13);
+  messageDesc(file_bailiwick_peer_v1_forward, 14);
 
 /**
  * @generated from message bailiwick.peer.v1.ClusterEventsRequest
@@ -425,7 +461,7 @@ export type ClusterEventsRequest = Message<"bailiwick.peer.v1.ClusterEventsReque
  * Use `create(ClusterEventsRequestSchema)` to create a new message.
  */
 export const ClusterEventsRequestSchema: GenMessage<ClusterEventsRequest> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 14);
+  messageDesc(file_bailiwick_peer_v1_forward, 15);
 
 /**
  * @generated from message bailiwick.peer.v1.Request
@@ -518,6 +554,12 @@ export type Request = Message<"bailiwick.peer.v1.Request"> & {
      */
     value: ConfigureRequest;
     case: "configure";
+  } | {
+    /**
+     * @generated from field: bailiwick.peer.v1.SetOwnersRequest set_owners = 15;
+     */
+    value: SetOwnersRequest;
+    case: "setOwners";
   } | { case: undefined; value?: undefined };
 };
 
@@ -526,7 +568,7 @@ export type Request = Message<"bailiwick.peer.v1.Request"> & {
  * Use `create(RequestSchema)` to create a new message.
  */
 export const RequestSchema: GenMessage<Request> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 15);
+  messageDesc(file_bailiwick_peer_v1_forward, 16);
 
 /**
  * @generated from message bailiwick.peer.v1.Header
@@ -563,7 +605,7 @@ export type Header = Message<"bailiwick.peer.v1.Header"> & {
  * Use `create(HeaderSchema)` to create a new message.
  */
 export const HeaderSchema: GenMessage<Header> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 16);
+  messageDesc(file_bailiwick_peer_v1_forward, 17);
 
 /**
  * Names as in google.rpc.ErrorInfo.metadata; all optional.
@@ -612,7 +654,7 @@ export type FailureDetails = Message<"bailiwick.peer.v1.FailureDetails"> & {
  * Use `create(FailureDetailsSchema)` to create a new message.
  */
 export const FailureDetailsSchema: GenMessage<FailureDetails> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 17);
+  messageDesc(file_bailiwick_peer_v1_forward, 18);
 
 /**
  * @generated from message bailiwick.peer.v1.Failure
@@ -646,7 +688,7 @@ export type Failure = Message<"bailiwick.peer.v1.Failure"> & {
  * Use `create(FailureSchema)` to create a new message.
  */
 export const FailureSchema: GenMessage<Failure> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 18);
+  messageDesc(file_bailiwick_peer_v1_forward, 19);
 
 /**
  * @generated from message bailiwick.peer.v1.Replica
@@ -673,7 +715,7 @@ export type Replica = Message<"bailiwick.peer.v1.Replica"> & {
  * Use `create(ReplicaSchema)` to create a new message.
  */
 export const ReplicaSchema: GenMessage<Replica> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 19);
+  messageDesc(file_bailiwick_peer_v1_forward, 20);
 
 /**
  * @generated from message bailiwick.peer.v1.GroupStatus
@@ -765,6 +807,25 @@ export type GroupStatus = Message<"bailiwick.peer.v1.GroupStatus"> & {
    * @generated from field: repeated bailiwick.peer.v1.Replica replicas = 17;
    */
   replicas: Replica[];
+
+  /**
+   * @generated from field: bailiwick.peer.v1.Membership membership = 18;
+   */
+  membership?: Membership | undefined;
+
+  /**
+   * Log index of its newest change.
+   *
+   * @generated from field: uint64 membership_index = 19;
+   */
+  membershipIndex: bigint;
+
+  /**
+   * The witness stands in for an owner that is away.
+   *
+   * @generated from field: bool is_degraded = 20;
+   */
+  isDegraded: boolean;
 };
 
 /**
@@ -772,7 +833,7 @@ export type GroupStatus = Message<"bailiwick.peer.v1.GroupStatus"> & {
  * Use `create(GroupStatusSchema)` to create a new message.
  */
 export const GroupStatusSchema: GenMessage<GroupStatus> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 20);
+  messageDesc(file_bailiwick_peer_v1_forward, 21);
 
 /**
  * @generated from message bailiwick.peer.v1.Counter
@@ -794,7 +855,7 @@ export type Counter = Message<"bailiwick.peer.v1.Counter"> & {
  * Use `create(CounterSchema)` to create a new message.
  */
 export const CounterSchema: GenMessage<Counter> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 21);
+  messageDesc(file_bailiwick_peer_v1_forward, 22);
 
 /**
  * @generated from message bailiwick.peer.v1.NodeSelf
@@ -855,7 +916,7 @@ export type NodeSelf = Message<"bailiwick.peer.v1.NodeSelf"> & {
  * Use `create(NodeSelfSchema)` to create a new message.
  */
 export const NodeSelfSchema: GenMessage<NodeSelf> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 22);
+  messageDesc(file_bailiwick_peer_v1_forward, 23);
 
 /**
  * @generated from message bailiwick.peer.v1.NodeStatus
@@ -899,7 +960,7 @@ export type NodeStatus = Message<"bailiwick.peer.v1.NodeStatus"> & {
  * Use `create(NodeStatusSchema)` to create a new message.
  */
 export const NodeStatusSchema: GenMessage<NodeStatus> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 23);
+  messageDesc(file_bailiwick_peer_v1_forward, 24);
 
 /**
  * @generated from message bailiwick.peer.v1.ClusterStatus
@@ -963,7 +1024,7 @@ export type ClusterStatus = Message<"bailiwick.peer.v1.ClusterStatus"> & {
  * Use `create(ClusterStatusSchema)` to create a new message.
  */
 export const ClusterStatusSchema: GenMessage<ClusterStatus> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 24);
+  messageDesc(file_bailiwick_peer_v1_forward, 25);
 
 /**
  * @generated from message bailiwick.peer.v1.FailedReply
@@ -980,7 +1041,7 @@ export type FailedReply = Message<"bailiwick.peer.v1.FailedReply"> & {
  * Use `create(FailedReplySchema)` to create a new message.
  */
 export const FailedReplySchema: GenMessage<FailedReply> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 25);
+  messageDesc(file_bailiwick_peer_v1_forward, 26);
 
 /**
  * @generated from message bailiwick.peer.v1.GetReply
@@ -1004,7 +1065,7 @@ export type GetReply = Message<"bailiwick.peer.v1.GetReply"> & {
  * Use `create(GetReplySchema)` to create a new message.
  */
 export const GetReplySchema: GenMessage<GetReply> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 26);
+  messageDesc(file_bailiwick_peer_v1_forward, 27);
 
 /**
  * @generated from message bailiwick.peer.v1.ListReply
@@ -1036,7 +1097,7 @@ export type ListReply = Message<"bailiwick.peer.v1.ListReply"> & {
  * Use `create(ListReplySchema)` to create a new message.
  */
 export const ListReplySchema: GenMessage<ListReply> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 27);
+  messageDesc(file_bailiwick_peer_v1_forward, 28);
 
 /**
  * @generated from message bailiwick.peer.v1.PutReply
@@ -1058,7 +1119,7 @@ export type PutReply = Message<"bailiwick.peer.v1.PutReply"> & {
  * Use `create(PutReplySchema)` to create a new message.
  */
 export const PutReplySchema: GenMessage<PutReply> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 28);
+  messageDesc(file_bailiwick_peer_v1_forward, 29);
 
 /**
  * @generated from message bailiwick.peer.v1.DeleteReply
@@ -1085,7 +1146,7 @@ export type DeleteReply = Message<"bailiwick.peer.v1.DeleteReply"> & {
  * Use `create(DeleteReplySchema)` to create a new message.
  */
 export const DeleteReplySchema: GenMessage<DeleteReply> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 29);
+  messageDesc(file_bailiwick_peer_v1_forward, 30);
 
 /**
  * @generated from message bailiwick.peer.v1.CompactReply
@@ -1102,7 +1163,7 @@ export type CompactReply = Message<"bailiwick.peer.v1.CompactReply"> & {
  * Use `create(CompactReplySchema)` to create a new message.
  */
 export const CompactReplySchema: GenMessage<CompactReply> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 30);
+  messageDesc(file_bailiwick_peer_v1_forward, 31);
 
 /**
  * @generated from message bailiwick.peer.v1.ConfigureReply
@@ -1119,7 +1180,31 @@ export type ConfigureReply = Message<"bailiwick.peer.v1.ConfigureReply"> & {
  * Use `create(ConfigureReplySchema)` to create a new message.
  */
 export const ConfigureReplySchema: GenMessage<ConfigureReply> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 31);
+  messageDesc(file_bailiwick_peer_v1_forward, 32);
+
+/**
+ * @generated from message bailiwick.peer.v1.SetOwnersReply
+ */
+export type SetOwnersReply = Message<"bailiwick.peer.v1.SetOwnersReply"> & {
+  /**
+   * @generated from field: bailiwick.peer.v1.Header header = 1;
+   */
+  header?: Header | undefined;
+
+  /**
+   * Log index of the change.
+   *
+   * @generated from field: uint64 index = 2;
+   */
+  index: bigint;
+};
+
+/**
+ * Describes the message bailiwick.peer.v1.SetOwnersReply.
+ * Use `create(SetOwnersReplySchema)` to create a new message.
+ */
+export const SetOwnersReplySchema: GenMessage<SetOwnersReply> = /*@__PURE__*/
+  messageDesc(file_bailiwick_peer_v1_forward, 33);
 
 /**
  * @generated from message bailiwick.peer.v1.GroupStatusReply
@@ -1136,7 +1221,7 @@ export type GroupStatusReply = Message<"bailiwick.peer.v1.GroupStatusReply"> & {
  * Use `create(GroupStatusReplySchema)` to create a new message.
  */
 export const GroupStatusReplySchema: GenMessage<GroupStatusReply> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 32);
+  messageDesc(file_bailiwick_peer_v1_forward, 34);
 
 /**
  * @generated from message bailiwick.peer.v1.CreateGroupReply
@@ -1153,7 +1238,7 @@ export type CreateGroupReply = Message<"bailiwick.peer.v1.CreateGroupReply"> & {
  * Use `create(CreateGroupReplySchema)` to create a new message.
  */
 export const CreateGroupReplySchema: GenMessage<CreateGroupReply> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 33);
+  messageDesc(file_bailiwick_peer_v1_forward, 35);
 
 /**
  * @generated from message bailiwick.peer.v1.ClusterStatusReply
@@ -1170,7 +1255,7 @@ export type ClusterStatusReply = Message<"bailiwick.peer.v1.ClusterStatusReply">
  * Use `create(ClusterStatusReplySchema)` to create a new message.
  */
 export const ClusterStatusReplySchema: GenMessage<ClusterStatusReply> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 34);
+  messageDesc(file_bailiwick_peer_v1_forward, 36);
 
 /**
  * @generated from message bailiwick.peer.v1.NodeStatusReply
@@ -1187,7 +1272,7 @@ export type NodeStatusReply = Message<"bailiwick.peer.v1.NodeStatusReply"> & {
  * Use `create(NodeStatusReplySchema)` to create a new message.
  */
 export const NodeStatusReplySchema: GenMessage<NodeStatusReply> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 35);
+  messageDesc(file_bailiwick_peer_v1_forward, 37);
 
 /**
  * @generated from message bailiwick.peer.v1.DirectoryReply
@@ -1209,7 +1294,7 @@ export type DirectoryReply = Message<"bailiwick.peer.v1.DirectoryReply"> & {
  * Use `create(DirectoryReplySchema)` to create a new message.
  */
 export const DirectoryReplySchema: GenMessage<DirectoryReply> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 36);
+  messageDesc(file_bailiwick_peer_v1_forward, 38);
 
 /**
  * @generated from message bailiwick.peer.v1.NodeSelfReply
@@ -1226,7 +1311,7 @@ export type NodeSelfReply = Message<"bailiwick.peer.v1.NodeSelfReply"> & {
  * Use `create(NodeSelfReplySchema)` to create a new message.
  */
 export const NodeSelfReplySchema: GenMessage<NodeSelfReply> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 37);
+  messageDesc(file_bailiwick_peer_v1_forward, 39);
 
 /**
  * @generated from message bailiwick.peer.v1.ClusterEventsReply
@@ -1248,7 +1333,7 @@ export type ClusterEventsReply = Message<"bailiwick.peer.v1.ClusterEventsReply">
  * Use `create(ClusterEventsReplySchema)` to create a new message.
  */
 export const ClusterEventsReplySchema: GenMessage<ClusterEventsReply> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 38);
+  messageDesc(file_bailiwick_peer_v1_forward, 40);
 
 /**
  * @generated from message bailiwick.peer.v1.Reply
@@ -1341,6 +1426,12 @@ export type Reply = Message<"bailiwick.peer.v1.Reply"> & {
      */
     value: ConfigureReply;
     case: "configure";
+  } | {
+    /**
+     * @generated from field: bailiwick.peer.v1.SetOwnersReply set_owners = 15;
+     */
+    value: SetOwnersReply;
+    case: "setOwners";
   } | { case: undefined; value?: undefined };
 };
 
@@ -1349,7 +1440,7 @@ export type Reply = Message<"bailiwick.peer.v1.Reply"> & {
  * Use `create(ReplySchema)` to create a new message.
  */
 export const ReplySchema: GenMessage<Reply> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 39);
+  messageDesc(file_bailiwick_peer_v1_forward, 41);
 
 /**
  * @generated from message bailiwick.peer.v1.KeyEvent
@@ -1383,7 +1474,7 @@ export type KeyEvent = Message<"bailiwick.peer.v1.KeyEvent"> & {
  * Use `create(KeyEventSchema)` to create a new message.
  */
 export const KeyEventSchema: GenMessage<KeyEvent> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 40);
+  messageDesc(file_bailiwick_peer_v1_forward, 42);
 
 /**
  * @generated from message bailiwick.peer.v1.WatchOpened
@@ -1405,7 +1496,7 @@ export type WatchOpened = Message<"bailiwick.peer.v1.WatchOpened"> & {
  * Use `create(WatchOpenedSchema)` to create a new message.
  */
 export const WatchOpenedSchema: GenMessage<WatchOpened> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 41);
+  messageDesc(file_bailiwick_peer_v1_forward, 43);
 
 /**
  * @generated from message bailiwick.peer.v1.WatchEvents
@@ -1427,7 +1518,7 @@ export type WatchEvents = Message<"bailiwick.peer.v1.WatchEvents"> & {
  * Use `create(WatchEventsSchema)` to create a new message.
  */
 export const WatchEventsSchema: GenMessage<WatchEvents> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 42);
+  messageDesc(file_bailiwick_peer_v1_forward, 44);
 
 /**
  * @generated from message bailiwick.peer.v1.WatchProgress
@@ -1444,7 +1535,7 @@ export type WatchProgress = Message<"bailiwick.peer.v1.WatchProgress"> & {
  * Use `create(WatchProgressSchema)` to create a new message.
  */
 export const WatchProgressSchema: GenMessage<WatchProgress> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 43);
+  messageDesc(file_bailiwick_peer_v1_forward, 45);
 
 /**
  * @generated from message bailiwick.peer.v1.WatchCompacted
@@ -1461,7 +1552,7 @@ export type WatchCompacted = Message<"bailiwick.peer.v1.WatchCompacted"> & {
  * Use `create(WatchCompactedSchema)` to create a new message.
  */
 export const WatchCompactedSchema: GenMessage<WatchCompacted> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 44);
+  messageDesc(file_bailiwick_peer_v1_forward, 46);
 
 /**
  * @generated from message bailiwick.peer.v1.WatchCanceled
@@ -1478,7 +1569,7 @@ export type WatchCanceled = Message<"bailiwick.peer.v1.WatchCanceled"> & {
  * Use `create(WatchCanceledSchema)` to create a new message.
  */
 export const WatchCanceledSchema: GenMessage<WatchCanceled> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 45);
+  messageDesc(file_bailiwick_peer_v1_forward, 47);
 
 /**
  * @generated from message bailiwick.peer.v1.WatchMessage
@@ -1525,7 +1616,7 @@ export type WatchMessage = Message<"bailiwick.peer.v1.WatchMessage"> & {
  * Use `create(WatchMessageSchema)` to create a new message.
  */
 export const WatchMessageSchema: GenMessage<WatchMessage> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 46);
+  messageDesc(file_bailiwick_peer_v1_forward, 48);
 
 /**
  * @generated from enum bailiwick.peer.v1.Consistency

@@ -13,7 +13,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file bailiwick/peer/v1/model.proto.
  */
 export const file_bailiwick_peer_v1_model: GenFile = /*@__PURE__*/
-  fileDesc("Ch1iYWlsaXdpY2svcGVlci92MS9tb2RlbC5wcm90bxIRYmFpbGl3aWNrLnBlZXIudjEidQoIS2V5VmFsdWUSCwoDa2V5GAEgASgMEg0KBXZhbHVlGAIgASgMEhcKD2NyZWF0ZV9yZXZpc2lvbhgDIAEoBBIUCgxtb2RfcmV2aXNpb24YBCABKAQSDwoHdmVyc2lvbhgFIAEoBBINCgVsZWFzZRgGIAEoBCIyCgdLZXlTcGFuEg0KBXN0YXJ0GAEgASgMEhAKA2VuZBgCIAEoDEgAiAEBQgYKBF9lbmQilQEKD1N0YXR1c0NvbXBvbmVudBINCgVncm91cBgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoBBIMCgRub2RlGAMgASgJEg0KBWluZGV4GAQgASgEEjEKBnN0YXR1cxgFIAEoDjIhLmJhaWxpd2ljay5wZWVyLnYxLlJlY292ZXJ5U3RhdHVzEg4KBnJlYXNvbhgGIAEoCSKKAQoJT3duZXJzaGlwEhoKDWN1cnJlbnRfb3duZXIYASABKAlIAIgBARINCgVlcG9jaBgCIAEoBBIwCgVzdGF0ZRgDIAEoDjIhLmJhaWxpd2ljay5wZWVyLnYxLk93bmVyc2hpcFN0YXRlEg4KBnJlYXNvbhgEIAEoCUIQCg5fY3VycmVudF9vd25lciKVAQoMR3JvdXBTdW1tYXJ5Eg0KBWdyb3VwGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgEEg0KBWluZGV4GAMgASgEEg4KBm93bmVycxgEIAMoCRIvCglvd25lcnNoaXAYBSABKAsyHC5iYWlsaXdpY2sucGVlci52MS5Pd25lcnNoaXASEQoJcGxhY2VtZW50GAYgASgMIlEKC0dyb3VwT2JqZWN0Eg0KBWdyb3VwGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgEEg4KBm93bmVycxgDIAMoCRIOCgZjb25maWcYBCABKAwiRAoORGlyZWN0b3J5RW50cnkSDQoFZ3JvdXAYASABKAkSEwoLaW5jYXJuYXRpb24YAiABKAQSDgoGb3duZXJzGAMgAygJIiQKBUxhYmVsEgwKBG5hbWUYASABKAkSDQoFdmFsdWUYAiABKAkigQEKCk5vZGVSZWNvcmQSDAoEbm9kZRgBIAEoCRIQCghpZGVudGl0eRgCIAEoCRIUCgxwZWVyX2FkZHJlc3MYAyABKAkSEwoLYXBpX2FkZHJlc3MYBCABKAkSKAoGbGFiZWxzGAUgAygLMhguYmFpbGl3aWNrLnBlZXIudjEuTGFiZWwiKgoKTm9kZUZhaWxlZBIMCgRub2RlGAEgASgJEg4KBnJlYXNvbhgCIAEoCSIwChBOb2RlUmVpbnRlZ3JhdGVkEgwKBG5vZGUYASABKAkSDgoGcmVhc29uGAIgASgJIkAKDEdyb3VwQ3JlYXRlZBIwCgVlbnRyeRgBIAEoCzIhLmJhaWxpd2ljay5wZWVyLnYxLkRpcmVjdG9yeUVudHJ5IssBCg1DbHVzdGVyQ2hhbmdlEjQKC25vZGVfZmFpbGVkGAEgASgLMh0uYmFpbGl3aWNrLnBlZXIudjEuTm9kZUZhaWxlZEgAEkAKEW5vZGVfcmVpbnRlZ3JhdGVkGAIgASgLMiMuYmFpbGl3aWNrLnBlZXIudjEuTm9kZVJlaW50ZWdyYXRlZEgAEjgKDWdyb3VwX2NyZWF0ZWQYAyABKAsyHy5iYWlsaXdpY2sucGVlci52MS5Hcm91cENyZWF0ZWRIAEIICgZjaGFuZ2UiXgoMQ2x1c3RlckV2ZW50Eg0KBWluZGV4GAEgASgEEg0KBWF0X21zGAIgASgEEjAKBmNoYW5nZRgDIAEoCzIgLmJhaWxpd2ljay5wZWVyLnYxLkNsdXN0ZXJDaGFuZ2UqkwIKDlJlY292ZXJ5U3RhdHVzEh8KG1JFQ09WRVJZX1NUQVRVU19VTlNQRUNJRklFRBAAEhsKF1JFQ09WRVJZX1NUQVRVU19KT0lOSU5HEAESFgoSUkVDT1ZFUllfU1RBVFVTX1VQEAISGwoXUkVDT1ZFUllfU1RBVFVTX1NVU1BFQ1QQAxIbChdSRUNPVkVSWV9TVEFUVVNfUEFSVElBTBAEEhgKFFJFQ09WRVJZX1NUQVRVU19ET1dOEAUSHAoYUkVDT1ZFUllfU1RBVFVTX0RSQUlOSU5HEAYSHwobUkVDT1ZFUllfU1RBVFVTX01BSU5URU5BTkNFEAcSGAoUUkVDT1ZFUllfU1RBVFVTX0xFRlQQCCriAQoOT3duZXJzaGlwU3RhdGUSHwobT1dORVJTSElQX1NUQVRFX1VOU1BFQ0lGSUVEEAASGwoXT1dORVJTSElQX1NUQVRFX09GRkxJTkUQARIdChlPV05FUlNISVBfU1RBVEVfQUNRVUlSSU5HEAISGgoWT1dORVJTSElQX1NUQVRFX09OTElORRADEh0KGU9XTkVSU0hJUF9TVEFURV9SRUxFQVNJTkcQBBIdChlPV05FUlNISVBfU1RBVEVfU1VTUEVOREVEEAUSGQoVT1dORVJTSElQX1NUQVRFX0VSUk9SEAZiBnByb3RvMw");
+  fileDesc("Ch1iYWlsaXdpY2svcGVlci92MS9tb2RlbC5wcm90bxIRYmFpbGl3aWNrLnBlZXIudjEidQoIS2V5VmFsdWUSCwoDa2V5GAEgASgMEg0KBXZhbHVlGAIgASgMEhcKD2NyZWF0ZV9yZXZpc2lvbhgDIAEoBBIUCgxtb2RfcmV2aXNpb24YBCABKAQSDwoHdmVyc2lvbhgFIAEoBBINCgVsZWFzZRgGIAEoBCIyCgdLZXlTcGFuEg0KBXN0YXJ0GAEgASgMEhAKA2VuZBgCIAEoDEgAiAEBQgYKBF9lbmQilQEKD1N0YXR1c0NvbXBvbmVudBINCgVncm91cBgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoBBIMCgRub2RlGAMgASgJEg0KBWluZGV4GAQgASgEEjEKBnN0YXR1cxgFIAEoDjIhLmJhaWxpd2ljay5wZWVyLnYxLlJlY292ZXJ5U3RhdHVzEg4KBnJlYXNvbhgGIAEoCSKKAQoJT3duZXJzaGlwEhoKDWN1cnJlbnRfb3duZXIYASABKAlIAIgBARINCgVlcG9jaBgCIAEoBBIwCgVzdGF0ZRgDIAEoDjIhLmJhaWxpd2ljay5wZWVyLnYxLk93bmVyc2hpcFN0YXRlEg4KBnJlYXNvbhgEIAEoCUIQCg5fY3VycmVudF9vd25lciKVAQoMR3JvdXBTdW1tYXJ5Eg0KBWdyb3VwGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgEEg0KBWluZGV4GAMgASgEEg4KBm93bmVycxgEIAMoCRIvCglvd25lcnNoaXAYBSABKAsyHC5iYWlsaXdpY2sucGVlci52MS5Pd25lcnNoaXASEQoJcGxhY2VtZW50GAYgASgMIlEKC0dyb3VwT2JqZWN0Eg0KBWdyb3VwGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgEEg4KBm93bmVycxgDIAMoCRIOCgZjb25maWcYBCABKAwiUwoORGlyZWN0b3J5RW50cnkSDQoFZ3JvdXAYASABKAkSEwoLaW5jYXJuYXRpb24YAiABKAQSDgoGb3duZXJzGAMgAygJEg0KBWluZGV4GAQgASgEIiQKBUxhYmVsEgwKBG5hbWUYASABKAkSDQoFdmFsdWUYAiABKAkigQEKCk5vZGVSZWNvcmQSDAoEbm9kZRgBIAEoCRIQCghpZGVudGl0eRgCIAEoCRIUCgxwZWVyX2FkZHJlc3MYAyABKAkSEwoLYXBpX2FkZHJlc3MYBCABKAkSKAoGbGFiZWxzGAUgAygLMhguYmFpbGl3aWNrLnBlZXIudjEuTGFiZWwiKgoKTm9kZUZhaWxlZBIMCgRub2RlGAEgASgJEg4KBnJlYXNvbhgCIAEoCSIwChBOb2RlUmVpbnRlZ3JhdGVkEgwKBG5vZGUYASABKAkSDgoGcmVhc29uGAIgASgJIkAKDEdyb3VwQ3JlYXRlZBIwCgVlbnRyeRgBIAEoCzIhLmJhaWxpd2ljay5wZWVyLnYxLkRpcmVjdG9yeUVudHJ5IkEKDU93bmVyc0NoYW5nZWQSMAoFZW50cnkYASABKAsyIS5iYWlsaXdpY2sucGVlci52MS5EaXJlY3RvcnlFbnRyeSKHAgoNQ2x1c3RlckNoYW5nZRI0Cgtub2RlX2ZhaWxlZBgBIAEoCzIdLmJhaWxpd2ljay5wZWVyLnYxLk5vZGVGYWlsZWRIABJAChFub2RlX3JlaW50ZWdyYXRlZBgCIAEoCzIjLmJhaWxpd2ljay5wZWVyLnYxLk5vZGVSZWludGVncmF0ZWRIABI4Cg1ncm91cF9jcmVhdGVkGAMgASgLMh8uYmFpbGl3aWNrLnBlZXIudjEuR3JvdXBDcmVhdGVkSAASOgoOb3duZXJzX2NoYW5nZWQYBCABKAsyIC5iYWlsaXdpY2sucGVlci52MS5Pd25lcnNDaGFuZ2VkSABCCAoGY2hhbmdlIl4KDENsdXN0ZXJFdmVudBINCgVpbmRleBgBIAEoBBINCgVhdF9tcxgCIAEoBBIwCgZjaGFuZ2UYAyABKAsyIC5iYWlsaXdpY2sucGVlci52MS5DbHVzdGVyQ2hhbmdlKpMCCg5SZWNvdmVyeVN0YXR1cxIfChtSRUNPVkVSWV9TVEFUVVNfVU5TUEVDSUZJRUQQABIbChdSRUNPVkVSWV9TVEFUVVNfSk9JTklORxABEhYKElJFQ09WRVJZX1NUQVRVU19VUBACEhsKF1JFQ09WRVJZX1NUQVRVU19TVVNQRUNUEAMSGwoXUkVDT1ZFUllfU1RBVFVTX1BBUlRJQUwQBBIYChRSRUNPVkVSWV9TVEFUVVNfRE9XThAFEhwKGFJFQ09WRVJZX1NUQVRVU19EUkFJTklORxAGEh8KG1JFQ09WRVJZX1NUQVRVU19NQUlOVEVOQU5DRRAHEhgKFFJFQ09WRVJZX1NUQVRVU19MRUZUEAgq4gEKDk93bmVyc2hpcFN0YXRlEh8KG09XTkVSU0hJUF9TVEFURV9VTlNQRUNJRklFRBAAEhsKF09XTkVSU0hJUF9TVEFURV9PRkZMSU5FEAESHQoZT1dORVJTSElQX1NUQVRFX0FDUVVJUklORxACEhoKFk9XTkVSU0hJUF9TVEFURV9PTkxJTkUQAxIdChlPV05FUlNISVBfU1RBVEVfUkVMRUFTSU5HEAQSHQoZT1dORVJTSElQX1NUQVRFX1NVU1BFTkRFRBAFEhkKFU9XTkVSU0hJUF9TVEFURV9FUlJPUhAGYgZwcm90bzM");
 
 /**
  * @generated from message bailiwick.peer.v1.KeyValue
@@ -269,6 +269,13 @@ export type DirectoryEntry = Message<"bailiwick.peer.v1.DirectoryEntry"> & {
    * @generated from field: repeated string owners = 3;
    */
   owners: string[];
+
+  /**
+   * Log index in the group of the change that brought these owners; 0: it began with them.
+   *
+   * @generated from field: uint64 index = 4;
+   */
+  index: bigint;
 };
 
 /**
@@ -407,6 +414,23 @@ export const GroupCreatedSchema: GenMessage<GroupCreated> = /*@__PURE__*/
   messageDesc(file_bailiwick_peer_v1_model, 11);
 
 /**
+ * @generated from message bailiwick.peer.v1.OwnersChanged
+ */
+export type OwnersChanged = Message<"bailiwick.peer.v1.OwnersChanged"> & {
+  /**
+   * @generated from field: bailiwick.peer.v1.DirectoryEntry entry = 1;
+   */
+  entry?: DirectoryEntry | undefined;
+};
+
+/**
+ * Describes the message bailiwick.peer.v1.OwnersChanged.
+ * Use `create(OwnersChangedSchema)` to create a new message.
+ */
+export const OwnersChangedSchema: GenMessage<OwnersChanged> = /*@__PURE__*/
+  messageDesc(file_bailiwick_peer_v1_model, 12);
+
+/**
  * One cluster-level change.
  *
  * @generated from message bailiwick.peer.v1.ClusterChange
@@ -433,6 +457,12 @@ export type ClusterChange = Message<"bailiwick.peer.v1.ClusterChange"> & {
      */
     value: GroupCreated;
     case: "groupCreated";
+  } | {
+    /**
+     * @generated from field: bailiwick.peer.v1.OwnersChanged owners_changed = 4;
+     */
+    value: OwnersChanged;
+    case: "ownersChanged";
   } | { case: undefined; value?: undefined };
 };
 
@@ -441,7 +471,7 @@ export type ClusterChange = Message<"bailiwick.peer.v1.ClusterChange"> & {
  * Use `create(ClusterChangeSchema)` to create a new message.
  */
 export const ClusterChangeSchema: GenMessage<ClusterChange> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_model, 12);
+  messageDesc(file_bailiwick_peer_v1_model, 13);
 
 /**
  * @generated from message bailiwick.peer.v1.ClusterEvent
@@ -472,7 +502,7 @@ export type ClusterEvent = Message<"bailiwick.peer.v1.ClusterEvent"> & {
  * Use `create(ClusterEventSchema)` to create a new message.
  */
 export const ClusterEventSchema: GenMessage<ClusterEvent> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_model, 13);
+  messageDesc(file_bailiwick_peer_v1_model, 14);
 
 /**
  * Recovery status of a node, as one group has decided it.

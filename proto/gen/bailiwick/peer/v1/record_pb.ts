@@ -15,7 +15,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file bailiwick/peer/v1/record.proto.
  */
 export const file_bailiwick_peer_v1_record: GenFile = /*@__PURE__*/
-  fileDesc("Ch5iYWlsaXdpY2svcGVlci92MS9yZWNvcmQucHJvdG8SEWJhaWxpd2ljay5wZWVyLnYxIjUKCFB1dFdyaXRlEgsKA2tleRgBIAEoDBINCgV2YWx1ZRgCIAEoDBINCgVsZWFzZRgDIAEoBCI3CgtEZWxldGVXcml0ZRIoCgRzcGFuGAEgASgLMhouYmFpbGl3aWNrLnBlZXIudjEuS2V5U3BhbiJuCgVXcml0ZRIqCgNwdXQYASABKAsyGy5iYWlsaXdpY2sucGVlci52MS5QdXRXcml0ZUgAEjAKBmRlbGV0ZRgCIAEoCzIeLmJhaWxpd2ljay5wZWVyLnYxLkRlbGV0ZVdyaXRlSABCBwoFd3JpdGUiMwoSQ29tcGFyZU1vZFJldmlzaW9uEgsKA2tleRgBIAEoDBIQCghyZXZpc2lvbhgCIAEoBCJTCgdDb21wYXJlEj0KDG1vZF9yZXZpc2lvbhgBIAEoCzIlLmJhaWxpd2ljay5wZWVyLnYxLkNvbXBhcmVNb2RSZXZpc2lvbkgAQgkKB2NvbXBhcmUihAEKDFdyaXRlQ29tbWFuZBIsCghjb21wYXJlcxgBIAMoCzIaLmJhaWxpd2ljay5wZWVyLnYxLkNvbXBhcmUSEgoFZmVuY2UYAiABKARIAIgBARIoCgZ3cml0ZXMYAyADKAsyGC5iYWlsaXdpY2sucGVlci52MS5Xcml0ZUIICgZfZmVuY2UiYAoNVmVyZGljdENoYW5nZRIMCgRub2RlGAEgASgJEjEKBnN0YXR1cxgCIAEoDjIhLmJhaWxpd2ljay5wZWVyLnYxLlJlY292ZXJ5U3RhdHVzEg4KBnJlYXNvbhgDIAEoCSJECg9WZXJkaWN0c0NvbW1hbmQSMQoHY2hhbmdlcxgBIAMoCzIgLmJhaWxpd2ljay5wZWVyLnYxLlZlcmRpY3RDaGFuZ2UiiwEKCk93bkNvbW1hbmQSGgoNY3VycmVudF9vd25lchgBIAEoCUgAiAEBEg0KBWVwb2NoGAIgASgEEjAKBXN0YXRlGAMgASgOMiEuYmFpbGl3aWNrLnBlZXIudjEuT3duZXJzaGlwU3RhdGUSDgoGcmVhc29uGAQgASgJQhAKDl9jdXJyZW50X293bmVyIiIKDkNvbXBhY3RDb21tYW5kEhAKCHJldmlzaW9uGAEgASgEIiIKEENvbmZpZ3VyZUNvbW1hbmQSDgoGY29uZmlnGAEgASgMIqECCgxHcm91cENvbW1hbmQSMAoFd3JpdGUYASABKAsyHy5iYWlsaXdpY2sucGVlci52MS5Xcml0ZUNvbW1hbmRIABI2Cgh2ZXJkaWN0cxgCIAEoCzIiLmJhaWxpd2ljay5wZWVyLnYxLlZlcmRpY3RzQ29tbWFuZEgAEiwKA293bhgDIAEoCzIdLmJhaWxpd2ljay5wZWVyLnYxLk93bkNvbW1hbmRIABI0Cgdjb21wYWN0GAQgASgLMiEuYmFpbGl3aWNrLnBlZXIudjEuQ29tcGFjdENvbW1hbmRIABI4Cgljb25maWd1cmUYBSABKAsyIy5iYWlsaXdpY2sucGVlci52MS5Db25maWd1cmVDb21tYW5kSABCCQoHY29tbWFuZCJRCg1FdmVudHNDb21tYW5kEg0KBWF0X21zGAEgASgEEjEKB2NoYW5nZXMYAiADKAsyIC5iYWlsaXdpY2sucGVlci52MS5DbHVzdGVyQ2hhbmdlIlUKEkNyZWF0ZUdyb3VwQ29tbWFuZBINCgVhdF9tcxgBIAEoBBIwCgVlbnRyeRgCIAEoCzIhLmJhaWxpd2ljay5wZWVyLnYxLkRpcmVjdG9yeUVudHJ5IloKFkNsdXN0ZXJWZXJkaWN0c0NvbW1hbmQSDQoFYXRfbXMYASABKAQSMQoHY2hhbmdlcxgCIAMoCzIgLmJhaWxpd2ljay5wZWVyLnYxLlZlcmRpY3RDaGFuZ2UizQEKDkNsdXN0ZXJDb21tYW5kEjIKBmV2ZW50cxgBIAEoCzIgLmJhaWxpd2ljay5wZWVyLnYxLkV2ZW50c0NvbW1hbmRIABI9CgxjcmVhdGVfZ3JvdXAYAiABKAsyJS5iYWlsaXdpY2sucGVlci52MS5DcmVhdGVHcm91cENvbW1hbmRIABI9Cgh2ZXJkaWN0cxgDIAEoCzIpLmJhaWxpd2ljay5wZWVyLnYxLkNsdXN0ZXJWZXJkaWN0c0NvbW1hbmRIAEIJCgdjb21tYW5kInUKDUFwcGxpZWRSZWNvcmQSDQoFaW5kZXgYASABKAQSDAoEdGVybRgCIAEoBBIQCghyZXZpc2lvbhgDIAEoBBINCgVmbG9vchgEIAEoBBIXCgpzdGF0ZV9oYXNoGAUgASgGSACIAQFCDQoLX3N0YXRlX2hhc2hiBnByb3RvMw", [file_bailiwick_peer_v1_model]);
+  fileDesc("Ch5iYWlsaXdpY2svcGVlci92MS9yZWNvcmQucHJvdG8SEWJhaWxpd2ljay5wZWVyLnYxIjUKCFB1dFdyaXRlEgsKA2tleRgBIAEoDBINCgV2YWx1ZRgCIAEoDBINCgVsZWFzZRgDIAEoBCI3CgtEZWxldGVXcml0ZRIoCgRzcGFuGAEgASgLMhouYmFpbGl3aWNrLnBlZXIudjEuS2V5U3BhbiJuCgVXcml0ZRIqCgNwdXQYASABKAsyGy5iYWlsaXdpY2sucGVlci52MS5QdXRXcml0ZUgAEjAKBmRlbGV0ZRgCIAEoCzIeLmJhaWxpd2ljay5wZWVyLnYxLkRlbGV0ZVdyaXRlSABCBwoFd3JpdGUiMwoSQ29tcGFyZU1vZFJldmlzaW9uEgsKA2tleRgBIAEoDBIQCghyZXZpc2lvbhgCIAEoBCJTCgdDb21wYXJlEj0KDG1vZF9yZXZpc2lvbhgBIAEoCzIlLmJhaWxpd2ljay5wZWVyLnYxLkNvbXBhcmVNb2RSZXZpc2lvbkgAQgkKB2NvbXBhcmUihAEKDFdyaXRlQ29tbWFuZBIsCghjb21wYXJlcxgBIAMoCzIaLmJhaWxpd2ljay5wZWVyLnYxLkNvbXBhcmUSEgoFZmVuY2UYAiABKARIAIgBARIoCgZ3cml0ZXMYAyADKAsyGC5iYWlsaXdpY2sucGVlci52MS5Xcml0ZUIICgZfZmVuY2UiYAoNVmVyZGljdENoYW5nZRIMCgRub2RlGAEgASgJEjEKBnN0YXR1cxgCIAEoDjIhLmJhaWxpd2ljay5wZWVyLnYxLlJlY292ZXJ5U3RhdHVzEg4KBnJlYXNvbhgDIAEoCSJECg9WZXJkaWN0c0NvbW1hbmQSMQoHY2hhbmdlcxgBIAMoCzIgLmJhaWxpd2ljay5wZWVyLnYxLlZlcmRpY3RDaGFuZ2UiiwEKCk93bkNvbW1hbmQSGgoNY3VycmVudF9vd25lchgBIAEoCUgAiAEBEg0KBWVwb2NoGAIgASgEEjAKBXN0YXRlGAMgASgOMiEuYmFpbGl3aWNrLnBlZXIudjEuT3duZXJzaGlwU3RhdGUSDgoGcmVhc29uGAQgASgJQhAKDl9jdXJyZW50X293bmVyIiIKDkNvbXBhY3RDb21tYW5kEhAKCHJldmlzaW9uGAEgASgEIiIKEENvbmZpZ3VyZUNvbW1hbmQSDgoGY29uZmlnGAEgASgMIqECCgxHcm91cENvbW1hbmQSMAoFd3JpdGUYASABKAsyHy5iYWlsaXdpY2sucGVlci52MS5Xcml0ZUNvbW1hbmRIABI2Cgh2ZXJkaWN0cxgCIAEoCzIiLmJhaWxpd2ljay5wZWVyLnYxLlZlcmRpY3RzQ29tbWFuZEgAEiwKA293bhgDIAEoCzIdLmJhaWxpd2ljay5wZWVyLnYxLk93bkNvbW1hbmRIABI0Cgdjb21wYWN0GAQgASgLMiEuYmFpbGl3aWNrLnBlZXIudjEuQ29tcGFjdENvbW1hbmRIABI4Cgljb25maWd1cmUYBSABKAsyIy5iYWlsaXdpY2sucGVlci52MS5Db25maWd1cmVDb21tYW5kSABCCQoHY29tbWFuZCJRCg1FdmVudHNDb21tYW5kEg0KBWF0X21zGAEgASgEEjEKB2NoYW5nZXMYAiADKAsyIC5iYWlsaXdpY2sucGVlci52MS5DbHVzdGVyQ2hhbmdlIlUKEkNyZWF0ZUdyb3VwQ29tbWFuZBINCgVhdF9tcxgBIAEoBBIwCgVlbnRyeRgCIAEoCzIhLmJhaWxpd2ljay5wZWVyLnYxLkRpcmVjdG9yeUVudHJ5IlkKFE93bmVyc0NoYW5nZWRDb21tYW5kEg0KBWF0X21zGAEgASgEEjIKB2VudHJpZXMYAiADKAsyIS5iYWlsaXdpY2sucGVlci52MS5EaXJlY3RvcnlFbnRyeSJaChZDbHVzdGVyVmVyZGljdHNDb21tYW5kEg0KBWF0X21zGAEgASgEEjEKB2NoYW5nZXMYAiADKAsyIC5iYWlsaXdpY2sucGVlci52MS5WZXJkaWN0Q2hhbmdlIpACCg5DbHVzdGVyQ29tbWFuZBIyCgZldmVudHMYASABKAsyIC5iYWlsaXdpY2sucGVlci52MS5FdmVudHNDb21tYW5kSAASPQoMY3JlYXRlX2dyb3VwGAIgASgLMiUuYmFpbGl3aWNrLnBlZXIudjEuQ3JlYXRlR3JvdXBDb21tYW5kSAASPQoIdmVyZGljdHMYAyABKAsyKS5iYWlsaXdpY2sucGVlci52MS5DbHVzdGVyVmVyZGljdHNDb21tYW5kSAASQQoOb3duZXJzX2NoYW5nZWQYBCABKAsyJy5iYWlsaXdpY2sucGVlci52MS5Pd25lcnNDaGFuZ2VkQ29tbWFuZEgAQgkKB2NvbW1hbmQidQoNQXBwbGllZFJlY29yZBINCgVpbmRleBgBIAEoBBIMCgR0ZXJtGAIgASgEEhAKCHJldmlzaW9uGAMgASgEEg0KBWZsb29yGAQgASgEEhcKCnN0YXRlX2hhc2gYBSABKAZIAIgBAUINCgtfc3RhdGVfaGFzaGIGcHJvdG8z", [file_bailiwick_peer_v1_model]);
 
 /**
  * @generated from message bailiwick.peer.v1.PutWrite
@@ -376,6 +376,30 @@ export const CreateGroupCommandSchema: GenMessage<CreateGroupCommand> = /*@__PUR
   messageDesc(file_bailiwick_peer_v1_record, 13);
 
 /**
+ * What the groups themselves have decided: the directory follows.
+ *
+ * @generated from message bailiwick.peer.v1.OwnersChangedCommand
+ */
+export type OwnersChangedCommand = Message<"bailiwick.peer.v1.OwnersChangedCommand"> & {
+  /**
+   * @generated from field: uint64 at_ms = 1;
+   */
+  atMs: bigint;
+
+  /**
+   * @generated from field: repeated bailiwick.peer.v1.DirectoryEntry entries = 2;
+   */
+  entries: DirectoryEntry[];
+};
+
+/**
+ * Describes the message bailiwick.peer.v1.OwnersChangedCommand.
+ * Use `create(OwnersChangedCommandSchema)` to create a new message.
+ */
+export const OwnersChangedCommandSchema: GenMessage<OwnersChangedCommand> = /*@__PURE__*/
+  messageDesc(file_bailiwick_peer_v1_record, 14);
+
+/**
  * @generated from message bailiwick.peer.v1.ClusterVerdictsCommand
  */
 export type ClusterVerdictsCommand = Message<"bailiwick.peer.v1.ClusterVerdictsCommand"> & {
@@ -395,7 +419,7 @@ export type ClusterVerdictsCommand = Message<"bailiwick.peer.v1.ClusterVerdictsC
  * Use `create(ClusterVerdictsCommandSchema)` to create a new message.
  */
 export const ClusterVerdictsCommandSchema: GenMessage<ClusterVerdictsCommand> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 14);
+  messageDesc(file_bailiwick_peer_v1_record, 15);
 
 /**
  * In the log of the cluster group.
@@ -424,6 +448,12 @@ export type ClusterCommand = Message<"bailiwick.peer.v1.ClusterCommand"> & {
      */
     value: ClusterVerdictsCommand;
     case: "verdicts";
+  } | {
+    /**
+     * @generated from field: bailiwick.peer.v1.OwnersChangedCommand owners_changed = 4;
+     */
+    value: OwnersChangedCommand;
+    case: "ownersChanged";
   } | { case: undefined; value?: undefined };
 };
 
@@ -432,7 +462,7 @@ export type ClusterCommand = Message<"bailiwick.peer.v1.ClusterCommand"> & {
  * Use `create(ClusterCommandSchema)` to create a new message.
  */
 export const ClusterCommandSchema: GenMessage<ClusterCommand> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 15);
+  messageDesc(file_bailiwick_peer_v1_record, 16);
 
 /**
  * Up to where a replica's stored state covers the log of its group; changes in one batch with that state.
@@ -475,5 +505,5 @@ export type AppliedRecord = Message<"bailiwick.peer.v1.AppliedRecord"> & {
  * Use `create(AppliedRecordSchema)` to create a new message.
  */
 export const AppliedRecordSchema: GenMessage<AppliedRecord> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 16);
+  messageDesc(file_bailiwick_peer_v1_record, 17);
 

@@ -1,0 +1,46 @@
+// A leader's word to members that it has not heard in its term: a new one has to make its replica before it can answer, and
+// only this message says as what. Repeated until they are heard, so that none of it depends on one message.
+
+import { type Millis, type NodeId, toMillis } from "../../proto/ids.ts";
+import type { Membership } from "../../proto/membership.ts";
+import type { Addressed } from "../../proto/messages.ts";
+import type { RaftStatus } from "../raft/types.ts";
+import { limits } from "./limits.ts";
+import type { Outbox } from "./outbox.ts";
+
+interface Inviting {
+  readonly status: RaftStatus;
+  addressTo(peer: NodeId): Addressed;
+}
+
+export class Invitations {
+  #nextMs: Millis | null;
+
+  /** Leadership has just begun. */
+  constructor(nowMs: Millis) {
+    this.#nextMs = nowMs;
+  }
+
+  /** The members have changed. */
+  wake(nowMs: Millis): void {
+    this.#nextMs = nowMs;
+  }
+
+  deadline(group: Inviting, out: Outbox, nowMs: Millis): void {
+    if (this.#nextMs === null || nowMs < this.#nextMs) return;
+    const { peers, membership } = group.status;
+    const unheard = peers.filter(({ heardMs }) => heardMs === null);
+    for (const { peer } of unheard) {
+      out.send(peer, { type: "invite", ...group.addressTo(peer), isWitness: isWitness(membership, peer) });
+    }
+    this.#nextMs = unheard.length === 0 ? null : toMillis(nowMs + limits.inviteIntervalMs);
+  }
+
+  deadlineMs(): Millis | null {
+    return this.#nextMs;
+  }
+}
+
+function isWitness({ voters, outgoing }: Membership, node: NodeId): boolean {
+  return [...voters, ...outgoing].some((voter) => voter.node === node && voter.isWitness);
+}

@@ -1,0 +1,178 @@
+// What a group's leader does for the group's membership: brings it to what owners and policy ask for, has members that lost
+// their data begin anew, replaces a witness that stays away, and hands leadership to the owner of highest precedence. All of
+// it level-triggered: a new leader begins from what the log says.
+
+import { type Failure, failure } from "../../proto/errors.ts";
+import { type Millis, type NodeId, toMillis } from "../../proto/ids.ts";
+import type { Membership, QuorumPolicy } from "../../proto/membership.ts";
+import { isJoint } from "../raft/changes.ts";
+import type { RaftInput, RaftStatus, Target } from "../raft/types.ts";
+import { refusePolicy, type WantedVoter, wantedVoters } from "../recovery/members.ts";
+import { limits } from "./limits.ts";
+
+/** What the manager looks at. */
+export interface MembershipView {
+  readonly status: RaftStatus;
+  readonly policy: QuorumPolicy;
+  /** Nodes that may witness for these owners, the best first. */
+  readonly witnesses: (owners: readonly NodeId[]) => readonly NodeId[];
+}
+
+export class MembershipManager {
+  readonly #self: NodeId;
+  readonly #precedence: Precedence;
+  /** The present witness, and since when this leader has known it as such. */
+  #witness: { readonly node: NodeId; readonly sinceMs: Millis } | null = null;
+  /** Members that say that they have nothing of the group any more, by node. */
+  readonly #lost = new Map<NodeId, { readonly member: number; readonly atMs: Millis }>();
+  /** The owner list that was asked for last, until it is being put in force. */
+  #asked: readonly NodeId[] | null = null;
+  /** What the last decision took from it. */
+  #begun: readonly NodeId[] | null = null;
+  #nextMs: Millis;
+
+  constructor(self: NodeId, precedence: Precedence, nowMs: Millis) {
+    this.#self = self;
+    this.#precedence = precedence;
+    this.#nextMs = nowMs;
+  }
+
+  /** Why the owner list cannot be asked for now; null: it will be put in force, whatever is under way besides. */
+  ask(owners: readonly NodeId[], view: MembershipView): Failure | null {
+    const wrong = refusePolicy(owners, view.policy);
+    if (wrong !== null) return failure("invalid_argument", wrong, { field: "owners" });
+    if (this.#asked !== null) return failure("overloaded", "Another change of the owners waits to begin");
+    this.#asked = owners;
+    return null;
+  }
+
+  /** What was asked for is not wanted after all. */
+  withdraw(): void {
+    this.#asked = null;
+  }
+
+  /** A member of the group has answered that it holds nothing as this member. */
+  lost(node: NodeId, member: number, nowMs: Millis): void {
+    this.#lost.set(node, { member, atMs: nowMs });
+    this.#nextMs = nowMs;
+  }
+
+  /** The core did not take the last decision. */
+  refused(): void {
+    this.#asked ??= this.#begun;
+  }
+
+  /** Something has happened on which a decision may depend. */
+  wake(nowMs: Millis): void {
+    this.#nextMs = toMillis(Math.min(this.#nextMs, nowMs));
+  }
+
+  deadlineMs(): Millis {
+    return this.#nextMs;
+  }
+
+  /** @returns what the Raft core is to be told now; null: nothing */
+  decide(view: MembershipView, nowMs: Millis): RaftInput | null {
+    if (nowMs < this.#nextMs) return null;
+    this.#nextMs = toMillis(nowMs + limits.membershipCheckMs);
+    const { status } = view;
+    if (status.role !== "leader" || status.commit < status.membershipIndex) return null;
+    if (isJoint(status.membership)) return null;
+    const change = this.#change(view, nowMs);
+    if (change !== undefined) return { type: "reconfigure", target: change };
+    const heir = this.#precedence.heir(this.#self, status, nowMs);
+    return heir === null ? null : { type: "transfer", to: heir };
+  }
+
+  /** `undefined`: the membership is as it should be, or on its way. */
+  #change(view: MembershipView, nowMs: Millis): Target | null | undefined {
+    const { membership } = view.status;
+    const asked = this.#asked;
+    if (membership.target !== null) return asked === null ? undefined : null;
+    this.#begun = asked;
+    this.#asked = null;
+    const owners = asked ?? membership.owners;
+    const voters = wantedVoters({
+      owners,
+      policy: view.policy,
+      witness: witnessOf(membership),
+      candidates: this.#candidates(view, owners, nowMs),
+    });
+    const renew = this.#toRenew(view.status);
+    const isRight = renew.length === 0 && sameVoters(voters, membership);
+    return isRight ? undefined : { voters, renew };
+  }
+
+  /** Only those who said so themselves and are not heard as that member any more; never more than a quorum can spare. */
+  #toRenew({ membership, peers }: RaftStatus): readonly NodeId[] {
+    const heardMs = new Map(peers.map((peer) => [peer.peer, peer.heardMs ?? Number.NEGATIVE_INFINITY]));
+    const isLost = ({ node, member }: { node: NodeId; member: number }) => {
+      const report = this.#lost.get(node);
+      return report !== undefined && report.member >= member && report.atMs > (heardMs.get(node) ?? 0);
+    };
+    return membership.voters.filter(isLost).map(({ node }) => node);
+  }
+
+  /** A witness that has not been heard for long is no candidate while another node is. */
+  #candidates(view: MembershipView, owners: readonly NodeId[], nowMs: Millis): readonly NodeId[] {
+    const candidates = view.witnesses(owners);
+    const node = witnessOf(view.status.membership);
+    if (node === null) return candidates;
+    if (this.#witness?.node !== node) this.#witness = { node, sinceMs: nowMs };
+    const { heardMs } = view.status.peers.find(({ peer }) => peer === node) ?? { heardMs: null };
+    const isSilent = (heardMs ?? this.#witness.sinceMs) < nowMs - limits.witnessSilenceMs;
+    return isSilent ? candidates.filter((candidate) => candidate !== node) : candidates;
+  }
+}
+
+/** When leadership goes to an owner of higher precedence, without flapping: remembered over leaderships. */
+export class Precedence {
+  /** By owner: not before. Doubles with each attempt, and starts over when leadership has stayed there for long. */
+  readonly #pauses = new Map<NodeId, { readonly untilMs: Millis; readonly pauseMs: number }>();
+  /** Since when the present heir has been fit without a break. */
+  #fit: { readonly node: NodeId; readonly sinceMs: Millis } | null = null;
+
+  /** The first owner of the list before this one that may lead, hears everything, and has been fit for a while. */
+  heir(self: NodeId, status: RaftStatus, nowMs: Millis): NodeId | null {
+    const node = firstFit(self, status, nowMs);
+    if (node === null) {
+      this.#fit = null;
+      return null;
+    }
+    if (this.#fit?.node !== node) this.#fit = { node, sinceMs: nowMs };
+    const pause = this.#pauses.get(node);
+    const isSettled = nowMs >= this.#fit.sinceMs + limits.precedenceSettleMs;
+    if (!isSettled || (pause !== undefined && nowMs < pause.untilMs)) return null;
+    this.#rest(node, pause?.pauseMs ?? limits.precedencePauseMs, nowMs);
+    return node;
+  }
+
+  #rest(node: NodeId, lastPauseMs: number, nowMs: Millis): void {
+    const pauseMs = Math.min(2 * lastPauseMs, limits.precedencePauseMsMax);
+    this.#pauses.set(node, { untilMs: toMillis(nowMs + pauseMs), pauseMs });
+    this.#fit = null;
+  }
+}
+
+function firstFit(self: NodeId, { membership, peers, last }: RaftStatus, nowMs: Millis): NodeId | null {
+  for (const { node, votes, isWitness } of membership.voters) {
+    if (node === self) return null;
+    if (isWitness || votes === 0) continue;
+    const peer = peers.find((known) => known.peer === node);
+    const isHeard = peer !== undefined && peer.heardMs !== null && peer.heardMs >= nowMs - limits.suspectMs;
+    if (isHeard && peer.state === "replicate" && peer.matched === last) return node;
+  }
+  return null;
+}
+
+function witnessOf({ voters }: Membership): NodeId | null {
+  return voters.find(({ isWitness }) => isWitness)?.node ?? null;
+}
+
+function sameVoters(wanted: readonly WantedVoter[], { voters }: Membership): boolean {
+  if (wanted.length !== voters.length) return false;
+  return wanted.every(({ node, votes, isWitness }, at) => {
+    const voter = voters[at];
+    return voter?.node === node && voter.votes === votes && voter.isWitness === isWitness;
+  });
+}

@@ -1,0 +1,71 @@
+// A witness's part in one group: it votes, remembers for whom it stands in, and stores nothing else. No log, no state, no reads.
+
+import type { MemberId, Millis, NodeId } from "../../proto/ids.ts";
+import { firstConfiguration } from "../../proto/membership.ts";
+import type { Addressed, GroupMessage, PeerMessage } from "../../proto/messages.ts";
+import type { GroupKey } from "../../proto/model.ts";
+import type { Raft } from "../raft/raft.ts";
+import type { PersistToken, RaftInput, RaftOutput } from "../raft/types.ts";
+import { logStart } from "./genesis.ts";
+import type { WriteId } from "./inputs.ts";
+import { createRaft } from "./raft-options.ts";
+import type { World } from "./world.ts";
+
+export class WitnessSeat {
+  readonly key: GroupKey;
+  readonly member: MemberId;
+  readonly #raft: Raft;
+  readonly #world: World;
+  #persisting: { readonly write: WriteId; readonly token: PersistToken }[] = [];
+
+  constructor(key: GroupKey, member: MemberId, world: World, nowMs: Millis) {
+    this.key = { group: key.group, incarnation: key.incarnation };
+    this.member = member;
+    this.#world = world;
+    const start = {
+      self: world.self,
+      member,
+      isWitness: true,
+      configuration: firstConfiguration([]),
+      hardState: world.hardStates.get({ ...key, member }),
+      log: { previous: logStart, entries: [] },
+      applied: logStart.index,
+    };
+    this.#raft = createRaft(start, world.random.fork(), nowMs);
+  }
+
+  receive(from: NodeId, message: GroupMessage, nowMs: Millis): void {
+    if (message.type !== "raft" || message.toMember !== this.member) return;
+    const { fromMember } = message;
+    this.#step({ type: "message", from, member: fromMember, message: message.message }, from, fromMember, nowMs);
+  }
+
+  durable(write: WriteId, nowMs: Millis): void {
+    const ready = this.#persisting.filter((pending) => pending.write <= write);
+    this.#persisting = this.#persisting.slice(ready.length);
+    for (const { token } of ready) this.#raft.step({ type: "persisted", token }, nowMs);
+  }
+
+  /** A witness answers whoever speaks to it, and begins nothing by itself. */
+  #step(input: RaftInput, to: NodeId, toMember: MemberId, nowMs: Millis): void {
+    const output = this.#raft.step(input, nowMs);
+    if (output.persist !== null) this.#persist(output.persist);
+    const address: Addressed = { ...this.key, fromMember: this.member, toMember };
+    for (const { message, afterPersist } of output.messages) {
+      if (message.type === "beatReply") this.#world.out.echo(to, { ...address, reply: message }, afterPersist);
+      else this.#send(to, { type: "raft", ...address, message }, afterPersist);
+    }
+  }
+
+  #send(to: NodeId, message: PeerMessage, afterPersist: boolean): void {
+    if (afterPersist) this.#world.out.sendPromise(to, message);
+    else this.#world.out.send(to, message);
+  }
+
+  #persist(persist: NonNullable<RaftOutput["persist"]>): void {
+    const { hardStates, out } = this.#world;
+    if (persist.hardState !== null) hardStates.set({ ...this.key, member: this.member }, persist.hardState);
+    out.writeDurably([], hardStates.table());
+    this.#persisting.push({ write: out.nextWrite, token: persist.token });
+  }
+}

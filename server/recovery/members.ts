@@ -1,0 +1,74 @@
+// Who should vote in a group: its owners and its quorum policy in, the voters out. Pure; the group's log gets there by itself.
+
+import { compareNames, type NodeId } from "../../proto/ids.ts";
+import type { QuorumPolicy } from "../../proto/membership.ts";
+
+export interface WantedVoter {
+  readonly node: NodeId;
+  readonly votes: number;
+  readonly isWitness: boolean;
+}
+
+export interface MembersPlan {
+  /** In order of precedence. */
+  readonly owners: readonly NodeId[];
+  readonly policy: QuorumPolicy;
+  /** The witness that the group has now; null: none. */
+  readonly witness: NodeId | null;
+  /** Nodes that could be one, in order of preference; see {@link rankWitnesses}. */
+  readonly candidates: readonly NodeId[];
+}
+
+/** The voters that the policy asks for; a witness that is there and is still a candidate stays. */
+export function wantedVoters({ owners, policy, witness, candidates }: MembersPlan): readonly WantedVoter[] {
+  const votesOf = (node: NodeId) => (policy.type === "weighted" ? (policy.votes.get(node) ?? 1) : 1);
+  const voters = owners.map((node) => ({ node, votes: votesOf(node), isWitness: false }));
+  const chosen = chooseWitness({ owners, policy, witness, candidates });
+  return chosen === null ? voters : [...voters, { node: chosen, votes: 1, isWitness: true }];
+}
+
+/** Why the policy cannot be put in force for these owners; null when it can. */
+export function refusePolicy(owners: readonly NodeId[], policy: QuorumPolicy): string | null {
+  if (policy.type === "weighted") return refuseWeights(owners, policy.votes);
+  if (policy.type !== "witness" || policy.node === null) return null;
+  return owners.includes(policy.node) ? `The witness ${policy.node} is an owner, it must be another node` : null;
+}
+
+/**
+ * Nodes that may witness for the owners, the best first: those that share the fewest labels' values with them (failure
+ * domains), and of these one that differs from group to group, so that not one node witnesses for all.
+ */
+export function rankWitnesses(
+  nodes: readonly { readonly node: NodeId; readonly labels: readonly (readonly [name: string, value: string])[] }[],
+  owners: readonly NodeId[],
+  spread: (node: NodeId) => number,
+): readonly NodeId[] {
+  const taken = new Set(nodes.filter(({ node }) => owners.includes(node)).flatMap(({ labels }) => labels.map(textOf)));
+  const shared = new Map(
+    nodes.map(({ node, labels }) => [node, labels.filter((label) => taken.has(textOf(label))).length]),
+  );
+  const outside = nodes.map(({ node }) => node).filter((node) => !owners.includes(node));
+  const rank = (node: NodeId) => shared.get(node) ?? 0;
+  return outside.toSorted((left, right) => {
+    return rank(left) - rank(right) || spread(left) - spread(right) || compareNames(left, right);
+  });
+}
+
+function chooseWitness({ owners, policy, witness, candidates }: MembersPlan): NodeId | null {
+  if (policy.type === "witness" && policy.node !== null) return policy.node;
+  const isWanted = policy.type === "witness" || (policy.type === "usual" && owners.length === 2);
+  if (!isWanted) return null;
+  return witness !== null && candidates.includes(witness) ? witness : (candidates[0] ?? null);
+}
+
+function refuseWeights(owners: readonly NodeId[], votes: ReadonlyMap<NodeId, number>): string | null {
+  const stranger = [...votes.keys()].find((node) => !owners.includes(node));
+  if (stranger !== undefined) return `Votes are given to ${stranger}, which is no owner`;
+  const wrong = [...votes].find(([, count]) => count > 100);
+  if (wrong !== undefined) return `The owner ${wrong[0]} has ${wrong[1]} votes, limit 100`;
+  return owners.every((node) => votes.get(node) === 0) ? "No owner has a vote" : null;
+}
+
+function textOf([name, value]: readonly [name: string, value: string]): string {
+  return `${name}=${value}`;
+}

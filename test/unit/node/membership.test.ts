@@ -1,0 +1,119 @@
+// Whole nodes whose groups change their members: owner lists, witnesses, precedence.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { type NodeId, toNodeId } from "../../../proto/ids.ts";
+import type { Request } from "../../../proto/requests.ts";
+import { Cluster, get, put, rg, type Shape, textIn } from "./cluster.ts";
+
+const nodes = [1, 2, 3, 4, 5, 6, 7].map((number) => toNodeId(`n${number}`));
+const [n1, n2, n3, n4, n5, n6, n7] = nodes as [NodeId, NodeId, NodeId, NodeId, NodeId, NodeId, NodeId];
+const shape: Shape = { nodes, groups: { rg: [n1, n2, n3] }, voters: [n1, n4, n7] };
+const pair: Shape = { nodes, groups: { rg: [n1, n2] }, voters: [n3, n4, n7] };
+
+function setOwners(...owners: NodeId[]): Request {
+  return { type: "setOwners", group: rg, owners, ifIndex: null, validateOnly: false };
+}
+
+function statusOf(cluster: Cluster, node: NodeId) {
+  return cluster.ask(node, { type: "groupStatus", group: rg }, "groupStatus").status;
+}
+
+function votersOf(cluster: Cluster, node: NodeId): string {
+  const { voters, outgoing } = statusOf(cluster, node).membership;
+  assert.equal(outgoing.length, 0);
+  return voters.map((voter) => `${voter.node}${voter.isWitness ? " (witness)" : ""}`).join(", ");
+}
+
+test("all three owners are replaced at once: what was written is there, what is left behind is not", () => {
+  const cluster = new Cluster(shape);
+  cluster.ask(n7, put("k", "before"), "put");
+  cluster.ask(n7, setOwners(n4, n5, n6), "setOwners", 20_000);
+  assert.equal(textIn(cluster.ask(n7, get("k"), "get", 10_000)), "before");
+  cluster.ask(n1, put("k", "after"), "put", 10_000);
+  cluster.advance(5_000);
+  for (const node of [n4, n5, n6]) assert.equal(votersOf(cluster, node), "n4, n5, n6");
+  const { groups } = cluster.ask(n2, { type: "directory" }, "directory");
+  assert.deepEqual(groups.find(({ group }) => group === rg)?.owners, [n4, n5, n6]);
+  for (const node of [n1, n2, n3]) assert.equal(cluster.member(node).machine.group(rg), null);
+});
+
+test("an owner list is reordered, extended and cut in one change", () => {
+  const cluster = new Cluster(shape);
+  cluster.ask(n7, put("k", "v"), "put");
+  cluster.ask(n7, setOwners(n5, n3, n2, n4), "setOwners", 20_000);
+  cluster.advance(3_000);
+  assert.equal(votersOf(cluster, n5), "n5, n3, n2, n4");
+  assert.equal(cluster.member(n1).machine.group(rg), null);
+});
+
+test("an owner list with a stranger, or one that is not the present one, is refused with the reason", () => {
+  const cluster = new Cluster(shape);
+  cluster.leader();
+  const stranger = cluster.ask(n1, setOwners(n1, toNodeId("n99")), "failed");
+  assert.match(stranger.failure.message, /n99 is not a node/);
+  const late: Request = { type: "setOwners", group: rg, owners: [n1, n2], ifIndex: 77 as never, validateOnly: false };
+  assert.equal(cluster.ask(n1, late, "failed").failure.code, "condition_failed");
+});
+
+test("a new owner that is down keeps nobody from anything, and the change ends when it is up", () => {
+  const cluster = new Cluster(shape);
+  cluster.leader();
+  cluster.stop(n5);
+  const { failure } = cluster.ask(n1, setOwners(n1, n2, n5), "failed", 5_000);
+  assert.equal(failure.effect, "unknown");
+  cluster.ask(n7, put("k", "meanwhile"), "put");
+  cluster.start(n5);
+  cluster.until(() => votersOf(cluster, n1) === "n1, n2, n5", 20_000);
+  assert.equal(textIn(cluster.ask(n5, get("k"), "get")), "meanwhile");
+});
+
+test("an owner that was off while it was left out has nothing of the group soon after it is back", () => {
+  const cluster = new Cluster(shape);
+  cluster.leader();
+  cluster.stop(n3);
+  cluster.ask(n7, setOwners(n1, n2, n4), "setOwners", 20_000);
+  cluster.start(n3);
+  cluster.until(() => cluster.member(n3).machine.group(rg) === null, 10_000);
+  assert.equal(textIn(cluster.ask(n3, get("none"), "get")), null);
+});
+
+test("two owners get a witness, which stores nothing and keeps the group going without either of them", () => {
+  for (const lost of [n1, n2]) {
+    const cluster = new Cluster(pair);
+    cluster.ask(n7, put("k", "v"), "put");
+    const owner = lost === n1 ? n2 : n1;
+    cluster.until(() => votersOf(cluster, owner).includes("witness"), 10_000);
+    cluster.ask(n7, put("k", "both"), "put");
+    cluster.stop(lost);
+    cluster.ask(n7, put("k", "alone"), "put", 15_000);
+    assert.ok(statusOf(cluster, owner).isDegraded);
+    cluster.start(lost);
+    cluster.until(() => !statusOf(cluster, owner).isDegraded && statusOf(cluster, owner).manager !== null, 20_000);
+    cluster.advance(2_000);
+    cluster.stop(owner);
+    assert.equal(textIn(cluster.ask(n7, get("k"), "get", 15_000)), "alone");
+    cluster.ask(n7, put("k", "the other alone"), "put", 15_000);
+  }
+});
+
+test("a witness that stays away is replaced", () => {
+  const cluster = new Cluster(pair);
+  cluster.leader();
+  cluster.until(() => votersOf(cluster, n1).includes("witness"), 10_000);
+  const witness = statusOf(cluster, n1).membership.voters.find(({ isWitness }) => isWitness)?.node as NodeId;
+  cluster.stop(witness);
+  cluster.until(() => /witness/.test(votersOf(cluster, n1)) && !votersOf(cluster, n1).includes(witness), 30_000);
+});
+
+test("leadership goes to the first owner of the list when it has been fit for a while", () => {
+  const cluster = new Cluster(shape);
+  cluster.stop(n1);
+  const manager = cluster.leader();
+  assert.notEqual(manager, n1);
+  cluster.start(n1);
+  cluster.until(() => statusOf(cluster, n2).manager === n1, 15_000);
+  const { term } = statusOf(cluster, n2);
+  cluster.advance(30_000);
+  assert.equal(statusOf(cluster, n2).term, term);
+});
