@@ -8,10 +8,10 @@ import type { Effect } from "../../server/node/effects.ts";
 import type { Input } from "../../server/node/inputs.ts";
 import type { StateMachine } from "../../server/node/state-machine.ts";
 import { calmLink } from "../../server/simulation/link-options.ts";
+import { runSeed } from "../../server/simulation/run.ts";
+import type { SimOptions } from "../../server/simulation/run-options.ts";
 import { calmDisk } from "../../server/simulation/sim-disk.ts";
 import type { Boot } from "../../server/simulation/sim-node.ts";
-import type { SimOptions } from "./options.ts";
-import { runSeed } from "./run-seed.ts";
 
 /** What a broken machine does instead of its step. */
 type Breakage = (node: NodeId, input: Input, step: (input: Input) => readonly Effect[]) => readonly Effect[];

@@ -1,65 +1,16 @@
-// What one run is: drawn from its seed, printed first when it fails. Swarm testing: each fault is off, mild or extreme, and
-// independent of the others, so that runs differ in kind and not only in order.
+// Draws a run from its seed. Swarm testing: each fault is off, mild or extreme, and independent of the others, so that runs
+// differ in kind and not only in order.
 
 import { Random } from "../../proto/random.ts";
-import type { LinkOptions } from "../../server/simulation/link-options.ts";
-import { calmLink } from "../../server/simulation/link-options.ts";
+import { calmLink, type LinkOptions } from "../../server/simulation/link-options.ts";
+import type {
+  CrashOptions,
+  PartitionOptions,
+  PauseOptions,
+  SimOptions,
+  WorkloadOptions,
+} from "../../server/simulation/run-options.ts";
 import { calmDisk, type DiskOptions } from "../../server/simulation/sim-disk.ts";
-
-export interface CrashOptions {
-  /** Mean pause between two crashes in the whole cluster. */
-  readonly meanMs: number;
-  readonly downMsMax: number;
-  /** Share of the crashes that are power losses. */
-  readonly powerProbability: number;
-  /** Nodes that crash at once, up to this. */
-  readonly nodesMax: number;
-}
-
-export interface PartitionOptions {
-  readonly meanMs: number;
-  readonly durationMsMax: number;
-}
-
-export interface PauseOptions {
-  readonly meanMs: number;
-  readonly durationMsMax: number;
-}
-
-export interface WorkloadOptions {
-  readonly clients: number;
-  readonly thinkMsMean: number;
-  /** Share of the operations that are several puts at once through one node: what makes a manager publish its append. */
-  readonly burstProbability: number;
-  readonly keysPerGroup: number;
-  readonly valueBytesMax: number;
-  readonly budgetMsMax: number;
-  readonly watches: number;
-}
-
-/** `forged`: publications arrive, and with them others that nobody sent. */
-export type GossipMode = "normal" | "lost" | "forged";
-
-export interface SimOptions {
-  readonly seed: number;
-  /** Virtual time under faults. */
-  readonly safetyMs: number;
-  /** Virtual time in which everything must be well again after the last fault. */
-  readonly livenessMsMax: number;
-  readonly workload: WorkloadOptions;
-  /** Entries of log that a node keeps behind its state: few of them make followers that lag need snapshots. */
-  readonly logEntriesKept: number;
-  readonly link: LinkOptions;
-  readonly disk: DiskOptions;
-  readonly gossip: GossipMode;
-  /** `codec`: messages are encoded and decoded; `frozen`: handed over as they are, and nobody may change them. */
-  readonly carry: "codec" | "frozen";
-  readonly crash: CrashOptions | null;
-  readonly partition: PartitionOptions | null;
-  readonly pause: PauseOptions | null;
-  /** Recovery is demanded of a part of the cluster, the rest staying down. */
-  readonly leavesNodesDown: boolean;
-}
 
 type Strength = "off" | "mild" | "extreme";
 

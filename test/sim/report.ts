@@ -1,44 +1,7 @@
-// What one run came to, and how it is told.
+// How a run is told.
 
-import type { SimOptions } from "./options.ts";
-import type { Violation, ViolationKind } from "./violation.ts";
-
-/** How much happened in a run; all counts. */
-export interface RunCounts {
-  readonly acknowledged: number;
-  readonly operations: number;
-  readonly faults: Readonly<Record<string, number>>;
-  readonly terms: number;
-  readonly committed: number;
-  readonly statesCompared: number;
-  readonly promisesChecked: number;
-  readonly answersCompared: number;
-  readonly watchEventsCompared: number;
-  readonly rowsChecked: number;
-  readonly snapshots: number;
-  /** Appends that went by gossip. */
-  readonly publications: number;
-  readonly notes: Readonly<Record<string, number>>;
-  readonly messages: number;
-  readonly events: number;
-}
-
-export interface RunReport {
-  readonly options: SimOptions;
-  /** Virtual milliseconds that the run took. */
-  readonly virtualMs: number;
-  /** Audit hash over every effect of every node. */
-  readonly hash: string;
-  /** null: the run is valid and nothing was violated. */
-  readonly violation: Violation | null;
-  readonly counts: RunCounts | null;
-}
-
-export const exitCodes = { ok: 0, invalid: 9, liveness: 10, correctness: 11, crash: 12 } as const;
-
-export function exitCodeOf(kind: ViolationKind | null): number {
-  return kind === null ? exitCodes.ok : exitCodes[kind];
-}
+import type { RunReport } from "../../server/simulation/report.ts";
+import type { ViolationKind } from "../../server/simulation/violation.ts";
 
 /** Several lines: all that is needed to see what failed, and to see it again. */
 export function describeReport(report: RunReport): string {

@@ -4,10 +4,11 @@
 // Exit codes: 0 all well, 9 a run proved nothing, 10 liveness, 11 correctness, 12 a node or the simulator broke; 2 usage.
 
 import { parseArgs } from "node:util";
+import { exitCodeOf, exitCodes, type RunReport } from "../../server/simulation/report.ts";
+import { runSeed } from "../../server/simulation/run.ts";
+import { Violation } from "../../server/simulation/violation.ts";
 import { drawOptions } from "./options.ts";
-import { describeReport, exitCodeOf, exitCodes, type RunReport, seedLineOf } from "./report.ts";
-import { runSeed } from "./run-seed.ts";
-import { Violation } from "./violation.ts";
+import { describeReport, seedLineOf } from "./report.ts";
 
 interface Arguments {
   readonly seed: number;

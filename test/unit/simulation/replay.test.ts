@@ -5,12 +5,12 @@ import { test } from "node:test";
 import { type Revision, toGroupId, toIncarnation, toNodeId, toRevision } from "../../../proto/ids.ts";
 import type { KeyValue } from "../../../proto/model.ts";
 import type { GroupRequest, KeyEvent, Reply } from "../../../proto/requests.ts";
+import { checkReplay, Timeline } from "../../../server/simulation/checkers/replay.ts";
+import { checkWatch } from "../../../server/simulation/checkers/watches.ts";
+import { Violation } from "../../../server/simulation/violation.ts";
+import type { Operation, Outcome } from "../../../server/simulation/workload/history.ts";
+import type { WatchLog } from "../../../server/simulation/workload/watchers.ts";
 import { bytesOf } from "../../../storage/bytes.ts";
-import { checkReplay, Timeline } from "../../sim/checkers/replay.ts";
-import { checkWatch } from "../../sim/checkers/watches.ts";
-import type { Operation, Outcome } from "../../sim/history.ts";
-import { Violation } from "../../sim/violation.ts";
-import type { WatchLog } from "../../sim/watchers.ts";
 
 const group = toGroupId("rg1");
 const node = toNodeId("n1");

@@ -2,8 +2,8 @@
 
 import type { NodeId } from "../../../proto/ids.ts";
 import type { PeerMessage } from "../../../proto/messages.ts";
-import type { NoteFields } from "../../../server/node/effects.ts";
-import type { Observer } from "../../../server/simulation/world.ts";
+import type { NoteFields } from "../../node/effects.ts";
+import type { Observer } from "../world.ts";
 
 export class Coverage implements Observer {
   #snapshots = 0;

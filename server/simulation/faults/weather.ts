@@ -1,8 +1,8 @@
 // Bad links and slow disks: states that last, rather than events. They count as having struck when they are not calm.
 
-import { calmLink, type LinkOptions } from "../../../server/simulation/link-options.ts";
-import { calmDisk, type DiskOptions } from "../../../server/simulation/sim-disk.ts";
-import type { World } from "../../../server/simulation/world.ts";
+import { calmLink, type LinkOptions } from "../link-options.ts";
+import { calmDisk, type DiskOptions } from "../sim-disk.ts";
+import type { World } from "../world.ts";
 import type { Fault } from "./fault.ts";
 
 export class BadLinks implements Fault {

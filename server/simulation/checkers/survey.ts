@@ -1,8 +1,8 @@
 // Asks every node how it is, and says what is not well yet. It demands nothing of groups that cannot have a quorum.
 
-import { clusterGroup, type GroupId, type NodeId } from "../../proto/ids.ts";
-import type { GroupStatus, NodeSelf, Request } from "../../proto/requests.ts";
-import type { World } from "../../server/simulation/world.ts";
+import { clusterGroup, type GroupId, type NodeId } from "../../../proto/ids.ts";
+import type { GroupStatus, NodeSelf, Request } from "../../../proto/requests.ts";
+import type { World } from "../world.ts";
 
 export interface SurveyScope {
   readonly groups: ReadonlyMap<GroupId, readonly NodeId[]>;

@@ -1,8 +1,8 @@
 // Processes stand still for a while without noticing, as a stalled machine does.
 
 import type { Random } from "../../../proto/random.ts";
-import type { World } from "../../../server/simulation/world.ts";
-import type { PauseOptions } from "../options.ts";
+import type { PauseOptions } from "../run-options.ts";
+import type { World } from "../world.ts";
 import { type Fault, Strikes } from "./fault.ts";
 
 export class Pauses implements Fault {

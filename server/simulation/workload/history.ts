@@ -1,8 +1,8 @@
 // What the clients did and what they were told, on the world's own clock. Checkers compare it with what the groups hold.
 
-import type { GroupId, NodeId, Revision } from "../../proto/ids.ts";
-import type { Reply, Request } from "../../proto/requests.ts";
-import { textOf } from "../../storage/bytes.ts";
+import type { GroupId, NodeId, Revision } from "../../../proto/ids.ts";
+import type { Reply, Request } from "../../../proto/requests.ts";
+import { textOf } from "../../../storage/bytes.ts";
 
 /** `failed`: certainly without effect. `unknown`: nobody can tell. */
 export type Outcome =

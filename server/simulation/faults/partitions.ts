@@ -3,8 +3,8 @@
 
 import type { NodeId } from "../../../proto/ids.ts";
 import type { Random } from "../../../proto/random.ts";
-import type { World } from "../../../server/simulation/world.ts";
-import type { PartitionOptions } from "../options.ts";
+import type { PartitionOptions } from "../run-options.ts";
+import type { World } from "../world.ts";
 import { type Fault, Strikes } from "./fault.ts";
 
 const shapes = ["halves", "isolated", "oneWay", "bridge", "flaky"] as const;

@@ -1,13 +1,13 @@
 // Reads all events that a group ended with, by a watch from its first revision on.
 
-import { type GroupId, toRevision } from "../../proto/ids.ts";
-import type { GroupRequest, Reply } from "../../proto/requests.ts";
-import type { SimNode } from "../../server/simulation/sim-node.ts";
-import type { World } from "../../server/simulation/world.ts";
-import { emptyBytes } from "../../storage/bytes.ts";
-import { Timeline } from "./checkers/replay.ts";
-import { Violation } from "./violation.ts";
-import { take, type WatchLog, watchRequest } from "./watchers.ts";
+import { type GroupId, toRevision } from "../../../proto/ids.ts";
+import type { GroupRequest, Reply } from "../../../proto/requests.ts";
+import { emptyBytes } from "../../../storage/bytes.ts";
+import type { SimNode } from "../sim-node.ts";
+import { Violation } from "../violation.ts";
+import { take, type WatchLog, watchRequest } from "../workload/watchers.ts";
+import type { World } from "../world.ts";
+import { Timeline } from "./replay.ts";
 
 const patienceMs = 5_000;
 const budgetMs = 2_000;

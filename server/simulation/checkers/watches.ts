@@ -3,9 +3,9 @@
 
 import type { KeyEvent } from "../../../proto/requests.ts";
 import { textOf } from "../../../storage/bytes.ts";
-import { nameOfValue } from "../history.ts";
 import { demand } from "../violation.ts";
-import type { WatchLog } from "../watchers.ts";
+import { nameOfValue } from "../workload/history.ts";
+import type { WatchLog } from "../workload/watchers.ts";
 import type { Timeline } from "./replay.ts";
 
 /** @returns how many events were compared */

@@ -5,8 +5,8 @@
 import type { KeyValue } from "../../../proto/model.ts";
 import type { KeyEvent, Reply } from "../../../proto/requests.ts";
 import { compareBytes, textOf } from "../../../storage/bytes.ts";
-import { answeredRevision, nameOfValue, type Operation } from "../history.ts";
 import { demand } from "../violation.ts";
+import { answeredRevision, nameOfValue, type Operation } from "../workload/history.ts";
 
 type Ok<Type extends Reply["type"]> = Extract<Reply, { type: Type }>;
 

@@ -1,11 +1,11 @@
 // The nine nodes and four groups of S1 Fig. 2A, in the order of their file.
 
 import { type GroupId, type NodeId, toClusterId, toGroupId, toIncarnation, toNodeId } from "../../proto/ids.ts";
-import type { Bootstrap } from "../../server/node/genesis.ts";
-import { limits } from "../../server/node/limits.ts";
-import { createBoot } from "../../server/simulation/boot.ts";
-import type { Boot } from "../../server/simulation/sim-node.ts";
 import { emptyBytes } from "../../storage/bytes.ts";
+import type { Bootstrap } from "../node/genesis.ts";
+import { limits } from "../node/limits.ts";
+import { createBoot } from "./boot.ts";
+import type { Boot } from "./sim-node.ts";
 
 export const referenceNodes: readonly NodeId[] = [
   "n202",

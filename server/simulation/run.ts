@@ -5,9 +5,6 @@ import { clusterGroup, type GroupId, type NodeId } from "../../proto/ids.ts";
 import type { Envelope } from "../../proto/messages.ts";
 import { Random } from "../../proto/random.ts";
 import type { GroupRequest } from "../../proto/requests.ts";
-import type { Boot, SimNode } from "../../server/simulation/sim-node.ts";
-import { traceOf } from "../../server/simulation/trace.ts";
-import { type Observer, World } from "../../server/simulation/world.ts";
 import { carryOf } from "./carry.ts";
 import { Coverage } from "./checkers/coverage.ts";
 import { ElectionChecker } from "./checkers/election.ts";
@@ -15,16 +12,15 @@ import { LogChecker } from "./checkers/log.ts";
 import { PromiseChecker } from "./checkers/promises.ts";
 import { checkReplay, type Timeline } from "./checkers/replay.ts";
 import { checkScope } from "./checkers/scope.ts";
+import { Survey } from "./checkers/survey.ts";
+import { ask, readTimeline } from "./checkers/timeline-reader.ts";
 import { checkWatch } from "./checkers/watches.ts";
-import { Clients } from "./clients.ts";
 import { BadGossip } from "./faults/bad-gossip.ts";
 import { Crashes } from "./faults/crashes.ts";
 import type { Fault } from "./faults/fault.ts";
 import { Partitions } from "./faults/partitions.ts";
 import { Pauses } from "./faults/pauses.ts";
 import { BadLinks, SlowDisks } from "./faults/weather.ts";
-import { History } from "./history.ts";
-import type { SimOptions } from "./options.ts";
 import {
   clusterVoters,
   referenceBoot,
@@ -33,10 +29,14 @@ import {
   referenceNodes,
 } from "./reference-cluster.ts";
 import type { RunCounts, RunReport } from "./report.ts";
-import { Survey } from "./survey.ts";
-import { ask, readTimeline } from "./timeline-reader.ts";
+import type { SimOptions } from "./run-options.ts";
+import type { Boot, SimNode } from "./sim-node.ts";
+import { traceOf } from "./trace.ts";
 import { Violation } from "./violation.ts";
-import { Watchers, type WatchLog } from "./watchers.ts";
+import { Clients } from "./workload/clients.ts";
+import { History } from "./workload/history.ts";
+import { Watchers, type WatchLog } from "./workload/watchers.ts";
+import { type Observer, World } from "./world.ts";
 
 /** A valid run has at least this many acknowledged operations. */
 const acknowledgedMin = 20;

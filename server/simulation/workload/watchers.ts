@@ -1,12 +1,12 @@
 // Readers of watches: each follows one group through one node, is slow at times, and when its stream ends resumes through
 // another node behind the last revision it was given.
 
-import { type GroupId, type Revision, toRevision } from "../../proto/ids.ts";
-import type { Random } from "../../proto/random.ts";
-import type { KeyEvent, WatchMessage, WatchRequest } from "../../proto/requests.ts";
-import type { SimNode } from "../../server/simulation/sim-node.ts";
-import type { World } from "../../server/simulation/world.ts";
-import { emptyBytes } from "../../storage/bytes.ts";
+import { type GroupId, type Revision, toRevision } from "../../../proto/ids.ts";
+import type { Random } from "../../../proto/random.ts";
+import type { KeyEvent, WatchMessage, WatchRequest } from "../../../proto/requests.ts";
+import { emptyBytes } from "../../../storage/bytes.ts";
+import type { SimNode } from "../sim-node.ts";
+import type { World } from "../world.ts";
 
 /** What one watcher was given, in order, over all its streams. */
 export interface WatchLog {

@@ -1,9 +1,9 @@
 // Processes end between two steps, alone or together, with or without their machine's power, and start again later.
 
 import type { Random } from "../../../proto/random.ts";
-import type { SimNode } from "../../../server/simulation/sim-node.ts";
-import type { World } from "../../../server/simulation/world.ts";
-import type { CrashOptions } from "../options.ts";
+import type { CrashOptions } from "../run-options.ts";
+import type { SimNode } from "../sim-node.ts";
+import type { World } from "../world.ts";
 import { type Fault, Strikes } from "./fault.ts";
 
 export class Crashes implements Fault {

@@ -2,8 +2,8 @@
 
 import type { NodeId } from "../../../proto/ids.ts";
 import type { PeerMessage } from "../../../proto/messages.ts";
-import type { Observer } from "../../../server/simulation/world.ts";
 import { demand } from "../violation.ts";
+import type { Observer } from "../world.ts";
 
 export class ElectionChecker implements Observer {
   readonly #leaders = new Map<string, NodeId>();

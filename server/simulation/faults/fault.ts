@@ -1,7 +1,7 @@
 // A fault is a workload of its own: it begins, strikes now and then, and is healed.
 
 import type { Random } from "../../../proto/random.ts";
-import type { Scheduler } from "../../../server/simulation/scheduler.ts";
+import type { Scheduler } from "../scheduler.ts";
 
 export interface Fault {
   readonly name: string;

@@ -5,9 +5,9 @@ import { type NodeId, toLogIndex, toTerm } from "../../../proto/ids.ts";
 import type { Envelope, PeerMessage } from "../../../proto/messages.ts";
 import type { Entry } from "../../../proto/raft.ts";
 import type { Random } from "../../../proto/random.ts";
-import type { Hop } from "../../../server/simulation/sim-network.ts";
-import type { World } from "../../../server/simulation/world.ts";
-import type { GossipMode } from "../options.ts";
+import type { GossipMode } from "../run-options.ts";
+import type { Hop } from "../sim-network.ts";
+import type { World } from "../world.ts";
 import type { Fault } from "./fault.ts";
 
 const forgeryProbability = 0.3;

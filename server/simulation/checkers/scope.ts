@@ -4,10 +4,10 @@
 
 import type { GroupId, NodeId } from "../../../proto/ids.ts";
 import { clusterGroup } from "../../../proto/ids.ts";
-import type { World } from "../../../server/simulation/world.ts";
 import { decodeGroupRecord } from "../../../storage/group-record.ts";
 import { everyRange, type ParsedKey, parseKey, type Slot } from "../../../storage/keys.ts";
 import { demand } from "../violation.ts";
+import type { World } from "../world.ts";
 
 type OwnerLists = ReadonlyMap<GroupId, readonly NodeId[]>;
 

@@ -5,11 +5,11 @@ import type { NodeId } from "../../../proto/ids.ts";
 import type { PeerMessage } from "../../../proto/messages.ts";
 import type { GroupKey } from "../../../proto/model.ts";
 import type { RaftMessage } from "../../../proto/raft.ts";
-import type { Effect } from "../../../server/node/effects.ts";
-import type { Input } from "../../../server/node/inputs.ts";
-import type { Observer, World } from "../../../server/simulation/world.ts";
 import type { GroupHardState, HardStateTable } from "../../../storage/hard-state.ts";
+import type { Effect } from "../../node/effects.ts";
+import type { Input } from "../../node/inputs.ts";
 import { demand } from "../violation.ts";
+import type { Observer, World } from "../world.ts";
 import type { ReplicaMirror } from "./replica-mirror.ts";
 
 export class PromiseChecker implements Observer {

@@ -1,15 +1,15 @@
 // Clients that read and write unique values through any node, one operation at a time each, and never try again: what a
 // history shows is what the nodes did.
 
-import type { GroupId, Revision } from "../../proto/ids.ts";
-import { toRevision } from "../../proto/ids.ts";
-import type { KeySpan } from "../../proto/model.ts";
-import type { Random } from "../../proto/random.ts";
-import type { GroupRequest } from "../../proto/requests.ts";
-import type { World } from "../../server/simulation/world.ts";
-import { bytesOf, emptyBytes } from "../../storage/bytes.ts";
+import type { GroupId, Revision } from "../../../proto/ids.ts";
+import { toRevision } from "../../../proto/ids.ts";
+import type { KeySpan } from "../../../proto/model.ts";
+import type { Random } from "../../../proto/random.ts";
+import type { GroupRequest } from "../../../proto/requests.ts";
+import { bytesOf, emptyBytes } from "../../../storage/bytes.ts";
+import type { WorkloadOptions } from "../run-options.ts";
+import type { World } from "../world.ts";
 import type { History, Operation } from "./history.ts";
-import type { WorkloadOptions } from "./options.ts";
 
 /** Beyond its budget a node has this long to answer: what a turn and a pause of the machine may take. */
 const answerSlackMs = 250;

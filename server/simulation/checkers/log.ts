@@ -4,8 +4,8 @@
 import type { NodeId } from "../../../proto/ids.ts";
 import type { PeerMessage } from "../../../proto/messages.ts";
 import type { AppliedRecord } from "../../../proto/model.ts";
-import type { Observer, World } from "../../../server/simulation/world.ts";
 import { demand } from "../violation.ts";
+import type { Observer, World } from "../world.ts";
 import { type GroupName, type MirrorEvents, type MirroredEntry, ReplicaMirror } from "./replica-mirror.ts";
 
 interface GroupLog {

@@ -6,14 +6,14 @@ import { present } from "../../../proto/assert.ts";
 import { decodeAppliedRecord } from "../../../proto/codec/records.ts";
 import type { NodeId } from "../../../proto/ids.ts";
 import type { AppliedRecord } from "../../../proto/model.ts";
-import type { Effect } from "../../../server/node/effects.ts";
-import type { Input } from "../../../server/node/inputs.ts";
-import type { Observer, World } from "../../../server/simulation/world.ts";
 import { decodeGroupRecord } from "../../../storage/group-record.ts";
 import { everyRange, logKey, type ParsedKey, parseKey, type Slot } from "../../../storage/keys.ts";
 import { decodeLogRecord, type LogRecord } from "../../../storage/log-record.ts";
 import type { Operation } from "../../../storage/ordered-store.ts";
+import type { Effect } from "../../node/effects.ts";
+import type { Input } from "../../node/inputs.ts";
 import { demand } from "../violation.ts";
+import type { Observer, World } from "../world.ts";
 
 /** `group/incarnation` */
 export type GroupName = string;
