@@ -2,6 +2,7 @@
 
 import type { LinkOptions } from "./link-options.ts";
 import type { DiskOptions } from "./sim-disk.ts";
+import type { Topology } from "./topology.ts";
 
 export interface CrashOptions {
   /** Mean pause between two crashes in the whole cluster. */
@@ -37,8 +38,16 @@ export interface WorkloadOptions {
 /** `forged`: publications arrive, and with them others that nobody sent. */
 export type GossipMode = "normal" | "lost" | "forged";
 
+export interface CoreOptions {
+  /** Share of the groups of which a quorum is healed. */
+  readonly groupsShare: number;
+  /** What becomes of the rest meanwhile. */
+  readonly rest: "down" | "cut";
+}
+
 export interface SimOptions {
   readonly seed: number;
+  readonly topology: Topology;
   /** Virtual time under faults. */
   readonly safetyMs: number;
   /** Virtual time in which everything must be well again after the last fault. */
@@ -54,6 +63,6 @@ export interface SimOptions {
   readonly crash: CrashOptions | null;
   readonly partition: PartitionOptions | null;
   readonly pause: PauseOptions | null;
-  /** Recovery is demanded of a part of the cluster, the rest staying down. */
-  readonly leavesNodesDown: boolean;
+  /** Recovery is demanded of a part of the cluster first; null: of all of it. */
+  readonly core: CoreOptions | null;
 }

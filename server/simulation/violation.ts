@@ -20,3 +20,12 @@ export class Violation extends Error {
 export function demand(condition: boolean, checker: string, message: () => string): asserts condition {
   if (!condition) throw new Violation("correctness", checker, message());
 }
+
+/** Anything that is thrown and is no checker's word is a broken invariant of the node, or of the simulator. */
+export function toViolation(reason: unknown): Violation {
+  if (reason instanceof Violation) return reason;
+  const error = reason instanceof Error ? reason : new Error(String(reason));
+  const violation = new Violation("crash", error.name, error.message);
+  violation.stack = error.stack ?? "";
+  return violation;
+}

@@ -8,6 +8,7 @@ import type { Effect } from "../../server/node/effects.ts";
 import type { Input } from "../../server/node/inputs.ts";
 import type { StateMachine } from "../../server/node/state-machine.ts";
 import { calmLink } from "../../server/simulation/link-options.ts";
+import { createReferenceTopology } from "../../server/simulation/reference-topology.ts";
 import { runSeed } from "../../server/simulation/run.ts";
 import type { SimOptions } from "../../server/simulation/run-options.ts";
 import { calmDisk } from "../../server/simulation/sim-disk.ts";
@@ -19,6 +20,7 @@ type Breakage = (node: NodeId, input: Input, step: (input: Input) => readonly Ef
 function optionsOf(seed: number, changes: Partial<SimOptions> = {}): SimOptions {
   return {
     seed,
+    topology: createReferenceTopology(),
     safetyMs: 5_000,
     livenessMsMax: 10_000,
     logEntriesKept: 20_000,
@@ -38,7 +40,7 @@ function optionsOf(seed: number, changes: Partial<SimOptions> = {}): SimOptions 
     crash: { meanMs: 700, downMsMax: 1_000, powerProbability: 1, nodesMax: 2 },
     partition: null,
     pause: null,
-    leavesNodesDown: false,
+    core: null,
     ...changes,
   };
 }

@@ -4,6 +4,7 @@
 import { Random } from "../../proto/random.ts";
 import { calmLink, type LinkOptions } from "../../server/simulation/link-options.ts";
 import type {
+  CoreOptions,
   CrashOptions,
   PartitionOptions,
   PauseOptions,
@@ -11,6 +12,8 @@ import type {
   WorkloadOptions,
 } from "../../server/simulation/run-options.ts";
 import { calmDisk, type DiskOptions } from "../../server/simulation/sim-disk.ts";
+import type { Topology } from "../../server/simulation/topology.ts";
+import { drawTopology } from "./draw-topology.ts";
 
 type Strength = "off" | "mild" | "extreme";
 
@@ -21,13 +24,15 @@ export function drawOptions(seed: number): SimOptions {
   const pause = drawPause(random.fork());
   const link = drawLink(random.fork());
   const general = random.fork();
+  const topology = drawTopology(random.fork());
   const isCalm = crash === null && partition === null && pause === null && link === calmLink;
   return {
     seed,
-    safetyMs: general.between(8_000, 13_000),
+    topology,
+    safetyMs: Math.round(general.between(8_000, 13_000) * shareOfTime(topology)),
     livenessMsMax: 30_000,
     logEntriesKept: general.pick([20_000, 200, 24]),
-    workload: drawWorkload(random.fork()),
+    workload: spread(drawWorkload(random.fork()), topology),
     link,
     disk: drawDisk(random.fork()),
     gossip: general.pick(["normal", "normal", "lost", "forged"] as const),
@@ -35,8 +40,23 @@ export function drawOptions(seed: number): SimOptions {
     crash: isCalm ? { meanMs: 2_000, downMsMax: 3_000, powerProbability: 0.5, nodesMax: 1 } : crash,
     partition,
     pause,
-    leavesNodesDown: general.chance(0.3),
+    core: drawCore(random.fork()),
   };
+}
+
+/** A run of a large cluster is shorter, so that every seed costs about the same. */
+function shareOfTime({ nodes }: Topology): number {
+  return Math.max(0.4, Math.min(1, 9 / nodes.length));
+}
+
+/** Few groups get fewer operations, for all of them end in few histories. */
+function spread(workload: WorkloadOptions, { groups }: Topology): WorkloadOptions {
+  return { ...workload, thinkMsMean: Math.round(workload.thinkMsMean * Math.max(1, 4 / groups.size)) };
+}
+
+function drawCore(random: Random): CoreOptions | null {
+  if (random.chance(0.4)) return null;
+  return { groupsShare: random.pick([0.3, 0.7, 1]), rest: random.pick(["down", "cut"] as const) };
 }
 
 function drawStrength(random: Random): Strength {

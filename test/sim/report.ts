@@ -1,6 +1,7 @@
 // How a run is told.
 
 import type { RunReport } from "../../server/simulation/report.ts";
+import { describeTopology } from "../../server/simulation/topology.ts";
 import type { ViolationKind } from "../../server/simulation/violation.ts";
 
 /** Several lines: all that is needed to see what failed, and to see it again. */
@@ -11,7 +12,7 @@ export function describeReport(report: RunReport): string {
   return [
     `seed ${options.seed} FAILED: ${violation.kind}, ${violation.checker}, at ${seconds} virtual seconds`,
     `  ${violation.message}`,
-    `  options ${JSON.stringify(options)}`,
+    `  options ${JSON.stringify({ ...options, topology: describeTopology(options.topology) })}`,
     `  counts ${JSON.stringify(counts)}`,
     ...(violation.kind === "crash" ? [`  ${violation.stack ?? ""}`] : []),
     `  replay: node test/sim/run.ts --seed ${options.seed} --trace`,

@@ -2,11 +2,16 @@
 
 import { clusterGroup, type GroupId, type NodeId } from "../../../proto/ids.ts";
 import type { GroupStatus, NodeSelf, Request } from "../../../proto/requests.ts";
+import type { IsWell } from "../core.ts";
+import { hasQuorum, type Topology } from "../topology.ts";
 import type { World } from "../world.ts";
+import type { Neighbourhood } from "./neighbourhood.ts";
 
 export interface SurveyScope {
-  readonly groups: ReadonlyMap<GroupId, readonly NodeId[]>;
-  readonly voters: readonly NodeId[];
+  readonly topology: Topology;
+  readonly neighbourhood: Neighbourhood;
+  /** Who is asked, and is to be held for up by those who are asked; all others are down or cut off. */
+  readonly isWell: IsWell;
   /** Nobody writes: replicas must be equal, and not only be about to be. */
   readonly isQuiet: boolean;
 }
@@ -23,7 +28,7 @@ export class Survey {
   constructor(world: World, scope: SurveyScope) {
     this.#world = world;
     this.#scope = scope;
-    for (const [group, owners] of scope.groups) {
+    for (const [group, owners] of scope.topology.groups) {
       for (const owner of owners) this.#ask(owner, { type: "groupStatus", group });
     }
     for (const { node } of world.nodes) this.#ask(node, { type: "nodeSelf", node });
@@ -31,26 +36,24 @@ export class Survey {
 
   /** The first thing that is not well; null when all is. */
   missing(): string | null {
-    for (const [group, owners] of this.#scope.groups) {
+    for (const [group, owners] of this.#scope.topology.groups) {
       const missing = this.#groupMissing(group, owners);
       if (missing !== null) return missing;
     }
-    for (const { node } of this.#world.nodes.filter(({ isRunning }) => isRunning)) {
+    for (const node of this.#well(this.#scope.topology.nodes)) {
       const missing = this.#nodeMissing(node);
       if (missing !== null) return missing;
     }
     return null;
   }
 
-  /** Whether enough of the group's voters run. */
-  hasQuorum(group: GroupId): boolean {
-    const voters = group === clusterGroup ? this.#scope.voters : (this.#scope.groups.get(group) ?? []);
-    return this.#running(voters).length * 2 > voters.length;
+  #hasQuorum(group: GroupId): boolean {
+    return hasQuorum(this.#scope.topology, group, this.#scope.isWell);
   }
 
   #ask(node: NodeId, request: Request): void {
     const asked = this.#world.node(node);
-    if (!asked.isRunning) return;
+    if (!this.#scope.isWell(node) || !asked.isRunning) return;
     asked.call(request, budgetMs, {
       reply: (reply) => {
         if (reply.type === "groupStatus") this.#statuses.set(`${node} ${reply.status.object.group}`, reply.status);
@@ -62,10 +65,10 @@ export class Survey {
   }
 
   #groupMissing(group: GroupId, owners: readonly NodeId[]): string | null {
-    if (!this.hasQuorum(group)) return null;
-    const first = this.#statuses.get(`${this.#running(owners)[0]} ${group}`);
-    if (first === undefined) return `${group}: ${this.#running(owners)[0]} does not answer`;
-    for (const owner of this.#running(owners)) {
+    if (!this.#hasQuorum(group)) return null;
+    const first = this.#statuses.get(`${this.#well(owners)[0]} ${group}`);
+    if (first === undefined) return `${group}: ${this.#well(owners)[0]} does not answer`;
+    for (const owner of this.#well(owners)) {
       const status = this.#statuses.get(`${owner} ${group}`);
       if (status === undefined) return `${group}: ${owner} does not answer`;
       const difference = differenceOf(first, status, this.#scope.isQuiet);
@@ -78,14 +81,15 @@ export class Survey {
 
   #statusMissing(status: GroupStatus): string | null {
     const { manager, verdicts, ownership, applied, commit } = status;
-    if (manager === null || !this.#isRunning(manager)) return `that ${manager} manages it`;
+    if (manager === null || !this.#scope.isWell(manager)) return `that ${manager} manages it`;
     if (this.#scope.isQuiet && applied !== commit) return `that it has applied ${applied} of ${commit}`;
     for (const { node, status: verdict } of verdicts) {
-      const expected = this.#isRunning(node) ? "up" : "down";
-      if (verdict !== expected) return `that ${node} is ${verdict}`;
+      if (!this.#isRight(node, verdict)) return `that ${node} is ${verdict}`;
     }
     const { currentOwner } = ownership;
-    return currentOwner !== null && this.#isRunning(currentOwner) ? null : `that its current owner is ${currentOwner}`;
+    return currentOwner !== null && this.#scope.isWell(currentOwner)
+      ? null
+      : `that its current owner is ${currentOwner}`;
   }
 
   #nodeMissing(node: NodeId): string | null {
@@ -96,20 +100,19 @@ export class Survey {
   }
 
   #clusterMissing(self: NodeSelf): string | null {
-    if (!this.hasQuorum(clusterGroup)) return null;
+    if (!this.#hasQuorum(clusterGroup)) return null;
     const newest = Math.max(...[...this.#selves.values()].map(({ clusterIndex }) => clusterIndex));
     return self.clusterIndex === newest ? null : `${self.node} has cluster index ${self.clusterIndex} of ${newest}`;
   }
 
   /** Of every node in its sphere, a node knows the verdict of each of that node's groups (A2). */
   #componentMissing(self: NodeSelf): string | null {
-    for (const [group, owners] of this.#groupsNear(self.node)) {
-      if (!this.hasQuorum(group)) continue;
-      for (const owner of owners.filter((each) => this.#isNear(self.node, each))) {
+    for (const [group, owners] of this.#scope.neighbourhood.groupsNear(self.node)) {
+      if (!this.#hasQuorum(group)) continue;
+      for (const owner of owners.filter((each) => this.#scope.neighbourhood.isNear(self.node, each))) {
         const held = self.statuses.find((component) => component.group === group && component.node === owner);
-        const expected = this.#isRunning(owner) ? "up" : "down";
-        if (this.#canHear(self.node, group) && held?.status !== expected) {
-          return `${self.node} holds that ${owner} is ${held?.status} to ${group}, and not ${expected}`;
+        if (this.#canHear(self.node, group) && !this.#isRight(owner, held?.status)) {
+          return `${self.node} holds that ${owner} is ${held?.status} to ${group}`;
         }
       }
     }
@@ -118,10 +121,10 @@ export class Survey {
 
   /** Of every interlocked group, a node knows the current owner (A4). */
   #summaryMissing(self: NodeSelf): string | null {
-    for (const [group, owners] of this.#groupsNear(self.node)) {
-      if (owners.includes(self.node) || !this.hasQuorum(group) || !this.#canHear(self.node, group)) continue;
+    for (const [group, owners] of this.#scope.neighbourhood.groupsNear(self.node)) {
+      if (owners.includes(self.node) || !this.#hasQuorum(group) || !this.#canHear(self.node, group)) continue;
       const held = self.summaries.find((summary) => summary.group === group);
-      const status = this.#statuses.get(`${this.#running(owners)[0]} ${group}`);
+      const status = this.#statuses.get(`${this.#well(owners)[0]} ${group}`);
       const { currentOwner = null } = status?.ownership ?? {};
       if (held?.ownership.currentOwner !== currentOwner) {
         return `${self.node} holds that ${held?.ownership.currentOwner} owns ${group}, and not ${currentOwner}`;
@@ -130,30 +133,19 @@ export class Survey {
     return null;
   }
 
-  /** Groups that share an owner with a group of `node`, its own among them. */
-  #groupsNear(node: NodeId): readonly (readonly [GroupId, readonly NodeId[]])[] {
-    const own = [...this.#scope.groups.values()].filter((owners) => owners.includes(node));
-    return [...this.#scope.groups].filter(([, owners]) =>
-      own.some((ours) => ours.some((each) => owners.includes(each))),
-    );
-  }
-
-  /** Whether the two share a group. */
-  #isNear(left: NodeId, right: NodeId): boolean {
-    return [...this.#scope.groups.values()].some((owners) => owners.includes(left) && owners.includes(right));
-  }
-
-  /** Whether a running node of the group shares a group with `node`, so that news can come by it. */
+  /** Whether a node of the group that is well shares a group with `node`, so that news can come by it. */
   #canHear(node: NodeId, group: GroupId): boolean {
-    return this.#running(this.#scope.groups.get(group) ?? []).some((owner) => this.#isNear(node, owner));
+    const owners = this.#well(this.#scope.topology.groups.get(group) ?? []);
+    return owners.some((owner) => this.#scope.neighbourhood.isNear(node, owner));
   }
 
-  #running(nodes: readonly NodeId[]): readonly NodeId[] {
-    return nodes.filter((node) => this.#isRunning(node));
+  /** One that never was up is not down but still joining. */
+  #isRight(node: NodeId, verdict: string | undefined): boolean {
+    return this.#scope.isWell(node) ? verdict === "up" : verdict === "down" || verdict === "joining";
   }
 
-  #isRunning(node: NodeId): boolean {
-    return this.#world.node(node).isRunning;
+  #well(nodes: readonly NodeId[]): readonly NodeId[] {
+    return nodes.filter(this.#scope.isWell);
   }
 }
 

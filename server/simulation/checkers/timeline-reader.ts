@@ -45,7 +45,7 @@ function readRevision(world: World, group: GroupId, owner: SimNode): number {
 }
 
 /** Runs the world until the node has answered. @returns null when it has not within its budget */
-export function ask(world: World, node: SimNode, request: GroupRequest): Reply | null {
+function ask(world: World, node: SimNode, request: GroupRequest): Reply | null {
   const answers: Reply[] = [];
   node.call(request, budgetMs, { reply: (reply) => answers.push(reply), watch: () => {}, lost: () => {} });
   const untilMs = world.nowMs + patienceMs;

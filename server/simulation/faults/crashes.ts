@@ -14,6 +14,7 @@ export class Crashes implements Fault {
   readonly #options: CrashOptions;
   readonly #strikes: Strikes;
   #count = 0;
+  #isHealed = false;
 
   constructor(world: World, random: Random, options: CrashOptions) {
     this.#world = world;
@@ -36,6 +37,7 @@ export class Crashes implements Fault {
 
   /** Starting what is down is the runner's affair, for not all nodes need to come back. */
   heal(): void {
+    this.#isHealed = true;
     this.#strikes.stop();
   }
 
@@ -43,7 +45,7 @@ export class Crashes implements Fault {
     this.#count += 1;
     node.crash(this.#random.chance(this.#options.powerProbability) ? "power" : "process");
     this.#world.scheduler.after(this.#random.fraction() * this.#options.downMsMax, () => {
-      if (!node.isRunning) node.start();
+      if (!this.#isHealed && !node.isRunning) node.start();
     });
   }
 }
