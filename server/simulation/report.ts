@@ -1,7 +1,7 @@
-// What one run came to, in numbers, and the exit code that says so.
+// What one run came to, in numbers.
 
 import type { SimOptions } from "./run-options.ts";
-import type { Violation, ViolationKind } from "./violation.ts";
+import type { Violation } from "./violation.ts";
 
 /** How much happened in a run; all counts. */
 export interface RunCounts {
@@ -32,10 +32,4 @@ export interface RunReport {
   /** null: the run is valid and nothing was violated. */
   readonly violation: Violation | null;
   readonly counts: RunCounts | null;
-}
-
-export const exitCodes = { ok: 0, invalid: 9, liveness: 10, correctness: 11, crash: 12 } as const;
-
-export function exitCodeOf(kind: ViolationKind | null): number {
-  return kind === null ? exitCodes.ok : exitCodes[kind];
 }

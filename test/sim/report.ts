@@ -3,20 +3,48 @@
 import type { RunReport } from "../../server/simulation/report.ts";
 import { describeTopology } from "../../server/simulation/topology.ts";
 import type { ViolationKind } from "../../server/simulation/violation.ts";
+import { flagsOf, type Reduction, type Shrunk } from "./shrink.ts";
 
-/** Several lines: all that is needed to see what failed, and to see it again. */
-export function describeReport(report: RunReport): string {
+export interface Telling {
+  readonly commit: string;
+  /** What was taken away from the seed's run. */
+  readonly reduction: Reduction;
+  /** null: not tried, or nothing could be taken away. */
+  readonly shrunk: Shrunk | null;
+}
+
+/** Several lines for a failure: all that is needed to see it, and to see it again. */
+export function describeReport(report: RunReport, { commit, reduction, shrunk }: Telling): string {
   const { options, virtualMs, hash, violation, counts } = report;
   const seconds = (virtualMs / 1000).toFixed(3);
   if (violation === null) return `seed ${options.seed} ok at ${seconds} s, hash ${hash}, ${JSON.stringify(counts)}`;
   return [
-    `seed ${options.seed} FAILED: ${violation.kind}, ${violation.checker}, at ${seconds} virtual seconds`,
+    `seed ${options.seed} FAILED: ${violation.kind}, ${violation.checker}, at ${seconds} virtual seconds, commit ${commit}`,
     `  ${violation.message}`,
-    `  options ${JSON.stringify({ ...options, topology: describeTopology(options.topology) })}`,
+    `  options ${optionsText(report)}`,
     `  counts ${JSON.stringify(counts)}`,
     ...(violation.kind === "crash" ? [`  ${violation.stack ?? ""}`] : []),
-    `  replay: node test/sim/run.ts --seed ${options.seed} --trace`,
+    `  replay: ${commandOf(options.seed, reduction)}`,
+    ...(shrunk === null ? [] : shrunkLines(options.seed, shrunk)),
   ].join("\n");
+}
+
+function shrunkLines(seed: number, { report, reduction }: Shrunk): readonly string[] {
+  const seconds = (report.virtualMs / 1000).toFixed(3);
+  const { violation } = report;
+  return [
+    `  smaller: still ${violation?.kind}, ${violation?.checker}, at ${seconds} virtual seconds: ${violation?.message}`,
+    `    options ${optionsText(report)}`,
+    `    replay: ${commandOf(seed, reduction)}`,
+  ];
+}
+
+function optionsText({ options }: RunReport): string {
+  return JSON.stringify({ ...options, topology: describeTopology(options.topology) });
+}
+
+function commandOf(seed: number, reduction: Reduction): string {
+  return `node test/sim/run.ts --seed ${seed}${flagsOf(reduction)} --trace`;
 }
 
 /** A report as one line of JSON: what a child process tells. */
@@ -27,13 +55,16 @@ export interface SeedLine {
   readonly hash: string;
   readonly virtualMs: number;
   readonly operations: number;
-  readonly faults: number;
+  readonly acknowledged: number;
+  /** Answers that were compared with what the groups ended with. */
+  readonly checked: number;
+  readonly faults: Readonly<Record<string, number>>;
   readonly snapshots: number;
   readonly publications: number;
   readonly text: string;
 }
 
-export function seedLineOf(report: RunReport): SeedLine {
+export function seedLineOf(report: RunReport, telling: Telling): SeedLine {
   const { options, violation, hash, virtualMs, counts } = report;
   return {
     seed: options.seed,
@@ -42,9 +73,11 @@ export function seedLineOf(report: RunReport): SeedLine {
     hash,
     virtualMs,
     operations: counts?.operations ?? 0,
-    faults: Object.values(counts?.faults ?? {}).reduce((sum, count) => sum + count, 0),
+    acknowledged: counts?.acknowledged ?? 0,
+    checked: counts?.answersCompared ?? 0,
+    faults: counts?.faults ?? {},
     snapshots: counts?.snapshots ?? 0,
     publications: counts?.publications ?? 0,
-    text: describeReport(report),
+    text: violation === null ? "" : describeReport(report, telling),
   };
 }
