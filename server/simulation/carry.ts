@@ -1,11 +1,20 @@
 // What happens to a message between two nodes: it is encoded and decoded as on the wire, or handed over frozen, so that a
-// node that changes what it has sent or received is caught.
+// node that changes what it has sent or received is caught; or just handed over, which costs nothing.
 
 import { decodeEnvelope, encodeEnvelope } from "../../proto/codec/envelope.ts";
 import type { Envelope } from "../../proto/messages.ts";
 
-export function carryOf(mode: "codec" | "frozen"): (envelope: Envelope) => Envelope {
-  return mode === "codec" ? (envelope) => decodeEnvelope(encodeEnvelope(envelope)) : freeze;
+export type CarryMode = "codec" | "frozen" | "handed";
+
+export function carryOf(mode: CarryMode): (envelope: Envelope) => Envelope {
+  switch (mode) {
+    case "codec":
+      return (envelope) => decodeEnvelope(encodeEnvelope(envelope));
+    case "frozen":
+      return freeze;
+    case "handed":
+      return (envelope) => envelope;
+  }
 }
 
 /** Bytes cannot be frozen; everything around them is. */

@@ -1,5 +1,6 @@
 // What one run is: plain values that are printed first when it fails.
 
+import type { CarryMode } from "./carry.ts";
 import type { LinkOptions } from "./link-options.ts";
 import type { DiskOptions } from "./sim-disk.ts";
 import type { Topology } from "./topology.ts";
@@ -58,8 +59,7 @@ export interface SimOptions {
   readonly link: LinkOptions;
   readonly disk: DiskOptions;
   readonly gossip: GossipMode;
-  /** `codec`: messages are encoded and decoded; `frozen`: handed over as they are, and nobody may change them. */
-  readonly carry: "codec" | "frozen";
+  readonly carry: CarryMode;
   readonly crash: CrashOptions | null;
   readonly partition: PartitionOptions | null;
   readonly pause: PauseOptions | null;

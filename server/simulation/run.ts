@@ -8,6 +8,7 @@ import { readTimeline } from "./checkers/timeline-reader.ts";
 import { checkWatch } from "./checkers/watches.ts";
 import { catchUp, converge, demandAnswers, probe } from "./convergence.ts";
 import { chooseCore, healEverybody, isolateCore } from "./core.ts";
+import type { Fault } from "./faults/fault.ts";
 import type { RunCounts, RunReport } from "./report.ts";
 import type { SimOptions } from "./run-options.ts";
 import { type RunExtras, Testbed } from "./testbed.ts";
@@ -26,12 +27,14 @@ export function runSeed(options: SimOptions, extras: RunExtras = {}): RunReport 
 
 class Run {
   readonly testbed: Testbed;
+  readonly #faults: readonly Fault[];
   #answersCompared = 0;
   #watchEventsCompared = 0;
   #rowsChecked = 0;
 
   constructor(testbed: Testbed) {
     this.testbed = testbed;
+    this.#faults = testbed.createFaults();
   }
 
   /** @returns what went wrong first; null when nothing did */
@@ -48,11 +51,11 @@ class Run {
   }
 
   counts(): RunCounts {
-    const { history, faults, election, log, promises, coverage, world } = this.testbed;
+    const { history, election, log, promises, coverage, world } = this.testbed;
     return {
       acknowledged: history.acknowledged,
-      operations: history.operations.length,
-      faults: Object.fromEntries(faults.map(({ name, count }) => [name, count])),
+      operations: history.begun,
+      faults: Object.fromEntries(this.#faults.map(({ name, count }) => [name, count])),
       terms: election.terms,
       committed: log.committed,
       statesCompared: log.compared,
@@ -69,19 +72,19 @@ class Run {
   }
 
   #safety(): void {
-    const { world, faults, clients, watchers, options } = this.testbed;
-    for (const fault of faults.filter(({ isConstant }) => isConstant)) fault.start();
+    const { world, clients, watchers, options } = this.testbed;
+    for (const fault of this.#faults.filter(({ isConstant }) => isConstant)) fault.start();
     for (const node of world.nodes) node.start();
     clients.start();
     watchers.start();
     world.runFor(warmUpMs);
-    for (const fault of faults.filter(({ isConstant }) => !isConstant)) fault.start();
+    for (const fault of this.#faults.filter(({ isConstant }) => !isConstant)) fault.start();
     world.runFor(options.safetyMs);
   }
 
   #liveness(): void {
-    const { world, faults, clients, watchers, options, random, history } = this.testbed;
-    for (const fault of faults) fault.heal();
+    const { world, clients, watchers, options, random, history } = this.testbed;
+    for (const fault of this.#faults) fault.heal();
     const healedMs = world.nowMs;
     const core = chooseCore(options.topology, options.core, random);
     isolateCore(world, core, options.core?.rest ?? "down");
@@ -131,9 +134,8 @@ class Run {
   }
 
   #validate(): void {
-    const { history, faults } = this.testbed;
-    const { acknowledged } = history;
-    const quiet = faults.find(({ count }) => count === 0);
+    const { acknowledged } = this.testbed.history;
+    const quiet = this.#faults.find(({ count }) => count === 0);
     if (acknowledged < acknowledgedMin) {
       throw new Violation("invalid", "traffic", `Only ${acknowledged} operations were acknowledged`);
     }

@@ -42,7 +42,7 @@ export class Testbed {
   readonly promises: PromiseChecker;
   readonly clients: Clients;
   readonly watchers: Watchers;
-  readonly faults: readonly Fault[];
+  readonly #faultRandom: Random;
 
   constructor(options: SimOptions, extras: RunExtras = {}) {
     const { seed, topology, workload } = options;
@@ -56,12 +56,17 @@ export class Testbed {
     this.log = new LogChecker(this.world, (group) => votersOf(topology, groupOf(group)));
     this.promises = new PromiseChecker(this.world, this.log.mirror);
     for (const observer of this.#observers(extras)) this.world.observe(observer);
-    this.faults = createFaults(this.world, random.fork(), options);
+    this.#faultRandom = random.fork();
     const groups = [...topology.groups.keys()];
     const { world, history } = this;
     this.clients = new Clients({ world, groups, workload, history, random: random.fork() });
     this.watchers = new Watchers({ world, groups, random: random.fork(), count: workload.watches });
     this.random = random;
+  }
+
+  /** Fresh ones, that have not begun. */
+  createFaults(): readonly Fault[] {
+    return createFaults(this.world, this.#faultRandom, this.options);
   }
 
   #observers({ print }: RunExtras): readonly Observer[] {

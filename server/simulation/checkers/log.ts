@@ -27,11 +27,16 @@ interface Claim {
   readonly term: number;
 }
 
+/** Of a group's newest entries, when a long run has to forget. */
+const entriesRemembered = 4_000;
+
 export class LogChecker implements MirrorEvents {
   readonly mirror: ReplicaMirror;
   readonly #voters: (group: GroupName) => readonly NodeId[];
   readonly #groups = new Map<GroupName, GroupLog>();
   #compared = 0;
+  /** Committed entries that have been forgotten since. */
+  #committedBefore = 0;
 
   constructor(world: World, voters: (group: GroupName) => readonly NodeId[]) {
     this.#voters = voters;
@@ -45,7 +50,19 @@ export class LogChecker implements MirrorEvents {
 
   /** Entries committed over all groups. */
   get committed(): number {
-    return [...this.#groups.values()].reduce((sum, group) => sum + group.committed.size, 0);
+    return [...this.#groups.values()].reduce((sum, group) => sum + group.committed.size, this.#committedBefore);
+  }
+
+  /** Drops what is known of all but the last entries of each group; replicas that lag by more are compared no longer. */
+  forget(): void {
+    for (const log of this.#groups.values()) {
+      const until = log.commit - entriesRemembered;
+      for (const index of log.committed.keys()) {
+        if (index <= until && log.committed.delete(index)) this.#committedBefore += 1;
+      }
+      for (const index of log.states.keys()) if (index <= until) log.states.delete(index);
+      for (const name of log.payloads.keys()) if (indexOf(name) <= until) log.payloads.delete(name);
+    }
   }
 
   /** Times that two replicas were found equal at one applied index. */
@@ -137,4 +154,9 @@ export class LogChecker implements MirrorEvents {
     this.#groups.set(group, made);
     return made;
   }
+}
+
+/** Of `term/index`. */
+function indexOf(name: string): number {
+  return Number(name.slice(name.indexOf("/") + 1));
 }

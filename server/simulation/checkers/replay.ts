@@ -10,17 +10,29 @@ import { answeredRevision, nameOfValue, type Operation } from "../workload/histo
 
 type Ok<Type extends Reply["type"]> = Extract<Reply, { type: Type }>;
 
-/** One group's keys at every revision. */
+/** Where a timeline begins: what the group held at a revision. */
+export interface TimelineBase {
+  readonly revision: number;
+  readonly content: readonly KeyValue[];
+}
+
+const emptyBase: TimelineBase = { revision: 1, content: [] };
+
+/** One group's keys at every revision from its base on. */
 export class Timeline {
+  readonly base: TimelineBase;
   readonly events: readonly KeyEvent[];
   readonly #byKey = new Map<string, KeyEvent[]>();
   readonly #byRevision = new Map<number, KeyEvent[]>();
+  readonly #baseKeys: ReadonlyMap<string, KeyValue>;
   readonly newest: number;
 
-  /** @param events all of the group, in order of revision, from revision 2 on */
-  constructor(events: readonly KeyEvent[]) {
+  /** @param events all of the group behind the base, in order of revision */
+  constructor(events: readonly KeyEvent[], base: TimelineBase = emptyBase) {
+    this.base = base;
     this.events = events;
-    let newest = 1;
+    this.#baseKeys = new Map(base.content.map((kv) => [textOf(kv.key), kv]));
+    let newest = base.revision;
     for (const event of events) {
       const isNext = event.revision === newest || event.revision === newest + 1;
       demand(isNext, "revisions", () => `Revision ${event.revision} follows ${newest} in the final events`);
@@ -35,14 +47,16 @@ export class Timeline {
     return this.#byRevision.get(revision) ?? [];
   }
 
-  /** What `key` held at `revision`. */
+  /** What `key` held at `revision`, which is not before the base. */
   valueAt(key: string, revision: number): KeyValue | null {
-    return this.#byKey.get(key)?.findLast((event) => event.revision <= revision)?.kv ?? null;
+    const event = this.#byKey.get(key)?.findLast((each) => each.revision <= revision);
+    return event === undefined ? (this.#baseKeys.get(key) ?? null) : event.kv;
   }
 
   /** All that existed at `revision`, in key order. */
   contentAt(revision: number): readonly KeyValue[] {
-    const found = [...this.#byKey.keys()].flatMap((key) => this.valueAt(key, revision) ?? []);
+    const keys = new Set([...this.#baseKeys.keys(), ...this.#byKey.keys()]);
+    const found = [...keys].flatMap((key) => this.valueAt(key, revision) ?? []);
     return found.sort((left, right) => compareBytes(left.key, right.key));
   }
 }
@@ -57,10 +71,18 @@ export function checkReplay(timeline: Timeline, operations: readonly Operation[]
   let compared = 0;
   for (const operation of operations) {
     if (operation.outcome?.type !== "ok") continue;
+    if (isBefore(operation, timeline.base.revision)) continue;
     checkAnswer(timeline, operation, operation.outcome.reply);
     compared += 1;
   }
   return compared;
+}
+
+/** A local read of a replica that lags; whatever else began behind the base must not show what was before it. */
+function isBefore(operation: Operation, revision: number): boolean {
+  if (revisionOf(operation) >= revision) return false;
+  demand(isLocal(operation), "real time", () => `${nameOf(operation)} goes back behind revision ${revision}`);
+  return true;
 }
 
 /** Every value came from one write that was not refused, and came once. */

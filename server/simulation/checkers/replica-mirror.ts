@@ -24,10 +24,15 @@ export interface MirroredEntry {
   readonly payload: number;
 }
 
+interface OwnEntry extends MirroredEntry {
+  /** It has been found on the medium, where it stays until another entry takes its place here. */
+  isDurable: boolean;
+}
+
 interface MirroredSlot {
   /** Index of the newest entry that the log no longer holds. */
   boundary: number;
-  readonly entries: Map<number, MirroredEntry>;
+  readonly entries: Map<number, OwnEntry>;
 }
 
 interface MirroredNode {
@@ -68,9 +73,13 @@ export class ReplicaMirror implements Observer {
     const slot = this.#nodes.get(node)?.slotOf.get(group);
     if (slot === undefined) return false;
     if (index <= this.boundary(node, group)) return true;
+    const entry = this.#slot(node, group)?.entries.get(index);
+    if (entry?.isDurable === true && (term === null || entry.term === term)) return true;
     const bytes = this.#world.node(node).disk.durableRow(logKey(slot, index as never));
     if (bytes === null) return false;
-    return term === null || mustDecode(bytes).term === term;
+    const durableTerm = mustDecode(bytes).term;
+    if (entry?.term === durableTerm) entry.isDurable = true;
+    return term === null || durableTerm === term;
   }
 
   /** What the disk holds is where the new process begins. */
@@ -117,7 +126,7 @@ export class ReplicaMirror implements Observer {
       return;
     }
     const record = mustDecode(operation.value);
-    const entry: MirroredEntry = { term: record.term, payload: crc32(record.payload) };
+    const entry: OwnEntry = { term: record.term, payload: crc32(record.payload), isDurable: false };
     entries.set(key.index, entry);
     const group = groupOf(mirrored, key.slot);
     if (group !== null && !isOld) this.#events.logged(node, group, key.index, entry);

@@ -30,7 +30,9 @@ interface ClientsOptions {
 
 export class Clients {
   readonly #options: ClientsOptions;
-  #isStopped = false;
+  #isStopped = true;
+  /** Grows with each start: a client of an earlier one thinks no further. */
+  #generation = 0;
   #lastValue = 0;
 
   constructor(options: ClientsOptions) {
@@ -39,10 +41,12 @@ export class Clients {
 
   start(): void {
     const { workload, random } = this.#options;
+    this.#isStopped = false;
+    this.#generation += 1;
     for (let client = 0; client < workload.clients; client++) this.#think(client, random.fork());
   }
 
-  /** Operations under way go on; no client begins another. */
+  /** Operations under way go on; no client begins another until the next start. */
   stop(): void {
     this.#isStopped = true;
   }
@@ -50,8 +54,9 @@ export class Clients {
   #think(client: number, random: Random): void {
     const { world, workload } = this.#options;
     const delayMs = -Math.log(1 - random.fraction()) * workload.thinkMsMean;
+    const generation = this.#generation;
     world.scheduler.after(delayMs, () => {
-      if (!this.#isStopped) this.#operate(client, random);
+      if (!this.#isStopped && generation === this.#generation) this.#operate(client, random);
     });
   }
 

@@ -24,7 +24,15 @@ export interface Operation {
 }
 
 export class History {
-  readonly #operations: Operation[] = [];
+  #operations: Operation[] = [];
+  #begun = 0;
+  /** Acknowledged ones that have been forgotten since. */
+  #acknowledgedBefore = 0;
+
+  /** Operations begun in all. */
+  get begun(): number {
+    return this.#begun;
+  }
 
   get operations(): readonly Operation[] {
     return this.#operations;
@@ -32,13 +40,19 @@ export class History {
 
   /** Operations that ended well. */
   get acknowledged(): number {
-    return this.#operations.filter((operation) => operation.outcome?.type === "ok").length;
+    return this.#acknowledgedBefore + this.#operations.filter(isAcknowledged).length;
   }
 
   begin(operation: Omit<Operation, "id" | "outcome">): Operation {
-    const begun: Operation = { ...operation, id: this.#operations.length, outcome: null };
+    const begun: Operation = { ...operation, id: this.#begun++, outcome: null };
     this.#operations.push(begun);
     return begun;
+  }
+
+  /** Drops what has been compared. Writes of unknown outcome stay, for they may still come about. */
+  forget(): void {
+    this.#acknowledgedBefore += this.#operations.filter(isAcknowledged).length;
+    this.#operations = this.#operations.filter(({ outcome }) => outcome === null || outcome.type === "unknown");
   }
 
   /** Takes the answer of a node to `operation`. */
@@ -53,6 +67,10 @@ export class History {
     const isWrite = operation.request.type === "put" || operation.request.type === "delete";
     operation.outcome = { type: isWrite ? "unknown" : "failed", atMs, code };
   }
+}
+
+function isAcknowledged({ outcome }: Operation): boolean {
+  return outcome?.type === "ok";
 }
 
 /** The revision at which an operation was answered; null when it was not, or its answer has none. */
