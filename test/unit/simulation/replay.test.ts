@@ -172,3 +172,21 @@ test("a watch must give every event once, in order, and nothing else", () => {
     assert.throws(() => checkWatch(watchLog(seen, through), timeline), Violation);
   }
 });
+
+test("a history that goes on from a base is compared with what was there", () => {
+  const later = new Timeline(events.slice(2), { revision: 3, content: [kv("b", 3, 2)] });
+  const rest = honest().filter(({ id }) => id >= 3);
+  assert.equal(checkReplay(later, rest), 3);
+  assert.equal(checkReplay(new Timeline([], { revision: 3, content: [kv("b", 3, 2)] }), rest.slice(0, 1)), 1);
+  const wrong = new Timeline(events.slice(2), { revision: 3, content: [kv("x", 3, 2)] });
+  assert.throws(() => checkReplay(wrong, rest), /instead of k=x/);
+});
+
+test("behind a base only local reads may show what was before", () => {
+  const later = new Timeline(events.slice(2), { revision: 3, content: [kv("b", 3, 2)] });
+  const local: GroupRequest = { ...get, consistency: "local" };
+  const reply: Reply = { type: "get", header: header(2), kv: kv("a", 2, 1) };
+  const rest = honest().filter(({ id }) => id >= 3);
+  assert.equal(checkReplay(later, [...rest, operation(7, local, [5, 6], reply)]), 3);
+  assert.throws(() => checkReplay(later, [...rest, operation(7, get, [5, 6], reply)]), /real time|goes back/);
+});
