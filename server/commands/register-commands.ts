@@ -10,6 +10,7 @@ import { registerDevStop } from "./dev-stop.ts";
 import { registerInspect } from "./inspect.ts";
 import { registerNodeInit } from "./node-init.ts";
 import { registerServe } from "./serve.ts";
+import { registerSimulate } from "./simulate.ts";
 import { registerTour } from "./tour.ts";
 
 /** @param program may have a command `node` already, which gains `init` */
@@ -22,5 +23,6 @@ export function registerCommands(program: Command, deps: CommandTools): void {
   registerNodeInit(node ?? program.command("node").description("nodes of the cluster"), deps);
   registerServe(program, deps);
   registerInspect(program, deps);
+  registerSimulate(program, deps);
   registerTour(program, deps);
 }

@@ -1,13 +1,18 @@
 // One hash over everything that all nodes ever asked of the world. Two runs of a seed must agree on it: a difference means
 // that something other than the seed decided.
 
-import { murmur128 } from "../../storage/hash.ts";
+import { crc32 } from "node:zlib";
+
+/** Texts up to this length are hashed once and remembered. */
+const knownLengthMax = 40;
+const wordsMax = 10_000;
 
 /** Two lanes of FNV-1a with different primes: fast, order-sensitive, good enough against accident. */
 export class Audit {
   #high = 0x811c9dc5;
   #low = 0x9e3779b9;
   #folded = 0;
+  readonly #words = new Map<string, number>();
 
   /** Values folded so far. */
   get folded(): number {
@@ -40,9 +45,9 @@ export class Audit {
   }
 
   #fields(record: object): void {
-    for (const [name, field] of Object.entries(record)) {
-      this.#text(name);
-      this.#value(field);
+    for (const name in record) {
+      this.#word(this.#wordOf(name));
+      this.#value((record as Readonly<Record<string, unknown>>)[name]);
     }
   }
 
@@ -54,13 +59,25 @@ export class Audit {
   }
 
   #text(text: string): void {
+    if (text.length <= knownLengthMax) this.#word(this.#wordOf(text));
+    else for (let at = 0; at < text.length; at++) this.#word(text.charCodeAt(at));
     this.#word(text.length);
-    for (let at = 0; at < text.length; at++) this.#word(text.charCodeAt(at));
+  }
+
+  /** Names of fields, nodes and groups come again and again. */
+  #wordOf(text: string): number {
+    const known = this.#words.get(text);
+    if (known !== undefined) return known;
+    let word = 0x811c9dc5;
+    for (let at = 0; at < text.length; at++) word = Math.imul(word ^ text.charCodeAt(at), 0x01000193);
+    if (this.#words.size >= wordsMax) this.#words.clear();
+    this.#words.set(text, word);
+    return word;
   }
 
   #bytes(bytes: Uint8Array): void {
     this.#word(bytes.byteLength);
-    for (const word of murmur128(bytes, 0)) this.#word(word);
+    this.#word(crc32(bytes));
   }
 
   #word(word: number): void {

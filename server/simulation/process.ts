@@ -20,6 +20,10 @@ export class Process {
     return this.#isAlive;
   }
 
+  get isPaused(): boolean {
+    return this.#pausedUntilMs > this.#scheduler.nowMs;
+  }
+
   end(): void {
     this.#isAlive = false;
   }

@@ -80,6 +80,11 @@ export class SimNode {
     return this.#running !== null;
   }
 
+  /** Whether there is a process, and it stands still. */
+  get isPaused(): boolean {
+    return this.#running?.process.isPaused === true;
+  }
+
   /** Starts a process on what the disk holds. There must be none. */
   start(): void {
     assert(this.#running === null, () => `${this.node} runs already`);

@@ -8,10 +8,12 @@ import type { Effect } from "../../server/node/effects.ts";
 import type { Input } from "../../server/node/inputs.ts";
 import type { StateMachine } from "../../server/node/state-machine.ts";
 import { calmLink } from "../../server/simulation/link-options.ts";
+import { createReferenceTopology } from "../../server/simulation/reference-topology.ts";
+import { runSeed } from "../../server/simulation/run.ts";
+import type { SimOptions } from "../../server/simulation/run-options.ts";
 import { calmDisk } from "../../server/simulation/sim-disk.ts";
 import type { Boot } from "../../server/simulation/sim-node.ts";
-import type { SimOptions } from "./options.ts";
-import { runSeed } from "./run-seed.ts";
+import { flagsOf, noReduction, shrink } from "./shrink.ts";
 
 /** What a broken machine does instead of its step. */
 type Breakage = (node: NodeId, input: Input, step: (input: Input) => readonly Effect[]) => readonly Effect[];
@@ -19,6 +21,7 @@ type Breakage = (node: NodeId, input: Input, step: (input: Input) => readonly Ef
 function optionsOf(seed: number, changes: Partial<SimOptions> = {}): SimOptions {
   return {
     seed,
+    topology: createReferenceTopology(),
     safetyMs: 5_000,
     livenessMsMax: 10_000,
     logEntriesKept: 20_000,
@@ -38,7 +41,7 @@ function optionsOf(seed: number, changes: Partial<SimOptions> = {}): SimOptions 
     crash: { meanMs: 700, downMsMax: 1_000, powerProbability: 1, nodesMax: 2 },
     partition: null,
     pause: null,
-    leavesNodesDown: false,
+    core: null,
     ...changes,
   };
 }
@@ -161,6 +164,17 @@ test("a node that says nothing to its peers is caught", () => {
     caughtBy(() => mute),
     /^liveness: /,
   );
+});
+
+test("what a broken node is caught by shrinks to a run without the faults that it does not need", () => {
+  const eager: Breakage = (_node, input, step) =>
+    step(input).map((effect) => (effect.type === "send" ? { ...effect, after: null } : effect));
+  const pause = { meanMs: 1_000, durationMsMax: 500 };
+  const drawn = optionsOf(1, { pause, partition: { meanMs: 1_000, durationMsMax: 500 }, gossip: "lost" });
+  const run = (options: SimOptions) => runSeed(options, { boot: broken(() => eager) });
+  const { reduction, report } = shrink(run(drawn), noReduction, { drawn, run });
+  assert.equal(flagsOf(reduction), " --without crash,partition,pause,gossip --safety-ms 625 --clients 1");
+  assert.equal(report.violation?.checker, "promise");
 });
 
 test("chance that does not come from the seed gives another hash", () => {

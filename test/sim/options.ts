@@ -1,65 +1,19 @@
-// What one run is: drawn from its seed, printed first when it fails. Swarm testing: each fault is off, mild or extreme, and
-// independent of the others, so that runs differ in kind and not only in order.
+// Draws a run from its seed. Swarm testing: each fault is off, mild or extreme, and independent of the others, so that runs
+// differ in kind and not only in order.
 
 import { Random } from "../../proto/random.ts";
-import type { LinkOptions } from "../../server/simulation/link-options.ts";
-import { calmLink } from "../../server/simulation/link-options.ts";
+import { calmLink, type LinkOptions } from "../../server/simulation/link-options.ts";
+import type {
+  CoreOptions,
+  CrashOptions,
+  PartitionOptions,
+  PauseOptions,
+  SimOptions,
+  WorkloadOptions,
+} from "../../server/simulation/run-options.ts";
 import { calmDisk, type DiskOptions } from "../../server/simulation/sim-disk.ts";
-
-export interface CrashOptions {
-  /** Mean pause between two crashes in the whole cluster. */
-  readonly meanMs: number;
-  readonly downMsMax: number;
-  /** Share of the crashes that are power losses. */
-  readonly powerProbability: number;
-  /** Nodes that crash at once, up to this. */
-  readonly nodesMax: number;
-}
-
-export interface PartitionOptions {
-  readonly meanMs: number;
-  readonly durationMsMax: number;
-}
-
-export interface PauseOptions {
-  readonly meanMs: number;
-  readonly durationMsMax: number;
-}
-
-export interface WorkloadOptions {
-  readonly clients: number;
-  readonly thinkMsMean: number;
-  /** Share of the operations that are several puts at once through one node: what makes a manager publish its append. */
-  readonly burstProbability: number;
-  readonly keysPerGroup: number;
-  readonly valueBytesMax: number;
-  readonly budgetMsMax: number;
-  readonly watches: number;
-}
-
-/** `forged`: publications arrive, and with them others that nobody sent. */
-export type GossipMode = "normal" | "lost" | "forged";
-
-export interface SimOptions {
-  readonly seed: number;
-  /** Virtual time under faults. */
-  readonly safetyMs: number;
-  /** Virtual time in which everything must be well again after the last fault. */
-  readonly livenessMsMax: number;
-  readonly workload: WorkloadOptions;
-  /** Entries of log that a node keeps behind its state: few of them make followers that lag need snapshots. */
-  readonly logEntriesKept: number;
-  readonly link: LinkOptions;
-  readonly disk: DiskOptions;
-  readonly gossip: GossipMode;
-  /** `codec`: messages are encoded and decoded; `frozen`: handed over as they are, and nobody may change them. */
-  readonly carry: "codec" | "frozen";
-  readonly crash: CrashOptions | null;
-  readonly partition: PartitionOptions | null;
-  readonly pause: PauseOptions | null;
-  /** Recovery is demanded of a part of the cluster, the rest staying down. */
-  readonly leavesNodesDown: boolean;
-}
+import type { Topology } from "../../server/simulation/topology.ts";
+import { drawTopology } from "./draw-topology.ts";
 
 type Strength = "off" | "mild" | "extreme";
 
@@ -70,13 +24,15 @@ export function drawOptions(seed: number): SimOptions {
   const pause = drawPause(random.fork());
   const link = drawLink(random.fork());
   const general = random.fork();
+  const topology = drawTopology(random.fork());
   const isCalm = crash === null && partition === null && pause === null && link === calmLink;
   return {
     seed,
-    safetyMs: general.between(8_000, 13_000),
+    topology,
+    safetyMs: Math.round(general.between(8_000, 13_000) * shareOfTime(topology)),
     livenessMsMax: 30_000,
     logEntriesKept: general.pick([20_000, 200, 24]),
-    workload: drawWorkload(random.fork()),
+    workload: spread(drawWorkload(random.fork()), topology),
     link,
     disk: drawDisk(random.fork()),
     gossip: general.pick(["normal", "normal", "lost", "forged"] as const),
@@ -84,8 +40,23 @@ export function drawOptions(seed: number): SimOptions {
     crash: isCalm ? { meanMs: 2_000, downMsMax: 3_000, powerProbability: 0.5, nodesMax: 1 } : crash,
     partition,
     pause,
-    leavesNodesDown: general.chance(0.3),
+    core: drawCore(random.fork()),
   };
+}
+
+/** A run of a large cluster is shorter, so that every seed costs about the same. */
+function shareOfTime({ nodes }: Topology): number {
+  return Math.max(0.4, Math.min(1, 9 / nodes.length));
+}
+
+/** Few groups get fewer operations, for all of them end in few histories. */
+function spread(workload: WorkloadOptions, { groups }: Topology): WorkloadOptions {
+  return { ...workload, thinkMsMean: Math.round(workload.thinkMsMean * Math.max(1, 4 / groups.size)) };
+}
+
+function drawCore(random: Random): CoreOptions | null {
+  if (random.chance(0.4)) return null;
+  return { groupsShare: random.pick([0.3, 0.7, 1]), rest: random.pick(["down", "cut"] as const) };
 }
 
 function drawStrength(random: Random): Strength {

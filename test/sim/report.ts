@@ -1,58 +1,50 @@
-// What one run came to, and how it is told.
+// How a run is told.
 
-import type { SimOptions } from "./options.ts";
-import type { Violation, ViolationKind } from "./violation.ts";
+import type { RunReport } from "../../server/simulation/report.ts";
+import { describeTopology } from "../../server/simulation/topology.ts";
+import type { ViolationKind } from "../../server/simulation/violation.ts";
+import { flagsOf, type Reduction, type Shrunk } from "./shrink.ts";
 
-/** How much happened in a run; all counts. */
-export interface RunCounts {
-  readonly acknowledged: number;
-  readonly operations: number;
-  readonly faults: Readonly<Record<string, number>>;
-  readonly terms: number;
-  readonly committed: number;
-  readonly statesCompared: number;
-  readonly promisesChecked: number;
-  readonly answersCompared: number;
-  readonly watchEventsCompared: number;
-  readonly rowsChecked: number;
-  readonly snapshots: number;
-  /** Appends that went by gossip. */
-  readonly publications: number;
-  readonly notes: Readonly<Record<string, number>>;
-  readonly messages: number;
-  readonly events: number;
+export interface Telling {
+  readonly commit: string;
+  /** What was taken away from the seed's run. */
+  readonly reduction: Reduction;
+  /** null: not tried, or nothing could be taken away. */
+  readonly shrunk: Shrunk | null;
 }
 
-export interface RunReport {
-  readonly options: SimOptions;
-  /** Virtual milliseconds that the run took. */
-  readonly virtualMs: number;
-  /** Audit hash over every effect of every node. */
-  readonly hash: string;
-  /** null: the run is valid and nothing was violated. */
-  readonly violation: Violation | null;
-  readonly counts: RunCounts | null;
-}
-
-export const exitCodes = { ok: 0, invalid: 9, liveness: 10, correctness: 11, crash: 12 } as const;
-
-export function exitCodeOf(kind: ViolationKind | null): number {
-  return kind === null ? exitCodes.ok : exitCodes[kind];
-}
-
-/** Several lines: all that is needed to see what failed, and to see it again. */
-export function describeReport(report: RunReport): string {
+/** Several lines for a failure: all that is needed to see it, and to see it again. */
+export function describeReport(report: RunReport, { commit, reduction, shrunk }: Telling): string {
   const { options, virtualMs, hash, violation, counts } = report;
   const seconds = (virtualMs / 1000).toFixed(3);
   if (violation === null) return `seed ${options.seed} ok at ${seconds} s, hash ${hash}, ${JSON.stringify(counts)}`;
   return [
-    `seed ${options.seed} FAILED: ${violation.kind}, ${violation.checker}, at ${seconds} virtual seconds`,
+    `seed ${options.seed} FAILED: ${violation.kind}, ${violation.checker}, at ${seconds} virtual seconds, commit ${commit}`,
     `  ${violation.message}`,
-    `  options ${JSON.stringify(options)}`,
+    `  options ${optionsText(report)}`,
     `  counts ${JSON.stringify(counts)}`,
     ...(violation.kind === "crash" ? [`  ${violation.stack ?? ""}`] : []),
-    `  replay: node test/sim/run.ts --seed ${options.seed} --trace`,
+    `  replay: ${commandOf(options.seed, reduction)}`,
+    ...(shrunk === null ? [] : shrunkLines(options.seed, shrunk)),
   ].join("\n");
+}
+
+function shrunkLines(seed: number, { report, reduction }: Shrunk): readonly string[] {
+  const seconds = (report.virtualMs / 1000).toFixed(3);
+  const { violation } = report;
+  return [
+    `  smaller: still ${violation?.kind}, ${violation?.checker}, at ${seconds} virtual seconds: ${violation?.message}`,
+    `    options ${optionsText(report)}`,
+    `    replay: ${commandOf(seed, reduction)}`,
+  ];
+}
+
+function optionsText({ options }: RunReport): string {
+  return JSON.stringify({ ...options, topology: describeTopology(options.topology) });
+}
+
+function commandOf(seed: number, reduction: Reduction): string {
+  return `node test/sim/run.ts --seed ${seed}${flagsOf(reduction)} --trace`;
 }
 
 /** A report as one line of JSON: what a child process tells. */
@@ -63,13 +55,16 @@ export interface SeedLine {
   readonly hash: string;
   readonly virtualMs: number;
   readonly operations: number;
-  readonly faults: number;
+  readonly acknowledged: number;
+  /** Answers that were compared with what the groups ended with. */
+  readonly checked: number;
+  readonly faults: Readonly<Record<string, number>>;
   readonly snapshots: number;
   readonly publications: number;
   readonly text: string;
 }
 
-export function seedLineOf(report: RunReport): SeedLine {
+export function seedLineOf(report: RunReport, telling: Telling): SeedLine {
   const { options, violation, hash, virtualMs, counts } = report;
   return {
     seed: options.seed,
@@ -78,9 +73,11 @@ export function seedLineOf(report: RunReport): SeedLine {
     hash,
     virtualMs,
     operations: counts?.operations ?? 0,
-    faults: Object.values(counts?.faults ?? {}).reduce((sum, count) => sum + count, 0),
+    acknowledged: counts?.acknowledged ?? 0,
+    checked: counts?.answersCompared ?? 0,
+    faults: counts?.faults ?? {},
     snapshots: counts?.snapshots ?? 0,
     publications: counts?.publications ?? 0,
-    text: describeReport(report),
+    text: violation === null ? "" : describeReport(report, telling),
   };
 }

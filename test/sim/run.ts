@@ -1,24 +1,35 @@
-// Runs seeds of the simulator by hand, and as a child of its test.
+// Runs seeds of the simulator by hand, and as a child of its test and of `torture`.
 //   node test/sim/run.ts --seed 7 [--trace]      one run; --trace prints every event of it
 //   node test/sim/run.ts --seed 1 --seeds 200    that many seeds from there on; --twice demands equal hashes of two runs
-// Exit codes: 0 all well, 9 a run proved nothing, 10 liveness, 11 correctness, 12 a node or the simulator broke; 2 usage.
+//   node test/sim/run.ts --seed 7 --without partition,pause --safety-ms 4000 --clients 2    the same run, made smaller
+// Exit codes: 0 all well, 10 liveness, 11 correctness, 12 a node or the simulator broke, 13 a run proved nothing; 2 usage.
 
 import { parseArgs } from "node:util";
+import { exitCodeOfWorst } from "../../server/simulation/exit-codes.ts";
+import { faultNames, isFaultName } from "../../server/simulation/faults/switches.ts";
+import type { RunReport } from "../../server/simulation/report.ts";
+import { runSeed } from "../../server/simulation/run.ts";
+import { Violation, type ViolationKind } from "../../server/simulation/violation.ts";
+import { describeCommit } from "./commit.ts";
 import { drawOptions } from "./options.ts";
-import { describeReport, exitCodeOf, exitCodes, type RunReport, seedLineOf } from "./report.ts";
-import { runSeed } from "./run-seed.ts";
-import { Violation } from "./violation.ts";
+import { describeReport, seedLineOf } from "./report.ts";
+import { type Reduction, reduced, type Shrunk, shrink } from "./shrink.ts";
 
 interface Arguments {
   readonly seed: number;
   readonly seeds: number;
+  /** From one seed to the next. */
+  readonly step: number;
   readonly trace: boolean;
   readonly twice: boolean;
   /** One line of JSON a seed instead of text. */
   readonly json: boolean;
+  readonly reduction: Reduction;
 }
 
-const usage = "usage: node test/sim/run.ts --seed N [--seeds COUNT] [--trace] [--twice] [--json]\n";
+const usage = `usage: node test/sim/run.ts --seed N [--seeds COUNT] [--step COUNT] [--trace] [--twice] [--json]
+       [--without FAULT,…] [--safety-ms MS] [--clients COUNT]     faults: ${faultNames.join(", ")}
+`;
 
 process.exitCode = main(process.argv.slice(2));
 
@@ -28,23 +39,35 @@ function main(argv: readonly string[]): number {
     process.stderr.write(usage);
     return 2;
   }
-  let worst = exitCodes.ok as number;
-  for (let seed = parsed.seed; seed < parsed.seed + parsed.seeds; seed++) {
-    const report = runOnce(seed, parsed);
-    process.stdout.write(`${parsed.json ? JSON.stringify(seedLineOf(report)) : describeReport(report)}\n`);
-    worst = Math.max(worst, exitCodeOf(report.violation?.kind ?? null));
+  const commit = describeCommit();
+  const kinds = new Set<ViolationKind>();
+  for (let run = 0; run < parsed.seeds; run++) {
+    const report = runOnce(parsed.seed + run * parsed.step, parsed);
+    const { reduction } = parsed;
+    const telling = { commit, reduction, shrunk: parsed.trace ? null : shrunkOf(report, reduction) };
+    const text = parsed.json ? JSON.stringify(seedLineOf(report, telling)) : describeReport(report, telling);
+    process.stdout.write(`${text}\n`);
+    if (report.violation !== null) kinds.add(report.violation.kind);
   }
-  return worst;
+  return exitCodeOfWorst([...kinds]);
 }
 
-function runOnce(seed: number, { trace, twice }: Arguments): RunReport {
-  const options = drawOptions(seed);
+function runOnce(seed: number, { trace, twice, reduction }: Arguments): RunReport {
+  const options = reduced(drawOptions(seed), reduction);
   const report = runSeed(options, trace ? { print: (line) => process.stdout.write(`${line}\n`) } : {});
   if (!twice || report.violation !== null) return report;
   const again = runSeed(options);
   if (again.hash === report.hash) return report;
   const text = `Two runs of one seed differ: ${report.hash} and ${again.hash}`;
   return { ...report, violation: new Violation("correctness", "determinism", text) };
+}
+
+/** null when there is nothing to shrink: the run is well, proved nothing, or is no failure of the run itself. */
+function shrunkOf(report: RunReport, from: Reduction): Shrunk | null {
+  const { violation, options } = report;
+  if (violation === null || violation.kind === "invalid" || violation.checker === "determinism") return null;
+  const shrunk = shrink(report, from, { drawn: drawOptions(options.seed), run: runSeed });
+  return shrunk.report === report ? null : shrunk;
 }
 
 function parse(argv: readonly string[]): Arguments | null {
@@ -54,15 +77,35 @@ function parse(argv: readonly string[]): Arguments | null {
       options: {
         seed: { type: "string" },
         seeds: { type: "string", default: "1" },
+        step: { type: "string", default: "1" },
         trace: { type: "boolean", default: false },
         twice: { type: "boolean", default: false },
         json: { type: "boolean", default: false },
+        without: { type: "string", default: "" },
+        "safety-ms": { type: "string" },
+        clients: { type: "string" },
       },
     });
-    const [seed, seeds] = [Number(values.seed), Number(values.seeds)];
-    if (!Number.isSafeInteger(seed) || !Number.isSafeInteger(seeds) || seed < 0 || seeds < 1) return null;
-    return { seed, seeds, trace: values.trace, twice: values.twice, json: values.json };
+    const { trace, twice, json } = values;
+    const [seed, seeds, step] = [Number(values.seed), Number(values.seeds), Number(values.step)];
+    const names = values.without.split(",").filter((name) => name !== "");
+    const [safetyMs, clients] = [toCount(values["safety-ms"]), toCount(values.clients)];
+    const counts = [seed, seeds - 1, step - 1, safetyMs ?? 0, (clients ?? 1) - 1];
+    if (counts.some((count) => !Number.isSafeInteger(count) || count < 0) || !names.every(isFaultName)) return null;
+    return {
+      seed,
+      seeds,
+      step,
+      trace,
+      twice,
+      json,
+      reduction: { without: names.filter(isFaultName), safetyMs, clients },
+    };
   } catch {
     return null;
   }
+}
+
+function toCount(text: string | undefined): number | null {
+  return text === undefined ? null : Number(text);
 }

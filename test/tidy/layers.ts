@@ -90,8 +90,8 @@ const outside: readonly { readonly specifier: RegExp; readonly from: RegExp; rea
   { specifier: /^pino$/, from: /^server\/adapters\/|^server\/[^/]*\.ts$/, instead: "the log port of server/node" },
   {
     specifier: /^node:(?:fs|fs\/promises|path|zlib|crypto|buffer|os)$/,
-    // The audit of a simulation hashes megabytes of effects.
-    from: /^storage\/[^/]*\.ts$|^server\/simulation\/audit\.ts$/,
+    // A simulation hashes megabytes of effects and entries.
+    from: /^storage\/[^/]*\.ts$|^server\/simulation\/(?:audit|checkers\/replica-mirror)\.ts$/,
     instead: "the storage ports: storage/mvcc works in memory",
   },
   {

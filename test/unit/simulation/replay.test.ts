@@ -5,12 +5,12 @@ import { test } from "node:test";
 import { type Revision, toGroupId, toIncarnation, toNodeId, toRevision } from "../../../proto/ids.ts";
 import type { KeyValue } from "../../../proto/model.ts";
 import type { GroupRequest, KeyEvent, Reply } from "../../../proto/requests.ts";
+import { checkReplay, Timeline } from "../../../server/simulation/checkers/replay.ts";
+import { checkWatch } from "../../../server/simulation/checkers/watches.ts";
+import { Violation } from "../../../server/simulation/violation.ts";
+import type { Operation, Outcome } from "../../../server/simulation/workload/history.ts";
+import type { WatchLog } from "../../../server/simulation/workload/watchers.ts";
 import { bytesOf } from "../../../storage/bytes.ts";
-import { checkReplay, Timeline } from "../../sim/checkers/replay.ts";
-import { checkWatch } from "../../sim/checkers/watches.ts";
-import type { Operation, Outcome } from "../../sim/history.ts";
-import { Violation } from "../../sim/violation.ts";
-import type { WatchLog } from "../../sim/watchers.ts";
 
 const group = toGroupId("rg1");
 const node = toNodeId("n1");
@@ -171,4 +171,22 @@ test("a watch must give every event once, in order, and nothing else", () => {
   ] as const) {
     assert.throws(() => checkWatch(watchLog(seen, through), timeline), Violation);
   }
+});
+
+test("a history that goes on from a base is compared with what was there", () => {
+  const later = new Timeline(events.slice(2), { revision: 3, content: [kv("b", 3, 2)] });
+  const rest = honest().filter(({ id }) => id >= 3);
+  assert.equal(checkReplay(later, rest), 3);
+  assert.equal(checkReplay(new Timeline([], { revision: 3, content: [kv("b", 3, 2)] }), rest.slice(0, 1)), 1);
+  const wrong = new Timeline(events.slice(2), { revision: 3, content: [kv("x", 3, 2)] });
+  assert.throws(() => checkReplay(wrong, rest), /instead of k=x/);
+});
+
+test("behind a base only local reads may show what was before", () => {
+  const later = new Timeline(events.slice(2), { revision: 3, content: [kv("b", 3, 2)] });
+  const local: GroupRequest = { ...get, consistency: "local" };
+  const reply: Reply = { type: "get", header: header(2), kv: kv("a", 2, 1) };
+  const rest = honest().filter(({ id }) => id >= 3);
+  assert.equal(checkReplay(later, [...rest, operation(7, local, [5, 6], reply)]), 3);
+  assert.throws(() => checkReplay(later, [...rest, operation(7, get, [5, 6], reply)]), /real time|goes back/);
 });

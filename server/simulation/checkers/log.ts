@@ -1,0 +1,162 @@
+// Safety of the replicated logs: entries named alike are alike, what is committed stays committed and is durable on a
+// quorum, every leader has all of it, and equal applied indexes mean equal state.
+
+import type { NodeId } from "../../../proto/ids.ts";
+import type { PeerMessage } from "../../../proto/messages.ts";
+import type { AppliedRecord } from "../../../proto/model.ts";
+import { demand } from "../violation.ts";
+import type { Observer, World } from "../world.ts";
+import { type GroupName, type MirrorEvents, type MirroredEntry, ReplicaMirror } from "./replica-mirror.ts";
+
+interface GroupLog {
+  /** Checksum of the payload by `term/index`. */
+  readonly payloads: Map<string, number>;
+  /** With the least term whose leader said so. */
+  readonly committed: Map<number, MirroredEntry & { readonly inTerm: number }>;
+  commit: number;
+  /** Newest commit index that each leader has told, by node and term. */
+  readonly told: Map<string, number>;
+  /** State hash by applied index, and who said so. */
+  readonly states: Map<number, { readonly hash: string; readonly node: NodeId }>;
+}
+
+/** Who says that something is committed. */
+interface Claim {
+  readonly leader: NodeId;
+  readonly group: GroupName;
+  readonly term: number;
+}
+
+/** Of a group's newest entries, when a long run has to forget. */
+const entriesRemembered = 4_000;
+
+export class LogChecker implements MirrorEvents {
+  readonly mirror: ReplicaMirror;
+  readonly #voters: (group: GroupName) => readonly NodeId[];
+  readonly #groups = new Map<GroupName, GroupLog>();
+  #compared = 0;
+  /** Committed entries that have been forgotten since. */
+  #committedBefore = 0;
+
+  constructor(world: World, voters: (group: GroupName) => readonly NodeId[]) {
+    this.#voters = voters;
+    this.mirror = new ReplicaMirror(world, this);
+  }
+
+  /** What the world is to call: the mirror sees a write before this checker hears of the messages that follow it. */
+  get observers(): readonly Observer[] {
+    return [this.mirror, { left: (from, _to, message) => this.#left(from, message) }];
+  }
+
+  /** Entries committed over all groups. */
+  get committed(): number {
+    return [...this.#groups.values()].reduce((sum, group) => sum + group.committed.size, this.#committedBefore);
+  }
+
+  /** Drops what is known of all but the last entries of each group; replicas that lag by more are compared no longer. */
+  forget(): void {
+    for (const log of this.#groups.values()) {
+      const until = log.commit - entriesRemembered;
+      for (const index of log.committed.keys()) {
+        if (index <= until && log.committed.delete(index)) this.#committedBefore += 1;
+      }
+      for (const index of log.states.keys()) if (index <= until) log.states.delete(index);
+      for (const name of log.payloads.keys()) if (indexOf(name) <= until) log.payloads.delete(name);
+    }
+  }
+
+  /** Times that two replicas were found equal at one applied index. */
+  get compared(): number {
+    return this.#compared;
+  }
+
+  logged(node: NodeId, group: GroupName, index: number, entry: MirroredEntry): void {
+    const { payloads } = this.#group(group);
+    const name = `${entry.term}/${index}`;
+    const known = payloads.get(name);
+    const isMatching = known === undefined || known === entry.payload;
+    demand(isMatching, "log matching", () => `${group} ${name}: ${node} holds another entry than a node before it`);
+    payloads.set(name, entry.payload);
+  }
+
+  applied(node: NodeId, group: GroupName, record: AppliedRecord): void {
+    if (record.stateHash === "") return;
+    const { states } = this.#group(group);
+    const known = states.get(record.index);
+    if (known === undefined) {
+      states.set(record.index, { hash: record.stateHash, node });
+      return;
+    }
+    const isEqual = known.hash === record.stateHash;
+    demand(isEqual, "replicas", () => `${group} at ${record.index}: the states of ${known.node} and ${node} differ`);
+    if (known.node !== node) this.#compared += 1;
+  }
+
+  #left(from: NodeId, message: PeerMessage): void {
+    if (message.type === "beat") {
+      for (const { group, incarnation, beat } of message.groups) {
+        this.#commits(from, `${group}/${incarnation}`, beat.term, beat.commit);
+      }
+    }
+    if (message.type === "raft" && message.message.type === "append") {
+      const { term, commit } = message.message;
+      this.#commits(from, `${message.group}/${message.incarnation}`, term, commit);
+    }
+  }
+
+  #commits(leader: NodeId, group: GroupName, term: number, commit: number): void {
+    const log = this.#group(group);
+    const name = `${leader} term ${term}`;
+    const told = log.told.get(name);
+    if (told === undefined) this.#checkComplete(leader, group, term, log);
+    const from = told ?? this.mirror.boundary(leader, group);
+    demand(commit >= (told ?? 0), "commit", () => `${group}: ${name} takes its commit index ${told} back to ${commit}`);
+    log.told.set(name, commit);
+    for (let index = from + 1; index <= commit; index++) this.#commit({ leader, group, term }, index, log);
+  }
+
+  /** A leader's first word in its term: it must hold all that leaders of lower terms have committed. */
+  #checkComplete(leader: NodeId, group: GroupName, term: number, log: GroupLog): void {
+    for (let index = this.mirror.boundary(leader, group) + 1; index <= log.commit; index++) {
+      const held = this.mirror.entryAt(leader, group, index);
+      const committed = log.committed.get(index);
+      if (committed === undefined || committed.inTerm >= term) continue;
+      const isHeld = held?.term === committed.term && held.payload === committed.payload;
+      demand(isHeld, "leader completeness", () => `${group}: ${leader} leads without committed entry ${index}`);
+    }
+  }
+
+  #commit({ leader, group, term }: Claim, index: number, log: GroupLog): void {
+    const entry = this.mirror.entryAt(leader, group, index);
+    // Compacted since: it was checked when it was committed first.
+    if (entry === null && index <= this.mirror.boundary(leader, group)) return;
+    demand(entry !== null, "commit", () => `${group}: ${leader} says that ${index} is committed and does not hold it`);
+    const known = log.committed.get(index);
+    const isSame = known === undefined || (known.term === entry.term && known.payload === entry.payload);
+    demand(isSame, "state machine safety", () => `${group}: two entries are committed at ${index}, one by ${leader}`);
+    log.committed.set(index, { ...entry, inTerm: Math.min(term, known?.inTerm ?? term) });
+    if (known !== undefined) return;
+    log.commit = Math.max(log.commit, index);
+    const voters = this.#voters(group);
+    const holders = voters.filter((voter) => this.mirror.isDurable(voter, group, index, entry.term));
+    const isQuorum = holders.length * 2 > voters.length;
+    demand(
+      isQuorum,
+      "durable quorum",
+      () => `${group}: ${index} is committed and durable only on ${holders.join(",")}`,
+    );
+  }
+
+  #group(group: GroupName): GroupLog {
+    const known = this.#groups.get(group);
+    if (known !== undefined) return known;
+    const made = { payloads: new Map(), committed: new Map(), commit: 0, told: new Map(), states: new Map() };
+    this.#groups.set(group, made);
+    return made;
+  }
+}
+
+/** Of `term/index`. */
+function indexOf(name: string): number {
+  return Number(name.slice(name.indexOf("/") + 1));
+}

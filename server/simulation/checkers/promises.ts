@@ -1,0 +1,88 @@
+// Promises between nodes: terms never fall, a vote is never changed within a term, and no vote or acknowledgement leaves a
+// node before the disk would keep what it promises (invariant 3).
+
+import type { NodeId } from "../../../proto/ids.ts";
+import type { PeerMessage } from "../../../proto/messages.ts";
+import type { GroupKey } from "../../../proto/model.ts";
+import type { RaftMessage } from "../../../proto/raft.ts";
+import type { GroupHardState, HardStateTable } from "../../../storage/hard-state.ts";
+import type { Effect } from "../../node/effects.ts";
+import type { Input } from "../../node/inputs.ts";
+import { demand } from "../violation.ts";
+import type { Observer, World } from "../world.ts";
+import type { ReplicaMirror } from "./replica-mirror.ts";
+
+export class PromiseChecker implements Observer {
+  readonly #world: World;
+  readonly #mirror: ReplicaMirror;
+  /** As last written by each node, durable or not. */
+  readonly #written = new Map<NodeId, Map<string, GroupHardState>>();
+  #checked = 0;
+
+  constructor(world: World, mirror: ReplicaMirror) {
+    this.#world = world;
+    this.#mirror = mirror;
+  }
+
+  /** Promises that were found to be kept. */
+  get checked(): number {
+    return this.#checked;
+  }
+
+  started(node: NodeId): void {
+    this.#written.set(node, byGroup(this.#world.node(node).disk.durableTable));
+  }
+
+  stepped(node: NodeId, _input: Input, effects: readonly Effect[]): void {
+    for (const effect of effects) {
+      if (effect.type === "write" && effect.batch.hardStates !== null) this.#takeTable(node, effect.batch.hardStates);
+    }
+  }
+
+  left(from: NodeId, to: string, message: PeerMessage): void {
+    if (message.type === "raft") this.#checkRaft(from, to, message, message.message);
+    if (message.type !== "beatEcho") return;
+    for (const group of message.groups) this.#checkRaft(from, to, group, group.reply);
+  }
+
+  #takeTable(node: NodeId, table: HardStateTable): void {
+    const now = byGroup(table);
+    for (const [group, before] of this.#written.get(node) ?? []) {
+      const after = now.get(group);
+      if (after !== undefined) checkStep(node, group, before, after);
+    }
+    this.#written.set(node, now);
+  }
+
+  #checkRaft(from: NodeId, to: string, key: GroupKey, message: RaftMessage): void {
+    const group = `${key.group}/${key.incarnation}`;
+    const durable = byGroup(this.#world.node(from).disk.durableTable).get(group);
+    if (message.type === "voteReply" && message.granted) {
+      const isKept = durable !== undefined && isVoteKept(durable, message.term, to);
+      demand(isKept, "promise", () => `${group}: ${from} votes for ${to} in term ${message.term} without keeping it`);
+      this.#checked += 1;
+    }
+    if ((message.type === "appendReply" || message.type === "beatReply") && message.matched > 0) {
+      const isKept = this.#mirror.isDurable(from, group, message.matched, null);
+      demand(isKept, "promise", () => `${group}: ${from} acknowledges ${message.matched} before it is durable`);
+      this.#checked += 1;
+    }
+  }
+}
+
+function isVoteKept(durable: GroupHardState, term: number, candidate: string): boolean {
+  return durable.term > term || (durable.term === term && durable.vote === candidate);
+}
+
+function checkStep(node: NodeId, group: string, before: GroupHardState, after: GroupHardState): void {
+  demand(after.term >= before.term, "terms", () => `${group}: ${node} goes from term ${before.term} to ${after.term}`);
+  const isNewTerm = after.term > before.term;
+  const isSameVote = isNewTerm || before.vote === null || before.vote === after.vote;
+  demand(isSameVote, "votes", () => `${group}: ${node} votes for ${before.vote} and ${after.vote} in ${after.term}`);
+  const isKept = after.acknowledged >= before.acknowledged;
+  demand(isKept, "terms", () => `${group}: ${node} forgets that it acknowledged ${before.acknowledged}`);
+}
+
+function byGroup(table: HardStateTable): Map<string, GroupHardState> {
+  return new Map(table.map((row) => [`${row.group}/${row.incarnation}`, row]));
+}

@@ -1,0 +1,183 @@
+// What each node has written of each replica's log and of its applied state, whether durable yet or not. It reads the bytes
+// of the writes themselves, so that it believes no node's word. The checkers beside it ask it.
+
+import { crc32 } from "node:zlib";
+import { present } from "../../../proto/assert.ts";
+import { decodeAppliedRecord } from "../../../proto/codec/records.ts";
+import type { NodeId } from "../../../proto/ids.ts";
+import type { AppliedRecord } from "../../../proto/model.ts";
+import { decodeGroupRecord } from "../../../storage/group-record.ts";
+import { everyRange, logKey, type ParsedKey, parseKey, type Slot } from "../../../storage/keys.ts";
+import { decodeLogRecord, type LogRecord } from "../../../storage/log-record.ts";
+import type { Operation } from "../../../storage/ordered-store.ts";
+import type { Effect } from "../../node/effects.ts";
+import type { Input } from "../../node/inputs.ts";
+import { demand } from "../violation.ts";
+import type { Observer, World } from "../world.ts";
+
+/** `group/incarnation` */
+export type GroupName = string;
+
+export interface MirroredEntry {
+  readonly term: number;
+  /** Checksum. */
+  readonly payload: number;
+}
+
+interface OwnEntry extends MirroredEntry {
+  /** It has been found on the medium, where it stays until another entry takes its place here. */
+  isDurable: boolean;
+}
+
+interface MirroredSlot {
+  /** Index of the newest entry that the log no longer holds. */
+  boundary: number;
+  readonly entries: Map<number, OwnEntry>;
+}
+
+interface MirroredNode {
+  readonly slots: Map<Slot, MirroredSlot>;
+  readonly slotOf: Map<GroupName, Slot>;
+}
+
+/** What the mirror tells those who listen. */
+export interface MirrorEvents {
+  logged(node: NodeId, group: GroupName, index: number, entry: MirroredEntry): void;
+  applied(node: NodeId, group: GroupName, record: AppliedRecord): void;
+}
+
+const pageLimits = { rowsMax: 1_000_000, bytesMax: 1_000_000_000 };
+
+export class ReplicaMirror implements Observer {
+  readonly #world: World;
+  readonly #events: MirrorEvents;
+  readonly #nodes = new Map<NodeId, MirroredNode>();
+
+  constructor(world: World, events: MirrorEvents) {
+    this.#world = world;
+    this.#events = events;
+  }
+
+  /** The entry that `node` has written at `index`; null when it has none, or no longer. */
+  entryAt(node: NodeId, group: GroupName, index: number): MirroredEntry | null {
+    return this.#slot(node, group)?.entries.get(index) ?? null;
+  }
+
+  /** Up to where `node` holds the group as state and not as log. */
+  boundary(node: NodeId, group: GroupName): number {
+    return this.#slot(node, group)?.boundary ?? 0;
+  }
+
+  /** Whether the log of `node` would be whole up to `index` after a power loss, with `term` there if that is known. */
+  isDurable(node: NodeId, group: GroupName, index: number, term: number | null): boolean {
+    const slot = this.#nodes.get(node)?.slotOf.get(group);
+    if (slot === undefined) return false;
+    if (index <= this.boundary(node, group)) return true;
+    const entry = this.#slot(node, group)?.entries.get(index);
+    if (entry?.isDurable === true && (term === null || entry.term === term)) return true;
+    const bytes = this.#world.node(node).disk.durableRow(logKey(slot, index as never));
+    if (bytes === null) return false;
+    const durableTerm = mustDecode(bytes).term;
+    if (entry?.term === durableTerm) entry.isDurable = true;
+    return term === null || durableTerm === term;
+  }
+
+  /** What the disk holds is where the new process begins. */
+  started(node: NodeId): void {
+    const fresh: MirroredNode = { slots: new Map(), slotOf: new Map() };
+    this.#nodes.set(node, fresh);
+    for (const { key, value } of this.#world.node(node).disk.durablePage(everyRange(), pageLimits).rows) {
+      this.#take(node, { type: "put", key, value }, true);
+    }
+  }
+
+  stepped(node: NodeId, _input: Input, effects: readonly Effect[]): void {
+    for (const effect of effects) {
+      if (effect.type !== "write") continue;
+      for (const operation of effect.batch.operations) this.#take(node, operation, false);
+    }
+  }
+
+  #slot(node: NodeId, group: GroupName): MirroredSlot | null {
+    const mirrored = this.#nodes.get(node);
+    const slot = mirrored?.slotOf.get(group);
+    return slot === undefined ? null : (mirrored?.slots.get(slot) ?? null);
+  }
+
+  #take(node: NodeId, operation: Operation, isOld: boolean): void {
+    const mirrored = present(this.#nodes.get(node), `mirror of ${node}`);
+    const key = parseKey(operation.key);
+    if (key.type === "group") takeGroup(mirrored, key, operation);
+    else if (key.type === "logBoundary") takeBoundary(mirrored, key.slot, operation);
+    else if (key.type === "log") this.#takeEntry(node, mirrored, key, operation, isOld);
+    else if (key.type === "state" && key.table === "applied") this.#takeApplied(node, mirrored, key, operation, isOld);
+  }
+
+  #takeEntry(
+    node: NodeId,
+    mirrored: MirroredNode,
+    key: Extract<ParsedKey, { type: "log" }>,
+    operation: Operation,
+    isOld: boolean,
+  ): void {
+    const { entries } = slotOf(mirrored, key.slot);
+    if (operation.type === "delete") {
+      entries.delete(key.index);
+      return;
+    }
+    const record = mustDecode(operation.value);
+    const entry: OwnEntry = { term: record.term, payload: crc32(record.payload), isDurable: false };
+    entries.set(key.index, entry);
+    const group = groupOf(mirrored, key.slot);
+    if (group !== null && !isOld) this.#events.logged(node, group, key.index, entry);
+  }
+
+  #takeApplied(
+    node: NodeId,
+    mirrored: MirroredNode,
+    key: Extract<ParsedKey, { type: "state" }>,
+    operation: Operation,
+    isOld: boolean,
+  ): void {
+    const group = groupOf(mirrored, key.slot);
+    if (isOld || group === null || operation.type === "delete" || key.key.byteLength > 0) return;
+    this.#events.applied(node, group, decodeAppliedRecord(operation.value));
+  }
+}
+
+function takeGroup(mirrored: MirroredNode, key: Extract<ParsedKey, { type: "group" }>, operation: Operation): void {
+  const group = `${key.group}/${key.incarnation}`;
+  if (operation.type === "delete") {
+    mirrored.slotOf.delete(group);
+    return;
+  }
+  const record = present(decodeGroupRecord(operation.value), `group record of ${group}`);
+  mirrored.slotOf.set(group, record.slot);
+}
+
+function takeBoundary(mirrored: MirroredNode, slot: Slot, operation: Operation): void {
+  if (operation.type === "delete") mirrored.slots.delete(slot);
+  else slotOf(mirrored, slot).boundary = mustDecode(operation.value).index;
+}
+
+function slotOf(mirrored: MirroredNode, slot: Slot): MirroredSlot {
+  const known = mirrored.slots.get(slot);
+  if (known !== undefined) return known;
+  const made: MirroredSlot = { boundary: 0, entries: new Map() };
+  mirrored.slots.set(slot, made);
+  return made;
+}
+
+/** null for a slot that no group record names: a snapshot on its way. */
+function groupOf(mirrored: MirroredNode, slot: Slot): GroupName | null {
+  for (const [group, used] of mirrored.slotOf) {
+    if (used === slot) return group;
+  }
+  return null;
+}
+
+function mustDecode(bytes: Uint8Array): LogRecord {
+  const record = decodeLogRecord(bytes);
+  demand(typeof record !== "string", "log", () => `A log record that nobody can read: ${record}`);
+  return record;
+}

@@ -1,0 +1,67 @@
+// Reads all events that a group ended with, by a watch from its first revision on, or from one that is known.
+
+import { type GroupId, toRevision } from "../../../proto/ids.ts";
+import type { GroupRequest, Reply } from "../../../proto/requests.ts";
+import { emptyBytes } from "../../../storage/bytes.ts";
+import type { SimNode } from "../sim-node.ts";
+import { Violation } from "../violation.ts";
+import { take, type WatchLog, watchRequest } from "../workload/watchers.ts";
+import type { World } from "../world.ts";
+import { Timeline, type TimelineBase } from "./replay.ts";
+
+const patienceMs = 5_000;
+const budgetMs = 2_000;
+
+/**
+ * @param owner a running owner of the group, which has a quorum
+ * @returns null when this owner has no events before a snapshot that it was sent, and says so
+ */
+export function readTimeline(world: World, group: GroupId, owner: SimNode, base?: TimelineBase): Timeline | null {
+  const newest = readRevision(world, group, owner);
+  const log: WatchLog = {
+    group,
+    from: toRevision((base?.revision ?? 1) + 1),
+    events: [],
+    through: toRevision(base?.revision ?? 1),
+    compacted: false,
+  };
+  const call = owner.call(watchRequest(group, log.from), 0, {
+    reply: () => {},
+    lost: () => {},
+    watch: (message) => {
+      take(log, message);
+      if (message.type === "events") owner.drained(call);
+    },
+  });
+  const untilMs = world.nowMs + patienceMs;
+  while (log.through < newest && !log.compacted && world.nowMs < untilMs) world.runFor(50);
+  owner.cancel(call);
+  if (log.compacted) return null;
+  if (log.through >= newest) return new Timeline(log.events, base);
+  throw new Violation("liveness", "final read", `A watch of ${group} reached revision ${log.through} of ${newest}`);
+}
+
+function readRevision(world: World, group: GroupId, owner: SimNode): number {
+  const span = { start: emptyBytes, end: null };
+  const page = { limit: 1, keysOnly: true, countOnly: true };
+  const request: GroupRequest = { type: "list", group, span, revision: null, consistency: "linearizable", ...page };
+  const reply = ask(world, owner, request);
+  if (reply?.type === "list") return reply.header.revision;
+  throw new Violation("liveness", "final read", `${owner.node} does not read ${group}: ${JSON.stringify(reply)}`);
+}
+
+/** Lets the group forget its revisions before `revision`. */
+export function compactGroup(world: World, owner: SimNode, group: GroupId, revision: number): void {
+  const reply = ask(world, owner, { type: "compact", group, revision: toRevision(revision) });
+  if (reply?.type === "compact") return;
+  throw new Violation("liveness", "compaction", `${owner.node} does not compact ${group}: ${JSON.stringify(reply)}`);
+}
+
+/** Runs the world until the node has answered. @returns null when it has not within its budget */
+function ask(world: World, node: SimNode, request: GroupRequest): Reply | null {
+  const answers: Reply[] = [];
+  node.call(request, budgetMs, { reply: (reply) => answers.push(reply), watch: () => {}, lost: () => {} });
+  const untilMs = world.nowMs + patienceMs;
+  while (answers.length === 0 && world.nowMs < untilMs) world.runFor(20);
+  return answers[0] ?? null;
+}

@@ -1,0 +1,39 @@
+// The faults of a run by name, and how each is switched off: for `--faults` and `--without`, and for shrinking.
+
+import { calmLink } from "../link-options.ts";
+import type { SimOptions } from "../run-options.ts";
+import { calmDisk } from "../sim-disk.ts";
+
+interface Switch {
+  readonly isOn: (options: SimOptions) => boolean;
+  readonly off: Partial<SimOptions>;
+}
+
+const switches = {
+  crash: { isOn: ({ crash }) => crash !== null, off: { crash: null } },
+  partition: { isOn: ({ partition }) => partition !== null, off: { partition: null } },
+  pause: { isOn: ({ pause }) => pause !== null, off: { pause: null } },
+  links: { isOn: ({ link }) => link !== calmLink, off: { link: calmLink } },
+  disks: { isOn: ({ disk }) => disk !== calmDisk, off: { disk: calmDisk } },
+  gossip: { isOn: ({ gossip }) => gossip !== "normal", off: { gossip: "normal" } },
+  /** Nodes that stay broken while a core is healed. */
+  core: { isOn: ({ core }) => core !== null, off: { core: null } },
+} as const satisfies Record<string, Switch>;
+
+export type FaultName = keyof typeof switches;
+
+export const faultNames = Object.keys(switches) as readonly FaultName[];
+
+export function isFaultName(name: string): name is FaultName {
+  return Object.hasOwn(switches, name);
+}
+
+export function withoutFaults(options: SimOptions, faults: readonly FaultName[]): SimOptions {
+  let left = options;
+  for (const fault of faults) left = { ...left, ...switches[fault].off };
+  return left;
+}
+
+export function faultsOf(options: SimOptions): readonly FaultName[] {
+  return faultNames.filter((fault) => switches[fault].isOn(options));
+}

@@ -1,0 +1,60 @@
+// What a run of hours is: a user's cluster, faults as often as they happen in operation, and clients that ask now and then.
+
+import { type FaultName, faultNames, withoutFaults } from "./faults/switches.ts";
+import { calmLink } from "./link-options.ts";
+import type { SimOptions } from "./run-options.ts";
+import { calmDisk } from "./sim-disk.ts";
+import type { Topology } from "./topology.ts";
+
+export interface LongRunOptions {
+  readonly seed: number;
+  readonly topology: Topology;
+  /** Virtual time under faults. */
+  readonly durationMs: number;
+  readonly faults: readonly FaultName[];
+}
+
+/** Faults that make sense in a long run: everybody is healed at its checkpoints. */
+export const longRunFaults: readonly FaultName[] = faultNames.filter((name) => name !== "core");
+
+/** Without being asked: all but gossip that never arrives, which is no accident. */
+export const usualFaults: readonly FaultName[] = longRunFaults.filter((name) => name !== "gossip");
+
+const minuteMs = 60_000;
+/** Each fault strikes a few times even in a short run, and then lasts for a small part of it. */
+const strikesMin = 6;
+const lastingShareMax = 0.05;
+const clientsMax = 50;
+
+export function simOptionsOf({ seed, topology, durationMs, faults }: LongRunOptions): SimOptions {
+  const meanMs = (usual: number) => Math.min(usual, durationMs / strikesMin);
+  const lastingMs = (usual: number) => Math.min(usual, durationMs * lastingShareMax);
+  const everything: SimOptions = {
+    seed,
+    topology,
+    safetyMs: durationMs,
+    livenessMsMax: 60_000,
+    workload: {
+      clients: Math.min(topology.groups.size, clientsMax),
+      thinkMsMean: 2_000,
+      burstProbability: 0,
+      keysPerGroup: 20,
+      valueBytesMax: 200,
+      budgetMsMax: 5_000,
+      watches: 0,
+    },
+    logEntriesKept: 500,
+    link: { ...calmLink, latencyMsMean: 0.5, lossProbability: 0.0005, delayProbability: 0.0005, delayMsMax: 500 },
+    disk: { ...calmDisk, syncMsMean: 2, stallProbability: 0.0005, stallMsMax: 500 },
+    gossip: "lost",
+    carry: "handed",
+    crash: { meanMs: meanMs(10 * minuteMs), downMsMax: lastingMs(2 * minuteMs), powerProbability: 0.3, nodesMax: 1 },
+    partition: { meanMs: meanMs(15 * minuteMs), durationMsMax: lastingMs(minuteMs) },
+    pause: { meanMs: meanMs(10 * minuteMs), durationMsMax: lastingMs(5_000) },
+    core: null,
+  };
+  return withoutFaults(
+    everything,
+    faultNames.filter((name) => !faults.includes(name)),
+  );
+}

@@ -1,0 +1,68 @@
+// What one run is: plain values that are printed first when it fails.
+
+import type { CarryMode } from "./carry.ts";
+import type { LinkOptions } from "./link-options.ts";
+import type { DiskOptions } from "./sim-disk.ts";
+import type { Topology } from "./topology.ts";
+
+export interface CrashOptions {
+  /** Mean pause between two crashes in the whole cluster. */
+  readonly meanMs: number;
+  readonly downMsMax: number;
+  /** Share of the crashes that are power losses. */
+  readonly powerProbability: number;
+  /** Nodes that crash at once, up to this. */
+  readonly nodesMax: number;
+}
+
+export interface PartitionOptions {
+  readonly meanMs: number;
+  readonly durationMsMax: number;
+}
+
+export interface PauseOptions {
+  readonly meanMs: number;
+  readonly durationMsMax: number;
+}
+
+export interface WorkloadOptions {
+  readonly clients: number;
+  readonly thinkMsMean: number;
+  /** Share of the operations that are several puts at once through one node: what makes a manager publish its append. */
+  readonly burstProbability: number;
+  readonly keysPerGroup: number;
+  readonly valueBytesMax: number;
+  readonly budgetMsMax: number;
+  readonly watches: number;
+}
+
+/** `forged`: publications arrive, and with them others that nobody sent. */
+export type GossipMode = "normal" | "lost" | "forged";
+
+export interface CoreOptions {
+  /** Share of the groups of which a quorum is healed. */
+  readonly groupsShare: number;
+  /** What becomes of the rest meanwhile. */
+  readonly rest: "down" | "cut";
+}
+
+export interface SimOptions {
+  readonly seed: number;
+  readonly topology: Topology;
+  /** Virtual time under faults. */
+  readonly safetyMs: number;
+  /** Virtual time in which everything must be well again after the last fault. */
+  readonly livenessMsMax: number;
+  readonly workload: WorkloadOptions;
+  /** Entries of log that a node keeps behind its state: few of them make followers that lag need snapshots. */
+  readonly logEntriesKept: number;
+  readonly link: LinkOptions;
+  readonly disk: DiskOptions;
+  readonly gossip: GossipMode;
+  readonly carry: CarryMode;
+  readonly crash: CrashOptions | null;
+  readonly partition: PartitionOptions | null;
+  readonly pause: PauseOptions | null;
+  /** Recovery is demanded of a part of the cluster first; null: of all of it. */
+  readonly core: CoreOptions | null;
+}

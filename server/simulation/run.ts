@@ -1,0 +1,144 @@
+// One run: a cluster under faults while clients read and write (safety), then a part of it healed and demanded to be well
+// within a bounded time, then all of it (liveness), then the whole history compared with what the groups ended with.
+
+import type { GroupId } from "../../proto/ids.ts";
+import { checkReplay, type Timeline } from "./checkers/replay.ts";
+import { checkScope } from "./checkers/scope.ts";
+import { readTimeline } from "./checkers/timeline-reader.ts";
+import { checkWatch } from "./checkers/watches.ts";
+import { catchUp, converge, demandAnswers, probe } from "./convergence.ts";
+import { chooseCore, healEverybody, isolateCore } from "./core.ts";
+import type { Fault } from "./faults/fault.ts";
+import type { RunCounts, RunReport } from "./report.ts";
+import type { SimOptions } from "./run-options.ts";
+import { type RunExtras, Testbed } from "./testbed.ts";
+import { toViolation, Violation } from "./violation.ts";
+
+/** A valid run has at least this many acknowledged operations. */
+const acknowledgedMin = 20;
+const warmUpMs = 3_000;
+
+export function runSeed(options: SimOptions, extras: RunExtras = {}): RunReport {
+  const run = new Run(new Testbed(options, extras));
+  const violation = run.execute();
+  const { world } = run.testbed;
+  return { options, virtualMs: world.nowMs, hash: world.audit.digest(), violation, counts: run.counts() };
+}
+
+class Run {
+  readonly testbed: Testbed;
+  readonly #faults: readonly Fault[];
+  #answersCompared = 0;
+  #watchEventsCompared = 0;
+  #rowsChecked = 0;
+
+  constructor(testbed: Testbed) {
+    this.testbed = testbed;
+    this.#faults = testbed.createFaults();
+  }
+
+  /** @returns what went wrong first; null when nothing did */
+  execute(): Violation | null {
+    try {
+      this.#safety();
+      this.#liveness();
+      this.#compare();
+      this.#validate();
+      return null;
+    } catch (reason) {
+      return toViolation(reason);
+    }
+  }
+
+  counts(): RunCounts {
+    const { history, election, log, promises, coverage, world } = this.testbed;
+    return {
+      acknowledged: history.acknowledged,
+      operations: history.begun,
+      faults: Object.fromEntries(this.#faults.map(({ name, count }) => [name, count])),
+      terms: election.terms,
+      committed: log.committed,
+      statesCompared: log.compared,
+      promisesChecked: promises.checked,
+      answersCompared: this.#answersCompared,
+      watchEventsCompared: this.#watchEventsCompared,
+      rowsChecked: this.#rowsChecked,
+      snapshots: coverage.snapshots,
+      publications: coverage.publications,
+      notes: coverage.notes,
+      messages: world.network.delivered,
+      events: world.scheduler.ran,
+    };
+  }
+
+  #safety(): void {
+    const { world, clients, watchers, options } = this.testbed;
+    for (const fault of this.#faults.filter(({ isConstant }) => isConstant)) fault.start();
+    for (const node of world.nodes) node.start();
+    clients.start();
+    watchers.start();
+    world.runFor(warmUpMs);
+    for (const fault of this.#faults.filter(({ isConstant }) => !isConstant)) fault.start();
+    world.runFor(options.safetyMs);
+  }
+
+  #liveness(): void {
+    const { world, clients, watchers, options, random, history } = this.testbed;
+    for (const fault of this.#faults) fault.heal();
+    const healedMs = world.nowMs;
+    const core = chooseCore(options.topology, options.core, random);
+    isolateCore(world, core, options.core?.rest ?? "down");
+    converge(this.testbed, { isWell: (node) => core.has(node), isQuiet: false });
+    probe(this.testbed, (node) => core.has(node));
+    clients.stop();
+    healEverybody(world);
+    converge(this.testbed, { isWell: () => true, isQuiet: false });
+    world.runFor(options.workload.budgetMsMax + 4_000);
+    converge(this.testbed, { isWell: () => true, isQuiet: true });
+    demandAnswers(history.operations, healedMs + (options.pause?.durationMsMax ?? 0));
+    catchUp(this.testbed, this.#newestRevisions());
+    watchers.stop();
+  }
+
+  #newestRevisions(): ReadonlyMap<GroupId, number> {
+    const newest = new Map<GroupId, number>();
+    for (const group of this.testbed.options.topology.groups.keys())
+      newest.set(group, this.#readTimeline(group).newest);
+    return newest;
+  }
+
+  #compare(): void {
+    const { options, history, watchers, world } = this.testbed;
+    const { topology } = options;
+    for (const group of topology.groups.keys()) {
+      const timeline = this.#readTimeline(group);
+      const operations = history.operations.filter((operation) => operation.group === group);
+      this.#answersCompared += checkReplay(timeline, operations);
+      for (const log of watchers.logs) {
+        if (log.group === group) this.#watchEventsCompared += checkWatch(log, timeline);
+      }
+    }
+    this.#rowsChecked = checkScope(world, topology.groups);
+  }
+
+  /** From every owner that has it all: they must tell the same. */
+  #readTimeline(group: GroupId): Timeline {
+    const { world, options, random } = this.testbed;
+    const owners = random.shuffle(options.topology.groups.get(group) ?? []);
+    const told = owners.flatMap((owner) => readTimeline(world, group, world.node(owner)) ?? []);
+    const [first] = told;
+    if (first === undefined) throw new Violation("invalid", "history", `No owner has the whole history of ${group}`);
+    if (told.every(({ newest, events }) => newest === first.newest && events.length === first.events.length))
+      return first;
+    throw new Violation("correctness", "replicas", `${group}: ${owners} end at different revisions`);
+  }
+
+  #validate(): void {
+    const { acknowledged } = this.testbed.history;
+    const quiet = this.#faults.find(({ count }) => count === 0);
+    if (acknowledged < acknowledgedMin) {
+      throw new Violation("invalid", "traffic", `Only ${acknowledged} operations were acknowledged`);
+    }
+    if (quiet !== undefined) throw new Violation("invalid", "faults", `The fault ${quiet.name} never struck`);
+  }
+}

@@ -1,0 +1,89 @@
+// Everything that a run is made of, put together: a world, the checkers that watch it, the clients that use it and the
+// faults that befall it.
+
+import type { GroupId, NodeId } from "../../proto/ids.ts";
+import { Random } from "../../proto/random.ts";
+import { limits } from "../node/limits.ts";
+import { createBoot } from "./boot.ts";
+import { carryOf } from "./carry.ts";
+import { Coverage } from "./checkers/coverage.ts";
+import { ElectionChecker } from "./checkers/election.ts";
+import { LogChecker } from "./checkers/log.ts";
+import { Neighbourhood } from "./checkers/neighbourhood.ts";
+import { PromiseChecker } from "./checkers/promises.ts";
+import { createFaults } from "./faults/create-faults.ts";
+import type { Fault } from "./faults/fault.ts";
+import type { SimOptions } from "./run-options.ts";
+import type { Boot } from "./sim-node.ts";
+import { votersOf } from "./topology.ts";
+import { traceOf } from "./trace.ts";
+import { toViolation } from "./violation.ts";
+import { Clients } from "./workload/clients.ts";
+import { History } from "./workload/history.ts";
+import { Watchers } from "./workload/watchers.ts";
+import { type Observer, World } from "./world.ts";
+
+/** What a caller may change about a run: for traces, and for canaries, which must be caught. */
+export interface RunExtras {
+  readonly print?: (line: string) => void;
+  readonly boot?: (boot: Boot) => Boot;
+}
+
+export class Testbed {
+  readonly world: World;
+  readonly options: SimOptions;
+  /** For what the runner itself decides. */
+  readonly random: Random;
+  readonly neighbourhood: Neighbourhood;
+  readonly history = new History();
+  readonly election = new ElectionChecker();
+  readonly coverage = new Coverage();
+  readonly log: LogChecker;
+  readonly promises: PromiseChecker;
+  readonly clients: Clients;
+  readonly watchers: Watchers;
+  readonly #faultRandom: Random;
+
+  constructor(options: SimOptions, extras: RunExtras = {}) {
+    const { seed, topology, workload } = options;
+    const random = new Random(seed + 1);
+    const honest = createBoot(topology.bootstrap, { bytes: limits.logBytesKept, entries: options.logEntriesKept });
+    const boot = extras.boot?.(honest) ?? honest;
+    const { cluster } = topology.bootstrap;
+    this.world = new World({ seed, cluster, nodes: topology.nodes, boot, carry: carryOf(options.carry) });
+    this.options = options;
+    this.neighbourhood = new Neighbourhood(topology);
+    this.log = new LogChecker(this.world, (group) => votersOf(topology, groupOf(group)));
+    this.promises = new PromiseChecker(this.world, this.log.mirror);
+    for (const observer of this.#observers(extras)) this.world.observe(observer);
+    this.#faultRandom = random.fork();
+    const groups = [...topology.groups.keys()];
+    const { world, history } = this;
+    this.clients = new Clients({ world, groups, workload, history, random: random.fork() });
+    this.watchers = new Watchers({ world, groups, random: random.fork(), count: workload.watches });
+    this.random = random;
+  }
+
+  /** Fresh ones, that have not begun. */
+  createFaults(): readonly Fault[] {
+    return createFaults(this.world, this.#faultRandom, this.options);
+  }
+
+  #observers({ print }: RunExtras): readonly Observer[] {
+    const trace = print === undefined ? [] : [traceOf(this.world, print)];
+    return [...trace, { failed: failOnFailure }, ...this.log.observers, this.promises, this.election, this.coverage];
+  }
+}
+
+/** Of `group/incarnation`. */
+function groupOf(name: string): GroupId {
+  return name.slice(0, name.lastIndexOf("/")) as GroupId;
+}
+
+/** A node that stops itself has broken an invariant: nothing here makes a disk fail. */
+function failOnFailure(node: NodeId, reason: Error): never {
+  const violation = toViolation(reason);
+  if (violation === reason) throw violation;
+  violation.message = `${node} stopped itself: ${violation.message}`;
+  throw violation;
+}
