@@ -20,8 +20,23 @@ export interface PartitionOptions {
 }
 
 export interface PauseOptions {
+  readonly kind: "pause" | "stall";
   readonly meanMs: number;
+  readonly durationMsMin: number;
   readonly durationMsMax: number;
+}
+
+export interface ClockRateOptions {
+  readonly meanMs: number;
+  /** Milliseconds of a node's clock in one of the world's. */
+  readonly rateMin: number;
+  readonly rateMax: number;
+}
+
+export interface WallClockOptions {
+  readonly meanMs: number;
+  /** Forward or back. */
+  readonly jumpMsMax: number;
 }
 
 export interface WorkloadOptions {
@@ -63,6 +78,10 @@ export interface SimOptions {
   readonly crash: CrashOptions | null;
   readonly partition: PartitionOptions | null;
   readonly pause: PauseOptions | null;
+  /** Something in the event loop takes its time. */
+  readonly stall: PauseOptions | null;
+  readonly clockRate: ClockRateOptions | null;
+  readonly wallClock: WallClockOptions | null;
   /** Recovery is demanded of a part of the cluster first; null: of all of it. */
   readonly core: CoreOptions | null;
 }

@@ -96,7 +96,7 @@ export class SimDisk {
     return {
       write: (batch, done) => {
         if (opening !== this.#opening) return;
-        this.#write(batch, (outcome) => process.run(() => done(outcome)));
+        this.#write(batch, (outcome) => process.run("outside", () => done(outcome)));
       },
     };
   }

@@ -40,6 +40,9 @@ function optionsOf(seed: number, changes: Partial<SimOptions> = {}): SimOptions 
     crash: { meanMs: 700, downMsMax: 1_000, powerProbability: 1, nodesMax: 2 },
     partition: null,
     pause: null,
+    stall: null,
+    clockRate: null,
+    wallClock: null,
     core: null,
     ...changes,
   };
@@ -47,11 +50,11 @@ function optionsOf(seed: number, changes: Partial<SimOptions> = {}): SimOptions 
 
 /** @param perProcess makes the breakage of one process, with whatever it remembers */
 function broken(perProcess: () => Breakage): (boot: Boot) => Boot {
-  return (boot) => (node, disk, random) => {
-    const { machine, boot: bootNumber } = boot(node, disk, random);
+  return (boot) => (start) => {
+    const { machine, boot: bootNumber } = boot(start);
     const breakage = perProcess();
     const decorated: StateMachine = {
-      step: (input, nowMs) => breakage(node, input, (real) => machine.step(real, nowMs)),
+      step: (input, nowMs) => breakage(start.node, input, (real) => machine.step(real, nowMs)),
       deadlineMs: () => machine.deadlineMs(),
     };
     return { machine: decorated, boot: bootNumber };

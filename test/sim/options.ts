@@ -4,11 +4,13 @@
 import { Random } from "../../proto/random.ts";
 import { calmLink, type LinkOptions } from "../../server/simulation/link-options.ts";
 import type {
+  ClockRateOptions,
   CoreOptions,
   CrashOptions,
   PartitionOptions,
   PauseOptions,
   SimOptions,
+  WallClockOptions,
   WorkloadOptions,
 } from "../../server/simulation/run-options.ts";
 import { calmDisk, type DiskOptions } from "../../server/simulation/sim-disk.ts";
@@ -41,6 +43,9 @@ export function drawOptions(seed: number): SimOptions {
     partition,
     pause,
     core: drawCore(random.fork()),
+    stall: drawStall(random.fork()),
+    clockRate: drawClockRate(random.fork()),
+    wallClock: drawWallClock(random.fork()),
   };
 }
 
@@ -80,7 +85,30 @@ function drawPartition(random: Random): PartitionOptions | null {
 function drawPause(random: Random): PauseOptions | null {
   const strength = drawStrength(random);
   if (strength === "off") return null;
-  return strength === "mild" ? { meanMs: 3_000, durationMsMax: 800 } : { meanMs: 1_000, durationMsMax: 4_000 };
+  const kind = "pause";
+  if (strength === "mild") return { kind, meanMs: 3_000, durationMsMin: 0, durationMsMax: 800 };
+  return { kind, meanMs: 1_000, durationMsMin: 0, durationMsMax: 4_000 };
+}
+
+function drawStall(random: Random): PauseOptions | null {
+  const strength = drawStrength(random);
+  if (strength === "off") return null;
+  const kind = "stall";
+  if (strength === "mild") return { kind, meanMs: 500, durationMsMin: 50, durationMsMax: 300 };
+  return { kind, meanMs: 800, durationMsMin: 50, durationMsMax: 5_000 };
+}
+
+function drawClockRate(random: Random): ClockRateOptions | null {
+  const strength = drawStrength(random);
+  if (strength === "off") return null;
+  if (strength === "mild") return { meanMs: 1_000, rateMin: 0.95, rateMax: 1.05 };
+  return { meanMs: 500, rateMin: 0.5, rateMax: 2 };
+}
+
+function drawWallClock(random: Random): WallClockOptions | null {
+  const strength = drawStrength(random);
+  if (strength === "off") return null;
+  return { meanMs: 1_000, jumpMsMax: strength === "mild" ? 10_000 : 1_000 * 86_400_000 };
 }
 
 function drawLink(random: Random): LinkOptions {

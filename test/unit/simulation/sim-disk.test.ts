@@ -16,7 +16,7 @@ function rowsAfterCrash(seed: number, kind: CrashKind, crashAtMs: number) {
   const scheduler = new Scheduler();
   const disk = new SimDisk(scheduler, new Random(seed));
   disk.setOptions({ ...calmDisk, syncMsMin: 1, syncMsMean: 3 });
-  const process = new Process(node, scheduler);
+  const process = new Process(node, scheduler, new Random(1));
   const port = disk.open(process);
   const done: number[] = [];
   for (let write = 1; write <= 10; write++) {
@@ -66,7 +66,7 @@ test("a power loss may take an acknowledged write that nobody synced, a process 
     for (let seed = 1; seed <= 100; seed++) {
       const scheduler = new Scheduler();
       const disk = new SimDisk(scheduler, new Random(seed));
-      const port = disk.open(new Process(node, scheduler));
+      const port = disk.open(new Process(node, scheduler, new Random(1)));
       let isDone = false;
       port.write(
         { operations: [{ type: "put", key: bytesOf("a"), value: bytesOf("1") }], hardStates: null, sync: false },
