@@ -39,6 +39,20 @@ export interface WallClockOptions {
   readonly jumpMsMax: number;
 }
 
+export interface DiskFailureOptions {
+  readonly meanMs: number;
+  /** Until the disk is repaired. */
+  readonly durationMsMax: number;
+  /** Disks that fail at a time, up to this. */
+  readonly nodesMax: number;
+}
+
+export interface StuckDiskOptions {
+  readonly meanMs: number;
+  readonly durationMsMin: number;
+  readonly durationMsMax: number;
+}
+
 export interface WorkloadOptions {
   readonly clients: number;
   readonly thinkMsMean: number;
@@ -82,6 +96,9 @@ export interface SimOptions {
   readonly stall: PauseOptions | null;
   readonly clockRate: ClockRateOptions | null;
   readonly wallClock: WallClockOptions | null;
+  /** Full and broken disks. */
+  readonly diskFailure: DiskFailureOptions | null;
+  readonly stuckDisk: StuckDiskOptions | null;
   /** Recovery is demanded of a part of the cluster first; null: of all of it. */
   readonly core: CoreOptions | null;
 }

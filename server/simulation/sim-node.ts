@@ -94,9 +94,10 @@ export class SimNode {
     return this.#running !== null;
   }
 
-  /** Starts a process on what the disk holds. There must be none. */
+  /** Starts a process on what the disk holds. There must be none; one that cannot record its start ends before it does anything. */
   start(): void {
     assert(this.#running === null, () => `${this.node} runs already`);
+    if (this.disk.condition.failure !== null) return;
     const { scheduler, network, boot, events } = this.#options;
     const offsetMs = this.#random.between(0, clockOffsetMsMax);
     const wallOffsetMs = wallStartMs + this.#wallAheadMs - offsetMs;
@@ -177,8 +178,9 @@ export class SimNode {
     for (const caller of callers.values()) caller.lost();
   }
 
+  /** A disk that breaks may lose what it had not synced, as a power loss does. */
   #fail(reason: Error): void {
-    this.#end("process");
+    this.#end(this.disk.handleFailure === "broken" ? "power" : "process");
     this.#options.events.failed(this.node, reason);
   }
 

@@ -43,6 +43,8 @@ function optionsOf(seed: number, changes: Partial<SimOptions> = {}): SimOptions 
     stall: null,
     clockRate: null,
     wallClock: null,
+    diskFailure: null,
+    stuckDisk: null,
     core: null,
     ...changes,
   };

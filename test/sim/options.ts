@@ -7,9 +7,11 @@ import type {
   ClockRateOptions,
   CoreOptions,
   CrashOptions,
+  DiskFailureOptions,
   PartitionOptions,
   PauseOptions,
   SimOptions,
+  StuckDiskOptions,
   WallClockOptions,
   WorkloadOptions,
 } from "../../server/simulation/run-options.ts";
@@ -46,6 +48,8 @@ export function drawOptions(seed: number): SimOptions {
     stall: drawStall(random.fork()),
     clockRate: drawClockRate(random.fork()),
     wallClock: drawWallClock(random.fork()),
+    diskFailure: drawDiskFailure(random.fork()),
+    stuckDisk: drawStuckDisk(random.fork()),
   };
 }
 
@@ -109,6 +113,20 @@ function drawWallClock(random: Random): WallClockOptions | null {
   const strength = drawStrength(random);
   if (strength === "off") return null;
   return { meanMs: 1_000, jumpMsMax: strength === "mild" ? 10_000 : 1_000 * 86_400_000 };
+}
+
+function drawDiskFailure(random: Random): DiskFailureOptions | null {
+  const strength = drawStrength(random);
+  if (strength === "off") return null;
+  if (strength === "mild") return { meanMs: 1_000, durationMsMax: 2_000, nodesMax: 1 };
+  return { meanMs: 600, durationMsMax: 3_000, nodesMax: random.between(1, 9) };
+}
+
+function drawStuckDisk(random: Random): StuckDiskOptions | null {
+  const strength = drawStrength(random);
+  if (strength === "off") return null;
+  if (strength === "mild") return { meanMs: 1_000, durationMsMin: 500, durationMsMax: 3_000 };
+  return { meanMs: 800, durationMsMin: 2_000, durationMsMax: 10_000 };
 }
 
 function drawLink(random: Random): LinkOptions {

@@ -6,6 +6,7 @@ import type { World } from "../world.ts";
 import { BadGossip } from "./bad-gossip.ts";
 import { ClockRates, WallClockJumps } from "./clocks.ts";
 import { Crashes } from "./crashes.ts";
+import { DiskFailures, StuckDisks } from "./disks.ts";
 import type { Fault } from "./fault.ts";
 import { Partitions } from "./partitions.ts";
 import { Pauses } from "./pauses.ts";
@@ -28,5 +29,7 @@ export function createFaults(world: World, random: Random, options: SimOptions):
     ...maybe(options.stall, (chance, stall) => new Pauses(world, chance, stall)),
     ...maybe(options.clockRate, (chance, clockRate) => new ClockRates(world, chance, clockRate)),
     ...maybe(options.wallClock, (chance, wallClock) => new WallClockJumps(world, chance, wallClock)),
+    ...maybe(options.diskFailure, (chance, diskFailure) => new DiskFailures(world, chance, diskFailure)),
+    ...maybe(options.stuckDisk, (chance, stuckDisk) => new StuckDisks(world, chance, stuckDisk)),
   ];
 }

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Random } from "../../../proto/random.ts";
 import { ClockRates, WallClockJumps } from "../../../server/simulation/faults/clocks.ts";
+import { DiskFailures, StuckDisks } from "../../../server/simulation/faults/disks.ts";
 import { Pauses } from "../../../server/simulation/faults/pauses.ts";
 import { BeatingWorld } from "./beating-world.ts";
 
@@ -63,3 +64,49 @@ for (const [kind, durationMsMin, durationMsMax] of [
     for (const healed of beating.beats(1_000).values()) assert.ok(healed >= 9, `${healed} beats`);
   });
 }
+
+test("a disk that fails stops the node that writes to it, keeps it down, and lets it go on once repaired", () => {
+  const { beating, random } = rig();
+  const { world } = beating;
+  const fault = new DiskFailures(world, random, { meanMs: 1_000, durationMsMax: 2_000, nodesMax: 2 });
+  fault.start();
+  world.runFor(20_000);
+  assert.ok(fault.count > 5);
+  assert.equal(beating.failures.length, fault.count);
+  const reasons = new Set(beating.failures.map((failure) => failure.slice(failure.indexOf(":") + 2)));
+  assert.deepEqual([...reasons].sort(), [
+    "Cannot write to the disk: EIO: input/output error",
+    "Cannot write to the disk: ENOSPC: no space left on device",
+  ]);
+  const [node] = world.nodes.filter(({ isRunning }) => isRunning);
+  node?.disk.condition.fail("full");
+  world.runFor(200);
+  node?.start();
+  assert.equal(node?.isRunning, false, "it cannot record a start");
+  fault.heal();
+  for (const each of world.nodes) if (!each.isRunning) each.start();
+  world.runFor(1_000);
+  for (const beats of beating.beats(1_000).values()) assert.ok(beats >= 9, `${beats} beats`);
+});
+
+test("a stuck disk acknowledges nothing for as long as it sticks", () => {
+  const { beating, random } = rig(2);
+  const { world } = beating;
+  const fault = new StuckDisks(world, random, { meanMs: 2_000, durationMsMin: 500, durationMsMax: 3_000 });
+  const durable: number[] = [];
+  world.observe({
+    stepped: (_node, input) => {
+      if (input.type === "durable") durable.push(world.nowMs);
+    },
+  });
+  fault.start();
+  world.runFor(20_000);
+  assert.ok(fault.count > 3);
+  // Two nodes of ten writes a second each.
+  assert.ok(durable.length < 350, `${durable.length} writes were acknowledged`);
+  fault.heal();
+  world.runFor(3_000);
+  const before = durable.length;
+  world.runFor(1_000);
+  assert.ok(durable.length - before >= 18, `${durable.length - before} writes of a second`);
+});
