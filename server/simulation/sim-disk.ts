@@ -62,6 +62,7 @@ export class SimDisk {
   /** Names the use of the disk by one process: completions of an earlier one do nothing. */
   #opening = 0;
   #handleFailure: DiskFailure | null = null;
+  #lastWriteMs = 0;
 
   constructor(scheduler: Scheduler, random: Random) {
     this.#scheduler = scheduler;
@@ -72,6 +73,11 @@ export class SimDisk {
   /** Why the process that used the disk last was refused a write; null: it was not. */
   get handleFailure(): DiskFailure | null {
     return this.#handleFailure;
+  }
+
+  /** When a process last asked for a write. */
+  get lastWriteMs(): number {
+    return this.#lastWriteMs;
   }
 
   /** Slots of the hard states that power losses have torn. */
@@ -120,7 +126,12 @@ export class SimDisk {
     const faulty = this.condition.decorate(honest, (failure) => {
       if (opening === this.#opening) this.#handleFailure = failure;
     });
-    return { write: (batch, done) => faulty.write(batch, (outcome) => process.run("outside", () => done(outcome))) };
+    return {
+      write: (batch, done) => {
+        this.#lastWriteMs = this.#scheduler.nowMs;
+        faulty.write(batch, (outcome) => process.run("outside", () => done(outcome)));
+      },
+    };
   }
 
   /** Ends the use of the disk by its process and decides what of its unfinished writes is left. */

@@ -21,6 +21,7 @@ export class DiskFailures implements Fault {
     this.#random = random;
     this.#options = options;
     this.#strikes = new Strikes(world.scheduler, random.fork(), options.meanMs);
+    world.observe({ failed: (node) => this.#stopped(world.node(node)) });
   }
 
   /** Writes that were refused: a disk that fails while nothing is written hurts nobody. */
@@ -32,7 +33,7 @@ export class DiskFailures implements Fault {
     this.#strikes.start(() => {
       const failing = this.#world.nodes.filter(({ disk }) => disk.condition.failure !== null);
       const whole = this.#world.nodes.filter((node) => node.isRunning && !failing.includes(node));
-      if (failing.length < this.#options.nodesMax && whole.length > 0) this.#fail(this.#random.pick(whole));
+      if (failing.length < this.#options.nodesMax && whole.length > 0) this.#fail(pickBusy(whole, this.#random));
     });
   }
 
@@ -45,11 +46,26 @@ export class DiskFailures implements Fault {
 
   #fail(node: SimNode): void {
     node.disk.condition.fail(this.#random.pick(["full", "broken"] as const));
-    this.#world.scheduler.after(this.#random.fraction() * this.#options.durationMsMax, () => {
+    this.#world.scheduler.after((0.5 + this.#random.fraction() / 2) * this.#options.durationMsMax, () => {
       node.disk.condition.repair();
       if (!this.#isHealed && !node.isRunning) node.start();
     });
   }
+
+  /** A node may hear of its failed write when everything is healed: whoever sees to it starts it again. */
+  #stopped(node: SimNode): void {
+    if (!this.#isHealed) return;
+    this.#world.scheduler.after(0, () => {
+      if (!node.isRunning) node.start();
+    });
+  }
+}
+
+/** Often the node that wrote last: a fault of a disk that nobody uses hurts nobody. */
+function pickBusy(nodes: readonly SimNode[], random: Random): SimNode {
+  const busiest = Math.max(...nodes.map(({ disk }) => disk.lastWriteMs));
+  const busy = nodes.find(({ disk }) => disk.lastWriteMs === busiest);
+  return busy !== undefined && random.chance(0.85) ? busy : random.pick(nodes);
 }
 
 export class StuckDisks implements Fault {
@@ -76,7 +92,7 @@ export class StuckDisks implements Fault {
     this.#strikes.start(() => {
       const { durationMsMin, durationMsMax } = this.#options;
       const durationMs = durationMsMin + this.#random.fraction() * (durationMsMax - durationMsMin);
-      this.#random.pick(this.#world.nodes).disk.condition.stickFor(durationMs);
+      pickBusy(this.#world.nodes, this.#random).disk.condition.stickFor(durationMs);
     });
   }
 
