@@ -19,6 +19,13 @@ export interface PartitionOptions {
   readonly durationMsMax: number;
 }
 
+export interface LossyPathOptions {
+  readonly meanMs: number;
+  readonly durationMsMax: number;
+  /** Share of what is sent in a direction, from half of it to all. */
+  readonly lossMax: number;
+}
+
 export interface PauseOptions {
   readonly kind: "pause" | "stall";
   readonly meanMs: number;
@@ -91,6 +98,7 @@ export interface SimOptions {
   readonly carry: "codec" | "frozen";
   readonly crash: CrashOptions | null;
   readonly partition: PartitionOptions | null;
+  readonly lossyPath: LossyPathOptions | null;
   readonly pause: PauseOptions | null;
   /** Something in the event loop takes its time. */
   readonly stall: PauseOptions | null;

@@ -39,6 +39,7 @@ function optionsOf(seed: number, changes: Partial<SimOptions> = {}): SimOptions 
     carry: "frozen",
     crash: { meanMs: 700, downMsMax: 1_000, powerProbability: 1, nodesMax: 2 },
     partition: null,
+    lossyPath: null,
     pause: null,
     stall: null,
     clockRate: null,

@@ -8,6 +8,7 @@ import type {
   CoreOptions,
   CrashOptions,
   DiskFailureOptions,
+  LossyPathOptions,
   PartitionOptions,
   PauseOptions,
   SimOptions,
@@ -48,6 +49,7 @@ export function drawOptions(seed: number): SimOptions {
     stall: drawStall(random.fork()),
     clockRate: drawClockRate(random.fork()),
     wallClock: drawWallClock(random.fork()),
+    lossyPath: drawLossyPath(random.fork()),
     diskFailure: drawDiskFailure(random.fork()),
     stuckDisk: drawStuckDisk(random.fork()),
   };
@@ -86,6 +88,13 @@ function drawPartition(random: Random): PartitionOptions | null {
   return strength === "mild" ? { meanMs: 4_000, durationMsMax: 4_000 } : { meanMs: 1_000, durationMsMax: 2_500 };
 }
 
+function drawLossyPath(random: Random): LossyPathOptions | null {
+  const strength = drawStrength(random);
+  if (strength === "off") return null;
+  if (strength === "mild") return { meanMs: 1_000, durationMsMax: 3_000, lossMax: 0.5 };
+  return { meanMs: 200, durationMsMax: 4_000, lossMax: 1 };
+}
+
 function drawPause(random: Random): PauseOptions | null {
   const strength = drawStrength(random);
   if (strength === "off") return null;
@@ -118,14 +127,14 @@ function drawWallClock(random: Random): WallClockOptions | null {
 function drawDiskFailure(random: Random): DiskFailureOptions | null {
   const strength = drawStrength(random);
   if (strength === "off") return null;
-  if (strength === "mild") return { meanMs: 1_000, durationMsMax: 2_000, nodesMax: 1 };
+  if (strength === "mild") return { meanMs: 600, durationMsMax: 2_000, nodesMax: 1 };
   return { meanMs: 600, durationMsMax: 3_000, nodesMax: random.between(1, 9) };
 }
 
 function drawStuckDisk(random: Random): StuckDiskOptions | null {
   const strength = drawStrength(random);
   if (strength === "off") return null;
-  if (strength === "mild") return { meanMs: 1_000, durationMsMin: 500, durationMsMax: 3_000 };
+  if (strength === "mild") return { meanMs: 700, durationMsMin: 500, durationMsMax: 3_000 };
   return { meanMs: 800, durationMsMin: 2_000, durationMsMax: 10_000 };
 }
 

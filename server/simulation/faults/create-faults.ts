@@ -8,6 +8,7 @@ import { ClockRates, WallClockJumps } from "./clocks.ts";
 import { Crashes } from "./crashes.ts";
 import { DiskFailures, StuckDisks } from "./disks.ts";
 import type { Fault } from "./fault.ts";
+import { LossyPaths } from "./lossy-paths.ts";
 import { Partitions } from "./partitions.ts";
 import { Pauses } from "./pauses.ts";
 import { BadLinks, SlowDisks } from "./weather.ts";
@@ -29,6 +30,7 @@ export function createFaults(world: World, random: Random, options: SimOptions):
     ...maybe(options.stall, (chance, stall) => new Pauses(world, chance, stall)),
     ...maybe(options.clockRate, (chance, clockRate) => new ClockRates(world, chance, clockRate)),
     ...maybe(options.wallClock, (chance, wallClock) => new WallClockJumps(world, chance, wallClock)),
+    ...maybe(options.lossyPath, (chance, lossyPath) => new LossyPaths(world, chance, lossyPath)),
     ...maybe(options.diskFailure, (chance, diskFailure) => new DiskFailures(world, chance, diskFailure)),
     ...maybe(options.stuckDisk, (chance, stuckDisk) => new StuckDisks(world, chance, stuckDisk)),
   ];
