@@ -35,7 +35,8 @@ function imageOf(bootstrap: Bootstrap, node: NodeId, disk: SimDisk): NodeImage {
   return now.image;
 }
 
-function readDisk(disk: SimDisk): Stored {
+/** What a start would find. */
+export function readDisk(disk: SimDisk): Stored {
   const reading = readNode(disk.durableTable);
   let next = reading.next();
   while (next.done !== true) next = reading.next(disk.durablePage(next.value, allRows).rows);

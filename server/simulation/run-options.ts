@@ -60,6 +60,11 @@ export interface StuckDiskOptions {
   readonly durationMsMax: number;
 }
 
+export interface BitRotOptions {
+  readonly meanMs: number;
+  readonly downMsMax: number;
+}
+
 export interface WorkloadOptions {
   readonly clients: number;
   readonly thinkMsMean: number;
@@ -107,6 +112,8 @@ export interface SimOptions {
   /** Full and broken disks. */
   readonly diskFailure: DiskFailureOptions | null;
   readonly stuckDisk: StuckDiskOptions | null;
+  /** Only for nodes that rebuild from their peers what is damaged. */
+  readonly bitRot: BitRotOptions | null;
   /** Recovery is demanded of a part of the cluster first; null: of all of it. */
   readonly core: CoreOptions | null;
 }

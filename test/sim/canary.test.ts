@@ -46,6 +46,7 @@ function optionsOf(seed: number, changes: Partial<SimOptions> = {}): SimOptions 
     wallClock: null,
     diskFailure: null,
     stuckDisk: null,
+    bitRot: null,
     core: null,
     ...changes,
   };

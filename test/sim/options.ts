@@ -4,6 +4,7 @@
 import { Random } from "../../proto/random.ts";
 import { calmLink, type LinkOptions } from "../../server/simulation/link-options.ts";
 import type {
+  BitRotOptions,
   ClockRateOptions,
   CoreOptions,
   CrashOptions,
@@ -19,6 +20,9 @@ import type {
 import { calmDisk, type DiskOptions } from "../../server/simulation/sim-disk.ts";
 import type { Topology } from "../../server/simulation/topology.ts";
 import { drawTopology } from "./draw-topology.ts";
+
+/** Until a node rebuilds what is damaged from its peers, its start refuses the disk, and the run would end there. */
+const damageIsRepaired: boolean = false;
 
 type Strength = "off" | "mild" | "extreme";
 
@@ -52,6 +56,7 @@ export function drawOptions(seed: number): SimOptions {
     lossyPath: drawLossyPath(random.fork()),
     diskFailure: drawDiskFailure(random.fork()),
     stuckDisk: drawStuckDisk(random.fork()),
+    bitRot: damageIsRepaired ? drawBitRot(random.fork()) : null,
   };
 }
 
@@ -136,6 +141,11 @@ function drawStuckDisk(random: Random): StuckDiskOptions | null {
   if (strength === "off") return null;
   if (strength === "mild") return { meanMs: 700, durationMsMin: 500, durationMsMax: 3_000 };
   return { meanMs: 800, durationMsMin: 2_000, durationMsMax: 10_000 };
+}
+
+function drawBitRot(random: Random): BitRotOptions | null {
+  const strength = drawStrength(random);
+  return strength === "off" ? null : { meanMs: strength === "mild" ? 3_000 : 800, downMsMax: 2_000 };
 }
 
 function drawLink(random: Random): LinkOptions {

@@ -8,9 +8,11 @@ import { ClockRates, WallClockJumps } from "./clocks.ts";
 import { Crashes } from "./crashes.ts";
 import { DiskFailures, StuckDisks } from "./disks.ts";
 import type { Fault } from "./fault.ts";
+import { FaultAtlas } from "./fault-atlas.ts";
 import { LossyPaths } from "./lossy-paths.ts";
 import { Partitions } from "./partitions.ts";
 import { Pauses } from "./pauses.ts";
+import { RottenDisks } from "./rotten-disks.ts";
 import { BadLinks, SlowDisks } from "./weather.ts";
 
 /** @param random is drawn from for every fault, there or not, so that leaving one out moves nothing in the others */
@@ -33,5 +35,8 @@ export function createFaults(world: World, random: Random, options: SimOptions):
     ...maybe(options.lossyPath, (chance, lossyPath) => new LossyPaths(world, chance, lossyPath)),
     ...maybe(options.diskFailure, (chance, diskFailure) => new DiskFailures(world, chance, diskFailure)),
     ...maybe(options.stuckDisk, (chance, stuckDisk) => new StuckDisks(world, chance, stuckDisk)),
+    ...maybe(options.bitRot, (chance, bitRot) => {
+      return new RottenDisks({ world, random: chance, atlas: new FaultAtlas(options.topology) }, bitRot);
+    }),
   ];
 }

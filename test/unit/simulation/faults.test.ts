@@ -2,10 +2,16 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { Envelope } from "../../../proto/messages.ts";
 import { Random } from "../../../proto/random.ts";
+import { createBoot, readDisk } from "../../../server/simulation/boot.ts";
 import { ClockRates, WallClockJumps } from "../../../server/simulation/faults/clocks.ts";
 import { DiskFailures, StuckDisks } from "../../../server/simulation/faults/disks.ts";
+import { FaultAtlas } from "../../../server/simulation/faults/fault-atlas.ts";
 import { Pauses } from "../../../server/simulation/faults/pauses.ts";
+import { RottenDisks } from "../../../server/simulation/faults/rotten-disks.ts";
+import { createReferenceTopology } from "../../../server/simulation/reference-topology.ts";
+import { World } from "../../../server/simulation/world.ts";
 import { BeatingWorld } from "./beating-world.ts";
 
 function rig(size = 5) {
@@ -109,4 +115,26 @@ test("a stuck disk acknowledges nothing for as long as it sticks", () => {
   const before = durable.length;
   world.runFor(1_000);
   assert.ok(durable.length - before >= 18, `${durable.length - before} writes of a second`);
+});
+
+test("a disk rots while its node is down, on no more owners than each group can spare, and the start says so", () => {
+  const topology = createReferenceTopology();
+  const { bootstrap, nodes } = topology;
+  const carry = (envelope: Envelope) => envelope;
+  const world = new World({ seed: 1, cluster: bootstrap.cluster, nodes, boot: createBoot(bootstrap), carry });
+  for (const node of world.nodes) node.start();
+  world.runFor(3_000);
+  const atlas = new FaultAtlas(topology);
+  const fault = new RottenDisks({ world, random: new Random(2), atlas }, { meanMs: 300, downMsMax: 1e9 });
+  fault.start();
+  world.runFor(10_000);
+  const damaged = world.nodes.filter(({ disk }) => readDisk(disk).type === "damaged").map(({ node }) => node);
+  assert.ok(fault.count >= 2);
+  assert.equal(damaged.length, fault.count);
+  for (const owners of [bootstrap.voters, ...topology.groups.values()]) {
+    assert.ok(owners.filter((owner) => damaged.includes(owner)).length * 2 < owners.length, `${owners}`);
+  }
+  fault.heal();
+  world.runFor(5_000);
+  assert.equal(fault.count, damaged.length);
 });
