@@ -62,6 +62,11 @@ export class Manager {
     return encodeGroupCommand(command);
   }
 
+  /** The command could not be proposed now: decide anew when something else has happened. */
+  refused(): void {
+    this.#isDeciding = false;
+  }
+
   /** The proposed command was applied, or never will be. */
   decided(): void {
     this.#isDeciding = false;

@@ -525,10 +525,10 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome> {
     return proposal;
   }
 
-  /** Nothing was proposed: this member leads no more, or holds too much that is uncommitted. */
+  /** Nothing was proposed: this member leads no more, hands leadership over, or holds too much that is uncommitted. */
   #refuse(number: number, nowMs: Millis): void {
     const proposal = this.#take(number);
-    if (proposal?.type === "decision") this.#manager?.decided();
+    if (proposal?.type === "decision") this.#manager?.refused();
     if (proposal?.type !== "call") return;
     const call = this.#world.calls.get(proposal.key);
     if (call !== null) call.mayHaveHappened = false;
@@ -536,9 +536,15 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome> {
       this.#listener.reroute([proposal.key], nowMs);
       return;
     }
+    this.#world.calls.answer(proposal.key, failed(this.#refusalOfLeader()));
+  }
+
+  #refusalOfLeader(): Failure {
     const { group } = this.state.object;
+    const { heir } = this.replica.status;
+    if (heir !== null) return failure("no_leader", `Leadership of ${group} is just going over to ${heir}`, { group });
     const message = `The group holds ${limits.uncommittedBytesMax} bytes that are not committed yet`;
-    this.#world.calls.answer(proposal.key, failed(failure("overloaded", message, { group })));
+    return failure("overloaded", message, { group });
   }
 }
 

@@ -71,8 +71,9 @@ export class Raft {
     const followers = [...(leadership?.progress.values() ?? [])];
     const peers = followers.map(({ peer, matched, state, heardMs }) => ({ peer, matched, state, heardMs }));
     const standIn = leadership?.replicationSet.named ?? null;
+    const heir = leadership?.transfer?.to ?? null;
     const ends = { first: log.first, last: log.lastIndex, commit };
-    return { role, term, leader, ...ends, membership, membershipIndex, standIn, peers };
+    return { role, term, leader, ...ends, membership, membershipIndex, standIn, heir, peers };
   }
 
   /** Whether the log holds this entry, or ends its compacted prefix with it: no snapshot that ends there is needed. */

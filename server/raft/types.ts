@@ -161,6 +161,8 @@ export interface RaftStatus {
   readonly membershipIndex: LogIndex;
   /** Of a leader: owners that commit with the witness's vote while another owner is away; null: the owners alone. */
   readonly standIn: readonly NodeId[] | null;
+  /** Of a leader: who is being made leader in its place; null: nobody. */
+  readonly heir: NodeId | null;
   readonly peers: readonly {
     readonly peer: NodeId;
     readonly matched: LogIndex;

@@ -10,13 +10,11 @@ import type { SimDisk } from "./sim-disk.ts";
 import type { Boot } from "./sim-node.ts";
 
 const allRows = { rowsMax: Number.MAX_SAFE_INTEGER, bytesMax: Number.MAX_SAFE_INTEGER };
-/** Every simulated process believes that it started at the first moment of 2030. */
-const wallOffsetMs = 1_893_456_000_000;
 
 /** @param logKept little of it makes followers that lag need snapshots */
 export function createBoot(bootstrap: Bootstrap, logKept?: NodeOptions["logKept"]): Boot {
   const kept = logKept === undefined ? {} : { logKept };
-  return (node, disk, random) => {
+  return ({ node, disk, random, wallOffsetMs }) => {
     const image = imageOf(bootstrap, node, disk);
     return { machine: new Node({ image, seed: random.uint32(), wallOffsetMs, ...kept }), boot: image.boot };
   };
@@ -37,7 +35,8 @@ function imageOf(bootstrap: Bootstrap, node: NodeId, disk: SimDisk): NodeImage {
   return now.image;
 }
 
-function readDisk(disk: SimDisk): Stored {
+/** What a start would find. */
+export function readDisk(disk: SimDisk): Stored {
   const reading = readNode(disk.durableTable);
   let next = reading.next();
   while (next.done !== true) next = reading.next(disk.durablePage(next.value, allRows).rows);

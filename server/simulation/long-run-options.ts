@@ -50,7 +50,14 @@ export function simOptionsOf({ seed, topology, durationMs, faults }: LongRunOpti
     carry: "handed",
     crash: { meanMs: meanMs(10 * minuteMs), downMsMax: lastingMs(2 * minuteMs), powerProbability: 0.3, nodesMax: 1 },
     partition: { meanMs: meanMs(15 * minuteMs), durationMsMax: lastingMs(minuteMs) },
-    pause: { meanMs: meanMs(10 * minuteMs), durationMsMax: lastingMs(5_000) },
+    pause: { kind: "pause", meanMs: meanMs(10 * minuteMs), durationMsMin: 100, durationMsMax: lastingMs(5_000) },
+    stall: { kind: "stall", meanMs: meanMs(10 * minuteMs), durationMsMin: 50, durationMsMax: lastingMs(2_000) },
+    clockRate: { meanMs: meanMs(10 * minuteMs), rateMin: 0.95, rateMax: 1.05 },
+    wallClock: { meanMs: meanMs(30 * minuteMs), jumpMsMax: 60 * minuteMs },
+    lossyPath: null,
+    diskFailure: { meanMs: meanMs(60 * minuteMs), durationMsMax: lastingMs(2 * minuteMs), nodesMax: 1 },
+    stuckDisk: { meanMs: meanMs(30 * minuteMs), durationMsMin: 500, durationMsMax: lastingMs(5_000) },
+    bitRot: null,
     core: null,
   };
   return withoutFaults(

@@ -20,9 +20,50 @@ export interface PartitionOptions {
   readonly durationMsMax: number;
 }
 
-export interface PauseOptions {
+export interface LossyPathOptions {
   readonly meanMs: number;
   readonly durationMsMax: number;
+  /** Share of what is sent in a direction, from half of it to all. */
+  readonly lossMax: number;
+}
+
+export interface PauseOptions {
+  readonly kind: "pause" | "stall";
+  readonly meanMs: number;
+  readonly durationMsMin: number;
+  readonly durationMsMax: number;
+}
+
+export interface ClockRateOptions {
+  readonly meanMs: number;
+  /** Milliseconds of a node's clock in one of the world's. */
+  readonly rateMin: number;
+  readonly rateMax: number;
+}
+
+export interface WallClockOptions {
+  readonly meanMs: number;
+  /** Forward or back. */
+  readonly jumpMsMax: number;
+}
+
+export interface DiskFailureOptions {
+  readonly meanMs: number;
+  /** Until the disk is repaired. */
+  readonly durationMsMax: number;
+  /** Disks that fail at a time, up to this. */
+  readonly nodesMax: number;
+}
+
+export interface StuckDiskOptions {
+  readonly meanMs: number;
+  readonly durationMsMin: number;
+  readonly durationMsMax: number;
+}
+
+export interface BitRotOptions {
+  readonly meanMs: number;
+  readonly downMsMax: number;
 }
 
 export interface WorkloadOptions {
@@ -62,7 +103,17 @@ export interface SimOptions {
   readonly carry: CarryMode;
   readonly crash: CrashOptions | null;
   readonly partition: PartitionOptions | null;
+  readonly lossyPath: LossyPathOptions | null;
   readonly pause: PauseOptions | null;
+  /** Something in the event loop takes its time. */
+  readonly stall: PauseOptions | null;
+  readonly clockRate: ClockRateOptions | null;
+  readonly wallClock: WallClockOptions | null;
+  /** Full and broken disks. */
+  readonly diskFailure: DiskFailureOptions | null;
+  readonly stuckDisk: StuckDiskOptions | null;
+  /** Only for nodes that rebuild from their peers what is damaged. */
+  readonly bitRot: BitRotOptions | null;
   /** Recovery is demanded of a part of the cluster first; null: of all of it. */
   readonly core: CoreOptions | null;
 }

@@ -95,7 +95,8 @@ class Run {
     converge(this.testbed, { isWell: () => true, isQuiet: false });
     world.runFor(options.workload.budgetMsMax + 4_000);
     converge(this.testbed, { isWell: () => true, isQuiet: true });
-    demandAnswers(history.operations, healedMs + (options.pause?.durationMsMax ?? 0));
+    const stillMsMax = Math.max(...[options.pause, options.stall].map((pause) => pause?.durationMsMax ?? 0));
+    demandAnswers(history.operations, healedMs + stillMsMax);
     catchUp(this.testbed, this.#newestRevisions());
     watchers.stop();
   }

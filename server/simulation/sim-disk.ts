@@ -1,5 +1,7 @@
 // One node's disk in virtual time, with durability made explicit: a write is acknowledged after a seeded delay, and a crash
-// keeps only what was durable, plus as much of the rest, in order, as the seed says. It never fails and never lies.
+// keeps only what was durable, plus as much of the rest, in order, as the seed says. Rows and hard states are synced side
+// by side, so that a crash keeps any prefix of the one with any prefix of the other; a power loss may also tear the slot of
+// the hard states that was under way. The disk itself is honest: what refuses and sticks is its condition (faulty-disk.ts).
 
 import type { Random } from "../../proto/random.ts";
 import { keyAfter } from "../../storage/bytes.ts";
@@ -8,11 +10,15 @@ import { MemoryStore, type Page } from "../../storage/memory-store.ts";
 import type { KeyRange, Operation, PageLimits, WriteOutcome } from "../../storage/ordered-store.ts";
 import type { WriteBatch } from "../node/effects.ts";
 import type { Disk } from "../node/ports.ts";
+import { DiskCondition, type DiskFailure } from "./faulty-disk.ts";
 import type { Process } from "./process.ts";
 import type { Scheduler } from "./scheduler.ts";
+import { SimSlots } from "./sim-slots.ts";
 
 /** Batches that may lie unsynced before the oldest go to the disk by themselves. */
 const unsyncedBatchesMax = 4_096;
+/** A power loss tears the slot under way, rather than losing it whole. */
+const tearProbability = 0.5;
 
 /** Times in milliseconds, the mean being that of an exponential part added to the least; probabilities from 0 to 1. */
 export interface DiskOptions {
@@ -46,8 +52,8 @@ export class SimDisk {
   readonly #scheduler: Scheduler;
   readonly #random: Random;
   readonly #durableRows = new MemoryStore({ defer: () => {} });
-  #durableTable: HardStateTable = [];
-  #hasTable = false;
+  readonly condition: DiskCondition;
+  readonly #slots = new SimSlots();
   /** In the order of the writes. */
   #pendingRows: PendingRows[] = [];
   #pendingTables: HardStateTable[] = [];
@@ -55,10 +61,28 @@ export class SimDisk {
   #lastDoneMs = 0;
   /** Names the use of the disk by one process: completions of an earlier one do nothing. */
   #opening = 0;
+  #handleFailure: DiskFailure | null = null;
+  #lastWriteMs = 0;
 
   constructor(scheduler: Scheduler, random: Random) {
     this.#scheduler = scheduler;
     this.#random = random;
+    this.condition = new DiskCondition(scheduler, random.fork());
+  }
+
+  /** Why the process that used the disk last was refused a write; null: it was not. */
+  get handleFailure(): DiskFailure | null {
+    return this.#handleFailure;
+  }
+
+  /** When a process last asked for a write. */
+  get lastWriteMs(): number {
+    return this.#lastWriteMs;
+  }
+
+  /** Slots of the hard states that power losses have torn. */
+  get tornSlots(): number {
+    return this.#slots.torn;
   }
 
   setOptions(options: DiskOptions): void {
@@ -67,12 +91,12 @@ export class SimDisk {
 
   /** The hard states that would survive a power loss now. */
   get durableTable(): HardStateTable {
-    return this.#durableTable;
+    return this.#slots.table;
   }
 
   /** true: no table ever became durable here. */
   get isNew(): boolean {
-    return !this.#hasTable;
+    return this.#slots.isNew;
   }
 
   /** Rows that would survive a power loss now; after a crash, all that is left. */
@@ -93,14 +117,24 @@ export class SimDisk {
   /** The disk as one process uses it. The process before it must have crashed. */
   open(process: Process): Disk {
     const opening = ++this.#opening;
-    return {
+    this.#handleFailure = null;
+    const honest: Disk = {
       write: (batch, done) => {
-        if (opening !== this.#opening) return;
-        this.#write(batch, (outcome) => process.run(() => done(outcome)));
+        if (opening === this.#opening) this.#write(batch, done);
       },
       erase: (range) => {
         if (opening === this.#opening) this.#durableRows.erase(range);
       },
+    };
+    const faulty = this.condition.decorate(honest, (failure) => {
+      if (opening === this.#opening) this.#handleFailure = failure;
+    });
+    return {
+      write: (batch, done) => {
+        this.#lastWriteMs = this.#scheduler.nowMs;
+        faulty.write(batch, (outcome) => process.run("outside", () => done(outcome)));
+      },
+      erase: (range) => faulty.erase(range),
     };
   }
 
@@ -110,6 +144,10 @@ export class SimDisk {
     const firstInDoubt = kind === "power" ? 0 : this.#pendingRows.filter((rows) => rows.isWritten).length;
     this.#keepRows(this.#random.between(firstInDoubt, this.#pendingRows.length));
     this.#keepTables(this.#random.between(0, this.#pendingTables.length));
+    const [underWay] = this.#pendingTables;
+    if (kind === "power" && underWay !== undefined && this.#random.chance(tearProbability)) {
+      this.#slots.tear(underWay, this.#random);
+    }
     this.#pendingRows = [];
     this.#pendingTables = [];
     this.#lastDoneMs = 0;
@@ -158,9 +196,6 @@ export class SimDisk {
   }
 
   #keepTables(count: number): void {
-    const newest = this.#pendingTables.splice(0, count).at(-1);
-    if (newest === undefined) return;
-    this.#durableTable = newest;
-    this.#hasTable = true;
+    for (const table of this.#pendingTables.splice(0, count)) this.#slots.write(table);
   }
 }

@@ -55,6 +55,8 @@ export class SimNetwork {
   readonly #random: Random;
   readonly #gossipRandom: Random;
   readonly #links = new Map<string, Link>();
+  /** By `from>to`: directions that lose more than the others. */
+  readonly #losses = new Map<string, number>();
   readonly #endpoints = new Map<NodeId, Endpoint>();
   #link: LinkOptions = calmLink;
   #gossipFilter: GossipFilter | null = null;
@@ -81,6 +83,12 @@ export class SimNetwork {
 
   setLink(link: LinkOptions): void {
     this.#link = link;
+  }
+
+  /** One direction loses this share of what is sent, though the connection stays; 0: no more than the others. */
+  setLoss(from: NodeId, to: NodeId, probability: number): void {
+    if (probability > 0) this.#losses.set(`${from}>${to}`, probability);
+    else this.#losses.delete(`${from}>${to}`);
   }
 
   /** null: publications arrive as they were sent. */
@@ -175,9 +183,14 @@ export class SimNetwork {
     const key = `${from}>${to}`;
     const known = this.#links.get(key);
     if (known !== undefined) return known;
-    const made = new Link(this.#random.fork(), () => this.#link);
+    const made = new Link(this.#random.fork(), () => this.#optionsOf(key));
     this.#links.set(key, made);
     return made;
+  }
+
+  #optionsOf(way: string): LinkOptions {
+    const lossProbability = this.#losses.get(way);
+    return lossProbability === undefined ? this.#link : { ...this.#link, lossProbability };
   }
 
   #envelope(from: NodeId, message: PeerMessage): Envelope {

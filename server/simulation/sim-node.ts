@@ -18,6 +18,8 @@ import type { SimNetwork } from "./sim-network.ts";
 
 /** Clocks of different starts differ by up to this. */
 const clockOffsetMsMax = 1_000_000;
+/** Every node believes that its world began at the first moment of 2030. */
+const wallStartMs = 1_893_456_000_000;
 
 /** A state machine fresh from what its disk holds. */
 export interface Booted {
@@ -25,7 +27,16 @@ export interface Booted {
   readonly boot: BootNumber;
 }
 
-export type Boot = (node: NodeId, disk: SimDisk, random: Random) => Booted;
+/** What a start begins with. */
+export interface BootStart {
+  readonly node: NodeId;
+  readonly disk: SimDisk;
+  readonly random: Random;
+  /** What the wall clock shows when the monotonic clock is at 0. */
+  readonly wallOffsetMs: number;
+}
+
+export type Boot = (start: BootStart) => Booted;
 
 /** What a caller of a node is told. */
 export interface Caller {
@@ -57,6 +68,7 @@ export interface SimNodeOptions {
 
 interface Running {
   readonly process: Process;
+  readonly clock: SimClock;
   readonly host: Host;
   readonly callers: Map<CallId, Caller>;
 }
@@ -68,6 +80,8 @@ export class SimNode {
   readonly #random: Random;
   #running: Running | null = null;
   #lastCall: CallId = 0;
+  #clockRate = 1;
+  #wallAheadMs = 0;
 
   constructor(options: SimNodeOptions) {
     this.node = options.node;
@@ -85,18 +99,21 @@ export class SimNode {
     return this.#running?.process.isPaused === true;
   }
 
-  /** Starts a process on what the disk holds. There must be none. */
+  /** Starts a process on what the disk holds. There must be none; one that cannot record its start ends before it does anything. */
   start(): void {
     assert(this.#running === null, () => `${this.node} runs already`);
+    if (this.disk.condition.failure !== null) return;
     const { scheduler, network, boot, events } = this.#options;
-    const { machine, boot: bootNumber } = boot(this.node, this.disk, this.#random.fork());
-    const process = new Process(this.node, scheduler);
+    const offsetMs = this.#random.between(0, clockOffsetMsMax);
+    const wallOffsetMs = wallStartMs + this.#wallAheadMs - offsetMs;
+    const random = this.#random.fork();
+    const { machine, boot: bootNumber } = boot({ node: this.node, disk: this.disk, random, wallOffsetMs });
+    const process = new Process(this.node, scheduler, random.fork());
+    const clock = new SimClock(scheduler, process, { offsetMs, rate: this.#clockRate });
     const callers = new Map<CallId, Caller>();
-    const deliver = (input: Input) => {
-      if (process.isAlive) host.deliver(input);
-    };
+    const deliver = (input: Input) => process.run("outside", () => host.deliver(input));
     const ports: Ports = {
-      clock: new SimClock(scheduler, process, this.#random.between(0, clockOffsetMsMax)),
+      clock,
       disk: this.disk.open(process),
       network: network.attach(this.node, bootNumber, deliver),
       answers: answersOf(callers),
@@ -104,7 +121,7 @@ export class SimNode {
       fatal: (reason) => this.#fail(reason),
     };
     const host = new Host(ports, this.#observed(machine));
-    this.#running = { process, host, callers };
+    this.#running = { process, clock, host, callers };
     events.started(this.node, bootNumber);
     deliver({ type: "start" });
   }
@@ -120,24 +137,40 @@ export class SimNode {
     this.#running?.process.pauseUntil(this.#options.scheduler.nowMs + durationMs);
   }
 
+  /** How fast the node's clock runs from now on, in this and in later starts. */
+  setClockRate(rate: number): void {
+    this.#clockRate = rate;
+    this.#running?.clock.setRate(rate);
+  }
+
+  /** Sets the wall clock forward, or back below 0. A process has read it at its start, and the next one will. */
+  jumpWallClock(byMs: number): void {
+    this.#wallAheadMs += byMs;
+  }
+
   /** Hands a request to the process, as its API does. */
   call(request: Request, budgetMs: number, caller: Caller): CallId {
-    const { host, callers } = this.#mustRun();
+    const { callers } = this.#mustRun();
     const call = ++this.#lastCall;
     callers.set(call, caller);
-    host.deliver({ type: "call", call, request, budgetMs });
+    this.#deliver({ type: "call", call, request, budgetMs });
     return call;
   }
 
   /** Nothing of the call is answered any more. */
   cancel(call: CallId): void {
     if (this.#running?.callers.delete(call) !== true) return;
-    this.#running.host.deliver({ type: "cancel", call });
+    this.#deliver({ type: "cancel", call });
   }
 
   /** The reader of a watch has room again. */
   drained(call: CallId): void {
-    if (this.#running?.callers.has(call) === true) this.#running.host.deliver({ type: "drained", call });
+    if (this.#running?.callers.has(call) === true) this.#deliver({ type: "drained", call });
+  }
+
+  #deliver(input: Input): void {
+    const { process, host } = this.#mustRun();
+    process.run("outside", () => host.deliver(input));
   }
 
   #end(kind: CrashKind): void {
@@ -150,8 +183,9 @@ export class SimNode {
     for (const caller of callers.values()) caller.lost();
   }
 
+  /** A disk that breaks may lose what it had not synced, as a power loss does. */
   #fail(reason: Error): void {
-    this.#end("process");
+    this.#end(this.disk.handleFailure === "broken" ? "power" : "process");
     this.#options.events.failed(this.node, reason);
   }
 

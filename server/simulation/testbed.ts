@@ -1,6 +1,7 @@
 // Everything that a run is made of, put together: a world, the checkers that watch it, the clients that use it and the
 // faults that befall it.
 
+import { InvariantError } from "../../proto/assert.ts";
 import type { GroupId, NodeId } from "../../proto/ids.ts";
 import { Random } from "../../proto/random.ts";
 import { limits } from "../node/limits.ts";
@@ -14,7 +15,7 @@ import { PromiseChecker } from "./checkers/promises.ts";
 import { createFaults } from "./faults/create-faults.ts";
 import type { Fault } from "./faults/fault.ts";
 import type { SimOptions } from "./run-options.ts";
-import type { Boot } from "./sim-node.ts";
+import type { Boot, SimNode } from "./sim-node.ts";
 import { votersOf } from "./topology.ts";
 import { traceOf } from "./trace.ts";
 import { toViolation } from "./violation.ts";
@@ -71,7 +72,8 @@ export class Testbed {
 
   #observers({ print }: RunExtras): readonly Observer[] {
     const trace = print === undefined ? [] : [traceOf(this.world, print)];
-    return [...trace, { failed: failOnFailure }, ...this.log.observers, this.promises, this.election, this.coverage];
+    const failed = (node: NodeId, reason: Error) => failOnFailure(this.world.node(node), reason);
+    return [...trace, { failed }, ...this.log.observers, this.promises, this.election, this.coverage];
   }
 }
 
@@ -80,8 +82,9 @@ function groupOf(name: string): GroupId {
   return name.slice(0, name.lastIndexOf("/")) as GroupId;
 }
 
-/** A node that stops itself has broken an invariant: nothing here makes a disk fail. */
-function failOnFailure(node: NodeId, reason: Error): never {
+/** A node that stops itself has broken an invariant, unless its disk has refused a write: then it has to. */
+function failOnFailure({ node, disk }: SimNode, reason: Error): void {
+  if (disk.handleFailure !== null && !(reason instanceof InvariantError)) return;
   const violation = toViolation(reason);
   if (violation === reason) throw violation;
   violation.message = `${node} stopped itself: ${violation.message}`;

@@ -40,7 +40,14 @@ function optionsOf(seed: number, changes: Partial<SimOptions> = {}): SimOptions 
     carry: "frozen",
     crash: { meanMs: 700, downMsMax: 1_000, powerProbability: 1, nodesMax: 2 },
     partition: null,
+    lossyPath: null,
     pause: null,
+    stall: null,
+    clockRate: null,
+    wallClock: null,
+    diskFailure: null,
+    stuckDisk: null,
+    bitRot: null,
     core: null,
     ...changes,
   };
@@ -48,11 +55,11 @@ function optionsOf(seed: number, changes: Partial<SimOptions> = {}): SimOptions 
 
 /** @param perProcess makes the breakage of one process, with whatever it remembers */
 function broken(perProcess: () => Breakage): (boot: Boot) => Boot {
-  return (boot) => (node, disk, random) => {
-    const { machine, boot: bootNumber } = boot(node, disk, random);
+  return (boot) => (start) => {
+    const { machine, boot: bootNumber } = boot(start);
     const breakage = perProcess();
     const decorated: StateMachine = {
-      step: (input, nowMs) => breakage(node, input, (real) => machine.step(real, nowMs)),
+      step: (input, nowMs) => breakage(start.node, input, (real) => machine.step(real, nowMs)),
       deadlineMs: () => machine.deadlineMs(),
     };
     return { machine: decorated, boot: bootNumber };
@@ -169,7 +176,7 @@ test("a node that says nothing to its peers is caught", () => {
 test("what a broken node is caught by shrinks to a run without the faults that it does not need", () => {
   const eager: Breakage = (_node, input, step) =>
     step(input).map((effect) => (effect.type === "send" ? { ...effect, after: null } : effect));
-  const pause = { meanMs: 1_000, durationMsMax: 500 };
+  const pause = { kind: "pause", meanMs: 1_000, durationMsMin: 100, durationMsMax: 500 } as const;
   const drawn = optionsOf(1, { pause, partition: { meanMs: 1_000, durationMsMax: 500 }, gossip: "lost" });
   const run = (options: SimOptions) => runSeed(options, { boot: broken(() => eager) });
   const { reduction, report } = shrink(run(drawn), noReduction, { drawn, run });

@@ -4,16 +4,25 @@
 import { Random } from "../../proto/random.ts";
 import { calmLink, type LinkOptions } from "../../server/simulation/link-options.ts";
 import type {
+  BitRotOptions,
+  ClockRateOptions,
   CoreOptions,
   CrashOptions,
+  DiskFailureOptions,
+  LossyPathOptions,
   PartitionOptions,
   PauseOptions,
   SimOptions,
+  StuckDiskOptions,
+  WallClockOptions,
   WorkloadOptions,
 } from "../../server/simulation/run-options.ts";
 import { calmDisk, type DiskOptions } from "../../server/simulation/sim-disk.ts";
 import type { Topology } from "../../server/simulation/topology.ts";
 import { drawTopology } from "./draw-topology.ts";
+
+/** Until a node rebuilds what is damaged from its peers, its start refuses the disk, and the run would end there. */
+const damageIsRepaired: boolean = false;
 
 type Strength = "off" | "mild" | "extreme";
 
@@ -41,6 +50,13 @@ export function drawOptions(seed: number): SimOptions {
     partition,
     pause,
     core: drawCore(random.fork()),
+    stall: drawStall(random.fork()),
+    clockRate: drawClockRate(random.fork()),
+    wallClock: drawWallClock(random.fork()),
+    lossyPath: drawLossyPath(random.fork()),
+    diskFailure: drawDiskFailure(random.fork()),
+    stuckDisk: drawStuckDisk(random.fork()),
+    bitRot: damageIsRepaired ? drawBitRot(random.fork()) : null,
   };
 }
 
@@ -77,10 +93,59 @@ function drawPartition(random: Random): PartitionOptions | null {
   return strength === "mild" ? { meanMs: 4_000, durationMsMax: 4_000 } : { meanMs: 1_000, durationMsMax: 2_500 };
 }
 
+function drawLossyPath(random: Random): LossyPathOptions | null {
+  const strength = drawStrength(random);
+  if (strength === "off") return null;
+  if (strength === "mild") return { meanMs: 1_000, durationMsMax: 3_000, lossMax: 0.5 };
+  return { meanMs: 200, durationMsMax: 4_000, lossMax: 1 };
+}
+
 function drawPause(random: Random): PauseOptions | null {
   const strength = drawStrength(random);
   if (strength === "off") return null;
-  return strength === "mild" ? { meanMs: 3_000, durationMsMax: 800 } : { meanMs: 1_000, durationMsMax: 4_000 };
+  const kind = "pause";
+  if (strength === "mild") return { kind, meanMs: 3_000, durationMsMin: 0, durationMsMax: 800 };
+  return { kind, meanMs: 1_000, durationMsMin: 0, durationMsMax: 4_000 };
+}
+
+function drawStall(random: Random): PauseOptions | null {
+  const strength = drawStrength(random);
+  if (strength === "off") return null;
+  const kind = "stall";
+  if (strength === "mild") return { kind, meanMs: 500, durationMsMin: 50, durationMsMax: 300 };
+  return { kind, meanMs: 800, durationMsMin: 50, durationMsMax: 5_000 };
+}
+
+function drawClockRate(random: Random): ClockRateOptions | null {
+  const strength = drawStrength(random);
+  if (strength === "off") return null;
+  if (strength === "mild") return { meanMs: 1_000, rateMin: 0.95, rateMax: 1.05 };
+  return { meanMs: 500, rateMin: 0.5, rateMax: 2 };
+}
+
+function drawWallClock(random: Random): WallClockOptions | null {
+  const strength = drawStrength(random);
+  if (strength === "off") return null;
+  return { meanMs: 1_000, jumpMsMax: strength === "mild" ? 10_000 : 1_000 * 86_400_000 };
+}
+
+function drawDiskFailure(random: Random): DiskFailureOptions | null {
+  const strength = drawStrength(random);
+  if (strength === "off") return null;
+  if (strength === "mild") return { meanMs: 600, durationMsMax: 2_000, nodesMax: 1 };
+  return { meanMs: 600, durationMsMax: 3_000, nodesMax: random.between(1, 9) };
+}
+
+function drawStuckDisk(random: Random): StuckDiskOptions | null {
+  const strength = drawStrength(random);
+  if (strength === "off") return null;
+  if (strength === "mild") return { meanMs: 700, durationMsMin: 500, durationMsMax: 3_000 };
+  return { meanMs: 800, durationMsMin: 2_000, durationMsMax: 10_000 };
+}
+
+function drawBitRot(random: Random): BitRotOptions | null {
+  const strength = drawStrength(random);
+  return strength === "off" ? null : { meanMs: strength === "mild" ? 3_000 : 800, downMsMax: 2_000 };
 }
 
 function drawLink(random: Random): LinkOptions {

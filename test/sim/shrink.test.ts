@@ -25,7 +25,7 @@ const drawn: SimOptions = {
   gossip: "lost",
   crash: { meanMs: 1, downMsMax: 1, powerProbability: 0, nodesMax: 1 },
   partition: { meanMs: 1, durationMsMax: 1 },
-  pause: { meanMs: 1, durationMsMax: 1 },
+  pause: { kind: "pause", meanMs: 1, durationMsMin: 1, durationMsMax: 1 },
   core: { groupsShare: 1, rest: "cut" },
 };
 

@@ -152,7 +152,9 @@ function takeGroup(mirrored: MirroredNode, key: Extract<ParsedKey, { type: "grou
     return;
   }
   const record = present(decodeGroupRecord(operation.value), `group record of ${group}`);
-  mirrored.slotOf.set(group, record.slot);
+  // A witness, and a node that left, store nothing of the group.
+  if (record.role === "owner" || record.role === "learner") mirrored.slotOf.set(group, record.slot);
+  else mirrored.slotOf.delete(group);
 }
 
 function takeBoundary(mirrored: MirroredNode, slot: Slot, operation: Operation): void {

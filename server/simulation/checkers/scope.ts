@@ -4,7 +4,7 @@
 
 import type { GroupId, NodeId } from "../../../proto/ids.ts";
 import { clusterGroup } from "../../../proto/ids.ts";
-import { decodeGroupRecord } from "../../../storage/group-record.ts";
+import { decodeGroupRecord, type GroupRecord } from "../../../storage/group-record.ts";
 import { everyRange, type ParsedKey, parseKey, type Slot } from "../../../storage/keys.ts";
 import { demand } from "../violation.ts";
 import type { World } from "../world.ts";
@@ -22,12 +22,27 @@ export function checkScope(world: World, groups: OwnerLists): number {
     const slots = new Map<Slot, GroupId>();
     for (const { key, value } of held) {
       const parsed = parseKey(key);
-      if (parsed.type === "group") slots.set(decodeGroupRecord(value)?.slot ?? -1, parsed.group);
+      const record = parsed.type === "group" ? decodeGroupRecord(value) : null;
+      if (parsed.type === "group" && record !== null && storesState(record)) slots.set(record.slot, parsed.group);
     }
-    for (const { key } of held) checkRow(node, scope, slots, parseKey(key));
+    for (const { key, value } of held) {
+      const parsed = parseKey(key);
+      if (parsed.type === "group" && isEmptySeat(value)) continue;
+      checkRow(node, scope, slots, parsed);
+    }
     rows += held.length;
   }
   return rows;
+}
+
+/** A witness, or a node that left a group, keeps a number of it and nothing else. */
+function isEmptySeat(value: Uint8Array): boolean {
+  const record = decodeGroupRecord(value);
+  return record !== null && !storesState(record);
+}
+
+function storesState({ role }: GroupRecord): boolean {
+  return role === "owner" || role === "learner";
 }
 
 interface Scope {

@@ -1,13 +1,18 @@
-// Parts of the network are cut from each other for a while: halves, one node alone, one direction only, and a bridge, where
-// two halves hear one node but not each other. A new cut replaces the one before it.
+// Parts of the network are cut from each other for a while, in one of several shapes and manners: steadily; flapping, cut
+// and whole in quick turns; or by a swizzle, which cuts nodes off one after the other and heals them in another order. A
+// new cut replaces the one before it.
 
 import type { NodeId } from "../../../proto/ids.ts";
 import type { Random } from "../../../proto/random.ts";
 import type { PartitionOptions } from "../run-options.ts";
 import type { World } from "../world.ts";
+import { type CutShape, cutShapes, isolate, type Way, waysOf } from "./cut-shapes.ts";
 import { type Fault, Strikes } from "./fault.ts";
 
-const shapes = ["halves", "isolated", "oneWay", "bridge", "flaky"] as const;
+export type CutManner = "steady" | "flapping" | "swizzle";
+
+/** A cut that flaps changes after this at the latest. */
+const flapMsMax = 400;
 
 export class Partitions implements Fault {
   readonly name = "partition";
@@ -31,7 +36,7 @@ export class Partitions implements Fault {
   }
 
   start(): void {
-    this.#strikes.start(() => this.#cut());
+    this.#strikes.start(() => this.#strike());
   }
 
   heal(): void {
@@ -40,37 +45,54 @@ export class Partitions implements Fault {
     this.#world.network.connections.unblockAll();
   }
 
-  #cut(): void {
-    const cut = ++this.#count;
-    const { connections } = this.#world.network;
-    connections.unblockAll();
-    for (const [from, to] of this.#shape()) connections.block(from, to);
-    this.#world.scheduler.after(this.#random.fraction() * this.#options.durationMsMax, () => {
-      if (cut === this.#count && !this.#isHealed) connections.unblockAll();
-    });
+  #strike(): void {
+    const manner = this.#random.pick(["steady", "steady", "flapping", "swizzle"] as const);
+    this.cut(manner, this.#random.pick(cutShapes), this.#random.fraction() * this.#options.durationMsMax);
   }
 
-  /** Which directions are cut. */
-  #shape(): readonly (readonly [NodeId, NodeId])[] {
-    const nodes = this.#random.shuffle(this.#world.nodes.map(({ node }) => node));
-    const middle = this.#random.between(1, nodes.length - 1);
-    const [left, right] = [nodes.slice(0, middle), nodes.slice(middle)];
-    const first = nodes.slice(0, 1);
-    switch (this.#random.pick(shapes)) {
-      case "halves":
-        return [...between(left, right), ...between(right, left)];
-      case "isolated":
-        return [...between(first, nodes), ...between(nodes, first)];
-      case "oneWay":
-        return this.#random.chance(0.5) ? between(left, right) : between(first, nodes);
-      case "bridge":
-        return [...between(left.slice(1), right), ...between(right, left.slice(1))];
-      case "flaky":
-        return between(nodes, nodes).filter(() => this.#random.chance(0.25));
+  /** @param shape of a swizzle: none, each of its nodes being cut off from all */
+  cut(manner: CutManner, shape: CutShape, durationMs: number): void {
+    this.#count += 1;
+    this.#set([]);
+    const order = this.#random.shuffle(this.#world.nodes.map(({ node }) => node));
+    if (manner === "swizzle") this.#swizzle(order, durationMs);
+    else if (manner === "flapping") this.#flap(waysOf(shape, order, this.#random), durationMs);
+    else this.#set(waysOf(shape, order, this.#random));
+    this.#later(durationMs, () => this.#set([]));
+  }
+
+  #flap(ways: readonly Way[], durationMs: number): void {
+    let isCut = false;
+    for (let atMs = 0; atMs < durationMs; atMs += 1 + this.#random.fraction() * flapMsMax) {
+      isCut = !isCut;
+      const now = isCut ? ways : [];
+      this.#later(atMs, () => this.#set(now));
     }
   }
-}
 
-function between(sources: readonly NodeId[], targets: readonly NodeId[]): (readonly [NodeId, NodeId])[] {
-  return sources.flatMap((from) => targets.filter((to) => to !== from).map((to) => [from, to] as const));
+  /** In the first half of the time nodes are cut off one by one, in the second they come back. */
+  #swizzle(order: readonly NodeId[], durationMs: number): void {
+    const off = new Set<NodeId>();
+    for (const node of order.slice(0, this.#random.between(1, order.length))) {
+      this.#later((this.#random.fraction() * durationMs) / 2, () => this.#set(isolate([...off.add(node)], order)));
+      this.#later(((1 + this.#random.fraction()) * durationMs) / 2, () => {
+        off.delete(node);
+        this.#set(isolate([...off], order));
+      });
+    }
+  }
+
+  #set(ways: readonly Way[]): void {
+    const { connections } = this.#world.network;
+    connections.unblockAll();
+    for (const [from, to] of ways) connections.block(from, to);
+  }
+
+  /** Unless another cut has come by then, or everything is healed. */
+  #later(delayMs: number, run: () => void): void {
+    const cut = this.#count;
+    this.#world.scheduler.after(delayMs, () => {
+      if (cut === this.#count && !this.#isHealed) run();
+    });
+  }
 }

@@ -1,4 +1,5 @@
-// Processes stand still for a while without noticing, as a stalled machine does.
+// Processes stand still for a while without noticing: as a stalled machine does, or because something in their event loop
+// takes its time. Both look alike from inside; they differ in how long and how often.
 
 import type { Random } from "../../../proto/random.ts";
 import type { PauseOptions } from "../run-options.ts";
@@ -6,7 +7,7 @@ import type { World } from "../world.ts";
 import { type Fault, Strikes } from "./fault.ts";
 
 export class Pauses implements Fault {
-  readonly name = "pause";
+  readonly name: "pause" | "stall";
   readonly isConstant = false;
   readonly #world: World;
   readonly #random: Random;
@@ -15,6 +16,7 @@ export class Pauses implements Fault {
   #count = 0;
 
   constructor(world: World, random: Random, options: PauseOptions) {
+    this.name = options.kind;
     this.#world = world;
     this.#random = random;
     this.#options = options;
@@ -27,8 +29,11 @@ export class Pauses implements Fault {
 
   start(): void {
     this.#strikes.start(() => {
+      const running = this.#world.nodes.filter((node) => node.isRunning);
+      if (running.length === 0) return;
       this.#count += 1;
-      this.#random.pick(this.#world.nodes).pause(this.#random.fraction() * this.#options.durationMsMax);
+      const { durationMsMin, durationMsMax } = this.#options;
+      this.#random.pick(running).pause(durationMsMin + this.#random.fraction() * (durationMsMax - durationMsMin));
     });
   }
 

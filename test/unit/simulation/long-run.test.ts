@@ -46,9 +46,9 @@ test("whoever stops asking half-way has a report that says so", () => {
 
 test("a node that says nothing to its peers is a violation, with its time", () => {
   const run = new LongRun(options, {
-    boot: (boot) => (node, disk, random) => {
-      const { machine, boot: bootNumber } = boot(node, disk, random);
-      const mute = node === "n208";
+    boot: (boot) => (start) => {
+      const { machine, boot: bootNumber } = boot(start);
+      const mute = start.node === "n208";
       const step: typeof machine.step = (input, nowMs) =>
         machine.step(input, nowMs).filter(({ type }) => !mute || (type !== "send" && type !== "publish"));
       return { machine: { step, deadlineMs: () => machine.deadlineMs() }, boot: bootNumber };

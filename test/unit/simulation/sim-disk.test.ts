@@ -17,7 +17,7 @@ function rowsAfterCrash(seed: number, kind: CrashKind, crashAtMs: number) {
   const scheduler = new Scheduler();
   const disk = new SimDisk(scheduler, new Random(seed));
   disk.setOptions({ ...calmDisk, syncMsMin: 1, syncMsMean: 3 });
-  const process = new Process(node, scheduler);
+  const process = new Process(node, scheduler, new Random(1));
   const port = disk.open(process);
   const done: number[] = [];
   for (let write = 1; write <= 10; write++) {
@@ -75,7 +75,7 @@ test("a power loss may take an acknowledged write that nobody synced, a process 
     for (let seed = 1; seed <= 100; seed++) {
       const scheduler = new Scheduler();
       const disk = new SimDisk(scheduler, new Random(seed));
-      const port = disk.open(new Process(node, scheduler));
+      const port = disk.open(new Process(node, scheduler, new Random(1)));
       let isDone = false;
       port.write(
         { operations: [{ type: "put", key: bytesOf("a"), value: bytesOf("1") }], hardStates: null, sync: false },
@@ -92,3 +92,121 @@ test("a power loss may take an acknowledged write that nobody synced, a process 
   assert.equal(kept.process, 100);
   assert.ok(kept.power > 20 && kept.power < 80, `kept ${kept.power} of 100`);
 });
+
+test("a power loss in a write of the hard states leaves the table before it or the new one, and at times a torn slot", () => {
+  const terms = new Set<number>();
+  let torn = 0;
+  for (let seed = 1; seed <= 300; seed++) {
+    const { scheduler, disk, port } = rig(seed);
+    for (const write of [1, 2, 3]) {
+      port.write({ operations: [], hardStates: [hardState(write)], sync: true }, () => {});
+      if (write < 3) scheduler.runUntil(write * 100);
+    }
+    disk.crash("power");
+    torn += disk.tornSlots;
+    terms.add(disk.durableTable[0]?.term ?? 0);
+    // The next table goes to the slot that is not the newest whole one, and is found again.
+    const next = disk.open(new Process(node, scheduler, new Random(1)));
+    next.write({ operations: [], hardStates: [hardState(4)], sync: true }, () => {});
+    scheduler.runUntil(400);
+    disk.crash("power");
+    assert.equal(disk.durableTable[0]?.term, 4);
+  }
+  assert.deepEqual([...terms].sort(), [2, 3]);
+  assert.ok(torn > 30, `${torn} torn slots`);
+});
+
+test("rows and hard states that were under way survive a power loss independently of each other", () => {
+  const seen = new Set<string>();
+  for (let seed = 1; seed <= 200; seed++) {
+    const { disk, port } = rig(seed);
+    port.write({ operations: [row("a")], hardStates: [hardState(1)], sync: true }, () => {});
+    disk.crash("power");
+    seen.add(`${disk.durableRow(bytesOf("a")) !== null} ${disk.durableTable.length > 0}`);
+  }
+  assert.equal(seen.size, 4, `${[...seen]}`);
+});
+
+test("a write that fails is failed for good on its handle, and its parts are on the disk or not", () => {
+  const seen = new Set<string>();
+  for (let seed = 1; seed <= 200; seed++) {
+    const { scheduler, disk, port } = rig(seed);
+    const outcomes: string[] = [];
+    const write = (name: string) =>
+      port.write({ operations: [row(name)], hardStates: [hardState(1)], sync: true }, ({ type }) =>
+        outcomes.push(type),
+      );
+    write("before");
+    scheduler.runUntil(50);
+    disk.condition.fail("full");
+    write("failed");
+    scheduler.runUntil(100);
+    disk.condition.repair();
+    write("after the repair");
+    scheduler.runUntil(150);
+    assert.deepEqual(outcomes, ["done", "failed", "failed"]);
+    assert.equal(disk.handleFailure, "full");
+    assert.equal(disk.condition.refused, 1);
+    disk.crash("process");
+    assert.notEqual(disk.durableRow(bytesOf("before")), null, "what was acknowledged stays");
+    assert.equal(disk.durableRow(bytesOf("after the repair")), null, "nothing is written on a failed handle");
+    seen.add(`${disk.durableRow(bytesOf("failed")) !== null}`);
+    const again: string[] = [];
+    const next = disk.open(new Process(node, scheduler, new Random(1)));
+    next.write({ operations: [row("new")], hardStates: null, sync: true }, ({ type }) => again.push(type));
+    scheduler.runUntil(200);
+    assert.deepEqual(again, ["done"]);
+    assert.equal(disk.handleFailure, null);
+  }
+  assert.equal(seen.size, 2);
+});
+
+test("a write under way when the disk fails is told to have failed, though it may be durable", () => {
+  const { scheduler, disk, port } = rig(1);
+  const outcomes: string[] = [];
+  port.write({ operations: [row("a")], hardStates: null, sync: true }, ({ type }) => outcomes.push(type));
+  disk.condition.fail("broken");
+  scheduler.runUntil(100);
+  assert.deepEqual(outcomes, ["failed"]);
+  assert.notEqual(disk.durableRow(bytesOf("a")), null);
+});
+
+test("a stuck disk acknowledges late and in order, what it has written being durable early or late", () => {
+  const early = new Set<boolean>();
+  for (let seed = 1; seed <= 50; seed++) {
+    const { scheduler, disk, port } = rig(seed);
+    const done: { readonly name: string; readonly atMs: number }[] = [];
+    const write = (name: string) =>
+      port.write({ operations: [row(name)], hardStates: null, sync: true }, () => {
+        done.push({ name, atMs: scheduler.nowMs });
+      });
+    disk.condition.stickFor(5_000);
+    write("a");
+    scheduler.runUntil(2_000);
+    write("b");
+    early.add(disk.durableRow(bytesOf("a")) !== null);
+    scheduler.runUntil(4_999);
+    assert.equal(done.length, 0);
+    scheduler.runUntil(6_000);
+    assert.deepEqual(
+      done.map(({ name }) => name),
+      ["a", "b"],
+    );
+    write("c");
+    scheduler.runUntil(6_100);
+    assert.equal(done.length, 3);
+    assert.equal(disk.condition.stuck, 2);
+  }
+  assert.equal(early.size, 2);
+});
+
+function rig(seed: number) {
+  const scheduler = new Scheduler();
+  const disk = new SimDisk(scheduler, new Random(seed));
+  const port = disk.open(new Process(node, scheduler, new Random(seed)));
+  return { scheduler, disk, port };
+}
+
+function row(name: string) {
+  return { type: "put", key: bytesOf(name), value: bytesOf(name) } as const;
+}

@@ -1,0 +1,140 @@
+// Every fault strikes, counts how often, and is over once it is healed: seen in what nodes hear and do, not in its own word.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Envelope } from "../../../proto/messages.ts";
+import { Random } from "../../../proto/random.ts";
+import { createBoot, readDisk } from "../../../server/simulation/boot.ts";
+import { ClockRates, WallClockJumps } from "../../../server/simulation/faults/clocks.ts";
+import { DiskFailures, StuckDisks } from "../../../server/simulation/faults/disks.ts";
+import { FaultAtlas } from "../../../server/simulation/faults/fault-atlas.ts";
+import { Pauses } from "../../../server/simulation/faults/pauses.ts";
+import { RottenDisks } from "../../../server/simulation/faults/rotten-disks.ts";
+import { createReferenceTopology } from "../../../server/simulation/reference-topology.ts";
+import { World } from "../../../server/simulation/world.ts";
+import { BeatingWorld } from "./beating-world.ts";
+
+function rig(size = 5) {
+  return { beating: new BeatingWorld(1, size), random: new Random(2) };
+}
+
+test("clock rates make nodes beat faster and slower than they should, and healing makes them equal", () => {
+  const { beating, random } = rig();
+  const { world } = beating;
+  const fault = new ClockRates(world, random, { meanMs: 100, rateMin: 0.5, rateMax: 2 });
+  fault.start();
+  world.runFor(20_000);
+  const beats = [...beating.beats(20_000).values()];
+  assert.ok(fault.count > 100);
+  assert.ok(Math.max(...beats) > 210 && Math.min(...beats) > 90 && Math.max(...beats) < 400, `${beats}`);
+  fault.heal();
+  world.runFor(10_000);
+  for (const healed of beating.beats(10_000).values()) assert.ok(healed >= 98 && healed <= 101, `${healed} beats`);
+});
+
+test("a wall clock that jumps shows at the next start, and nowhere before", () => {
+  const { beating, random } = rig(1);
+  const { world, nodes } = beating;
+  const [node] = world.nodes;
+  const fault = new WallClockJumps(world, random, { meanMs: 200, jumpMsMax: 86_400_000 });
+  fault.start();
+  world.runFor(2_000);
+  fault.heal();
+  assert.ok(fault.count > 3);
+  assert.equal(beating.beats(2_000).get(nodes[0] as never), 20);
+  node?.crash("process");
+  node?.start();
+  const [before, after] = beating.wallOffsets(nodes[0] as never);
+  // Monotonic clocks of two starts differ by a thousand seconds at most.
+  assert.ok(Math.abs((after as number) - (before as number)) > 2_000_000, `${after} after ${before}`);
+});
+
+for (const [kind, durationMsMin, durationMsMax] of [
+  ["pause", 0, 2_000],
+  ["stall", 50, 5_000],
+] as const) {
+  test(`a ${kind} silences a node for a while, and the others go on`, () => {
+    const { beating, random } = rig();
+    const { world } = beating;
+    const fault = new Pauses(world, random, { kind, meanMs: 400, durationMsMin, durationMsMax });
+    fault.start();
+    world.runFor(10_000);
+    assert.equal(fault.name, kind);
+    assert.ok(fault.count > 5);
+    const beats = [...beating.beats(10_000).values()];
+    assert.ok(Math.min(...beats) < 85, `${beats}`);
+    assert.ok(Math.max(...beats) > Math.min(...beats), `${beats}`);
+    fault.heal();
+    world.runFor(durationMsMax);
+    world.runFor(1_000);
+    for (const healed of beating.beats(1_000).values()) assert.ok(healed >= 9, `${healed} beats`);
+  });
+}
+
+test("a disk that fails stops the node that writes to it, keeps it down, and lets it go on once repaired", () => {
+  const { beating, random } = rig();
+  const { world } = beating;
+  const fault = new DiskFailures(world, random, { meanMs: 1_000, durationMsMax: 2_000, nodesMax: 2 });
+  fault.start();
+  world.runFor(20_000);
+  assert.ok(fault.count > 5);
+  assert.equal(beating.failures.length, fault.count);
+  const reasons = new Set(beating.failures.map((failure) => failure.slice(failure.indexOf(":") + 2)));
+  assert.deepEqual([...reasons].sort(), [
+    "Cannot write to the disk: EIO: input/output error",
+    "Cannot write to the disk: ENOSPC: no space left on device",
+  ]);
+  const [node] = world.nodes.filter(({ isRunning }) => isRunning);
+  node?.disk.condition.fail("full");
+  world.runFor(200);
+  node?.start();
+  assert.equal(node?.isRunning, false, "it cannot record a start");
+  fault.heal();
+  for (const each of world.nodes) if (!each.isRunning) each.start();
+  world.runFor(1_000);
+  for (const beats of beating.beats(1_000).values()) assert.ok(beats >= 9, `${beats} beats`);
+});
+
+test("a stuck disk acknowledges nothing for as long as it sticks", () => {
+  const { beating, random } = rig(2);
+  const { world } = beating;
+  const fault = new StuckDisks(world, random, { meanMs: 2_000, durationMsMin: 500, durationMsMax: 3_000 });
+  const durable: number[] = [];
+  world.observe({
+    stepped: (_node, input) => {
+      if (input.type === "durable") durable.push(world.nowMs);
+    },
+  });
+  fault.start();
+  world.runFor(20_000);
+  assert.ok(fault.count > 3);
+  // Two nodes of ten writes a second each.
+  assert.ok(durable.length < 350, `${durable.length} writes were acknowledged`);
+  fault.heal();
+  world.runFor(3_000);
+  const before = durable.length;
+  world.runFor(1_000);
+  assert.ok(durable.length - before >= 18, `${durable.length - before} writes of a second`);
+});
+
+test("a disk rots while its node is down, on no more owners than each group can spare, and the start says so", () => {
+  const topology = createReferenceTopology();
+  const { bootstrap, nodes } = topology;
+  const carry = (envelope: Envelope) => envelope;
+  const world = new World({ seed: 1, cluster: bootstrap.cluster, nodes, boot: createBoot(bootstrap), carry });
+  for (const node of world.nodes) node.start();
+  world.runFor(3_000);
+  const atlas = new FaultAtlas(topology);
+  const fault = new RottenDisks({ world, random: new Random(2), atlas }, { meanMs: 300, downMsMax: 1e9 });
+  fault.start();
+  world.runFor(10_000);
+  const damaged = world.nodes.filter(({ disk }) => readDisk(disk).type === "damaged").map(({ node }) => node);
+  assert.ok(fault.count >= 2);
+  assert.equal(damaged.length, fault.count);
+  for (const owners of [bootstrap.voters, ...topology.groups.values()]) {
+    assert.ok(owners.filter((owner) => damaged.includes(owner)).length * 2 < owners.length, `${owners}`);
+  }
+  fault.heal();
+  world.runFor(5_000);
+  assert.equal(fault.count, damaged.length);
+});
