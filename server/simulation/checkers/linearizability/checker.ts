@@ -5,6 +5,7 @@
 //
 // What spares most of the search, and changes no verdict:
 // - An observation (a read with its result) is placed as soon as it can be: whatever order comes after holds without it too.
+// - Of candidates that the model puts in an order by their results, the first is taken.
 // - A pending operation (one without a result) comes last of the candidates, and only for a purpose: not where it changes
 //   nothing, and not before an operation that comes to the same without it. Of equal ones the oldest is taken.
 // - A configuration that was reached with fewer pending operations used is as good.
@@ -15,7 +16,7 @@ import type { Model, TimedOperation } from "./model.ts";
 import { Timetable } from "./timetable.ts";
 import { Visited } from "./visited.ts";
 
-export type Verdict<State, Input, Result> =
+export type Verdict<State, Timed> =
   | { readonly type: "linearizable"; readonly steps: number }
   /** The budget was used up. */
   | { readonly type: "undecided"; readonly steps: number }
@@ -23,18 +24,18 @@ export type Verdict<State, Input, Result> =
       readonly type: "violation";
       readonly steps: number;
       /** The longest order that was found, and the state after it. */
-      readonly prefix: readonly TimedOperation<Input, Result>[];
+      readonly prefix: readonly Timed[];
       readonly state: State;
       /** It returned before any other that has no place there, and cannot be given one. */
-      readonly blocked: TimedOperation<Input, Result>;
+      readonly blocked: Timed;
     };
 
 /** @param history in any order; operations that certainly had no effect must not be in it */
-export function checkLinearizable<State, Input, Result>(
+export function checkLinearizable<State, Input, Result, Timed extends TimedOperation<Input, Result>>(
   model: Model<State, Input, Result>,
-  history: readonly TimedOperation<Input, Result>[],
+  history: readonly Timed[],
   { budget }: { readonly budget: number },
-): Verdict<State, Input, Result> {
+): Verdict<State, Timed> {
   for (const { result, invoked, returned } of history) {
     const isPending = returned === Number.POSITIVE_INFINITY;
     assert(invoked <= returned && isPending === (result === null), `An operation from ${invoked} to ${returned}`);
@@ -52,9 +53,9 @@ interface Place<State> {
   readonly isForced: boolean;
 }
 
-class Search<State, Input, Result> {
+class Search<State, Input, Result, Timed extends TimedOperation<Input, Result>> {
   readonly #model: Model<State, Input, Result>;
-  readonly #operations: readonly TimedOperation<Input, Result>[];
+  readonly #operations: readonly Timed[];
   readonly #timetable: Timetable;
   /** By pending operation: the one before it that asks for the same. */
   readonly #twins: ReadonlyMap<number, number>;
@@ -71,7 +72,7 @@ class Search<State, Input, Result> {
   #phase: Phase = "observations";
   #longest: Order<State> | null = null;
 
-  constructor(model: Model<State, Input, Result>, operations: readonly TimedOperation<Input, Result>[]) {
+  constructor(model: Model<State, Input, Result>, operations: readonly Timed[]) {
     this.#model = model;
     this.#operations = operations;
     this.#timetable = new Timetable(operations);
@@ -84,7 +85,7 @@ class Search<State, Input, Result> {
     this.#candidate = this.#timetable.first();
   }
 
-  run(budget: number): Verdict<State, Input, Result> {
+  run(budget: number): Verdict<State, Timed> {
     while (this.#open > 0) {
       if (this.#steps >= budget) return { type: "undecided", steps: this.#steps };
       if (!this.#advance() && !this.#retreat()) return this.#violation();
@@ -112,15 +113,32 @@ class Search<State, Input, Result> {
   }
 
   #advanceInPhase(): boolean {
+    const first = this.#firstOrder();
     for (; this.#candidate !== null; this.#candidate = this.#timetable.after(this.#candidate)) {
       const isPending = this.#operation(this.#candidate).result === null;
-      if (isPending !== (this.#phase === "pending")) continue;
+      if (isPending !== (this.#phase === "pending") || this.#orderOf(this.#candidate) > first) continue;
       const state = this.#step(this.#candidate, this.#state);
       if (state === null || (isPending && this.#isIdle(this.#candidate, state))) continue;
       if (this.#wastesLast(this.#candidate, state)) continue;
       if (this.#place(this.#candidate, state)) return true;
     }
     return false;
+  }
+
+  /** Lowest order among the candidates. */
+  #firstOrder(): number {
+    let first = Number.POSITIVE_INFINITY;
+    for (let candidate = this.#timetable.first(); candidate !== null; candidate = this.#timetable.after(candidate)) {
+      const order = this.#orderOf(candidate);
+      if (order > Number.NEGATIVE_INFINITY) first = Math.min(first, order);
+    }
+    return first;
+  }
+
+  /** Before all others where the model says nothing. */
+  #orderOf(operation: number): number {
+    const { input, result } = this.#operation(operation);
+    return (result === null ? null : this.#model.orderOf(input, result)) ?? Number.NEGATIVE_INFINITY;
   }
 
   /** @returns an observation that holds here and leaves the state as it is */
@@ -205,13 +223,13 @@ class Search<State, Input, Result> {
     this.#longest = { order, open: this.#open, state: this.#state, blocked };
   }
 
-  #violation(): Verdict<State, Input, Result> {
+  #violation(): Verdict<State, Timed> {
     const { order, state, blocked } = present(this.#longest, "the longest order");
     const prefix = order.map((operation) => this.#operation(operation));
     return { type: "violation", steps: this.#steps, prefix, state, blocked: this.#operation(blocked) };
   }
 
-  #operation(operation: number): TimedOperation<Input, Result> {
+  #operation(operation: number): Timed {
     return present(this.#operations[operation], `operation ${operation}`);
   }
 }

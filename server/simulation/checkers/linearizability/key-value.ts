@@ -39,6 +39,7 @@ export const keyModel: Model<KeyState, KeyInput, KeyResult> = {
   initial: { value: null, modRevision: null, changedFrom: 1, notAt: [] },
   step,
   isObservation: (_input, { type }) => type !== "written",
+  orderOf: (input, result) => (result.type === "written" && surelyChanged(input, result) ? result.revision : null),
   covers,
   keyOf: ({ value, modRevision, changedFrom, notAt }) =>
     `${modRevision ?? "?"} ${changedFrom} ${notAt} ${value ?? "-"}`,
@@ -94,6 +95,11 @@ function written(state: KeyState, input: KeyInput, result: Extract<KeyResult, { 
   const { revision } = result;
   if (revision <= Math.max(before.changedFrom, input.ifModRevision ?? 0)) return null;
   return changed(input.type === "put" ? input.value : null, revision);
+}
+
+/** A delete that does not tell what it found may have found nothing. */
+function surelyChanged(input: KeyInput, { before }: Extract<KeyResult, { type: "written" }>): boolean {
+  return input.type === "put" || (input.type === "delete" && before !== "untold" && before !== null);
 }
 
 function changed(value: string | null, revision: number): KeyState {

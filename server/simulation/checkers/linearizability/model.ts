@@ -21,6 +21,8 @@ export interface Model<State, Input, Result> {
   step(state: State, input: Input, result: Result | null): State | null;
   /** Whether an operation with this result changed nothing, whatever the state was: a read, a refused write. */
   isObservation(input: Input, result: Result): boolean;
+  /** Operations with a lower number cannot come after those with a higher one; null: nothing is known of the order. */
+  orderOf(input: Input, result: Result): number | null;
   /** Whether every result that is possible after `other`, at once or later, is possible after `state` as well. */
   covers(state: State, other: State): boolean;
   /** Equal for equal states only. */

@@ -61,6 +61,7 @@ function registerResult({ value }: { readonly value: number | null }, input: Reg
   return { type: input.type === "write" || input.from === value ? "written" : "refused" };
 }
 
+/** Values are nearly always new. */
 export function drawKeyHistory(random: Random, shape: Shape): KeyOperation[] {
   let key = initialKey;
   let revision = 1;
@@ -68,7 +69,8 @@ export function drawKeyHistory(random: Random, shape: Shape): KeyOperation[] {
   return drawInstants(random, shape).map(({ invoked, returned, effect }) => {
     // Other keys of the group change as well.
     revision += random.between(1, 2);
-    const input = drawKeyInput(random, key, `v${++last}`);
+    if (last === 0 || random.chance(0.85)) last += 1;
+    const input = drawKeyInput(random, key, `v${last}`);
     const result = keyResult(random, { key, input, revision });
     const isAllowed = input.type === "get" || isMet(key, input.ifModRevision);
     if (effect !== null && isAllowed) key = applied(key, input, revision)[0] ?? key;

@@ -22,6 +22,7 @@ export const register: Model<RegisterState, RegisterInput, RegisterResult> = {
   initial: { value: null },
   step,
   isObservation: (_input, { type }) => type !== "written",
+  orderOf: () => null,
   covers: (state, other) => state.value === other.value,
   keyOf: ({ value }) => `${value}`,
 };
