@@ -56,7 +56,10 @@ interface Place<State> {
 class Search<State, Input, Result, Timed extends TimedOperation<Input, Result>> {
   readonly #model: Model<State, Input, Result>;
   readonly #operations: readonly Timed[];
+  /** Of the operations with a result. */
   readonly #timetable: Timetable;
+  /** Those without, in the order of their calls. */
+  readonly #pendings: readonly number[];
   /** By pending operation: the one before it that asks for the same. */
   readonly #twins: ReadonlyMap<number, number>;
   readonly #configuration: Configuration;
@@ -77,9 +80,9 @@ class Search<State, Input, Result, Timed extends TimedOperation<Input, Result>> 
     this.#operations = operations;
     this.#timetable = new Timetable(operations);
     this.#twins = findTwins(operations);
-    const isPending = operations.map(({ result }) => result === null);
-    this.#configuration = new Configuration(isPending);
-    this.#open = isPending.filter((pending) => !pending).length;
+    this.#pendings = [...operations.keys()].filter((operation) => this.#isPending(operation));
+    this.#configuration = new Configuration(operations.map(({ result }) => result === null));
+    this.#open = operations.length - this.#pendings.length;
     this.#state = model.initial;
     this.#stateKey = model.keyOf(model.initial);
     this.#candidate = this.#timetable.first();
@@ -109,16 +112,33 @@ class Search<State, Input, Result, Timed extends TimedOperation<Input, Result>> 
 
   #turnTo(phase: Phase): void {
     this.#phase = phase;
-    this.#candidate = this.#timetable.first();
+    this.#candidate = phase === "pending" ? this.#pendingFrom(0) : this.#timetable.first();
+  }
+
+  /** @returns the next candidate of the phase */
+  #after(operation: number): number | null {
+    const isPending = this.#phase === "pending";
+    return isPending ? this.#pendingFrom(this.#configuration.rankOf(operation) + 1) : this.#timetable.after(operation);
+  }
+
+  /** @returns the first pending operation without a place, from a rank on, that was called before any known one returned */
+  #pendingFrom(rank: number): number | null {
+    const first = this.#timetable.firstToReturn();
+    const limit = first === null ? Number.POSITIVE_INFINITY : this.#operation(first).returned;
+    for (let next = rank; next < this.#pendings.length; next++) {
+      const operation = present(this.#pendings[next], "a pending operation");
+      if (this.#operation(operation).invoked > limit) return null;
+      if (!this.#configuration.has(operation)) return operation;
+    }
+    return null;
   }
 
   #advanceInPhase(): boolean {
     const first = this.#firstOrder();
-    for (; this.#candidate !== null; this.#candidate = this.#timetable.after(this.#candidate)) {
-      const isPending = this.#operation(this.#candidate).result === null;
-      if (isPending !== (this.#phase === "pending") || this.#orderOf(this.#candidate) > first) continue;
+    for (; this.#candidate !== null; this.#candidate = this.#after(this.#candidate)) {
+      if (this.#orderOf(this.#candidate) > first) continue;
       const state = this.#step(this.#candidate, this.#state);
-      if (state === null || (isPending && this.#isIdle(this.#candidate, state))) continue;
+      if (state === null || (this.#isPending(this.#candidate) && this.#isIdle(this.#candidate, state))) continue;
       if (this.#wastesLast(this.#candidate, state)) continue;
       if (this.#place(this.#candidate, state)) return true;
     }
@@ -165,7 +185,7 @@ class Search<State, Input, Result, Timed extends TimedOperation<Input, Result>> 
   /** Whether the last place is a pending operation's without which `operation` would come to `state`, or better, as well. */
   #wastesLast(operation: number, state: State): boolean {
     const last = this.#places.at(-1);
-    if (last === undefined || this.#operation(last.operation).result !== null) return false;
+    if (last === undefined || !this.#isPending(last.operation)) return false;
     const without = this.#step(operation, last.stateBefore);
     return without !== null && this.#model.covers(without, state);
   }
@@ -180,14 +200,14 @@ class Search<State, Input, Result, Timed extends TimedOperation<Input, Result>> 
   #place(operation: number, state: State): boolean {
     const key = this.#model.keyOf(state);
     this.#configuration.add(operation);
-    if (!this.#visited.enter(`${this.#configuration.knownText()}${key}`, this.#configuration.pending)) {
+    if (!this.#visited.enter(`${this.#configuration.knownText()}${key}`, this.#configuration.pending())) {
       this.#configuration.remove(operation);
       return false;
     }
     const isForced = this.#phase === "observations";
     this.#places.push({ operation, stateBefore: this.#state, keyBefore: this.#stateKey, isForced });
     this.#timetable.lift(operation);
-    if (this.#operation(operation).result !== null) this.#open -= 1;
+    if (!this.#isPending(operation)) this.#open -= 1;
     this.#enter(state, key);
     this.#turnTo("observations");
     return true;
@@ -198,13 +218,13 @@ class Search<State, Input, Result, Timed extends TimedOperation<Input, Result>> 
     this.#remember();
     for (let place = this.#places.pop(); place !== undefined; place = this.#places.pop()) {
       const { operation, stateBefore, keyBefore, isForced } = place;
-      const isPending = this.#operation(operation).result === null;
+      const isPending = this.#isPending(operation);
       this.#timetable.putBack(operation);
       this.#configuration.remove(operation);
       if (!isPending) this.#open += 1;
       this.#enter(stateBefore, keyBefore);
       this.#phase = isPending ? "pending" : "known";
-      this.#candidate = this.#timetable.after(operation);
+      this.#candidate = this.#after(operation);
       if (!isForced) return true;
     }
     return false;
@@ -227,6 +247,10 @@ class Search<State, Input, Result, Timed extends TimedOperation<Input, Result>> 
     const { order, state, blocked } = present(this.#longest, "the longest order");
     const prefix = order.map((operation) => this.#operation(operation));
     return { type: "violation", steps: this.#steps, prefix, state, blocked: this.#operation(blocked) };
+  }
+
+  #isPending(operation: number): boolean {
+    return this.#operation(operation).result === null;
   }
 
   #operation(operation: number): Timed {

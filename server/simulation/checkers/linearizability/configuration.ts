@@ -7,11 +7,12 @@
 const wordBits = 16;
 
 export class Configuration {
-  /** Rank of an operation among those of its kind, with a result or without. */
+  /** Of an operation among those of its kind, with a result or without. */
   readonly #ranks: Int32Array;
   readonly #isPending: readonly boolean[];
   readonly #known: Uint16Array;
   readonly #pending: Uint16Array;
+  #pendingCopy: Uint16Array | null = null;
   /** Every known rank below has a place. */
   #gap = 0;
   /** Every word of known ranks from here on is 0. */
@@ -30,27 +31,37 @@ export class Configuration {
   }
 
   add(operation: number): void {
-    const rank = this.#ranks[operation] as number;
+    const rank = this.rankOf(operation);
     const words = this.#wordsOf(operation);
     const word = Math.floor(rank / wordBits);
     words[word] = (words[word] as number) | (1 << (rank % wordBits));
-    if (words !== this.#known) return;
+    if (words !== this.#known) {
+      this.#pendingCopy = null;
+      return;
+    }
     this.#end = Math.max(this.#end, word + 1);
     while (hasBit(words, this.#gap)) this.#gap += 1;
   }
 
   remove(operation: number): void {
-    const rank = this.#ranks[operation] as number;
+    const rank = this.rankOf(operation);
     const words = this.#wordsOf(operation);
     const word = Math.floor(rank / wordBits);
     words[word] = (words[word] as number) & ~(1 << (rank % wordBits));
-    if (words !== this.#known) return;
+    if (words !== this.#known) {
+      this.#pendingCopy = null;
+      return;
+    }
     this.#gap = Math.min(this.#gap, rank);
     while (this.#end > 0 && words[this.#end - 1] === 0) this.#end -= 1;
   }
 
   has(operation: number): boolean {
-    return hasBit(this.#wordsOf(operation), this.#ranks[operation] as number);
+    return hasBit(this.#wordsOf(operation), this.rankOf(operation));
+  }
+
+  rankOf(operation: number): number {
+    return this.#ranks[operation] as number;
   }
 
   /** Equal for equal sets of operations with a result only. */
@@ -61,9 +72,10 @@ export class Configuration {
     return text;
   }
 
-  /** The pending ones. Changes with the configuration. */
-  get pending(): Uint16Array {
-    return this.#pending;
+  /** The pending ones, as they are now: one array as long as nothing changes them. */
+  pending(): Uint16Array {
+    this.#pendingCopy ??= this.#pending.slice();
+    return this.#pendingCopy;
   }
 
   #wordsOf(operation: number): Uint16Array {

@@ -1,8 +1,12 @@
-// Writes that nobody was answered, and whose value somebody was shown: they took effect, at the revision that was shown, and
-// before whoever saw it first was answered. That is the answer which was lost. With it a search need not guess.
+// What the answers that were given tell of the writes whose answers were lost. A value that somebody was shown was written, at
+// the revision that was shown, before whoever saw it first was answered: that is the lost answer. Values that nobody was ever
+// shown are as good as one another, and are made the same. With both, a search need not guess.
 
 import type { KeyInput, KeyResult, Shown } from "./key-value.ts";
 import type { TimedOperation } from "./model.ts";
+
+/** Stands for any value that no answer shows. */
+const neverShown = "?";
 
 interface Sight {
   readonly revision: number;
@@ -23,10 +27,11 @@ export function concludeWrites<Timed extends TimedOperation<KeyInput, KeyResult>
   }
   return history.map((operation) => {
     const { input, result, invoked } = operation;
-    if (result !== null || input.type !== "put" || writers.get(input.value) !== 1) return operation;
+    if (result !== null || input.type !== "put") return operation;
     const sight = sights.get(input.value);
+    if (sight === undefined) return { ...operation, input: { ...input, value: neverShown } };
     // A value that was seen before it was written is for the search to refuse.
-    if (sight === undefined || sight.atMs < invoked) return operation;
+    if (writers.get(input.value) !== 1 || sight.atMs < invoked) return operation;
     const answer: KeyResult = { type: "written", revision: sight.revision, before: "untold" };
     return { ...operation, result: answer, returned: sight.atMs };
   });

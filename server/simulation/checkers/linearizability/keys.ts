@@ -10,8 +10,8 @@ import { concludeWrites } from "./evidence.ts";
 import { type KeyState, keyModel } from "./key-value.ts";
 import { type KeyOperation, partitionByKey } from "./partition.ts";
 
-/** Of the model, a key. A run of the simulator needs a few a key's operation. */
-const stepsMax = 200_000;
+/** Of the model, a key's budget; one or two an operation are the rule. */
+const steps = { least: 100_000, perOperation: 20 };
 
 export interface KeyCounts {
   /** Operations that were given a place; one on several keys counts for each. */
@@ -25,7 +25,8 @@ export interface KeyCounts {
 export function checkKeys(group: GroupId, operations: readonly Operation[]): KeyCounts {
   const counts = { placed: 0, undecided: 0, steps: 0 };
   for (const [key, part] of partitionByKey(operations)) {
-    const verdict = checkLinearizable(keyModel, concludeWrites(part), { budget: stepsMax });
+    const budget = steps.least + steps.perOperation * part.length;
+    const verdict = checkLinearizable(keyModel, concludeWrites(part), { budget });
     if (verdict.type === "violation")
       throw new Violation("correctness", "linearizability", describe(group, key, verdict));
     counts.steps += verdict.steps;

@@ -4,7 +4,7 @@
 //   call 0 · call 1 · return 0 · call 2 · return 1 · return 2      candidates for the next place: 0 and 1,
 //                                                                  because 2 was called when 0 had returned
 //
-// An operation without a result never returns: it stays a candidate, and holds nothing up.
+// Operations that never return are in no list: they hold nothing up.
 
 /** The interval of an operation; `returned` is infinite when it never did. */
 interface Interval {
@@ -19,12 +19,11 @@ export class Timetable {
   readonly #size: number;
   readonly #head: number;
 
-  /** @param intervals in order of `invoked`. At one instant calls come before returns: nothing says who was first. */
+  /** @param intervals of all operations, in order of `invoked`. At one instant calls come before returns: nothing says who was first. */
   constructor(intervals: readonly Interval[]) {
     this.#size = intervals.length;
     this.#head = 2 * this.#size;
-    // Every entry begins as a ring of its own. One that stays so, the return that never comes, is taken out and put back
-    // without effect.
+    // Every entry begins as a ring of its own. Those that stay so, in no list, are taken out and put back without effect.
     this.#next = Int32Array.from({ length: this.#head + 1 }, (_, entry) => entry);
     this.#previous = this.#next.slice();
     let last = this.#head;
@@ -41,12 +40,12 @@ export class Timetable {
     return this.#callAt(this.#following(this.#head));
   }
 
-  /** @returns the next operation that was called before any other without a place returned */
+  /** @returns the next that was called before any other in the list returned */
   after(operation: number): number | null {
     return this.#callAt(this.#following(operation));
   }
 
-  /** @returns the operation that returns first among those without a place; null when none of them ever does */
+  /** @returns the operation that returns first; null when the list is empty */
   firstToReturn(): number | null {
     let entry = this.#following(this.#head);
     while (entry < this.#size) entry = this.#following(entry);
@@ -85,14 +84,15 @@ export class Timetable {
   }
 }
 
-/** Merges the calls, which are in order, with the returns. */
+/** Merges the calls, which are in order, with the returns; those that have none are left out. */
 function entriesInOrder(intervals: readonly Interval[]): readonly number[] {
   const endOf = (operation: number) => intervals[operation]?.returned ?? 0;
-  const returning = [...intervals.keys()].filter((operation) => endOf(operation) < Number.POSITIVE_INFINITY);
-  returning.sort((left, right) => endOf(left) - endOf(right));
+  const called = [...intervals.keys()].filter((operation) => endOf(operation) < Number.POSITIVE_INFINITY);
+  const returning = called.toSorted((left, right) => endOf(left) - endOf(right));
   const entries: number[] = [];
   let next = 0;
-  for (const [operation, { invoked }] of intervals.entries()) {
+  for (const operation of called) {
+    const invoked = intervals[operation]?.invoked ?? 0;
     for (let ended = returning[next]; ended !== undefined && endOf(ended) < invoked; ended = returning[++next]) {
       entries.push(intervals.length + ended);
     }

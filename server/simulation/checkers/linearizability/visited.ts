@@ -7,21 +7,21 @@ export class Visited {
 
   /**
    * @param text stands for the known operations and the state, exactly
-   * @param pending a bitset; copied
+   * @param pending a bitset; kept
    * @returns false when the search has been there, with these pending operations used or fewer
    */
   enter(text: string, pending: Uint16Array): boolean {
     const before = this.#pendings.get(text);
     if (before === undefined) {
-      this.#pendings.set(text, [pending.slice()]);
+      this.#pendings.set(text, [pending]);
       return true;
     }
     if (before.some((used) => isWithin(used, pending))) return false;
-    before.push(pending.slice());
+    before.push(pending);
     return true;
   }
 }
 
 function isWithin(part: Uint16Array, whole: Uint16Array): boolean {
-  return part.every((word, index) => (word & ~(whole[index] as number)) === 0);
+  return part === whole || part.every((word, index) => (word & ~(whole[index] as number)) === 0);
 }

@@ -73,3 +73,9 @@ test("nothing is concluded of a value that two wrote, or that was seen before it
   const early = { ...seen, invoked: 1, returned: 2 };
   assert.deepEqual(concludeWrites([lost, early]), [lost, early]);
 });
+
+test("values that nobody was shown are one", () => {
+  const lost: KeyOperation = { input: put("a", 3), result: null, invoked: 1, returned: Number.POSITIVE_INFINITY };
+  const known: KeyOperation = { ...lost, input: put("b"), result: { type: "refused" }, returned: 2 };
+  assert.deepEqual(concludeWrites([lost, known]), [{ ...lost, input: put("?", 3) }, known]);
+});
