@@ -13,6 +13,9 @@ export interface RunCounts {
   readonly statesCompared: number;
   readonly promisesChecked: number;
   readonly answersCompared: number;
+  /** Operations on single keys that have a place in an order of their own. */
+  readonly operationsPlaced: number;
+  readonly keysUndecided: number;
   readonly watchEventsCompared: number;
   readonly rowsChecked: number;
   readonly snapshots: number;

@@ -28,6 +28,8 @@ import { type Observer, World } from "./world.ts";
 export interface RunExtras {
   readonly print?: (line: string) => void;
   readonly boot?: (boot: Boot) => Boot;
+  /** The replay stays silent, so that a canary shows what others find without it. */
+  readonly withoutReplay?: boolean;
 }
 
 export class Testbed {

@@ -3,7 +3,9 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { failure } from "../../proto/errors.ts";
 import type { NodeId } from "../../proto/ids.ts";
+import type { Reply } from "../../proto/requests.ts";
 import type { Effect } from "../../server/node/effects.ts";
 import type { Input } from "../../server/node/inputs.ts";
 import type { StateMachine } from "../../server/node/state-machine.ts";
@@ -13,6 +15,7 @@ import { runSeed } from "../../server/simulation/run.ts";
 import type { SimOptions } from "../../server/simulation/run-options.ts";
 import { calmDisk } from "../../server/simulation/sim-disk.ts";
 import type { Boot } from "../../server/simulation/sim-node.ts";
+import type { RunExtras } from "../../server/simulation/testbed.ts";
 import { flagsOf, noReduction, shrink } from "./shrink.ts";
 
 /** What a broken machine does instead of its step. */
@@ -67,9 +70,9 @@ function broken(perProcess: () => Breakage): (boot: Boot) => Boot {
 }
 
 /** Runs a few seeds until one is caught. @returns the checker that spoke */
-function caughtBy(perProcess: () => Breakage, changes: Partial<SimOptions> = {}): string {
+function caughtBy(perProcess: () => Breakage, changes: Partial<SimOptions> = {}, extras: RunExtras = {}): string {
   for (let seed = 1; seed <= 5; seed++) {
-    const { violation } = runSeed(optionsOf(seed, changes), { boot: broken(perProcess) });
+    const { violation } = runSeed(optionsOf(seed, changes), { ...extras, boot: broken(perProcess) });
     if (violation !== null && violation.kind !== "invalid") return `${violation.kind}: ${violation.checker}`;
   }
   return "nobody";
@@ -106,14 +109,36 @@ function asPut(effect: Effect): Effect {
   return { ...effect, reply: { type: "put", header: effect.reply.header, previous: null } };
 }
 
+const stale: Breakage = (_node, input, step) => {
+  if (input.type !== "call" || input.request.type !== "get") return step(input);
+  return step({ ...input, request: { ...input.request, consistency: "local" } });
+};
+
 test("a node that reads its own replica where the group was to be asked is caught", () => {
-  const stale: Breakage = (_node, input, step) => {
-    if (input.type !== "call" || input.request.type !== "get") return step(input);
-    return step({ ...input, request: { ...input.request, consistency: "local" } });
-  };
   assert.equal(
     caughtBy(() => stale),
     "correctness: real time",
+  );
+});
+
+test("a node that reads its own replica is caught by the clients' answers alone", () => {
+  assert.equal(
+    caughtBy(() => stale, {}, { withoutReplay: true }),
+    "correctness: linearizability",
+  );
+});
+
+test("a node that refuses writes whose condition held is caught", () => {
+  const refusing: Breakage = (_node, input, step) => {
+    if (input.type !== "call" || input.request.type !== "put" || input.request.ifModRevision === null) {
+      return step(input);
+    }
+    const reply: Reply = { type: "failed", failure: failure("condition_failed", "The condition does not hold") };
+    return [{ type: "reply", call: input.call, reply }];
+  };
+  assert.equal(
+    caughtBy(() => refusing),
+    "correctness: linearizability",
   );
 });
 

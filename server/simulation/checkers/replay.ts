@@ -223,7 +223,7 @@ function textOfKv(kv: KeyValue | null): string {
   return `${textOf(key)}=${nameOfValue(value)} created ${createRevision} modified ${modRevision} version ${version}`;
 }
 
-function nameOf(operation: Operation): string {
+export function nameOf(operation: Operation): string {
   const { id, request, group, node, invokedMs, outcome } = operation;
   const key = request.type === "put" || request.type === "get" ? ` ${textOf(request.key)}` : "";
   const revision = answeredRevision(operation);
