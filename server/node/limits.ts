@@ -18,6 +18,10 @@ export const limits = {
   groupsMax: 4_096,
   groupBytesMax: 64 * 1024 * 1024,
   callBudgetMsMax: 60_000,
+  /** Low watermark of the data directory's disk, for want of another in node.yaml: below it writes are `overloaded`. */
+  diskFreeBytesMin: 128 * 1024 * 1024,
+  /** Times the watermark: from there on writes are taken again. */
+  diskFreeResumeFactor: 1.25,
 
   // One step of the node; the rest goes on in a later one.
   watchEventsMax: 1_000,

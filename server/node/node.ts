@@ -17,6 +17,7 @@ import { type Caller, Calls } from "./calls.ts";
 import { ClusterDatabase, type ClusterListener } from "./cluster-database.ts";
 import type { ClusterOutcome, ClusterState } from "./cluster-state.ts";
 import { Counters } from "./counters.ts";
+import { DiskSpace } from "./disk-space.ts";
 import type { Effect } from "./effects.ts";
 import { Groups, replicaParts } from "./groups.ts";
 import { HardStates } from "./hard-states.ts";
@@ -44,6 +45,8 @@ export interface NodeOptions {
   readonly wallOffsetMs: number;
   /** How much log stays behind the applied state for followers that lag; by default as limits.ts says. */
   readonly logKept?: LogKept;
+  /** Low watermark of free space; by default as limits.ts says. */
+  readonly diskFreeBytesMin?: number;
 }
 
 /** Work numbers of `continue` effects. */
@@ -84,6 +87,7 @@ export class Node implements StateMachine, Knowledge {
       random: new Random(seed),
       wallOffsetMs,
       logKept: options.logKept ?? { bytes: limits.logBytesKept, entries: limits.logEntriesKept },
+      diskSpace: new DiskSpace(image.node, options.diskFreeBytesMin ?? limits.diskFreeBytesMin),
       quarantines: new Map(),
       connected: new Set(),
     };
@@ -139,6 +143,8 @@ export class Node implements StateMachine, Knowledge {
         return this.#desk.drained({ type: "client", call: input.call }, nowMs);
       case "continue":
         return this.#turnEnded(nowMs);
+      case "diskFree":
+        return this.#diskMeasured(input.bytes);
     }
   }
 
@@ -286,6 +292,13 @@ export class Node implements StateMachine, Knowledge {
     this.#database?.durable(write, nowMs);
   }
 
+  #diskMeasured(bytes: number): void {
+    const { diskSpace, out } = this.#world;
+    const change = diskSpace.measured(bytes);
+    if (change === "low") out.note("warn", "Disk space is low", { refused: diskSpace.shortage });
+    if (change === "enough") out.note("info", "Disk space is enough again", { freeBytes: bytes });
+  }
+
   /** After every step: what follows from it in any part. */
   #settle(nowMs: Millis): void {
     this.#makeNewGroups(nowMs);
@@ -370,6 +383,8 @@ export class Node implements StateMachine, Knowledge {
       summaries: this.#statuses?.summaries() ?? [],
       statuses: this.#statuses?.components() ?? [],
       counters: this.#world.counters.entries(),
+      diskFreeBytes: this.#world.diskSpace.freeBytes,
+      writesRefused: this.#world.diskSpace.shortage,
     };
   }
 

@@ -99,6 +99,8 @@ export const nodeSelf: NodeSelf = {
   ],
   statuses: [verdict("n202", "up"), verdict("n214", "down"), verdict("n208", "up"), verdict("n208", "down", "rg226")],
   counters: [],
+  diskFreeBytes: 5_000_000,
+  writesRefused: null,
 };
 
 export function nodeStatus(node: string, own: NodeSelf | null): NodeStatus {
