@@ -21,9 +21,10 @@ export function encodeGroupRecord(record: GroupRecord): Uint8Array {
   return bytes;
 }
 
-/** @returns null when the bytes are no group record of a known version */
-export function decodeGroupRecord(bytes: Uint8Array): GroupRecord | null {
+/** @returns what is wrong, as text, when the bytes are no group record of a known version */
+export function decodeGroupRecord(bytes: Uint8Array): GroupRecord | string {
+  if (bytes[0] !== recordVersion) return `group record of format ${bytes[0]}, this version knows ${recordVersion}`;
   const role = roles[(bytes[5] ?? 0) - 1];
-  if (bytes.byteLength !== 6 || bytes[0] !== recordVersion || role === undefined) return null;
+  if (bytes.byteLength !== 6 || role === undefined) return "group record is damaged";
   return { slot: readUint32(bytes, 1), role };
 }

@@ -84,7 +84,7 @@ export class MemoryHardState implements HardStateStore {
 }
 
 const magic = Buffer.from("BWHS", "latin1");
-const formatVersion = 1;
+export const hardStateFormat = 1;
 const headerBytes = 21;
 const crcOffset = 17;
 /** Refuses a length that no table reaches, before memory is asked for. */
@@ -100,7 +100,7 @@ export function encodeHardState(image: HardStateImage): Uint8Array {
   assert(body.byteLength <= bodyBytesMax, () => `hard state of ${body.byteLength} bytes, limit ${bodyBytesMax}`);
   const bytes = new Uint8Array(headerBytes + body.byteLength);
   bytes.set(magic, 0);
-  bytes[4] = formatVersion;
+  bytes[4] = hardStateFormat;
   writeUint64(bytes, 5, image.generation);
   writeUint32(bytes, 13, body.byteLength);
   bytes.set(body, headerBytes);
@@ -108,12 +108,18 @@ export function encodeHardState(image: HardStateImage): Uint8Array {
   return bytes;
 }
 
-/** @returns null when the bytes hold no whole image of a known version */
-export function decodeHardState(bytes: Uint8Array): HardStateImage | null {
-  if (bytes.byteLength < headerBytes || !magic.equals(bytes.subarray(0, 4)) || bytes[4] !== formatVersion) return null;
+/** A whole image that another version of this software has written: the header is that of every format. */
+export interface UnknownFormat {
+  readonly unknownFormat: number;
+}
+
+/** @returns null when the bytes hold no whole image */
+export function decodeHardState(bytes: Uint8Array): HardStateImage | UnknownFormat | null {
+  if (bytes.byteLength < headerBytes || !magic.equals(bytes.subarray(0, 4))) return null;
   const length = readUint32(bytes, 13);
   if (length > bodyBytesMax || headerBytes + length > bytes.byteLength) return null;
   if (checksum(bytes, length) !== readUint32(bytes, crcOffset)) return null;
+  if (bytes[4] !== hardStateFormat) return { unknownFormat: bytes[4] ?? 0 };
   const generation = readUint64(bytes, 5);
   const table = decodeRows(bytes.subarray(headerBytes, headerBytes + length));
   return generation === null || table === null ? null : { generation, table };

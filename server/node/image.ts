@@ -87,7 +87,7 @@ export function* readNode(hardStates: HardStateTable): Reading<Stored> {
 
 interface Parts {
   readonly meta: ReadonlyMap<MetaField, string>;
-  readonly records: readonly (GroupKey & { readonly record: GroupRecord | null })[];
+  readonly records: readonly (GroupKey & { readonly record: GroupRecord | string })[];
   readonly slots: ReadonlyMap<Slot, readonly Row[]>;
   readonly hardStates: HardStateTable;
   readonly statuses: readonly Row[];
@@ -102,7 +102,7 @@ function assemble(parts: Parts): NodeImage | string {
   let database: ReplicaImage<ClusterState> | null = null;
   const groups: ReplicaImage<GroupState>[] = [];
   for (const { group, incarnation, record } of records) {
-    if (record === null) return `the record of group ${group} is damaged`;
+    if (typeof record === "string") return `group ${group}: ${record}`;
     const stored = { key: { group, incarnation }, record, rows: slots.get(record.slot) ?? [], states };
     const image =
       group === clusterGroup ? readReplica(stored, ClusterState.restore) : readReplica(stored, GroupState.restore);
@@ -113,14 +113,15 @@ function assemble(parts: Parts): NodeImage | string {
   if (database === null) return "the cluster database is missing";
   const lost = lostReplica(hardStates, records);
   if (lost !== null) return `the record of group ${lost} is missing, in which something was acknowledged`;
-  const named = new Set(records.map(({ record }) => record?.slot));
+  const used = records.flatMap(({ record }) => (typeof record === "string" ? [] : [record.slot]));
+  const named = new Set(used);
   return {
     node: toNodeId(meta.get("nodeId") ?? ""),
     cluster: toClusterId(meta.get("clusterId") ?? ""),
     boot: toBootNumber(Number(meta.get("bootNumber") ?? 0)),
     quarantine: meta.get("quarantine") ?? null,
     hardStates,
-    nextSlot: Math.max(0, ...slots.keys(), ...records.map(({ record }) => record?.slot ?? 0)) + 1,
+    nextSlot: Math.max(0, ...slots.keys(), ...used) + 1,
     database,
     groups,
     statuses: parts.statuses.map((row) => decodeStatusComponent(row.value)),

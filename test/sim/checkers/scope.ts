@@ -22,7 +22,9 @@ export function checkScope(world: World, groups: OwnerLists): number {
     const slots = new Map<Slot, GroupId>();
     for (const { key, value } of held) {
       const parsed = parseKey(key);
-      if (parsed.type === "group") slots.set(decodeGroupRecord(value)?.slot ?? -1, parsed.group);
+      if (parsed.type !== "group") continue;
+      const record = decodeGroupRecord(value);
+      slots.set(typeof record === "string" ? -1 : record.slot, parsed.group);
     }
     for (const { key } of held) checkRow(node, scope, slots, parseKey(key));
     rows += held.length;

@@ -27,6 +27,12 @@ const row = (term: number, vote: string | null = "n202"): GroupHardState => ({
   acknowledged: (term * 10) as LogIndex,
 });
 
+/** Of a slot file; null when it holds no whole table. */
+function termIn(path: string): number | null {
+  const image = decodeHardState(readFileSync(path));
+  return image === null || "unknownFormat" in image ? null : (image.table[0]?.term ?? null);
+}
+
 function directoryOf(context: TestContext): string {
   const directory = mkdtempSync(join(tmpdir(), "bailiwick-hard-state-"));
   context.after(() => rmSync(directory, { recursive: true, force: true }));
@@ -138,7 +144,7 @@ test("one torn slot is normal: the other one holds, whichever it is, and is not 
       assert.deepEqual(await reopened(directory), { terms: [1], isNew: false });
       // The slot that was whole still is: the torn one took the write.
       const survivor = torn === "hard-state.a" ? "hard-state.b" : "hard-state.a";
-      assert.equal(decodeHardState(readFileSync(join(directory, survivor)))?.table[0]?.term, left[0]);
+      assert.equal(termIn(join(directory, survivor)), left[0]);
     }
   }
 });
@@ -146,8 +152,8 @@ test("one torn slot is normal: the other one holds, whichever it is, and is not 
 test("writes take turns: losing the slot under way leaves the table before it", async (context) => {
   const directory = directoryOf(context);
   await written(directory, 3);
-  const slots = ["hard-state.a", "hard-state.b"].map((name) => decodeHardState(readFileSync(join(directory, name))));
-  assert.deepEqual(slots.map((slot) => slot?.table[0]?.term).sort(), [2, 3]);
+  const terms = ["hard-state.a", "hard-state.b"].map((name) => termIn(join(directory, name)));
+  assert.deepEqual(terms.sort(), [2, 3]);
 });
 
 test("each write is synced before it is done; the first failure ends the handle", async (context) => {

@@ -143,7 +143,9 @@ test("a group record survives its bytes, and nothing else passes for one", () =>
   const bytes = encodeGroupRecord(record);
   assert.equal(Buffer.from(bytes).toString("hex"), "01ee6b280002");
   assert.deepEqual(decodeGroupRecord(bytes), record);
-  for (const hex of ["", "01ee6b2800", "01ee6b280000", "01ee6b280004", "02ee6b280001", "01ee6b28000100"]) {
-    assert.equal(decodeGroupRecord(Buffer.from(hex, "hex")), null);
+  for (const hex of ["01ee6b2800", "01ee6b280000", "01ee6b280004", "01ee6b28000100"]) {
+    assert.equal(decodeGroupRecord(Buffer.from(hex, "hex")), "group record is damaged");
   }
+  const newer = decodeGroupRecord(Buffer.from("02ee6b280001", "hex"));
+  assert.equal(newer, "group record of format 2, this version knows 1");
 });
