@@ -74,6 +74,10 @@ export class HardStateFile implements HardStateStore {
     return this.#table;
   }
 
+  get generation(): number {
+    return this.#generation;
+  }
+
   write(table: HardStateTable, done: Done): void {
     const refused = this.#failure ?? (this.#closing === null ? null : "The hard state is closed");
     if (refused !== null) {

@@ -32,6 +32,8 @@ export interface HardStateStore {
   readonly table: HardStateTable;
   /** true: no table was written here before this opening. */
   readonly isNew: boolean;
+  /** Number of the newest table that is durable; each write's is higher than the one before it. */
+  readonly generation: number;
   /** Replaces the whole table. A failure is fatal for the handle: every later write fails (invariant 4). */
   write(table: HardStateTable, done: (outcome: WriteOutcome) => void): void;
   /** Waits for writes under way. */
@@ -43,6 +45,7 @@ export class MemoryHardState implements HardStateStore {
   readonly #defer: (deliver: () => void) => void;
   #table: HardStateTable = [];
   #isNew = true;
+  #generation = 0;
   #isClosed = false;
 
   /** @param options.defer decides when completions are delivered, in the order of the calls */
@@ -55,6 +58,7 @@ export class MemoryHardState implements HardStateStore {
     const store = new MemoryHardState({ defer: this.#defer });
     store.#table = this.#table;
     store.#isNew = this.#isNew;
+    store.#generation = this.#generation;
     this.#isClosed = true;
     return store;
   }
@@ -67,6 +71,10 @@ export class MemoryHardState implements HardStateStore {
     return this.#isNew;
   }
 
+  get generation(): number {
+    return this.#generation;
+  }
+
   write(table: HardStateTable, done: (outcome: WriteOutcome) => void): void {
     if (this.#isClosed) {
       this.#defer(() => done({ type: "failed", reason: "The hard state is closed" }));
@@ -74,6 +82,7 @@ export class MemoryHardState implements HardStateStore {
     }
     this.#table = table;
     this.#isNew = false;
+    this.#generation += 1;
     this.#defer(() => done({ type: "done" }));
   }
 

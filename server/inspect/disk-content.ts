@@ -70,6 +70,8 @@ export class DiskContent {
       case "nodeStatus":
         this.statuses.push({ node: key.node, group: key.group, value: row.value });
         return;
+      case "hardStateMark":
+        return;
       case "interlock":
         this.summaries.push({ group: key.group, value: row.value });
         return;

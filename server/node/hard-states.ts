@@ -10,6 +10,9 @@ const fresh: HardState = { term: toTerm(0), vote: null };
 export class HardStates {
   readonly #byGroup = new Map<string, GroupHardState>();
 
+  /** Nothing has happened to any replica since the table was last written for its own sake (settling.ts). */
+  #isSettled = true;
+
   constructor(table: HardStateTable) {
     for (const row of table) this.#byGroup.set(nameOf(row), row);
   }
@@ -32,6 +35,19 @@ export class HardStates {
   acknowledge(key: GroupKey, index: LogIndex): void {
     const { group, incarnation } = key;
     this.#byGroup.set(nameOf(key), { group, incarnation, ...this.get(key), acknowledged: index });
+  }
+
+  get isSettled(): boolean {
+    return this.#isSettled;
+  }
+
+  /** A replica has written or applied: its row is to be written again. */
+  unsettled(): void {
+    this.#isSettled = false;
+  }
+
+  settled(): void {
+    this.#isSettled = true;
   }
 
   delete(key: GroupKey): void {

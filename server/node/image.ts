@@ -16,8 +16,10 @@ import type { GroupKey, GroupSummary, StatusComponent } from "../../proto/model.
 import { textOf } from "../../storage/bytes.ts";
 import { decodeGroupRecord, type GroupRecord } from "../../storage/group-record.ts";
 import type { HardStateTable } from "../../storage/hard-state.ts";
+import { decodeMark } from "../../storage/hard-state-mark.ts";
 import {
   groupRange,
+  hardStateMarkRange,
   interlockRange,
   type MetaField,
   metaRange,
@@ -51,6 +53,8 @@ export interface NodeImage {
   /** Why the node takes no part in its groups; null: it does. */
   readonly quarantine: string | null;
   readonly hardStates: HardStateTable;
+  /** Of the hard state that was durable at least; 0: not on record. An older one has lost votes. */
+  readonly generation: number;
   readonly nextSlot: Slot;
   readonly database: ReplicaImage<ClusterState>;
   readonly groups: readonly ReplicaImage<GroupState>[];
@@ -77,8 +81,9 @@ export function* readNode(hardStates: HardStateTable): Reading<Stored> {
   const slots = bySlot(yield slotsRange());
   const statuses = yield nodeStatusRange(null);
   const summaries = yield interlockRange();
+  const marks = yield hardStateMarkRange();
   try {
-    const image = assemble({ meta, records, slots, hardStates, statuses, summaries });
+    const image = assemble({ meta, records, slots, hardStates, statuses, summaries, marks });
     return typeof image === "string" ? { type: "damaged", reason: image } : { type: "image", image };
   } catch (reason) {
     return { type: "damaged", reason: reason instanceof Error ? reason.message : String(reason) };
@@ -92,12 +97,15 @@ interface Parts {
   readonly hardStates: HardStateTable;
   readonly statuses: readonly Row[];
   readonly summaries: readonly Row[];
+  readonly marks: readonly Row[];
 }
 
 function assemble(parts: Parts): NodeImage | string {
   const { meta, records, slots, hardStates } = parts;
   const format = meta.get("formatVersion");
   if (format !== formatVersion) return `the data has format ${format}, this version reads ${formatVersion}`;
+  const generation = parts.marks[0] === undefined ? 0 : decodeMark(parts.marks[0].value);
+  if (typeof generation === "string") return generation;
   const states = new HardStates(hardStates);
   let database: ReplicaImage<ClusterState> | null = null;
   const groups: ReplicaImage<GroupState>[] = [];
@@ -121,6 +129,7 @@ function assemble(parts: Parts): NodeImage | string {
     boot: toBootNumber(Number(meta.get("bootNumber") ?? 0)),
     quarantine: meta.get("quarantine") ?? null,
     hardStates,
+    generation,
     nextSlot: Math.max(0, ...slots.keys(), ...used) + 1,
     database,
     groups,

@@ -54,6 +54,8 @@ export const limits = {
   /** Log bytes kept behind the applied state for followers that lag; beyond it they need a snapshot. */
   logBytesKept: 8 * 1024 * 1024,
   logEntriesKept: 20_000,
+  /** After a change of the hard state, until it is written once more with what has become durable meanwhile. */
+  settleMs: 200,
 
   // Failure detection and repair.
   suspectMs: 1_200,

@@ -30,6 +30,7 @@ import { networkNeeds } from "./network-needs.ts";
 import { Outbox } from "./outbox.ts";
 import type { GroupListener, ResourceGroup } from "./resource-group.ts";
 import { type LocalGroup, Router } from "./router.ts";
+import { type Acknowledger, Settling } from "./settling.ts";
 import { Slots } from "./slots.ts";
 import type { StateMachine } from "./state-machine.ts";
 import { StatusExchange } from "./status-exchange.ts";
@@ -61,6 +62,7 @@ export class Node implements StateMachine, Knowledge {
   readonly #admission: Admission;
   readonly #desk: CallDesk;
   readonly #reports: VerdictReports;
+  readonly #settling: Settling;
   #database: ClusterDatabase | null = null;
   #statuses: StatusExchange | null = null;
   #startedMs = toMillis(0);
@@ -99,6 +101,7 @@ export class Node implements StateMachine, Knowledge {
     this.#admission = new Admission(this.#world);
     this.#desk = new CallDesk(this.#world, this.#router, this);
     this.#reports = new VerdictReports(this.#world);
+    this.#settling = new Settling(this.#world);
     this.#groups = new Groups(this.#world, this.#groupListener());
   }
 
@@ -117,6 +120,7 @@ export class Node implements StateMachine, Knowledge {
       this.#desk.deadlineMs(),
       this.#beats.deadlineMs(),
       this.#reports.deadlineMs(),
+      this.#settling.deadlineMs(),
       this.#database === null ? null : this.#nextPullMs,
     );
   }
@@ -181,6 +185,7 @@ export class Node implements StateMachine, Knowledge {
     this.#beats.deadline(this.#led(), database.watched(), database.index, nowMs);
     this.#statuses?.deadline(nowMs);
     this.#reports.deadline(this.#groups, database, nowMs);
+    this.#settling.deadline(this.#replicas(), nowMs);
     this.#pullNow(nowMs);
   }
 
@@ -305,7 +310,14 @@ export class Node implements StateMachine, Knowledge {
     this.database.settle(nowMs);
     let isLeft = this.database.replica?.hasWork === true;
     for (const group of this.#groups) isLeft = group.settle(nowMs) || isLeft;
+    this.#settling.settle(nowMs);
     if (isLeft || this.#proposing.size > 0 || this.#beating.size > 0) this.#askForTurnEnd();
+  }
+
+  /** Of this node: one a group, and on a voter that of the cluster group. */
+  *#replicas(): Iterable<Acknowledger> {
+    for (const group of this.#groups) yield group.replica;
+    if (this.database.replica !== null) yield this.database.replica;
   }
 
   #askForTurnEnd(): void {

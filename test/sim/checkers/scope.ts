@@ -55,6 +55,7 @@ function scopeOf(node: NodeId, groups: OwnerLists): Scope {
 function checkRow(node: NodeId, scope: Scope, slots: ReadonlyMap<Slot, GroupId>, key: ParsedKey): void {
   switch (key.type) {
     case "meta":
+    case "hardStateMark":
       return;
     case "unknown":
       demand(false, "scope", () => `${node} holds a row that nobody knows`);

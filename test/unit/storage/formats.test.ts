@@ -17,10 +17,12 @@ import { closeStore, openNodeData } from "../../../server/node-data.ts";
 import { textOf, writeUint32 } from "../../../storage/bytes.ts";
 import { decodeGroupRecord, encodeGroupRecord } from "../../../storage/group-record.ts";
 import { decodeHardState, encodeHardState } from "../../../storage/hard-state.ts";
+import { decodeMark, markOperation } from "../../../storage/hard-state-mark.ts";
 import { metaKey } from "../../../storage/keys.ts";
 import { LevelStore } from "../../../storage/level-store.ts";
 import { decodeLogRecord, encodeLogRecord } from "../../../storage/log-record.ts";
 import { decodeVersion, encodeVersion } from "../../../storage/mvcc/versions.ts";
+import type { Operation } from "../../../storage/ordered-store.ts";
 
 const fixture = (name: string) => readFileSync(new URL(`fixtures/${name}`, import.meta.url), "utf8");
 
@@ -73,6 +75,11 @@ const hardState = {
 };
 const groupRecord = { slot: 7, role: "owner" } as const;
 
+function valueIn(operation: Operation): Uint8Array {
+  assert.ok(operation.type === "put");
+  return operation.value;
+}
+
 const shapes: Readonly<Record<string, Shape>> = {
   logRecord: {
     value: logRecord,
@@ -108,6 +115,13 @@ const shapes: Readonly<Record<string, Shape>> = {
     decode: versionAt,
     newer: secondByte,
     refusal: "format 2, this version knows 1",
+  },
+  hardStateMark: {
+    value: 12,
+    encode: () => valueIn(markOperation(12)),
+    decode: decodeMark,
+    newer: secondByte,
+    refusal: "hard state mark of format 2, this version knows 1",
   },
   hardState: {
     value: hardState,

@@ -10,6 +10,7 @@ import {
   everyRange,
   groupKey,
   groupRange,
+  hardStateMarkKey,
   interlockKey,
   interlockRange,
   logBoundaryKey,
@@ -61,6 +62,7 @@ const examples: readonly (readonly [string, Uint8Array, ParsedKey])[] = [
   ],
   ["04046e323032057267323230", nodeStatusKey(n202, rg), { type: "nodeStatus", node: n202, group: rg }],
   ["05057267323230", interlockKey(rg), { type: "interlock", group: rg }],
+  ["06", hardStateMarkKey(), { type: "hardStateMark" }],
 ];
 
 test("keys have the bytes of the picture, and parseKey() reads each back", () => {
@@ -82,7 +84,7 @@ test("parseKey() calls everything else unknown: cut short, longer, other tags, f
     "00",
     "0100",
     "0106",
-    "06",
+    "07",
     "ff",
     "030000000103",
     "0300000001020700",
