@@ -166,6 +166,10 @@ export interface NodeSelf {
   readonly statuses: readonly StatusComponent[];
   /** Counters by name, in the order in which they were first counted. */
   readonly counters: readonly (readonly [name: string, value: number])[];
+  /** On the disk of its data directory; null: not measured yet. */
+  readonly diskFreeBytes: number | null;
+  /** Why it takes no writes of clients for the groups that it manages; null: it does. */
+  readonly writesRefused: string | null;
 }
 
 export interface NodeStatus {

@@ -62,10 +62,9 @@ async function startOn(store: NodeStore, config: NodeConfig, key: NodeKey): Prom
   const before = await read(store);
   if (before.type === "damaged") throw damaged(config, before.reason);
   if (before.type === "image") refuseForeign(before.image, config);
-  const isForgetful = before.type === "image" && store.isNew;
   const dataBoot = before.type === "image" ? before.image.boot : 0;
   const decision = decideBoot({ keyBoot: key.boot, dataBoot });
-  const lost = isForgetful ? "Its votes were lost: the hard state files are missing" : null;
+  const lost = before.type === "image" ? lostVotes(before.image, store) : null;
   const quarantine = decision.type === "quarantine" ? decision.reason : lost;
   if (before.type === "empty") await writeGenesis(store, config, { boot: decision.boot, quarantine });
   else await write(store, [...bootOperations(decision.boot, quarantine), ...stepDown(before.image, quarantine)]);
@@ -73,6 +72,13 @@ async function startOn(store: NodeStore, config: NodeConfig, key: NodeKey): Prom
   const now = await read(store);
   if (now.type !== "image") throw damaged(config, now.type === "damaged" ? now.reason : "its first rows are gone");
   return withoutReplicas(now.image);
+}
+
+/** Why the votes on record may not be the newest; null: they are. */
+function lostVotes({ generation }: NodeImage, store: NodeStore): string | null {
+  if (store.isNew) return "Its votes were lost: the hard state files are missing";
+  if (store.generation >= generation) return null;
+  return `Its votes were lost: the newest hard state that is whole has generation ${store.generation}, but ${generation} was durable`;
 }
 
 /** The hard state comes first: rows without it are those of a node that has forgotten its votes. */

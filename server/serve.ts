@@ -7,6 +7,7 @@ import { decodeEnvelope, encodeEnvelope } from "../proto/codec/envelope.ts";
 import { DbError, failure } from "../proto/errors.ts";
 import type { NodeId } from "../proto/ids.ts";
 import { Counters } from "./adapters/counters.ts";
+import { DiskGauge } from "./adapters/disk-gauge.ts";
 import { createJournal } from "./adapters/journal.ts";
 import { Libp2pNetwork } from "./adapters/libp2p-network.ts";
 import { type NodeKey, readNodeKey } from "./adapters/node-key.ts";
@@ -88,8 +89,10 @@ async function compose(options: StartOptions, key: NodeKey, data: OpenedData): P
     journal,
     fatal: options.onFatal,
   };
+  const { dataDirectory, diskFreeBytesMin } = config;
+  const gauge = await DiskGauge.start({ directory: dataDirectory, deliver: (input) => inbox.deliver(input), journal });
   const wallOffsetMs = Date.now() - performance.now();
-  const host = new Host(ports, new Node({ image, seed: randomInt(seedBound), wallOffsetMs }));
+  const host = new Host(ports, new Node({ image, seed: randomInt(seedBound), wallOffsetMs, diskFreeBytesMin }));
   inbox.open(host);
   const self = {
     cluster: image.cluster,
@@ -100,6 +103,7 @@ async function compose(options: StartOptions, key: NodeKey, data: OpenedData): P
   };
   const address = textOfAddress(config.listen.api);
   const api = await ApiServer.start({ address, self, calls, journal }).catch(async (reason: unknown) => {
+    gauge.stop();
     host.stop();
     await network.stop();
     throw reason;
@@ -111,6 +115,7 @@ async function compose(options: StartOptions, key: NodeKey, data: OpenedData): P
     dropped,
     stop: async () => {
       await api.close(stopGraceMs);
+      gauge.stop();
       host.stop();
       await network.stop();
       await closeStore(store);

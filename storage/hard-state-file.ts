@@ -12,6 +12,7 @@ import {
   type HardStateImage,
   type HardStateStore,
   type HardStateTable,
+  hardStateFormat,
 } from "./hard-state.ts";
 import type { WriteOutcome } from "./ordered-store.ts";
 import { syncDirectory } from "./sync-directory.ts";
@@ -58,7 +59,8 @@ export class HardStateFile implements HardStateStore {
    * Opens or creates both slots.
    *
    * @param directory of the node; created when missing. Whoever opens it must hold the node's lock
-   * @throws {DbError} `corrupt` when slots exist and none is valid, or one is missing that was there
+   * @throws {DbError} `corrupt` when slots exist and none is valid, or one is missing that was there; `condition_failed` when
+   *   another version of this software has written them
    */
   static async open(directory: string): Promise<HardStateFile> {
     await mkdir(directory, { recursive: true });
@@ -70,6 +72,10 @@ export class HardStateFile implements HardStateStore {
 
   get table(): HardStateTable {
     return this.#table;
+  }
+
+  get generation(): number {
+    return this.#generation;
   }
 
   write(table: HardStateTable, done: Done): void {
@@ -137,7 +143,7 @@ interface Opened {
   readonly oldestSlot: SlotName;
 }
 
-/** What a slot file holds: `absent` without a file, `invalid` when torn or damaged. */
+/** What a slot file holds: `absent` without a file, `invalid` when torn or damaged. A slot of another format ends the reading. */
 type SlotContent = HardStateImage | "absent" | "invalid";
 
 async function openSlots(directory: string): Promise<Opened> {
@@ -172,12 +178,15 @@ function newestOf(slots: readonly SlotContent[]): HardStateImage | null {
 }
 
 async function readSlot(path: string): Promise<SlotContent> {
-  try {
-    return decodeHardState(await readFile(path)) ?? "invalid";
-  } catch (reason) {
-    if ((reason as NodeJS.ErrnoException).code === "ENOENT") return "absent";
+  const bytes = await readFile(path).catch((reason: NodeJS.ErrnoException) => {
+    if (reason.code === "ENOENT") return null;
     throw reason;
-  }
+  });
+  if (bytes === null) return "absent";
+  const image = decodeHardState(bytes) ?? "invalid";
+  if (typeof image === "string" || !("unknownFormat" in image)) return image;
+  const message = `Hard state ${path} has format ${image.unknownFormat}, this version reads ${hardStateFormat}`;
+  throw new DbError(failure("condition_failed", message));
 }
 
 /** Under another name first: a slot that exists was whole once. */

@@ -1,7 +1,7 @@
 // What a node must never forget of its groups' elections: the port, the table's bytes, and the port in memory.
 // The table is small and is always written whole.
 //
-//   "BWHS" | 02 | generation u64 | body length u32 | crc32 u32 | body
+//   "BWHS" | 01 | generation u64 | body length u32 | crc32 u32 | body
 //   body   count u32, then of each group: len name | incarnation u64 | member u64 | term u64 | len vote | acknowledged u64 | stand-in
 //   stand-in of a witness: count u16, then, unless 0: term u64 | subterm u64 | len owner …
 //
@@ -45,6 +45,8 @@ export interface HardStateStore {
   readonly table: HardStateTable;
   /** true: no table was written here before this opening. */
   readonly isNew: boolean;
+  /** Number of the newest table that is durable; each write's is higher than the one before it. */
+  readonly generation: number;
   /** Replaces the whole table. A failure is fatal for the handle: every later write fails (invariant 4). */
   write(table: HardStateTable, done: (outcome: WriteOutcome) => void): void;
   /** Waits for writes under way. */
@@ -56,6 +58,7 @@ export class MemoryHardState implements HardStateStore {
   readonly #defer: (deliver: () => void) => void;
   #table: HardStateTable = [];
   #isNew = true;
+  #generation = 0;
   #isClosed = false;
 
   /** @param options.defer decides when completions are delivered, in the order of the calls */
@@ -68,6 +71,7 @@ export class MemoryHardState implements HardStateStore {
     const store = new MemoryHardState({ defer: this.#defer });
     store.#table = this.#table;
     store.#isNew = this.#isNew;
+    store.#generation = this.#generation;
     this.#isClosed = true;
     return store;
   }
@@ -80,6 +84,10 @@ export class MemoryHardState implements HardStateStore {
     return this.#isNew;
   }
 
+  get generation(): number {
+    return this.#generation;
+  }
+
   write(table: HardStateTable, done: (outcome: WriteOutcome) => void): void {
     if (this.#isClosed) {
       this.#defer(() => done({ type: "failed", reason: "The hard state is closed" }));
@@ -87,6 +95,7 @@ export class MemoryHardState implements HardStateStore {
     }
     this.#table = table;
     this.#isNew = false;
+    this.#generation += 1;
     this.#defer(() => done({ type: "done" }));
   }
 
@@ -97,7 +106,7 @@ export class MemoryHardState implements HardStateStore {
 }
 
 const magic = Buffer.from("BWHS", "latin1");
-const formatVersion = 2;
+export const hardStateFormat = 1;
 const headerBytes = 21;
 const crcOffset = 17;
 /** Refuses a length that no table reaches, before memory is asked for. */
@@ -113,7 +122,7 @@ export function encodeHardState(image: HardStateImage): Uint8Array {
   assert(body.byteLength <= bodyBytesMax, () => `hard state of ${body.byteLength} bytes, limit ${bodyBytesMax}`);
   const bytes = new Uint8Array(headerBytes + body.byteLength);
   bytes.set(magic, 0);
-  bytes[4] = formatVersion;
+  bytes[4] = hardStateFormat;
   writeUint64(bytes, 5, image.generation);
   writeUint32(bytes, 13, body.byteLength);
   bytes.set(body, headerBytes);
@@ -121,12 +130,18 @@ export function encodeHardState(image: HardStateImage): Uint8Array {
   return bytes;
 }
 
-/** @returns null when the bytes hold no whole image of a known version */
-export function decodeHardState(bytes: Uint8Array): HardStateImage | null {
-  if (bytes.byteLength < headerBytes || !magic.equals(bytes.subarray(0, 4)) || bytes[4] !== formatVersion) return null;
+/** A whole image that another version of this software has written: the header is that of every format. */
+export interface UnknownFormat {
+  readonly unknownFormat: number;
+}
+
+/** @returns null when the bytes hold no whole image */
+export function decodeHardState(bytes: Uint8Array): HardStateImage | UnknownFormat | null {
+  if (bytes.byteLength < headerBytes || !magic.equals(bytes.subarray(0, 4))) return null;
   const length = readUint32(bytes, 13);
   if (length > bodyBytesMax || headerBytes + length > bytes.byteLength) return null;
   if (checksum(bytes, length) !== readUint32(bytes, crcOffset)) return null;
+  if (bytes[4] !== hardStateFormat) return { unknownFormat: bytes[4] ?? 0 };
   const generation = readUint64(bytes, 5);
   const table = decodeRows(bytes.subarray(headerBytes, headerBytes + length));
   return generation === null || table === null ? null : { generation, table };

@@ -15,6 +15,7 @@
 //                        07 | key …                          members of the group, as of the applied index
 //   04 | len node name | len group name                 component of a node's status, received from that group's manager
 //   05 | len name                                       summary of an interlocked group
+//   06                                                  hard state mark: how new the slot files outside level are at least
 //
 // A slot is the local number under which one replica is stored, its rows being one range. An installed snapshot is written
 // under a fresh slot and put in force by the one group record that names it; the old slot is deleted afterwards.
@@ -24,7 +25,7 @@ import { type GroupId, type Incarnation, isName, type LogIndex, type NodeId, typ
 import { keyAfter, readUint32, readUint64, writeUint32, writeUint64 } from "./bytes.ts";
 import type { KeyRange } from "./ordered-store.ts";
 
-const tags = { meta: 1, group: 2, slot: 3, nodeStatus: 4, interlock: 5 } as const;
+const tags = { meta: 1, group: 2, slot: 3, nodeStatus: 4, interlock: 5, hardStateMark: 6 } as const;
 const slotKinds = { boundary: 0, log: 1, state: 2 } as const;
 const metaFields = { formatVersion: 1, nodeId: 2, clusterId: 3, bootNumber: 4, quarantine: 5 } as const;
 const stateTables = {
@@ -52,6 +53,7 @@ export type ParsedKey =
   | { readonly type: "state"; readonly slot: Slot; readonly table: StateTable; readonly key: Uint8Array }
   | { readonly type: "nodeStatus"; readonly node: NodeId; readonly group: GroupId }
   | { readonly type: "interlock"; readonly group: GroupId }
+  | { readonly type: "hardStateMark" }
   /** No key that this version writes. */
   | { readonly type: "unknown" };
 
@@ -156,6 +158,14 @@ export function interlockRange(): KeyRange {
   return prefixRange(Uint8Array.of(tags.interlock));
 }
 
+export function hardStateMarkKey(): Uint8Array {
+  return Uint8Array.of(tags.hardStateMark);
+}
+
+export function hardStateMarkRange(): KeyRange {
+  return prefixRange(hardStateMarkKey());
+}
+
 /** Every row of the store. */
 export function everyRange(): KeyRange {
   return { start: new Uint8Array(0), end: new Uint8Array(64).fill(0xff) };
@@ -179,6 +189,8 @@ export function parseKey(key: Uint8Array): ParsedKey {
       return parseNodeStatus(key);
     case tags.interlock:
       return parseInterlock(key);
+    case tags.hardStateMark:
+      return key.byteLength === 1 ? { type: "hardStateMark" } : unknown;
     default:
       return unknown;
   }

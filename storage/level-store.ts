@@ -8,6 +8,7 @@ import { Level } from "level";
 import { assert } from "../proto/assert.ts";
 import { DbError, failure } from "../proto/errors.ts";
 import { syncLogFiles } from "./level-log-files.ts";
+import { findDamagedTable } from "./level-tables.ts";
 import type { KeyRange, Operation, OrderedStore, PageLimits, Row, ScanOutcome, WriteOutcome } from "./ordered-store.ts";
 
 /** `level` leaves out of its types what only its implementation for Node.js has. */
@@ -52,6 +53,7 @@ export class LevelStore implements OrderedStore {
    */
   static async open(directory: string): Promise<LevelStore> {
     await refuseLostCurrent(directory);
+    await refuseDamagedTables(directory);
     const db = new Level<Uint8Array, Uint8Array>(directory, {
       keyEncoding: "view",
       valueEncoding: "view",
@@ -207,6 +209,12 @@ async function refuseLostCurrent(directory: string): Promise<void> {
   const left = names.find((name) => /^MANIFEST-|^\d+\.(?:log|ldb|sst)$/.test(name));
   if (left === undefined || names.includes("CURRENT")) return;
   throw new DbError(failure("corrupt", `Database in ${directory} is damaged: CURRENT is missing beside ${left}`));
+}
+
+/** LevelDB would read wrong values from them, and in a compaction write these with checksums that are right. */
+async function refuseDamagedTables(directory: string): Promise<void> {
+  const problem = await findDamagedTable(directory);
+  if (problem !== null) throw new DbError(failure("corrupt", `Database in ${directory} is damaged: ${problem}`));
 }
 
 function openError(directory: string, reason: unknown): DbError {

@@ -2,6 +2,7 @@
 // It merges nothing: the host gathers the writes of a moment into one.
 
 import type { HardStateStore, HardStateTable } from "./hard-state.ts";
+import { markOperation } from "./hard-state-mark.ts";
 import type { KeyRange, Operation, OrderedStore, PageLimits, ScanOutcome, WriteOutcome } from "./ordered-store.ts";
 
 export interface NodeWrite {
@@ -18,6 +19,8 @@ export interface NodeStorage {
   readonly hardStates: HardStateTable;
   /** true: nothing was ever stored here before this start. A node with a key and a new store is quarantined. */
   readonly isNew: boolean;
+  /** Of the hard state: as `HardStateStore.generation`. */
+  readonly generation: number;
   /**
    * Completions come in the order of the calls. The first failure is final: that write and all after it answer `failed`,
    * and what happened to them is unknown.
@@ -65,6 +68,10 @@ export class NodeStore implements NodeStorage {
     return this.#hardState.isNew;
   }
 
+  get generation(): number {
+    return this.#hardState.generation;
+  }
+
   write(write: NodeWrite, done: (outcome: WriteOutcome) => void): void {
     const failed = this.#failure;
     if (failed !== null) {
@@ -73,9 +80,14 @@ export class NodeStore implements NodeStorage {
     }
     const pending: Pending = { done, partsLeft: write.hardStates === null ? 1 : 2 };
     this.#pending.push(pending);
-    this.#rows.write(write.operations, write.sync, (outcome) => this.#partDone(pending, outcome));
+    this.#rows.write(this.#operationsOf(write), write.sync, (outcome) => this.#partDone(pending, outcome));
     if (write.hardStates === null) return;
     this.#hardState.write(write.hardStates, (outcome) => this.#partDone(pending, outcome));
+  }
+
+  /** Beside a new table goes a mark of the one before it, which is durable already. */
+  #operationsOf({ operations, hardStates }: NodeWrite): readonly Operation[] {
+    return hardStates === null ? operations : [...operations, markOperation(this.#hardState.generation)];
   }
 
   scan(range: KeyRange, limits: PageLimits, done: (outcome: ScanOutcome) => void): void {

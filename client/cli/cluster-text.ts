@@ -42,9 +42,10 @@ export function quorumText(quorum: PlainGroup["quorum"], colours: Colours): stri
   return quorum.up < quorum.total ? colours.yellow(votes) : votes;
 }
 
-/** Why a node is not simply up: quarantine first, then what each group that says so has seen. */
+/** Why a node is not simply up: what it says of itself first, then what each group that says so has seen. */
 export function whyOf(node: PlainNode): string {
   if (node.quarantined) return `quarantined: ${node.quarantineReason}`;
+  if (node.writesRefusedWhy !== "") return `takes no writes: ${node.writesRefusedWhy}`;
   const reasons = node.verdicts
     .filter(({ status }) => status !== "up")
     .map((one) => `${one.group}: ${one.why || one.status}`);

@@ -92,6 +92,8 @@ const nodeSelf = message<NodeSelf, typeof wire.NodeSelfSchema>(wire.NodeSelfSche
   summaries: list(groupSummary, itemsMax),
   statuses: list(statusComponent, itemsMax),
   counters: list(counter, itemsMax),
+  diskFreeBytes: nullable(uint64),
+  writesRefused: nullable(text(textCharsMax)),
 });
 
 const nodeStatus = message<NodeStatus, typeof wire.NodeStatusSchema>(wire.NodeStatusSchema, {

@@ -39,6 +39,9 @@ export const adapterLimits = {
   /** Refused identities that are told apart in the journal; the rest are only counted. */
   refusedIdentitiesMax: 1_000,
 
+  /** Between two looks at the free space of the disk. */
+  diskCheckMs: 1_000,
+
   /** Names of counters; they come from the code, so that more is a mistake and stops the node. */
   counterNamesMax: 1_000,
 } as const;

@@ -23,6 +23,8 @@ export interface NodeKey {
 }
 
 interface KeyFile {
+  /** Absent in files that were made before there was a second one: 1. */
+  readonly format?: number;
   readonly identity: string;
   /** Protobuf form of the libp2p key, base64. */
   readonly privateKey: string;
@@ -30,6 +32,7 @@ interface KeyFile {
   readonly cluster: string | null;
 }
 
+const keyFormat = 1;
 const fileMode = 0o600;
 const directoryMode = 0o700;
 
@@ -99,6 +102,7 @@ export async function recordBoot(file: string, boot: BootNumber, cluster: Cluste
 
 async function writeDraft(file: string, key: NodeKey): Promise<string> {
   const content: KeyFile = {
+    format: keyFormat,
     identity: key.identity,
     privateKey: Buffer.from(privateKeyToProtobuf(key.privateKey)).toString("base64"),
     boot: key.boot,
@@ -118,6 +122,8 @@ async function writeDraft(file: string, key: NodeKey): Promise<string> {
 function parseNodeKey(file: string, text: string): NodeKey {
   try {
     const content: unknown = JSON.parse(text);
+    const format = formatOf(content);
+    assert(format === keyFormat, () => `it has format ${format}, this version reads ${keyFormat}`);
     assert(isKeyFile(content), "a field is missing or of another type");
     const privateKey = privateKeyFromProtobuf(Buffer.from(content.privateKey, "base64"));
     assert(privateKey.type === "Ed25519", `key of type ${privateKey.type}`);
@@ -128,6 +134,11 @@ function parseNodeKey(file: string, text: string): NodeKey {
   } catch (cause) {
     throw new DbError(failure("corrupt", `Not a node key: ${file}: ${messageOf(cause)}`), cause);
   }
+}
+
+function formatOf(content: unknown): unknown {
+  const isObject = typeof content === "object" && content !== null;
+  return isObject && "format" in content ? content.format : keyFormat;
 }
 
 function isKeyFile(value: unknown): value is KeyFile {

@@ -9,6 +9,7 @@
 //     peer: 127.0.0.1:7502
 //     api: 127.0.0.1:7402
 //   logLevel: info                   default; debug info warn error silent
+//   diskFreeBytesMin: 134217728      default; below so many free bytes on its disk it takes no writes; 0: always
 //   insecure: false                  default; true: listen beyond loopback although nothing is encrypted there
 
 import { dirname, resolve } from "node:path";
@@ -16,6 +17,7 @@ import { z } from "zod";
 import { DbError, failure } from "../../proto/errors.ts";
 import { isName, type NodeId, toNodeId } from "../../proto/ids.ts";
 import type { NodeRecord } from "../../proto/model.ts";
+import { limits } from "../node/limits.ts";
 import { type Address, isLoopback, parseAddress, textOfAddress } from "./address.ts";
 import { type Bootstrap, parseBootstrap } from "./bootstrap.ts";
 import { closestName } from "./closest-name.ts";
@@ -37,6 +39,8 @@ export interface NodeConfig {
   readonly keyFile: string;
   readonly listen: { readonly peer: Address; readonly api: Address };
   readonly logLevel: LogLevel;
+  /** Low watermark of the data directory's disk. */
+  readonly diskFreeBytesMin: number;
 }
 
 export interface NodeConfigSource {
@@ -59,6 +63,10 @@ const shape = z.strictObject({
   keyFile: text.default("node.key"),
   listen: z.strictObject({ peer: address.optional(), api: address.optional() }).default({}),
   logLevel: logLevel.default("info"),
+  diskFreeBytesMin: z
+    .int({ error: "must be a whole number of bytes, 0 or more" })
+    .min(0)
+    .default(limits.diskFreeBytesMin),
   insecure: z.boolean().default(false),
 });
 
@@ -99,6 +107,7 @@ export async function loadNodeConfig(from: NodeConfigSource): Promise<NodeConfig
     keyFile: fromBase(base, content.keyFile, environment.BAILIWICK_KEY_FILE),
     listen: Object.freeze(listen),
     logLevel: environment.BAILIWICK_LOG_LEVEL ?? content.logLevel,
+    diskFreeBytesMin: content.diskFreeBytesMin,
   });
 }
 

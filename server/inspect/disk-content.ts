@@ -70,6 +70,8 @@ export class DiskContent {
       case "nodeStatus":
         this.statuses.push({ node: key.node, group: key.group, value: row.value });
         return;
+      case "hardStateMark":
+        return;
       case "interlock":
         this.summaries.push({ group: key.group, value: row.value });
         return;
@@ -81,15 +83,15 @@ export class DiskContent {
 
   #addGroup(key: Extract<ParsedKey, { type: "group" }>, row: Row): void {
     const record = decodeGroupRecord(row.value);
-    if (record === null) this.#addUnknown(row, `the group record of ${key.group} is damaged`);
+    if (typeof record === "string") this.#addUnknown(row, `${key.group}: ${record}`);
     else this.groups.push({ group: key.group, incarnation: key.incarnation, ...record });
   }
 
   #addVersion(key: Extract<ParsedKey, { type: "version" }>, row: Row): void {
     const { revision, ordinal } = key;
     const version = decodeVersion({ revision, ordinal, value: row.value });
-    if (version === null) {
-      this.#addUnknown(row, `a version of a key at revision ${revision} is damaged`);
+    if (typeof version === "string") {
+      this.#addUnknown(row, `a version of a key at revision ${revision}: ${version}`);
       return;
     }
     const slot = this.#slot(key.slot);

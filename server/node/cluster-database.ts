@@ -132,7 +132,7 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
     assert(request.type === "createGroup", () => `The cluster group was asked for ${request.type}`);
     if (this.#replica.status.role !== "leader") return false;
     const { group, owners, validateOnly } = request;
-    const refusal = this.state.refuseGroup({ group, owners });
+    const refusal = this.state.refuseGroup({ group, owners }) ?? this.#world.diskSpace.refusal(request);
     const entry = { group, owners, incarnation: this.state.nextIncarnation(group), index: toLogIndex(0) };
     if (refusal !== null) this.#world.calls.answer(call.key, failed(refusal));
     else if (validateOnly) this.#world.calls.answer(call.key, { type: "createGroup", entry });

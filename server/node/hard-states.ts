@@ -15,6 +15,9 @@ const fresh: HardState = { term: toTerm(0), vote: null, standIn: null };
 export class HardStates {
   readonly #byMember = new Map<string, GroupHardState>();
 
+  /** Nothing has happened to any replica since the table was last written for its own sake (settling.ts). */
+  #isSettled = true;
+
   constructor(table: HardStateTable) {
     for (const row of table) this.#byMember.set(nameOf(row), row);
   }
@@ -34,6 +37,19 @@ export class HardStates {
 
   acknowledge(key: MemberKey, index: LogIndex): void {
     this.#put(key, this.get(key), index);
+  }
+
+  get isSettled(): boolean {
+    return this.#isSettled;
+  }
+
+  /** A replica has written or applied: its row is to be written again. */
+  unsettled(): void {
+    this.#isSettled = false;
+  }
+
+  settled(): void {
+    this.#isSettled = true;
   }
 
   delete(key: MemberKey): void {

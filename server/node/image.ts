@@ -17,8 +17,10 @@ import type { GroupKey, GroupSummary, StatusComponent } from "../../proto/model.
 import { textOf } from "../../storage/bytes.ts";
 import { decodeGroupRecord, type GroupRecord } from "../../storage/group-record.ts";
 import type { HardStateTable } from "../../storage/hard-state.ts";
+import { decodeMark } from "../../storage/hard-state-mark.ts";
 import {
   groupRange,
+  hardStateMarkRange,
   interlockRange,
   type MetaField,
   metaRange,
@@ -59,6 +61,8 @@ export interface NodeImage {
   /** Why the node takes no part in its groups; null: it does. */
   readonly quarantine: string | null;
   readonly hardStates: HardStateTable;
+  /** Of the hard state that was durable at least; 0: not on record. An older one has lost votes. */
+  readonly generation: number;
   readonly nextSlot: Slot;
   readonly database: ReplicaImage<ClusterState>;
   readonly groups: readonly ReplicaImage<GroupState>[];
@@ -86,8 +90,9 @@ export function* readNode(hardStates: HardStateTable): Reading<Stored> {
   const slots = bySlot(yield slotsRange());
   const statuses = yield nodeStatusRange(null);
   const summaries = yield interlockRange();
+  const marks = yield hardStateMarkRange();
   try {
-    const image = assemble({ meta, records, slots, hardStates, statuses, summaries });
+    const image = assemble({ meta, records, slots, hardStates, statuses, summaries, marks });
     return typeof image === "string" ? { type: "damaged", reason: image } : { type: "image", image };
   } catch (reason) {
     return { type: "damaged", reason: reason instanceof Error ? reason.message : String(reason) };
@@ -96,23 +101,26 @@ export function* readNode(hardStates: HardStateTable): Reading<Stored> {
 
 interface Parts {
   readonly meta: ReadonlyMap<MetaField, string>;
-  readonly records: readonly (GroupKey & { readonly record: GroupRecord | null })[];
+  readonly records: readonly (GroupKey & { readonly record: GroupRecord | string })[];
   readonly slots: ReadonlyMap<Slot, readonly Row[]>;
   readonly hardStates: HardStateTable;
   readonly statuses: readonly Row[];
   readonly summaries: readonly Row[];
+  readonly marks: readonly Row[];
 }
 
 function assemble(parts: Parts): NodeImage | string {
   const { meta, records, slots, hardStates } = parts;
   const format = meta.get("formatVersion");
   if (format !== formatVersion) return `the data has format ${format}, this version reads ${formatVersion}`;
+  const generation = parts.marks[0] === undefined ? 0 : decodeMark(parts.marks[0].value);
+  if (typeof generation === "string") return generation;
   const states = new HardStates(hardStates);
   let database: ReplicaImage<ClusterState> | null = null;
   const groups: ReplicaImage<GroupState>[] = [];
   const seats: SeatImage[] = [];
   for (const { group, incarnation, record } of records) {
-    if (record === null) return `the record of group ${group} is damaged`;
+    if (typeof record === "string") return `group ${group}: ${record}`;
     if (record.role === "witness" || record.role === "gone") {
       seats.push({ group, incarnation, role: record.role, member: record.member });
       continue;
@@ -127,14 +135,16 @@ function assemble(parts: Parts): NodeImage | string {
   if (database === null) return "the cluster database is missing";
   const lost = lostReplica(hardStates, records);
   if (lost !== null) return `the record of group ${lost} is missing, in which something was acknowledged`;
-  const named = new Set([database, ...groups].map(({ rows }) => rows.slot));
+  const used = [database, ...groups].map(({ rows }) => rows.slot);
+  const named = new Set(used);
   return {
     node: toNodeId(meta.get("nodeId") ?? ""),
     cluster: toClusterId(meta.get("clusterId") ?? ""),
     boot: toBootNumber(Number(meta.get("bootNumber") ?? 0)),
     quarantine: meta.get("quarantine") ?? null,
     hardStates,
-    nextSlot: Math.max(0, ...slots.keys(), ...records.map(({ record }) => record?.slot ?? 0)) + 1,
+    generation,
+    nextSlot: Math.max(0, ...slots.keys(), ...used) + 1,
     database,
     groups,
     seats,

@@ -28,4 +28,6 @@ export type Input =
   | { readonly type: "durable"; readonly write: WriteId }
   /** The reader of a watch has room for its next message. */
   | { readonly type: "drained"; readonly call: CallId }
-  | { readonly type: "continue"; readonly work: WorkId };
+  | { readonly type: "continue"; readonly work: WorkId }
+  /** What the disk of the data directory has left, as just measured. */
+  | { readonly type: "diskFree"; readonly bytes: number };

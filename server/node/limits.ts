@@ -18,6 +18,10 @@ export const limits = {
   groupsMax: 4_096,
   groupBytesMax: 64 * 1024 * 1024,
   callBudgetMsMax: 60_000,
+  /** Low watermark of the data directory's disk, for want of another in node.yaml: below it writes are `overloaded`. */
+  diskFreeBytesMin: 128 * 1024 * 1024,
+  /** Times the watermark: from there on writes are taken again. */
+  diskFreeResumeFactor: 1.25,
 
   // One step of the node; the rest goes on in a later one.
   watchEventsMax: 1_000,
@@ -51,6 +55,8 @@ export const limits = {
   /** Log bytes kept behind the applied state for followers that lag; beyond it they need a snapshot. */
   logBytesKept: 8 * 1024 * 1024,
   logEntriesKept: 20_000,
+  /** After a change of the hard state, until it is written once more with what has become durable meanwhile. */
+  settleMs: 200,
 
   // Failure detection and repair.
   suspectMs: 1_200,

@@ -17,6 +17,7 @@ import { type Caller, Calls } from "./calls.ts";
 import { ClusterDatabase, type ClusterListener } from "./cluster-database.ts";
 import type { ClusterOutcome, ClusterState } from "./cluster-state.ts";
 import { Counters } from "./counters.ts";
+import { DiskSpace } from "./disk-space.ts";
 import type { Effect } from "./effects.ts";
 import { Groups, replicaParts } from "./groups.ts";
 import { HardStates } from "./hard-states.ts";
@@ -29,6 +30,7 @@ import { networkNeeds } from "./network-needs.ts";
 import { Outbox } from "./outbox.ts";
 import type { GroupListener, ResourceGroup } from "./resource-group.ts";
 import { type LocalGroup, Router } from "./router.ts";
+import { type Acknowledger, Settling } from "./settling.ts";
 import { Slots } from "./slots.ts";
 import type { StateMachine } from "./state-machine.ts";
 import { StatusExchange } from "./status-exchange.ts";
@@ -43,6 +45,8 @@ export interface NodeOptions {
   readonly wallOffsetMs: number;
   /** How much log stays behind the applied state for followers that lag; by default as limits.ts says. */
   readonly logKept?: LogKept;
+  /** Low watermark of free space; by default as limits.ts says. */
+  readonly diskFreeBytesMin?: number;
 }
 
 /** Work numbers of `continue` effects. */
@@ -57,6 +61,7 @@ export class Node implements StateMachine, Knowledge {
   readonly #admission: Admission;
   readonly #desk: CallDesk;
   readonly #reports: VerdictReports;
+  readonly #settling: Settling;
   #database: ClusterDatabase | null = null;
   #statuses: StatusExchange | null = null;
   #startedMs = toMillis(0);
@@ -87,6 +92,7 @@ export class Node implements StateMachine, Knowledge {
       wallOffsetMs,
       logKept: options.logKept ?? { bytes: limits.logBytesKept, entries: limits.logEntriesKept },
       isDoubtful: () => this.#image.quarantine !== null,
+      diskSpace: new DiskSpace(image.node, options.diskFreeBytesMin ?? limits.diskFreeBytesMin),
       quarantines: new Map(),
       connected: new Set(),
     };
@@ -98,6 +104,7 @@ export class Node implements StateMachine, Knowledge {
     this.#admission = new Admission(this.#world);
     this.#desk = new CallDesk(this.#world, this.#router, this);
     this.#reports = new VerdictReports(this.#world);
+    this.#settling = new Settling(this.#world);
     const nodes = () => this.database.state.nodes;
     this.#groups = new Groups(this.#world, { listener: this.#groupListener(), nodes });
   }
@@ -117,6 +124,7 @@ export class Node implements StateMachine, Knowledge {
       this.#desk.deadlineMs(),
       this.#beats.deadlineMs(),
       this.#reports.deadlineMs(),
+      this.#settling.deadlineMs(),
       this.#database === null ? null : this.#nextPullMs,
     );
   }
@@ -143,6 +151,8 @@ export class Node implements StateMachine, Knowledge {
         return this.#desk.drained({ type: "client", call: input.call }, nowMs);
       case "continue":
         return this.#turnEnded(nowMs);
+      case "diskFree":
+        return this.#diskMeasured(input.bytes);
     }
   }
 
@@ -182,6 +192,7 @@ export class Node implements StateMachine, Knowledge {
     this.#beats.deadline(this.#led(), database.watched(), database.index, nowMs);
     this.#statuses?.deadline(nowMs);
     this.#reports.deadline(this.#groups, database, nowMs);
+    this.#settling.deadline(this.#replicas(), nowMs);
     this.#pullNow(nowMs);
   }
 
@@ -299,6 +310,13 @@ export class Node implements StateMachine, Knowledge {
     this.#database?.durable(write, nowMs);
   }
 
+  #diskMeasured(bytes: number): void {
+    const { diskSpace, out } = this.#world;
+    const change = diskSpace.measured(bytes);
+    if (change === "low") out.note("warn", "Disk space is low", { refused: diskSpace.shortage });
+    if (change === "enough") out.note("info", "Disk space is enough again", { freeBytes: bytes });
+  }
+
   /** After every step: what follows from it in any part. */
   #settle(nowMs: Millis): void {
     this.#makeNewGroups(nowMs);
@@ -308,7 +326,14 @@ export class Node implements StateMachine, Knowledge {
     this.database.settle(nowMs);
     let isLeft = this.database.replica?.hasWork === true;
     for (const group of this.#groups) isLeft = group.settle(nowMs) || isLeft;
+    this.#settling.settle(nowMs);
     if (isLeft || this.#proposing.size > 0 || this.#beating.size > 0) this.#askForTurnEnd();
+  }
+
+  /** Of this node: one a group, and on a voter that of the cluster group. */
+  *#replicas(): Iterable<Acknowledger> {
+    for (const group of this.#groups) yield group.replica;
+    if (this.database.replica !== null) yield this.database.replica;
   }
 
   #askForTurnEnd(): void {
@@ -396,6 +421,8 @@ export class Node implements StateMachine, Knowledge {
       summaries: this.#statuses?.summaries() ?? [],
       statuses: this.#statuses?.components() ?? [],
       counters: this.#world.counters.entries(),
+      diskFreeBytes: this.#world.diskSpace.freeBytes,
+      writesRefused: this.#world.diskSpace.shortage,
     };
   }
 

@@ -197,7 +197,12 @@ export class Replica<Outcome, State extends ReplicatedState<Outcome>> {
     const ready = this.#persisting.filter((pending) => pending.write <= write);
     if (ready.length === 0) return;
     this.#persisting = this.#persisting.slice(ready.length);
+    this.#hardStates.unsettled();
     for (const { token } of ready) this.step({ type: "persisted", token }, nowMs);
+  }
+
+  acknowledgeStored(): void {
+    this.#hardStates.acknowledge(this.#memberKey, this.#safelyStored());
   }
 
   /** Applies the next committed entries, a bounded number. */
@@ -253,7 +258,8 @@ export class Replica<Outcome, State extends ReplicatedState<Outcome>> {
 
   #persist(persist: NonNullable<RaftOutput["persist"]>): void {
     if (persist.hardState !== null) this.#hardStates.set(this.#memberKey, persist.hardState);
-    this.#hardStates.acknowledge(this.#memberKey, this.#safelyStored());
+    this.acknowledgeStored();
+    this.#hardStates.unsettled();
     const operations = persist.append === null ? [] : this.#log.append(persist.append);
     this.#out.writeDurably(operations, this.#hardStates.table());
     this.#persisting.push({ write: this.#out.nextWrite, token: persist.token });
@@ -303,6 +309,7 @@ export class Replica<Outcome, State extends ReplicatedState<Outcome>> {
 
   #apply(entry: Entry, nowMs: Millis): void {
     const outcome = this.#applier.apply(entry);
+    this.#hardStates.unsettled();
     this.#owner.entryApplied(entry, nowMs);
     const awaited = this.#proposals.get(entry.index);
     this.#proposals.delete(entry.index);

@@ -471,6 +471,11 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome> {
 
   #write(call: Call, request: WriteRequest): boolean {
     if (this.replica.status.role !== "leader") return false;
+    const shortage = this.#world.diskSpace.refusal(request);
+    if (shortage !== null) {
+      this.#world.calls.answer(call.key, failed(shortage));
+      return true;
+    }
     const { bytes } = this.state.mvcc;
     if (request.type === "put" && bytes + request.value.byteLength > limits.groupBytesMax) {
       const message = `The group holds ${bytes} bytes, limit ${limits.groupBytesMax}: delete or compact`;

@@ -4,6 +4,7 @@ import type { BootNumber, ClusterId, Millis, NodeId } from "../../proto/ids.ts";
 import type { Random } from "../../proto/random.ts";
 import type { Calls } from "./calls.ts";
 import type { Counters } from "./counters.ts";
+import type { DiskSpace } from "./disk-space.ts";
 import type { HardStates } from "./hard-states.ts";
 import type { LogKept } from "./log-trim.ts";
 import type { Outbox } from "./outbox.ts";
@@ -20,6 +21,7 @@ export interface World {
   readonly counters: Counters;
   readonly random: Random;
   readonly logKept: LogKept;
+  readonly diskSpace: DiskSpace;
   /** Wall clock minus monotonic clock at the start of the process: to date events for people. */
   readonly wallOffsetMs: number;
   /** Whether this node may have forgotten what it promised: it is in quarantine. */

@@ -26,6 +26,8 @@ export function describeInput(input: Input): string {
       return `w${input.write}`;
     case "continue":
       return `work ${input.work}`;
+    case "diskFree":
+      return `${input.bytes} bytes`;
     default:
       return unreachable(input);
   }

@@ -297,7 +297,7 @@ export class Mvcc {
   #restoreRow(row: VersionRow): string | null {
     if (row.revision < 2 || row.revision > this.#revision) return `the revision is ${this.#revision}`;
     const decoded = decodeVersion(row);
-    if (decoded === null) return "malformed";
+    if (typeof decoded === "string") return decoded;
     const outOfOrder = this.#log.mismatch(row, this.#floor);
     if (outOfOrder !== null) return outOfOrder;
     const history = this.#index.historyOf(decoded.key, textOf(decoded.key));

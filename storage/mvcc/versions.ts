@@ -36,11 +36,17 @@ export function encodeVersion(key: Uint8Array, kv: KeyValue | null): Uint8Array 
 /**
  * Reads a row; key and value stay views into it.
  *
- * @returns null when the row is malformed, of another format, or holds a number beyond 2^53 - 1
+ * @returns what is wrong, as text, when the row is malformed, of another format, or holds a number beyond 2^53 - 1
  */
-export function decodeVersion(row: VersionRow): DecodedVersion | null {
+export function decodeVersion(row: VersionRow): DecodedVersion | string {
+  const format = row.value[0];
+  if (format !== formatVersion) return `format ${format}, this version knows ${formatVersion}`;
+  return decodeBody(row) ?? "malformed";
+}
+
+function decodeBody(row: VersionRow): DecodedVersion | null {
   const bytes = row.value;
-  if (bytes.byteLength < headerBytes || bytes[0] !== formatVersion) return null;
+  if (bytes.byteLength < headerBytes) return null;
   const fieldsAt = headerBytes + readUint32(bytes, 2);
   if (fieldsAt > bytes.byteLength) return null;
   const key = bytes.subarray(headerBytes, fieldsAt);

@@ -277,6 +277,8 @@ test("GetNode tells what its sphere and the node itself say", async () => {
     ["rg220", "rg226"],
   );
   assert.equal(node.bootNumber, 2n);
+  assert.equal(node.diskFreeBytes, 5_000_000n);
+  assert.equal(node.writesRefusedWhy, "The disk of n202 has 5000000 bytes free");
   assert.equal(node.config?.identity, "id-n202");
   assert.deepEqual(node.labels, { rack: "r1" });
 });

@@ -103,6 +103,8 @@ export const nodeSelf: NodeSelf = {
   ],
   statuses: [verdict("n202", "up"), verdict("n214", "down"), verdict("n208", "up"), verdict("n208", "down", "rg226")],
   counters: [],
+  diskFreeBytes: 5_000_000,
+  writesRefused: "The disk of n202 has 5000000 bytes free",
 };
 
 export function nodeStatus(node: string, own: NodeSelf | null): NodeStatus {

@@ -44,6 +44,7 @@ function nodeScreen(output: Output, node: PlainNode): string {
       ["manager of", names(node.leads)],
       ["cluster voter", node.clusterVoter ? "yes" : "no"],
       ["starts", String(node.bootNumber)],
+      ["disk free", node.diskFreeBytes === 0 ? "unknown" : `${node.diskFreeBytes} bytes`],
       ["api address", orNothing(node.apiAddress)],
       ["peer addresses", names(node.peerAddresses)],
       ["identity", orNothing(node.identity)],

@@ -71,6 +71,8 @@ function selfFields(self: NodeSelf) {
     quarantined: self.quarantine !== null,
     quarantineReason: self.quarantine ?? "",
     clusterIndex: uint64.toWire(self.clusterIndex, "clusterIndex"),
+    diskFreeBytes: uint64.toWire(self.diskFreeBytes ?? 0, "diskFreeBytes"),
+    writesRefusedWhy: self.writesRefused ?? "",
   };
 }
 

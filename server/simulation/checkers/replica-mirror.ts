@@ -2,7 +2,7 @@
 // of the writes themselves, so that it believes no node's word. The checkers beside it ask it.
 
 import { crc32 } from "node:zlib";
-import { present } from "../../../proto/assert.ts";
+import { assert, present } from "../../../proto/assert.ts";
 import { decodeAppliedRecord } from "../../../proto/codec/records.ts";
 import type { NodeId } from "../../../proto/ids.ts";
 import type { AppliedRecord } from "../../../proto/model.ts";
@@ -151,7 +151,8 @@ function takeGroup(mirrored: MirroredNode, key: Extract<ParsedKey, { type: "grou
     mirrored.slotOf.delete(group);
     return;
   }
-  const record = present(decodeGroupRecord(operation.value), `group record of ${group}`);
+  const record = decodeGroupRecord(operation.value);
+  assert(typeof record !== "string", () => `${group}: ${record}`);
   // A witness, and a node that left, store nothing of the group.
   if (record.role === "owner" || record.role === "learner") mirrored.slotOf.set(group, record.slot);
   else mirrored.slotOf.delete(group);

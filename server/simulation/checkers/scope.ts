@@ -22,8 +22,8 @@ export function checkScope(world: World, groups: OwnerLists): number {
     const slots = new Map<Slot, GroupId>();
     for (const { key, value } of held) {
       const parsed = parseKey(key);
-      const record = parsed.type === "group" ? decodeGroupRecord(value) : null;
-      if (parsed.type === "group" && record !== null && storesState(record)) slots.set(record.slot, parsed.group);
+      const record = parsed.type === "group" ? decodeGroupRecord(value) : "";
+      if (parsed.type === "group" && storesState(record)) slots.set(record.slot, parsed.group);
     }
     for (const { key, value } of held) {
       const parsed = parseKey(key);
@@ -38,11 +38,11 @@ export function checkScope(world: World, groups: OwnerLists): number {
 /** A witness, or a node that left a group, keeps a number of it and nothing else. */
 function isEmptySeat(value: Uint8Array): boolean {
   const record = decodeGroupRecord(value);
-  return record !== null && !storesState(record);
+  return typeof record !== "string" && !storesState(record);
 }
 
-function storesState({ role }: GroupRecord): boolean {
-  return role === "owner" || role === "learner";
+function storesState(record: GroupRecord | string): record is GroupRecord {
+  return typeof record !== "string" && (record.role === "owner" || record.role === "learner");
 }
 
 interface Scope {
@@ -68,6 +68,7 @@ function scopeOf(node: NodeId, groups: OwnerLists): Scope {
 function checkRow(node: NodeId, scope: Scope, slots: ReadonlyMap<Slot, GroupId>, key: ParsedKey): void {
   switch (key.type) {
     case "meta":
+    case "hardStateMark":
       return;
     case "unknown":
       demand(false, "scope", () => `${node} holds a row that nobody knows`);

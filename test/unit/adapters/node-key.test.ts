@@ -75,6 +75,17 @@ test("readNodeKey() refuses whatever is not a whole, sound key", async (context)
   }
 });
 
+test("readNodeKey() reads a file without a format as the first, and refuses one of a later format", async (context) => {
+  const file = keyFileOf(context);
+  const { identity } = await createNodeKey(file);
+  const sound = JSON.parse(readFileSync(file, "utf8"));
+  assert.equal(sound.format, 1);
+  writeFileSync(file, JSON.stringify({ ...sound, format: undefined }));
+  assert.equal((await readNodeKey(file)).identity, identity);
+  writeFileSync(file, JSON.stringify({ ...sound, format: 2 }));
+  await assert.rejects(readNodeKey(file), fails("corrupt", /it has format 2, this version reads 1/));
+});
+
 test("recordBoot() keeps key and mode, and raises the number", async (context) => {
   const file = keyFileOf(context);
   const { identity } = await createNodeKey(file);

@@ -83,6 +83,7 @@ const node = {
   softwareVersion: text,
   verdicts: [verdict],
   witnessOf: [],
+  writesRefusedWhy: text,
 };
 
 test("status shows the cluster on one screen", async () => {

@@ -34,6 +34,7 @@ test("loadNodeConfig() takes everything but the name by default", async () => {
   assert.equal(config.bootstrapFile, join(directory, "cluster.yaml"));
   assert.deepEqual(config.listen, { peer: { host: "127.0.0.1", port: 7501 }, api: { host: "127.0.0.1", port: 7401 } });
   assert.equal(config.logLevel, "info");
+  assert.equal(config.diskFreeBytesMin, 128 * 1024 * 1024);
   assert.equal(config.record.identity, identities[0]);
   assert.ok(Object.isFrozen(config));
 });
@@ -55,6 +56,11 @@ const refusals: readonly (readonly [string, string, RegExp, Record<string, strin
   ["a missing name", "dataDir: x\n", /node\.yaml:1:1: node is missing/],
   ["a node of no cluster", "node: n3\n", /node\.yaml:1:7: Node "n3" is not in .*cluster\.yaml; did you mean "n1"\?/],
   ["a log level of its own", "node: n1\nlogLevel: loud\n", /node\.yaml:2:11: logLevel must be one of debug info/],
+  [
+    "a watermark of less than nothing",
+    "node: n1\ndiskFreeBytesMin: -1\n",
+    /node\.yaml:2:19: diskFreeBytesMin must be a whole number of bytes, 0 or more/,
+  ],
   ["a bad address", "node: n1\nlisten: {api: here}\n", /node\.yaml:2:15: listen\.api must be host:port/],
   [
     "a listener for everyone",

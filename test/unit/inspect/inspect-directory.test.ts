@@ -181,7 +181,7 @@ const planted: readonly (readonly [string, readonly Operation[], string, string,
     [put(versionKey(1, toRevision(2), 0), Uint8Array.of(9))],
     "unknown",
     "03000000010201",
-    /damaged/,
+    /format 9, this version knows 1/,
   ],
   [
     "a verdict on a stranger",

@@ -20,6 +20,7 @@ import { Random } from "../../../proto/random.ts";
 import type { Reply, Request, WatchMessage } from "../../../proto/requests.ts";
 import { Calls } from "../../../server/node/calls.ts";
 import { Counters } from "../../../server/node/counters.ts";
+import { DiskSpace } from "../../../server/node/disk-space.ts";
 import type { Effect, WriteBatch } from "../../../server/node/effects.ts";
 import { type Bootstrap, bootOperations, genesisOperations } from "../../../server/node/genesis.ts";
 import { HardStates } from "../../../server/node/hard-states.ts";
@@ -431,6 +432,7 @@ export function worldOf(self: NodeId): World {
     counters: new Counters(),
     random: new Random(1),
     logKept: muchLog,
+    diskSpace: new DiskSpace(self, 0),
     wallOffsetMs: 0,
     isDoubtful: () => false,
     quarantines: new Map(),

@@ -284,6 +284,8 @@ const nodeSelf = shape<NodeSelf>({
   summaries: few(groupSummary),
   statuses: few(statusComponent),
   counters: few(fc.tuple(text, fc.oneof(fc.maxSafeInteger(), fc.constant(0.5)))),
+  diskFreeBytes: maybe(quantity()),
+  writesRefused: maybe(text),
 });
 const nodeStatus = shape<NodeStatus>({
   record: nodeRecord,

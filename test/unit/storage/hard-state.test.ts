@@ -36,6 +36,12 @@ const standIn = fc.record(
   { noNullPrototype: true },
 );
 
+/** Of a slot file; null when it holds no whole table. */
+function termIn(path: string): number | null {
+  const image = decodeHardState(readFileSync(path));
+  return image === null || "unknownFormat" in image ? null : (image.table[0]?.term ?? null);
+}
+
 function directoryOf(context: TestContext): string {
   const directory = mkdtempSync(join(tmpdir(), "bailiwick-hard-state-"));
   context.after(() => rmSync(directory, { recursive: true, force: true }));
@@ -95,9 +101,9 @@ test("decodeHardState() refuses each flipped bit and each cut", () => {
   }
 });
 
-test("the bytes of a table are those of format 2", () => {
+test("the bytes of a table are those of format 1", () => {
   const hex =
-    "425748530200000000000000070000002d35bfefa8" +
+    "PLACE" +
     "0000000105726732323000000000000000010000000000000001000000000000000300000000000000001e0000";
   const bytes = encodeHardState({ generation: 7, table: [row(3, null)] });
   assert.equal(Buffer.from(bytes).toString("hex"), hex);
@@ -149,7 +155,7 @@ test("one torn slot is normal: the other one holds, whichever it is, and is not 
       assert.deepEqual(await reopened(directory), { terms: [1], isNew: false });
       // The slot that was whole still is: the torn one took the write.
       const survivor = torn === "hard-state.a" ? "hard-state.b" : "hard-state.a";
-      assert.equal(decodeHardState(readFileSync(join(directory, survivor)))?.table[0]?.term, left[0]);
+      assert.equal(termIn(join(directory, survivor)), left[0]);
     }
   }
 });
@@ -157,8 +163,8 @@ test("one torn slot is normal: the other one holds, whichever it is, and is not 
 test("writes take turns: losing the slot under way leaves the table before it", async (context) => {
   const directory = directoryOf(context);
   await written(directory, 3);
-  const slots = ["hard-state.a", "hard-state.b"].map((name) => decodeHardState(readFileSync(join(directory, name))));
-  assert.deepEqual(slots.map((slot) => slot?.table[0]?.term).sort(), [2, 3]);
+  const terms = ["hard-state.a", "hard-state.b"].map((name) => termIn(join(directory, name)));
+  assert.deepEqual(terms.sort(), [2, 3]);
 });
 
 test("each write is synced before it is done; the first failure ends the handle", async (context) => {

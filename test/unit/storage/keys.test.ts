@@ -10,6 +10,7 @@ import {
   everyRange,
   groupKey,
   groupRange,
+  hardStateMarkKey,
   interlockKey,
   interlockRange,
   logBoundaryKey,
@@ -61,6 +62,7 @@ const examples: readonly (readonly [string, Uint8Array, ParsedKey])[] = [
   ],
   ["04046e323032057267323230", nodeStatusKey(n202, rg), { type: "nodeStatus", node: n202, group: rg }],
   ["05057267323230", interlockKey(rg), { type: "interlock", group: rg }],
+  ["06", hardStateMarkKey(), { type: "hardStateMark" }],
 ];
 
 test("keys have the bytes of the picture, and parseKey() reads each back", () => {
@@ -82,7 +84,7 @@ test("parseKey() calls everything else unknown: cut short, longer, other tags, f
     "00",
     "0100",
     "0106",
-    "06",
+    "07",
     "ff",
     "030000000103",
     "0300000001020800",
@@ -141,10 +143,12 @@ test("log and version keys sort by number", () => {
 test("a group record survives its bytes, and nothing else passes for one", () => {
   const record = { slot: 4_000_000_000, role: "witness", member: toMemberId(7) } as const;
   const bytes = encodeGroupRecord(record);
-  const whole = "028e06aecaee6b2800020000000000000007";
+  const whole = "018e06aecaee6b2800020000000000000007";
   assert.equal(Buffer.from(bytes).toString("hex"), whole);
   assert.deepEqual(decodeGroupRecord(bytes), record);
-  for (const hex of ["", "02", whole.slice(0, -2), `${whole}00`, whole.replace("02", "01"), whole.replace(/7$/, "6")]) {
-    assert.equal(decodeGroupRecord(Buffer.from(hex, "hex")), null);
+  for (const hex of ["01", whole.slice(0, -2), `${whole}00`, whole.replace(/7$/, "6")]) {
+    assert.equal(decodeGroupRecord(Buffer.from(hex, "hex")), "group record is damaged");
   }
+  const newer = decodeGroupRecord(Buffer.from(whole.replace("01", "02"), "hex"));
+  assert.equal(newer, "group record of format 2, this version knows 1");
 });

@@ -5,7 +5,8 @@ import { test } from "node:test";
 import type { MemberId } from "../../../proto/ids.ts";
 import { type Incarnation, type LogIndex, type Term, toGroupId } from "../../../proto/ids.ts";
 import { type HardStateTable, MemoryHardState } from "../../../storage/hard-state.ts";
-import { everyRange, metaKey } from "../../../storage/keys.ts";
+import { decodeMark } from "../../../storage/hard-state-mark.ts";
+import { everyRange, hardStateMarkRange, metaKey } from "../../../storage/keys.ts";
 import { MemoryStore } from "../../../storage/memory-store.ts";
 import { type NodeStorage, NodeStore, type NodeWrite } from "../../../storage/node-store.ts";
 import type { Operation, OrderedStore, WriteOutcome } from "../../../storage/ordered-store.ts";
@@ -43,6 +44,27 @@ function record(store: NodeStorage, ...writes: NodeWrite[]): string[] {
   });
   return finished;
 }
+
+test("beside each table goes a mark of the newest one that was durable before", () => {
+  const { store, rows, hardState } = createControlled();
+  for (let write = 0; write < 3; write++) {
+    record(store, both);
+    const page = rows.page(hardStateMarkRange(), { rowsMax: 10, bytesMax: 1000 });
+    assert.deepEqual(
+      page.rows.map(({ value }) => decodeMark(value)),
+      [write],
+    );
+    assert.equal(hardState.generation, write + 1);
+  }
+  record(store, rowsOnly);
+  const page = rows.page(hardStateMarkRange(), { rowsMax: 10, bytesMax: 1000 });
+  assert.equal(decodeMark(page.rows[0]?.value ?? Buffer.alloc(0)), 2);
+});
+
+test("decodeMark() refuses what is no mark", () => {
+  assert.equal(decodeMark(Buffer.from("010000000000000c", "hex")), "hard state mark is damaged");
+  assert.equal(decodeMark(Buffer.from("01ffffffffffffffff", "hex")), "hard state mark is damaged");
+});
 
 test("write() is done when both halves are, in the order of the calls", () => {
   const { store, rowsQueue, tableQueue } = createControlled();

@@ -18,7 +18,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file bailiwick/v1/node.proto.
  */
 export const file_bailiwick_v1_node: GenFile = /*@__PURE__*/
-  fileDesc("ChdiYWlsaXdpY2svdjEvbm9kZS5wcm90bxIMYmFpbGl3aWNrLnYxIuoGCgROb2RlEgwKBG5hbWUYASABKAkSEAoIaWRlbnRpdHkYAiABKAkSFgoOcGVlcl9hZGRyZXNzZXMYAyADKAkSEwoLYXBpX2FkZHJlc3MYBCABKAkSLgoGbGFiZWxzGAUgAygLMh4uYmFpbGl3aWNrLnYxLk5vZGUuTGFiZWxzRW50cnkSNQoPcmVjb3Zlcnlfc3RhdHVzGAYgASgOMhwuYmFpbGl3aWNrLnYxLlJlY292ZXJ5U3RhdHVzEicKCHZlcmRpY3RzGAcgAygLMhUuYmFpbGl3aWNrLnYxLlZlcmRpY3QSEwoLYm9vdF9udW1iZXIYCCABKAQSEwoLcXVhcmFudGluZWQYCSABKAgSGQoRcXVhcmFudGluZV9yZWFzb24YCiABKAkSDgoGZ3JvdXBzGAsgAygJEhIKCndpdG5lc3Nfb2YYDCADKAkSDwoHbWFuYWdlcxgNIAMoCRINCgVsZWFkcxgOIAMoCRIVCg1jbHVzdGVyX3ZvdGVyGA8gASgIEigKBmNvbmZpZxgQIAEoCzIYLmJhaWxpd2ljay52MS5Ob2RlQ29uZmlnEi0KCGFkYXB0ZXJzGBEgAygLMhsuYmFpbGl3aWNrLnYxLkFkYXB0ZXJTdGF0dXMSNAoLcGVyZm9ybWFuY2UYEiABKAsyHy5iYWlsaXdpY2sudjEuUGVyZm9ybWFuY2VTYW1wbGUSPQoQZXZlbnRfcHJvY2Vzc2luZxgTIAEoCzIjLmJhaWxpd2ljay52MS5FdmVudFByb2Nlc3NpbmdTdGF0dXMSLAoGaW50ZW50GBQgASgOMhwuYmFpbGl3aWNrLnYxLlJlY292ZXJ5U3RhdHVzEhIKCmludGVudF93aHkYFSABKAkSGAoQc29mdHdhcmVfdmVyc2lvbhgWIAEoCRIZChFmZWF0dXJlX2xldmVsX21heBgXIAEoDRIVCg1jbHVzdGVyX2luZGV4GBggASgEEhcKD2Rpc2tfZnJlZV9ieXRlcxgZIAEoBBIpCgVzaW5jZRgaIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFgoOYWdlbnRfYXR0YWNoZWQYGyABKAgaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4AWIGcHJvdG8z", [file_bailiwick_v1_status, file_bailiwick_v1_topology, file_google_protobuf_timestamp]);
+  fileDesc("ChdiYWlsaXdpY2svdjEvbm9kZS5wcm90bxIMYmFpbGl3aWNrLnYxIoYHCgROb2RlEgwKBG5hbWUYASABKAkSEAoIaWRlbnRpdHkYAiABKAkSFgoOcGVlcl9hZGRyZXNzZXMYAyADKAkSEwoLYXBpX2FkZHJlc3MYBCABKAkSLgoGbGFiZWxzGAUgAygLMh4uYmFpbGl3aWNrLnYxLk5vZGUuTGFiZWxzRW50cnkSNQoPcmVjb3Zlcnlfc3RhdHVzGAYgASgOMhwuYmFpbGl3aWNrLnYxLlJlY292ZXJ5U3RhdHVzEicKCHZlcmRpY3RzGAcgAygLMhUuYmFpbGl3aWNrLnYxLlZlcmRpY3QSEwoLYm9vdF9udW1iZXIYCCABKAQSEwoLcXVhcmFudGluZWQYCSABKAgSGQoRcXVhcmFudGluZV9yZWFzb24YCiABKAkSDgoGZ3JvdXBzGAsgAygJEhIKCndpdG5lc3Nfb2YYDCADKAkSDwoHbWFuYWdlcxgNIAMoCRINCgVsZWFkcxgOIAMoCRIVCg1jbHVzdGVyX3ZvdGVyGA8gASgIEigKBmNvbmZpZxgQIAEoCzIYLmJhaWxpd2ljay52MS5Ob2RlQ29uZmlnEi0KCGFkYXB0ZXJzGBEgAygLMhsuYmFpbGl3aWNrLnYxLkFkYXB0ZXJTdGF0dXMSNAoLcGVyZm9ybWFuY2UYEiABKAsyHy5iYWlsaXdpY2sudjEuUGVyZm9ybWFuY2VTYW1wbGUSPQoQZXZlbnRfcHJvY2Vzc2luZxgTIAEoCzIjLmJhaWxpd2ljay52MS5FdmVudFByb2Nlc3NpbmdTdGF0dXMSLAoGaW50ZW50GBQgASgOMhwuYmFpbGl3aWNrLnYxLlJlY292ZXJ5U3RhdHVzEhIKCmludGVudF93aHkYFSABKAkSGAoQc29mdHdhcmVfdmVyc2lvbhgWIAEoCRIZChFmZWF0dXJlX2xldmVsX21heBgXIAEoDRIVCg1jbHVzdGVyX2luZGV4GBggASgEEhcKD2Rpc2tfZnJlZV9ieXRlcxgZIAEoBBIpCgVzaW5jZRgaIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFgoOYWdlbnRfYXR0YWNoZWQYGyABKAgSGgoSd3JpdGVzX3JlZnVzZWRfd2h5GBwgASgJGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFiBnByb3RvMw", [file_bailiwick_v1_status, file_bailiwick_v1_topology, file_google_protobuf_timestamp]);
 
 /**
  * A node. What a cluster database knows of it is known everywhere (name to labels); the rest only in its sphere, and
@@ -196,7 +196,7 @@ export type Node = Message<"bailiwick.v1.Node"> & {
   clusterIndex: bigint;
 
   /**
-   * Free bytes of its data disk.
+   * Free bytes of its data disk; 0: not known.
    *
    * @generated from field: uint64 disk_free_bytes = 25;
    */
@@ -215,6 +215,13 @@ export type Node = Message<"bailiwick.v1.Node"> & {
    * @generated from field: bool agent_attached = 27;
    */
   agentAttached: boolean;
+
+  /**
+   * For people: why it takes no writes for the groups that it leads, for example its disk is nearly full; empty: it does.
+   *
+   * @generated from field: string writes_refused_why = 28;
+   */
+  writesRefusedWhy: string;
 };
 
 /**

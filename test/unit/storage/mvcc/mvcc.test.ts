@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { type Revision, toRevision } from "../../../../proto/ids.ts";
 import { Mvcc } from "../../../../storage/mvcc/mvcc.ts";
 import type { KeySpan, VersionRow, Write } from "../../../../storage/mvcc/types.ts";
-import { decodeVersion, encodeVersion } from "../../../../storage/mvcc/versions.ts";
+import { type DecodedVersion, decodeVersion, encodeVersion } from "../../../../storage/mvcc/versions.ts";
 import { text } from "./model.ts";
 
 const bytes = (name: string): Uint8Array => Buffer.from(name, "latin1");
@@ -219,33 +219,39 @@ test("a version survives its bytes; other formats and numbers beyond 2^53 are re
     Buffer.from(value).toString("hex"),
     `0101000000026bff${"0".repeat(15)}5${"0".repeat(15)}3${"0".repeat(15)}276`,
   );
-  const decoded = decodeVersion({ ...row, value });
-  assert.deepEqual(decoded?.kv && { ...decoded.kv, key: text(decoded.kv.key), value: text(decoded.kv.value) }, {
+  const decoded = mustDecode({ ...row, value });
+  assert.deepEqual(decoded.kv && { ...decoded.kv, key: text(decoded.kv.key), value: text(decoded.kv.value) }, {
     ...kv,
     key: "k\u00ff",
     value: "v",
   });
   const deletion = encodeVersion(kv.key, null);
   assert.equal(Buffer.from(deletion).toString("hex"), "0100000000026bff");
-  assert.equal(decodeVersion({ ...row, value: deletion })?.kv, null);
+  assert.equal(mustDecode({ ...row, value: deletion }).kv, null);
   const damaged = (offset: number, byte: number, source = value) => {
     const changed = Uint8Array.from(source);
     changed[offset] = byte;
     return decodeVersion({ ...row, value: changed });
   };
-  assert.equal(damaged(0, 2), null);
-  assert.equal(damaged(1, 2), null);
-  assert.equal(damaged(5, 200), null);
-  assert.equal(damaged(9, 0x20), null, "create revision of 2^53");
-  assert.equal(damaged(17, 0x20), null, "version of 2^53");
-  assert.equal(damaged(25, 0x20), null, "lease of 2^53");
-  assert.equal(damaged(15, 10), null, "created after it was written");
-  assert.equal(damaged(23, 0), null, "version 0");
-  for (let length = 0; length < 32; length++) {
-    assert.equal(decodeVersion({ ...row, value: value.subarray(0, length) }), null);
+  assert.equal(damaged(0, 2), "format 2, this version knows 1");
+  assert.equal(damaged(1, 2), "malformed");
+  assert.equal(damaged(5, 200), "malformed");
+  assert.equal(damaged(9, 0x20), "malformed", "create revision of 2^53");
+  assert.equal(damaged(17, 0x20), "malformed", "version of 2^53");
+  assert.equal(damaged(25, 0x20), "malformed", "lease of 2^53");
+  assert.equal(damaged(15, 10), "malformed", "created after it was written");
+  assert.equal(damaged(23, 0), "malformed", "version 0");
+  for (let length = 1; length < 32; length++) {
+    assert.equal(decodeVersion({ ...row, value: value.subarray(0, length) }), "malformed");
   }
-  assert.equal(decodeVersion({ ...row, value: Buffer.concat([deletion, Buffer.alloc(1)]) }), null);
+  assert.equal(decodeVersion({ ...row, value: Buffer.concat([deletion, Buffer.alloc(1)]) }), "malformed");
 });
+
+function mustDecode(row: VersionRow): DecodedVersion {
+  const decoded = decodeVersion(row);
+  assert.ok(typeof decoded !== "string", String(decoded));
+  return decoded;
+}
 
 test("a hot key with 50,000 versions is written, read and compacted in time", () => {
   const mvcc = new Mvcc();
