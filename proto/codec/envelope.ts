@@ -2,13 +2,13 @@
 
 import * as wire from "../gen/bailiwick/peer/v1/envelope_pb.ts";
 import { GroupRaftSchema } from "../gen/bailiwick/peer/v1/raft_pb.ts";
-import type { Envelope, GroupBeat, GroupBeatReply, PeerMessage, StateRow, StatusVersion } from "../messages.ts";
+import type { Envelope, GroupBeat, GroupBeatReply, PeerMessage, Start, StateRow, StatusVersion } from "../messages.ts";
 import { boot, incarnation, logIndex, revision, term, uint64, wholeMs } from "./integers.ts";
 import { groupSummary, recoveryStatus, statusComponent } from "./model.ts";
 import { entries, entryId, raftBeat, raftBeatReply, raftMessage } from "./raft.ts";
 import { reply, watchMessage } from "./replies.ts";
 import { request } from "./requests.ts";
-import { bytes, clusterId, flag, groupId, nodeId, stateHash, text } from "./scalars.ts";
+import { bytes, clusterId, flag, groupId, nodeId, nonce, stateHash, text } from "./scalars.ts";
 import { inBytes, list, message, nullable, required, tagged, union } from "./structure.ts";
 import { wireLimits } from "./wire-limits.ts";
 
@@ -40,6 +40,8 @@ const statusVersion = message<StatusVersion, typeof wire.StatusVersionSchema>(wi
   node: nullable(nodeId),
   index: logIndex,
 });
+
+const start = message<Start, typeof wire.StartSchema>(wire.StartSchema, { boot, nonce, lap: uint64 });
 
 const peerMessage = union<PeerMessage, wire.Envelope["message"]>({
   raft: message(GroupRaftSchema, { group: groupId, incarnation, message: raftMessage }),
@@ -83,6 +85,10 @@ const peerMessage = union<PeerMessage, wire.Envelope["message"]>({
   forwardCancel: message(wire.ForwardCancelSchema, { call: uint64 }),
   forwardWatch: message(wire.ForwardWatchSchema, { call: uint64, message: required(watchMessage) }),
   forwardDrained: message(wire.ForwardDrainedSchema, { call: uint64, through: revision }),
+  hello: message(wire.HelloSchema, { lineage: list(start, wireLimits.lineageMax), answer: flag }),
+  helloAccepted: message(wire.HelloAcceptedSchema, { start: required(start) }),
+  helloRefused: message(wire.HelloRefusedSchema, { remembered: required(start) }),
+  lap: message(wire.LapSchema, { start: required(start) }),
 });
 
 const envelope = message<Envelope, typeof wire.EnvelopeSchema>(wire.EnvelopeSchema, {

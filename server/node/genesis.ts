@@ -1,23 +1,18 @@
 // The first rows of a node: the cluster as the bootstrap file describes it, and an empty replica of each of its groups.
 
-import {
-  type BootNumber,
-  type ClusterId,
-  clusterGroup,
-  type NodeId,
-  toIncarnation,
-  toLogIndex,
-  toTerm,
-} from "../../proto/ids.ts";
+import { type ClusterId, clusterGroup, type NodeId, toIncarnation, toLogIndex, toTerm } from "../../proto/ids.ts";
+import type { Start } from "../../proto/messages.ts";
 import type { GroupKey, GroupObject, NodeRecord } from "../../proto/model.ts";
 import { bytesOf } from "../../storage/bytes.ts";
 import { encodeGroupRecord, type GroupRecord } from "../../storage/group-record.ts";
 import { groupKey, metaKey, type Slot } from "../../storage/keys.ts";
 import { LogStore } from "../../storage/log-store.ts";
 import type { Operation } from "../../storage/ordered-store.ts";
+import { encodeStarts } from "../../storage/start-record.ts";
 import { Applier, type ReplicatedState } from "./applier.ts";
 import { ClusterState } from "./cluster-state.ts";
 import { GroupState } from "./group-state.ts";
+import { presentOf } from "./lineage.ts";
 
 /** The bootstrap file, checked: every owner and voter is one of the nodes. */
 export interface Bootstrap {
@@ -32,7 +27,7 @@ export interface Bootstrap {
 export interface Genesis {
   readonly bootstrap: Bootstrap;
   readonly self: NodeId;
-  readonly boot: BootNumber;
+  readonly start: Start;
   /** Not null: the node has been here before and lost its data. It gets no replica, and so can neither vote nor acknowledge. */
   readonly quarantine: string | null;
 }
@@ -43,7 +38,7 @@ export const formatVersion = "1";
 
 /** To be written in one synced batch, into an empty store. */
 export function genesisOperations(genesis: Genesis): readonly Operation[] {
-  const { bootstrap, self, boot, quarantine } = genesis;
+  const { bootstrap, self, start, quarantine } = genesis;
   const isHealthy = quarantine === null;
   const isVoter = isHealthy && bootstrap.voters.includes(self);
   const own = isHealthy ? bootstrap.groups.filter((group) => group.owners.includes(self)) : [];
@@ -52,16 +47,41 @@ export function genesisOperations(genesis: Genesis): readonly Operation[] {
     putMeta("formatVersion", formatVersion),
     putMeta("nodeId", self),
     putMeta("clusterId", bootstrap.cluster),
-    ...bootOperations(boot, quarantine),
+    ...bootOperations([start], quarantine),
     ...replicaOperations(clusterKey, ClusterState.genesis(bootstrap, 0), isVoter ? "owner" : "learner"),
     ...own.flatMap((object, position) => newGroupOperations(object, position + 1)),
   ];
 }
 
-/** To be written, synced, at every start before the node does anything. */
-export function bootOperations(boot: BootNumber, quarantine: string | null): readonly Operation[] {
+/**
+ * To be written, synced, at every start before the node does anything.
+ *
+ * @param lineage ends with this start
+ */
+export function bootOperations(lineage: readonly Start[], quarantine: string | null): readonly Operation[] {
+  const start = presentOf(lineage);
   const mark = quarantine === null ? [] : [putMeta("quarantine", quarantine)];
-  return [putMeta("bootNumber", String(boot)), ...mark];
+  return [
+    putMeta("bootNumber", String(start.boot)),
+    { type: "put", key: metaKey("lineage"), value: encodeStarts(lineage.slice(0, -1)) },
+    ...startOperations(start),
+    ...mark,
+  ];
+}
+
+/** How far the present start has come. */
+export function startOperations(start: Start): readonly Operation[] {
+  return [{ type: "put", key: metaKey("start"), value: encodeStarts([start]) }];
+}
+
+/** Puts a node into quarantine for good: it no longer votes in the cluster database either, but only follows its log. */
+export function quarantineOperations(
+  database: GroupKey & { readonly slot: Slot },
+  reason: string,
+): readonly Operation[] {
+  const { group, incarnation, slot } = database;
+  const record = encodeGroupRecord({ slot, role: "learner" });
+  return [putMeta("quarantine", reason), { type: "put", key: groupKey(group, incarnation), value: record }];
 }
 
 /** The replica of a group that was just created, in a slot that holds nothing. */

@@ -44,6 +44,11 @@ export class Groups {
     this.#groups.set(image.group, this.#build(replicaParts(image, owners, this.#world, nowMs), owners, nowMs));
   }
 
+  /** This node takes no part in any of them any more. */
+  clear(): void {
+    this.#groups.clear();
+  }
+
   /** A group that the cluster database has just given to this node: an empty replica, on disk with this step. */
   create(object: GroupObject, nowMs: Millis): void {
     const slot = this.#world.slots.take();

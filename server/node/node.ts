@@ -2,13 +2,22 @@
 // file leads each input to the part that it concerns and gathers what the parts ask for.
 
 import { present } from "../../proto/assert.ts";
-import { clusterGroup, type GroupId, type Millis, type NodeId, toLogIndex, toMillis } from "../../proto/ids.ts";
+import {
+  type BootNumber,
+  clusterGroup,
+  type GroupId,
+  type Millis,
+  type NodeId,
+  toLogIndex,
+  toMillis,
+} from "../../proto/ids.ts";
 import type { Envelope, PeerMessage } from "../../proto/messages.ts";
-import type { DirectoryEntry, GroupKey } from "../../proto/model.ts";
+import type { DirectoryEntry } from "../../proto/model.ts";
 import { Random } from "../../proto/random.ts";
 import type { NodeSelf } from "../../proto/requests.ts";
 import { emptyBytes } from "../../storage/bytes.ts";
 import { StatusTable } from "../sphere/status-table.ts";
+import { abandonCalls } from "./abandon-calls.ts";
 import { Admission } from "./admission.ts";
 import { Applier } from "./applier.ts";
 import { Beats, type LedGroup } from "./beats.ts";
@@ -18,10 +27,14 @@ import { ClusterDatabase, type ClusterListener } from "./cluster-database.ts";
 import type { ClusterOutcome, ClusterState } from "./cluster-state.ts";
 import { Counters } from "./counters.ts";
 import type { Effect } from "./effects.ts";
+import { quarantineOperations } from "./genesis.ts";
+import { GroupGates } from "./group-gates.ts";
 import { Groups, replicaParts } from "./groups.ts";
 import { HardStates } from "./hard-states.ts";
+import { type GroupMessage, HeldMessages } from "./held-messages.ts";
 import type { NodeImage } from "./image.ts";
 import type { Input } from "./inputs.ts";
+import { Introductions } from "./introductions.ts";
 import { limits } from "./limits.ts";
 import type { LogKept } from "./log-trim.ts";
 import { earliest } from "./millis.ts";
@@ -56,8 +69,13 @@ export class Node implements StateMachine, Knowledge {
   readonly #router: Router;
   readonly #beats: Beats;
   readonly #admission: Admission;
+  readonly #introductions: Introductions;
+  readonly #gates = new GroupGates();
+  readonly #held = new HeldMessages();
   readonly #desk: CallDesk;
   readonly #reports: VerdictReports;
+  /** Why the node takes no part in its groups; null: it does. */
+  #quarantine: string | null;
   #database: ClusterDatabase | null = null;
   #statuses: StatusExchange | null = null;
   #startedMs = toMillis(0);
@@ -72,6 +90,7 @@ export class Node implements StateMachine, Knowledge {
     const { image, seed, wallOffsetMs } = options;
     const out = new Outbox();
     this.#image = image;
+    this.#quarantine = image.quarantine;
     this.#world = {
       self: image.node,
       cluster: image.cluster,
@@ -93,6 +112,7 @@ export class Node implements StateMachine, Knowledge {
       ownersOf: (group) => this.#ownersOf(group),
     });
     this.#admission = new Admission(this.#world);
+    this.#introductions = new Introductions(this.#world, image);
     this.#desk = new CallDesk(this.#world, this.#router, this);
     this.#reports = new VerdictReports(this.#world);
     this.#groups = new Groups(this.#world, this.#groupListener());
@@ -101,7 +121,8 @@ export class Node implements StateMachine, Knowledge {
   step(input: Input, nowMs: Millis): readonly Effect[] {
     this.#take(input, nowMs);
     if (this.#database !== null) this.#settle(nowMs);
-    return this.#world.out.take(this.#database?.index ?? toLogIndex(0), this.#image.quarantine ?? "");
+    if (this.#world.out.hasPromise) this.#introductions.promised(nowMs);
+    return this.#world.out.take(this.#database?.index ?? toLogIndex(0), this.#quarantine ?? "");
   }
 
   deadlineMs(): Millis | null {
@@ -113,6 +134,8 @@ export class Node implements StateMachine, Knowledge {
       this.#desk.deadlineMs(),
       this.#beats.deadlineMs(),
       this.#reports.deadlineMs(),
+      this.#introductions.deadlineMs(),
+      this.#gates.deadlineMs(),
       this.#database === null ? null : this.#nextPullMs,
     );
   }
@@ -143,7 +166,8 @@ export class Node implements StateMachine, Knowledge {
   }
 
   #start(nowMs: Millis): void {
-    const { database, groups, statuses, summaries, cleanup, quarantine } = this.#image;
+    const { database, groups, statuses, summaries, cleanup } = this.#image;
+    const quarantine = this.#quarantine;
     this.#startedMs = nowMs;
     this.#nextPullMs = nowMs;
     const { voters } = database.state;
@@ -155,6 +179,7 @@ export class Node implements StateMachine, Knowledge {
     this.#database = new ClusterDatabase(content, this.#world, options);
     // What a node in quarantine has on its disk may miss what it promised: nothing of it takes part.
     for (const group of quarantine === null ? groups : []) this.#groups.restore(group, nowMs);
+    for (const { group } of isVoter ? [database, ...groups] : groups) this.#gates.close(group, nowMs);
     const table = new StatusTable();
     for (const component of statuses) table.mergeComponent(component);
     for (const summary of summaries) table.mergeSummary(summary);
@@ -175,6 +200,8 @@ export class Node implements StateMachine, Knowledge {
     this.#beats.deadline(this.#led(), database.watched(), database.index, nowMs);
     this.#statuses?.deadline(nowMs);
     this.#reports.deadline(this.#groups, database, nowMs);
+    this.#introductions.deadline(() => this.#fellows(), nowMs);
+    if (this.#gates.deadline(nowMs)) this.#retryHeld(nowMs);
     this.#pullNow(nowMs);
   }
 
@@ -192,17 +219,22 @@ export class Node implements StateMachine, Knowledge {
     if (!this.#admission.admits(from, envelope)) return;
     const { message } = envelope;
     if (message.type === "clusterNews") this.database.news(from, message, envelope.from === from, nowMs);
+    else if (message.type === "hello") this.#hello(from, envelope.boot, message, nowMs);
     else this.#message(from, message, nowMs);
   }
 
-  #message(from: NodeId, message: Exclude<PeerMessage, { readonly type: "clusterNews" }>, nowMs: Millis): void {
+  #message(
+    from: NodeId,
+    message: Exclude<PeerMessage, { readonly type: "clusterNews" | "hello" }>,
+    nowMs: Millis,
+  ): void {
     const { database } = this;
     switch (message.type) {
       case "raft":
       case "snapshotPart":
       case "snapshotAck":
         // Whoever asks for votes beats with nobody: without this answer it would count on a node in quarantine for ever.
-        if (this.#image.quarantine !== null) this.#world.out.openEcho(from, 0);
+        if (this.#quarantine !== null) this.#world.out.openEcho(from, 0);
         return this.#groupMessage(from, message, nowMs);
       case "beat":
         return this.#beat(from, message, nowMs);
@@ -232,15 +264,87 @@ export class Node implements StateMachine, Knowledge {
         return this.#router.streamed(from, message, nowMs);
       case "forwardDrained":
         return this.#desk.peerDrained(callerAt(from, message.call), message.through, nowMs);
+      case "helloAccepted":
+        if (this.#introductions.accepted(from, message)) this.#retryHeld(nowMs);
+        return;
+      case "helloRefused":
+        return this.#helloRefused(from, message, nowMs);
+      case "lap":
+        return this.#introductions.lap(from, message);
     }
   }
 
   /** Only what comes from a fellow member and is addressed to this very incarnation of a group reaches it. */
-  #groupMessage(from: NodeId, message: PeerMessage & GroupKey, nowMs: Millis): void {
+  #groupMessage(from: NodeId, message: GroupMessage, nowMs: Millis): void {
     const group = message.group === clusterGroup ? this.database : this.#groups.find(message);
     if (group === null) return this.#world.counters.count("messages of a group that is not here");
     if (!group.others.includes(from)) return this.#world.counters.count("group messages from no member");
-    group.receive(from, message, nowMs);
+    if (this.#mayReach(group.others, from, message, nowMs)) group.receive(from, message, nowMs);
+  }
+
+  /** Only between starts that agree with what is remembered of them; what comes before that is known waits. */
+  #mayReach(others: readonly NodeId[], from: NodeId, message: GroupMessage, nowMs: Millis): boolean {
+    const boot = this.#admission.bootOf(from);
+    const standing = this.#introductions.standing(from, boot);
+    if (standing !== "known") this.#introductions.ask(from, nowMs);
+    if (standing === "refused") {
+      this.#world.counters.count("group messages from an old image of a disk");
+      return false;
+    }
+    this.#introductions.greet(from, nowMs);
+    const isAccepted = (node: NodeId) => this.#introductions.isAcceptedBy(node);
+    if (standing === "known" && this.#gates.isOpen(message.group, others, { isAccepted, nowMs })) return true;
+    if (!this.#held.hold({ from, boot, message })) this.#world.counters.count("group messages before an introduction");
+    return false;
+  }
+
+  #retryHeld(nowMs: Millis): void {
+    for (const { from, boot, message } of this.#held.take()) {
+      if (boot === this.#admission.bootOf(from)) this.#groupMessage(from, message, nowMs);
+    }
+  }
+
+  #hello(from: NodeId, boot: BootNumber, message: PeerMessage & { readonly type: "hello" }, nowMs: Millis): void {
+    if (!this.#fellows().has(from)) return this.#world.counters.count("introductions from no member");
+    const isNew = this.#introductions.hello(from, message, { boot, isStale: boot < this.#admission.bootOf(from) });
+    if (isNew || message.answer) this.#introductions.introduce(from, message.answer, nowMs);
+  }
+
+  #helloRefused(from: NodeId, message: PeerMessage & { readonly type: "helloRefused" }, nowMs: Millis): void {
+    if (this.#quarantine !== null) return;
+    if (!this.#introductions.refused(message)) return this.#world.counters.count("refusals that do not hold");
+    const { boot } = message.remembered;
+    const reason = `The disk is an old image: ${from} has seen start ${boot} of this node, of which the disk knows nothing`;
+    this.#enterQuarantine(reason, nowMs);
+  }
+
+  /** As a start does it that finds its data old: what the disk holds stays there, and takes no part from this step on. */
+  #enterQuarantine(reason: string, nowMs: Millis): void {
+    const { database } = this;
+    this.#quarantine = reason;
+    this.#introductions.fallSilent();
+    this.#world.out.note("warn", "Quarantined", { reason });
+    const { group, incarnation } = this.#image.database;
+    const { slot } = database.state.rows;
+    this.#world.out.writeDurably(quarantineOperations({ group, incarnation, slot }, reason), null);
+    const left = [...this.#groups].map(({ replica }) => replica.key.group);
+    if (database.replica !== null) left.push(clusterGroup);
+    this.#groups.clear();
+    this.#proposing.clear();
+    this.#beating.clear();
+    this.#held.take();
+    const options = { listener: this.#clusterListener(), topic: ownersTopic(database.state.voters), nowMs };
+    this.#database = new ClusterDatabase({ copy: database.asCopy() }, this.#world, options);
+    abandonCalls(left, this.#world, this.#router, nowMs);
+  }
+
+  /** Nodes with which this one shares a group, or the cluster database. */
+  #fellows(): ReadonlySet<NodeId> {
+    const { self } = this.#world;
+    const { directory, voters } = this.database.state;
+    const fellows = new Set([...directory.sphereOf(self), ...(voters.includes(self) ? voters : [])]);
+    fellows.delete(self);
+    return fellows;
   }
 
   #beat(from: NodeId, message: PeerMessage & { readonly type: "beat" }, nowMs: Millis): void {
@@ -270,18 +374,23 @@ export class Node implements StateMachine, Knowledge {
 
   #peerUp(peer: NodeId, nowMs: Millis): void {
     this.#world.connected.add(peer);
+    if (this.#database !== null && this.#fellows().has(peer)) this.#introductions.introduce(peer, true, nowMs);
     this.#router.peerUp(peer, nowMs);
     this.#statuses?.peerUp(peer);
   }
 
   #peerDown(peer: NodeId, nowMs: Millis): void {
     this.#world.connected.delete(peer);
+    this.#admission.peerDown(peer);
+    this.#introductions.peerDown(peer);
+    this.#held.drop(peer);
     this.#router.peerDown(peer, nowMs);
     this.#desk.cancelFrom(peer);
   }
 
   #durable(write: number, nowMs: Millis): void {
     this.#world.out.durable(write);
+    if (this.#introductions.durable(write)) this.#retryHeld(nowMs);
     for (const group of this.#groups) group.replica.durable(write, nowMs);
     this.#database?.durable(write, nowMs);
   }
@@ -320,15 +429,17 @@ export class Node implements StateMachine, Knowledge {
     this.#created = null;
     const { directory } = this.database.state;
     for (const { group, incarnation, owners } of created) {
-      const isMine = owners.includes(this.#world.self) && this.#image.quarantine === null;
+      const isMine = owners.includes(this.#world.self) && this.#quarantine === null;
       if (isMine && this.#groups.get(group) === null) {
         this.#groups.create({ group, incarnation, owners, config: emptyBytes }, nowMs);
+        this.#gates.close(group, nowMs);
       }
     }
     this.#statuses?.directoryChanged(directory);
     for (const group of this.#groups) this.#statuses?.groupChanged(group.state.verdicts(), null, false);
     this.#reports.wake(nowMs);
     this.#configureNetwork();
+    this.#introductions.introduceAll(this.#fellows(), nowMs);
   }
 
   #configureNetwork(): void {
@@ -365,7 +476,7 @@ export class Node implements StateMachine, Knowledge {
       boot: this.#world.boot,
       uptimeMs: nowMs - this.#startedMs,
       clusterIndex: this.database.index,
-      quarantine: this.#image.quarantine,
+      quarantine: this.#quarantine,
       connected: [...this.#world.connected].sort(),
       summaries: this.#statuses?.summaries() ?? [],
       statuses: this.#statuses?.components() ?? [],

@@ -7,6 +7,7 @@ import { clusterGroup } from "../../../proto/ids.ts";
 import type { World } from "../../../server/simulation/world.ts";
 import { decodeGroupRecord } from "../../../storage/group-record.ts";
 import { everyRange, type ParsedKey, parseKey, type Slot } from "../../../storage/keys.ts";
+import { clusterVoters } from "../reference-cluster.ts";
 import { demand } from "../violation.ts";
 
 type OwnerLists = ReadonlyMap<GroupId, readonly NodeId[]>;
@@ -57,6 +58,13 @@ function checkRow(node: NodeId, scope: Scope, slots: ReadonlyMap<Slot, GroupId>,
     case "unknown":
       demand(false, "scope", () => `${node} holds a row that nobody knows`);
       return;
+    case "peerStart":
+      demand(
+        isFellow(node, scope, key.node),
+        "scope",
+        () => `${node} remembers a start of ${key.node}, no fellow member`,
+      );
+      return;
     case "group":
       demandGroup(node, scope, key.group);
       return;
@@ -72,6 +80,10 @@ function checkRow(node: NodeId, scope: Scope, slots: ReadonlyMap<Slot, GroupId>,
       if (group !== undefined) demandGroup(node, scope, group);
     }
   }
+}
+
+function isFellow(node: NodeId, { sphere }: Scope, peer: NodeId): boolean {
+  return sphere.has(peer) || (clusterVoters.includes(node) && clusterVoters.includes(peer));
 }
 
 function demandGroup(node: NodeId, scope: Scope, group: GroupId): void {

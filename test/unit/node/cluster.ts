@@ -26,6 +26,7 @@ import { HardStates } from "../../../server/node/hard-states.ts";
 import { Host } from "../../../server/node/host.ts";
 import { readNode, type Stored } from "../../../server/node/image.ts";
 import type { Input } from "../../../server/node/inputs.ts";
+import { lineageWith } from "../../../server/node/lineage.ts";
 import type { LogKept } from "../../../server/node/log-trim.ts";
 import { Node } from "../../../server/node/node.ts";
 import { Outbox } from "../../../server/node/outbox.ts";
@@ -34,6 +35,7 @@ import { Slots } from "../../../server/node/slots.ts";
 import type { World } from "../../../server/node/world.ts";
 import { bytesOf, emptyBytes, textOf } from "../../../storage/bytes.ts";
 import type { HardStateTable } from "../../../storage/hard-state.ts";
+import { everyRange } from "../../../storage/keys.ts";
 import { MemoryStore } from "../../../storage/memory-store.ts";
 
 export const clusterId = toClusterId("00112233445566778899aabbccddeeff");
@@ -86,6 +88,20 @@ export class Disk {
     let next = reading.next();
     while (next.done !== true) next = reading.next(this.rows.page(next.value, everything).rows);
     return next.value;
+  }
+
+  /** A copy, as an image of the whole disk is; whoever puts it back puts back the count of starts with it. */
+  image(): Disk {
+    const image = new Disk();
+    const { rows } = this.rows.page(everyRange(), everything);
+    image.rows.write(
+      rows.map(({ key, value }) => ({ type: "put", key, value })),
+      true,
+      () => {},
+    );
+    image.table = this.table;
+    image.boot = this.boot;
+    return image;
   }
 
   write(batch: Pick<WriteBatch, "operations" | "hardStates">): void {
@@ -150,6 +166,7 @@ export class Cluster {
   change: (message: PeerMessage) => PeerMessage = (message) => message;
   readonly #logKept: LogKept;
   readonly #cuts = new Set<string>();
+  #starts = 0;
   #tasks: (() => void)[] = [];
 
   constructor(shape: Shape = smallShape, running: readonly NodeId[] = shape.nodes, logKept = muchLog) {
@@ -166,9 +183,13 @@ export class Cluster {
     disk.boot += 1;
     const boot = toBootNumber(disk.boot);
     const isEmpty = disk.rows.size === 0;
-    const genesis = { bootstrap: this.bootstrap, self: node, boot, quarantine };
+    this.#starts += 1;
+    const start = { boot, nonce: this.#starts.toString(16).padStart(16, "0"), lap: 0 };
+    const before = disk.read();
+    const lineage = lineageWith(before.type === "image" ? before.image.lineage : [], start);
+    const genesis = { bootstrap: this.bootstrap, self: node, start, quarantine };
     disk.write({
-      operations: isEmpty ? genesisOperations(genesis) : bootOperations(boot, quarantine),
+      operations: isEmpty ? genesisOperations(genesis) : bootOperations(lineage, quarantine),
       hardStates: null,
     });
     const member = new Member(node, disk, { ports: (self) => this.#ports(self), logKept: this.#logKept });

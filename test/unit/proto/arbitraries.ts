@@ -4,7 +4,7 @@ import fc, { type Arbitrary } from "fast-check";
 import type { ClusterCommand, Compare, GroupCommand, VerdictChange, Write } from "../../../proto/commands.ts";
 import { type ErrorCode, type ErrorDetails, errorCodes, type Failure } from "../../../proto/errors.ts";
 import { type ClusterId, type GroupId, isName, type NodeId, toTerm } from "../../../proto/ids.ts";
-import type { Envelope, PeerMessage, StateRow, StatusVersion } from "../../../proto/messages.ts";
+import type { Envelope, PeerMessage, Start, StateRow, StatusVersion } from "../../../proto/messages.ts";
 import {
   type AppliedRecord,
   type ClusterChange,
@@ -309,6 +309,7 @@ export const watchMessage = anyOf<WatchMessage>({
 
 const rows = few(shape<StateRow>({ key: bytes, value: bytes }));
 const call = quantity<number>();
+const start = shape<Start>({ boot: quantity(1), nonce: hexadecimal(16), lap: quantity() });
 export const peerMessage = anyOf<PeerMessage>({
   raft: { ...groupKey, message: raftMessage },
   beat: { sequence: quantity(), clusterIndex: quantity(), groups: few(shape({ ...groupKey, beat })) },
@@ -344,5 +345,9 @@ export const peerMessage = anyOf<PeerMessage>({
   forwardCancel: { call },
   forwardWatch: { call, message: watchMessage },
   forwardDrained: { call, through: quantity() },
+  hello: { lineage: few(start), answer: flag },
+  helloAccepted: { start },
+  helloRefused: { remembered: start },
+  lap: { start },
 });
 export const envelope = shape<Envelope>({ cluster, from: node, boot: quantity(1), message: peerMessage });
