@@ -14,6 +14,15 @@ export interface Envelope {
   readonly message: PeerMessage;
 }
 
+/** One start of a node, told apart from every other by a random number, and how often it has said that it still runs. */
+export interface Start {
+  readonly boot: BootNumber;
+  /** 16 hexadecimal digits. */
+  readonly nonce: string;
+  /** Raised, durably, every so often while the node makes promises: an older image of its disk shows a lower one. */
+  readonly lap: number;
+}
+
 export interface StateRow {
   readonly key: Uint8Array;
   readonly value: Uint8Array;
@@ -115,7 +124,23 @@ export type PeerMessage =
   | { readonly type: "forwardCancel"; readonly call: number }
   | { readonly type: "forwardWatch"; readonly call: number; readonly message: WatchMessage }
   /** The asker has room for the next message of the stream: it has read the events up to `through`. */
-  | { readonly type: "forwardDrained"; readonly call: number; readonly through: Revision };
+  | { readonly type: "forwardDrained"; readonly call: number; readonly through: Revision }
+  /**
+   * The sender's starts, oldest first, the present one last. `answer`: the receiver is to introduce itself as well.
+   * `isAnew`: it is in quarantine, and speaks as no member that it was before: what is remembered of it no longer matters.
+   */
+  | {
+      readonly type: "hello";
+      readonly lineage: readonly Start[];
+      readonly answer: boolean;
+      readonly isAnew: boolean;
+    }
+  /** The receiver's start agrees with all that the sender remembers of it. */
+  | { readonly type: "helloAccepted"; readonly start: Start }
+  /** The sender remembers a start of the receiver that the receiver's lineage does not hold: its disk is an old image. */
+  | { readonly type: "helloRefused"; readonly remembered: Start }
+  /** The sender's present start has come this far. */
+  | { readonly type: "lap"; readonly start: Start };
 
 /** Between two members of one group. */
 export type GroupMessage = PeerMessage & { readonly type: "raft" | "snapshotPart" | "snapshotAck" };

@@ -1,13 +1,14 @@
 // A node's data directory at a start: opened, checked to be this node's and this cluster's, the start recorded in it and in
 // the key, and its content read. Nothing is changed before every check has passed.
 
+import { randomBytes } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { DbError, failure } from "../proto/errors.ts";
 import type { BootNumber } from "../proto/ids.ts";
-import { encodeGroupRecord } from "../storage/group-record.ts";
+import type { Start } from "../proto/messages.ts";
 import type { HardStateTable } from "../storage/hard-state.ts";
 import { HardStateFile } from "../storage/hard-state-file.ts";
-import { groupKey, rangeAfter } from "../storage/keys.ts";
+import { rangeAfter } from "../storage/keys.ts";
 import { LevelStore } from "../storage/level-store.ts";
 import { NodeStore } from "../storage/node-store.ts";
 import type { KeyRange, Operation, Row, ScanOutcome } from "../storage/ordered-store.ts";
@@ -15,8 +16,9 @@ import { decideBoot } from "./adapters/decide-boot.ts";
 import { type NodeKey, recordBoot } from "./adapters/node-key.ts";
 import type { NodeConfig } from "./config/node-file.ts";
 import { rowsDirectory } from "./data-directory.ts";
-import { bootOperations, genesisOperations } from "./node/genesis.ts";
+import { bootOperations, genesisOperations, quarantineOperations } from "./node/genesis.ts";
 import { type NodeImage, readNode, type Stored } from "./node/image.ts";
+import { lineageWith } from "./node/lineage.ts";
 
 const pageLimits = { rowsMax: 10_000, bytesMax: 4 * 2 ** 20 };
 
@@ -66,8 +68,9 @@ async function startOn(store: NodeStore, config: NodeConfig, key: NodeKey): Prom
   const decision = decideBoot({ keyBoot: key.boot, dataBoot });
   const lost = before.type === "image" ? lostVotes(before.image, store) : null;
   const quarantine = decision.type === "quarantine" ? decision.reason : lost;
-  if (before.type === "empty") await writeGenesis(store, config, { boot: decision.boot, quarantine });
-  else await write(store, [...bootOperations(decision.boot, quarantine), ...stepDown(before.image, quarantine)]);
+  const start = newStart(decision.boot);
+  if (before.type === "empty") await writeGenesis(store, config, { start, quarantine });
+  else await write(store, [...nextOperations(before.image, start), ...stepDown(before.image, quarantine)]);
   await recordBoot(config.keyFile, decision.boot, config.bootstrap.cluster);
   const now = await read(store);
   if (now.type !== "image") throw damaged(config, now.type === "damaged" ? now.reason : "its first rows are gone");
@@ -81,22 +84,27 @@ function lostVotes({ generation }: NodeImage, store: NodeStore): string | null {
   return `Its votes were lost: the newest hard state that is whole has generation ${store.generation}, but ${generation} was durable`;
 }
 
+/** Drawn anew by each process, so that two starts under one number are told apart. */
+function newStart(boot: BootNumber): Start {
+  return { boot, nonce: randomBytes(8).toString("hex"), lap: 0 };
+}
+
+function nextOperations({ lineage }: NodeImage, start: Start): readonly Operation[] {
+  return bootOperations(lineageWith(lineage, start), null);
+}
+
 /** The hard state comes first: rows without it are those of a node that has forgotten its votes. */
 async function writeGenesis(
   store: NodeStore,
   { bootstrap, node }: NodeConfig,
-  { boot, quarantine }: { readonly boot: BootNumber; readonly quarantine: string | null },
+  { start, quarantine }: { readonly start: Start; readonly quarantine: string | null },
 ): Promise<void> {
   await write(store, [], []);
-  await write(store, genesisOperations({ bootstrap, self: node, boot, quarantine }));
+  await write(store, genesisOperations({ bootstrap, self: node, start, quarantine }));
 }
 
-/** A quarantined node does not vote in the cluster database either: it goes on as one that only follows its log. */
 function stepDown({ database }: NodeImage, quarantine: string | null): readonly Operation[] {
-  if (quarantine === null || database.role === "learner") return [];
-  const { group, incarnation, member, rows } = database;
-  const record = encodeGroupRecord({ slot: rows.slot, role: "learner", member });
-  return [{ type: "put", key: groupKey(group, incarnation), value: record }];
+  return quarantine === null ? [] : quarantineOperations({ ...database, slot: database.rows.slot }, quarantine);
 }
 
 /** What a quarantined node holds of its groups stays on its disk, and takes no part. */

@@ -1,7 +1,8 @@
 // Every key of a node's ordered store. Integers are big-endian; a name is one length byte and that many of `a-z 0-9 -`.
 //
 //   00                                                  never a row (the level store's barrier)
-//   01 | field                                          meta: 01 format version · 02 node id · 03 cluster id · 04 boot number · 05 why quarantined
+//   01 | field                                          meta: 01 format version · 02 node id · 03 cluster id · 04 boot number · 05 why quarantined ·
+//                                                          06 earlier starts · 07 present start (start-record.ts)
 //   02 | len name | incarnation u64                     group record: slot and role of this node's replica
 //   03 | slot u32 | 00                                  log boundary: where the stored log begins
 //   03 | slot u32 | 01 | index u64                      log record
@@ -16,6 +17,7 @@
 //   04 | len node name | len group name                 component of a node's status, received from that group's manager
 //   05 | len name                                       summary of an interlocked group
 //   06                                                  hard state mark: how new the slot files outside level are at least
+//   07 | len node name                                  newest start seen of a peer that shares a group with this node
 //
 // A slot is the local number under which one replica is stored, its rows being one range. An installed snapshot is written
 // under a fresh slot and put in force by the one group record that names it; the old slot is deleted afterwards.
@@ -25,9 +27,17 @@ import { type GroupId, type Incarnation, isName, type LogIndex, type NodeId, typ
 import { keyAfter, readUint32, readUint64, writeUint32, writeUint64 } from "./bytes.ts";
 import type { KeyRange } from "./ordered-store.ts";
 
-const tags = { meta: 1, group: 2, slot: 3, nodeStatus: 4, interlock: 5, hardStateMark: 6 } as const;
+const tags = { meta: 1, group: 2, slot: 3, nodeStatus: 4, interlock: 5, hardStateMark: 6, peerStart: 7 } as const;
 const slotKinds = { boundary: 0, log: 1, state: 2 } as const;
-const metaFields = { formatVersion: 1, nodeId: 2, clusterId: 3, bootNumber: 4, quarantine: 5 } as const;
+const metaFields = {
+  formatVersion: 1,
+  nodeId: 2,
+  clusterId: 3,
+  bootNumber: 4,
+  quarantine: 5,
+  lineage: 6,
+  start: 7,
+} as const;
 const stateTables = {
   versions: 1,
   object: 2,
@@ -54,6 +64,7 @@ export type ParsedKey =
   | { readonly type: "nodeStatus"; readonly node: NodeId; readonly group: GroupId }
   | { readonly type: "interlock"; readonly group: GroupId }
   | { readonly type: "hardStateMark" }
+  | { readonly type: "peerStart"; readonly node: NodeId }
   /** No key that this version writes. */
   | { readonly type: "unknown" };
 
@@ -166,6 +177,14 @@ export function hardStateMarkRange(): KeyRange {
   return prefixRange(hardStateMarkKey());
 }
 
+export function peerStartKey(node: NodeId): Uint8Array {
+  return Uint8Array.of(tags.peerStart, ...nameBytes(node));
+}
+
+export function peerStartRange(): KeyRange {
+  return prefixRange(Uint8Array.of(tags.peerStart));
+}
+
 /** Every row of the store. */
 export function everyRange(): KeyRange {
   return { start: new Uint8Array(0), end: new Uint8Array(64).fill(0xff) };
@@ -191,6 +210,8 @@ export function parseKey(key: Uint8Array): ParsedKey {
       return parseInterlock(key);
     case tags.hardStateMark:
       return key.byteLength === 1 ? { type: "hardStateMark" } : unknown;
+    case tags.peerStart:
+      return parsePeerStart(key);
     default:
       return unknown;
   }
@@ -240,6 +261,11 @@ function parseNodeStatus(key: Uint8Array): ParsedKey {
 function parseInterlock(key: Uint8Array): ParsedKey {
   const group = readName(key, 1);
   return group === null || group.end !== key.byteLength ? unknown : { type: "interlock", group: group.text as GroupId };
+}
+
+function parsePeerStart(key: Uint8Array): ParsedKey {
+  const node = readName(key, 1);
+  return node === null || node.end !== key.byteLength ? unknown : { type: "peerStart", node: node.text as NodeId };
 }
 
 function slotPrefix(slot: Slot, kind: number, tailBytes = 0): Uint8Array {

@@ -2,13 +2,13 @@
 
 import * as wire from "../gen/bailiwick/peer/v1/envelope_pb.ts";
 import { GroupRaftSchema } from "../gen/bailiwick/peer/v1/raft_pb.ts";
-import type { Envelope, GroupBeat, GroupBeatReply, PeerMessage, StateRow, StatusVersion } from "../messages.ts";
+import type { Envelope, GroupBeat, GroupBeatReply, PeerMessage, Start, StateRow, StatusVersion } from "../messages.ts";
 import { anyMemberId, boot, incarnation, logIndex, memberId, revision, term, uint64, wholeMs } from "./integers.ts";
 import { directoryEntry, groupSummary, owners, recoveryStatus, statusComponent } from "./model.ts";
 import { entries, entryId, raftBeat, raftBeatReply, raftMessage } from "./raft.ts";
 import { reply, watchMessage } from "./replies.ts";
 import { request } from "./requests.ts";
-import { bytes, clusterId, flag, groupId, nodeId, stateHash, text } from "./scalars.ts";
+import { bytes, clusterId, flag, groupId, nodeId, nonce, stateHash, text } from "./scalars.ts";
 import { inBytes, list, message, nullable, required, tagged, union } from "./structure.ts";
 import { wireLimits } from "./wire-limits.ts";
 
@@ -41,6 +41,8 @@ const statusVersion = message<StatusVersion, typeof wire.StatusVersionSchema>(wi
   node: nullable(nodeId),
   index: logIndex,
 });
+
+const start = message<Start, typeof wire.StartSchema>(wire.StartSchema, { boot, nonce, lap: uint64 });
 
 const peerMessage = union<PeerMessage, wire.Envelope["message"]>({
   raft: message(GroupRaftSchema, { ...addressed, message: raftMessage }),
@@ -86,6 +88,10 @@ const peerMessage = union<PeerMessage, wire.Envelope["message"]>({
   forwardCancel: message(wire.ForwardCancelSchema, { call: uint64 }),
   forwardWatch: message(wire.ForwardWatchSchema, { call: uint64, message: required(watchMessage) }),
   forwardDrained: message(wire.ForwardDrainedSchema, { call: uint64, through: revision }),
+  hello: message(wire.HelloSchema, { lineage: list(start, wireLimits.lineageMax), answer: flag, isAnew: flag }),
+  helloAccepted: message(wire.HelloAcceptedSchema, { start: required(start) }),
+  helloRefused: message(wire.HelloRefusedSchema, { remembered: required(start) }),
+  lap: message(wire.LapSchema, { start: required(start) }),
 });
 
 const envelope = message<Envelope, typeof wire.EnvelopeSchema>(wire.EnvelopeSchema, {

@@ -98,6 +98,15 @@ export const stateHash: Codec<string, bigint | undefined> = {
   fromWire: (wire) => (wire === undefined ? "" : wire.toString(16).padStart(16, "0")),
 };
 
+/** 16 hexadecimal digits as an integer of 64 bits, never absent. */
+export const nonce: Codec<string, bigint> = {
+  toWire(digits, field) {
+    if (!hashPattern.test(digits)) throw new CodecError(`${field} is ${shown(digits)}, not 16 hexadecimal digits`);
+    return BigInt(`0x${digits}`);
+  },
+  fromWire: (wire) => wire.toString(16).padStart(16, "0"),
+};
+
 const clusterPattern = /^[0-9a-f]{32}$/;
 const clusterBytes = 16;
 

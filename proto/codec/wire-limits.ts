@@ -19,6 +19,8 @@ export const wireLimits = {
   /** Texts of failures, which may name every node of a group. */
   textCharsMax: 1024 * 1024,
   itemsMax: 100_000,
+  /** Starts of a node that it tells of; four times what is kept today. */
+  lineageMax: 4_096,
   /** A row of a snapshot or of the cluster database: a version with its key, or a config object. */
   rowKeyBytesMax: 8 * 1024,
   rowBytesMax: 2 * 1024 * 1024,

@@ -36,12 +36,19 @@ export interface SummaryRow {
   readonly value: Uint8Array;
 }
 
+export interface PeerStartRow {
+  readonly node: NodeId;
+  readonly value: Uint8Array;
+}
+
 export class DiskContent {
   readonly meta = new Map<string, Uint8Array>();
   readonly groups: StoredGroup[] = [];
   readonly slots = new Map<Slot, SlotContent>();
   readonly statuses: StatusRow[] = [];
   readonly summaries: SummaryRow[] = [];
+  /** Peers whose newest start is remembered. */
+  readonly peerStarts: PeerStartRow[] = [];
   /** Rows that no version of this program writes there: key in hexadecimal, and why. */
   readonly unknown: { readonly key: string; readonly problem: string }[] = [];
 
@@ -74,6 +81,9 @@ export class DiskContent {
         return;
       case "interlock":
         this.summaries.push({ group: key.group, value: row.value });
+        return;
+      case "peerStart":
+        this.peerStarts.push({ node: key.node, value: row.value });
         return;
       case "unknown":
         this.#addUnknown(row, "its key is none that this version writes");

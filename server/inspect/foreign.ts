@@ -5,14 +5,15 @@ import { decodeGroupSummary, decodeStatusComponent } from "../../proto/codec/rec
 import { clusterGroup, compareNames, type GroupId, type NodeId } from "../../proto/ids.ts";
 import type { GroupKey } from "../../proto/model.ts";
 import type { Slot } from "../../storage/keys.ts";
+import { decodeStarts } from "../../storage/start-record.ts";
 import type { Directory } from "../sphere/directory.ts";
 import { mayHoldComponent, mayHoldSummary } from "../sphere/holding.ts";
-import type { DiskContent, SlotContent, StatusRow, StoredGroup, SummaryRow } from "./disk-content.ts";
+import type { DiskContent, PeerStartRow, SlotContent, StatusRow, StoredGroup, SummaryRow } from "./disk-content.ts";
 import { type ReplicaContent, readReplica } from "./replica-content.ts";
 
 /** A record that does not belong where it is. */
 export interface ForeignRecord {
-  readonly kind: "group" | "slot" | "nodeStatus" | "interlock" | "unknown";
+  readonly kind: "group" | "slot" | "nodeStatus" | "interlock" | "peerStart" | "unknown";
   /** The group, node or slot that it is about; a key in hexadecimal where there is none. */
   readonly name: string;
   readonly problem: string;
@@ -22,6 +23,8 @@ export interface Judge {
   readonly self: NodeId;
   /** Empty when the cluster database is missing: then nothing but what the groups' own objects say belongs here. */
   readonly directory: Directory;
+  /** Of the cluster group. */
+  readonly voters: readonly NodeId[];
   /** Stored replicas of resource groups. */
   readonly replicas: readonly { readonly record: StoredGroup; readonly content: ReplicaContent }[];
 }
@@ -35,6 +38,7 @@ export function findForeign(content: DiskContent, judge: Judge): readonly Foreig
     ...judgeSlots(content, judge),
     ...content.statuses.flatMap((row) => judgeStatus(row, judge)),
     ...content.summaries.flatMap((row) => judgeSummary(row, judge)),
+    ...content.peerStarts.flatMap((row) => judgePeerStart(row, judge)),
     ...content.unknown.map(({ key, problem }) => ({ kind: "unknown" as const, name: key, problem })),
   ];
   return found.toSorted((left, right) => compareNames(`${left.kind} ${left.name}`, `${right.kind} ${right.name}`));
@@ -120,6 +124,14 @@ function judgeSummary({ group, value }: SummaryRow, { self, directory }: Judge):
   if (summary.group !== group) return foreign(`the summary of group ${group} is that of group ${summary.group}`);
   if (mayHoldSummary(summary, directory, self)) return [];
   return foreign(`group ${group} is not interlocked with a group of ${self}, or is its own`);
+}
+
+/** Of the nodes that share a group with this one, the cluster database included, and of no others. */
+function judgePeerStart({ node, value }: PeerStartRow, { self, directory, voters }: Judge): ForeignRecord[] {
+  const foreign = (problem: string): ForeignRecord[] => [{ kind: "peerStart", name: node, problem }];
+  if (decodeStarts(value)?.length !== 1) return foreign(`the record of the newest start of ${node} is damaged`);
+  const isFellow = directory.sphereOf(self).includes(node) || (voters.includes(self) && voters.includes(node));
+  return isFellow ? [] : foreign(`${node} shares no group with ${self}, yet its newest start is remembered`);
 }
 
 function decoded<Value>(bytes: Uint8Array, decode: (bytes: Uint8Array) => Value): Value | null {

@@ -22,7 +22,8 @@ export interface DiskReport {
 
 export function reportOf(content: DiskContent): DiskReport {
   const self = toNodeId(textOf(content.meta.get("nodeId") ?? emptyBytes));
-  const directory = readDirectory(content);
+  const state = readDatabase(content);
+  const directory = state?.directory ?? new Directory({ nodes: [], groups: [] });
   const groups = content.groups.filter(({ group }) => group !== clusterGroup);
   const replicas = groups
     .filter(({ role }) => role !== "witness")
@@ -39,8 +40,8 @@ export function reportOf(content: DiskContent): DiskReport {
       ...replicas.flatMap((replica) => replica.content.judged),
     ]),
     interlocked: sortedNames(content.summaries.map(({ group }) => group)),
-    cluster: { nodes: directory?.nodes ?? [] },
-    foreign: findForeign(content, { self, directory: directory ?? new Directory({ nodes: [], groups: [] }), replicas }),
+    cluster: { nodes: directory.nodes },
+    foreign: findForeign(content, { self, directory, voters: state?.voters ?? [], replicas }),
   };
 }
 
@@ -49,13 +50,13 @@ function readSlot(record: StoredGroup, content: DiskContent) {
   return slot === undefined ? emptyReplica : readReplica(slot);
 }
 
-/** The group directory of the cluster database on this disk; null when it is missing or damaged. */
-function readDirectory(content: DiskContent): Directory | null {
+/** The cluster database on this disk; null when it is missing or damaged. */
+function readDatabase(content: DiskContent): ClusterState | null {
   const record = content.groups.find(({ group }) => group === clusterGroup);
   const slot = record === undefined ? undefined : content.slots.get(record.slot);
   if (slot === undefined) return null;
   try {
-    return ClusterState.fromRows(slot.slot, slot.small)?.directory ?? null;
+    return ClusterState.fromRows(slot.slot, slot.small);
   } catch {
     return null;
   }

@@ -99,6 +99,10 @@ export class Calls {
     this.#deadlines.delete(key);
   }
 
+  get all(): readonly Call[] {
+    return [...this.#open.values()];
+  }
+
   /** Calls that came from a node which is gone. */
   from(node: NodeId): readonly Call[] {
     return [...this.#open.values()].filter(({ caller }) => caller.type === "peer" && caller.node === node);

@@ -83,6 +83,11 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
     return (this.#replica === null ? this.#copy.applied : this.#replica.applied).index;
   }
 
+  /** The database as it is here, to be followed from now on without a vote. */
+  asCopy(): ClusterApplier {
+    return new Applier<ClusterOutcome, ClusterState>(this.state, this.#applier.applied);
+  }
+
   get replica(): ClusterReplica | null {
     return this.#replica;
   }

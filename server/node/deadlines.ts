@@ -21,6 +21,10 @@ export class Deadlines<Key> {
     if (this.#heap.length > 2 * this.#current.size + limits.staleDeadlinesMax) this.#sweep();
   }
 
+  has(key: Key): boolean {
+    return this.#current.has(key);
+  }
+
   delete(key: Key): void {
     this.#current.delete(key);
   }

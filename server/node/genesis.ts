@@ -1,15 +1,16 @@
 // The first rows of a node: the cluster as the bootstrap file describes it, and an empty replica of each of its groups.
 
 import {
-  type BootNumber,
   type ClusterId,
   clusterGroup,
+  type MemberId,
   type NodeId,
   toIncarnation,
   toLogIndex,
   toTerm,
 } from "../../proto/ids.ts";
 import { founderId } from "../../proto/membership.ts";
+import type { Start } from "../../proto/messages.ts";
 import type { GroupKey, GroupObject, NodeRecord } from "../../proto/model.ts";
 import type { EntryId } from "../../proto/raft.ts";
 import { bytesOf } from "../../storage/bytes.ts";
@@ -17,9 +18,11 @@ import { encodeGroupRecord, type GroupRecord } from "../../storage/group-record.
 import { groupKey, metaKey, type Slot } from "../../storage/keys.ts";
 import { LogStore } from "../../storage/log-store.ts";
 import type { Operation } from "../../storage/ordered-store.ts";
+import { encodeStarts } from "../../storage/start-record.ts";
 import { Applier, type ReplicatedState } from "./applier.ts";
 import { ClusterState } from "./cluster-state.ts";
 import { GroupState } from "./group-state.ts";
+import { presentOf } from "./lineage.ts";
 
 /** The bootstrap file, checked: every owner and voter is one of the nodes. */
 export interface Bootstrap {
@@ -34,7 +37,7 @@ export interface Bootstrap {
 export interface Genesis {
   readonly bootstrap: Bootstrap;
   readonly self: NodeId;
-  readonly boot: BootNumber;
+  readonly start: Start;
   /** Not null: the node has been here before and lost its data. It gets no replica, and so can neither vote nor acknowledge. */
   readonly quarantine: string | null;
 }
@@ -47,7 +50,7 @@ export const logStart: EntryId = { term: toTerm(0), index: toLogIndex(0) };
 
 /** To be written in one synced batch, into an empty store. */
 export function genesisOperations(genesis: Genesis): readonly Operation[] {
-  const { bootstrap, self, boot, quarantine } = genesis;
+  const { bootstrap, self, start, quarantine } = genesis;
   const isHealthy = quarantine === null;
   const isVoter = isHealthy && bootstrap.voters.includes(self);
   const own = isHealthy ? bootstrap.groups.filter((group) => group.owners.includes(self)) : [];
@@ -56,7 +59,7 @@ export function genesisOperations(genesis: Genesis): readonly Operation[] {
     putMeta("formatVersion", formatVersion),
     putMeta("nodeId", self),
     putMeta("clusterId", bootstrap.cluster),
-    ...bootOperations(boot, quarantine),
+    ...bootOperations([start], quarantine),
     ...replicaOperations(clusterKey, ClusterState.genesis(bootstrap, 0), {
       role: isVoter ? "owner" : "learner",
       member: founderId,
@@ -65,10 +68,39 @@ export function genesisOperations(genesis: Genesis): readonly Operation[] {
   ];
 }
 
-/** To be written, synced, at every start before the node does anything. */
-export function bootOperations(boot: BootNumber, quarantine: string | null): readonly Operation[] {
+/**
+ * To be written, synced, at every start before the node does anything.
+ *
+ * @param lineage ends with this start
+ */
+export function bootOperations(lineage: readonly Start[], quarantine: string | null): readonly Operation[] {
+  const start = presentOf(lineage);
   const mark = quarantine === null ? [] : [putMeta("quarantine", quarantine)];
-  return [putMeta("bootNumber", String(boot)), ...mark];
+  return [
+    putMeta("bootNumber", String(start.boot)),
+    { type: "put", key: metaKey("lineage"), value: encodeStarts(lineage.slice(0, -1)) },
+    ...startOperations(start),
+    ...mark,
+  ];
+}
+
+/** How far the present start has come. */
+export function startOperations(start: Start): readonly Operation[] {
+  return [{ type: "put", key: metaKey("start"), value: encodeStarts([start]) }];
+}
+
+/** Puts a node into quarantine for good: it no longer votes in the cluster database either, but only follows its log. */
+export function quarantineOperations(
+  database: GroupKey & { readonly slot: Slot; readonly member: MemberId },
+  reason: string,
+): readonly Operation[] {
+  const { slot, member } = database;
+  return [putMeta("quarantine", reason), putGroupRecord(database, { slot, role: "learner", member })];
+}
+
+/** The node holds whole replicas of all that it owns again. */
+export function releaseOperations(): readonly Operation[] {
+  return [{ type: "delete", key: metaKey("quarantine") }];
 }
 
 /** The replica of a group that this node holds from now on, in a slot that holds nothing. */

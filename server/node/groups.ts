@@ -70,6 +70,12 @@ export class Groups {
     }
   }
 
+  /** This node takes no part in any of them any more. */
+  loseAll(nowMs: Millis): void {
+    for (const group of [...this.#groups.values()]) this.lose(group, nowMs);
+    for (const { key, member } of [...this.#seats.values()]) this.#leave(key, member, nowMs);
+  }
+
   /** A group that begins with this node: an empty replica, on disk with this step. */
   create(object: GroupObject, nowMs: Millis): void {
     this.#begin(object, founderId, nowMs);

@@ -12,9 +12,9 @@ import {
   toClusterId,
   toNodeId,
 } from "../../proto/ids.ts";
-import type { StateRow } from "../../proto/messages.ts";
+import type { Start, StateRow } from "../../proto/messages.ts";
 import type { GroupKey, GroupSummary, StatusComponent } from "../../proto/model.ts";
-import { textOf } from "../../storage/bytes.ts";
+import { bytesOf, textOf } from "../../storage/bytes.ts";
 import { decodeGroupRecord, type GroupRecord } from "../../storage/group-record.ts";
 import type { HardStateTable } from "../../storage/hard-state.ts";
 import { decodeMark } from "../../storage/hard-state-mark.ts";
@@ -26,12 +26,14 @@ import {
   metaRange,
   nodeStatusRange,
   parseKey,
+  peerStartRange,
   type Slot,
   slotsRange,
   tailOfRow,
 } from "../../storage/keys.ts";
 import { LogStore } from "../../storage/log-store.ts";
 import type { KeyRange, Operation, Row } from "../../storage/ordered-store.ts";
+import { decodeStarts } from "../../storage/start-record.ts";
 import { ClusterState } from "./cluster-state.ts";
 import { formatVersion } from "./genesis.ts";
 import { GroupState } from "./group-state.ts";
@@ -58,6 +60,10 @@ export interface NodeImage {
   readonly node: NodeId;
   readonly cluster: ClusterId;
   readonly boot: BootNumber;
+  /** This node's starts, oldest first, the present one last; empty on data from before there was a record of them. */
+  readonly lineage: readonly Start[];
+  /** Newest start seen of each peer. */
+  readonly peerStarts: ReadonlyMap<NodeId, Start>;
   /** Why the node takes no part in its groups; null: it does. */
   readonly quarantine: string | null;
   readonly hardStates: HardStateTable;
@@ -91,8 +97,9 @@ export function* readNode(hardStates: HardStateTable): Reading<Stored> {
   const statuses = yield nodeStatusRange(null);
   const summaries = yield interlockRange();
   const marks = yield hardStateMarkRange();
+  const peerStarts = yield peerStartRange();
   try {
-    const image = assemble({ meta, records, slots, hardStates, statuses, summaries, marks });
+    const image = assemble({ meta, records, slots, hardStates, statuses, summaries, marks, peerStarts });
     return typeof image === "string" ? { type: "damaged", reason: image } : { type: "image", image };
   } catch (reason) {
     return { type: "damaged", reason: reason instanceof Error ? reason.message : String(reason) };
@@ -107,6 +114,7 @@ interface Parts {
   readonly statuses: readonly Row[];
   readonly summaries: readonly Row[];
   readonly marks: readonly Row[];
+  readonly peerStarts: readonly Row[];
 }
 
 function assemble(parts: Parts): NodeImage | string {
@@ -137,10 +145,16 @@ function assemble(parts: Parts): NodeImage | string {
   if (lost !== null) return `the record of group ${lost} is missing, in which something was acknowledged`;
   const used = [database, ...groups].map(({ rows }) => rows.slot);
   const named = new Set(used);
+  const lineage = readLineage(meta);
+  if (lineage === null) return "the record of this node's starts is damaged";
+  const peerStarts = readPeerStarts(parts.peerStarts);
+  if (typeof peerStarts === "string") return peerStarts;
   return {
     node: toNodeId(meta.get("nodeId") ?? ""),
     cluster: toClusterId(meta.get("clusterId") ?? ""),
     boot: toBootNumber(Number(meta.get("bootNumber") ?? 0)),
+    lineage,
+    peerStarts,
     quarantine: meta.get("quarantine") ?? null,
     hardStates,
     generation,
@@ -203,6 +217,30 @@ function readMeta(rows: readonly Row[]): ReadonlyMap<MetaField, string> {
     if (parsed.type === "meta") fields.set(parsed.field, textOf(value));
   }
   return fields;
+}
+
+function readLineage(meta: ReadonlyMap<MetaField, string>): readonly Start[] | null {
+  const lineage: Start[] = [];
+  for (const field of ["lineage", "start"] as const) {
+    const text = meta.get(field);
+    if (text === undefined) continue;
+    const starts = decodeStarts(bytesOf(text));
+    if (starts === null) return null;
+    lineage.push(...starts);
+  }
+  return lineage;
+}
+
+function readPeerStarts(rows: readonly Row[]): ReadonlyMap<NodeId, Start> | string {
+  const starts = new Map<NodeId, Start>();
+  for (const { key, value } of rows) {
+    const parsed = parseKey(key);
+    if (parsed.type !== "peerStart") continue;
+    const start = decodeStarts(value)?.[0];
+    if (start === undefined) return `the record of the newest start of ${parsed.node} is damaged`;
+    starts.set(parsed.node, start);
+  }
+  return starts;
 }
 
 function readRecords(rows: readonly Row[]): Parts["records"] {

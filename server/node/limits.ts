@@ -97,6 +97,17 @@ export const limits = {
   precedencePauseMs: 15_000,
   precedencePauseMsMax: 600_000,
 
+  // Starts of nodes.
+  /** Starts that a node keeps of itself; a peer that remembers an older one can no longer tell, and refuses it. */
+  lineageMax: 1_024,
+  /** After a start, and for a new group: how long members that have not answered hold up votes and acknowledgements. */
+  helloGraceMs: 1_000,
+  helloResendMs: 500,
+  /** How far the memory of peers lags behind a node that makes promises. */
+  lapIntervalMs: 10_000,
+  /** Messages of one peer that wait until it is known; appends and parts of snapshots do not, they are sent again. */
+  heldMessagesMax: 64,
+
   // The cluster database.
   clusterEntriesKept: 256,
   /** Of one message; who needs more asks again. */

@@ -2,13 +2,23 @@
 // file leads each input to the part that it concerns and gathers what the parts ask for.
 
 import { present } from "../../proto/assert.ts";
-import { clusterGroup, type GroupId, type Millis, type NodeId, toLogIndex, toMillis } from "../../proto/ids.ts";
+import {
+  type BootNumber,
+  clusterGroup,
+  type GroupId,
+  type Millis,
+  type NodeId,
+  toLogIndex,
+  toMillis,
+} from "../../proto/ids.ts";
 import type { Envelope, GroupMessage, PeerMessage } from "../../proto/messages.ts";
 import type { DirectoryEntry } from "../../proto/model.ts";
 import { Random } from "../../proto/random.ts";
 import type { NodeSelf } from "../../proto/requests.ts";
 import { emptyBytes } from "../../storage/bytes.ts";
+import { allVoters } from "../raft/changes.ts";
 import { StatusTable } from "../sphere/status-table.ts";
+import { abandonCalls } from "./abandon-calls.ts";
 import { Admission } from "./admission.ts";
 import { Applier } from "./applier.ts";
 import { Beats, type LedGroup } from "./beats.ts";
@@ -19,10 +29,14 @@ import type { ClusterOutcome, ClusterState } from "./cluster-state.ts";
 import { Counters } from "./counters.ts";
 import { DiskSpace } from "./disk-space.ts";
 import type { Effect } from "./effects.ts";
+import { quarantineOperations, releaseOperations } from "./genesis.ts";
+import { GroupGates } from "./group-gates.ts";
 import { Groups, replicaParts } from "./groups.ts";
 import { HardStates } from "./hard-states.ts";
+import { HeldMessages } from "./held-messages.ts";
 import type { NodeImage } from "./image.ts";
 import type { Input } from "./inputs.ts";
+import { Introductions } from "./introductions.ts";
 import { limits } from "./limits.ts";
 import type { LogKept } from "./log-trim.ts";
 import { earliest } from "./millis.ts";
@@ -59,9 +73,14 @@ export class Node implements StateMachine, Knowledge {
   readonly #router: Router;
   readonly #beats: Beats;
   readonly #admission: Admission;
+  readonly #introductions: Introductions;
+  readonly #gates = new GroupGates();
+  readonly #held = new HeldMessages();
   readonly #desk: CallDesk;
   readonly #reports: VerdictReports;
   readonly #settling: Settling;
+  /** Why the node takes no part in its groups; null: it does. */
+  #quarantine: string | null;
   #database: ClusterDatabase | null = null;
   #statuses: StatusExchange | null = null;
   #startedMs = toMillis(0);
@@ -79,6 +98,7 @@ export class Node implements StateMachine, Knowledge {
     const { image, seed, wallOffsetMs } = options;
     const out = new Outbox();
     this.#image = image;
+    this.#quarantine = image.quarantine;
     this.#world = {
       self: image.node,
       cluster: image.cluster,
@@ -91,7 +111,7 @@ export class Node implements StateMachine, Knowledge {
       random: new Random(seed),
       wallOffsetMs,
       logKept: options.logKept ?? { bytes: limits.logBytesKept, entries: limits.logEntriesKept },
-      isDoubtful: () => this.#image.quarantine !== null,
+      isDoubtful: () => this.#quarantine !== null,
       diskSpace: new DiskSpace(image.node, options.diskFreeBytesMin ?? limits.diskFreeBytesMin),
       quarantines: new Map(),
       connected: new Set(),
@@ -102,6 +122,7 @@ export class Node implements StateMachine, Knowledge {
       ownersOf: (group) => this.#ownersOf(group),
     });
     this.#admission = new Admission(this.#world);
+    this.#introductions = new Introductions(this.#world, image);
     this.#desk = new CallDesk(this.#world, this.#router, this);
     this.#reports = new VerdictReports(this.#world);
     this.#settling = new Settling(this.#world);
@@ -112,7 +133,8 @@ export class Node implements StateMachine, Knowledge {
   step(input: Input, nowMs: Millis): readonly Effect[] {
     this.#take(input, nowMs);
     if (this.#database !== null) this.#settle(nowMs);
-    return this.#world.out.take(this.#database?.index ?? toLogIndex(0), this.#image.quarantine ?? "");
+    if (this.#world.out.hasPromise) this.#introductions.promised(nowMs);
+    return this.#world.out.take(this.#database?.index ?? toLogIndex(0), this.#quarantine ?? "");
   }
 
   deadlineMs(): Millis | null {
@@ -125,6 +147,8 @@ export class Node implements StateMachine, Knowledge {
       this.#beats.deadlineMs(),
       this.#reports.deadlineMs(),
       this.#settling.deadlineMs(),
+      this.#introductions.deadlineMs(),
+      this.#gates.deadlineMs(),
       this.#database === null ? null : this.#nextPullMs,
     );
   }
@@ -157,7 +181,8 @@ export class Node implements StateMachine, Knowledge {
   }
 
   #start(nowMs: Millis): void {
-    const { database, groups, seats, statuses, summaries, cleanup, quarantine } = this.#image;
+    const { database, groups, seats, statuses, summaries, cleanup } = this.#image;
+    const quarantine = this.#quarantine;
     this.#startedMs = nowMs;
     this.#nextPullMs = nowMs;
     const isVoter = database.log !== null && quarantine === null;
@@ -172,6 +197,9 @@ export class Node implements StateMachine, Knowledge {
       else this.#groups.discard(group);
     }
     for (const seat of seats) this.#groups.restoreSeat(seat, nowMs);
+    for (const { group } of isVoter ? [database, ...groups, ...seats] : [...groups, ...seats]) {
+      this.#gates.close(group, nowMs);
+    }
     const table = new StatusTable();
     for (const component of statuses) table.mergeComponent(component);
     for (const summary of summaries) table.mergeSummary(summary);
@@ -193,6 +221,8 @@ export class Node implements StateMachine, Knowledge {
     this.#statuses?.deadline(nowMs);
     this.#reports.deadline(this.#groups, database, nowMs);
     this.#settling.deadline(this.#replicas(), nowMs);
+    this.#introductions.deadline(() => this.#fellows(), nowMs);
+    if (this.#gates.deadline(nowMs)) this.#retryHeld(nowMs);
     this.#pullNow(nowMs);
   }
 
@@ -210,17 +240,22 @@ export class Node implements StateMachine, Knowledge {
     if (!this.#admission.admits(from, envelope)) return;
     const { message } = envelope;
     if (message.type === "clusterNews") this.database.news(from, message, envelope.from === from, nowMs);
+    else if (message.type === "hello") this.#hello(from, envelope.boot, message, nowMs);
     else this.#message(from, message, nowMs);
   }
 
-  #message(from: NodeId, message: Exclude<PeerMessage, { readonly type: "clusterNews" }>, nowMs: Millis): void {
+  #message(
+    from: NodeId,
+    message: Exclude<PeerMessage, { readonly type: "clusterNews" | "hello" }>,
+    nowMs: Millis,
+  ): void {
     const { database } = this;
     switch (message.type) {
       case "raft":
       case "snapshotPart":
       case "snapshotAck":
         // Whoever asks for votes beats with nobody: without this answer it would count on a node in quarantine for ever.
-        if (this.#image.quarantine !== null) this.#world.out.openEcho(from, 0);
+        if (this.#quarantine !== null) this.#world.out.openEcho(from, 0);
         return this.#groupMessage(from, message, nowMs);
       case "beat":
         return this.#beat(from, message, nowMs);
@@ -258,12 +293,109 @@ export class Node implements StateMachine, Knowledge {
         return this.#router.streamed(from, message, nowMs);
       case "forwardDrained":
         return this.#desk.peerDrained(callerAt(from, message.call), message.through, nowMs);
+      case "helloAccepted":
+        if (this.#introductions.accepted(from, message)) this.#retryHeld(nowMs);
+        return;
+      case "helloRefused":
+        return this.#helloRefused(from, message, nowMs);
+      case "lap":
+        return this.#introductions.lap(from, message);
     }
   }
 
+  /** Only between starts that agree with what is remembered of them; what comes before that is known waits. */
   #groupMessage(from: NodeId, message: GroupMessage, nowMs: Millis): void {
+    if (!this.#mayReach(from, message, nowMs)) return;
     const holder = message.group === clusterGroup ? this.database : this.#groups;
     holder.receive(from, message, nowMs);
+  }
+
+  #mayReach(from: NodeId, message: GroupMessage, nowMs: Millis): boolean {
+    const boot = this.#admission.bootOf(from);
+    const standing = this.#introductions.standing(from, boot);
+    if (standing !== "known") this.#introductions.ask(from, nowMs);
+    if (standing === "refused") {
+      this.#world.counters.count("group messages from an old image of a disk");
+      return false;
+    }
+    this.#introductions.greet(from, nowMs);
+    const isAccepted = (node: NodeId) => this.#introductions.isAcceptedBy(node);
+    const others = this.#membersWith(message.group, from);
+    if (standing === "known" && this.#gates.isOpen(message.group, others, { isAccepted, nowMs })) return true;
+    if (!this.#held.hold({ from, boot, message })) this.#world.counters.count("group messages before an introduction");
+    return false;
+  }
+
+  /** The other voters of a group, as far as this node knows them: a witness knows who speaks to it. */
+  #membersWith(group: GroupId, from: NodeId): readonly NodeId[] {
+    const held = group === clusterGroup ? this.database : this.#groups.get(group);
+    const voters = held === null ? [] : allVoters(held.membership).map(({ node }) => node);
+    const others = voters.filter((node) => node !== this.#world.self);
+    return others.length > 0 ? others : [from];
+  }
+
+  #retryHeld(nowMs: Millis): void {
+    for (const { from, boot, message } of this.#held.take()) {
+      if (boot === this.#admission.bootOf(from)) this.#groupMessage(from, message, nowMs);
+    }
+  }
+
+  #hello(from: NodeId, boot: BootNumber, message: PeerMessage & { readonly type: "hello" }, nowMs: Millis): void {
+    // What waits was said as a member that is no more.
+    if (message.isAnew) this.#held.drop(from);
+    const isNew = this.#introductions.hello(from, message, { boot, isStale: boot < this.#admission.bootOf(from) });
+    if (isNew || message.answer) this.#introductions.introduce(from, message.answer, nowMs);
+  }
+
+  #helloRefused(from: NodeId, message: PeerMessage & { readonly type: "helloRefused" }, nowMs: Millis): void {
+    if (this.#quarantine !== null) return;
+    if (!this.#introductions.refused(message)) return this.#world.counters.count("refusals that do not hold");
+    const { boot } = message.remembered;
+    const reason = `The disk is an old image: ${from} has seen start ${boot} of this node, of which the disk knows nothing`;
+    this.#enterQuarantine(reason, nowMs);
+  }
+
+  /** As a start does it that finds its data old: this node speaks as none of the members that it was, from this step on. */
+  #enterQuarantine(reason: string, nowMs: Millis): void {
+    const { database } = this;
+    this.#quarantine = reason;
+    this.#world.out.note("warn", "Quarantined", { reason });
+    const { group, incarnation, member } = this.#image.database;
+    const { slot } = database.state.rows;
+    this.#world.out.writeDurably(quarantineOperations({ group, incarnation, member, slot }, reason), null);
+    const left = [...this.#groups].map(({ replica }) => replica.key.group);
+    if (database.replica !== null) left.push(clusterGroup);
+    this.#groups.loseAll(nowMs);
+    this.#proposing.clear();
+    this.#beating.clear();
+    this.#held.take();
+    this.#introductions.beginAnew(this.#fellows(), nowMs);
+    const options = { listener: this.#clusterListener(), nowMs };
+    this.#database = new ClusterDatabase({ copy: database.asCopy() }, this.#world, options);
+    abandonCalls(left, this.#world, this.#router, nowMs);
+  }
+
+  /** Every group that this node owns is here again, brought up by its peers: it is as good as any other. */
+  #maybeRelease(): void {
+    if (this.#quarantine === null) return;
+    const { directory } = this.database.state;
+    const owned = directory.groupsOf(this.#world.self);
+    if (owned.length === 0 || !owned.every(({ group }) => this.#groups.get(group)?.isOwner === true)) return;
+    this.#quarantine = null;
+    this.#introductions.beNoLongerAnew();
+    this.#world.out.writeDurably(releaseOperations(), null);
+    this.#world.out.note("info", "Readmitted", { groups: owned.length });
+    for (const group of this.#groups) group.wake();
+  }
+
+  /** Nodes with which this one shares a group, or the cluster database. */
+  #fellows(): ReadonlySet<NodeId> {
+    const { self } = this.#world;
+    const { directory, voters } = this.database.state;
+    const members = [...this.#groups].flatMap(({ membership }) => allVoters(membership).map(({ node }) => node));
+    const fellows = new Set([...directory.sphereOf(self), ...members, ...(voters.includes(self) ? voters : [])]);
+    fellows.delete(self);
+    return fellows;
   }
 
   #beat(from: NodeId, message: PeerMessage & { readonly type: "beat" }, nowMs: Millis): void {
@@ -293,18 +425,23 @@ export class Node implements StateMachine, Knowledge {
 
   #peerUp(peer: NodeId, nowMs: Millis): void {
     this.#world.connected.add(peer);
+    if (this.#database !== null && this.#fellows().has(peer)) this.#introductions.introduce(peer, true, nowMs);
     this.#router.peerUp(peer, nowMs);
     this.#statuses?.peerUp(peer);
   }
 
   #peerDown(peer: NodeId, nowMs: Millis): void {
     this.#world.connected.delete(peer);
+    this.#admission.peerDown(peer);
+    this.#introductions.peerDown(peer);
+    this.#held.drop(peer);
     this.#router.peerDown(peer, nowMs);
     this.#desk.cancelFrom(peer);
   }
 
   #durable(write: number, nowMs: Millis): void {
     this.#world.out.durable(write);
+    if (this.#introductions.durable(write)) this.#retryHeld(nowMs);
     for (const group of this.#groups) group.replica.durable(write, nowMs);
     for (const seat of this.#groups.seats) seat.durable(write, nowMs);
     this.#database?.durable(write, nowMs);
@@ -320,6 +457,7 @@ export class Node implements StateMachine, Knowledge {
   /** After every step: what follows from it in any part. */
   #settle(nowMs: Millis): void {
     this.#makeNewGroups(nowMs);
+    this.#maybeRelease();
     for (const group of this.#leaving) this.#groups.lose(group, nowMs);
     this.#leaving.clear();
     if (this.#hasOtherFellows) this.#configureNetwork();
@@ -366,12 +504,14 @@ export class Node implements StateMachine, Knowledge {
       const isFounder = index === 0 && owners.includes(this.#world.self);
       if (isFounder && this.#groups.mayCreate({ group, incarnation })) {
         this.#groups.create({ group, incarnation, owners, config: emptyBytes }, nowMs);
+        this.#gates.close(group, nowMs);
       }
     }
     this.#statuses?.directoryChanged(directory);
     for (const group of this.#groups) this.#statuses?.groupChanged(group.state.verdicts(), null, false);
     this.#reports.wake(nowMs);
     this.#configureNetwork();
+    this.#introductions.introduceAll(this.#fellows(), nowMs);
   }
 
   #configureNetwork(): void {
@@ -416,7 +556,7 @@ export class Node implements StateMachine, Knowledge {
       boot: this.#world.boot,
       uptimeMs: nowMs - this.#startedMs,
       clusterIndex: this.database.index,
-      quarantine: this.#image.quarantine,
+      quarantine: this.#quarantine,
       connected: [...this.#world.connected].sort(),
       summaries: this.#statuses?.summaries() ?? [],
       statuses: this.#statuses?.components() ?? [],

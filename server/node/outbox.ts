@@ -39,6 +39,11 @@ export class Outbox {
     for (const operation of operations) this.#operations.push(operation);
   }
 
+  /** Whether the step records a vote, a term or entries to be acknowledged. */
+  get hasPromise(): boolean {
+    return this.#hardStates !== null;
+  }
+
   /** Something waits for this step's write to be durable. */
   writeDurably(operations: readonly Operation[], hardStates: HardStateTable | null): void {
     this.write(operations);

@@ -75,6 +75,13 @@ export class Router {
     return this.#forwarded.size;
   }
 
+  /** Whether the call is under way elsewhere, or waits here for a leader, a connection or another attempt. */
+  holds(key: number): boolean {
+    return (
+      this.#forwardOf.has(key) || this.#pauses.has(key) || [...this.#parked.values()].some((keys) => keys.has(key))
+    );
+  }
+
   route(call: Call, nowMs: Millis): void {
     if (call.request.type === "nodeSelf") return this.#forward(call, call.request.node, nowMs);
     const group = groupOf(call.request);

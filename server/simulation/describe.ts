@@ -1,7 +1,7 @@
 // One line of text for each input and effect, for the trace. For people only: nothing reads it back.
 
 import { unreachable } from "../../proto/assert.ts";
-import type { PeerMessage } from "../../proto/messages.ts";
+import type { PeerMessage, Start } from "../../proto/messages.ts";
 import type { RaftMessage } from "../../proto/raft.ts";
 import type { Reply, Request, WatchMessage } from "../../proto/requests.ts";
 import type { Effect } from "../node/effects.ts";
@@ -110,9 +110,20 @@ function describeMessage(message: PeerMessage): string {
     case "forwardCancel":
     case "forwardDrained":
       return `${message.type} #${message.call}`;
+    case "hello":
+      return `hello ${startText(message.lineage.at(-1))} of ${message.lineage.length}${message.answer ? " answer" : ""}`;
+    case "helloRefused":
+      return `helloRefused ${startText(message.remembered)}`;
+    case "helloAccepted":
+    case "lap":
+      return `${message.type} ${startText(message.start)}`;
     default:
       return unreachable(message);
   }
+}
+
+function startText(start: Start | undefined): string {
+  return start === undefined ? "none" : `${start.boot}/${start.nonce}/${start.lap}`;
 }
 
 function describeRaft(message: RaftMessage): string {

@@ -15,7 +15,7 @@ export interface LongRunOptions {
 }
 
 /** Faults that make sense in a long run: everybody is healed at its checkpoints. */
-export const longRunFaults: readonly FaultName[] = faultNames.filter((name) => name !== "core");
+export const longRunFaults: readonly FaultName[] = faultNames.filter((name) => name !== "core" && name !== "rot");
 
 /** Without being asked: all but gossip that never arrives, which is no accident. */
 export const usualFaults: readonly FaultName[] = longRunFaults.filter((name) => name !== "gossip");
@@ -54,7 +54,7 @@ export function simOptionsOf({ seed, topology, durationMs, faults }: LongRunOpti
     stall: { kind: "stall", meanMs: meanMs(10 * minuteMs), durationMsMin: 50, durationMsMax: lastingMs(2_000) },
     clockRate: { meanMs: meanMs(10 * minuteMs), rateMin: 0.95, rateMax: 1.05 },
     wallClock: { meanMs: meanMs(30 * minuteMs), jumpMsMax: 60 * minuteMs },
-    lossyPath: null,
+    lossyPath: { meanMs: meanMs(15 * minuteMs), durationMsMax: lastingMs(minuteMs), lossMax: 0.5 },
     diskFailure: { meanMs: meanMs(60 * minuteMs), durationMsMax: lastingMs(2 * minuteMs), nodesMax: 1 },
     stuckDisk: { meanMs: meanMs(30 * minuteMs), durationMsMin: 500, durationMsMax: lastingMs(5_000) },
     bitRot: null,

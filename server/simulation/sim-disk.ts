@@ -6,14 +6,15 @@
 import type { Random } from "../../proto/random.ts";
 import { keyAfter } from "../../storage/bytes.ts";
 import type { HardStateTable } from "../../storage/hard-state.ts";
+import { everyRange } from "../../storage/keys.ts";
 import { MemoryStore, type Page } from "../../storage/memory-store.ts";
-import type { KeyRange, Operation, PageLimits, WriteOutcome } from "../../storage/ordered-store.ts";
+import type { KeyRange, Operation, PageLimits, Row, WriteOutcome } from "../../storage/ordered-store.ts";
 import type { WriteBatch } from "../node/effects.ts";
 import type { Disk } from "../node/ports.ts";
 import { DiskCondition, type DiskFailure } from "./faulty-disk.ts";
 import type { Process } from "./process.ts";
 import type { Scheduler } from "./scheduler.ts";
-import { SimSlots } from "./sim-slots.ts";
+import { SimSlots, type SlotsImage } from "./sim-slots.ts";
 
 /** Batches that may lie unsynced before the oldest go to the disk by themselves. */
 const unsyncedBatchesMax = 4_096;
@@ -41,6 +42,12 @@ export const calmDisk: DiskOptions = {
 
 /** `process`: what the operating system was given survives. `power`: only what is on the medium. */
 export type CrashKind = "process" | "power";
+
+/** A copy of a whole disk. */
+export interface DiskImage {
+  readonly rows: readonly Row[];
+  readonly slots: SlotsImage;
+}
 
 interface PendingRows {
   readonly operations: readonly Operation[];
@@ -112,6 +119,22 @@ export class SimDisk {
   /** Durable before it returns, as a start does it that waits for its disk. No process may run. */
   writeAtOnce(operations: readonly Operation[]): void {
     this.#durableRows.write(operations, true, () => {});
+  }
+
+  /** All that would survive a power loss now. */
+  image(): DiskImage {
+    const { rows } = this.#durableRows.page(everyRange(), {
+      rowsMax: Number.MAX_SAFE_INTEGER,
+      bytesMax: Number.MAX_SAFE_INTEGER,
+    });
+    return { rows, slots: this.#slots.image() };
+  }
+
+  /** Puts the whole disk back to an image. No process may run. */
+  restore({ rows, slots }: DiskImage): void {
+    const now = this.image().rows.map(({ key }) => ({ type: "delete", key }) as const);
+    this.writeAtOnce([...now, ...rows.map(({ key, value }) => ({ type: "put", key, value }) as const)]);
+    this.#slots.restore(slots);
   }
 
   /** The disk as one process uses it. The process before it must have crashed. */

@@ -18,6 +18,12 @@ const created: readonly [HardStateImage, HardStateImage] = [
   { generation: 1, table: [] },
 ];
 
+/** Both slot files, as a copy of the disk has them. */
+export interface SlotsImage {
+  readonly slots: readonly [HardStateImage | null, HardStateImage | null];
+  readonly newestAt: 0 | 1;
+}
+
 export class SimSlots {
   /** null: torn. */
   readonly #slots: [HardStateImage | null, HardStateImage | null] = [...created];
@@ -56,6 +62,16 @@ export class SimSlots {
     this.#slots[at] = image;
     if (image === null) this.#torn += 1;
     else if (image.generation > this.#newest.generation) this.#newestAt = at;
+  }
+
+  image(): SlotsImage {
+    return { slots: [...this.#slots], newestAt: this.#newestAt };
+  }
+
+  restore({ slots, newestAt }: SlotsImage): void {
+    this.#slots[0] = slots[0];
+    this.#slots[1] = slots[1];
+    this.#newestAt = newestAt;
   }
 
   get #nextAt(): 0 | 1 {

@@ -69,6 +69,8 @@ function checkRow(node: NodeId, scope: Scope, slots: ReadonlyMap<Slot, GroupId>,
   switch (key.type) {
     case "meta":
     case "hardStateMark":
+    // Of fellow members, a witness or who it witnesses for among them: numbers, which say nothing of any group.
+    case "peerStart":
       return;
     case "unknown":
       demand(false, "scope", () => `${node} holds a row that nobody knows`);

@@ -58,7 +58,7 @@ export function compactGroup(world: World, owner: SimNode, group: GroupId, revis
 }
 
 /** Runs the world until the node has answered. @returns null when it has not within its budget */
-function ask(world: World, node: SimNode, request: GroupRequest): Reply | null {
+export function ask(world: World, node: SimNode, request: GroupRequest): Reply | null {
   const answers: Reply[] = [];
   node.call(request, budgetMs, { reply: (reply) => answers.push(reply), watch: () => {}, lost: () => {} });
   const untilMs = world.nowMs + patienceMs;

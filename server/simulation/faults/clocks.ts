@@ -7,7 +7,7 @@ import type { World } from "../world.ts";
 import { type Fault, Strikes } from "./fault.ts";
 
 export class ClockRates implements Fault {
-  readonly name = "clock rate";
+  readonly name = "clocks";
   readonly isConstant = false;
   readonly #world: World;
   readonly #random: Random;
@@ -43,7 +43,7 @@ export class ClockRates implements Fault {
 }
 
 export class WallClockJumps implements Fault {
-  readonly name = "wall clock";
+  readonly name = "wall-clock";
   readonly isConstant = false;
   readonly #world: World;
   readonly #random: Random;

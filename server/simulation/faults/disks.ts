@@ -8,7 +8,7 @@ import type { World } from "../world.ts";
 import { type Fault, Strikes } from "./fault.ts";
 
 export class DiskFailures implements Fault {
-  readonly name = "disk failure";
+  readonly name = "full-disks";
   readonly isConstant = false;
   readonly #world: World;
   readonly #random: Random;
@@ -69,7 +69,7 @@ function pickBusy(nodes: readonly SimNode[], random: Random): SimNode {
 }
 
 export class StuckDisks implements Fault {
-  readonly name = "stuck disk";
+  readonly name = "stuck-disks";
   readonly isConstant = false;
   readonly #world: World;
   readonly #random: Random;

@@ -6,7 +6,7 @@ import type { World } from "../world.ts";
 import { type Fault, Strikes } from "./fault.ts";
 
 export class LossyPaths implements Fault {
-  readonly name = "lossy path";
+  readonly name = "paths";
   readonly isConstant = false;
   readonly #world: World;
   readonly #random: Random;

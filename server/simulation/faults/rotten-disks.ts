@@ -15,7 +15,7 @@ export interface RotPlace {
 }
 
 export class RottenDisks implements Fault {
-  readonly name = "bit rot";
+  readonly name = "rot";
   readonly isConstant = false;
   readonly #place: RotPlace;
   readonly #options: BitRotOptions;

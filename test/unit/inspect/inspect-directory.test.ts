@@ -22,10 +22,11 @@ import { copyRows } from "../../../server/inspect/copy-rows.ts";
 import { inspectDirectory } from "../../../server/inspect/inspect-directory.ts";
 import { genesisOperations, newGroupOperations } from "../../../server/node/genesis.ts";
 import { emptyBytes } from "../../../storage/bytes.ts";
-import { interlockKey, nodeStatusKey, stateKey, versionKey } from "../../../storage/keys.ts";
+import { interlockKey, nodeStatusKey, peerStartKey, stateKey, versionKey } from "../../../storage/keys.ts";
 import { LevelStore } from "../../../storage/level-store.ts";
 import { encodeVersion } from "../../../storage/mvcc/versions.ts";
 import type { Operation } from "../../../storage/ordered-store.ts";
+import { encodeStarts } from "../../../storage/start-record.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "bailiwick-inspect-test-"));
 after(() => rmSync(directory, { recursive: true }));
@@ -59,7 +60,8 @@ function object(name: string, list: readonly string[]) {
 }
 
 function genesis(self: string): readonly Operation[] {
-  return genesisOperations({ bootstrap, self: toNodeId(self), boot: toBootNumber(1), quarantine: null });
+  const start = { boot: toBootNumber(1), nonce: "00000000000000ab", lap: 0 };
+  return genesisOperations({ bootstrap, self: toNodeId(self), start, quarantine: null });
 }
 
 function put(key: Uint8Array, value: Uint8Array): Operation {
@@ -84,6 +86,11 @@ function status(node: string, group: string, about = node): Operation {
   const component = { node: toNodeId(about), group: toGroupId(group), incarnation, index: toLogIndex(1) };
   const value = encodeStatusComponent({ ...component, status: "up", reason: "" });
   return put(nodeStatusKey(toNodeId(node), toGroupId(group)), value);
+}
+
+function peerStart(node: string): Operation {
+  const start = { boot: toBootNumber(4), nonce: "00000000000000ab", lap: 1 };
+  return put(peerStartKey(toNodeId(node)), encodeStarts([start]));
 }
 
 function write(store: LevelStore, operations: readonly Operation[]): Promise<void> {
@@ -175,6 +182,14 @@ const planted: readonly (readonly [string, readonly Operation[], string, string,
   ],
   ["a summary of a group that is not interlocked", [summary("rg224")], "interlock", "rg224", /not interlocked/],
   ["a summary of its own group", [summary("rg220")], "interlock", "rg220", /its own/],
+  ["a start of a node that shares no group", [peerStart("n218")], "peerStart", "n218", /shares no group with n202/],
+  [
+    "a damaged start of a fellow member",
+    [put(peerStartKey(toNodeId("n208")), Uint8Array.of(1, 2))],
+    "peerStart",
+    "n208",
+    /damaged/,
+  ],
   ["a key of no kind", [put(Uint8Array.of(9, 9), emptyBytes)], "unknown", "0909", /no(?:ne)? that this version/],
   [
     "a version that is none",
@@ -209,6 +224,11 @@ for (const [what, operations, kind, name, problem] of planted) {
     assert.match(foreign[0].problem, problem);
   });
 }
+
+test("inspectDirectory() finds the starts of fellow owners and fellow voters in their place", async () => {
+  const rows = [...genesis("n202"), peerStart("n208"), peerStart("n206")];
+  assert.deepEqual((await inspectDirectory(await nodeDirectory("n202", rows))).foreign, []);
+});
 
 test("inspectDirectory() takes a status that belongs to the sphere for what it is", async () => {
   const rows = [...genesis("n202"), status("n208", "rg226")];

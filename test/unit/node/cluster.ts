@@ -27,6 +27,7 @@ import { HardStates } from "../../../server/node/hard-states.ts";
 import { Host } from "../../../server/node/host.ts";
 import { readNode, type Stored } from "../../../server/node/image.ts";
 import type { Input } from "../../../server/node/inputs.ts";
+import { lineageWith } from "../../../server/node/lineage.ts";
 import type { LogKept } from "../../../server/node/log-trim.ts";
 import { Node } from "../../../server/node/node.ts";
 import { Outbox } from "../../../server/node/outbox.ts";
@@ -35,6 +36,7 @@ import { Slots } from "../../../server/node/slots.ts";
 import type { World } from "../../../server/node/world.ts";
 import { bytesOf, emptyBytes, textOf } from "../../../storage/bytes.ts";
 import type { HardStateTable } from "../../../storage/hard-state.ts";
+import { everyRange } from "../../../storage/keys.ts";
 import { MemoryStore } from "../../../storage/memory-store.ts";
 
 export const clusterId = toClusterId("00112233445566778899aabbccddeeff");
@@ -89,6 +91,20 @@ export class Disk {
     return next.value;
   }
 
+  /** A copy, as an image of the whole disk is; whoever puts it back puts back the count of starts with it. */
+  image(): Disk {
+    const image = new Disk();
+    const { rows } = this.rows.page(everyRange(), everything);
+    image.rows.write(
+      rows.map(({ key, value }) => ({ type: "put", key, value })),
+      true,
+      () => {},
+    );
+    image.table = this.table;
+    image.boot = this.boot;
+    return image;
+  }
+
   write(batch: Pick<WriteBatch, "operations" | "hardStates">): void {
     this.rows.write(batch.operations, true, () => {});
     this.table = batch.hardStates ?? this.table;
@@ -104,6 +120,8 @@ export class Member {
   readonly replies = new Map<number, Reply>();
   readonly watched = new Map<number, WatchMessage[]>();
   readonly notes: string[] = [];
+  /** Of its quarantines. */
+  readonly reasons: string[] = [];
   topics: readonly string[] = [];
   timer: { readonly atMs: number; readonly fire: () => void } | null = null;
   isRunning = true;
@@ -151,6 +169,7 @@ export class Cluster {
   change: (message: PeerMessage) => PeerMessage = (message) => message;
   readonly #logKept: LogKept;
   readonly #cuts = new Set<string>();
+  #starts = 0;
   #tasks: (() => void)[] = [];
 
   constructor(shape: Shape = smallShape, running: readonly NodeId[] = shape.nodes, logKept = muchLog) {
@@ -167,9 +186,13 @@ export class Cluster {
     disk.boot += 1;
     const boot = toBootNumber(disk.boot);
     const isEmpty = disk.rows.size === 0;
-    const genesis = { bootstrap: this.bootstrap, self: node, boot, quarantine };
+    this.#starts += 1;
+    const start = { boot, nonce: this.#starts.toString(16).padStart(16, "0"), lap: 0 };
+    const before = disk.read();
+    const lineage = lineageWith(before.type === "image" ? before.image.lineage : [], start);
+    const genesis = { bootstrap: this.bootstrap, self: node, start, quarantine };
     disk.write({
-      operations: isEmpty ? genesisOperations(genesis) : bootOperations(boot, quarantine),
+      operations: isEmpty ? genesisOperations(genesis) : bootOperations(lineage, quarantine),
       hardStates: null,
     });
     const member = new Member(node, disk, { ports: (self) => this.#ports(self), logKept: this.#logKept });
@@ -327,7 +350,12 @@ export class Cluster {
           if (message.type === "events") member.host.deliver({ type: "drained", call });
         },
       },
-      journal: { note: (_level, text) => member.notes.push(text) },
+      journal: {
+        note: (_level, text, fields) => {
+          member.notes.push(text);
+          if (text === "Quarantined") member.reasons.push(String(fields["reason"]));
+        },
+      },
       fatal: (reason) => {
         throw reason;
       },

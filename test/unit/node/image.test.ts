@@ -10,6 +10,7 @@ import { everyRange, parseKey } from "../../../storage/keys.ts";
 import type { Row } from "../../../storage/ordered-store.ts";
 import { bootstrapOf, Cluster, Disk, n1, n2, n4, put, rg, smallShape } from "./cluster.ts";
 
+const third = { boot: toBootNumber(3), nonce: "00000000000000ab", lap: 0 };
 const everything = { rowsMax: 1e9, bytesMax: 1e12 };
 
 function imageOf(disk: Disk): NodeImage {
@@ -63,7 +64,7 @@ test("what the first start writes is read back: identity, groups of this node, t
     [n4, [], false],
   ] as const) {
     const disk = new Disk();
-    const genesis = { bootstrap: bootstrapOf(smallShape), self: node, boot: toBootNumber(3), quarantine: null };
+    const genesis = { bootstrap: bootstrapOf(smallShape), self: node, start: third, quarantine: null };
     disk.write({ operations: genesisOperations(genesis), hardStates: null });
     const image = imageOf(disk);
     assert.deepEqual([image.node, image.boot, image.quarantine], [node, 3, null]);
@@ -79,7 +80,7 @@ test("what the first start writes is read back: identity, groups of this node, t
 
 test("a node in quarantine has no replica to vote with", () => {
   const disk = new Disk();
-  const genesis = { bootstrap: bootstrapOf(smallShape), self: n1, boot: toBootNumber(3), quarantine: "wiped" };
+  const genesis = { bootstrap: bootstrapOf(smallShape), self: n1, start: third, quarantine: "wiped" };
   disk.write({ operations: genesisOperations(genesis), hardStates: null });
   const image = imageOf(disk);
   assert.deepEqual([image.quarantine, image.groups, image.database.log], ["wiped", [], null]);

@@ -5,7 +5,7 @@ import type { ClusterCommand, Compare, GroupCommand, VerdictChange, Write } from
 import { type ErrorCode, type ErrorDetails, errorCodes, type Failure } from "../../../proto/errors.ts";
 import { type ClusterId, type GroupId, isName, type NodeId, toMemberId, toTerm } from "../../../proto/ids.ts";
 import type { Learner, Membership, Voter } from "../../../proto/membership.ts";
-import type { Envelope, PeerMessage, StateRow, StatusVersion } from "../../../proto/messages.ts";
+import type { Envelope, PeerMessage, Start, StateRow, StatusVersion } from "../../../proto/messages.ts";
 import {
   type AppliedRecord,
   type ClusterChange,
@@ -345,6 +345,7 @@ const addressed = {
   fromMember: fc.integer({ min: 1, max: 99 }).map(toMemberId),
   toMember: fc.nat(99).map(toMemberId),
 };
+const start = shape<Start>({ boot: quantity(1), nonce: hexadecimal(16), lap: quantity() });
 export const peerMessage = anyOf<PeerMessage>({
   raft: { ...addressed, message: raftMessage },
   beat: { sequence: quantity(), clusterIndex: quantity(), groups: few(shape({ ...addressed, beat })) },
@@ -384,5 +385,9 @@ export const peerMessage = anyOf<PeerMessage>({
   forwardCancel: { call },
   forwardWatch: { call, message: watchMessage },
   forwardDrained: { call, through: quantity() },
+  hello: { lineage: few(start), answer: flag, isAnew: flag },
+  helloAccepted: { start },
+  helloRefused: { remembered: start },
+  lap: { start },
 });
 export const envelope = shape<Envelope>({ cluster, from: node, boot: quantity(1), message: peerMessage });

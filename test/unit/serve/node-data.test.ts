@@ -5,12 +5,16 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import { toBootNumber } from "../../../proto/ids.ts";
 import { readNodeKey } from "../../../server/adapters/node-key.ts";
 import { loadNodeConfig, type NodeConfig } from "../../../server/config/node-file.ts";
 import { makeLayout } from "../../../server/dev/layout.ts";
 import { inspectDirectory } from "../../../server/inspect/inspect-directory.ts";
 import type { NodeImage } from "../../../server/node/image.ts";
 import { closeStore, openNodeData } from "../../../server/node-data.ts";
+import { metaKey } from "../../../storage/keys.ts";
+import { LevelStore } from "../../../storage/level-store.ts";
+import { encodeStarts } from "../../../storage/start-record.ts";
 
 const parent = mkdtempSync(join(tmpdir(), "bailiwick-node-data-"));
 after(() => rmSync(parent, { recursive: true }));
@@ -51,6 +55,31 @@ test("openNodeData() begins an empty directory, and counts the starts in it and 
   assert.deepEqual([second.boot, second.quarantine], [2, null]);
   assert.equal(await bootOf(directory), 2);
   assert.deepEqual((await start(directory, "n3")).groups, []);
+});
+
+test("openNodeData() draws a number for each start, and keeps those of the starts before", async () => {
+  const directory = await makeCluster();
+  const lineages = [await start(directory), await start(directory), await start(directory)].map((one) => one.lineage);
+  const last = lineages.at(-1) ?? [];
+  assert.deepEqual(
+    last.map(({ boot, lap }) => [boot, lap]),
+    [1, 2, 3].map((boot) => [boot, 0]),
+  );
+  assert.equal(new Set(last.map(({ nonce }) => nonce)).size, 3);
+  for (const [at, lineage] of lineages.entries()) assert.deepEqual(lineage, last.slice(0, at + 1));
+});
+
+test("openNodeData() refuses a directory whose record of starts is damaged", async () => {
+  const directory = await makeCluster();
+  await start(directory);
+  const rows = await LevelStore.open(join(directory, "n1", "data", "rows"));
+  const value = encodeStarts([{ boot: toBootNumber(1), nonce: "00000000000000ab", lap: 0 }]);
+  value[value.length - 1] = 1;
+  await new Promise<void>((resolve) =>
+    rows.write([{ type: "put", key: metaKey("start"), value }], true, () => resolve()),
+  );
+  await new Promise<void>((resolve) => rows.close(resolve));
+  await assert.rejects(start(directory), { code: "corrupt", message: /record of this node's starts is damaged/ });
 });
 
 test("openNodeData() refuses the directory of another node, and changes nothing", async () => {

@@ -108,7 +108,7 @@ function tally(tries: number, damage: (disk: SimDisk, random: Random) => Damage 
   return { counts, others };
 }
 
-for (const kind of ["log", "logBoundary", "state"] as const) {
+for (const kind of ["log", "logBoundary", "state", "group"] as const) {
   test(`a flipped bit of a row of kind ${kind} is noticed, or changes nothing`, () => {
     const { counts, others } = tally(tries, (disk, random) => flipBit(disk, [kind], random));
     assert.deepEqual(others, []);
@@ -133,7 +133,6 @@ test("a lost version is noticed, unless it is the last of its revision and a del
 const unguarded: readonly (readonly [kind: RowKind, why: string])[] = [
   ["version", "a value that was overwritten since is in no state hash"],
   ["applied", "term, floor and index are beside the state hash and not in it"],
-  ["group", "an owner becomes a learner by one bit"],
   ["nodeStatus", "what other groups have told; the sphere tells it again"],
   ["interlock", "a hint for planning"],
   ["meta", "names are compared with the key and the configuration, and the number of starts with the key's"],

@@ -8,7 +8,7 @@ import { Random } from "../../../proto/random.ts";
 import { Process } from "../../../server/simulation/process.ts";
 import { Scheduler } from "../../../server/simulation/scheduler.ts";
 import { type CrashKind, calmDisk, SimDisk } from "../../../server/simulation/sim-disk.ts";
-import { bytesOf } from "../../../storage/bytes.ts";
+import { bytesOf, textOf } from "../../../storage/bytes.ts";
 import type { GroupHardState } from "../../../storage/hard-state.ts";
 
 const node = toNodeId("n1");
@@ -210,3 +210,30 @@ function rig(seed: number) {
 function row(name: string) {
   return { type: "put", key: bytesOf(name), value: bytesOf(name) } as const;
 }
+test("a disk that is put back to an image holds that and nothing else, also for a second time", () => {
+  const scheduler = new Scheduler();
+  const disk = new SimDisk(scheduler, new Random(1));
+  const write = (key: string, value: string, table: number) => {
+    const operations = [{ type: "put", key: bytesOf(key), value: bytesOf(value) } as const];
+    const process = new Process(node, scheduler, new Random(2));
+    disk.open(process).write({ operations, hardStates: [hardState(table)], sync: true }, () => {});
+    scheduler.runUntil(scheduler.nowMs + 100);
+    process.end();
+    disk.crash("power");
+  };
+  const fresh = disk.image();
+  write("a", "1", 1);
+  const image = disk.image();
+  write("a", "2", 2);
+  write("b", "2", 3);
+  for (let round = 0; round < 2; round++) {
+    disk.restore(image);
+    assert.deepEqual(disk.image(), image);
+    const [a, b] = ["a", "b"].map((key) => disk.durableRow(bytesOf(key)));
+    assert.deepEqual([textOf(a ?? bytesOf("none")), b], ["1", null]);
+    assert.equal(disk.durableTable[0]?.term, 1);
+    write("b", "3", 4);
+  }
+  disk.restore(fresh);
+  assert.deepEqual([disk.isNew, disk.durableRow(bytesOf("a"))], [true, null]);
+});

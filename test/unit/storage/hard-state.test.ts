@@ -103,7 +103,7 @@ test("decodeHardState() refuses each flipped bit and each cut", () => {
 
 test("the bytes of a table are those of format 1", () => {
   const hex =
-    "PLACE" +
+    "425748530100000000000000070000002deaf6ff1d" +
     "0000000105726732323000000000000000010000000000000001000000000000000300000000000000001e0000";
   const bytes = encodeHardState({ generation: 7, table: [row(3, null)] });
   assert.equal(Buffer.from(bytes).toString("hex"), hex);

@@ -22,6 +22,8 @@ import {
   nodeStatusRange,
   type ParsedKey,
   parseKey,
+  peerStartKey,
+  peerStartRange,
   slotRange,
   slotsRange,
   stateKey,
@@ -38,6 +40,8 @@ const index = (value: number) => value as LogIndex;
 const examples: readonly (readonly [string, Uint8Array, ParsedKey])[] = [
   ["0101", metaKey("formatVersion"), { type: "meta", field: "formatVersion" }],
   ["0104", metaKey("bootNumber"), { type: "meta", field: "bootNumber" }],
+  ["0106", metaKey("lineage"), { type: "meta", field: "lineage" }],
+  ["0107", metaKey("start"), { type: "meta", field: "start" }],
   [
     "020572673232300000000000000003",
     groupKey(rg, 3 as Incarnation),
@@ -63,6 +67,7 @@ const examples: readonly (readonly [string, Uint8Array, ParsedKey])[] = [
   ["04046e323032057267323230", nodeStatusKey(n202, rg), { type: "nodeStatus", node: n202, group: rg }],
   ["05057267323230", interlockKey(rg), { type: "interlock", group: rg }],
   ["06", hardStateMarkKey(), { type: "hardStateMark" }],
+  ["07046e323032", peerStartKey(n202), { type: "peerStart", node: n202 }],
 ];
 
 test("keys have the bytes of the picture, and parseKey() reads each back", () => {
@@ -83,8 +88,9 @@ test("parseKey() calls everything else unknown: cut short, longer, other tags, f
     "",
     "00",
     "0100",
-    "0106",
-    "07",
+    "0108",
+    "0108",
+    "08",
     "ff",
     "030000000103",
     "0300000001020800",
@@ -114,6 +120,7 @@ test("each range holds its own keys and no others", () => {
     status: nodeStatusKey(n202, rg),
     longerStatus: nodeStatusKey(toNodeId("n2021"), rg),
     interlock: interlockKey(rg),
+    peerStart: peerStartKey(n202),
   };
   const held = (range: KeyRange) => Object.entries(keys).flatMap(([name, key]) => (inRange(key, range) ? [name] : []));
   assert.deepEqual(held(metaRange()), ["meta"]);
@@ -127,6 +134,7 @@ test("each range holds its own keys and no others", () => {
   assert.deepEqual(held(nodeStatusRange(n202)), ["status"]);
   assert.deepEqual(held(nodeStatusRange(null)), ["status", "longerStatus"]);
   assert.deepEqual(held(interlockRange()), ["interlock"]);
+  assert.deepEqual(held(peerStartRange()), ["peerStart"]);
   assert.deepEqual(held(everyRange()), Object.keys(keys));
 });
 

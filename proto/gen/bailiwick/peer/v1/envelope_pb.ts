@@ -19,7 +19,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file bailiwick/peer/v1/envelope.proto.
  */
 export const file_bailiwick_peer_v1_envelope: GenFile = /*@__PURE__*/
-  fileDesc("CiBiYWlsaXdpY2svcGVlci92MS9lbnZlbG9wZS5wcm90bxIRYmFpbGl3aWNrLnBlZXIudjEi8QkKCEVudmVsb3BlEg8KB2NsdXN0ZXIYASABKAwSDAoEZnJvbRgCIAEoCRIMCgRib290GAMgASgEEiwKBHJhZnQYBCABKAsyHC5iYWlsaXdpY2sucGVlci52MS5Hcm91cFJhZnRIABInCgRiZWF0GAUgASgLMhcuYmFpbGl3aWNrLnBlZXIudjEuQmVhdEgAEjAKCWJlYXRfZWNobxgGIAEoCzIbLmJhaWxpd2ljay5wZWVyLnYxLkJlYXRFY2hvSAASOAoNc25hcHNob3RfcGFydBgHIAEoCzIfLmJhaWxpd2ljay5wZWVyLnYxLlNuYXBzaG90UGFydEgAEjYKDHNuYXBzaG90X2FjaxgIIAEoCzIeLmJhaWxpd2ljay5wZWVyLnYxLlNuYXBzaG90QWNrSAASLwoIc3RhdHVzZXMYCSABKAsyGy5iYWlsaXdpY2sucGVlci52MS5TdGF0dXNlc0gAEjgKDXN0YXR1c19kaWdlc3QYCiABKAsyHy5iYWlsaXdpY2sucGVlci52MS5TdGF0dXNEaWdlc3RIABI2CgxjbHVzdGVyX25ld3MYCyABKAsyHi5iYWlsaXdpY2sucGVlci52MS5DbHVzdGVyTmV3c0gAEjYKDGNsdXN0ZXJfcHVsbBgMIAEoCzIeLmJhaWxpd2ljay5wZWVyLnYxLkNsdXN0ZXJQdWxsSAASPAoPY2x1c3Rlcl9lbnRyaWVzGA0gASgLMiEuYmFpbGl3aWNrLnBlZXIudjEuQ2x1c3RlckVudHJpZXNIABI4Cg1jbHVzdGVyX3N0YXRlGA4gASgLMh8uYmFpbGl3aWNrLnBlZXIudjEuQ2x1c3RlclN0YXRlSAASOgoOdmVyZGljdF9yZXBvcnQYDyABKAsyIC5iYWlsaXdpY2sucGVlci52MS5WZXJkaWN0UmVwb3J0SAASNgoMdmVyZGljdF9wb2xsGBAgASgLMh4uYmFpbGl3aWNrLnBlZXIudjEuVmVyZGljdFBvbGxIABItCgdmb3J3YXJkGBEgASgLMhouYmFpbGl3aWNrLnBlZXIudjEuRm9yd2FyZEgAEjgKDWZvcndhcmRfcmVwbHkYEiABKAsyHy5iYWlsaXdpY2sucGVlci52MS5Gb3J3YXJkUmVwbHlIABI6Cg5mb3J3YXJkX2NhbmNlbBgTIAEoCzIgLmJhaWxpd2ljay5wZWVyLnYxLkZvcndhcmRDYW5jZWxIABI4Cg1mb3J3YXJkX3dhdGNoGBQgASgLMh8uYmFpbGl3aWNrLnBlZXIudjEuRm9yd2FyZFdhdGNoSAASPAoPZm9yd2FyZF9kcmFpbmVkGBUgASgLMiEuYmFpbGl3aWNrLnBlZXIudjEuRm9yd2FyZERyYWluZWRIABIrCgZpbnZpdGUYFiABKAsyGS5iYWlsaXdpY2sucGVlci52MS5JbnZpdGVIABIvCghkZXBhcnRlZBgXIAEoCzIbLmJhaWxpd2ljay5wZWVyLnYxLkRlcGFydGVkSAASNgoMcmVwbGljYV9sb3N0GBggASgLMh4uYmFpbGl3aWNrLnBlZXIudjEuUmVwbGljYUxvc3RIABI4Cg1vd25lcnNfcmVwb3J0GBkgASgLMh8uYmFpbGl3aWNrLnBlZXIudjEuT3duZXJzUmVwb3J0SABCCQoHbWVzc2FnZSJoCgZJbnZpdGUSDQoFZ3JvdXAYASABKAkSEwoLaW5jYXJuYXRpb24YAiABKAQSEwoLZnJvbV9tZW1iZXIYAyABKAQSEQoJdG9fbWVtYmVyGAQgASgEEhIKCmlzX3dpdG5lc3MYBSABKAgidQoIRGVwYXJ0ZWQSDQoFZ3JvdXAYASABKAkSEwoLaW5jYXJuYXRpb24YAiABKAQSEwoLZnJvbV9tZW1iZXIYAyABKAQSEQoJdG9fbWVtYmVyGAQgASgEEg0KBWluZGV4GAUgASgEEg4KBm93bmVycxgGIAMoCSJBCgtSZXBsaWNhTG9zdBINCgVncm91cBgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoBBIOCgZtZW1iZXIYAyABKAQiQAoMT3duZXJzUmVwb3J0EjAKBWVudHJ5GAEgASgLMiEuYmFpbGl3aWNrLnBlZXIudjEuRGlyZWN0b3J5RW50cnkiggEKCUdyb3VwQmVhdBINCgVncm91cBgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoBBIpCgRiZWF0GAMgASgLMhsuYmFpbGl3aWNrLnBlZXIudjEuUmFmdEJlYXQSEwoLZnJvbV9tZW1iZXIYBCABKAQSEQoJdG9fbWVtYmVyGAUgASgEIl0KBEJlYXQSEAoIc2VxdWVuY2UYASABKAQSFQoNY2x1c3Rlcl9pbmRleBgCIAEoBBIsCgZncm91cHMYAyADKAsyHC5iYWlsaXdpY2sucGVlci52MS5Hcm91cEJlYXQijQEKDkdyb3VwQmVhdFJlcGx5Eg0KBWdyb3VwGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgEEi8KBXJlcGx5GAMgASgLMiAuYmFpbGl3aWNrLnBlZXIudjEuUmFmdEJlYXRSZXBseRITCgtmcm9tX21lbWJlchgEIAEoBBIRCgl0b19tZW1iZXIYBSABKAQiegoIQmVhdEVjaG8SEAoIc2VxdWVuY2UYASABKAQSFQoNY2x1c3Rlcl9pbmRleBgCIAEoBBISCgpxdWFyYW50aW5lGAMgASgJEjEKBmdyb3VwcxgEIAMoCzIhLmJhaWxpd2ljay5wZWVyLnYxLkdyb3VwQmVhdFJlcGx5IiYKCFN0YXRlUm93EgsKA2tleRgBIAEoDBINCgV2YWx1ZRgCIAEoDCKGAgoMU25hcHNob3RQYXJ0Eg0KBWdyb3VwGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgEEgwKBHRlcm0YAyABKAQSKAoEbGFzdBgEIAEoCzIaLmJhaWxpd2ljay5wZWVyLnYxLkVudHJ5SWQSEAoIc2VxdWVuY2UYBSABKAQSKQoEcm93cxgGIAMoCzIbLmJhaWxpd2ljay5wZWVyLnYxLlN0YXRlUm93Eg0KBWZpbmFsGAcgASgIEhcKCnN0YXRlX2hhc2gYCCABKAZIAIgBARITCgtmcm9tX21lbWJlchgJIAEoBBIRCgl0b19tZW1iZXIYCiABKARCDQoLX3N0YXRlX2hhc2ginwEKC1NuYXBzaG90QWNrEg0KBWdyb3VwGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgEEgwKBHRlcm0YAyABKAQSKAoEbGFzdBgEIAEoCzIaLmJhaWxpd2ljay5wZWVyLnYxLkVudHJ5SWQSDAoEbmV4dBgFIAEoBBITCgtmcm9tX21lbWJlchgGIAEoBBIRCgl0b19tZW1iZXIYByABKAQidgoIU3RhdHVzZXMSNgoKY29tcG9uZW50cxgBIAMoCzIiLmJhaWxpd2ljay5wZWVyLnYxLlN0YXR1c0NvbXBvbmVudBIyCglzdW1tYXJpZXMYAiADKAsyHy5iYWlsaXdpY2sucGVlci52MS5Hcm91cFN1bW1hcnkiXgoNU3RhdHVzVmVyc2lvbhINCgVncm91cBgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoBBIRCgRub2RlGAMgASgJSACIAQESDQoFaW5kZXgYBCABKARCBwoFX25vZGUiUgoMU3RhdHVzRGlnZXN0EjIKCHZlcnNpb25zGAEgAygLMiAuYmFpbGl3aWNrLnBlZXIudjEuU3RhdHVzVmVyc2lvbhIOCgZhbnN3ZXIYAiABKAgiVQoLQ2x1c3Rlck5ld3MSDAoEdGVybRgBIAEoBBINCgVpbmRleBgCIAEoBBIpCgdlbnRyaWVzGAMgAygLMhguYmFpbGl3aWNrLnBlZXIudjEuRW50cnkiHAoLQ2x1c3RlclB1bGwSDQoFYWZ0ZXIYASABKAQiSgoOQ2x1c3RlckVudHJpZXMSDQoFYWZ0ZXIYASABKAQSKQoHZW50cmllcxgCIAMoCzIYLmJhaWxpd2ljay5wZWVyLnYxLkVudHJ5ImMKDENsdXN0ZXJTdGF0ZRIoCgRsYXN0GAEgASgLMhouYmFpbGl3aWNrLnBlZXIudjEuRW50cnlJZBIpCgRyb3dzGAIgAygLMhsuYmFpbGl3aWNrLnBlZXIudjEuU3RhdGVSb3ciRgoNVmVyZGljdFJlcG9ydBI1Cgljb21wb25lbnQYASABKAsyIi5iYWlsaXdpY2sucGVlci52MS5TdGF0dXNDb21wb25lbnQiTgoLVmVyZGljdFBvbGwSDAoEbm9kZRgBIAEoCRIxCgZzdGF0dXMYAiABKA4yIS5iYWlsaXdpY2sucGVlci52MS5SZWNvdmVyeVN0YXR1cyJXCgdGb3J3YXJkEgwKBGNhbGwYASABKAQSEQoJYnVkZ2V0X21zGAIgASgEEisKB3JlcXVlc3QYAyABKAsyGi5iYWlsaXdpY2sucGVlci52MS5SZXF1ZXN0IkUKDEZvcndhcmRSZXBseRIMCgRjYWxsGAEgASgEEicKBXJlcGx5GAIgASgLMhguYmFpbGl3aWNrLnBlZXIudjEuUmVwbHkiHQoNRm9yd2FyZENhbmNlbBIMCgRjYWxsGAEgASgEIk4KDEZvcndhcmRXYXRjaBIMCgRjYWxsGAEgASgEEjAKB21lc3NhZ2UYAiABKAsyHy5iYWlsaXdpY2sucGVlci52MS5XYXRjaE1lc3NhZ2UiLwoORm9yd2FyZERyYWluZWQSDAoEY2FsbBgBIAEoBBIPCgd0aHJvdWdoGAIgASgEYgZwcm90bzM", [file_bailiwick_peer_v1_forward, file_bailiwick_peer_v1_model, file_bailiwick_peer_v1_raft]);
+  fileDesc("CiBiYWlsaXdpY2svcGVlci92MS9lbnZlbG9wZS5wcm90bxIRYmFpbGl3aWNrLnBlZXIudjEiuQsKCEVudmVsb3BlEg8KB2NsdXN0ZXIYASABKAwSDAoEZnJvbRgCIAEoCRIMCgRib290GAMgASgEEiwKBHJhZnQYBCABKAsyHC5iYWlsaXdpY2sucGVlci52MS5Hcm91cFJhZnRIABInCgRiZWF0GAUgASgLMhcuYmFpbGl3aWNrLnBlZXIudjEuQmVhdEgAEjAKCWJlYXRfZWNobxgGIAEoCzIbLmJhaWxpd2ljay5wZWVyLnYxLkJlYXRFY2hvSAASOAoNc25hcHNob3RfcGFydBgHIAEoCzIfLmJhaWxpd2ljay5wZWVyLnYxLlNuYXBzaG90UGFydEgAEjYKDHNuYXBzaG90X2FjaxgIIAEoCzIeLmJhaWxpd2ljay5wZWVyLnYxLlNuYXBzaG90QWNrSAASLwoIc3RhdHVzZXMYCSABKAsyGy5iYWlsaXdpY2sucGVlci52MS5TdGF0dXNlc0gAEjgKDXN0YXR1c19kaWdlc3QYCiABKAsyHy5iYWlsaXdpY2sucGVlci52MS5TdGF0dXNEaWdlc3RIABI2CgxjbHVzdGVyX25ld3MYCyABKAsyHi5iYWlsaXdpY2sucGVlci52MS5DbHVzdGVyTmV3c0gAEjYKDGNsdXN0ZXJfcHVsbBgMIAEoCzIeLmJhaWxpd2ljay5wZWVyLnYxLkNsdXN0ZXJQdWxsSAASPAoPY2x1c3Rlcl9lbnRyaWVzGA0gASgLMiEuYmFpbGl3aWNrLnBlZXIudjEuQ2x1c3RlckVudHJpZXNIABI4Cg1jbHVzdGVyX3N0YXRlGA4gASgLMh8uYmFpbGl3aWNrLnBlZXIudjEuQ2x1c3RlclN0YXRlSAASOgoOdmVyZGljdF9yZXBvcnQYDyABKAsyIC5iYWlsaXdpY2sucGVlci52MS5WZXJkaWN0UmVwb3J0SAASNgoMdmVyZGljdF9wb2xsGBAgASgLMh4uYmFpbGl3aWNrLnBlZXIudjEuVmVyZGljdFBvbGxIABItCgdmb3J3YXJkGBEgASgLMhouYmFpbGl3aWNrLnBlZXIudjEuRm9yd2FyZEgAEjgKDWZvcndhcmRfcmVwbHkYEiABKAsyHy5iYWlsaXdpY2sucGVlci52MS5Gb3J3YXJkUmVwbHlIABI6Cg5mb3J3YXJkX2NhbmNlbBgTIAEoCzIgLmJhaWxpd2ljay5wZWVyLnYxLkZvcndhcmRDYW5jZWxIABI4Cg1mb3J3YXJkX3dhdGNoGBQgASgLMh8uYmFpbGl3aWNrLnBlZXIudjEuRm9yd2FyZFdhdGNoSAASPAoPZm9yd2FyZF9kcmFpbmVkGBUgASgLMiEuYmFpbGl3aWNrLnBlZXIudjEuRm9yd2FyZERyYWluZWRIABIrCgZpbnZpdGUYFiABKAsyGS5iYWlsaXdpY2sucGVlci52MS5JbnZpdGVIABIvCghkZXBhcnRlZBgXIAEoCzIbLmJhaWxpd2ljay5wZWVyLnYxLkRlcGFydGVkSAASNgoMcmVwbGljYV9sb3N0GBggASgLMh4uYmFpbGl3aWNrLnBlZXIudjEuUmVwbGljYUxvc3RIABI4Cg1vd25lcnNfcmVwb3J0GBkgASgLMh8uYmFpbGl3aWNrLnBlZXIudjEuT3duZXJzUmVwb3J0SAASKQoFaGVsbG8YKCABKAsyGC5iYWlsaXdpY2sucGVlci52MS5IZWxsb0gAEjoKDmhlbGxvX2FjY2VwdGVkGCkgASgLMiAuYmFpbGl3aWNrLnBlZXIudjEuSGVsbG9BY2NlcHRlZEgAEjgKDWhlbGxvX3JlZnVzZWQYKiABKAsyHy5iYWlsaXdpY2sucGVlci52MS5IZWxsb1JlZnVzZWRIABIlCgNsYXAYKyABKAsyFi5iYWlsaXdpY2sucGVlci52MS5MYXBIAEIJCgdtZXNzYWdlImgKBkludml0ZRINCgVncm91cBgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoBBITCgtmcm9tX21lbWJlchgDIAEoBBIRCgl0b19tZW1iZXIYBCABKAQSEgoKaXNfd2l0bmVzcxgFIAEoCCJ1CghEZXBhcnRlZBINCgVncm91cBgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoBBITCgtmcm9tX21lbWJlchgDIAEoBBIRCgl0b19tZW1iZXIYBCABKAQSDQoFaW5kZXgYBSABKAQSDgoGb3duZXJzGAYgAygJIkEKC1JlcGxpY2FMb3N0Eg0KBWdyb3VwGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgEEg4KBm1lbWJlchgDIAEoBCJACgxPd25lcnNSZXBvcnQSMAoFZW50cnkYASABKAsyIS5iYWlsaXdpY2sucGVlci52MS5EaXJlY3RvcnlFbnRyeSKCAQoJR3JvdXBCZWF0Eg0KBWdyb3VwGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgEEikKBGJlYXQYAyABKAsyGy5iYWlsaXdpY2sucGVlci52MS5SYWZ0QmVhdBITCgtmcm9tX21lbWJlchgEIAEoBBIRCgl0b19tZW1iZXIYBSABKAQiXQoEQmVhdBIQCghzZXF1ZW5jZRgBIAEoBBIVCg1jbHVzdGVyX2luZGV4GAIgASgEEiwKBmdyb3VwcxgDIAMoCzIcLmJhaWxpd2ljay5wZWVyLnYxLkdyb3VwQmVhdCKNAQoOR3JvdXBCZWF0UmVwbHkSDQoFZ3JvdXAYASABKAkSEwoLaW5jYXJuYXRpb24YAiABKAQSLwoFcmVwbHkYAyABKAsyIC5iYWlsaXdpY2sucGVlci52MS5SYWZ0QmVhdFJlcGx5EhMKC2Zyb21fbWVtYmVyGAQgASgEEhEKCXRvX21lbWJlchgFIAEoBCJ6CghCZWF0RWNobxIQCghzZXF1ZW5jZRgBIAEoBBIVCg1jbHVzdGVyX2luZGV4GAIgASgEEhIKCnF1YXJhbnRpbmUYAyABKAkSMQoGZ3JvdXBzGAQgAygLMiEuYmFpbGl3aWNrLnBlZXIudjEuR3JvdXBCZWF0UmVwbHkiJgoIU3RhdGVSb3cSCwoDa2V5GAEgASgMEg0KBXZhbHVlGAIgASgMIoYCCgxTbmFwc2hvdFBhcnQSDQoFZ3JvdXAYASABKAkSEwoLaW5jYXJuYXRpb24YAiABKAQSDAoEdGVybRgDIAEoBBIoCgRsYXN0GAQgASgLMhouYmFpbGl3aWNrLnBlZXIudjEuRW50cnlJZBIQCghzZXF1ZW5jZRgFIAEoBBIpCgRyb3dzGAYgAygLMhsuYmFpbGl3aWNrLnBlZXIudjEuU3RhdGVSb3cSDQoFZmluYWwYByABKAgSFwoKc3RhdGVfaGFzaBgIIAEoBkgAiAEBEhMKC2Zyb21fbWVtYmVyGAkgASgEEhEKCXRvX21lbWJlchgKIAEoBEINCgtfc3RhdGVfaGFzaCKfAQoLU25hcHNob3RBY2sSDQoFZ3JvdXAYASABKAkSEwoLaW5jYXJuYXRpb24YAiABKAQSDAoEdGVybRgDIAEoBBIoCgRsYXN0GAQgASgLMhouYmFpbGl3aWNrLnBlZXIudjEuRW50cnlJZBIMCgRuZXh0GAUgASgEEhMKC2Zyb21fbWVtYmVyGAYgASgEEhEKCXRvX21lbWJlchgHIAEoBCJ2CghTdGF0dXNlcxI2Cgpjb21wb25lbnRzGAEgAygLMiIuYmFpbGl3aWNrLnBlZXIudjEuU3RhdHVzQ29tcG9uZW50EjIKCXN1bW1hcmllcxgCIAMoCzIfLmJhaWxpd2ljay5wZWVyLnYxLkdyb3VwU3VtbWFyeSJeCg1TdGF0dXNWZXJzaW9uEg0KBWdyb3VwGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgEEhEKBG5vZGUYAyABKAlIAIgBARINCgVpbmRleBgEIAEoBEIHCgVfbm9kZSJSCgxTdGF0dXNEaWdlc3QSMgoIdmVyc2lvbnMYASADKAsyIC5iYWlsaXdpY2sucGVlci52MS5TdGF0dXNWZXJzaW9uEg4KBmFuc3dlchgCIAEoCCJVCgtDbHVzdGVyTmV3cxIMCgR0ZXJtGAEgASgEEg0KBWluZGV4GAIgASgEEikKB2VudHJpZXMYAyADKAsyGC5iYWlsaXdpY2sucGVlci52MS5FbnRyeSIcCgtDbHVzdGVyUHVsbBINCgVhZnRlchgBIAEoBCJKCg5DbHVzdGVyRW50cmllcxINCgVhZnRlchgBIAEoBBIpCgdlbnRyaWVzGAIgAygLMhguYmFpbGl3aWNrLnBlZXIudjEuRW50cnkiYwoMQ2x1c3RlclN0YXRlEigKBGxhc3QYASABKAsyGi5iYWlsaXdpY2sucGVlci52MS5FbnRyeUlkEikKBHJvd3MYAiADKAsyGy5iYWlsaXdpY2sucGVlci52MS5TdGF0ZVJvdyJGCg1WZXJkaWN0UmVwb3J0EjUKCWNvbXBvbmVudBgBIAEoCzIiLmJhaWxpd2ljay5wZWVyLnYxLlN0YXR1c0NvbXBvbmVudCJOCgtWZXJkaWN0UG9sbBIMCgRub2RlGAEgASgJEjEKBnN0YXR1cxgCIAEoDjIhLmJhaWxpd2ljay5wZWVyLnYxLlJlY292ZXJ5U3RhdHVzIlcKB0ZvcndhcmQSDAoEY2FsbBgBIAEoBBIRCglidWRnZXRfbXMYAiABKAQSKwoHcmVxdWVzdBgDIAEoCzIaLmJhaWxpd2ljay5wZWVyLnYxLlJlcXVlc3QiRQoMRm9yd2FyZFJlcGx5EgwKBGNhbGwYASABKAQSJwoFcmVwbHkYAiABKAsyGC5iYWlsaXdpY2sucGVlci52MS5SZXBseSIdCg1Gb3J3YXJkQ2FuY2VsEgwKBGNhbGwYASABKAQiTgoMRm9yd2FyZFdhdGNoEgwKBGNhbGwYASABKAQSMAoHbWVzc2FnZRgCIAEoCzIfLmJhaWxpd2ljay5wZWVyLnYxLldhdGNoTWVzc2FnZSIvCg5Gb3J3YXJkRHJhaW5lZBIMCgRjYWxsGAEgASgEEg8KB3Rocm91Z2gYAiABKAQiMQoFU3RhcnQSDAoEYm9vdBgBIAEoBBINCgVub25jZRgCIAEoBhILCgNsYXAYAyABKAQiUwoFSGVsbG8SKQoHbGluZWFnZRgBIAMoCzIYLmJhaWxpd2ljay5wZWVyLnYxLlN0YXJ0Eg4KBmFuc3dlchgCIAEoCBIPCgdpc19hbmV3GAMgASgIIjgKDUhlbGxvQWNjZXB0ZWQSJwoFc3RhcnQYASABKAsyGC5iYWlsaXdpY2sucGVlci52MS5TdGFydCI8CgxIZWxsb1JlZnVzZWQSLAoKcmVtZW1iZXJlZBgBIAEoCzIYLmJhaWxpd2ljay5wZWVyLnYxLlN0YXJ0Ii4KA0xhcBInCgVzdGFydBgBIAEoCzIYLmJhaWxpd2ljay5wZWVyLnYxLlN0YXJ0YgZwcm90bzM", [file_bailiwick_peer_v1_forward, file_bailiwick_peer_v1_model, file_bailiwick_peer_v1_raft]);
 
 /**
  * @generated from message bailiwick.peer.v1.Envelope
@@ -181,6 +181,30 @@ export type Envelope = Message<"bailiwick.peer.v1.Envelope"> & {
      */
     value: OwnersReport;
     case: "ownersReport";
+  } | {
+    /**
+     * @generated from field: bailiwick.peer.v1.Hello hello = 40;
+     */
+    value: Hello;
+    case: "hello";
+  } | {
+    /**
+     * @generated from field: bailiwick.peer.v1.HelloAccepted hello_accepted = 41;
+     */
+    value: HelloAccepted;
+    case: "helloAccepted";
+  } | {
+    /**
+     * @generated from field: bailiwick.peer.v1.HelloRefused hello_refused = 42;
+     */
+    value: HelloRefused;
+    case: "helloRefused";
+  } | {
+    /**
+     * @generated from field: bailiwick.peer.v1.Lap lap = 43;
+     */
+    value: Lap;
+    case: "lap";
   } | { case: undefined; value?: undefined };
 };
 
@@ -908,4 +932,117 @@ export type ForwardDrained = Message<"bailiwick.peer.v1.ForwardDrained"> & {
  */
 export const ForwardDrainedSchema: GenMessage<ForwardDrained> = /*@__PURE__*/
   messageDesc(file_bailiwick_peer_v1_envelope, 25);
+
+/**
+ * One start of a node.
+ *
+ * @generated from message bailiwick.peer.v1.Start
+ */
+export type Start = Message<"bailiwick.peer.v1.Start"> & {
+  /**
+   * @generated from field: uint64 boot = 1;
+   */
+  boot: bigint;
+
+  /**
+   * Random, drawn once for the start.
+   *
+   * @generated from field: fixed64 nonce = 2;
+   */
+  nonce: bigint;
+
+  /**
+   * @generated from field: uint64 lap = 3;
+   */
+  lap: bigint;
+};
+
+/**
+ * Describes the message bailiwick.peer.v1.Start.
+ * Use `create(StartSchema)` to create a new message.
+ */
+export const StartSchema: GenMessage<Start> = /*@__PURE__*/
+  messageDesc(file_bailiwick_peer_v1_envelope, 26);
+
+/**
+ * @generated from message bailiwick.peer.v1.Hello
+ */
+export type Hello = Message<"bailiwick.peer.v1.Hello"> & {
+  /**
+   * Oldest first; the sender's present start is the last. Never empty.
+   *
+   * @generated from field: repeated bailiwick.peer.v1.Start lineage = 1;
+   */
+  lineage: Start[];
+
+  /**
+   * @generated from field: bool answer = 2;
+   */
+  answer: boolean;
+
+  /**
+   * It is in quarantine, and speaks as no member that it was before.
+   *
+   * @generated from field: bool is_anew = 3;
+   */
+  isAnew: boolean;
+};
+
+/**
+ * Describes the message bailiwick.peer.v1.Hello.
+ * Use `create(HelloSchema)` to create a new message.
+ */
+export const HelloSchema: GenMessage<Hello> = /*@__PURE__*/
+  messageDesc(file_bailiwick_peer_v1_envelope, 27);
+
+/**
+ * @generated from message bailiwick.peer.v1.HelloAccepted
+ */
+export type HelloAccepted = Message<"bailiwick.peer.v1.HelloAccepted"> & {
+  /**
+   * @generated from field: bailiwick.peer.v1.Start start = 1;
+   */
+  start?: Start | undefined;
+};
+
+/**
+ * Describes the message bailiwick.peer.v1.HelloAccepted.
+ * Use `create(HelloAcceptedSchema)` to create a new message.
+ */
+export const HelloAcceptedSchema: GenMessage<HelloAccepted> = /*@__PURE__*/
+  messageDesc(file_bailiwick_peer_v1_envelope, 28);
+
+/**
+ * @generated from message bailiwick.peer.v1.HelloRefused
+ */
+export type HelloRefused = Message<"bailiwick.peer.v1.HelloRefused"> & {
+  /**
+   * @generated from field: bailiwick.peer.v1.Start remembered = 1;
+   */
+  remembered?: Start | undefined;
+};
+
+/**
+ * Describes the message bailiwick.peer.v1.HelloRefused.
+ * Use `create(HelloRefusedSchema)` to create a new message.
+ */
+export const HelloRefusedSchema: GenMessage<HelloRefused> = /*@__PURE__*/
+  messageDesc(file_bailiwick_peer_v1_envelope, 29);
+
+/**
+ * @generated from message bailiwick.peer.v1.Lap
+ */
+export type Lap = Message<"bailiwick.peer.v1.Lap"> & {
+  /**
+   * @generated from field: bailiwick.peer.v1.Start start = 1;
+   */
+  start?: Start | undefined;
+};
+
+/**
+ * Describes the message bailiwick.peer.v1.Lap.
+ * Use `create(LapSchema)` to create a new message.
+ */
+export const LapSchema: GenMessage<Lap> = /*@__PURE__*/
+  messageDesc(file_bailiwick_peer_v1_envelope, 30);
 
