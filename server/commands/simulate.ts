@@ -37,6 +37,7 @@ Examples:
 `;
 
 const defaultFaults = "crash,partition,pause,links,disks";
+const hourMs = 3_600_000;
 const hoursRange = { least: 0.01, most: 10_000 } as const;
 
 interface SimulateFlags {
@@ -59,18 +60,14 @@ export function registerSimulate(program: Command, deps: CommandTools): void {
 }
 
 async function simulate(flags: SimulateFlags, deps: CommandTools): Promise<void> {
-  const { longRunFaults } = await import("../simulation/long-run-options.ts");
+  const { hourlyMs, longRunFaults } = await import("../simulation/long-run-options.ts");
   const { LongRun } = await import("../simulation/long-run.ts");
   const { exitCodeOfWorst } = await import("../simulation/exit-codes.ts");
   const { readTopology } = await import("./simulate-topology.ts");
   const { seed, hours } = flags;
   const faults = parseFaults(flags.faults, longRunFaults);
-  const run = new LongRun({
-    seed,
-    durationMs: hours * 3_600_000,
-    faults,
-    topology: readTopology(await clusterOf(flags)),
-  });
+  const topology = readTopology(await clusterOf(flags));
+  const run = new LongRun({ seed, topology, faults, durationMs: hours * hourMs, checkpointMs: hourlyMs });
   const isInterrupted = await runToEnd(run, hours, deps);
   const replay = replayOf(flags);
   const report = { ...run.report(), replay };
@@ -89,7 +86,7 @@ async function runToEnd(run: LongRun, hours: number, { err }: CommandTools): Pro
   });
   const progress = new Progress(hours, err);
   for (const ms of run.pieces()) {
-    progress.at(ms / 3_600_000);
+    progress.at(ms / hourMs);
     // Lets a signal in.
     await new Promise((resolve) => setImmediate(resolve));
     if (isInterrupted) break;

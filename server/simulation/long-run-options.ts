@@ -12,7 +12,11 @@ export interface LongRunOptions {
   /** Virtual time under faults. */
   readonly durationMs: number;
   readonly faults: readonly FaultName[];
+  /** From one checkpoint to the next. */
+  readonly checkpointMs: number;
 }
+
+export const hourlyMs = 3_600_000;
 
 /** Faults that make sense in a long run: everybody is healed at its checkpoints. */
 export const longRunFaults: readonly FaultName[] = faultNames.filter((name) => name !== "core" && name !== "rot");
@@ -26,7 +30,7 @@ const strikesMin = 6;
 const lastingShareMax = 0.05;
 const clientsMax = 50;
 
-export function simOptionsOf({ seed, topology, durationMs, faults }: LongRunOptions): SimOptions {
+export function simOptionsOf({ seed, topology, durationMs, faults }: Omit<LongRunOptions, "checkpointMs">): SimOptions {
   const meanMs = (usual: number) => Math.min(usual, durationMs / strikesMin);
   const lastingMs = (usual: number) => Math.min(usual, durationMs * lastingShareMax);
   const everything: SimOptions = {

@@ -15,7 +15,6 @@ import { type RunExtras, Testbed } from "./testbed.ts";
 import { describeTopology, votersOf } from "./topology.ts";
 import { toViolation, Violation } from "./violation.ts";
 
-const checkpointMs = 3_600_000;
 const pieceMs = 10_000;
 const acknowledgedMin = 20;
 const hourMs = 3_600_000;
@@ -69,7 +68,7 @@ export class LongRun {
     try {
       this.#startUp();
       while (this.#underFaultsMs < this.#options.durationMs) {
-        yield* this.#round(Math.min(checkpointMs, this.#options.durationMs - this.#underFaultsMs));
+        yield* this.#round(Math.min(this.#options.checkpointMs, this.#options.durationMs - this.#underFaultsMs));
         this.#checkpoint();
       }
       this.#validate();
@@ -123,8 +122,9 @@ export class LongRun {
     const { world, clients, options, history } = this.#testbed;
     for (const fault of this.#faults) fault.heal();
     this.#availability.stop();
-    this.#faultCounts.clear();
-    for (const [name, count] of Object.entries(this.#allFaultCounts())) this.#faultCounts.set(name, count);
+    for (const { name, count } of this.#faults) {
+      this.#faultCounts.set(name, (this.#faultCounts.get(name) ?? 0) + count);
+    }
     this.#faults = [];
     const healedMs = world.nowMs;
     healEverybody(world);

@@ -8,7 +8,7 @@ import { simOptionsOf, usualFaults } from "../../../server/simulation/long-run-o
 import { createReferenceTopology } from "../../../server/simulation/reference-topology.ts";
 
 const topology = createReferenceTopology();
-const options = { seed: 3, topology, durationMs: 60_000, faults: usualFaults };
+const options = { seed: 3, topology, durationMs: 60_000, faults: usualFaults, checkpointMs: 3_600_000 };
 
 function runToEnd(run: LongRun): LongRun {
   for (const ms of run.pieces()) assert.ok(ms > 0);
@@ -28,6 +28,14 @@ test("a minute under faults is compared, and comes out the same again", () => {
   );
   assert.equal(second.report().hash, hash);
   assert.notEqual(runToEnd(new LongRun({ ...options, seed: 4 })).report().hash, hash);
+});
+
+test("what was compared at a checkpoint is forgotten, and counts of all rounds are added up", () => {
+  const rounds = runToEnd(new LongRun({ ...options, checkpointMs: 20_000 })).report();
+  assert.deepEqual([rounds.isComplete, rounds.violations, rounds.checkpoints], [true, [], 3]);
+  assert.equal(rounds.operations.compared, rounds.operations.acknowledged);
+  assert.ok(rounds.operations.acknowledged > 20);
+  assert.deepEqual([rounds.faults["links"], rounds.faults["disks"]], [3, 3]);
 });
 
 test("without faults every group is available all the time", () => {
