@@ -1,7 +1,9 @@
 // Safety of the replicated logs: entries named alike are alike, what is committed stays committed and is durable on a
 // quorum, every leader has all of it, and equal applied indexes mean equal state.
 
+import { present } from "../../../proto/assert.ts";
 import type { NodeId } from "../../../proto/ids.ts";
+import { firstConfiguration, type Membership, type Voter } from "../../../proto/membership.ts";
 import type { PeerMessage } from "../../../proto/messages.ts";
 import type { AppliedRecord } from "../../../proto/model.ts";
 import { demand } from "../violation.ts";
@@ -14,6 +16,8 @@ interface GroupLog {
   /** With the least term whose leader said so. */
   readonly committed: Map<number, MirroredEntry & { readonly inTerm: number }>;
   commit: number;
+  /** The newest membership that is committed, and where. */
+  membership: { readonly index: number; readonly value: Membership };
   /** Newest commit index that each leader has told, by node and term. */
   readonly told: Map<string, number>;
   /** State hash by applied index, and who said so. */
@@ -32,14 +36,14 @@ const entriesRemembered = 4_000;
 
 export class LogChecker implements MirrorEvents {
   readonly mirror: ReplicaMirror;
-  readonly #voters: (group: GroupName) => readonly NodeId[];
+  readonly #founders: (group: GroupName) => readonly NodeId[];
   readonly #groups = new Map<GroupName, GroupLog>();
   #compared = 0;
   /** Committed entries that have been forgotten since. */
   #committedBefore = 0;
 
-  constructor(world: World, voters: (group: GroupName) => readonly NodeId[]) {
-    this.#voters = voters;
+  constructor(world: World, founders: (group: GroupName) => readonly NodeId[]) {
+    this.#founders = founders;
     this.mirror = new ReplicaMirror(world, this);
   }
 
@@ -136,24 +140,51 @@ export class LogChecker implements MirrorEvents {
     demand(isSame, "state machine safety", () => `${group}: two entries are committed at ${index}, one by ${leader}`);
     log.committed.set(index, { ...entry, inTerm: Math.min(term, known?.inTerm ?? term) });
     if (known !== undefined) return;
+    this.#checkQuorum({ leader, group, term }, index, log);
     log.commit = Math.max(log.commit, index);
-    const voters = this.#voters(group);
-    const holders = voters.filter((voter) => this.mirror.isDurable(voter, group, index, entry.term));
-    const isQuorum = holders.length * 2 > voters.length;
-    demand(
-      isQuorum,
-      "durable quorum",
-      () => `${group}: ${index} is committed and durable only on ${holders.join(",")}`,
-    );
+    if (entry.membership !== null && index > log.membership.index) log.membership = { index, value: entry.membership };
+  }
+
+  /** By the membership that the leader goes by: the newest in its log, or one that was so when it counted. */
+  #checkQuorum({ leader, group, term }: Claim, index: number, log: GroupLog): void {
+    const entry = present(log.committed.get(index), "a committed entry");
+    const holds = ({ node, isWitness }: Voter) => !isWitness && this.mirror.isDurable(node, group, index, entry.term);
+    const isQuorum = (voters: readonly Voter[]) => {
+      const holders = voters.filter(holds);
+      return isMajority(voters, holders) || this.#standsIn({ leader, group, term }, voters, holders);
+    };
+    const possible = [log.membership.value, ...this.mirror.membershipsAbove(leader, group, log.membership.index)];
+    const isDurable = possible.some(({ voters, outgoing }) => [voters, outgoing].every(isQuorum));
+    demand(isDurable, "durable quorum", () => {
+      const holders = possible.flatMap(({ voters }) => voters.filter(holds)).map(({ node }) => node);
+      return `${group}: ${index} is committed and durable only on ${[...new Set(holders)].join(",")}`;
+    });
+  }
+
+  /** Whether the witness has on record that it votes with exactly these, and all of them hold it. */
+  #standsIn({ group, term }: Claim, voters: readonly Voter[], holders: readonly Voter[]): boolean {
+    const witness = voters.find(({ isWitness }) => isWitness);
+    const standIn = witness === undefined ? null : this.mirror.standInOf(witness.node, group);
+    if (witness === undefined || standIn?.term !== term) return false;
+    const named = voters.filter(({ node }) => standIn.owners.includes(node));
+    return isMajority(voters, [...named, witness]) && named.every((voter) => holders.includes(voter));
   }
 
   #group(group: GroupName): GroupLog {
     const known = this.#groups.get(group);
     if (known !== undefined) return known;
-    const made = { payloads: new Map(), committed: new Map(), commit: 0, told: new Map(), states: new Map() };
+    const membership = { index: 0, value: firstConfiguration(this.#founders(group)).membership };
+    const maps = { payloads: new Map(), committed: new Map(), told: new Map(), states: new Map() };
+    const made: GroupLog = { ...maps, commit: 0, membership };
     this.#groups.set(group, made);
     return made;
   }
+}
+
+/** More than half of the votes, or there are none: a set of nobody has nothing to say. */
+function isMajority(voters: readonly Voter[], those: readonly Voter[]): boolean {
+  const votesOf = (counted: readonly Voter[]) => counted.reduce((sum, { votes }) => sum + votes, 0);
+  return voters.length === 0 || votesOf(those) * 2 > votesOf(voters);
 }
 
 /** Of `term/index`. */

@@ -3,9 +3,12 @@
 
 import { crc32 } from "node:zlib";
 import { assert, present } from "../../../proto/assert.ts";
+import { decodeControl } from "../../../proto/codec/control.ts";
 import { decodeAppliedRecord } from "../../../proto/codec/records.ts";
 import type { NodeId } from "../../../proto/ids.ts";
+import type { Membership } from "../../../proto/membership.ts";
 import type { AppliedRecord } from "../../../proto/model.ts";
+import { isControl, type StandIn } from "../../../proto/raft.ts";
 import { decodeGroupRecord } from "../../../storage/group-record.ts";
 import { everyRange, logKey, type ParsedKey, parseKey, type Slot } from "../../../storage/keys.ts";
 import { decodeLogRecord, type LogRecord } from "../../../storage/log-record.ts";
@@ -22,6 +25,8 @@ export interface MirroredEntry {
   readonly term: number;
   /** Checksum. */
   readonly payload: number;
+  /** That the entry brings; null: it brings none. */
+  readonly membership: Membership | null;
 }
 
 interface OwnEntry extends MirroredEntry {
@@ -33,6 +38,8 @@ interface MirroredSlot {
   /** Index of the newest entry that the log no longer holds. */
   boundary: number;
   readonly entries: Map<number, OwnEntry>;
+  /** Those of the entries that change the membership. */
+  readonly changes: Map<number, Membership>;
 }
 
 interface MirroredNode {
@@ -66,6 +73,18 @@ export class ReplicaMirror implements Observer {
   /** Up to where `node` holds the group as state and not as log. */
   boundary(node: NodeId, group: GroupName): number {
     return this.#slot(node, group)?.boundary ?? 0;
+  }
+
+  /** Memberships that the log of `node` holds above `index`, committed or not. */
+  membershipsAbove(node: NodeId, group: GroupName, index: number): readonly Membership[] {
+    const changes = this.#slot(node, group)?.changes ?? new Map<number, Membership>();
+    return [...changes].filter(([at]) => at > index).map(([, membership]) => membership);
+  }
+
+  /** Whom `node` has durably promised to stand in with, as a witness of the group. */
+  standInOf(node: NodeId, group: GroupName): StandIn | null {
+    const table = this.#world.node(node).disk.durableTable;
+    return table.find((row) => `${row.group}/${row.incarnation}` === group)?.standIn ?? null;
   }
 
   /** Whether the log of `node` would be whole up to `index` after a power loss, with `term` there if that is known. */
@@ -120,14 +139,17 @@ export class ReplicaMirror implements Observer {
     operation: Operation,
     isOld: boolean,
   ): void {
-    const { entries } = slotOf(mirrored, key.slot);
+    const { entries, changes } = slotOf(mirrored, key.slot);
+    changes.delete(key.index);
     if (operation.type === "delete") {
       entries.delete(key.index);
       return;
     }
-    const record = mustDecode(operation.value);
-    const entry: OwnEntry = { term: record.term, payload: crc32(record.payload), isDurable: false };
+    const { term, payload } = mustDecode(operation.value);
+    const membership = membershipIn(payload);
+    const entry: OwnEntry = { term, payload: crc32(payload), membership, isDurable: false };
     entries.set(key.index, entry);
+    if (membership !== null) changes.set(key.index, membership);
     const group = groupOf(mirrored, key.slot);
     if (group !== null && !isOld) this.#events.logged(node, group, key.index, entry);
   }
@@ -166,9 +188,14 @@ function takeBoundary(mirrored: MirroredNode, slot: Slot, operation: Operation):
 function slotOf(mirrored: MirroredNode, slot: Slot): MirroredSlot {
   const known = mirrored.slots.get(slot);
   if (known !== undefined) return known;
-  const made: MirroredSlot = { boundary: 0, entries: new Map() };
+  const made: MirroredSlot = { boundary: 0, entries: new Map(), changes: new Map() };
   mirrored.slots.set(slot, made);
   return made;
+}
+
+function membershipIn(payload: Uint8Array): Membership | null {
+  const control = isControl(payload) ? decodeControl(payload) : null;
+  return control?.type === "membership" ? control.membership : null;
 }
 
 /** null for a slot that no group record names: a snapshot on its way. */
