@@ -30,7 +30,10 @@ export interface Membership {
   readonly learnersNext: readonly Learner[];
   /** What the group is on its way to: each leader takes the next step, whoever began. */
   readonly target: readonly Voter[] | null;
-  /** The next number to give out: above every member that there ever was. */
+  /**
+   * The next number to give out: above every member that there ever was. Until the entry that names a member is committed its
+   * number may be given out once more, to another: who brings up a member waits for that.
+   */
   readonly nextMember: MemberId;
 }
 

@@ -9,7 +9,7 @@ import { isControl } from "../../../proto/raft.ts";
 import { Random } from "../../../proto/random.ts";
 import { isJoint } from "../../../server/raft/changes.ts";
 import { configurationAfter } from "../../../server/raft/configurations.ts";
-import { voterSets } from "../../../server/raft/quorum.ts";
+import { totalVotes, voterSets } from "../../../server/raft/quorum.ts";
 import type { RaftInput, RaftOptions, RaftOutput, Target, TargetVoter } from "../../../server/raft/types.ts";
 import { DiskMember, type Packet } from "./disk-member.ts";
 import { optionsOf, payload } from "./fixtures.ts";
@@ -101,7 +101,7 @@ export class World {
 
   event(): void {
     this.nowMs += this.random.between(0, 15);
-    const member = this.random.chance(0.4) ? this.leader() : this.random.pick(this.members);
+    const member = this.random.chance(0.4) ? this.#anyLeader() : this.random.pick(this.members);
     if (member !== undefined) this.#touch(member);
     this.#beat(0.8);
     this.#settle();
@@ -132,10 +132,22 @@ export class World {
     return leaders.sort((left, right) => right.running.status().term - left.running.status().term)[0];
   }
 
+  /** Also one that does not know yet that it was deposed. */
+  #anyLeader(): DiskMember | undefined {
+    const leaders = this.members.filter((member) => member.raft?.status().role === "leader");
+    return leaders.length === 0 ? undefined : this.random.pick(leaders);
+  }
+
   /** Those who hold the group's data now. */
   owners(): readonly DiskMember[] {
     const voters = this.leader()?.running.membership.voters ?? [];
     return voters.filter(({ isWitness }) => !isWitness).map((voter) => this.#disks.get(nameOf(voter)) as DiskMember);
+  }
+
+  /** Nothing is under way: no change, and no witness stands in. */
+  isAtRest(): boolean {
+    const status = this.leader()?.running.status();
+    return status !== undefined && this.isSettled() && status.standIn === null && status.commit === status.last;
   }
 
   isSettled(): boolean {
@@ -149,6 +161,14 @@ export class World {
   changeOnceMore(): boolean {
     const leader = this.leader();
     return leader !== undefined && this.#reconfigure(leader, this.#newTarget(leader));
+  }
+
+  /** For good, if the group can do without it. */
+  loseLeader(): void {
+    const leader = this.leader();
+    if (leader === undefined || !this.#isSpare(leader)) return;
+    leader.crash();
+    this.#wiped.add(leader.id);
   }
 
   propose(member: DiskMember): void {
@@ -188,7 +208,10 @@ export class World {
     const heirs = peers.filter(({ state, matched }) => state === "replicate" && matched === last);
     if (heirs.length === 0) return;
     const { messages } = this.#step(member, { type: "transfer", to: this.random.pick(heirs).peer });
-    if (messages.some(({ message }) => message.type === "timeoutNow")) this.counts.transfers++;
+    if (!messages.some(({ message }) => message.type === "timeoutNow")) return;
+    this.counts.transfers++;
+    this.#collect(member);
+    if (this.#faults.partition > 0 && this.random.chance(0.3)) this.#side = new Set([member.id]);
   }
 
   #churn(member: DiskMember): void {
@@ -242,12 +265,17 @@ export class World {
   #canSpare(member: DiskMember): boolean {
     const leader = this.leader();
     if (leader === undefined || leader === member || this.#wiped.size > 0 || !this.isSettled()) return false;
-    const { membership, commit, term, standIn } = leader.running.status();
+    const { commit, term, standIn } = leader.running.status();
     const ownTerm = leader.log.entries[commit - leader.log.previous.index - 1]?.term === term;
     const isNamed = standIn?.includes(member.id) === true;
+    return ownTerm && !isNamed && this.#isSpare(member);
+  }
+
+  /** Whether the others are a quorum. */
+  #isSpare(member: DiskMember): boolean {
+    const sets = voterSets((this.leader() as DiskMember).running.membership);
     const rest = (voters: readonly Voter[]) => voters.filter(({ node }) => node !== member.id);
-    const sum = (voters: readonly Voter[]) => voters.reduce((votes, voter) => votes + voter.votes, 0);
-    return ownTerm && !isNamed && voterSets(membership).every((voters) => 2 * sum(rest(voters)) > sum(voters));
+    return sets.every((voters) => 2 * totalVotes(rest(voters)) > totalVotes(voters));
   }
 
   #found(voter: Voter): void {

@@ -40,15 +40,22 @@ function demandProgress(world: World): void {
   waitFor(world, "A change under way is finished, or begun again", () => world.isSettled() || null);
   waitFor(world, "Another one begins", () => world.changeOnceMore() || null);
   waitFor(world, "and is finished", () => world.isSettled() || null);
-  const before = world.safety.committed;
-  waitFor(world, "A healed network commits", () => {
-    const leader = world.leader();
-    if (leader !== undefined) world.propose(leader);
-    return world.safety.committed > before || null;
-  });
+  demandCommit(world, "A healed network commits");
   waitFor(world, "All owners hold the same", () => {
     const [first, ...others] = world.owners();
     return (first && others.every((other) => isEqual(first, other))) || null;
+  });
+  waitFor(world, "All is at rest", () => world.isAtRest() || null);
+  world.loseLeader();
+  demandCommit(world, "The others go on without their leader");
+}
+
+function demandCommit(world: World, what: string): void {
+  const before = world.safety.committed;
+  waitFor(world, what, () => {
+    const leader = world.leader();
+    if (leader !== undefined) world.propose(leader);
+    return world.safety.committed > before || null;
   });
 }
 
