@@ -85,6 +85,16 @@ test("the same member gives its vote when the lease is over", () => {
   assert.equal(sent(bench.receive(n3, vote), "voteReply")[0]?.message.granted, true);
 });
 
+test("a member that has just started may have promised a leader its patience before: it gives no vote meanwhile", () => {
+  const bench = new Bench({ term: 4, options: { leaseRead } });
+  const vote = { type: "vote", term: toTerm(5), last: id(4, 9), subterm: 0, isTransfer: false } as const;
+  bench.nowMs = 999;
+  assert.equal(sent(bench.receive(n3, vote), "voteReply").length, 0);
+  assert.equal(bench.raft.status().term, 4);
+  bench.nowMs = 1000;
+  assert.equal(sent(bench.receive(n3, vote), "voteReply")[0]?.message.granted, true);
+});
+
 test("a lease read takes no round, and after a transfer every read takes one", () => {
   const bench = new Bench({ options: { leaseRead } });
   bench.lead();

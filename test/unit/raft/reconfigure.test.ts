@@ -50,6 +50,14 @@ test("renewing every owner at once is refused, with a witness or without: nobody
   assert.equal(enterJoint({ ...membership, voters }, removals), "No owner would be left");
 });
 
+test("nothing is changed before the own term's first entry is committed (R7)", () => {
+  const bench = new Bench();
+  bench.lead();
+  assert.match(`${change(bench, [owner(n1), owner(n2)]).refusal}`, /only just begun/);
+  bench.receive(n2, appendReply(1, 1));
+  assert.equal(change(bench, [owner(n1), owner(n2)]).refusal, null);
+});
+
 test("voters leave only when enough of those who stay are heard", () => {
   const bench = leading();
   bench.nowMs += 999;
