@@ -1,7 +1,7 @@
 // From one membership to another, any combination of changes at once, in steps that each stand in the log: whoever leads
 // takes the next one, so a crash at any moment delays the change and never splits it.
 //   1. nodes that lost their data leave, through a joint configuration (they come back as new members);
-//   2. new members become learners, and are brought up without a say;
+//   2. new members get their numbers, and all but a witness become learners, which are brought up without a say;
 //   3. when all of them have caught up, a joint configuration: nothing is decided without a quorum of the old and the new;
 //   4. the old voters are gone.
 // Source: Ongaro's thesis 4.2.1, 4.3.
@@ -91,9 +91,10 @@ function firstStep(membership: Membership, target: Target): Changed | null {
   if (sameMembers(voters, membership.voters)) return { ...membership, voters, owners: ownersOf(voters) };
   const begun = { ...membership, target: voters, nextMember };
   const prepared = prepare(begun, voters);
-  if (typeof prepared === "string") return prepared;
-  if (prepared !== begun || hasLearnersToBringUp(begun, voters)) return prepared;
-  return toTarget(begun, voters);
+  if (typeof prepared === "string" || prepared !== begun) return prepared;
+  // A number that was given out has to be committed before anyone acts under it: until then another could get the same.
+  const isNumbered = nextMember > membership.nextMember;
+  return isNumbered || hasLearnersToBringUp(begun, voters) ? begun : toTarget(begun, voters);
 }
 
 function hasLearnersToBringUp({ learners }: Membership, target: readonly Voter[]): boolean {

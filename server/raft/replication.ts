@@ -57,8 +57,12 @@ export function resendDueMs(member: Member, progress: Progress): Millis | null {
   return dueMs !== null && dueMs < silentMs ? dueMs : null;
 }
 
-/** One message for all followers that stand at the same place and can take all that is left; others go their own way. */
+/**
+ * One message for all followers that stand at the same place and can take all that is left; others go their own way. One in
+ * a step: a commit may let the leader append once more, and that goes to each by itself.
+ */
 function broadcast(member: Member): void {
+  if (member.output.hasBroadcast) return;
   const together = equallyFar(member, member.leading);
   const first = together[0]?.next;
   if (together.length < 2 || first === undefined) return;

@@ -61,8 +61,8 @@ export class World {
   readonly #disks = new Map<string, DiskMember>();
   readonly #wiped = new Set<NodeId>();
   #flying: Flying[] = [];
-  /** What leaders said of the membership since the last moment. */
-  readonly #named: { readonly membership: Membership; readonly isCommitted: boolean }[] = [];
+  /** What leaders had committed of the membership since the last moment. */
+  readonly #named: Membership[] = [];
   /** The members on one side of a partition; empty for none. */
   #side = new Set<NodeId>();
   #proposed = 0;
@@ -314,19 +314,24 @@ export class World {
       this.counts.reads++;
     }
     const { role, membership, membershipIndex, commit } = member.running.status();
-    if (role === "leader") this.#named.push({ membership, isCommitted: membershipIndex <= commit });
+    if (role === "leader" && membershipIndex <= commit) this.#named.push(membership);
     if (output.messages.some(({ message }) => message.type === "standInReply")) this.counts.standIns++;
   }
 
   /**
-   * A node that belongs to the group under a number that is new begins with nothing. Only what is committed counts, since a
-   * number can be given out twice until then; but for a witness, which may be needed to commit that it is one.
+   * A node that belongs to the group under a number that is new begins with nothing. A witness may be needed to commit that
+   * it is one, so it is there before, unless its node still has another part in the group.
    */
-  #bringUp({ voters, outgoing, learners }: Membership, isCommitted: boolean): void {
-    const all = [...voters, ...outgoing, ...learners.map((learner) => ({ ...learner, votes: 0, isWitness: false }))];
-    for (const voter of all) {
-      const known = this.#members.get(voter.node)?.options.member ?? 0;
-      if (voter.member > known && (isCommitted || voter.isWitness)) this.#create(voter, nothing);
+  #bringUp({ voters, outgoing, learners, target }: Membership): void {
+    const members = [
+      ...voters,
+      ...outgoing,
+      ...learners.map((learner) => ({ ...learner, votes: 0, isWitness: false })),
+    ];
+    const isBusy = (node: NodeId) => members.some((member) => member.node === node);
+    const witnesses = (target ?? []).filter(({ node, isWitness }) => isWitness && !isBusy(node));
+    for (const voter of [...members, ...witnesses]) {
+      if (voter.member > (this.#members.get(voter.node)?.options.member ?? 0)) this.#create(voter, nothing);
     }
   }
 
@@ -340,7 +345,7 @@ export class World {
       if (member !== undefined && member.raft !== null) member.receive(packet, toMillis(this.nowMs));
     }
     for (const member of this.members) this.#serve(member);
-    for (const { membership, isCommitted } of this.#named.splice(0)) this.#bringUp(membership, isCommitted);
+    for (const membership of this.#named.splice(0)) this.#bringUp(membership);
   }
 
   #beat(chance: number): void {

@@ -10,13 +10,16 @@ import { World } from "./random-world.ts";
 const [first = 1, last = first] = (process.env["RAFT_SEED"] ?? process.env["RAFT_SEEDS"] ?? "1-150")
   .split("-")
   .map(Number);
+/** What they found first: two broadcasts in one step; numbers of members given out twice. */
+const regressions = [22_524, 23_419, 29_466];
 const eventsPerSeed = 600;
 /** Virtual time within which a group must have a leader, or have finished a change, when nothing is disturbed. */
 const patienceMs = 5_000;
 
 test("random groups keep every safety property while their members change, then make progress", () => {
   const sums = { committed: 0, reads: 0, changes: 0, standIns: 0, transfers: 0, wipes: 0 };
-  for (let seed = first; seed <= last; seed++) {
+  const seeds = Array.from({ length: last - first + 1 }, (_, at) => first + at);
+  for (const seed of process.env["RAFT_SEED"] ? seeds : [...seeds, ...regressions]) {
     const world = new World(seed);
     try {
       for (let event = 0; event < eventsPerSeed; event++) world.event();
@@ -27,11 +30,12 @@ test("random groups keep every safety property while their members change, then 
     sums.committed += world.safety.committed;
     for (const [name, count] of Object.entries(world.counts)) sums[name as keyof typeof world.counts] += count;
   }
-  const seeds = last - first + 1;
-  if (process.env["RAFT_SEEDS"]) console.log(seeds, "seeds", sums);
-  if (seeds === 1) return;
-  assert.ok(sums.committed > 20 * seeds, `The faults leave room for work: ${sums.committed} entries committed`);
-  for (const [name, count] of Object.entries(sums)) assert.ok(count > seeds / 4, `${count} ${name} in ${seeds} seeds`);
+  const { length } = seeds;
+  if (process.env["RAFT_SEEDS"]) console.log(length, "seeds", sums);
+  if (length === 1) return;
+  assert.ok(sums.committed > 20 * length, `The faults leave room for work: ${sums.committed} entries committed`);
+  for (const [name, count] of Object.entries(sums))
+    assert.ok(count > length / 4, `${count} ${name} in ${length} seeds`);
 });
 
 function demandProgress(world: World): void {

@@ -116,3 +116,12 @@ test("unequal votes that leave room for two quorums are refused, with both named
     "{n1, n2} would be a quorum before the change and {n3, n4} after it, without a common voter",
   );
 });
+
+test("a new witness has its number committed before the configuration becomes joint", () => {
+  const bench = leading();
+  const begun = membershipIn(change(bench, [owner(n1), owner(n2), witness(n4)]));
+  assert.deepEqual([begun.outgoing.length, begun.learners.length, begun.target?.at(-1)?.member], [0, 0, 2]);
+  bench.persist();
+  bench.receive(n2, appendReply(1, 2));
+  assert.equal(bench.raft.membership.outgoing.length, 3);
+});
