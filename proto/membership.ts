@@ -30,7 +30,11 @@ export interface Membership {
   readonly learnersNext: readonly Learner[];
   /** What the group is on its way to: each leader takes the next step, whoever began. */
   readonly target: readonly Voter[] | null;
-  /** The next number to give out: above every member that there ever was. */
+  /**
+   * The next number to give out: above every member that there ever was. One that only stands in an entry that was lost is
+   * given out once more, so nobody is brought up as a member before the entry with its number, in `target` or as a learner,
+   * is committed.
+   */
   readonly nextMember: MemberId;
 }
 

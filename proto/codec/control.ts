@@ -6,17 +6,14 @@ import * as wire from "../gen/bailiwick/peer/v1/raft_pb.ts";
 import type { Configuration, Control, Learner, Mark, Membership, Voter } from "../membership.ts";
 import { CodecError } from "./codec-error.ts";
 import { logIndex, memberId, uint64 } from "./integers.ts";
-import { finite, flag, nodeId } from "./scalars.ts";
+import { checked, flag, nodeId } from "./scalars.ts";
 import { type Codec, inBytes, list, message, nullable, only, required, union } from "./structure.ts";
 import { wireLimits } from "./wire-limits.ts";
 
-const votes: Codec<number, number> = {
-  toWire: (value, field) => finite.toWire(value, field),
-  fromWire(value, field) {
-    if (value > wireLimits.votesMax) throw new CodecError(`${field} is ${value}, the limit is ${wireLimits.votesMax}`);
-    return value;
-  },
-};
+const votes: Codec<number, number> = checked((value, field) => {
+  if (Number.isInteger(value) && value >= 0 && value <= wireLimits.votesMax) return;
+  throw new CodecError(`${field} is ${value}, which is not one of 0 to ${wireLimits.votesMax}`);
+});
 
 const voter = message<Voter, typeof wire.VoterSchema>(wire.VoterSchema, {
   node: nodeId,

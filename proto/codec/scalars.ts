@@ -6,7 +6,7 @@ import type { Codec } from "./structure.ts";
 import { wireLimits } from "./wire-limits.ts";
 
 /** A value that is the same on both sides, once checked. */
-function checked<Value>(check: (value: Value, field: string) => void): Codec<Value, Value> {
+export function checked<Value>(check: (value: Value, field: string) => void): Codec<Value, Value> {
   const pass = (value: Value, field: string) => {
     check(value, field);
     return value;

@@ -28,7 +28,8 @@ export type Changed = Membership | string;
 export function simpleChange(membership: Membership, changes: readonly Change[]): Changed {
   if (isJoint(membership)) return "The configuration is joint: leave it first";
   const changed = applyAll(membership, changes);
-  if (changed.voters.length === 0) return "No voter would be left";
+  const wrong = refuseWithoutOwner(changed);
+  if (wrong !== null) return wrong;
   if (votersChanged(membership.voters, changed.voters) > 1) {
     return "More than one voter would change at once, which takes a joint configuration";
   }
@@ -40,9 +41,7 @@ export function enterJoint(membership: Membership, changes: readonly Change[]): 
   if (isJoint(membership)) return "The configuration is joint already";
   if (membership.voters.length === 0) return "A configuration without voters cannot become joint";
   const changed = applyAll({ ...membership, outgoing: membership.voters }, changes);
-  if (changed.voters.length === 0) return "No voter would be left";
-  if (totalVotes(changed.voters) === 0) return "No voter would have a vote";
-  return changed;
+  return refuseWithoutOwner(changed) ?? changed;
 }
 
 /** Ends it: the old voters have no say any more, and those that were to become learners do. */
@@ -131,14 +130,24 @@ function has(members: readonly Learner[], node: NodeId): boolean {
   return members.some((member) => member.node === node);
 }
 
+/** Who comes back under another number is another member: one that goes, and one that comes. */
 function votersChanged(before: readonly Voter[], now: readonly Voter[]): number {
-  const gone = before.filter(({ node }) => !has(now, node)).length;
-  return gone + now.filter(({ node }) => !has(before, node)).length;
+  const isIn = (voters: readonly Voter[]) => (voter: Voter) =>
+    voters.some(({ node, member }) => node === voter.node && member === voter.member);
+  const stayed = before.filter(isIn(now)).length;
+  return before.length + now.length - 2 * stayed;
+}
+
+/** A witness holds no data: alone it would be the end of the group. */
+function refuseWithoutOwner({ voters }: Membership): string | null {
+  if (voters.length === 0) return "No voter would be left";
+  const owners = voters.filter(({ isWitness }) => !isWitness);
+  if (owners.length === 0) return "No owner would be left";
+  return totalVotes(owners) === 0 ? "No owner would have a vote" : null;
 }
 
 /** With unequal votes even one voter more or less may leave room for two quorums: then the joint way is the only one. */
 function refuseDisjoint(before: readonly Voter[], now: readonly Voter[]): string | null {
-  if (totalVotes(now) === 0) return "No voter would have a vote";
   if (before.length === 0 || [...before, ...now].every(({ votes }) => votes === 1)) return null;
   const pair = disjointQuorums(before, now);
   if (pair === null) return null;

@@ -5,7 +5,7 @@
 import { assert } from "../../proto/assert.ts";
 import { decodeControl } from "../../proto/codec/control.ts";
 import { type LogIndex, toLogIndex } from "../../proto/ids.ts";
-import type { Configuration, Mark } from "../../proto/membership.ts";
+import type { Configuration, Mark, Membership } from "../../proto/membership.ts";
 import { type Entry, type EntryId, isControl } from "../../proto/raft.ts";
 
 export class Configurations {
@@ -20,6 +20,11 @@ export class Configurations {
 
   get current(): Configuration {
     return this.#newest.configuration;
+  }
+
+  /** All that may still turn out to be in force: the newest that is known to be committed, and each behind it. */
+  get possible(): readonly Membership[] {
+    return this.#history.map(({ configuration }) => configuration.membership);
   }
 
   /** Where the newest change stands in the log, committed or not. */

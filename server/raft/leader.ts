@@ -100,9 +100,11 @@ function confirmBeat(member: Member, from: NodeId, message: MessageOf<"beatReply
   const progress = hear(member, from);
   if (progress === null || message.round > member.leading.reads.round) return;
   progress.answered(message.round);
-  if (progress.state === "witness") remindWitness(member, from);
+  if (progress.state === "witness") remindWitness(member, progress);
   reviewReplicationSet(member);
   acknowledge(member, progress, message.matched);
+  // Whoever was waited for may be heard again, and have nothing new to say.
+  if (member.role === "leader" && member.membership.target !== null) takeNextStep(member);
   if (member.role !== "leader") return;
   resendIfLost(member, progress);
   sendTo(member, progress);
@@ -111,8 +113,9 @@ function confirmBeat(member: Member, from: NodeId, message: MessageOf<"beatReply
 
 /** The witness stands in: what those named hold may be committed now. */
 function countStandIn(member: Member, from: NodeId, message: MessageOf<"standInReply">): void {
-  if (hear(member, from) === null) return;
-  member.leading.replicationSet.recorded(from, message.subterm);
+  const progress = hear(member, from);
+  if (progress?.state !== "witness") return;
+  member.leading.replicationSet.recorded({ node: from, member: progress.member }, message.subterm);
   advanceCommit(member);
 }
 

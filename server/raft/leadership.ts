@@ -4,9 +4,10 @@
 import { assert } from "../../proto/assert.ts";
 import { type LogIndex, type Millis, type NodeId, toLogIndex, toMillis } from "../../proto/ids.ts";
 import type { Membership, Voter } from "../../proto/membership.ts";
-import { allVoters, isJoint } from "./changes.ts";
+import { isJoint } from "./changes.ts";
+import { keepProgress } from "./followers.ts";
 import { Lease } from "./lease.ts";
-import { contactMs, type Member } from "./member.ts";
+import type { Member } from "./member.ts";
 import { Progress } from "./progress.ts";
 import { jointValue, voterSets } from "./quorum.ts";
 import { Reads } from "./reads.ts";
@@ -35,7 +36,6 @@ export function becomeLeader(member: Member): void {
     transfer: null,
     lease: leaseRead === null ? null : new Lease(electionTimeoutMs, leaseRead.clockRateErrorMax),
     opening,
-    sinceMs: member.nowMs,
     quorumCheckMs: null,
   };
   followMembers(member);
@@ -50,7 +50,7 @@ export function becomeLeader(member: Member): void {
  * @source Raft thesis 3.6.2, figure 3.7: an older entry on a quorum may still be overwritten
  */
 export function advanceCommit(member: Member): void {
-  const matchedIn = (voter: Voter) => matchedOf(member, voter);
+  const matchedIn = (of: { readonly node: NodeId }) => matchedOf(member, of);
   const indexes = voterSets(member.membership).map((voters) => committedBy(member.leading, voters, matchedIn));
   const index = toLogIndex(Math.min(...indexes));
   if (index <= member.commit || member.log.termAt(index) !== member.term) return;
@@ -106,11 +106,11 @@ export function reconfigure(member: Member, target: Target | null): void {
   else member.output.accepted = change === null ? member.commit : changeMembers(member, change);
 }
 
-/** The change under way goes on as soon as it may; when it is done, a leader that left the group hands over. */
+/** The change under way goes on as soon as it may; a leader that is no member any more leaves that to the next one. */
 export function takeNextStep(member: Member): void {
+  if (hasLeft(member)) return handOver(member);
   const step = nextStep(member);
   if (step !== null) changeMembers(member, step);
-  else maybeLeave(member);
 }
 
 function changeMembers(member: Member, membership: Membership): LogIndex {
@@ -123,33 +123,28 @@ function changeMembers(member: Member, membership: Membership): LogIndex {
   return entry.index;
 }
 
-/** Keeps what is known of those who stay; whoever comes under a new number begins anew. */
 function followMembers(member: Member): void {
-  const { membership, leading, self, log, nowMs, options } = member;
+  const { leading, self, log, nowMs, options } = member;
   const next = toLogIndex(log.lastIndex + 1);
-  const learners = [...membership.learners, ...membership.learnersNext];
-  const known = new Map(leading.progress);
-  leading.progress.clear();
-  for (const other of [...allVoters(membership), ...learners]) {
-    if (other.node === self) continue;
-    const progress = known.get(other.node);
-    const kept = progress?.member === other.member ? progress : new Progress(other, next);
-    leading.progress.set(other.node, kept);
-  }
+  leading.progress = keepProgress(leading.progress, member.membership, (of) => new Progress(of, next, nowMs));
+  leading.progress.delete(self);
   if (member.peers.length === 0) leading.quorumCheckMs = null;
   else leading.quorumCheckMs ??= toMillis(nowMs + options.electionTimeoutMs);
 }
 
-function maybeLeave(member: Member): void {
-  const { membership, membershipIndex, commit } = member;
-  if (member.canCampaign || membershipIndex > commit || isJoint(membership)) return;
+/** The change that took this member's vote is complete. */
+function hasLeft({ isVoter, membership, membershipIndex, commit }: Member): boolean {
+  return !isVoter && membershipIndex <= commit && !isJoint(membership);
+}
+
+function handOver(member: Member): void {
   bequeath(member);
   becomeFollower(member, member.term, null);
 }
 
-function matchedOf(member: Member, voter: Voter): LogIndex {
-  if (voter.node === member.self) return member.durability.last;
-  return member.leading.progress.get(voter.node)?.matched ?? toLogIndex(0);
+function matchedOf(member: Member, { node }: { readonly node: NodeId }): LogIndex {
+  if (node === member.self) return member.durability.last;
+  return member.leading.progress.get(node)?.matched ?? toLogIndex(0);
 }
 
 function roundOf(member: Member, voter: Voter): number {
@@ -158,6 +153,5 @@ function roundOf(member: Member, voter: Voter): number {
 }
 
 function contactOf(member: Member, { node }: { readonly node: NodeId }): Millis {
-  const progress = member.leading.progress.get(node);
-  return progress === undefined ? member.nowMs : contactMs(member.leading, progress);
+  return member.leading.progress.get(node)?.contactMs ?? member.nowMs;
 }

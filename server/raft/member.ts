@@ -6,8 +6,7 @@
 import { assert, present } from "../../proto/assert.ts";
 import { type LogIndex, type Millis, type NodeId, type Term, toLogIndex, toMillis } from "../../proto/ids.ts";
 import { type Configuration, type Mark, type Membership, memberOf } from "../../proto/membership.ts";
-import type { Entry, EntryId, LogSlice, StandIn } from "../../proto/raft.ts";
-import { checkLogSlice } from "../../proto/raft.ts";
+import { checkLogSlice, type Entry, type EntryId, isControl, type LogSlice, type StandIn } from "../../proto/raft.ts";
 import type { Random } from "../../proto/random.ts";
 import { allVoters } from "./changes.ts";
 import { Configurations } from "./configurations.ts";
@@ -30,7 +29,7 @@ interface Transfer {
 /** What a member holds only while it leads. */
 export interface Leadership {
   /** Of everyone who is sent something: voters, witness and learners, this member aside. */
-  readonly progress: Map<NodeId, Progress>;
+  progress: Map<NodeId, Progress>;
   readonly reads: Reads;
   readonly replicationSet: ReplicationSet;
   /** The voter that is being made leader; null: none. */
@@ -39,14 +38,8 @@ export interface Leadership {
   readonly lease: Lease | null;
   /** The entry that opened the term: when it is committed, so is everything before it. */
   readonly opening: LogIndex;
-  readonly sinceMs: Millis;
   /** When to look whether a quorum was heard; null for a group of one voter. */
   quorumCheckMs: Millis | null;
-}
-
-/** When a follower was last heard; the beginning of the term stands for "not yet". */
-export function contactMs(leading: Leadership, progress: Progress): Millis {
-  return progress.heardMs ?? leading.sinceMs;
 }
 
 export class Member {
@@ -104,7 +97,7 @@ export class Member {
     this.verified = this.log.last.term === this.#term ? this.log.lastIndex : image.applied;
     this.#reported = { role: this.role, term: this.#term, leader: null };
     this.#reportedMembership = this.membership;
-    this.#quietUntilMs = options.leaseRead === null ? 0 : start.nowMs + options.electionTimeoutMs;
+    this.#quietUntilMs = start.nowMs + options.electionTimeoutMs;
     this.#checkStart(image);
     this.#canCampaign = this.#isElectable();
     this.drawElectionTimeout();
@@ -141,9 +134,14 @@ export class Member {
     return this.membership.voters.length === 0;
   }
 
-  /** Whether this member is a voter that may lead. */
+  /** Whether this member may lead: also one that the newest membership leaves out, as long as that is not committed. */
   get canCampaign(): boolean {
     return this.#canCampaign;
+  }
+
+  /** Whether the membership in force gives this member a say. */
+  get isVoter(): boolean {
+    return this.#isVoterOf(this.membership);
   }
 
   get term(): Term {
@@ -170,9 +168,16 @@ export class Member {
 
   /** Whether a leader was heard so recently that no one should ask for votes. A leader always hears itself. */
   get hearsLeader(): boolean {
-    if (this.role === "leader" || this.nowMs < this.#quietUntilMs) return true;
-    if (this.leader === null || this.leaderHeardMs === null) return false;
-    return this.nowMs < this.leaderHeardMs + this.options.electionTimeoutMs;
+    return this.role === "leader" || this.isBoundByLease || (this.leader !== null && this.#heardLeader);
+  }
+
+  /** Whether a leader may count on this member to elect no other yet, whatever term it has come to since. */
+  get isBoundByLease(): boolean {
+    return this.options.leaseRead !== null && (this.nowMs < this.#quietUntilMs || this.#heardLeader);
+  }
+
+  get #heardLeader(): boolean {
+    return this.leaderHeardMs !== null && this.nowMs < this.leaderHeardMs + this.options.electionTimeoutMs;
   }
 
   /** Begins a higher term, in which this member has voted for `vote`. */
@@ -284,6 +289,7 @@ export class Member {
     const { entries } = this.log.slice(toLogIndex(this.#handed + 1), end);
     this.#handed = end;
     this.#configurations.committed(end);
+    if (entries.some(({ payload }) => isControl(payload))) this.#membershipChanged();
     return entries;
   }
 
@@ -314,16 +320,23 @@ export class Member {
     return JSON.stringify(before) === JSON.stringify(this.membership) ? null : this.membership;
   }
 
-  /** The newest membership says whether this member votes; a leader goes on until the change is committed. */
   #membershipChanged(): void {
     const couldCampaign = this.#canCampaign;
     this.#canCampaign = this.#isElectable();
     if (couldCampaign !== this.#canCampaign) this.restartElectionTimeout();
   }
 
+  /**
+   * A member may hold the only copy of the change that removes it. Were it not to ask for votes, and refuse its own to the
+   * shorter logs of the others, nobody could be elected (thesis 4.2.2).
+   */
   #isElectable(): boolean {
-    const { self, options, membership } = this;
-    if (options.isWitness || memberOf(membership, self) !== options.member) return false;
+    return !this.options.isWitness && this.#configurations.possible.some((membership) => this.#isVoterOf(membership));
+  }
+
+  #isVoterOf(membership: Membership): boolean {
+    const { self, options } = this;
+    if (memberOf(membership, self) !== options.member) return false;
     return [...membership.voters, ...membership.outgoing].some(({ node, votes }) => node === self && votes > 0);
   }
 }

@@ -29,6 +29,10 @@ export class OutputBuilder {
     this.#push({ to, message, afterPersist: true });
   }
 
+  get hasBroadcast(): boolean {
+    return this.#broadcast !== null;
+  }
+
   broadcast(to: readonly NodeId[], message: RaftMessage & { type: "append" }): void {
     assert(this.#broadcast === null, "A step broadcasts once");
     assert(to.length > 1, () => `Broadcast to ${to.length}`);

@@ -11,9 +11,18 @@ import { type LogIndex, type MemberId, type Millis, type NodeId, toLogIndex, toM
 
 export type ProgressState = "probe" | "replicate" | "snapshot" | "witness";
 
+/** As which member a node is followed. */
+export interface Followed {
+  readonly node: NodeId;
+  readonly member: MemberId;
+  readonly isWitness?: boolean;
+}
+
 export class Progress {
   readonly peer: NodeId;
   readonly member: MemberId;
+  /** When this leader began to follow it. */
+  readonly sinceMs: Millis;
   #state: ProgressState;
   #matched = toLogIndex(0);
   #next: LogIndex;
@@ -26,12 +35,13 @@ export class Progress {
   #waitingMs: Millis | null = null;
 
   /** @param next what to try first */
-  constructor(of: { readonly node: NodeId; readonly member: MemberId; readonly isWitness?: boolean }, next: LogIndex) {
+  constructor(of: Followed, next: LogIndex, nowMs: Millis) {
     assert(next > 0, () => `Next entry ${next} of ${of.node}`);
     this.peer = of.node;
     this.member = of.member;
     this.#state = of.isWitness === true ? "witness" : "probe";
     this.#next = next;
+    this.sinceMs = nowMs;
   }
 
   get state(): ProgressState {
@@ -49,6 +59,11 @@ export class Progress {
 
   get heardMs(): Millis | null {
     return this.#heardMs;
+  }
+
+  /** When it was last heard; the beginning stands for "not yet". */
+  get contactMs(): Millis {
+    return this.#heardMs ?? this.sinceMs;
   }
 
   get round(): number {

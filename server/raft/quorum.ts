@@ -8,6 +8,8 @@ import type { Membership, Voter } from "../../proto/membership.ts";
 /** The members whose agreement counts, one set of a membership. */
 export type Voters = readonly Voter[];
 
+type Counted = readonly { readonly votes: number }[];
+
 export type VoteResult = "won" | "lost" | "open";
 
 /** One set of voters, or two while the configuration is joint; none before the first member. */
@@ -15,12 +17,12 @@ export function voterSets({ voters, outgoing }: Membership): readonly Voters[] {
   return [voters, outgoing].filter((set) => set.length > 0);
 }
 
-export function totalVotes(voters: Voters): number {
+export function totalVotes(voters: Counted): number {
   return voters.reduce((sum, { votes }) => sum + votes, 0);
 }
 
 /** The least number of votes that any two quorums must share one of: more than half. */
-export function quorumVotes(voters: Voters): number {
+export function quorumVotes(voters: Counted): number {
   const total = totalVotes(voters);
   assert(total > 0, () => `None of ${voters.length} voters has a vote`);
   return Math.floor(total / 2) + 1;

@@ -1,19 +1,20 @@
 // From one membership to another, any combination of changes at once, in steps that each stand in the log: whoever leads
 // takes the next one, so a crash at any moment delays the change and never splits it.
 //   1. nodes that lost their data leave, through a joint configuration (they come back as new members);
-//   2. new members become learners, and are brought up without a say;
+//   2. new members get their numbers, and all but a witness become learners, which are brought up without a say;
 //   3. when all of them have caught up, a joint configuration: nothing is decided without a quorum of the old and the new;
 //   4. the old voters are gone.
 // Source: Ongaro's thesis 4.2.1, 4.3.
 
 import { assert } from "../../proto/assert.ts";
 import { encodeControl } from "../../proto/codec/control.ts";
+import { wireLimits } from "../../proto/codec/wire-limits.ts";
 import { type MemberId, type NodeId, toLogIndex, toMemberId } from "../../proto/ids.ts";
 import type { Membership, Voter } from "../../proto/membership.ts";
 import { type Change, type Changed, enterJoint, isJoint, leaveJoint, simpleChange } from "./changes.ts";
 import type { Member } from "./member.ts";
 import type { Progress } from "./progress.ts";
-import { quorumValue, totalVotes } from "./quorum.ts";
+import { quorumValue, quorumVotes, totalVotes } from "./quorum.ts";
 import type { Target, TargetVoter } from "./types.ts";
 
 /**
@@ -30,7 +31,9 @@ export function beginChange(member: Member, target: Target | null): Changed | nu
   if (membership.target !== null) return "Another change of the members is under way";
   const wrong = refuseTarget(target);
   if (wrong !== null) return wrong;
-  return firstStep(membership, target);
+  const changed = firstStep(membership, target);
+  if (changed === null || typeof changed === "string" || !isJoint(changed)) return changed;
+  return isHeard(member, changed.voters) ? changed : "Too few of the voters that would be left are heard";
 }
 
 /** The next step of the change under way, if there is one and it may be taken now. */
@@ -60,7 +63,17 @@ function refuseTarget({ voters }: Target): string | null {
   if (names.size < voters.length) return "A node is named twice";
   if (voters.every(({ isWitness }) => isWitness)) return "No owner would be left";
   if (voters.filter(({ isWitness }) => isWitness).length > 1) return "A group has one witness at most";
-  return totalVotes(voters as readonly Voter[]) === 0 ? "No owner would have a vote" : null;
+  return refuseCounts(voters);
+}
+
+function refuseCounts(voters: readonly TargetVoter[]): string | null {
+  const { ownersMax, votesMax } = wireLimits;
+  if (voters.length > ownersMax) return `There would be ${voters.length} voters, the limit is ${ownersMax}`;
+  const odd = voters.find(({ votes }) => !Number.isInteger(votes) || votes < 0 || votes > votesMax);
+  if (odd !== undefined) return `${odd.node} would have ${odd.votes} votes, which is not one of 0 to ${votesMax}`;
+  const owners = totalVotes(voters.filter(({ isWitness }) => !isWitness));
+  if (owners === 0) return "No owner would have a vote";
+  return owners < quorumVotes(voters) ? "The owners alone would be no quorum without the witness" : null;
 }
 
 /** Learners that were meant for the target go; a joint configuration can only be completed. */
@@ -78,9 +91,10 @@ function firstStep(membership: Membership, target: Target): Changed | null {
   if (sameMembers(voters, membership.voters)) return { ...membership, voters, owners: ownersOf(voters) };
   const begun = { ...membership, target: voters, nextMember };
   const prepared = prepare(begun, voters);
-  if (typeof prepared === "string") return prepared;
-  if (prepared !== begun || hasLearnersToBringUp(begun, voters)) return prepared;
-  return toTarget(begun, voters);
+  if (typeof prepared === "string" || prepared !== begun) return prepared;
+  // A number that was given out has to be committed before anyone acts under it: until then another could get the same.
+  const isNumbered = nextMember > membership.nextMember;
+  return isNumbered || hasLearnersToBringUp(begun, voters) ? begun : toTarget(begun, voters);
 }
 
 function hasLearnersToBringUp({ learners }: Membership, target: readonly Voter[]): boolean {
@@ -125,15 +139,20 @@ function toTarget(membership: Membership, target: readonly Voter[]): Membership 
   return { ...joint, voters: target, owners: ownersOf(target), target: null };
 }
 
-/** The new members hold the log, and enough of the target's voters are heard to go on when the old ones have no say. */
+/** The new members hold the log, and the target's voters are heard. */
 function isReady(member: Member, target: readonly Voter[]): boolean {
   const { progress } = member.leading;
   for (const { node } of member.membership.learners) {
     const isWanted = target.some((voter) => voter.node === node);
     if (isWanted && !hasCaughtUp(member, progress.get(node))) return false;
   }
+  return isHeard(member, target);
+}
+
+/** Enough of these voters to go on when the others have no say any more. */
+function isHeard(member: Member, voters: readonly Voter[]): boolean {
   const silentMs = member.nowMs - member.options.electionTimeoutMs;
-  return quorumValue(target, ({ node }) => heardMs(member, node)) > silentMs;
+  return quorumValue(voters, ({ node }) => heardMs(member, node)) > silentMs;
 }
 
 /** A witness that is no member yet is taken to be there: nothing can be asked of it before. */

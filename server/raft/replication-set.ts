@@ -3,14 +3,20 @@
 // all of them hold and the witness's vote. Each naming has a sub-term of its own: the witness gives its vote in an election
 // to those named last, or to a log that a later sub-term reached.
 // Why this is safe: whatever was committed with the witness's help is on every owner named; whatever was committed
-// afterwards without it is on a quorum of owners, as in a group without a witness.
+// afterwards without it is on a quorum of owners, as in a group without a witness. Whoever is named later must hold both.
 
-import type { NodeId } from "../../proto/ids.ts";
+import type { MemberId, NodeId } from "../../proto/ids.ts";
+
+/** One that lost its memory comes back under another number, and has recorded nothing. */
+interface Witness {
+  readonly node: NodeId;
+  readonly member: MemberId;
+}
 
 export class ReplicationSet {
   #subterm = 0;
   #named: readonly NodeId[] | null = null;
-  readonly #recordedBy = new Set<NodeId>();
+  readonly #recordedBy = new Map<NodeId, MemberId>();
 
   /** Of the newest naming in this term; 0 before the first. */
   get subterm(): number {
@@ -37,11 +43,11 @@ export class ReplicationSet {
   }
 
   /** The witness holds the naming of `subterm` durably. */
-  recorded(witness: NodeId, subterm: number): void {
-    if (this.#named !== null && subterm === this.#subterm) this.#recordedBy.add(witness);
+  recorded({ node, member }: Witness, subterm: number): void {
+    if (this.#named !== null && subterm === this.#subterm) this.#recordedBy.set(node, member);
   }
 
-  isRecordedBy(witness: NodeId): boolean {
-    return this.#recordedBy.has(witness);
+  isRecordedBy({ node, member }: Witness): boolean {
+    return this.#recordedBy.get(node) === member;
   }
 }

@@ -4,7 +4,7 @@
 import { assert } from "../../proto/assert.ts";
 import { type LogIndex, type Millis, type NodeId, toLogIndex } from "../../proto/ids.ts";
 import type { MessageOf } from "./handler.ts";
-import { contactMs, type Leadership, type Member } from "./member.ts";
+import type { Leadership, Member } from "./member.ts";
 import type { Progress } from "./progress.ts";
 
 /** A follower that answers a beat without any progress for this share of the resend time has lost what was sent. */
@@ -53,12 +53,16 @@ export function resendOverdue(member: Member): void {
 /** Null when nothing waits, or when the follower is silent: its first answer to a beat makes it due again. */
 export function resendDueMs(member: Member, progress: Progress): Millis | null {
   const dueMs = progress.lossMs(member.options.resendMs);
-  const silentMs = contactMs(member.leading, progress) + member.options.electionTimeoutMs;
+  const silentMs = progress.contactMs + member.options.electionTimeoutMs;
   return dueMs !== null && dueMs < silentMs ? dueMs : null;
 }
 
-/** One message for all followers that stand at the same place and can take all that is left; others go their own way. */
+/**
+ * One message for all followers that stand at the same place and can take all that is left; others go their own way. One in
+ * a step: a commit may let the leader append once more, and that goes to each by itself.
+ */
 function broadcast(member: Member): void {
+  if (member.output.hasBroadcast) return;
   const together = equallyFar(member, member.leading);
   const first = together[0]?.next;
   if (together.length < 2 || first === undefined) return;

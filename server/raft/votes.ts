@@ -26,7 +26,8 @@ export function answerPreVote(member: Member, from: NodeId, message: MessageOf<"
  */
 export function answerVote(member: Member, from: NodeId, message: MessageOf<"vote">): void {
   const isFree = member.vote === from || (member.vote === null && member.leader === null);
-  if (!isFree || !mayVoteFor(member, from, message)) {
+  const isEarly = member.isBoundByLease && !message.isTransfer;
+  if (!isFree || isEarly || !mayVoteFor(member, from, message)) {
     member.output.send(from, { type: "voteReply", term: member.term, granted: false });
     return;
   }

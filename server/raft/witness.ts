@@ -1,12 +1,14 @@
 // The witness: when a leader has it stand in for an owner that is away, and when no longer; what it promises; and what a
 // quorum is meanwhile. See replication-set.ts for the idea.
 
+import { present } from "../../proto/assert.ts";
 import { encodeControl } from "../../proto/codec/control.ts";
 import { type LogIndex, type Millis, type NodeId, toLogIndex, toMillis } from "../../proto/ids.ts";
 import type { Voter } from "../../proto/membership.ts";
 import { compareMarks } from "./configurations.ts";
 import type { MessageOf } from "./handler.ts";
-import { contactMs, type Leadership, type Member } from "./member.ts";
+import type { Leadership, Member } from "./member.ts";
+import type { Progress } from "./progress.ts";
 import { quorumValue, quorumVotes, totalVotes, type Voters, voterSets } from "./quorum.ts";
 import { sendToAll } from "./replication.ts";
 
@@ -17,36 +19,43 @@ function witnessOf(voters: Voters): Voter | null {
   return voters.find(({ isWitness }) => isWitness) ?? null;
 }
 
+type MatchedOf = (of: { readonly node: NodeId }) => LogIndex;
+
 /** Highest index that the voters of one set have made durable: the owners alone, or those named, with the witness. */
-export function committedBy(leading: Leadership, voters: Voters, matchedOf: (voter: Voter) => LogIndex): LogIndex {
+export function committedBy(leading: Leadership, voters: Voters, matchedOf: MatchedOf): LogIndex {
   const alone = quorumValue(voters, (voter) => (voter.isWitness ? toLogIndex(0) : matchedOf(voter)));
-  const named = namedOf(leading, voters);
-  if (named === null) return alone;
-  return toLogIndex(Math.max(alone, Math.min(...named.map(matchedOf))));
+  const named = namedFor(leading, voters) ?? [];
+  if (named.length === 0) return alone;
+  return toLogIndex(Math.max(alone, Math.min(...named.map((node) => matchedOf({ node })))));
 }
 
-/** The owners of this set whose word is enough together with the witness's; null: the witness does not stand in. */
-function namedOf(leading: Leadership, voters: Voters): Voters | null {
-  const { named } = leading.replicationSet;
+/**
+ * All owners named, if their word is enough in this set together with the witness's. All of them count, also those of the
+ * other set of a joint configuration: the witness may elect any of them.
+ */
+function namedFor({ replicationSet }: Leadership, voters: Voters): readonly NodeId[] | null {
+  const { named } = replicationSet;
   const witness = witnessOf(voters);
-  if (named === null || witness === null || !leading.replicationSet.isRecordedBy(witness.node)) return null;
-  const owners = voters.filter(({ node }) => named.includes(node));
-  return totalVotes(owners) + witness.votes >= quorumVotes(voters) ? owners : null;
+  if (named === null || witness === null || !replicationSet.isRecordedBy(witness)) return null;
+  return votesOf(voters, named) + witness.votes >= quorumVotes(voters) ? named : null;
 }
 
 /** Looks again at who is heard: names those who are when the others leave no quorum, dismisses the witness when they are back. */
 export function reviewReplicationSet(member: Member): void {
   const sets = voterSets(member.membership);
-  if (!sets.some((voters) => witnessOf(voters) !== null)) return;
-  const { replicationSet } = member.leading;
+  const { named } = member.leading.replicationSet;
+  if (!sets.some((voters) => witnessOf(voters) !== null)) {
+    if (named !== null) dismiss(member);
+    return;
+  }
   const heard = heardOwners(member, sets);
-  const { named } = replicationSet;
+  const doSuffice = sets.every((voters) => suffice(voters, heard));
   if (named === null) {
-    if (!sets.every((voters) => suffice(voters, heard)) && canStandIn(sets, heard)) name(member, heard);
-  } else if (sets.every((voters) => suffice(voters, heard)) && sets.every((voters) => areLevel(member, voters))) {
+    if (!doSuffice) nameIfEnough(member, sets, heard);
+  } else if (doSuffice && sets.every((voters) => areLevel(member, voters))) {
     dismiss(member);
-  } else if (!isStillRight(sets, named, heard) && canStandIn(sets, heard)) {
-    name(member, heard);
+  } else if (!isStillRight(sets, named, heard)) {
+    nameIfEnough(member, sets, heard);
   }
 }
 
@@ -64,9 +73,11 @@ export function reviewDueMs(member: Member): Millis | null {
 }
 
 /** The witness answers a beat, and has not said yet that it recorded who is named. */
-export function remindWitness(member: Member, witness: NodeId): void {
+export function remindWitness(member: Member, witness: Progress): void {
   const { replicationSet } = member.leading;
-  if (replicationSet.named !== null && !replicationSet.isRecordedBy(witness)) askToStandIn(member, witness);
+  const { peer: node, member: number } = witness;
+  if (replicationSet.named !== null && !replicationSet.isRecordedBy({ node, member: number }))
+    askToStandIn(member, node);
 }
 
 /** A witness records who is named, and says so when that is durable. Everyone else has nothing to do with it. */
@@ -86,9 +97,12 @@ export function mayElect(member: Member, candidate: NodeId, message: MessageOf<"
   return compareMarks({ term: message.last.term, subterm: message.subterm }, standIn) > 0;
 }
 
-function name(member: Member, owners: readonly NodeId[]): void {
+/** Only who holds all that may be committed is named: those named before may have committed it without the others. */
+function nameIfEnough(member: Member, sets: readonly Voters[], heard: readonly NodeId[]): void {
+  const owners = heard.filter((node) => isLevel(member, node));
+  if (!canStandIn(sets, owners)) return;
   member.leading.replicationSet.name(owners);
-  for (const voters of voterSets(member.membership)) {
+  for (const voters of sets) {
     const witness = witnessOf(voters);
     if (witness !== null) askToStandIn(member, witness.node);
   }
@@ -108,20 +122,16 @@ function dismiss(member: Member): void {
   sendToAll(member);
 }
 
+/** This member too, when the newest membership leaves it out: until that is committed, nobody else may hold it all. */
 function heardOwners(member: Member, sets: readonly Voters[]): readonly NodeId[] {
-  const owners = new Set(
-    sets
-      .flat()
-      .filter(({ isWitness }) => !isWitness)
-      .map(({ node }) => node),
-  );
+  const owners = new Set([member.self]);
+  for (const { node, isWitness } of sets.flat()) if (!isWitness) owners.add(node);
   return [...owners].filter((node) => node === member.self || silentFromMs(member, node) > member.nowMs);
 }
 
 function silentFromMs(member: Member, node: NodeId): Millis {
-  const progress = member.leading.progress.get(node);
-  const sinceMs = progress === undefined ? member.leading.sinceMs : contactMs(member.leading, progress);
-  return toMillis(sinceMs + silenceShare * member.options.electionTimeoutMs);
+  const progress = present(member.leading.progress.get(node), `progress of ${node}`);
+  return toMillis(progress.contactMs + silenceShare * member.options.electionTimeoutMs);
 }
 
 function suffice(voters: Voters, heard: readonly NodeId[]): boolean {
@@ -138,16 +148,18 @@ function isStillRight(sets: readonly Voters[], named: readonly NodeId[], heard: 
   return named.every((node) => heard.includes(node)) && canStandIn(sets, named);
 }
 
-/** Whether a quorum of owners holds all that is committed, so that dismissing the witness stops no writes. */
+/** Whether a quorum of owners holds all that may be committed, so that dismissing the witness stops no writes. */
 function areLevel(member: Member, voters: Voters): boolean {
   const level = voters.filter(({ node, isWitness }) => !isWitness && isLevel(member, node));
   return totalVotes(level) >= quorumVotes(voters);
 }
 
+/** Earlier leaders may have committed anything that this one's log held when its term began. */
 function isLevel(member: Member, node: NodeId): boolean {
   if (node === member.self) return true;
-  const progress = member.leading.progress.get(node);
-  return progress !== undefined && progress.state === "replicate" && progress.matched >= member.commit;
+  const { progress, opening } = member.leading;
+  const { state, matched } = present(progress.get(node), `progress of ${node}`);
+  return state === "replicate" && matched >= member.commit && matched >= opening - 1;
 }
 
 function votesOf(voters: Voters, nodes: readonly NodeId[]): number {

@@ -182,7 +182,8 @@ export class DiskMember {
       this.applied.push(entry);
       if (isControl(entry.payload)) this.configuration = configurationAfter(this.configuration, entry);
     }
-    for (const to of output.needSnapshot) this.#leave(this.#snapshotFor(to));
+    // With nothing applied there is nothing to send yet: whoever asked tries again.
+    if (this.applied.length > 0) for (const to of output.needSnapshot) this.#leave(this.#snapshotFor(to));
     if (output.beatNow) this.beat();
     this.#release();
   }

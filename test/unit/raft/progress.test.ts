@@ -9,7 +9,7 @@ const ix = toLogIndex;
 
 /** A follower that agreed up to 5. */
 function replicating(): Progress {
-  const progress = new Progress({ node: n2, member: toMemberId(1) }, ix(6));
+  const progress = new Progress({ node: n2, member: toMemberId(1) }, ix(6), toMillis(0));
   progress.sent(ix(5), at(0));
   progress.advance(ix(5), at(1));
   assert.equal(progress.state, "replicate");
@@ -17,7 +17,7 @@ function replicating(): Progress {
 }
 
 test("a probe waits for its answer, and an accepted one starts the pipeline", () => {
-  const progress = new Progress({ node: n2, member: toMemberId(1) }, ix(6));
+  const progress = new Progress({ node: n2, member: toMemberId(1) }, ix(6), toMillis(0));
   assert.equal(progress.isWaiting, false);
   progress.sent(ix(8), at(10));
   assert.equal(progress.isWaiting, true);
@@ -28,14 +28,14 @@ test("a probe waits for its answer, and an accepted one starts the pipeline", ()
 });
 
 test("an answer below the probed place leaves the probe outstanding", () => {
-  const progress = new Progress({ node: n2, member: toMemberId(1) }, ix(6));
+  const progress = new Progress({ node: n2, member: toMemberId(1) }, ix(6), toMillis(0));
   progress.sent(ix(6), at(10));
   progress.advance(ix(3), at(20));
   assert.deepEqual([progress.state, progress.matched, progress.isWaiting], ["probe", 3, true]);
 });
 
 test("what a probe carried stays in flight when a beat's answer confirms the place before it", () => {
-  const progress = new Progress({ node: n2, member: toMemberId(1) }, ix(6));
+  const progress = new Progress({ node: n2, member: toMemberId(1) }, ix(6), toMillis(0));
   progress.sent(ix(8), at(10));
   progress.advance(ix(5), at(20));
   assert.deepEqual([progress.state, progress.next, progress.inflight], ["replicate", 9, 3]);
@@ -65,7 +65,7 @@ test("retreat() goes to the hint, never below what is known to match, never forw
   progress.sent(ix(9), at(10));
   assert.equal(progress.retreat(ix(9), ix(2)), true);
   assert.deepEqual([progress.state, progress.next], ["probe", 6]);
-  const probing = new Progress({ node: n2, member: toMemberId(1) }, ix(6));
+  const probing = new Progress({ node: n2, member: toMemberId(1) }, ix(6), toMillis(0));
   assert.equal(probing.retreat(ix(5), ix(20)), true);
   assert.equal(probing.next, 5);
 });
@@ -74,7 +74,7 @@ test("retreat() ignores answers to older appends", () => {
   const progress = replicating();
   assert.equal(progress.retreat(ix(4), ix(2)), false);
   assert.equal(progress.state, "replicate");
-  const probing = new Progress({ node: n2, member: toMemberId(1) }, ix(6));
+  const probing = new Progress({ node: n2, member: toMemberId(1) }, ix(6), toMillis(0));
   assert.equal(probing.retreat(ix(3), ix(1)), false);
   assert.equal(probing.next, 6);
 });

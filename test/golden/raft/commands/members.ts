@@ -2,6 +2,7 @@
 
 import type { NodeId } from "../../../../proto/ids.ts";
 import type { TargetVoter } from "../../../../server/raft/types.ts";
+import type { Cluster } from "../cluster.ts";
 import { argument, type Command } from "./command.ts";
 
 /**
@@ -15,12 +16,16 @@ export const members: Command = (cluster, args) => {
     wanted[0] === "-"
       ? null
       : {
-          voters: wanted.map((text) => parse(cluster.nameOf(text.replace(/[~w]|\*.*/g, "")), text)),
-          renew: wanted.filter((text) => text.startsWith("~")).map((text) => cluster.nameOf(text.slice(1))),
+          voters: wanted.map((text) => parse(nameIn(cluster, text), text)),
+          renew: wanted.filter((text) => text.startsWith("~")).map((text) => nameIn(cluster, text)),
         };
   cluster.step(member, { type: "reconfigure", target });
 };
 
+function nameIn(cluster: Cluster, text: string): NodeId {
+  return cluster.nameOf(text.replace(/[~w]|\*.*/g, ""));
+}
+
 function parse(node: NodeId, text: string): TargetVoter {
-  return { node, votes: Number(text.split("*")[1] ?? 1), isWitness: text.startsWith("w") };
+  return { node, votes: Number(text.split("*")[1] ?? 1), isWitness: /^~?w/.test(text) };
 }

@@ -9,7 +9,7 @@ export const nodes: Command = (cluster, args) => {
       .slice(1)
       .filter((option) => option !== "witness")
       .map((option) => option.split("="))
-      .map(([k, v]) => [k, Number(v)]),
+      .map(([k, v]) => [k, k === "leaseRead" ? { clockRateErrorMax: Number(v) } : Number(v)]),
   );
   cluster.create(Number(argument(args, 0)), change, args.includes("witness"));
 };

@@ -1,0 +1,401 @@
+// A small random world of Raft members alone: loss, duplication, reordering, delay, partitions, slow disks, crashes that
+// lose unsynced writes, disks that are lost for good, compaction and snapshots, leadership handed over, and members that
+// come and go: owners, witnesses, votes. Checks after every step (safety.ts).
+
+import { strict as assert } from "node:assert";
+import { type MemberId, type NodeId, toLogIndex, toMillis, toNodeId } from "../../../proto/ids.ts";
+import { type Configuration, firstConfiguration, type Membership, type Voter } from "../../../proto/membership.ts";
+import { isControl } from "../../../proto/raft.ts";
+import { Random } from "../../../proto/random.ts";
+import { isJoint } from "../../../server/raft/changes.ts";
+import { configurationAfter } from "../../../server/raft/configurations.ts";
+import { totalVotes, voterSets } from "../../../server/raft/quorum.ts";
+import type { RaftInput, RaftOptions, RaftOutput, Target, TargetVoter } from "../../../server/raft/types.ts";
+import { DiskMember, type Packet } from "./disk-member.ts";
+import { optionsOf, payload } from "./fixtures.ts";
+import { Safety } from "./safety.ts";
+
+interface Flying extends Packet {
+  readonly arrivesMs: number;
+}
+
+interface Faults {
+  readonly loss: number;
+  readonly duplicate: number;
+  readonly delayMs: number;
+  readonly crash: number;
+  readonly partition: number;
+  /** Of a disk, with all that is on it. */
+  readonly wipe: number;
+  /** How often the members are to change. */
+  readonly churn: number;
+}
+
+const electionTimeoutMs = 200;
+const beatMs = 40;
+const pool = Array.from({ length: 8 }, (_, position) => toNodeId(`n${position + 1}`));
+const nothing = firstConfiguration([]);
+
+/** Numbers of owners, with a witness or without, that groups of this seed have. */
+const shapes = [
+  { owners: 2, hasWitness: true },
+  { owners: 3, hasWitness: false },
+  { owners: 3, hasWitness: true },
+  { owners: 4, hasWitness: true },
+  { owners: 5, hasWitness: false },
+] as const;
+
+export class World {
+  readonly random: Random;
+  readonly safety: Safety;
+  readonly counts = { reads: 0, changes: 0, standIns: 0, transfers: 0, wipes: 0 };
+  nowMs = 0;
+  #faults: Faults;
+  readonly #shape: (typeof shapes)[number];
+  readonly #isWeighted: boolean;
+  readonly #options: Partial<RaftOptions>;
+  readonly #founding: Configuration;
+  /** Who runs, or may run again, under each name. */
+  readonly #members = new Map<NodeId, DiskMember>();
+  /** Everyone who ever was, as `n1#2`. */
+  readonly #disks = new Map<string, DiskMember>();
+  readonly #wiped = new Set<NodeId>();
+  #flying: Flying[] = [];
+  /** What leaders had committed of the membership since the last moment. */
+  readonly #named: Membership[] = [];
+  /** The members on one side of a partition; empty for none. */
+  #side = new Set<NodeId>();
+  #proposed = 0;
+  #read = 0;
+  readonly #reads = new Map<number, number>();
+  readonly #beatsMs = new Map<NodeId, number>();
+
+  constructor(seed: number) {
+    const random = new Random(seed);
+    this.random = random;
+    this.safety = new Safety((voter) => this.#disks.get(nameOf(voter)));
+    this.#shape = random.pick(shapes);
+    this.#isWeighted = random.chance(0.3);
+    this.#faults = {
+      loss: random.pick([0, 0.05, 0.2]),
+      duplicate: random.pick([0, 0.2]),
+      delayMs: random.pick([2, 10, 60]),
+      crash: random.pick([0, 0.01, 0.03]),
+      partition: random.pick([0, 0.01, 0.04]),
+      wipe: random.pick([0, 0.04]),
+      churn: random.pick([0, 0.02, 0.1]),
+    };
+    this.#options = {
+      ...{ appendBytesMax: 400, inflightEntriesMax: 4, resendMs: 60, electionTimeoutMs },
+      lagEntriesMax: random.pick([2, 10]),
+      leaseRead: random.pick([null, { clockRateErrorMax: 0.05 }]),
+    };
+    const voters = this.#newVoters().map((voter): Voter => ({ ...voter, member: 1 as MemberId }));
+    this.#founding = founded(voters);
+    for (const voter of voters) this.#found(voter);
+  }
+
+  get members(): readonly DiskMember[] {
+    return [...this.#members.values()];
+  }
+
+  event(): void {
+    this.nowMs += this.random.between(0, 15);
+    const member = this.random.chance(0.4) ? this.#anyLeader() : this.random.pick(this.members);
+    if (member !== undefined) this.#touch(member);
+    this.#beat(0.8);
+    this.#settle();
+  }
+
+  #touch(member: DiskMember): void {
+    if (this.#wiped.has(member.id)) this.#askToRenew();
+    else if (member.raft !== null) this.#disturbOrUse(member);
+    else if (this.random.chance(0.1)) this.#start(member);
+  }
+
+  heal(): void {
+    this.#faults = { loss: 0, duplicate: 0, delayMs: 2, crash: 0, partition: 0, wipe: 0, churn: 0 };
+    this.#side.clear();
+    for (const member of this.members) if (member.raft === null && !this.#wiped.has(member.id)) this.#start(member);
+  }
+
+  calm(forMs: number): void {
+    for (const endMs = this.nowMs + forMs; this.nowMs < endMs; this.nowMs += 2) {
+      this.#beat(1);
+      this.#settle();
+    }
+  }
+
+  /** Of the newest term. */
+  leader(): DiskMember | undefined {
+    const leaders = this.members.filter((member) => member.raft?.status().role === "leader");
+    return leaders.sort((left, right) => right.running.status().term - left.running.status().term)[0];
+  }
+
+  /** Also one that does not know yet that it was deposed. */
+  #anyLeader(): DiskMember | undefined {
+    const leaders = this.members.filter((member) => member.raft?.status().role === "leader");
+    return leaders.length === 0 ? undefined : this.random.pick(leaders);
+  }
+
+  /** Those who hold the group's data now. */
+  owners(): readonly DiskMember[] {
+    const voters = this.leader()?.running.membership.voters ?? [];
+    return voters.filter(({ isWitness }) => !isWitness).map((voter) => this.#disks.get(nameOf(voter)) as DiskMember);
+  }
+
+  /** Nothing is under way: no change, and no witness stands in. */
+  isAtRest(): boolean {
+    const status = this.leader()?.running.status();
+    return status !== undefined && this.isSettled() && status.standIn === null && status.commit === status.last;
+  }
+
+  isSettled(): boolean {
+    const leader = this.leader();
+    if (leader === undefined) return false;
+    const { membership, membershipIndex, commit } = leader.running.status();
+    return membership.target === null && !isJoint(membership) && membershipIndex <= commit;
+  }
+
+  /** One more change, without those whose disk is lost: they come back anew, or not at all. */
+  changeOnceMore(): boolean {
+    const leader = this.leader();
+    return leader !== undefined && this.#reconfigure(leader, this.#newTarget(leader));
+  }
+
+  /** For good, if the group can do without it. */
+  loseLeader(): void {
+    const leader = this.leader();
+    if (leader === undefined || !this.#isSpare(leader)) return;
+    leader.crash();
+    this.#wiped.add(leader.id);
+  }
+
+  propose(member: DiskMember): void {
+    this.#step(member, { type: "propose", payloads: [payload(`v${++this.#proposed}`)] });
+  }
+
+  #step(member: DiskMember, input: RaftInput): RaftOutput {
+    return member.step(input, toMillis(this.nowMs));
+  }
+
+  #disturbOrUse(member: DiskMember): void {
+    const { random } = this;
+    const faults = this.#faults;
+    if (random.chance(faults.crash)) member.crash(random.between(0, member.pendingWrites));
+    else if (random.chance(faults.partition)) this.#partition();
+    else if (random.chance(faults.wipe)) this.#wipe(member);
+    else if (random.chance(faults.churn)) this.#churn(member);
+    else if (random.chance(0.1)) this.#transfer(member);
+    else if (random.chance(0.2)) this.#step(member, { type: "read", read: this.#newRead() });
+    else if (random.chance(0.05))
+      member.compact(toLogIndex(random.between(0, member.appliedIndex)), toMillis(this.nowMs));
+    else this.propose(member);
+  }
+
+  #partition(): void {
+    const sides = this.random.shuffle(this.members.map((member) => member.id));
+    this.#side = new Set(this.random.chance(0.3) ? [] : sides.slice(0, this.random.between(1, sides.length - 1)));
+  }
+
+  #newRead(): number {
+    this.#reads.set(++this.#read, this.safety.committed);
+    return this.#read;
+  }
+
+  #transfer(member: DiskMember): void {
+    const { peers, last } = member.running.status();
+    const heirs = peers.filter(({ state, matched }) => state === "replicate" && matched === last);
+    if (heirs.length === 0) return;
+    const { messages } = this.#step(member, { type: "transfer", to: this.random.pick(heirs).peer });
+    if (!messages.some(({ message }) => message.type === "timeoutNow")) return;
+    this.counts.transfers++;
+    this.#collect(member);
+    if (this.#faults.partition > 0 && this.random.chance(0.3)) this.#side = new Set([member.id]);
+  }
+
+  #churn(member: DiskMember): void {
+    if (member.running.status().role !== "leader") return;
+    this.#reconfigure(member, this.random.chance(0.1) ? null : this.#newTarget(member));
+  }
+
+  #reconfigure(leader: DiskMember, target: Target | null): boolean {
+    const { accepted } = this.#step(leader, { type: "reconfigure", target });
+    if (accepted !== null) this.counts.changes++;
+    return accepted !== null;
+  }
+
+  /** Any voters; but while a disk is lost it alone is replaced, or comes back anew. */
+  #newTarget(leader: DiskMember): Target {
+    const { voters } = leader.running.membership;
+    const [lost] = this.#wiped;
+    if (lost !== undefined && voters.some(({ node }) => node === lost)) return this.#withoutLost(voters, lost);
+    const wanted = this.random.chance(0.3) ? voters.map(asTarget) : this.#newVoters();
+    const renew = wanted.filter(() => this.random.chance(0.1)).map(({ node }) => node);
+    return { voters: wanted, renew: lost === undefined ? renew : [...renew, lost] };
+  }
+
+  #withoutLost(voters: readonly Voter[], lost: NodeId): Target {
+    const wanted = voters.map(asTarget);
+    const fresh = this.random.pick(pool.filter((node) => !voters.some((voter) => voter.node === node)));
+    if (this.random.chance(0.5)) return { voters: wanted, renew: [lost] };
+    return { voters: wanted.map((voter) => (voter.node === lost ? { ...voter, node: fresh } : voter)), renew: [] };
+  }
+
+  #newVoters(): TargetVoter[] {
+    const { owners, hasWitness } = this.#shape;
+    const names = this.random.shuffle(pool).slice(0, owners + (hasWitness ? 1 : 0));
+    const vote = () => (this.#isWeighted ? this.random.between(1, 3) : 1);
+    return names.map((node, at) => ({ node, votes: at < owners ? vote() : 1, isWitness: at >= owners }));
+  }
+
+  #askToRenew(): void {
+    const leader = this.leader();
+    if (leader !== undefined) this.#reconfigure(leader, this.#newTarget(leader));
+  }
+
+  /** A disk is lost, but only one that the group can do without: nobody promises more. */
+  #wipe(member: DiskMember): void {
+    if (!this.#canSpare(member)) return;
+    this.counts.wipes++;
+    member.crash();
+    this.#wiped.add(member.id);
+  }
+
+  #canSpare(member: DiskMember): boolean {
+    const leader = this.leader();
+    if (leader === undefined || leader === member || this.#wiped.size > 0 || !this.isSettled()) return false;
+    const { commit, term, standIn } = leader.running.status();
+    const ownTerm = leader.log.entries[commit - leader.log.previous.index - 1]?.term === term;
+    const isNamed = standIn?.includes(member.id) === true;
+    return ownTerm && !isNamed && this.#isSpare(member);
+  }
+
+  /** Whether the others are a quorum. */
+  #isSpare(member: DiskMember): boolean {
+    const sets = voterSets((this.leader() as DiskMember).running.membership);
+    const rest = (voters: readonly Voter[]) => voters.filter(({ node }) => node !== member.id);
+    return sets.every((voters) => 2 * totalVotes(rest(voters)) > totalVotes(voters));
+  }
+
+  #found(voter: Voter): void {
+    this.#create(voter, voter.isWitness ? nothing : this.#founding);
+  }
+
+  #create({ node, member, isWitness }: Voter, configuration: Configuration): void {
+    this.#members.get(node)?.crash();
+    this.#wiped.delete(node);
+    const created = new DiskMember(optionsOf(node, { ...this.#options, member, isWitness }), configuration);
+    created.observe = (_, output) => this.#observe(created, output);
+    this.#members.set(node, created);
+    this.#disks.set(nameOf({ node, member }), created);
+    this.#start(created);
+  }
+
+  /** A node may have applied less than the log holds: then the rest is handed out again. */
+  #start(member: DiskMember): void {
+    const floor = member.log.previous.index;
+    member.applied = member.applied.slice(0, this.random.between(floor, member.appliedIndex));
+    member.configuration = this.#configurationOf(member);
+    this.safety.restarted(member);
+    member.start(this.random.uint32(), toMillis(this.nowMs));
+  }
+
+  #configurationOf({ options, applied }: DiskMember): Configuration {
+    const isFounder = options.member === 1 && !options.isWitness;
+    const before = isFounder || applied.length > 0 ? this.#founding : nothing;
+    return applied.filter(({ payload: bytes }) => isControl(bytes)).reduce(configurationAfter, before);
+  }
+
+  #observe(member: DiskMember, output: RaftOutput): void {
+    this.safety.check(member, output);
+    for (const { read, index } of output.readable) {
+      assert.ok(index >= (this.#reads.get(read) as number), `Read ${read} sees ${index} only`);
+      this.counts.reads++;
+    }
+    const { role, membership, membershipIndex, commit } = member.running.status();
+    if (role === "leader" && membershipIndex <= commit) this.#named.push(membership);
+    if (output.messages.some(({ message }) => message.type === "standInReply")) this.counts.standIns++;
+  }
+
+  /**
+   * A node that belongs to the group under a number that is new begins with nothing. A witness may be needed to commit that
+   * it is one, so it is there before, unless its node still has another part in the group.
+   */
+  #bringUp({ voters, outgoing, learners, target }: Membership): void {
+    const members = [
+      ...voters,
+      ...outgoing,
+      ...learners.map((learner) => ({ ...learner, votes: 0, isWitness: false })),
+    ];
+    const isBusy = (node: NodeId) => members.some((member) => member.node === node);
+    const witnesses = (target ?? []).filter(({ node, isWitness }) => isWitness && !isBusy(node));
+    for (const voter of [...members, ...witnesses]) {
+      if (voter.member > (this.#members.get(voter.node)?.options.member ?? 0)) this.#create(voter, nothing);
+    }
+  }
+
+  /** Everything that is due happens: arrivals, disks, deadlines. */
+  #settle(): void {
+    for (const member of this.members) this.#collect(member);
+    const due = this.#flying.filter((packet) => packet.arrivesMs <= this.nowMs);
+    this.#flying = this.#flying.filter((packet) => packet.arrivesMs > this.nowMs);
+    for (const packet of this.random.shuffle(due)) {
+      const member = this.#members.get(packet.to);
+      if (member !== undefined && member.raft !== null) member.receive(packet, toMillis(this.nowMs));
+    }
+    for (const member of this.members) this.#serve(member);
+    for (const membership of this.#named.splice(0)) this.#bringUp(membership);
+  }
+
+  #beat(chance: number): void {
+    for (const member of this.members) {
+      if (member.raft === null || this.nowMs < (this.#beatsMs.get(member.id) ?? 0)) continue;
+      this.#beatsMs.set(member.id, this.nowMs + beatMs);
+      if (this.random.chance(chance)) member.beat();
+    }
+  }
+
+  #serve(member: DiskMember): void {
+    if (member.raft === null) return;
+    const nowMs = toMillis(this.nowMs);
+    if (member.pendingWrites > 0 && this.random.chance(0.5)) {
+      member.sync(nowMs, this.random.between(1, member.pendingWrites));
+    }
+    const deadlineMs = member.raft.deadlineMs();
+    if (deadlineMs !== null && deadlineMs <= this.nowMs) this.#step(member, { type: "deadline" });
+    if (this.random.chance(0.02)) this.#giveUpTransfers(member);
+  }
+
+  /** A snapshot that was lost on its way is given up some time later. */
+  #giveUpTransfers(member: DiskMember): void {
+    for (const { peer, state } of member.running.status().peers) {
+      if (state === "snapshot") this.#step(member, { type: "snapshotSent", peer, last: null });
+    }
+  }
+
+  #collect(member: DiskMember): void {
+    for (const packet of member.outbox.splice(0)) {
+      if (this.random.chance(this.#faults.loss)) continue;
+      if (this.#side.has(packet.from) !== this.#side.has(packet.to)) continue;
+      const copies = this.random.chance(this.#faults.duplicate) ? 2 : 1;
+      for (let copy = 0; copy < copies; copy++) {
+        this.#flying.push({ ...packet, arrivesMs: this.nowMs + this.random.between(0, this.#faults.delayMs) });
+      }
+    }
+  }
+}
+
+function nameOf({ node, member }: { readonly node: NodeId; readonly member: MemberId }): string {
+  return `${node}#${member}`;
+}
+
+function asTarget({ node, votes, isWitness }: Voter): TargetVoter {
+  return { node, votes, isWitness };
+}
+
+function founded(voters: readonly Voter[]): Configuration {
+  const owners = voters.filter(({ isWitness }) => !isWitness).map(({ node }) => node);
+  const { membership, ...rest } = firstConfiguration(owners);
+  return { ...rest, membership: { ...membership, voters } };
+}

@@ -1,0 +1,127 @@
+import { strict as assert } from "node:assert";
+import { test } from "node:test";
+import { decodeControl } from "../../../proto/codec/control.ts";
+import { type NodeId, toMemberId } from "../../../proto/ids.ts";
+import { firstConfiguration, type Membership } from "../../../proto/membership.ts";
+import { type Change, enterJoint, simpleChange } from "../../../server/raft/changes.ts";
+import type { RaftOutput, TargetVoter } from "../../../server/raft/types.ts";
+import { appendReply, Bench, beatReply, n1, n2, n3, n4, n5 } from "./fixtures.ts";
+
+const owner = (node: NodeId, votes = 1): TargetVoter => ({ node, votes, isWitness: false });
+const witness = (node: NodeId, votes = 1): TargetVoter => ({ node, votes, isWitness: true });
+
+/** A leader of n1, n2, n3 whose term is open, and that has just heard the other two. */
+function leading(): Bench {
+  const bench = new Bench();
+  bench.lead();
+  for (const peer of [n2, n3]) bench.receive(peer, appendReply(1, 1));
+  return bench;
+}
+
+function change(bench: Bench, voters: readonly TargetVoter[], renew: readonly NodeId[] = []): RaftOutput {
+  return bench.step({ type: "reconfigure", target: { voters, renew } });
+}
+
+const refusal = (voters: readonly TargetVoter[], renew: readonly NodeId[] = []) =>
+  change(leading(), voters, renew).refusal;
+
+test("a target that names a node twice, has no owner, or two witnesses, is refused", () => {
+  assert.match(`${refusal([owner(n1), owner(n1)])}`, /named twice/);
+  assert.match(`${refusal([witness(n1)])}`, /No owner would be left/);
+  assert.match(`${refusal([])}`, /No owner would be left/);
+  assert.match(`${refusal([owner(n1), witness(n2), witness(n3)])}`, /one witness at most/);
+  assert.match(`${refusal([owner(n1, 0), owner(n2, 0)])}`, /No owner would have a vote/);
+});
+
+test("votes that no entry could carry are refused before they are in the log", () => {
+  for (const votes of [101, -1, 0.5]) assert.match(`${refusal([owner(n1, votes), owner(n2)])}`, /not one of 0 to 100/);
+});
+
+test("owners that could commit nothing without the witness are refused", () => {
+  assert.match(`${refusal([owner(n1), owner(n2), witness(n3, 2)])}`, /no quorum without the witness/);
+  assert.equal(refusal([owner(n1), owner(n2), witness(n3)]), null);
+});
+
+test("renewing every owner at once is refused, with a witness or without: nobody would hold the data", () => {
+  assert.match(`${refusal([owner(n1), owner(n2), owner(n3)], [n1, n2, n3])}`, /No voter would be left/);
+  const { membership } = firstConfiguration([n1, n2, n3]);
+  const voters = membership.voters.map((voter) => ({ ...voter, isWitness: voter.node === n3 }));
+  const removals = [n1, n2].map((node): Change => ({ type: "remove", node }));
+  assert.equal(enterJoint({ ...membership, voters }, removals), "No owner would be left");
+});
+
+test("nothing is changed before the own term's first entry is committed (R7)", () => {
+  const bench = new Bench();
+  bench.lead();
+  assert.match(`${change(bench, [owner(n1), owner(n2)]).refusal}`, /only just begun/);
+  bench.receive(n2, appendReply(1, 1));
+  assert.equal(change(bench, [owner(n1), owner(n2)]).refusal, null);
+});
+
+test("voters leave only when enough of those who stay are heard", () => {
+  const bench = leading();
+  bench.nowMs += 999;
+  bench.receive(n3, beatReply(1, 0, 1));
+  bench.nowMs += 1;
+  assert.match(`${change(bench, [owner(n1), owner(n2)]).refusal}`, /Too few of the voters/);
+  assert.equal(change(bench, [owner(n1), owner(n3)]).refusal, null);
+});
+
+function membershipIn(output: RaftOutput): Membership {
+  const entry = output.persist?.append?.entries.at(-1);
+  assert.ok(entry);
+  const control = decodeControl(entry.payload);
+  assert.ok(control.type === "membership");
+  return control.membership;
+}
+
+test("a change goes on when a voter is heard again that has nothing new to say", () => {
+  const bench = leading();
+  change(bench, [owner(n2), owner(n3), owner(n4)]);
+  bench.persist();
+  for (const from of [n2, n3]) bench.receive(from, appendReply(1, 2));
+  bench.nowMs += 1100;
+  bench.step({ type: "message", from: n4, member: toMemberId(2), message: appendReply(1, 2) });
+  assert.equal(bench.raft.membership.outgoing.length, 0, "n4 has caught up, and is the only one heard");
+  bench.receive(n2, beatReply(1, 0, 2));
+  assert.equal(bench.raft.membership.outgoing.length, 3);
+});
+
+test("a change waits for the last of the new members", () => {
+  const bench = leading();
+  const begun = change(bench, [owner(n1), owner(n2), owner(n4), owner(n5)]);
+  assert.deepEqual(
+    membershipIn(begun).learners.map(({ node, member }) => `${node}#${member}`),
+    ["n4#2", "n5#3"],
+  );
+  bench.persist();
+  for (const from of [n2, n3]) bench.receive(from, appendReply(1, 2));
+  bench.step({ type: "message", from: n4, member: toMemberId(2), message: appendReply(1, 2) });
+  assert.equal(bench.raft.membership.outgoing.length, 0, "n5 has not been brought up");
+  bench.step({ type: "message", from: n5, member: toMemberId(3), message: appendReply(1, 2) });
+  assert.equal(bench.raft.membership.outgoing.length, 3);
+});
+
+test("a voter under another number is another voter, and takes more than a simple change", () => {
+  const { membership } = firstConfiguration([n1, n2, n3]);
+  const renumbered: Change = { type: "voter", node: n3, member: toMemberId(7), votes: 1, isWitness: false };
+  assert.match(`${simpleChange(membership, [renumbered])}`, /More than one voter/);
+});
+
+test("unequal votes that leave room for two quorums are refused, with both named", () => {
+  const { membership } = firstConfiguration([n1, n2, n3]);
+  const heavy: Change = { type: "voter", node: n4, member: null, votes: 4, isWitness: false };
+  assert.equal(
+    simpleChange(membership, [heavy]),
+    "{n1, n2} would be a quorum before the change and {n3, n4} after it, without a common voter",
+  );
+});
+
+test("a new witness has its number committed before the configuration becomes joint", () => {
+  const bench = leading();
+  const begun = membershipIn(change(bench, [owner(n1), owner(n2), witness(n4)]));
+  assert.deepEqual([begun.outgoing.length, begun.learners.length, begun.target?.at(-1)?.member], [0, 0, 2]);
+  bench.persist();
+  bench.receive(n2, appendReply(1, 2));
+  assert.equal(bench.raft.membership.outgoing.length, 3);
+});
