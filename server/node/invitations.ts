@@ -30,7 +30,8 @@ export class Invitations {
     if (this.#nextMs === null || nowMs < this.#nextMs) return;
     const { peers, membership } = group.status;
     const unheard = peers.filter(({ heardMs }) => heardMs === null);
-    for (const { peer } of unheard) {
+    for (const { peer, isNumbered } of unheard) {
+      if (!isNumbered) continue;
       out.send(peer, { type: "invite", ...group.addressTo(peer), isWitness: isWitness(membership, peer) });
     }
     this.#nextMs = unheard.length === 0 ? null : toMillis(nowMs + limits.inviteIntervalMs);

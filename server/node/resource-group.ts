@@ -386,6 +386,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome> {
 
   /** What is committed of the members has changed: who is gone is told, who waits for it is answered. */
   #membersApplied(nowMs: Millis): void {
+    this.#invitations?.wake(nowMs);
     const { membership, index } = this.state.members.configuration;
     this.#manager?.follow(membership.owners, nowMs);
     this.#members?.wake(nowMs);

@@ -108,6 +108,11 @@ export class Member {
     return this.#configurations.current.membership;
   }
 
+  /** The newest that is known to be committed. */
+  get committedMembership(): Membership {
+    return present(this.#configurations.possible[0], "a committed membership");
+  }
+
   /** Where the entry of the membership in force stands. */
   get membershipIndex(): LogIndex {
     return this.#configurations.changedAt;

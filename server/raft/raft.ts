@@ -69,7 +69,10 @@ export class Raft {
   status(): RaftStatus {
     const { role, term, leader, commit, log, leadership, membership, membershipIndex } = this.#member;
     const followers = [...(leadership?.progress.values() ?? [])];
-    const peers = followers.map(({ peer, matched, state, heardMs }) => ({ peer, matched, state, heardMs }));
+    const { nextMember } = this.#member.committedMembership;
+    const peers = followers.map(({ peer, member, matched, state, heardMs }) => {
+      return { peer, matched, state, heardMs, isNumbered: member < nextMember };
+    });
     const standIn = leadership?.replicationSet.named ?? null;
     const heir = leadership?.transfer?.to ?? null;
     const ends = { first: log.first, last: log.lastIndex, commit };

@@ -169,5 +169,7 @@ export interface RaftStatus {
     readonly state: "probe" | "replicate" | "snapshot" | "witness";
     /** When this leader last heard from it; null before the first time in its term. */
     readonly heardMs: Millis | null;
+    /** Whether its member number is committed: before, nobody may be brought up under it. */
+    readonly isNumbered: boolean;
   }[];
 }
