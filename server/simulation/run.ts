@@ -18,6 +18,8 @@ import { toViolation, Violation } from "./violation.ts";
 /** A valid run has at least this many acknowledged operations. */
 const acknowledgedMin = 20;
 const warmUpMs = 3_000;
+/** A run that is not valid yet goes on under faults for so many times longer. */
+const longerMax = 3;
 
 export function runSeed(options: SimOptions, extras: RunExtras = {}): RunReport {
   const run = new Run(new Testbed(options, extras), extras.withoutReplay ?? false);
@@ -86,7 +88,9 @@ class Run {
     watchers.start();
     world.runFor(warmUpMs);
     for (const fault of this.#faults.filter(({ isConstant }) => !isConstant)) fault.start();
-    world.runFor(options.safetyMs);
+    for (let longer = 0; longer <= longerMax && (longer === 0 || this.#invalid() !== null); longer++) {
+      world.runFor(options.safetyMs);
+    }
   }
 
   #liveness(): void {
@@ -145,14 +149,20 @@ class Run {
   }
 
   #validate(): void {
-    const { acknowledged } = this.testbed.history;
-    const quiet = this.#faults.find(({ count }) => count === 0);
-    if (acknowledged < acknowledgedMin) {
-      throw new Violation("invalid", "traffic", `Only ${acknowledged} operations were acknowledged`);
-    }
+    const invalid = this.#invalid();
+    if (invalid !== null) throw invalid;
     if (this.#keysUndecided > 0) {
       throw new Violation("invalid", "linearizability", `${this.#keysUndecided} keys were left undecided`);
     }
-    if (quiet !== undefined) throw new Violation("invalid", "faults", `The fault ${quiet.name} never struck`);
+  }
+
+  /** Why the run shows nothing so far; null: it may be believed. */
+  #invalid(): Violation | null {
+    const { acknowledged } = this.testbed.history;
+    if (acknowledged < acknowledgedMin) {
+      return new Violation("invalid", "traffic", `Only ${acknowledged} operations were acknowledged`);
+    }
+    const quiet = this.#faults.find(({ count }) => count === 0);
+    return quiet === undefined ? null : new Violation("invalid", "faults", `The fault ${quiet.name} never struck`);
   }
 }

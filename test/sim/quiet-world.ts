@@ -10,7 +10,9 @@ export interface QuietReport {
   /** Groups that have a manager, the cluster group among them. */
   readonly managed: number;
   readonly messages: number;
-  /** Terms beyond the first of a group: elections that need not have been. */
+  /** Times that leadership was handed to an owner of higher precedence. */
+  readonly handedOver: number;
+  /** Terms beyond the first of a group and those that were handed over: elections that need not have been. */
   readonly repeatedElections: number;
 }
 
@@ -25,8 +27,10 @@ export function runQuietWorld(count: number, durationMs: number): QuietReport {
   const boot = createBoot(bootstrap);
   const world = new World({ seed: count, cluster: bootstrap.cluster, nodes, boot, carry: (envelope) => envelope });
   const led = new Map<unknown, number>();
+  let handedOver = 0;
   world.observe({
     noted: (_node, _level, text, { group, role }) => {
+      if (text === "Hands leadership over") handedOver += 1;
       if (text === "Role changed" && role === "leader") led.set(group, (led.get(group) ?? 0) + 1);
     },
   });
@@ -37,6 +41,7 @@ export function runQuietWorld(count: number, durationMs: number): QuietReport {
     groups: groups.length + 1,
     managed: led.size,
     messages: world.network.delivered,
-    repeatedElections: repeated,
+    handedOver,
+    repeatedElections: repeated - handedOver,
   };
 }

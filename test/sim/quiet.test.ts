@@ -5,7 +5,8 @@ import { test } from "node:test";
 import { runQuietWorld } from "./quiet-world.ts";
 
 test("a quiet cluster of 100 nodes and as many groups elects one manager a group, and keeps it", () => {
-  const { groups, managed, repeatedElections } = runQuietWorld(100, 10_000);
+  const { groups, managed, handedOver, repeatedElections } = runQuietWorld(100, 10_000);
   assert.equal(managed, groups);
   assert.equal(repeatedElections, 0);
+  assert.ok(handedOver <= groups, `${handedOver} times`);
 });
