@@ -19,7 +19,7 @@ import { toViolation, Violation } from "./violation.ts";
 const acknowledgedMin = 20;
 const warmUpMs = 3_000;
 /** A run that is not valid yet goes on under faults for so many times longer. */
-const longerMax = 3;
+const longerMax = 19;
 
 export function runSeed(options: SimOptions, extras: RunExtras = {}): RunReport {
   const run = new Run(new Testbed(options, extras), extras.withoutReplay ?? false);

@@ -1,4 +1,4 @@
-// A node that has forgotten what it promised, its data being gone, takes part in nothing, and says so.
+// A node that has forgotten what it promised, its data being gone, takes part in nothing until it is rebuilt.
 
 import { quarantineCluster, testQuarantine } from "./scenarios/quarantine.ts";
 import { TestCluster } from "./support/test-cluster.ts";
