@@ -7,13 +7,15 @@ export interface Budgets {
   readonly crashes: number;
   /** Voters taken out. */
   readonly changes: number;
+  /** Voters given three votes: as many as make a quorum alone. */
+  readonly weighings: number;
   /** Rounds of beats that a leader sends. */
   readonly beats: number;
   /** Times that a leader sends again what nobody acknowledged. */
   readonly resends: number;
 }
 
-export const budgetNames = ["proposals", "crashes", "changes", "beats", "resends"] as const;
+export const budgetNames = ["proposals", "crashes", "changes", "weighings", "beats", "resends"] as const;
 
 export interface Bounds {
   readonly name: string;
@@ -24,7 +26,7 @@ export interface Bounds {
 }
 
 export function boundsOf(termMax: number, some: Partial<Budgets>, options: Partial<RaftOptions> = {}): Bounds {
-  const budgets = { proposals: 0, crashes: 0, changes: 0, beats: 0, resends: 0, ...some };
+  const budgets = { proposals: 0, crashes: 0, changes: 0, weighings: 0, beats: 0, resends: 0, ...some };
   const counts = budgetNames.filter((name) => budgets[name] > 0).map((name) => `${budgets[name]} ${name}`);
   const extra = options.inflightEntriesMax === undefined ? [] : [`${options.inflightEntriesMax} entries in flight`];
   return { name: [`${termMax} terms`, ...counts, ...extra].join(", "), termMax, budgets, options };

@@ -3,7 +3,7 @@
 
 import type { NodeId } from "../../proto/ids.ts";
 import { quorumVotes, totalVotes, voterSets } from "../../server/raft/quorum.ts";
-import type { Local } from "./local.ts";
+import type { Commit, Local, Peak } from "./local.ts";
 
 export interface History {
   /** By term: the node that led it, or null. */
@@ -19,7 +19,7 @@ export function textOfHistory({ leaders, committed }: History): string {
 }
 
 /** One member went from `before` to `after`; the others stand still. A text: what must not be. */
-export function judge(history: History, before: Local, after: Local, group: readonly Local[]): History | string {
+export function judge(history: History, before: Local, after: Local & Peak, group: readonly Local[]): History | string {
   const led = recordLeader(history, after);
   if (typeof led === "string") return led;
   const next = recordCommit(led, before, after, group);
@@ -61,23 +61,24 @@ function refuseIncomplete({ committed }: History, group: readonly Local[]): stri
 }
 
 /** State machine safety; and committed is only what is durable on a quorum. */
-function recordCommit(history: History, before: Local, after: Local, group: readonly Local[]): History | string {
+function recordCommit(history: History, before: Local, after: Local & Peak, group: readonly Local[]): History | string {
   const { committed } = history;
   const { commit, prefixes, node, term } = after;
   const shared = Math.min(commit, committed.length);
   if (shared > 0 && prefixes[shared - 1] !== committed[shared - 1]?.prefix)
     return `State machine safety: ${node} commits another entry ${shared}`;
   if (commit <= committed.length) return history;
-  const leader = [before, after].find((of) => of.role === "leader" && of.term === term);
-  if (leader === undefined) return `State machine safety: ${node} commits entry ${commit}, which no leader committed`;
-  const lacking = refuseFewHolders(leader, after, group);
-  if (lacking !== null) return lacking;
+  if (![before, after].some((of) => of.role === "leader" && of.term === term))
+    return `State machine safety: ${node} commits entry ${commit}, which no leader committed`;
+  for (const each of after.commits) {
+    const lacking = refuseFewHolders(each, after, group);
+    if (lacking !== null) return lacking;
+  }
   const fresh = prefixes.slice(committed.length, commit).map((prefix) => ({ prefix, by: term }));
   return { ...history, committed: [...committed, ...fresh] };
 }
 
-/** A commit that lets the membership change in the same step was by the one before: `leader` is that of before. */
-function refuseFewHolders({ membership }: Local, { commit, prefixes, node }: Local, group: readonly Local[]) {
+function refuseFewHolders({ commit, membership }: Commit, { prefixes, node }: Local, group: readonly Local[]) {
   const holders = group.filter((of) => of.prefixes[commit - 1] === prefixes[commit - 1]).map((of) => of.node);
   for (const voters of voterSets(membership)) {
     const votes = totalVotes(voters.filter((voter) => holders.includes(voter.node)));

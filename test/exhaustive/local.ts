@@ -14,7 +14,13 @@ import { Numbers } from "./numbers.ts";
 export type Step = { readonly next: Local; readonly peak: Peak; readonly sent: readonly number[] } | string;
 
 /** What a member was at the end of a step, before it crashed. */
-export type Peak = Pick<Local, "role" | "term" | "commit">;
+export type Peak = Pick<Local, "role" | "term" | "commit"> & { readonly commits: readonly Commit[] };
+
+/** One advance of the commit index, and the membership that was in force when it happened. */
+export interface Commit {
+  readonly commit: number;
+  readonly membership: Membership;
+}
 
 export interface Local {
   readonly number: number;

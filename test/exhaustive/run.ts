@@ -10,7 +10,7 @@ const number = { type: "string", default: "0" } as const;
 const { values } = parseArgs({
   options: {
     terms: { ...number, default: "2" },
-    ...{ proposals: number, crashes: number, changes: number, beats: number, resends: number },
+    ...{ proposals: number, crashes: number, changes: number, weighings: number, beats: number, resends: number },
     window: { ...number, default: "100" },
   },
 });

@@ -4,10 +4,10 @@
 
 import { type Millis, type NodeId, toNodeId } from "../../proto/ids.ts";
 import { firstConfiguration } from "../../proto/membership.ts";
-import type { RaftInput, RaftOptions } from "../../server/raft/types.ts";
+import type { RaftInput, RaftOptions, TargetVoter } from "../../server/raft/types.ts";
 import type { DiskMember as Member, Packet } from "../unit/raft/disk-member.ts";
 import { copyOf, textOfFields } from "./fields.ts";
-import type { Local, Locals, Step } from "./local.ts";
+import type { Commit, Local, Locals, Step } from "./local.ts";
 import { DiskMember } from "./open-core.ts";
 
 export type Happening =
@@ -19,6 +19,8 @@ export type Happening =
   | { readonly type: "propose"; readonly value: number }
   /** Takes a voter out, by way of a joint configuration. */
   | { readonly type: "remove"; readonly node: NodeId }
+  /** Gives a voter three votes, the same way. */
+  | { readonly type: "weigh"; readonly node: NodeId }
   | { readonly type: "deliver"; readonly packet: Packet };
 
 /** Longer than all timeouts of the members below. */
@@ -46,6 +48,7 @@ const quick = {
  */
 export function take(locals: Locals, local: Local, happening: Happening, isCut: boolean): Step | null {
   const member = copyOf(local.member);
+  const commits = watchCommits(member);
   try {
     if (!happen(member, happening)) return null;
     if (isCut && member.pendingWrites === 0) return null;
@@ -54,10 +57,23 @@ export function take(locals: Locals, local: Local, happening: Happening, isCut: 
     return (error as Error).message;
   }
   const sent = member.outbox.splice(0).filter(({ content }) => happening.type === "beat" || !isBeat(content));
+  member.observe = () => {};
   const { role, term, commit } = member.running.status();
   if (isCut || happening.type === "crash") restart(member);
   const numbers = sent.map((packet) => locals.packets.numberOf(textOfFields(packet), () => packet));
-  return { next: locals.of(member), peak: { role, term, commit }, sent: numbers };
+  return { next: locals.of(member), peak: { role, term, commit, commits }, sent: numbers };
+}
+
+/** A commit may let the membership change in the same step, and is judged by the one before. */
+function watchCommits(member: Member): Commit[] {
+  const commits: Commit[] = [];
+  let { commit, membership } = member.running.status();
+  member.observe = () => {
+    const now = member.running.status();
+    if (now.commit > commit) commits.push({ commit: now.commit, membership });
+    ({ commit, membership } = now);
+  };
+  return commits;
 }
 
 function happen(member: Member, happening: Happening): boolean {
@@ -74,7 +90,9 @@ function happen(member: Member, happening: Happening): boolean {
     case "propose":
       return step(member, { type: "propose", payloads: [Buffer.from(`v${happening.value}`)] });
     case "remove":
-      return remove(member, happening.node);
+      return change(member, (voters) => voters.filter(({ node }) => node !== happening.node));
+    case "weigh":
+      return change(member, (voters) => voters.map((of) => (of.node === happening.node ? { ...of, votes: 3 } : of)));
     case "deliver":
       return deliver(member, happening.packet);
   }
@@ -99,11 +117,10 @@ function timeOut(member: Member): boolean {
   return member.running.status().role === "candidate";
 }
 
-function remove(member: Member, node: NodeId): boolean {
-  const rest = member.running.membership.voters.filter((voter) => voter.node !== node);
-  const voters = rest.map(({ node: of, votes, isWitness }) => ({ node: of, votes, isWitness }));
-  const { accepted } = member.step({ type: "reconfigure", target: { voters, renew: [] } }, nowMs(member));
-  return accepted !== null;
+function change(member: Member, changed: (voters: readonly TargetVoter[]) => readonly TargetVoter[]): boolean {
+  const now = member.running.membership.voters.map(({ node, votes, isWitness }) => ({ node, votes, isWitness }));
+  const target = { voters: changed(now), renew: [] };
+  return member.step({ type: "reconfigure", target }, nowMs(member)).accepted !== null;
 }
 
 function deliver(member: Member, { from, member: number, content }: Packet): boolean {

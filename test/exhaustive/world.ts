@@ -40,7 +40,7 @@ export interface Successor {
   readonly name: () => string;
 }
 
-const kinds = ["timeout", "resend", "beat", "crash", "propose", "remove"] as const;
+const kinds = ["timeout", "resend", "beat", "crash", "propose", "remove", "weigh"] as const;
 
 export class Group {
   readonly #bounds: Bounds;
@@ -117,7 +117,7 @@ export class Group {
       const input = kinds.indexOf(happening.type as never) * 4 + extra;
       return { at, happening, input, spends: spends === null ? [] : [spends], isCut: false };
     };
-    const { proposals, changes, crashes, beats, resends } = budgets;
+    const { proposals, changes, weighings, crashes, beats, resends } = budgets;
     const isLeader = role === "leader";
     const own: Event[] = [];
     if (isLeader || term < this.#bounds.termMax) own.push(event({ type: "timeout" }, null));
@@ -125,6 +125,8 @@ export class Group {
     if (isLeader && beats > 0) own.push(event({ type: "beat" }, "beats"));
     if (isLeader && proposals > 0) own.push(event({ type: "propose", value: proposals }, "proposals", proposals));
     if (isLeader && changes > 0) own.push(...nodes.map((node, of) => event({ type: "remove", node }, "changes", of)));
+    if (isLeader && weighings > 0)
+      own.push(...nodes.map((node, of) => event({ type: "weigh", node }, "weighings", of)));
     for (const each of own) yield* this.#withCut(each, budgets);
     if (crashes > 0) yield event({ type: "crash" }, "crashes");
   }
