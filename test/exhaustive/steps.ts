@@ -58,7 +58,10 @@ export function take(locals: Locals, local: Local, happening: Happening, isCut: 
   }
   const sent = member.outbox.splice(0).filter(({ content }) => happening.type === "beat" || !isBeat(content));
   member.observe = () => {};
-  const { role, term, commit } = member.running.status();
+  const { role, term, commit: newest } = member.running.status();
+  // What a follower learned to be committed may be in what it did not write: then it never did anything with it.
+  const hasLed = role === "leader" || (local.role === "leader" && local.term === term);
+  const commit = isCut && !hasLed ? 0 : newest;
   if (isCut || happening.type === "crash") restart(member);
   const numbers = sent.map((packet) => locals.packets.numberOf(textOfFields(packet), () => packet));
   return { next: locals.of(member), peak: { role, term, commit, commits }, sent: numbers };
