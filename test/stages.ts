@@ -38,6 +38,7 @@ const quick: readonly Stage[] = [
 const thorough: readonly Stage[] = [
   { type: "tests", name: "conformance", folder: "test/conformance", concurrency: 2 },
   { type: "tests", name: "simulation", folder: "test/sim", concurrency: 2 },
+  { type: "tests", name: "exhaustion", folder: "test/exhaustive", concurrency: 1 },
   { type: "tests", name: "documentation", folder: "test/docs", concurrency: 1 },
   { type: "tests", name: "end-to-end", folder: "test/e2e", concurrency: 1 },
 ];
