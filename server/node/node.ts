@@ -209,7 +209,9 @@ export class Node implements StateMachine, Knowledge {
     for (const group of this.#groups) this.#statuses.groupChanged(group.state.verdicts(), null, false);
     this.#world.out.write(cleanup);
     this.#configureNetwork();
-    if (quarantine !== null) this.#world.out.note("warn", "Quarantined", { reason: quarantine });
+    if (quarantine === null) return;
+    this.#router.renumber();
+    this.#world.out.note("warn", "Quarantined", { reason: quarantine });
   }
 
   #deadline(nowMs: Millis): void {
@@ -359,6 +361,7 @@ export class Node implements StateMachine, Knowledge {
   #enterQuarantine(reason: string, nowMs: Millis): void {
     const { database } = this;
     this.#quarantine = reason;
+    this.#router.renumber();
     this.#world.out.note("warn", "Quarantined", { reason });
     const { group, incarnation, member } = this.#image.database;
     const { slot } = database.state.rows;

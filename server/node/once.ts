@@ -16,7 +16,7 @@ export function callsBefore(boot: BootNumber): number {
   return (boot % startsDistinct) * callsPerStart;
 }
 
-const callsPerStart = 2 ** 32;
+export const callsPerStart = 2 ** 32;
 /** Their product is 2^53. */
 const startsDistinct = 2 ** 21;
 

@@ -10,7 +10,7 @@ import { Deadlines } from "./deadlines.ts";
 import { failed } from "./group-replies.ts";
 import { limits } from "./limits.ts";
 import { earliest, isDue } from "./millis.ts";
-import { callsBefore } from "./once.ts";
+import { callsBefore, callsPerStart } from "./once.ts";
 import { noQuorumFailure, type Quorate, unreachableFailure } from "./quorum-view.ts";
 import type { World } from "./world.ts";
 
@@ -68,6 +68,15 @@ export class Router {
     this.#world = world;
     this.#table = table;
     this.#lastForward = callsBefore(world.boot);
+  }
+
+  /**
+   * A node without its memory may have the number of a start that was before: its calls must not be taken for that start's.
+   * Their numbers go on somewhere in the upper half of a start's.
+   */
+  renumber(): void {
+    const { boot, random } = this.#world;
+    this.#lastForward = callsBefore(boot) + random.between(callsPerStart / 2, callsPerStart - callsPerStart / 8);
   }
 
   /** Calls under way at other nodes. */
