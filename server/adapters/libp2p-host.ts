@@ -7,13 +7,13 @@ import { type Identify, identify } from "@libp2p/identify";
 import type { ConnectionGater, Libp2p, PrivateKey } from "@libp2p/interface";
 import { noise } from "@libp2p/noise";
 import { tcp } from "@libp2p/tcp";
-import { yamux } from "@libp2p/yamux";
 import { type Multiaddr, multiaddr } from "@multiformats/multiaddr";
 import { createLibp2p } from "libp2p";
 import { DbError, failure } from "../../proto/errors.ts";
 import { adapterLimits } from "./adapter-limits.ts";
 import type { Gossip } from "./gossip.ts";
 import type { PeerAddress } from "./membership.ts";
+import { streamMuxer } from "./stream-muxer.ts";
 
 export type ClusterHost = Libp2p<{ identify: Identify; pubsub: GossipSub }>;
 
@@ -38,7 +38,7 @@ export async function createHost(options: ClusterHostOptions): Promise<ClusterHo
     addresses: { listen: [`${hostPath(options.listen.host)}/tcp/${options.listen.port}`] },
     transports: [tcp()],
     connectionEncrypters: [noise()],
-    streamMuxers: [yamux()],
+    streamMuxers: [streamMuxer()],
     connectionGater: options.gater,
     connectionMonitor: { enabled: false },
     connectionManager: {
