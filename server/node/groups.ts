@@ -4,7 +4,7 @@
 import type { GroupId, MemberId, Millis, NodeId } from "../../proto/ids.ts";
 import { anyMember, founderId } from "../../proto/membership.ts";
 import type { GroupMessage, PeerMessage } from "../../proto/messages.ts";
-import type { GroupKey, GroupObject, NodeRecord } from "../../proto/model.ts";
+import type { DirectoryEntry, GroupKey, GroupObject, NodeRecord } from "../../proto/model.ts";
 import { emptyBytes } from "../../storage/bytes.ts";
 import { slotRange } from "../../storage/keys.ts";
 import { LogStore } from "../../storage/log-store.ts";
@@ -26,6 +26,8 @@ export interface GroupsOptions {
   readonly listener: GroupListener;
   /** As the cluster database knows them. */
   readonly nodes: () => readonly NodeRecord[];
+  /** By the cluster's directory; null: there is no such group. */
+  readonly listed: (group: GroupId) => DirectoryEntry | null;
 }
 
 export class Groups {

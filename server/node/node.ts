@@ -127,7 +127,8 @@ export class Node implements StateMachine, Knowledge {
     this.#reports = new VerdictReports(this.#world);
     this.#settling = new Settling(this.#world);
     const nodes = () => this.database.state.nodes;
-    this.#groups = new Groups(this.#world, { listener: this.#groupListener(), nodes });
+    const listed = (group: GroupId) => this.database.state.directory.group(group);
+    this.#groups = new Groups(this.#world, { listener: this.#groupListener(), nodes, listed });
   }
 
   step(input: Input, nowMs: Millis): readonly Effect[] {

@@ -6,11 +6,21 @@ import { encodeGroupCommand } from "../../proto/codec/commands.ts";
 import { decodeQuorumPolicy } from "../../proto/codec/quorum-policy.ts";
 import type { Compare, GroupCommand } from "../../proto/commands.ts";
 import { type Failure, failure } from "../../proto/errors.ts";
-import { type LogIndex, type MemberId, type Millis, type NodeId, type Revision, toMillis } from "../../proto/ids.ts";
-import { type Membership, memberOf, type QuorumPolicy } from "../../proto/membership.ts";
+import {
+  type GroupId,
+  type LogIndex,
+  type MemberId,
+  type Millis,
+  type NodeId,
+  type Revision,
+  toLogIndex,
+  toMillis,
+  toTerm,
+} from "../../proto/ids.ts";
+import { anyMember, type Membership, memberOf, type QuorumPolicy } from "../../proto/membership.ts";
 import type { Addressed, GroupMessage } from "../../proto/messages.ts";
 import type { DirectoryEntry, NodeRecord } from "../../proto/model.ts";
-import { type Entry, isControl } from "../../proto/raft.ts";
+import { type Entry, type EntryId, isControl, type RaftMessage } from "../../proto/raft.ts";
 import type { GroupRequest, GroupStatus, WatchRequest } from "../../proto/requests.ts";
 import { bytesOf } from "../../storage/bytes.ts";
 import { hash64 } from "../../storage/hash.ts";
@@ -59,6 +69,8 @@ export interface GroupListener {
   proposalsWaiting(group: ResourceGroup): void;
 }
 
+const noEntry: EntryId = { term: toTerm(0), index: toLogIndex(0) };
+
 type SetOwnersRequest = GroupRequest & { readonly type: "setOwners" };
 type Proposal = { readonly type: "call"; readonly key: number } | { readonly type: "decision" };
 
@@ -77,7 +89,9 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome> {
   #members: MembershipManager | null = null;
   #invitations: Invitations | null = null;
   readonly #precedence = new Precedence();
-  readonly #nodes: () => readonly NodeRecord[];
+  readonly #nodes: GroupOptions["nodes"];
+  readonly #listed: GroupOptions["listed"];
+  #nextQuestionMs: Millis = toMillis(0);
   /** Calls of `setOwners` that wait for the change to be complete. */
   #ownersCalls: { readonly key: number; readonly owners: readonly NodeId[] }[] = [];
   /** Encoded, waiting for the end of the turn to be proposed together. */
@@ -94,6 +108,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome> {
     this.#world = world;
     this.#listener = options.listener;
     this.#nodes = options.nodes;
+    this.#listed = options.listed;
     this.#leaderSight = new LeaderSight(options.nowMs);
     this.replica = new Replica(parts, world, this);
     this.#transfers = new Transfers(world, this.replica, GroupState.restore);
@@ -199,6 +214,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome> {
     this.#transfers.deadline(nowMs);
     this.#manager?.wake();
     this.#invitations?.deadline(this.replica, this.#world.out, nowMs);
+    this.#askWhoIsListed(nowMs);
     if (isDue(this.#noticeMs, nowMs)) {
       this.#noticeMs = null;
       this.#listener.beatNow(this);
@@ -384,6 +400,30 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome> {
     };
   }
 
+  /**
+   * All whom a member knows may have left while it was away, and then none of them can tell it that it was left out. Who is
+   * an owner by the directory can ({@link #answerDeparted}). A pre-vote for an empty log asks it and is never granted.
+   */
+  #askWhoIsListed(nowMs: Millis): void {
+    const { role, term } = this.replica.status;
+    const listed = this.#listed(this.replica.key.group);
+    if (role !== "preCandidate" || listed === null || nowMs < this.#nextQuestionMs) return;
+    const isNews = listed.index > this.state.members.configuration.index;
+    if (!isNews || listed.incarnation !== this.replica.key.incarnation) return;
+    if (listed.owners.includes(this.#world.self)) return;
+    this.#nextQuestionMs = toMillis(nowMs + limits.inviteIntervalMs);
+    const message: RaftMessage = {
+      type: "preVote",
+      term: toTerm(term + 1),
+      last: noEntry,
+      subterm: 0,
+      isTransfer: false,
+    };
+    // Not by the numbers that this member knows: they may have begun anew since.
+    const address = { ...this.replica.key, fromMember: this.replica.member, toMember: anyMember };
+    for (const to of listed.owners) this.#world.out.send(to, { type: "raft", ...address, message });
+  }
+
   /** What is committed of the members has changed: who is gone is told, who waits for it is answered. */
   #membersApplied(nowMs: Millis): void {
     this.#invitations?.wake(nowMs);
@@ -558,6 +598,8 @@ export interface GroupOptions {
   readonly listener: GroupListener;
   /** As the cluster database knows them. */
   readonly nodes: () => readonly NodeRecord[];
+  /** By the cluster's directory; null: there is no such group. */
+  readonly listed: (group: GroupId) => DirectoryEntry | null;
   readonly nowMs: Millis;
 }
 

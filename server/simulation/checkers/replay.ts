@@ -78,6 +78,12 @@ export function checkReplay(timeline: Timeline, operations: readonly Operation[]
   return compared;
 }
 
+/** Those that a timeline with a base can tell of. What was answered before is left to the checker of single keys. */
+export function since(operations: readonly Operation[], { base }: Timeline): readonly Operation[] {
+  if (base.revision === emptyBase.revision) return operations;
+  return operations.filter((operation) => operation.outcome?.type !== "ok" || revisionOf(operation) > base.revision);
+}
+
 /** A local read of a replica that lags; whatever else began behind the base must not show what was before it. */
 function isBefore(operation: Operation, revision: number): boolean {
   if (revisionOf(operation) >= revision) return false;

@@ -3,6 +3,7 @@
 import { type GroupId, toRevision } from "../../../proto/ids.ts";
 import type { GroupRequest, Reply } from "../../../proto/requests.ts";
 import { emptyBytes } from "../../../storage/bytes.ts";
+import { limits } from "../../node/limits.ts";
 import type { SimNode } from "../sim-node.ts";
 import { Violation } from "../violation.ts";
 import { take, type WatchLog, watchRequest } from "../workload/watchers.ts";
@@ -39,6 +40,25 @@ export function readTimeline(world: World, group: GroupId, owner: SimNode, base?
   if (log.compacted) return null;
   if (log.through >= newest) return new Timeline(log.events, base);
   throw new Violation("liveness", "final read", `A watch of ${group} reached revision ${log.through} of ${newest}`);
+}
+
+/** What this owner holds: all events, or those behind the snapshot with which it came to the group. */
+export function readHeld(world: World, group: GroupId, owner: SimNode): Timeline {
+  const timeline =
+    readTimeline(world, group, owner) ?? readTimeline(world, group, owner, readBase(world, group, owner));
+  if (timeline !== null) return timeline;
+  throw new Violation("liveness", "final read", `${owner.node} forgets of ${group} while it is read`);
+}
+
+/** The oldest revision that this owner can show. */
+function readBase(world: World, group: GroupId, owner: SimNode): TimelineBase {
+  const status = ask(world, owner, { type: "groupStatus", group });
+  const revision = status?.type === "groupStatus" ? status.status.compactedRevision : toRevision(1);
+  const span = { start: emptyBytes, end: null };
+  const page = { limit: limits.listRowsMax, keysOnly: false, countOnly: false };
+  const reply = ask(world, owner, { type: "list", group, span, revision, consistency: "local", ...page });
+  if (reply?.type === "list" && !reply.more) return { revision, content: reply.kvs };
+  throw new Violation("liveness", "final read", `${owner.node} does not show ${group} at ${revision}`);
 }
 
 function readRevision(world: World, group: GroupId, owner: SimNode): number {

@@ -74,8 +74,23 @@ test("an owner that was off while it was left out has nothing of the group soon 
   cluster.stop(n3);
   cluster.ask(n7, setOwners(n1, n2, n4), "setOwners", 20_000);
   cluster.start(n3);
+  cluster.settle();
+  assert.notEqual(cluster.member(n3).machine.group(rg), null);
   cluster.until(() => cluster.member(n3).machine.group(rg) === null, 10_000);
   assert.equal(textIn(cluster.ask(n3, get("none"), "get")), null);
+});
+
+test("an owner that was off while all of them were replaced hears it from those whom the directory names", () => {
+  const cluster = new Cluster(shape);
+  cluster.leader();
+  cluster.stop(n3);
+  cluster.ask(n7, setOwners(n4, n5, n6), "setOwners", 20_000);
+  cluster.advance(5_000);
+  for (const node of [n1, n2]) assert.equal(cluster.member(node).machine.group(rg), null);
+  cluster.start(n3);
+  cluster.settle();
+  assert.notEqual(cluster.member(n3).machine.group(rg), null);
+  cluster.until(() => cluster.member(n3).machine.group(rg) === null, 4_000);
 });
 
 test("two owners get a witness, which stores nothing and keeps the group going without either of them", () => {
