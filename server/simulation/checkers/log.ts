@@ -24,6 +24,8 @@ interface GroupLog {
   readonly states: Map<number, { readonly hash: string; readonly node: NodeId }>;
 }
 
+type Voters = readonly Voter[];
+
 /** Who says that something is committed. */
 interface Claim {
   readonly leader: NodeId;
@@ -149,9 +151,9 @@ export class LogChecker implements MirrorEvents {
   #checkQuorum({ leader, group, term }: Claim, index: number, log: GroupLog): void {
     const entry = present(log.committed.get(index), "a committed entry");
     const holds = ({ node, isWitness }: Voter) => !isWitness && this.mirror.isDurable(node, group, index, entry.term);
-    const isQuorum = (voters: readonly Voter[]) => {
+    const isQuorum = (voters: Voters) => {
       const holders = voters.filter(holds);
-      return isMajority(voters, holders) || this.#standsIn({ leader, group, term }, voters, holders);
+      return isMajority(voters, holders) || this.#standsIn({ leader, group, term }, entry.term, { voters, holders });
     };
     const possible = [log.membership.value, ...this.mirror.membershipsAbove(leader, group, log.membership.index)];
     const isDurable = possible.some(({ voters, outgoing }) => [voters, outgoing].every(isQuorum));
@@ -161,11 +163,15 @@ export class LogChecker implements MirrorEvents {
     });
   }
 
-  /** Whether the witness has on record that it votes with exactly these, and all of them hold it. */
-  #standsIn({ group, term }: Claim, voters: readonly Voter[], holders: readonly Voter[]): boolean {
+  /**
+   * Whether the witness has on record that it votes with exactly these, and all of them hold it. A leader may be the first
+   * to tell what was committed in an earlier term, when it was cut off.
+   */
+  #standsIn(claim: Claim, entryTerm: number, { voters, holders }: { voters: Voters; holders: Voters }): boolean {
     const witness = voters.find(({ isWitness }) => isWitness);
-    const standIn = witness === undefined ? null : this.mirror.standInOf(witness.node, group);
-    if (witness === undefined || standIn?.term !== term) return false;
+    const standIn = witness === undefined ? null : this.mirror.standInOf(witness.node, claim.group);
+    if (witness === undefined || standIn === null || standIn.term < entryTerm || standIn.term > claim.term)
+      return false;
     const named = voters.filter(({ node }) => standIn.owners.includes(node));
     return isMajority(voters, [...named, witness]) && named.every((voter) => holders.includes(voter));
   }
@@ -182,8 +188,8 @@ export class LogChecker implements MirrorEvents {
 }
 
 /** More than half of the votes, or there are none: a set of nobody has nothing to say. */
-function isMajority(voters: readonly Voter[], those: readonly Voter[]): boolean {
-  const votesOf = (counted: readonly Voter[]) => counted.reduce((sum, { votes }) => sum + votes, 0);
+function isMajority(voters: Voters, those: Voters): boolean {
+  const votesOf = (counted: Voters) => counted.reduce((sum, { votes }) => sum + votes, 0);
   return voters.length === 0 || votesOf(those) * 2 > votesOf(voters);
 }
 
