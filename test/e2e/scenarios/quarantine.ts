@@ -20,7 +20,7 @@ groups:
   - {name: whole, owners: [n1, n4, n5]}
 `;
 const wiped = "n3";
-const noticeMs = 15_000;
+const noticeMs = 30_000;
 
 /** The tests of a running cluster of `quarantineCluster`; all nodes run at the end, none of them in quarantine. */
 export function testQuarantine(cluster: TestCluster): void {
@@ -35,6 +35,10 @@ export function testQuarantine(cluster: TestCluster): void {
     await waitFor("the others to say so", noticeMs, async () => {
       const { node } = await cluster.client(["n1"]).node(wiped);
       return node.quarantined ? null : true;
+    });
+    await waitFor("its vote to count again", noticeMs, async () => {
+      const { group: told } = await client.group("hurt");
+      return told.quorum?.up === 3 && told.quorum.total === 3 ? true : null;
     });
   });
 
