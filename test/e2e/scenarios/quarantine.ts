@@ -20,7 +20,7 @@ groups:
   - {name: whole, owners: [n1, n4, n5]}
 `;
 const wiped = "n3";
-const noticeMs = 30_000;
+const noticeMs = 15_000;
 
 /** The tests of a running cluster of `quarantineCluster`; all nodes run at the end, none of them in quarantine. */
 export function testQuarantine(cluster: TestCluster): void {
