@@ -51,10 +51,13 @@ export class GroupMembers {
   #manager: MembershipManager | null = null;
   #invitations: Invitations | null = null;
   #nextQuestionMs: Millis = toMillis(0);
+  /** When this member last heard of its group. */
+  #heardMs: Millis;
   /** Calls of `setOwners` that wait for the change to be complete. */
   #waiting: { readonly key: number; readonly owners: readonly NodeId[] }[] = [];
 
-  constructor(world: World, replica: GroupReplica, cluster: ClusterView) {
+  constructor(world: World, replica: GroupReplica, cluster: ClusterView, nowMs: Millis) {
+    this.#heardMs = nowMs;
     this.#world = world;
     this.#replica = replica;
     this.#cluster = cluster;
@@ -74,6 +77,11 @@ export class GroupMembers {
     const { group } = this.#replica.key;
     for (const { key } of this.#waiting) this.#world.calls.answer(key, failed(fateUnknown(group)));
     this.#waiting = [];
+  }
+
+  /** Something came from another member. */
+  heard(nowMs: Millis): void {
+    this.#heardMs = nowMs;
   }
 
   /** Something has happened on which a decision about the members may depend. */
@@ -106,7 +114,11 @@ export class GroupMembers {
   }
 
   deadlineMs(): Millis | null {
-    return earliest(this.#manager?.deadlineMs() ?? null, this.#invitations?.deadlineMs() ?? null);
+    return earliest(
+      this.#manager?.deadlineMs() ?? null,
+      this.#invitations?.deadlineMs() ?? null,
+      this.#hasVote ? null : this.#questionMs(),
+    );
   }
 
   /** After every step: the next change of the members, or of who leads them. */
@@ -193,13 +205,14 @@ export class GroupMembers {
   }
 
   /**
-   * All whom a member knows may have left while it was away, and then none of them can tell it that it was left out. Who is
-   * an owner by the directory can ({@link answerDeparted}). A pre-vote for an empty log asks it and is never granted.
+   * All whom a member knows may have left while it was away, and then none of them can tell it that it was left out. One
+   * without a vote asks nobody for any, and whoever gave up bringing it up need not have told it. Who is an owner by the
+   * directory can ({@link answerDeparted}). A pre-vote for an empty log asks it and is never granted.
    */
   #askWhoIsListed(nowMs: Millis): void {
     const { role, term } = this.#replica.status;
-    if (role !== "preCandidate" || nowMs < this.#nextQuestionMs) return;
-    const listed = this.#listedWithoutThis();
+    const isInDoubt = this.#hasVote ? role === "preCandidate" : nowMs >= this.#heardMs + limits.downMs;
+    const listed = isInDoubt && nowMs >= this.#nextQuestionMs ? this.#listedWithoutThis() : null;
     if (listed === null) return;
     this.#nextQuestionMs = toMillis(nowMs + limits.inviteIntervalMs);
     const message: RaftMessage = {
@@ -214,12 +227,24 @@ export class GroupMembers {
     for (const to of listed.owners) this.#world.out.send(to, { type: "raft", ...address, message });
   }
 
-  /** What the directory says of the group, when that is news and leaves this node out. */
+  /** Of a member without a vote: when it asks next, unless it hears something before. */
+  #questionMs(): Millis | null {
+    if (this.#listedWithoutThis() === null) return null;
+    return toMillis(Math.max(this.#nextQuestionMs, this.#heardMs + limits.downMs));
+  }
+
+  get #hasVote(): boolean {
+    const { voters, outgoing } = this.#replica.membership;
+    return [...voters, ...outgoing].some(({ node, votes }) => node === this.#world.self && votes > 0);
+  }
+
+  /** What the directory says of the group, when that leaves this node out, and is news to a voter. */
   #listedWithoutThis(): DirectoryEntry | null {
     const { group, incarnation } = this.#replica.key;
     const listed = this.#cluster.listed(group);
     if (listed === null || listed.incarnation !== incarnation) return null;
-    if (listed.index <= this.#replica.state.members.configuration.index) return null;
+    const isNews = listed.index > this.#replica.state.members.configuration.index;
+    if (this.#hasVote && !isNews) return null;
     return listed.owners.includes(this.#world.self) ? null : listed;
   }
 }

@@ -67,7 +67,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome> {
     this.#leaderSight = new LeaderSight(options.nowMs);
     this.replica = new Replica(parts, world, this);
     this.#transfers = new Transfers(world, this.replica, GroupState.restore);
-    this.#members = new GroupMembers(world, this.replica, options);
+    this.#members = new GroupMembers(world, this.replica, options, options.nowMs);
     this.#reads = new GroupReads(world, this.replica);
     this.#proposals = new GroupProposals(world, this.replica, {
       manager: () => this.#manager,
@@ -148,6 +148,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome> {
   receive(from: NodeId, message: GroupMessage, nowMs: Millis): void {
     if (!this.replica.isFor(message)) return this.#world.counters.count("messages for another member");
     this.#manager?.heard(from, nowMs);
+    this.#members.heard(nowMs);
     if (message.type === "raft") {
       this.#members.answerDeparted(from, message);
       const { fromMember: member, message: raft } = message;
