@@ -10,7 +10,7 @@ import { carryOf } from "./carry.ts";
 import { Coverage } from "./checkers/coverage.ts";
 import { ElectionChecker } from "./checkers/election.ts";
 import { LogChecker } from "./checkers/log.ts";
-import { Neighbourhood } from "./checkers/neighbourhood.ts";
+import { Memberships } from "./checkers/memberships.ts";
 import { PromiseChecker } from "./checkers/promises.ts";
 import { createFaults } from "./faults/create-faults.ts";
 import type { Fault } from "./faults/fault.ts";
@@ -37,7 +37,7 @@ export class Testbed {
   readonly options: SimOptions;
   /** For what the runner itself decides. */
   readonly random: Random;
-  readonly neighbourhood: Neighbourhood;
+  readonly memberships: Memberships;
   readonly history = new History();
   readonly election = new ElectionChecker();
   readonly coverage = new Coverage();
@@ -55,8 +55,8 @@ export class Testbed {
     const { cluster } = topology.bootstrap;
     this.world = new World({ seed, cluster, nodes: topology.nodes, boot, carry: carryOf(options.carry) });
     this.options = options;
-    this.neighbourhood = new Neighbourhood(topology);
     this.log = new LogChecker(this.world, (group) => votersOf(topology, groupOf(group)));
+    this.memberships = new Memberships(topology, this.log);
     this.promises = new PromiseChecker(this.world, this.log.mirror);
     for (const observer of this.#observers(extras)) this.world.observe(observer);
     this.#faultRandom = random.fork();
@@ -69,7 +69,7 @@ export class Testbed {
 
   /** Fresh ones, that have not begun. */
   createFaults(): readonly Fault[] {
-    return createFaults(this.world, this.#faultRandom, this.options);
+    return createFaults(this, this.#faultRandom, this.options);
   }
 
   #observers({ print }: RunExtras): readonly Observer[] {

@@ -5,6 +5,7 @@ import { Random } from "../../proto/random.ts";
 import { calmLink, type LinkOptions } from "../../server/simulation/link-options.ts";
 import type {
   BitRotOptions,
+  ChurnOptions,
   ClockRateOptions,
   CoreOptions,
   CrashOptions,
@@ -65,6 +66,7 @@ function drawBrisk(seed: number, random: Random): SimOptions {
     lossyPath: drawLossyPath(random.fork()),
     diskFailure: drawDiskFailure(random.fork()),
     stuckDisk: drawStuckDisk(random.fork()),
+    churn: drawChurn(random.fork()),
     bitRot: damageIsRepaired ? drawBitRot(random.fork()) : null,
   };
 }
@@ -150,6 +152,12 @@ function drawStuckDisk(random: Random): StuckDiskOptions | null {
   if (strength === "off") return null;
   if (strength === "mild") return { meanMs: 700, durationMsMin: 500, durationMsMax: 3_000 };
   return { meanMs: 800, durationMsMin: 2_000, durationMsMax: 10_000 };
+}
+
+function drawChurn(random: Random): ChurnOptions | null {
+  const strength = drawStrength(random);
+  if (strength === "off") return null;
+  return strength === "mild" ? { meanMs: 3_000, ownersMax: 1 } : { meanMs: 700, ownersMax: random.between(2, 7) };
 }
 
 function drawBitRot(random: Random): BitRotOptions | null {
