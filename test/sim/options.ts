@@ -34,7 +34,12 @@ type Strength = "off" | "mild" | "extreme";
 export function drawOptions(seed: number): SimOptions {
   const random = new Random(seed);
   const pace = random.fork().pick([1, 1, 1, 1, slowTimes]);
-  return slowed(drawBrisk(seed, random), pace);
+  return slowed(apart(drawBrisk(seed, random)), pace);
+}
+
+/** How much damage a group can spare is counted by the owners with which it began (fault-atlas.ts). */
+function apart(options: SimOptions): SimOptions {
+  return options.churn === null ? options : { ...options, bitRot: null };
 }
 
 function drawBrisk(seed: number, random: Random): SimOptions {

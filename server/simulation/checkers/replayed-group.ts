@@ -43,9 +43,14 @@ export function demandSame(name: string, held: Timeline, replayed: Timeline): vo
   const shown = textsOf(held.base.content, held.events);
   const behind = replayed.events.filter((event) => event.revision > revision);
   const made = textsOf(replayed.contentAt(revision), behind);
-  const differs = shown.length < made.length ? shown.length : shown.findIndex((text, at) => text !== made[at]);
+  const longer = shown.length > made.length ? shown : made;
+  const differs = longer.findIndex((_text, at) => shown[at] !== made[at]);
   const isSame = differs < 0;
-  demand(isSame, "replicas", () => `${name} shows ${shown[differs]}, and its log makes ${made[differs]} of it`);
+  demand(
+    isSame,
+    "replicas",
+    () => `${name} shows ${shown[differs] ?? "nothing"}, its log makes ${made[differs] ?? "nothing"}`,
+  );
 }
 
 function textsOf(content: readonly KeyValue[], events: readonly KeyEvent[]): readonly string[] {
