@@ -26,6 +26,17 @@ test("an older round that is confirmed late takes nothing back", () => {
   assert.equal(lease.holds(at(1499)), true);
 });
 
+test("a round that is carried again after it was confirmed does not prolong the lease", () => {
+  const lease = new Lease(1000, 0);
+  lease.carried(1, at(0));
+  lease.confirmed(1);
+  lease.carried(1, at(900));
+  lease.confirmed(1);
+  assert.equal(lease.holds(at(999)), true);
+  assert.equal(lease.holds(at(1000)), false);
+  assert.equal(lease.isOlder(at(901)), true, "the next beat has to begin another");
+});
+
 test("rounds that were never sent confirm nothing", () => {
   const lease = new Lease(1000, 0);
   lease.confirmed(7);
