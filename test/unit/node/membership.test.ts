@@ -93,6 +93,23 @@ test("an owner that was off while all of them were replaced hears it from those 
   cluster.until(() => cluster.member(n3).machine.group(rg) === null, 4_000);
 });
 
+test("a node that is rebuilt and loses what it has of the group, halfway, is rebuilt all the same", () => {
+  const cluster = new Cluster(shape);
+  cluster.ask(n7, put("k", "v"), "put");
+  cluster.stop(n3);
+  cluster.wipe(n3);
+  cluster.copies = (_from, to, { type }) => (to === n3 && type === "snapshotPart" ? 0 : 1);
+  cluster.start(n3, "The data directory was wiped");
+  cluster.until(() => cluster.member(n3).machine.group(rg) !== null, 10_000);
+  cluster.stop(n3);
+  cluster.copies = () => 1;
+  cluster.start(n3);
+  cluster.until(() => votersOf(cluster, n1) === "n1, n2, n3", 20_000);
+  cluster.until(() => cluster.member(n3).machine.group(rg)?.isOwner === true, 5_000);
+  cluster.stop(n2);
+  assert.equal(textIn(cluster.ask(n3, get("k"), "get", 10_000)), "v");
+});
+
 test("two owners get a witness, which stores nothing and keeps the group going without either of them", () => {
   for (const lost of [n1, n2]) {
     const cluster = new Cluster(pair);
