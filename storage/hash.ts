@@ -114,9 +114,13 @@ export class RowHash {
     this.#accumulate({ high: (two32 - high - (low === 0 ? 0 : 1)) % two32, low: negativeLow });
   }
 
+  get value(): Hash64 {
+    return { high: this.#high, low: this.#low };
+  }
+
   /** 16 lower-case hexadecimal digits; sixteen zeros for no rows. */
   digest(): string {
-    return hashText({ high: this.#high, low: this.#low });
+    return hashText(this.value);
   }
 
   #accumulate(hash: Hash64): void {

@@ -6,15 +6,24 @@ import { decodeGroupCommand } from "../../proto/codec/commands.ts";
 import {
   decodeGroupObject,
   decodeGroupSummary,
+  decodeStateHashes,
   decodeStatusComponent,
   encodeGroupObject,
   encodeGroupSummary,
+  encodeStateHashes,
   encodeStatusComponent,
 } from "../../proto/codec/records.ts";
 import type { Compare, GroupCommand, VerdictChange, Write } from "../../proto/commands.ts";
 import { type Failure, failure } from "../../proto/errors.ts";
-import { type LogIndex, type NodeId, type Revision, toEpoch, toLogIndex } from "../../proto/ids.ts";
-import type { GroupObject, GroupSummary, KeyValue, Ownership, StatusComponent } from "../../proto/model.ts";
+import { type GroupId, type LogIndex, type NodeId, type Revision, toEpoch, toLogIndex } from "../../proto/ids.ts";
+import type {
+  GroupObject,
+  GroupSummary,
+  KeyValue,
+  Ownership,
+  StateHashes,
+  StatusComponent,
+} from "../../proto/model.ts";
 import type { Entry } from "../../proto/raft.ts";
 import { bytesOf, emptyBytes } from "../../storage/bytes.ts";
 import { type Slot, tailOfRow, versionKey } from "../../storage/keys.ts";
@@ -49,6 +58,7 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
   readonly members: MembersRow;
   #object: GroupObject;
   #summary: GroupSummary;
+  #dispute: StateHashes | null = null;
   readonly #verdicts = new Map<NodeId, StatusComponent>();
 
   private constructor(parts: Parts) {
@@ -106,6 +116,16 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
     return this.#summary;
   }
 
+  /** The hashes of replicas that differ, none with a quorum: no writes of clients take effect; null: there is nothing of it. */
+  get dispute(): StateHashes | null {
+    return this.#dispute;
+  }
+
+  /** Why a write of a client is refused; null: it is not. */
+  get lock(): Failure | null {
+    return this.#dispute === null ? null : disputeFailure(this.object.group, this.#dispute);
+  }
+
   /** One per owner, in list order. */
   verdicts(): readonly StatusComponent[] {
     return this.object.owners.flatMap((owner) => this.#verdicts.get(owner) ?? []);
@@ -156,7 +176,12 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
       case "compact":
         return this.#compact(command.revision);
       case "configure":
-        this.#setObject({ ...this.#object, config: command.config });
+        return this.#configure(command.config);
+      case "dispute":
+        this.#setDispute(command.hashes);
+        return decided;
+      case "settle":
+        this.#setDispute(null);
         return decided;
     }
   }
@@ -170,6 +195,7 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
   }
 
   #refusal(command: Extract<GroupCommand, { type: "write" }>): Failure | null {
+    if (this.lock !== null) return this.lock;
     const { epoch } = this.ownership;
     if (command.fence !== null && command.fence !== epoch) {
       const message = `The fencing token is of epoch ${command.fence}, the group is at epoch ${epoch}`;
@@ -208,6 +234,7 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
 
   #compact(revision: Revision): GroupOutcome {
     const { group } = this.object;
+    if (this.lock !== null) return { type: "refused", failure: this.lock };
     const refused = this.mvcc.compact(revision);
     if (refused === null) return decided;
     if (refused.type === "futureRevision") {
@@ -219,6 +246,18 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
     }
     const message = `Revision ${revision} is compacted already, the floor is ${refused.floor}`;
     return { type: "refused", failure: failure("compacted", message, { group, revision: String(refused.floor) }) };
+  }
+
+  #configure(config: Uint8Array): GroupOutcome {
+    if (this.lock !== null) return { type: "refused", failure: this.lock };
+    this.#setObject({ ...this.#object, config });
+    return decided;
+  }
+
+  #setDispute(hashes: StateHashes | null): void {
+    this.#dispute = hashes;
+    if (hashes === null) this.rows.delete("dispute", emptyBytes);
+    else this.rows.set("dispute", emptyBytes, encodeStateHashes(hashes));
   }
 
   #setObject(object: GroupObject): void {
@@ -244,6 +283,7 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
   #restoreRows(image: ReplicaRows): void {
     for (const row of image.small) {
       this.rows.restoreSmall(row);
+      if (row.table === "dispute") this.#dispute = decodeStateHashes(row.value);
       if (row.table !== "verdicts") continue;
       const component = decodeStatusComponent(row.value);
       this.#verdicts.set(component.node, component);
@@ -253,6 +293,13 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
     assert(present.type === "page", "the newest revision can always be read");
     for (const kv of present.kvs) this.rows.restoreKey(kv);
   }
+}
+
+/** It names the replicas, so that an operator can decide whose state is to go on. */
+function disputeFailure(group: GroupId, { index, hashes }: StateHashes): Failure {
+  const which = hashes.map(({ node, hash }) => `${node} ${hash}`).join(", ");
+  const message = `The group ${group} is read-only: its replicas differ at index ${index} and no state has a quorum: ${which}`;
+  return failure("corrupt", message, { group });
 }
 
 function toVersionedWrite(write: Write): VersionedWrite {

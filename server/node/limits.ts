@@ -85,6 +85,18 @@ export const limits = {
   /** A watch served by another node that is not heard of for so long is broken. */
   watchSilenceMs: 6_000,
 
+  // Comparison of the replicas' states.
+  /** Applied indexes whose state hash a replica remembers; an older question goes unanswered and is asked anew. */
+  hashTrailMax: 256,
+  /** Between two comparisons of a group that changes. */
+  stateCheckIntervalMs: 60_000,
+  /** While the replicas differ, or while the members change. */
+  stateCheckRetryMs: 5_000,
+  /** How long the leader waits for the answers to one question. */
+  stateAnswerMs: 2_000,
+  /** Questions before the replicas that have answered are taken to be all that will. */
+  stateAttemptsMax: 3,
+
   // Membership.
   membershipCheckMs: 500,
   /** A member that was not heard yet is invited again after this. */

@@ -240,6 +240,9 @@ export class Node implements StateMachine, Knowledge {
       case "raft":
       case "snapshotPart":
       case "snapshotAck":
+      case "stateQuestion":
+      case "stateAnswer":
+      case "stateVerdict":
         // Whoever asks for votes beats with nobody: without this answer it would count on a node in quarantine for ever.
         if (this.#quarantine !== null) this.#world.out.openEcho(from, 0);
         return this.#reception.groupMessage(from, message, nowMs);
@@ -324,6 +327,13 @@ export class Node implements StateMachine, Knowledge {
     const options = { listener: this.#clusterListener(), nowMs };
     this.#database = new ClusterDatabase({ copy: database.asCopy() }, this.#world, options);
     abandonCalls(left, this.#world, this.#router, nowMs);
+  }
+
+  /** The rest of the disk is not in doubt for it: the other groups may have nobody else who holds them. */
+  #loseReplica(group: ResourceGroup, reason: string): void {
+    this.#world.out.note("warn", "Quarantined a replica", { group: group.replica.key.group, reason });
+    this.#world.counters.count("replicas quarantined");
+    this.#leaving.add(group);
   }
 
   /** Every group that this node owns is here again, brought up by its peers: it is as good as any other. */
@@ -526,6 +536,7 @@ export class Node implements StateMachine, Knowledge {
       leftOut: (group) => {
         this.#leaving.add(group);
       },
+      inDoubt: (group, reason) => this.#loseReplica(group, reason),
       held: (nowMs) => {
         this.#hasOtherFellows = true;
         this.#reports.wake(nowMs);

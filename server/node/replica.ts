@@ -100,6 +100,11 @@ export class Replica<Outcome, State extends ReplicatedState<Outcome>> {
     return this.#applier.applied;
   }
 
+  /** State hash at an index that was applied lately; null: not there yet, too long ago, or before the state was put back. */
+  hashAt(index: LogIndex): string | null {
+    return this.#applier.trail.at(index);
+  }
+
   /** Of the applied state, with its hash. */
   get record(): AppliedRecord {
     return this.#applier.record();

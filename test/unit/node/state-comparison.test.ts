@@ -1,0 +1,125 @@
+// What a replica believes of a word on its state, and what it answers. The whole is in test/sim/state-comparison.test.ts.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { type LogIndex, type NodeId, toIncarnation, toLogIndex, toMemberId } from "../../../proto/ids.ts";
+import type { PeerMessage } from "../../../proto/messages.ts";
+import { limits } from "../../../server/node/limits.ts";
+import { stateFormat } from "../../../server/node/state-rows.ts";
+import { Cluster, n1, n2, n3, peerInput, put, rg } from "./cluster.ts";
+
+type Verdict = PeerMessage & { readonly type: "stateVerdict" };
+type Question = PeerMessage & { readonly type: "stateQuestion" };
+
+const member = toMemberId(1);
+const address = { group: rg, incarnation: toIncarnation(1), fromMember: member, toMember: member };
+const other = "00000000000000ff";
+
+/** The first of the list, when precedence has had its way. */
+function settledLeader(cluster: Cluster): NodeId {
+  cluster.until(() => cluster.leader() === n1, 60_000);
+  return n1;
+}
+
+/** A comparison has just been made. */
+function compared(): { readonly cluster: Cluster; readonly leader: NodeId; readonly follower: NodeId } {
+  const cluster = new Cluster();
+  const leader = settledLeader(cluster);
+  cluster.ask(leader, put("k", "v"), "put");
+  cluster.sent = [];
+  cluster.until(() => cluster.sent.some(({ message }) => message.type === "stateAnswer"), 70_000);
+  cluster.advance(100);
+  const follower = [n1, n2, n3].find((node) => node !== leader) as NodeId;
+  return { cluster, leader, follower };
+}
+
+function toldBy(cluster: Cluster, node: NodeId): { readonly index: LogIndex; readonly hash: string } {
+  const told = cluster.sent.findLast(({ from, message }) => from === node && message.type === "stateAnswer");
+  assert.ok(told?.message.type === "stateAnswer");
+  return told.message;
+}
+
+function deliver(cluster: Cluster, from: NodeId, to: NodeId, message: PeerMessage): void {
+  cluster.sent = [];
+  cluster.member(to).host.deliver(peerInput(from, message));
+  cluster.advance(5);
+}
+
+function isQuarantined(cluster: Cluster, node: NodeId): boolean {
+  return cluster.member(node).notes.includes("Quarantined a replica");
+}
+
+test("a verdict is believed when a quorum has another hash at the very index of which the replica has told its own", () => {
+  const { cluster, leader, follower } = compared();
+  const { index, hash } = toldBy(cluster, follower);
+  const holders = [n1, n2, n3].filter((node) => node !== follower);
+  const true_ = { type: "stateVerdict", ...address, index, format: stateFormat, hash: other, holders } as const;
+  const wrong: Partial<Verdict>[] = [
+    { index: toLogIndex(index - 1) },
+    { format: stateFormat + 1 },
+    { hash },
+    { holders: [leader] },
+    { holders: [leader, follower] },
+    { holders: [] },
+    { fromMember: toMemberId(3) },
+    { toMember: toMemberId(3) },
+    { incarnation: toIncarnation(2) },
+  ];
+  for (const change of wrong) {
+    deliver(cluster, leader, follower, { ...true_, ...change });
+    assert.equal(isQuarantined(cluster, follower), false, JSON.stringify(change));
+  }
+  deliver(cluster, leader, follower, true_);
+  assert.ok(isQuarantined(cluster, follower));
+});
+
+test("a replica that was put back since it told its hash believes no verdict on what was there before", () => {
+  const { cluster, leader, follower } = compared();
+  const { index } = toldBy(cluster, follower);
+  cluster.stop(follower);
+  cluster.start(follower);
+  cluster.advance(2_000);
+  const holders = [n1, n2, n3].filter((node) => node !== follower);
+  const message = { type: "stateVerdict", ...address, index, format: stateFormat, hash: other, holders } as const;
+  deliver(cluster, leader, follower, message);
+  assert.equal(isQuarantined(cluster, follower), false);
+});
+
+test("a question is answered at exactly its index, now or when it is applied, and in this format alone", () => {
+  const { cluster, leader, follower } = compared();
+  const { index } = toldBy(cluster, follower);
+  const question: Question = { type: "stateQuestion", ...address, index, format: stateFormat };
+  const answers = () =>
+    cluster.sent.flatMap(({ from, message }) => {
+      return from === follower && message.type === "stateAnswer" ? [message.index] : [];
+    });
+  deliver(cluster, leader, follower, question);
+  assert.deepEqual(answers(), [index]);
+  deliver(cluster, leader, follower, { ...question, format: stateFormat + 1 });
+  assert.deepEqual(answers(), []);
+  const next = toLogIndex(index + 3);
+  deliver(cluster, leader, follower, { ...question, index: next });
+  assert.deepEqual(answers(), []);
+  for (let at = 0; at < 5; at++) cluster.ask(leader, put("k", `v${at}`), "put");
+  cluster.advance(100);
+  assert.deepEqual(answers(), [next]);
+  for (let at = 0; at < limits.hashTrailMax; at++) cluster.ask(leader, put("k", `v${at}`), "put");
+  cluster.advance(100);
+  deliver(cluster, leader, follower, question);
+  assert.deepEqual(answers(), []);
+});
+
+test("a leader takes answers of another format for none", () => {
+  const cluster = new Cluster();
+  cluster.change = (message) => (message.type === "stateAnswer" ? { ...message, format: 2, hash: other } : message);
+  const leader = settledLeader(cluster);
+  cluster.ask(leader, put("k", "v"), "put");
+  cluster.advance(70_000);
+  const { status } = cluster.ask(leader, { type: "groupStatus", group: rg }, "groupStatus");
+  assert.deepEqual(
+    status.compared?.hashes.map(({ node }) => node),
+    [leader],
+  );
+  assert.equal(status.dispute, null);
+  assert.ok([n1, n2, n3].every((node) => !isQuarantined(cluster, node)));
+});
