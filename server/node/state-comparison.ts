@@ -159,9 +159,8 @@ export class StateComparison {
       const own = node === this.#world.self ? (told?.hash ?? null) : null;
       return { node, votes, hash: holders.includes(node) ? hash : own };
     });
-    const { hash: agreed, differing } = agreementOf(replicas);
-    const isSo = format === stateFormat && told?.index === index && agreed === hash;
-    if (isSo && differing.includes(this.#world.self)) this.#doubt(index, hash, holders);
+    const isDifferent = agreementOf(replicas).differing.includes(this.#world.self);
+    if (isDifferent && format === stateFormat && told?.index === index) this.#doubt(index, hash, holders);
     else this.#world.counters.count("verdicts on a state that do not hold");
   }
 

@@ -248,6 +248,12 @@ function isWarned(cluster: Cluster, node: NodeId): boolean {
 
 test("two owners that differ take no writes, and their witness has no say", () => {
   const cluster = new Cluster(1, [a, b]);
+  const asked = new Set<string>();
+  cluster.world.observe({
+    left: (_from, to, message) => {
+      if (message.type === "stateQuestion") asked.add(to);
+    },
+  });
   cluster.until("A witness", () => witnessOf(cluster) !== null, 10_000);
   cluster.mark({ b: "wrong" });
   cluster.until("A dispute", () => (cluster.status()?.dispute ?? null) !== null, foundMsMax);
@@ -256,6 +262,7 @@ test("two owners that differ take no writes, and their witness has no say", () =
     cluster.status()?.dispute?.hashes.map(({ node }) => node),
     [a, b],
   );
+  assert.deepEqual([...asked].toSorted(), [b]);
 });
 
 function witnessOf(cluster: Cluster): NodeId | null {

@@ -2,11 +2,13 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type LogIndex, type NodeId, toIncarnation, toLogIndex, toMemberId } from "../../../proto/ids.ts";
+import { type LogIndex, type NodeId, toIncarnation, toLogIndex, toMemberId, toNodeId } from "../../../proto/ids.ts";
 import type { PeerMessage } from "../../../proto/messages.ts";
+import type { GroupStatus } from "../../../proto/requests.ts";
 import { limits } from "../../../server/node/limits.ts";
+import type { LogKept } from "../../../server/node/log-trim.ts";
 import { stateFormat } from "../../../server/node/state-rows.ts";
-import { Cluster, n1, n2, n3, peerInput, put, rg } from "./cluster.ts";
+import { Cluster, get, n1, n2, n3, peerInput, put, rg, type Shape, smallShape, textIn } from "./cluster.ts";
 
 type Verdict = PeerMessage & { readonly type: "stateVerdict" };
 type Question = PeerMessage & { readonly type: "stateQuestion" };
@@ -22,8 +24,12 @@ function settledLeader(cluster: Cluster): NodeId {
 }
 
 /** A comparison has just been made. */
-function compared(): { readonly cluster: Cluster; readonly leader: NodeId; readonly follower: NodeId } {
-  const cluster = new Cluster();
+function compared(logKept?: LogKept): {
+  readonly cluster: Cluster;
+  readonly leader: NodeId;
+  readonly follower: NodeId;
+} {
+  const cluster = new Cluster(smallShape, smallShape.nodes, logKept);
   const leader = settledLeader(cluster);
   cluster.ask(leader, put("k", "v"), "put");
   cluster.sent = [];
@@ -85,6 +91,21 @@ test("a replica that was put back since it told its hash believes no verdict on 
   assert.equal(isQuarantined(cluster, follower), false);
 });
 
+test("a replica that a snapshot has replaced since it told its hash believes no verdict on what was there before", () => {
+  const { cluster, leader, follower } = compared({ bytes: 1e9, entries: 10 });
+  const { index } = toldBy(cluster, follower);
+  const others = [n1, n2, n3].filter((node) => node !== follower);
+  for (const node of others) cluster.cut(follower, node);
+  for (let at = 0; at < 30; at++) cluster.ask(leader, put("k", `v${at}`), "put");
+  const installed = () => cluster.member(follower).notes.includes("Installed a snapshot");
+  assert.equal(installed(), false);
+  cluster.heal();
+  cluster.until(installed, 20_000);
+  const verdict = { index, format: stateFormat, hash: other, holders: others };
+  deliver(cluster, leader, follower, { type: "stateVerdict", ...address, ...verdict });
+  assert.equal(isQuarantined(cluster, follower), false);
+});
+
 test("a question is answered at exactly its index, now or when it is applied, and in this format alone", () => {
   const { cluster, leader, follower } = compared();
   const { index } = toldBy(cluster, follower);
@@ -122,4 +143,60 @@ test("a leader takes answers of another format for none", () => {
   );
   assert.equal(status.dispute, null);
   assert.ok([n1, n2, n3].every((node) => !isQuarantined(cluster, node)));
+});
+
+const five = ["n1", "n2", "n3", "n4", "n5"].map(toNodeId);
+const pair: Shape = { nodes: five, groups: { rg: [n1, n2] }, voters: [n3] };
+
+/** Two owners and a witness; n2 has taken something else for the value that n1 sent. */
+function disputed(): Cluster {
+  const cluster = new Cluster(pair);
+  settledLeader(cluster);
+  cluster.until(() => statusOf(cluster).membership.voters.length === 3, 10_000);
+  cluster.change = altered;
+  cluster.ask(n1, put("mark", "right"), "put", 10_000);
+  cluster.change = (message) => message;
+  cluster.until(() => statusOf(cluster).dispute !== null, 70_000);
+  assert.equal(cluster.ask(n1, put("mark", "later"), "failed").failure.code, "corrupt");
+  assert.deepEqual(values(cluster), ["right", "wrong"]);
+  return cluster;
+}
+
+function altered(message: PeerMessage): PeerMessage {
+  if (message.type !== "raft" || message.message.type !== "append") return message;
+  const { slice } = message.message;
+  const entries = slice.entries.map((entry) => {
+    const text = Buffer.from(entry.payload).toString("latin1").replace("right", "wrong");
+    return { ...entry, payload: new Uint8Array(Buffer.from(text, "latin1")) };
+  });
+  return { ...message, message: { ...message.message, slice: { ...slice, entries } } };
+}
+
+function statusOf(cluster: Cluster): GroupStatus {
+  return cluster.ask(n1, { type: "groupStatus", group: rg }, "groupStatus").status;
+}
+
+function values(cluster: Cluster): readonly (string | null)[] {
+  return [n1, n2].map((node) => textIn(cluster.ask(node, get("mark", "local"), "get")));
+}
+
+test("a dispute of two owners ends when the one that is wrong is wiped and brought up again", () => {
+  const cluster = disputed();
+  cluster.stop(n2);
+  cluster.wipe(n2);
+  cluster.start(n2, "wiped");
+  cluster.until(() => cluster.member(n2).notes.includes("Readmitted"), 30_000);
+  cluster.until(() => statusOf(cluster).dispute === null, 2 * limits.stateCheckRetryMs + 1_000);
+  assert.deepEqual(values(cluster), ["right", "right"]);
+  cluster.ask(n1, put("mark", "later"), "put");
+});
+
+test("a dispute of two owners ends when the one that is wrong is replaced by another node", () => {
+  const cluster = disputed();
+  const [, , , n4, n5] = five as [NodeId, NodeId, NodeId, NodeId, NodeId];
+  const owners = [n1, n4];
+  cluster.ask(n5, { type: "setOwners", group: rg, owners, ifIndex: null, validateOnly: false }, "setOwners", 20_000);
+  cluster.until(() => statusOf(cluster).dispute === null, 2 * limits.stateCheckRetryMs + 1_000);
+  assert.deepEqual(values(cluster), ["right", "right"]);
+  cluster.ask(n1, put("mark", "later"), "put");
 });
