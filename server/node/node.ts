@@ -94,7 +94,7 @@ export class Node implements StateMachine, Knowledge {
       logKept: options.logKept ?? { bytes: limits.logBytesKept, entries: limits.logEntriesKept },
       isDoubtful: () => this.#quarantine !== null,
       diskSpace: new DiskSpace(image.node, options.diskFreeBytesMin ?? limits.diskFreeBytesMin),
-      quarantines: new Map(),
+      quarantines: new Map(image.quarantine === null ? [] : [[image.node, image.quarantine]]),
       connected: new Set(),
     };
     this.#beats = new Beats(this.#world);
@@ -314,6 +314,7 @@ export class Node implements StateMachine, Knowledge {
   #enterQuarantine(reason: string, nowMs: Millis): void {
     const { database } = this;
     this.#quarantine = reason;
+    this.#world.quarantines.set(this.#world.self, reason);
     this.#router.renumber();
     this.#world.out.note("warn", "Quarantined", { reason });
     const { group, incarnation, member } = this.#image.database;
@@ -343,6 +344,7 @@ export class Node implements StateMachine, Knowledge {
     const owned = directory.groupsOf(this.#world.self);
     if (owned.length === 0 || !owned.every(({ group }) => this.#groups.get(group)?.isOwner === true)) return;
     this.#quarantine = null;
+    this.#world.quarantines.delete(this.#world.self);
     this.#reception.beNoLongerAnew();
     this.#world.out.writeDurably(releaseOperations(), null);
     this.#world.out.note("info", "Readmitted", { groups: owned.length });
