@@ -187,7 +187,7 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
   }
 
   #write(command: Extract<GroupCommand, { type: "write" }>): GroupOutcome {
-    const refusal = this.#refusal(command);
+    const refusal = this.lock ?? this.#refusal(command);
     if (refusal !== null) return { type: "refused", failure: refusal };
     const changed = this.mvcc.apply(command.writes.map(toVersionedWrite));
     this.rows.setKeys(changed.rows, changed.events);
@@ -195,7 +195,6 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
   }
 
   #refusal(command: Extract<GroupCommand, { type: "write" }>): Failure | null {
-    if (this.lock !== null) return this.lock;
     const { epoch } = this.ownership;
     if (command.fence !== null && command.fence !== epoch) {
       const message = `The fencing token is of epoch ${command.fence}, the group is at epoch ${epoch}`;

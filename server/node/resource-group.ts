@@ -355,9 +355,9 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome> {
 
   #stateReplaced(nowMs: Millis): void {
     this.#cancelWatches();
-    this.#comparison.stateReplaced();
     this.#members.wake(nowMs);
     this.#listener.statusChanged(this, nowMs);
+    this.#comparison.stateReplaced();
   }
 
   #cancelWatches(): void {
