@@ -109,9 +109,16 @@ export class RowHash {
 
   /** `value` must be the one that was added with the key. */
   remove(key: Uint8Array, value: Uint8Array): void {
-    const { high, low } = rowHash(key, value);
-    const negativeLow = (two32 - low) % two32;
-    this.#accumulate({ high: (two32 - high - (low === 0 ? 0 : 1)) % two32, low: negativeLow });
+    this.removeAll(rowHash(key, value));
+  }
+
+  /** The hash of a whole set of other rows. */
+  addAll(rows: Hash64): void {
+    this.#accumulate(rows);
+  }
+
+  removeAll({ high, low }: Hash64): void {
+    this.#accumulate({ high: (two32 - high - (low === 0 ? 0 : 1)) % two32, low: (two32 - low) % two32 });
   }
 
   get value(): Hash64 {

@@ -26,6 +26,7 @@ import type {
 } from "../../proto/model.ts";
 import type { Entry } from "../../proto/raft.ts";
 import { bytesOf, emptyBytes } from "../../storage/bytes.ts";
+import type { Hash64 } from "../../storage/hash.ts";
 import { type Slot, tailOfRow, versionKey } from "../../storage/keys.ts";
 import { Mvcc } from "../../storage/mvcc/mvcc.ts";
 import type { Write as VersionedWrite } from "../../storage/mvcc/types.ts";
@@ -124,6 +125,11 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
   /** Why a write of a client is refused; null: it is not. */
   get lock(): Failure | null {
     return this.#dispute === null ? null : disputeFailure(this.object.group, this.#dispute);
+  }
+
+  /** Counts all rows anew; see `StateRows.hashAsHeld`. */
+  hashAsHeld(then: Hash64): Hash64 {
+    return this.rows.hashAsHeld(then, this.#present());
   }
 
   /** One per owner, in list order. */
@@ -287,10 +293,14 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
       const component = decodeStatusComponent(row.value);
       this.#verdicts.set(component.node, component);
     }
+    for (const kv of this.#present()) this.rows.restoreKey(kv);
+  }
+
+  #present(): readonly KeyValue[] {
     const everything = { start: emptyBytes, end: null };
     const present = this.mvcc.range(everything, { at: null, limit: Number.POSITIVE_INFINITY });
     assert(present.type === "page", "the newest revision can always be read");
-    for (const kv of present.kvs) this.rows.restoreKey(kv);
+    return present.kvs;
   }
 }
 

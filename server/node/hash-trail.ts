@@ -3,7 +3,7 @@
 
 import { assert } from "../../proto/assert.ts";
 import type { LogIndex } from "../../proto/ids.ts";
-import { type Hash64, hashText } from "../../storage/hash.ts";
+import type { Hash64 } from "../../storage/hash.ts";
 import { limits } from "./limits.ts";
 
 const { hashTrailMax } = limits;
@@ -27,11 +27,11 @@ export class HashTrail {
     this.#set(index, hash);
   }
 
-  /** @returns 16 hexadecimal digits; null: not there yet, or too long ago */
-  at(index: LogIndex): string | null {
+  /** @returns null: not there yet, or too long ago */
+  at(index: LogIndex): Hash64 | null {
     if (index > this.#last || index < Math.max(this.#first, this.#last - hashTrailMax + 1)) return null;
     const at = 2 * (index % hashTrailMax);
-    return hashText({ high: this.#halves[at] as number, low: this.#halves[at + 1] as number });
+    return { high: this.#halves[at] as number, low: this.#halves[at + 1] as number };
   }
 
   #set(index: LogIndex, { high, low }: Hash64): void {

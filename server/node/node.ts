@@ -11,6 +11,7 @@ import { emptyBytes } from "../../storage/bytes.ts";
 import { allVoters } from "../raft/changes.ts";
 import { StatusTable } from "../sphere/status-table.ts";
 import { abandonCalls } from "./abandon-calls.ts";
+import { Allowance } from "./allowance.ts";
 import { Applier } from "./applier.ts";
 import { Beats, type LedGroup } from "./beats.ts";
 import { CallDesk, type Knowledge } from "./call-desk.ts";
@@ -93,6 +94,7 @@ export class Node implements StateMachine, Knowledge {
       wallOffsetMs,
       logKept: options.logKept ?? { bytes: limits.logBytesKept, entries: limits.logEntriesKept },
       isDoubtful: () => this.#quarantine !== null,
+      recounts: new Allowance(limits.recountBytesPerSecond / 1_000, limits.recountBytesAtOnceMax),
       diskSpace: new DiskSpace(image.node, options.diskFreeBytesMin ?? limits.diskFreeBytesMin),
       quarantines: new Map(image.quarantine === null ? [] : [[image.node, image.quarantine]]),
       connected: new Set(),

@@ -6,6 +6,7 @@ import type { Voter } from "../../proto/membership.ts";
 import type { StateHashes } from "../../proto/model.ts";
 import { type Agreement, agreementOf } from "../recovery/state-agreement.ts";
 import { limits } from "./limits.ts";
+import { earliest } from "./millis.ts";
 
 interface Attempt {
   readonly index: LogIndex;
@@ -25,13 +26,13 @@ export class StateCheck {
   #attempt: Attempt | null = null;
   /** Attempts in a row that somebody has not answered, since one of them found a dispute. */
   #unsure = 0;
-  /** null: nothing has changed since everybody agreed. */
+  /** null: nothing was applied yet in this leadership. */
   #nextMs: Millis | null = null;
   #notBeforeMs: Millis | null = null;
 
   /** An entry of this leadership was applied: the state is one that was not compared yet. */
   changed(nowMs: Millis): void {
-    this.#nextMs ??= toMillis(Math.max(nowMs, this.#notBeforeMs ?? nowMs));
+    this.#nextBy(toMillis(Math.max(nowMs, this.#notBeforeMs ?? nowMs)));
   }
 
   deadlineMs(): Millis | null {
@@ -88,7 +89,11 @@ export class StateCheck {
   /** Whoever has not answered may be the one that decides a dispute. */
   #schedule({ type, differing, silent }: Agreement, nowMs: Millis): void {
     const isAmiss = type === "disputed" || differing.length > 0 || this.#unsure > 0;
-    if (isAmiss) this.#nextMs = toMillis(nowMs + limits.stateCheckRetryMs);
-    else if (silent.length > 0) this.#nextMs ??= this.#notBeforeMs;
+    const soonMs = isAmiss ? limits.stateCheckRetryMs : limits.stateCheckIntervalMs;
+    this.#nextBy(toMillis(nowMs + (isAmiss || silent.length > 0 ? soonMs : limits.stateCheckIdleMs)));
+  }
+
+  #nextBy(atMs: Millis): void {
+    this.#nextMs = earliest(this.#nextMs, atMs);
   }
 }

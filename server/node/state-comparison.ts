@@ -9,9 +9,11 @@ import { memberOf, type Voter } from "../../proto/membership.ts";
 import type { GroupMessage } from "../../proto/messages.ts";
 import type { StateHashes } from "../../proto/model.ts";
 import type { Entry } from "../../proto/raft.ts";
+import { hashText } from "../../storage/hash.ts";
 import { isJoint } from "../raft/changes.ts";
 import { agreementOf } from "../recovery/state-agreement.ts";
 import type { GroupReplica } from "./group-replies.ts";
+import { limits } from "./limits.ts";
 import { type Finding, StateCheck } from "./state-check.ts";
 import { stateFormat } from "./state-rows.ts";
 import type { World } from "./world.ts";
@@ -35,7 +37,7 @@ export class StateComparison {
   #compared: StateHashes | null = null;
   /** Asked for an index that is not applied yet: the newest question. */
   #asked: { readonly from: NodeId; readonly index: LogIndex } | null = null;
-  /** What this replica has answered last. */
+  /** What this replica has said last, to its leader or as the leader. */
   #told: { readonly index: LogIndex; readonly hash: string } | null = null;
   #noted: StateHashes | null = null;
 
@@ -61,7 +63,7 @@ export class StateComparison {
 
   applied(entry: Entry, nowMs: Millis): void {
     if (entry.term === this.#replica.status.term) this.#check?.changed(nowMs);
-    if (this.#asked?.index === entry.index) this.#answer(this.#asked.from, entry.index);
+    if (this.#asked?.index === entry.index) this.#answer(this.#asked.from, entry.index, nowMs);
     this.#noteDispute();
   }
 
@@ -74,7 +76,7 @@ export class StateComparison {
 
   receive(from: NodeId, message: GroupMessage, nowMs: Millis): void {
     if (memberOf(this.#replica.membership, from) !== message.fromMember) return;
-    if (message.type === "stateQuestion") this.#question(from, message);
+    if (message.type === "stateQuestion") this.#question(from, message, nowMs);
     if (message.type === "stateAnswer") this.#answered(from, message, nowMs);
     if (message.type === "stateVerdict") this.#judged(message);
   }
@@ -93,30 +95,37 @@ export class StateComparison {
     if (isJoint(membership)) return check.postpone(nowMs);
     const { index } = applied;
     check.begin(index, nowMs);
-    check.answered(
-      { node: this.#world.self, member },
-      index,
-      present(this.#replica.hashAt(index), "the hash of what is applied"),
-    );
+    const own = present(this.#tell(index, nowMs), "the hash of what is applied");
+    check.answered({ node: this.#world.self, member }, index, own);
     for (const { node } of this.#others()) {
       const address = this.#replica.addressTo(node);
       this.#world.out.send(node, { type: "stateQuestion", ...address, index, format: stateFormat });
     }
   }
 
-  #question(from: NodeId, { index, format }: Question): void {
+  #question(from: NodeId, { index, format }: Question, nowMs: Millis): void {
     if (format !== stateFormat) return this.#world.counters.count("state hashes of another format");
     if (index > this.#replica.applied.index) this.#asked = { from, index };
-    else this.#answer(from, index);
+    else this.#answer(from, index, nowMs);
   }
 
-  #answer(to: NodeId, index: LogIndex): void {
+  #answer(to: NodeId, index: LogIndex, nowMs: Millis): void {
     this.#asked = null;
-    const hash = this.#replica.hashAt(index);
+    const hash = this.#tell(index, nowMs);
     if (hash === null) return;
-    this.#told = { index, hash };
     const address = this.#replica.addressTo(to);
     this.#world.out.send(to, { type: "stateAnswer", ...address, index, format: stateFormat, hash });
+  }
+
+  #tell(index: LogIndex, nowMs: Millis): string | null {
+    const { state } = this.#replica;
+    const then = this.#replica.hashAt(index);
+    if (then === null) return null;
+    const { bytes } = state.mvcc;
+    const isRecounted = bytes <= limits.recountBytesMax && this.#world.recounts.take(bytes, nowMs);
+    const hash = hashText(isRecounted ? state.hashAsHeld(then) : then);
+    this.#told = { index, hash };
+    return hash;
   }
 
   #answered(from: NodeId, { fromMember, index, format, hash }: Answer, nowMs: Millis): void {
@@ -165,8 +174,7 @@ export class StateComparison {
   }
 
   #doubt(index: LogIndex, hash: string, holders: readonly NodeId[]): void {
-    const own = this.#replica.hashAt(index) ?? this.#told?.hash;
-    this.#owner.inDoubt(`its state at index ${index} is ${own}, that of ${holders.join(", ")} is ${hash}`);
+    this.#owner.inDoubt(`its state at index ${index} is ${this.#told?.hash}, that of ${holders.join(", ")} is ${hash}`);
   }
 
   #others(): readonly Voter[] {

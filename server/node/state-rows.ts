@@ -82,6 +82,21 @@ export class StateRows {
     return this.#hash.value;
   }
 
+  /**
+   * What the state hash would have been at an earlier moment, had the rows then been damaged as they are now: hashes are
+   * sums, and the difference is that of the rows counted anew. `then` itself, unless the memory has changed by itself.
+   *
+   * @param present every key's present value
+   */
+  hashAsHeld(then: Hash64, present: readonly KeyValue[]): Hash64 {
+    const held = new RowHash();
+    for (const { key, value } of this.#small.values()) held.add(key, value);
+    for (const kv of present) held.add(kv.key, hashedForm(kv));
+    held.removeAll(this.hash);
+    held.addAll(then);
+    return held.value;
+  }
+
   /** State hash: 16 hexadecimal digits. */
   digest(): string {
     return this.#hash.digest();

@@ -8,6 +8,7 @@ import type { GroupStatus } from "../../../proto/requests.ts";
 import { limits } from "../../../server/node/limits.ts";
 import type { LogKept } from "../../../server/node/log-trim.ts";
 import { stateFormat } from "../../../server/node/state-rows.ts";
+import { bytesOf } from "../../../storage/bytes.ts";
 import { Cluster, get, n1, n2, n3, peerInput, put, rg, type Shape, smallShape, textIn } from "./cluster.ts";
 
 type Verdict = PeerMessage & { readonly type: "stateVerdict" };
@@ -199,4 +200,38 @@ test("a dispute of two owners ends when the one that is wrong is replaced by ano
   cluster.until(() => statusOf(cluster).dispute === null, 2 * limits.stateCheckRetryMs + 1_000);
   assert.deepEqual(values(cluster), ["right", "right"]);
   cluster.ask(n1, put("mark", "later"), "put");
+});
+
+/** Not what was computed of it, and not what is on the disk. */
+function turnBit(cluster: Cluster, node: NodeId): void {
+  const found = cluster.member(node).machine.group(rg)?.state.mvcc.get(bytesOf("mark"), null);
+  assert.ok(found?.type === "value" && found.kv !== null);
+  found.kv.value[0] = (found.kv.value[0] as number) ^ 1;
+}
+
+test("a bit that turns in the memory of an owner is found although nobody writes its key again", () => {
+  for (const victim of [n1, n3]) {
+    const cluster = new Cluster();
+    settledLeader(cluster);
+    cluster.ask(n1, put("mark", "right"), "put");
+    cluster.advance(100);
+    turnBit(cluster, victim);
+    assert.equal(textIn(cluster.ask(victim, get("mark", "local"), "get")), "sight");
+    cluster.until(() => isQuarantined(cluster, victim), 70_000);
+    cluster.until(() => cluster.member(victim).machine.group(rg)?.isOwner === true, 10_000);
+    assert.equal(textIn(cluster.ask(victim, get("mark", "local"), "get")), "right");
+  }
+});
+
+test("a bit that turns in the memory of one of two owners is a dispute that ends with the process that had it", () => {
+  const cluster = new Cluster(pair);
+  settledLeader(cluster);
+  cluster.ask(n1, put("mark", "right"), "put", 10_000);
+  cluster.advance(100);
+  turnBit(cluster, n2);
+  cluster.until(() => statusOf(cluster).dispute !== null, 70_000);
+  cluster.stop(n2);
+  cluster.start(n2);
+  cluster.until(() => statusOf(cluster).dispute === null, 20_000);
+  assert.deepEqual(values(cluster), ["right", "right"]);
 });

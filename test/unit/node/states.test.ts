@@ -14,6 +14,7 @@ import { type GroupOutcome, GroupState } from "../../../server/node/group-state.
 import { limits } from "../../../server/node/limits.ts";
 import { type ReplicaRows, sortOut } from "../../../server/node/replica-rows.ts";
 import { bytesOf, emptyBytes } from "../../../storage/bytes.ts";
+import { hash64, hashText } from "../../../storage/hash.ts";
 import { everyRange, type Slot, stateKey, tailOfRow } from "../../../storage/keys.ts";
 import { MemoryStore } from "../../../storage/memory-store.ts";
 import { bootstrapOf, n1, n2, n3, n4, rg, smallShape } from "./cluster.ts";
@@ -135,6 +136,12 @@ function groupAfter(actions: readonly Action[]) {
   return stored;
 }
 
+/** What is counted anew is what was kept, at any moment. */
+function isSound(state: GroupState): boolean {
+  const then = hash64(bytesOf("then"));
+  return hashText(state.hashAsHeld(then)) === hashText(then);
+}
+
 function sameGroup(left: GroupState, right: GroupState): void {
   assert.equal(right.rows.digest(), left.rows.digest());
   assert.deepEqual([...encodeGroupSummary(right.summary)], [...encodeGroupSummary(left.summary)]);
@@ -162,6 +169,7 @@ test("a group is the same after it has read its rows, after any commands", () =>
       const restored = GroupState.restore(stored.rows());
       assert.ok(restored instanceof GroupState, String(restored));
       sameGroup(stored.applier.state, restored);
+      assert.ok(isSound(stored.applier.state) && isSound(restored));
       assert.equal(restored.mvcc.floor, stored.applier.state.mvcc.floor);
     }),
     { numRuns: 150 },
@@ -216,6 +224,19 @@ test("a write with an older token, or a condition that does not hold, changes no
   assert.equal(stored.applier.state.rows.digest(), before);
   const written = stored.apply(encodeGroupCommand(commandOf({ ...base, fence: 1, ifRevision: 0 })));
   assert.equal(written.type === "written" && written.revision, 2);
+});
+
+test("a value that has changed in memory changes the hash of what is held, at every index alike", () => {
+  const stored = groupAfter([{ type: "write", key: "a", value: "v", isDelete: false, ifRevision: null, fence: null }]);
+  const { state } = stored.applier;
+  const found = state.mvcc.get(bytesOf("a"), null);
+  assert.ok(found.type === "value" && found.kv !== null);
+  const [before, after] = [hash64(bytesOf("before")), hash64(bytesOf("after"))];
+  found.kv.value[0] = (found.kv.value[0] as number) ^ 1;
+  assert.notDeepEqual(state.hashAsHeld(before), before);
+  assert.notDeepEqual(state.hashAsHeld(after), after);
+  found.kv.value[0] = (found.kv.value[0] as number) ^ 1;
+  assert.deepEqual([state.hashAsHeld(before), state.hashAsHeld(after)], [before, after]);
 });
 
 test("while its replicas are in dispute a group takes no writes of clients, and all that holds the group together", () => {
