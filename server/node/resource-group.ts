@@ -157,15 +157,19 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome> {
   receive(from: NodeId, message: GroupMessage, nowMs: Millis): void {
     if (!this.replica.isFor(message)) return this.#world.counters.count("messages for another member");
     this.#manager?.heard(from, nowMs);
-    if (message.type === "raft") {
-      this.#members.answerDeparted(from, message);
-      const { fromMember: member, message: raft } = message;
-      this.replica.step({ type: "message", from, member, message: raft }, nowMs);
-    }
-    this.#comparison.receive(from, message, nowMs);
-    if (message.type === "snapshotAck") this.#transfers.acknowledged(from, message, nowMs);
-    if (message.type === "snapshotPart" && this.#transfers.receive(from, message, nowMs)) {
-      this.#stateReplaced(nowMs);
+    switch (message.type) {
+      case "raft":
+        this.#members.answerDeparted(from, message);
+        this.replica.step({ type: "message", from, member: message.fromMember, message: message.message }, nowMs);
+        break;
+      case "snapshotAck":
+        this.#transfers.acknowledged(from, message, nowMs);
+        break;
+      case "snapshotPart":
+        if (this.#transfers.receive(from, message, nowMs)) this.#stateReplaced(nowMs);
+        break;
+      default:
+        this.#comparison.receive(from, message, nowMs);
     }
   }
 

@@ -1,5 +1,5 @@
-// When a group's leader compares the replicas, and what one comparison has gathered. It is at one exact index, and each
-// attempt has an index of its own: answers of another one, or of a member that is gone, count nothing.
+// When a group's leader compares the replicas, and what one comparison has gathered. It is at one exact index: answers at
+// another one, or of a member that is gone, count nothing.
 
 import { type LogIndex, type MemberId, type Millis, type NodeId, toMillis } from "../../proto/ids.ts";
 import type { Voter } from "../../proto/membership.ts";

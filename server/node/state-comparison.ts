@@ -21,6 +21,7 @@ import type { World } from "./world.ts";
 type Question = GroupMessage & { readonly type: "stateQuestion" };
 type Answer = GroupMessage & { readonly type: "stateAnswer" };
 type Verdict = GroupMessage & { readonly type: "stateVerdict" };
+type StateMessage = Question | Answer | Verdict;
 
 export interface ComparisonOwner {
   readonly propose: (command: GroupCommand) => void;
@@ -74,11 +75,11 @@ export class StateComparison {
     this.#noteDispute();
   }
 
-  receive(from: NodeId, message: GroupMessage, nowMs: Millis): void {
+  receive(from: NodeId, message: StateMessage, nowMs: Millis): void {
     if (memberOf(this.#replica.membership, from) !== message.fromMember) return;
     if (message.type === "stateQuestion") this.#question(from, message, nowMs);
-    if (message.type === "stateAnswer") this.#answered(from, message, nowMs);
-    if (message.type === "stateVerdict") this.#judged(message);
+    else if (message.type === "stateAnswer") this.#answered(from, message, nowMs);
+    else this.#judged(message);
   }
 
   deadline(nowMs: Millis): void {
@@ -146,7 +147,9 @@ export class StateComparison {
   }
 
   #maybeDispute({ type, hashes }: Finding): void {
-    if (type === "disputed" && this.#replica.state.dispute === null) this.#owner.propose({ type: "dispute", hashes });
+    const { dispute } = this.#replica.state;
+    const isRecorded = dispute !== null && nodesOf(dispute) === nodesOf(hashes);
+    if (type === "disputed" && !isRecorded) this.#owner.propose({ type: "dispute", hashes });
   }
 
   #agree({ hashes, differing }: Finding, hash: string): void {
@@ -195,4 +198,8 @@ export class StateComparison {
 /** A witness holds no data, and has no say in what it is. */
 function dataVoters({ membership }: GroupReplica): readonly Voter[] {
   return membership.voters.filter(({ isWitness }) => !isWitness);
+}
+
+function nodesOf({ hashes }: StateHashes): string {
+  return hashes.map(({ node }) => node).join();
 }

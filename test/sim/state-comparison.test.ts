@@ -246,6 +246,21 @@ function isWarned(cluster: Cluster, node: NodeId): boolean {
   return cluster.said(node, "A group is read-only").length > 0;
 }
 
+test("a dispute names every owner that has its own state, also one that comes back later", () => {
+  const cluster = new Cluster(1, [a, b, c]);
+  cluster.mark({ b: "wrong", c: "false" });
+  cluster.world.node(c).crash("process");
+  const named = () =>
+    cluster
+      .status(a)
+      ?.dispute?.hashes.map(({ node }) => node)
+      .join() ?? "";
+  cluster.until("A dispute", () => named() === "a,b", foundMsMax);
+  cluster.world.node(c).start();
+  cluster.until("A third one", () => named() === "a,b,c", 20_000);
+  mustRefuse(cluster, [a, b, c]);
+});
+
 test("two owners that differ take no writes, and their witness has no say", () => {
   const cluster = new Cluster(1, [a, b]);
   const asked = new Set<string>();
