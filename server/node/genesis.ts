@@ -44,6 +44,10 @@ export interface Genesis {
 
 /** Incarnation of the cluster group of a cluster that was never recovered by force. */
 const firstIncarnation = toIncarnation(1);
+/**
+ * Of all that a node stores. Whoever changes the format of any record raises it too: data of another number is refused and
+ * left alone, while a record of a number that is not known is damage.
+ */
 export const formatVersion = "1";
 /** Where every log begins. */
 export const logStart: EntryId = { term: toTerm(0), index: toLogIndex(0) };
