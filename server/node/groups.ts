@@ -64,6 +64,11 @@ export class Groups {
     this.#world.out.erase(slotRange(rows.slot));
   }
 
+  /** As `discard`, of a group for which this node votes and stores nothing. */
+  discardSeat({ group, incarnation, member }: SeatImage): void {
+    this.#remember({ group, incarnation, member });
+  }
+
   restoreSeat(image: SeatImage, nowMs: Millis): void {
     if (image.role === "witness") {
       this.#seats.set(image.group, new WitnessSeat(image, image.member, this.#world, nowMs));

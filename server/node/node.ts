@@ -181,7 +181,10 @@ export class Node implements StateMachine, Knowledge {
       if (quarantine === null) this.#groups.restore(group, nowMs);
       else this.#groups.discard(group);
     }
-    for (const seat of seats) this.#groups.restoreSeat(seat, nowMs);
+    for (const seat of seats) {
+      if (quarantine === null) this.#groups.restoreSeat(seat, nowMs);
+      else this.#groups.discardSeat(seat);
+    }
     for (const { group } of isVoter ? [database, ...groups, ...seats] : [...groups, ...seats]) {
       this.#reception.close(group, nowMs);
     }
