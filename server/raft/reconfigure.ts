@@ -28,7 +28,7 @@ export function beginChange(member: Member, target: Target | null): Changed | nu
   if (early !== null) return early;
   if (isJoint(membership)) return "A change of the members is being completed";
   if (target === null) return giveUp(membership);
-  if (membership.target !== null) return "Another change of the members is under way";
+  if (membership.target !== null) return renumber(membership, membership.target, target.renew);
   const wrong = refuseTarget(target);
   if (wrong !== null) return wrong;
   const changed = firstStep(membership, target);
@@ -56,6 +56,19 @@ export function membershipEntry(member: Member, membership: Membership) {
 function refuseEarly({ commit, membershipIndex, leading }: Member): string | null {
   if (commit < leading.opening) return "The term has only just begun";
   return membershipIndex > commit ? `The change of the members at ${membershipIndex} is not committed yet` : null;
+}
+
+/** Learners on their way in that lost what they had are to begin anew: the change goes on, with other numbers for them. */
+function renumber(membership: Membership, voters: readonly Voter[], renew: readonly NodeId[]): Changed {
+  const isLost = ({ node }: { readonly node: NodeId }) => renew.includes(node);
+  const lost = membership.learners.filter(isLost);
+  if (lost.length === 0) return "Another change of the members is under way";
+  let next: number = membership.nextMember;
+  const target = voters.map((voter) => {
+    return lost.some(({ node }) => node === voter.node) ? { ...voter, member: toMemberId(next++) } : voter;
+  });
+  const learners = membership.learners.filter((learner) => !isLost(learner));
+  return { ...membership, learners, target, nextMember: toMemberId(next) };
 }
 
 function refuseTarget({ voters }: Target): string | null {

@@ -125,3 +125,27 @@ test("a new witness has its number committed before the configuration becomes jo
   bench.receive(n2, appendReply(1, 2));
   assert.equal(bench.raft.membership.outgoing.length, 3);
 });
+
+test("a learner that lost what it had begins anew within the change, under a number never used, and nobody else can", () => {
+  const bench = leading();
+  const voters = [owner(n1), owner(n2), owner(n4), owner(n5)];
+  change(bench, voters);
+  bench.persist();
+  bench.receive(n2, appendReply(1, 2));
+  for (const renew of [[], [n2], [n3]]) assert.match(`${change(bench, voters, renew).refusal}`, /under way/);
+  bench.step({ type: "message", from: n5, member: toMemberId(3), message: appendReply(1, 2) });
+  const renumbered = membershipIn(change(bench, voters, [n5]));
+  const names = (members: readonly { node: string; member: number }[]) => members.map((m) => `${m.node}#${m.member}`);
+  assert.deepEqual(names(renumbered.learners), ["n4#2"]);
+  assert.deepEqual(names(renumbered.target ?? []), ["n1#1", "n2#1", "n4#2", "n5#4"]);
+  assert.equal(renumbered.nextMember, 5);
+  bench.persist();
+  bench.receive(n2, appendReply(1, 3));
+  assert.deepEqual(names(bench.raft.membership.learners), ["n4#2", "n5#4"]);
+  bench.persist();
+  bench.receive(n2, appendReply(1, 4));
+  bench.step({ type: "message", from: n4, member: toMemberId(2), message: appendReply(1, 4) });
+  assert.equal(bench.raft.membership.outgoing.length, 0, "what n5#3 held is nothing that n5#4 holds");
+  bench.step({ type: "message", from: n5, member: toMemberId(4), message: appendReply(1, 4) });
+  assert.deepEqual(names(bench.raft.membership.voters), ["n1#1", "n2#1", "n4#2", "n5#4"]);
+});
