@@ -128,12 +128,14 @@ export type PeerMessage =
   /**
    * The sender's starts, oldest first, the present one last. `answer`: the receiver is to introduce itself as well.
    * `isAnew`: it is in quarantine, and speaks as no member that it was before: what is remembered of it no longer matters.
+   * `anewSince`: the start in which it was quarantined last; what is remembered of earlier ones does not matter. 0: it never was.
    */
   | {
       readonly type: "hello";
       readonly lineage: readonly Start[];
       readonly answer: boolean;
       readonly isAnew: boolean;
+      readonly anewSince: BootNumber;
     }
   /** The receiver's start agrees with all that the sender remembers of it. */
   | { readonly type: "helloAccepted"; readonly start: Start }

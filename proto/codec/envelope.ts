@@ -3,7 +3,18 @@
 import * as wire from "../gen/bailiwick/peer/v1/envelope_pb.ts";
 import { GroupRaftSchema } from "../gen/bailiwick/peer/v1/raft_pb.ts";
 import type { Envelope, GroupBeat, GroupBeatReply, PeerMessage, Start, StateRow, StatusVersion } from "../messages.ts";
-import { anyMemberId, boot, incarnation, logIndex, memberId, revision, term, uint64, wholeMs } from "./integers.ts";
+import {
+  anyMemberId,
+  boot,
+  bootOrNone,
+  incarnation,
+  logIndex,
+  memberId,
+  revision,
+  term,
+  uint64,
+  wholeMs,
+} from "./integers.ts";
 import { directoryEntry, groupSummary, owners, recoveryStatus, statusComponent } from "./model.ts";
 import { entries, entryId, raftBeat, raftBeatReply, raftMessage } from "./raft.ts";
 import { reply, watchMessage } from "./replies.ts";
@@ -88,7 +99,12 @@ const peerMessage = union<PeerMessage, wire.Envelope["message"]>({
   forwardCancel: message(wire.ForwardCancelSchema, { call: uint64 }),
   forwardWatch: message(wire.ForwardWatchSchema, { call: uint64, message: required(watchMessage) }),
   forwardDrained: message(wire.ForwardDrainedSchema, { call: uint64, through: revision }),
-  hello: message(wire.HelloSchema, { lineage: list(start, wireLimits.lineageMax), answer: flag, isAnew: flag }),
+  hello: message(wire.HelloSchema, {
+    lineage: list(start, wireLimits.lineageMax),
+    answer: flag,
+    isAnew: flag,
+    anewSince: bootOrNone,
+  }),
   helloAccepted: message(wire.HelloAcceptedSchema, { start: required(start) }),
   helloRefused: message(wire.HelloRefusedSchema, { remembered: required(start) }),
   lap: message(wire.LapSchema, { start: required(start) }),

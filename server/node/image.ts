@@ -72,6 +72,8 @@ export interface NodeImage extends DataIdentity {
   readonly peerStarts: ReadonlyMap<NodeId, Start>;
   /** Why the node takes no part in its groups; null: it does. */
   readonly quarantine: string | null;
+  /** The start in which it was quarantined last: what it promised before is given up. 0: it never was. */
+  readonly anewSince: BootNumber;
   readonly hardStates: HardStateTable;
   /** Of the hard state that was durable at least; 0: not on record. An older one has lost votes. */
   readonly generation: number;
@@ -160,6 +162,8 @@ function assemble(parts: Parts): NodeImage | string {
     else groups.push({ ...image, state: image.state });
   }
   if (database === null) return "the cluster database is missing";
+  const anewSince = toBootNumber(Number(meta.get("anewSince") ?? 0));
+  if (!Number.isSafeInteger(anewSince)) return "the record of the last quarantine is damaged";
   const lost = lostReplica(hardStates, records);
   if (lost !== null) return `the record of group ${lost} is missing, in which something was acknowledged`;
   const used = [database, ...groups].map(({ rows }) => rows.slot);
@@ -173,6 +177,7 @@ function assemble(parts: Parts): NodeImage | string {
     lineage,
     peerStarts,
     quarantine: meta.get("quarantine") ?? null,
+    anewSince,
     hardStates,
     generation,
     nextSlot: Math.max(0, ...slots.keys(), ...used) + 1,

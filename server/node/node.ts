@@ -318,7 +318,8 @@ export class Node implements StateMachine, Knowledge {
     this.#world.out.note("warn", "Quarantined", { reason });
     const { group, incarnation, member } = this.#image.database;
     const { slot } = database.state.rows;
-    this.#world.out.writeDurably(quarantineOperations({ group, incarnation, member, slot }, reason), null);
+    const asCopy = { group, incarnation, member, slot };
+    this.#world.out.writeDurably(quarantineOperations(asCopy, reason, this.#world.boot), null);
     const left = [...this.#groups].map(({ replica }) => replica.key.group);
     if (database.replica !== null) left.push(clusterGroup);
     this.#groups.loseAll(nowMs);

@@ -38,9 +38,9 @@ export function planStart(findings: Findings): StartPlan {
   const quarantine = doubt ?? (decision.type === "quarantine" ? decision.reason : null);
   if (image === null) return { boot, operations: genesisOperations({ bootstrap, self, start, quarantine }) };
   const operations = bootOperations(lineageWith(image.lineage, start), null);
-  return { boot, operations: quarantine === null ? operations : [...operations, ...stepDown(image, quarantine)] };
+  return { boot, operations: quarantine === null ? operations : [...operations, ...stepDown(image, quarantine, boot)] };
 }
 
-function stepDown({ database }: NodeImage, quarantine: string): readonly Operation[] {
-  return quarantineOperations({ ...database, slot: database.rows.slot }, quarantine);
+function stepDown({ database }: NodeImage, quarantine: string, boot: BootNumber): readonly Operation[] {
+  return quarantineOperations({ ...database, slot: database.rows.slot }, quarantine, boot);
 }

@@ -385,7 +385,7 @@ export const peerMessage = anyOf<PeerMessage>({
   forwardCancel: { call },
   forwardWatch: { call, message: watchMessage },
   forwardDrained: { call, through: quantity() },
-  hello: { lineage: few(start), answer: flag, isAnew: flag },
+  hello: { lineage: few(start), answer: flag, isAnew: flag, anewSince: quantity() },
   helloAccepted: { start },
   helloRefused: { remembered: start },
   lap: { start },
