@@ -85,12 +85,15 @@ export type PeerMessage =
       readonly last: EntryId;
       readonly next: number;
     })
-  /** A group's leader to a member that it has not heard yet: it may have to make its replica first. */
-  | (Addressed & { readonly type: "invite"; readonly isWitness: boolean })
+  /**
+   * A group's leader to a member that it has not heard yet: it may have to make its replica first. `lostIn`: the number was
+   * given because the node said, in the start of this nonce, that it had lost what it was before.
+   */
+  | (Addressed & { readonly type: "invite"; readonly isWitness: boolean; readonly lostIn: string | null })
   /** To one that still takes itself for a member: a committed change at `index` has left it out. */
   | (Addressed & { readonly type: "departed"; readonly index: LogIndex; readonly owners: readonly NodeId[] })
-  /** Whoever was addressed as `member` has nothing of the group any more, and will not vote or acknowledge as that. */
-  | (GroupKey & { readonly type: "replicaLost"; readonly member: MemberId })
+  /** Whoever was addressed as `member` has nothing of the group any more, says it in the start of this nonce. */
+  | (GroupKey & { readonly type: "replicaLost"; readonly member: MemberId; readonly start: string })
   /** Group manager to the cluster group's leader: the directory shows older owners. */
   | { readonly type: "ownersReport"; readonly entry: DirectoryEntry }
   /** Verdicts and summaries that concern the receiver; merged by (incarnation, index), so that repeats do no harm. */

@@ -79,9 +79,9 @@ const peerMessage = union<PeerMessage, wire.Envelope["message"]>({
     last: required(entryId),
     next: uint64,
   }),
-  invite: message(wire.InviteSchema, { ...addressed, isWitness: flag }),
+  invite: message(wire.InviteSchema, { ...addressed, isWitness: flag, lostIn: nullable(nonce) }),
   departed: message(wire.DepartedSchema, { ...addressed, index: logIndex, owners }),
-  replicaLost: message(wire.ReplicaLostSchema, { group: groupId, incarnation, member: memberId }),
+  replicaLost: message(wire.ReplicaLostSchema, { group: groupId, incarnation, member: memberId, start: nonce }),
   ownersReport: message(wire.OwnersReportSchema, { entry: required(directoryEntry) }),
   statuses: message(wire.StatusesSchema, {
     components: list(statusComponent, itemsMax),

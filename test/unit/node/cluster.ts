@@ -453,6 +453,7 @@ export function worldOf(self: NodeId): World {
     self,
     cluster: clusterId,
     boot: toBootNumber(1),
+    nonce: "00000000000000ab",
     out,
     calls: new Calls(out),
     hardStates: new HardStates([]),
@@ -463,6 +464,7 @@ export function worldOf(self: NodeId): World {
     diskSpace: new DiskSpace(self, 0),
     wallOffsetMs: 0,
     isDoubtful: () => false,
+    isForgetful: () => false,
     quarantines: new Map(),
     connected: new Set(),
   };

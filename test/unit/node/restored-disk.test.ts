@@ -308,3 +308,32 @@ test("an owner that was rebuilt is no old image to a member that was away meanwh
   cluster.advance(3000);
   assert.match(quarantinedFor(cluster, n3), /has seen start 5 of this node/);
 });
+
+test("an owner on an image from before it was rebuilt does not come back as the member that it has been since", () => {
+  const cluster = new Cluster();
+  cluster.leader();
+  write(cluster, "before");
+  cluster.stop(n3);
+  const image = imageOf(cluster, n3);
+  cluster.wipe(n3);
+  cluster.start(n3, "its data was wiped");
+  cluster.until(() => quarantineOf(cluster, n3) === null, 10_000);
+  write(cluster, "as the second");
+  cluster.stop(n3);
+  cluster.disks.set(n3, image);
+  // Whoever leads now has not heard the second one in its term, and invites it.
+  for (const node of [n1, n2]) cluster.stop(node);
+  for (const node of [n1, n2]) cluster.start(node);
+  cluster.leader();
+  cluster.sent = [];
+  cluster.start(n3);
+  cluster.until(() => quarantinedFor(cluster, n3) !== "" && quarantineOf(cluster, n3) === null, 20_000);
+  const said = cluster.sent.flatMap(({ from, message }) => (from === n3 && message.type === "raft" ? [message] : []));
+  assert.deepEqual(
+    said.filter(({ fromMember }) => fromMember <= 2),
+    [],
+  );
+  const { status } = cluster.ask(n1, { type: "groupStatus", group: rg }, "groupStatus");
+  assert.equal(status.membership.voters.find(({ node }) => node === n3)?.member, 3);
+  assert.equal(cluster.ask(n4, list(), "list", 8000).count, 10);
+});

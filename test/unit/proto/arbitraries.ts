@@ -365,9 +365,9 @@ export const peerMessage = anyOf<PeerMessage>({
     stateHash,
   },
   snapshotAck: { ...addressed, term: quantity(), last: entryId, next: quantity() },
-  invite: { ...addressed, isWitness: flag },
+  invite: { ...addressed, isWitness: flag, lostIn: maybe(hexadecimal(16)) },
   departed: { ...addressed, index: quantity(), owners: few(node) },
-  replicaLost: { ...groupKey, member: memberNumber },
+  replicaLost: { ...groupKey, member: memberNumber, start: hexadecimal(16) },
   ownersReport: { entry: directoryEntry },
   statuses: { components: few(statusComponent), summaries: few(groupSummary) },
   statusDigest: {
