@@ -102,12 +102,13 @@ export class MembershipManager {
   #change(view: MembershipView, nowMs: Millis): Target | null | undefined {
     const { membership } = view.status;
     const asked = this.#asked;
-    this.#begun = membership.target === null ? asked : null;
+    this.#begun = null;
     if (membership.target !== null) {
       if (asked !== null) return null;
-      const renew = this.#renew(membership.learners, view.status);
+      const renew = this.#renew(membership.target, view.status);
       return renew.length === 0 ? undefined : { voters: membership.target, renew };
     }
+    this.#begun = asked;
     this.#asked = null;
     const owners = asked ?? membership.owners;
     const voters = wantedVoters({

@@ -99,7 +99,7 @@ export class Node implements StateMachine, Knowledge {
       isDoubtful: () => this.#quarantine !== null,
       isForgetful: () => this.#isForgetful,
       diskSpace: new DiskSpace(image.node, options.diskFreeBytesMin ?? limits.diskFreeBytesMin),
-      quarantines: new Map(),
+      quarantines: new Map(image.quarantine === null ? [] : [[image.node, image.quarantine]]),
       connected: new Set(),
     };
     this.#beats = new Beats(this.#world);
@@ -186,10 +186,7 @@ export class Node implements StateMachine, Knowledge {
       if (quarantine === null) this.#groups.restore(group, nowMs);
       else this.#groups.discard(group);
     }
-    for (const seat of seats) {
-      if (quarantine === null) this.#groups.restoreSeat(seat, nowMs);
-      else this.#groups.discardSeat(seat);
-    }
+    for (const seat of seats) this.#groups.restoreSeat(seat, nowMs);
     for (const { group } of isVoter ? [database, ...groups, ...seats] : [...groups, ...seats]) {
       this.#reception.close(group, nowMs);
     }
@@ -320,6 +317,7 @@ export class Node implements StateMachine, Knowledge {
     const { database } = this;
     this.#quarantine = reason;
     this.#isForgetful = true;
+    this.#world.quarantines.set(this.#world.self, reason);
     this.#router.renumber();
     this.#world.out.note("warn", "Quarantined", { reason });
     const { group, incarnation, member } = this.#image.database;
@@ -343,6 +341,7 @@ export class Node implements StateMachine, Knowledge {
     const owned = directory.groupsOf(this.#world.self);
     if (owned.length === 0 || !owned.every(({ group }) => this.#groups.get(group)?.isOwner === true)) return;
     this.#quarantine = null;
+    this.#world.quarantines.delete(this.#world.self);
     this.#reception.beNoLongerAnew();
     this.#world.out.writeDurably(releaseOperations(), null);
     this.#world.out.note("info", "Readmitted", { groups: owned.length });

@@ -30,7 +30,7 @@ export interface World {
   readonly isDoubtful: () => boolean;
   /** Whether it ever was: then it does not know which members it has been, also when it takes part again. */
   readonly isForgetful: () => boolean;
-  /** Why peers take no part in their groups, as they said themselves. */
+  /** Why nodes take no part in their groups, as they said themselves: peers, and this one. */
   readonly quarantines: Map<NodeId, string>;
   /** Peers with an open connection. */
   readonly connected: Set<NodeId>;
