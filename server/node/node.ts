@@ -27,6 +27,7 @@ import { HardStates } from "./hard-states.ts";
 import type { NodeImage } from "./image.ts";
 import type { Input } from "./inputs.ts";
 import { limits } from "./limits.ts";
+import { presentOf } from "./lineage.ts";
 import type { LogKept } from "./log-trim.ts";
 import { earliest } from "./millis.ts";
 import { networkNeeds } from "./network-needs.ts";
@@ -67,6 +68,7 @@ export class Node implements StateMachine, Knowledge {
   readonly #settling: Settling;
   /** Why the node takes no part in its groups; null: it does. */
   #quarantine: string | null;
+  #isForgetful: boolean;
   #database: ClusterDatabase | null = null;
   #statuses: StatusExchange | null = null;
   #startedMs = toMillis(0);
@@ -81,10 +83,12 @@ export class Node implements StateMachine, Knowledge {
     const out = new Outbox();
     this.#image = image;
     this.#quarantine = image.quarantine;
+    this.#isForgetful = image.anewSince > 0;
     this.#world = {
       self: image.node,
       cluster: image.cluster,
       boot: image.boot,
+      nonce: presentOf(image.lineage).nonce,
       out,
       calls: new Calls(out),
       hardStates: new HardStates(image.hardStates),
@@ -95,6 +99,7 @@ export class Node implements StateMachine, Knowledge {
       logKept: options.logKept ?? { bytes: limits.logBytesKept, entries: limits.logEntriesKept },
       isDoubtful: () => this.#quarantine !== null,
       recounts: new Allowance(limits.recountBytesPerSecond / 1_000, limits.recountBytesAtOnceMax),
+      isForgetful: () => this.#isForgetful,
       diskSpace: new DiskSpace(image.node, options.diskFreeBytesMin ?? limits.diskFreeBytesMin),
       quarantines: new Map(image.quarantine === null ? [] : [[image.node, image.quarantine]]),
       connected: new Set(),
@@ -257,7 +262,7 @@ export class Node implements StateMachine, Knowledge {
       case "departed":
         return this.#groups.departed(message, nowMs);
       case "replicaLost":
-        return this.#groups.get(message.group)?.memberLost(from, message.member, nowMs);
+        return this.#groups.get(message.group)?.memberLost(from, message, nowMs);
       case "ownersReport":
         return database.reportOwners(message.entry);
       case "statuses":
@@ -316,12 +321,14 @@ export class Node implements StateMachine, Knowledge {
   #enterQuarantine(reason: string, nowMs: Millis): void {
     const { database } = this;
     this.#quarantine = reason;
+    this.#isForgetful = true;
     this.#world.quarantines.set(this.#world.self, reason);
     this.#router.renumber();
     this.#world.out.note("warn", "Quarantined", { reason });
     const { group, incarnation, member } = this.#image.database;
     const { slot } = database.state.rows;
-    this.#world.out.writeDurably(quarantineOperations({ group, incarnation, member, slot }, reason), null);
+    const asCopy = { group, incarnation, member, slot };
+    this.#world.out.writeDurably(quarantineOperations(asCopy, reason, this.#world.boot), null);
     const left = [...this.#groups].map(({ replica }) => replica.key.group);
     if (database.replica !== null) left.push(clusterGroup);
     this.#groups.loseAll(nowMs);

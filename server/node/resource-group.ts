@@ -19,6 +19,7 @@ import { type GroupOutcome, GroupState } from "./group-state.ts";
 import { LeaderSight } from "./leader-sight.ts";
 import { limits } from "./limits.ts";
 import { Manager } from "./manager.ts";
+import type { LossReport } from "./membership-manager.ts";
 import { earliest, isDue } from "./millis.ts";
 import { quorumOf } from "./quorum-view.ts";
 import { Replica, type ReplicaOwner, type ReplicaParts } from "./replica.ts";
@@ -293,8 +294,8 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome> {
   }
 
   /** A member says that it holds nothing of the group: it is to begin anew. */
-  memberLost(node: NodeId, member: number, nowMs: Millis): void {
-    this.#members.lost(node, member, nowMs);
+  memberLost(node: NodeId, report: LossReport, nowMs: Millis): void {
+    this.#members.lost(node, report, nowMs);
   }
 
   /** This node leaves the group: whoever waits here is told, and goes elsewhere. */
