@@ -11,6 +11,7 @@ import { emptyBytes } from "../../storage/bytes.ts";
 import { allVoters } from "../raft/changes.ts";
 import { StatusTable } from "../sphere/status-table.ts";
 import { abandonCalls } from "./abandon-calls.ts";
+import { Allowance } from "./allowance.ts";
 import { Applier } from "./applier.ts";
 import { Beats, type LedGroup } from "./beats.ts";
 import { CallDesk, type Knowledge } from "./call-desk.ts";
@@ -93,6 +94,7 @@ export class Node implements StateMachine, Knowledge {
       wallOffsetMs,
       logKept: options.logKept ?? { bytes: limits.logBytesKept, entries: limits.logEntriesKept },
       isDoubtful: () => this.#quarantine !== null,
+      recounts: new Allowance(limits.recountBytesPerSecond / 1_000, limits.recountBytesAtOnceMax),
       diskSpace: new DiskSpace(image.node, options.diskFreeBytesMin ?? limits.diskFreeBytesMin),
       quarantines: new Map(image.quarantine === null ? [] : [[image.node, image.quarantine]]),
       connected: new Set(),
@@ -240,6 +242,9 @@ export class Node implements StateMachine, Knowledge {
       case "raft":
       case "snapshotPart":
       case "snapshotAck":
+      case "stateQuestion":
+      case "stateAnswer":
+      case "stateVerdict":
         // Whoever asks for votes beats with nobody: without this answer it would count on a node in quarantine for ever.
         if (this.#quarantine !== null) this.#world.out.openEcho(from, 0);
         return this.#reception.groupMessage(from, message, nowMs);
@@ -325,6 +330,13 @@ export class Node implements StateMachine, Knowledge {
     const options = { listener: this.#clusterListener(), nowMs };
     this.#database = new ClusterDatabase({ copy: database.asCopy() }, this.#world, options);
     abandonCalls(left, this.#world, this.#router, nowMs);
+  }
+
+  /** The rest of the disk is not in doubt for it: the other groups may have nobody else who holds them. */
+  #loseReplica(group: ResourceGroup, reason: string): void {
+    this.#world.out.note("warn", "Quarantined a replica", { group: group.replica.key.group, reason });
+    this.#world.counters.count("replicas quarantined");
+    this.#leaving.add(group);
   }
 
   /** Every group that this node owns is here again, brought up by its peers: it is as good as any other. */
@@ -528,6 +540,7 @@ export class Node implements StateMachine, Knowledge {
       leftOut: (group) => {
         this.#leaving.add(group);
       },
+      inDoubt: (group, reason) => this.#loseReplica(group, reason),
       held: (nowMs) => {
         this.#hasOtherFellows = true;
         this.#reports.wake(nowMs);
