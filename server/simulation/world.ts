@@ -8,6 +8,7 @@ import { Random } from "../../proto/random.ts";
 import type { Effect, NoteFields, Topic } from "../node/effects.ts";
 import type { Input } from "../node/inputs.ts";
 import { Audit } from "./audit.ts";
+import { Leaders } from "./leaders.ts";
 import { Scheduler } from "./scheduler.ts";
 import { type CrashKind, SimDisk } from "./sim-disk.ts";
 import { SimNetwork } from "./sim-network.ts";
@@ -42,8 +43,9 @@ export class World {
   readonly scheduler = new Scheduler();
   readonly network: SimNetwork;
   readonly audit = new Audit();
+  readonly leaders = new Leaders();
   readonly #nodes = new Map<NodeId, SimNode>();
-  readonly #observers: Observer[] = [];
+  readonly #observers: Observer[] = [this.leaders];
 
   constructor(options: WorldOptions) {
     const random = new Random(options.seed);
