@@ -155,6 +155,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
     this.#listener.touched(this);
     if (!this.replica.isFor(message)) return this.#world.counters.count("messages for another member");
     this.#manager?.heard(from, nowMs);
+    this.#members.heard(nowMs);
     if (message.type === "raft") {
       this.#members.answerDeparted(from, message);
       const { fromMember: member, message: raft } = message;
