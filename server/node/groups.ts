@@ -8,6 +8,7 @@ import type { DirectoryEntry, GroupKey, GroupObject, NodeRecord } from "../../pr
 import { emptyBytes } from "../../storage/bytes.ts";
 import { slotRange } from "../../storage/keys.ts";
 import { LogStore } from "../../storage/log-store.ts";
+import type { Agenda } from "./agenda.ts";
 import { Applier, type ReplicatedState } from "./applier.ts";
 import { deleteGroupRecord, logStart, newGroupOperations, putGroupRecord } from "./genesis.ts";
 import { type GroupOutcome, GroupState } from "./group-state.ts";
@@ -23,6 +24,7 @@ type Invite = PeerMessage & { readonly type: "invite" };
 type Departed = PeerMessage & { readonly type: "departed" };
 
 export interface GroupsOptions {
+  readonly agenda: Agenda<ResourceGroup>;
   readonly listener: GroupListener;
   /** As the cluster database knows them. */
   readonly nodes: () => readonly NodeRecord[];
@@ -55,7 +57,7 @@ export class Groups {
   }
 
   restore(image: ReplicaImage<GroupState>, nowMs: Millis): void {
-    this.#groups.set(image.group, this.#build(replicaParts(image, this.#world, nowMs), nowMs));
+    this.#hold(replicaParts(image, this.#world, nowMs), nowMs);
   }
 
   /** What is stored of the group is in doubt as a whole: it goes, and this node speaks as that member no more. */
@@ -188,7 +190,9 @@ export class Groups {
     if (held !== undefined) this.#forget({ ...held.key, member: held.member });
     this.#groups.delete(group);
     this.#seats.delete(group);
-    owned?.close(nowMs);
+    if (owned === undefined) return;
+    this.#options.agenda.drop(owned);
+    owned.close(nowMs);
   }
 
   #forget(key: MemberKey): void {
@@ -217,11 +221,13 @@ export class Groups {
     const raft = createRaft({ ...start, log, applied: logStart.index }, random.fork(), nowMs);
     const applier = new Applier<GroupOutcome, GroupState>(state, logStart);
     const parts = { group, incarnation, member, raft, log: store, applier, entries: [] };
-    this.#groups.set(group, this.#build(parts, nowMs));
+    this.#hold(parts, nowMs);
   }
 
-  #build(parts: ConstructorParameters<typeof ResourceGroup>[0], nowMs: Millis): ResourceGroup {
-    return new ResourceGroup(parts, this.#world, { ...this.#options, nowMs });
+  #hold(parts: ConstructorParameters<typeof ResourceGroup>[0], nowMs: Millis): void {
+    const held = new ResourceGroup(parts, this.#world, { ...this.#options, nowMs });
+    this.#groups.set(parts.group, held);
+    this.#options.agenda.add(held);
   }
 }
 

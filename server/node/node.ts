@@ -11,6 +11,7 @@ import { emptyBytes } from "../../storage/bytes.ts";
 import { allVoters } from "../raft/changes.ts";
 import { StatusTable } from "../sphere/status-table.ts";
 import { abandonCalls } from "./abandon-calls.ts";
+import { Agenda } from "./agenda.ts";
 import { Allowance } from "./allowance.ts";
 import { Applier } from "./applier.ts";
 import { Beats, type LedGroup } from "./beats.ts";
@@ -59,6 +60,7 @@ export class Node implements StateMachine, Knowledge {
   readonly #world: World;
   readonly #image: NodeImage;
   readonly #groups: Groups;
+  readonly #agenda = new Agenda<ResourceGroup>();
   readonly #router: Router;
   readonly #beats: Beats;
   readonly #reception: Reception;
@@ -120,7 +122,8 @@ export class Node implements StateMachine, Knowledge {
     this.#settling = new Settling(this.#world);
     const nodes = () => this.database.state.nodes;
     const listed = (group: GroupId) => this.database.state.directory.group(group);
-    this.#groups = new Groups(this.#world, { listener: this.#groupListener(), nodes, listed });
+    const listener = this.#groupListener();
+    this.#groups = new Groups(this.#world, { agenda: this.#agenda, listener, nodes, listed });
   }
 
   step(input: Input, nowMs: Millis): readonly Effect[] {
@@ -131,9 +134,8 @@ export class Node implements StateMachine, Knowledge {
   }
 
   deadlineMs(): Millis | null {
-    const groups = [...this.#groups].map((group) => group.deadlineMs());
     return earliest(
-      ...groups,
+      this.#agenda.deadlineMs(),
       this.#database?.deadlineMs() ?? null,
       this.#statuses?.deadlineMs() ?? null,
       this.#desk.deadlineMs(),
@@ -209,7 +211,7 @@ export class Node implements StateMachine, Knowledge {
   #deadline(nowMs: Millis): void {
     const { database } = this;
     this.#desk.deadline(nowMs);
-    for (const group of this.#groups) group.deadline(nowMs);
+    for (const group of this.#agenda.atDeadline(nowMs)) group.deadline(nowMs);
     database.deadline(nowMs);
     this.#beats.deadline(this.#led(), database.watched(), database.index, nowMs);
     this.#statuses?.deadline(nowMs);
@@ -412,7 +414,7 @@ export class Node implements StateMachine, Knowledge {
   #durable(write: number, nowMs: Millis): void {
     this.#world.out.durable(write);
     this.#reception.durable(write, nowMs);
-    for (const group of this.#groups) group.replica.durable(write, nowMs);
+    for (const group of this.#agenda.writing()) group.durable(write, nowMs);
     for (const seat of this.#groups.seats) seat.durable(write, nowMs);
     this.#database?.durable(write, nowMs);
   }
@@ -433,7 +435,13 @@ export class Node implements StateMachine, Knowledge {
     if (this.#hasOtherFellows) this.#configureNetwork();
     this.database.settle(nowMs);
     let isLeft = this.database.replica?.hasWork === true;
-    for (const group of this.#groups) isLeft = group.settle(nowMs) || isLeft;
+    for (const group of this.#agenda.take(nowMs)) {
+      if (group.settle(nowMs)) {
+        isLeft = true;
+        this.#agenda.touch(group);
+      }
+      this.#agenda.file(group);
+    }
     this.#settling.settle(nowMs);
     this.#turn.settle(isLeft);
   }
@@ -447,7 +455,7 @@ export class Node implements StateMachine, Knowledge {
   #endTurn(nowMs: Millis): void {
     const beating = this.#turn.end(nowMs);
     if (beating.length > 0) this.#beats.beat(beating, this.database.index);
-    for (const group of this.#groups) group.work(nowMs);
+    for (const group of this.#agenda.touched()) group.work(nowMs);
     this.#database?.work(nowMs);
   }
 
@@ -532,6 +540,9 @@ export class Node implements StateMachine, Knowledge {
 
   #groupListener(): GroupListener {
     return {
+      touched: (group) => {
+        this.#agenda.touch(group);
+      },
       leaderChanged: (group, nowMs) => {
         this.#router.leaderChanged(group.replica.key.group, nowMs);
         this.#beats.wake(nowMs);
