@@ -28,15 +28,24 @@ export function chooseCore({ topology, memberships, random }: Drawn, options: Co
     // Whatever may turn out to be in force: nobody knows it yet.
     const possible = memberships.possible(group, () => true);
     for (const { value } of possible) {
-      for (const voters of [value.voters, value.outgoing]) addQuorum(core, voters, random);
+      for (const voters of [value.voters, value.outgoing]) {
+        addQuorum(core, voters, { random, counts: (node) => memberships.counts(node, group) });
+      }
     }
   }
   return core;
 }
 
-function addQuorum(core: Set<NodeId>, voters: readonly Voter[], random: Random): void {
+interface Choice {
+  readonly random: Random;
+  /** A node that has to be rebuilt is no part of a core that may lack who rebuilds it. */
+  readonly counts: IsWell;
+}
+
+function addQuorum(core: Set<NodeId>, voters: readonly Voter[], { random, counts }: Choice): void {
   for (const { node, isWitness } of random.shuffle(voters)) {
-    if (!isWitness && !ownersDecide(voters, (voter) => core.has(voter))) core.add(node);
+    const isWanted = !ownersDecide(voters, (voter) => core.has(voter) && counts(voter));
+    if (isWanted && !isWitness && counts(node)) core.add(node);
   }
 }
 

@@ -10,24 +10,25 @@ import { clockRates, wallClockJumps } from "./clocks.ts";
 import { crashes } from "./crashes.ts";
 import { diskFailures, stuckDisks } from "./disks.ts";
 import type { Fault } from "./fault.ts";
-import { FaultAtlas } from "./fault-atlas.ts";
+import type { FaultAtlas } from "./fault-atlas.ts";
 import { lossyPaths } from "./lossy-paths.ts";
 import { Partitions } from "./partitions.ts";
 import { pauses } from "./pauses.ts";
-import { RottenDisks } from "./rotten-disks.ts";
+import { rottenDisks } from "./rotten-disks.ts";
 import { BadLinks, SlowDisks } from "./weather.ts";
 
 /** What faults befall. */
-export interface Befallen {
+export interface FaultPlace {
   readonly world: World;
   readonly memberships: Memberships;
+  readonly atlas: FaultAtlas;
 }
 
 type Create<Options> = (world: World, random: Random, options: Options) => Fault;
 
 /** @param random is drawn from for every fault, there or not, so that leaving one out moves nothing in the others */
-export function createFaults(befallen: Befallen, random: Random, options: SimOptions): readonly Fault[] {
-  const { world, memberships } = befallen;
+export function createFaults(place: FaultPlace, random: Random, options: SimOptions): readonly Fault[] {
+  const { world, memberships, atlas } = place;
   const { link, disk } = options;
   /** A fault of its own chance, when it is asked for. */
   const maybe = <Options>(wanted: Options | null, create: Create<Options>): Fault[] => {
@@ -49,8 +50,6 @@ export function createFaults(befallen: Befallen, random: Random, options: SimOpt
     ...maybe(options.churn, (_world, chance, wanted) => {
       return churn({ world, memberships, random: chance, groups: [...options.topology.groups.keys()] }, wanted);
     }),
-    ...maybe(options.bitRot, (_world, chance, bitRot) => {
-      return new RottenDisks({ world, random: chance, atlas: new FaultAtlas(options.topology) }, bitRot);
-    }),
+    ...maybe(options.bitRot, (_world, chance, bitRot) => rottenDisks({ world, random: chance, atlas }, bitRot)),
   ];
 }
