@@ -348,9 +348,12 @@ export class Node implements StateMachine, Knowledge {
     this.#leaving.add(group);
   }
 
-  /** Every group that this node owns is here again, brought up by its peers: it is as good as any other. */
+  /**
+   * Every group that this node owns is here again, brought up by its peers: it is as good as any other. A group that it once
+   * began is in the cluster's log, and must not begin with it again.
+   */
   #maybeRelease(): void {
-    if (this.#quarantine === null) return;
+    if (this.#quarantine === null || !this.database.isLevel) return;
     const { directory } = this.database.state;
     const owned = directory.groupsOf(this.#world.self);
     if (owned.length === 0 || !owned.every(({ group }) => this.#groups.get(group)?.isOwner === true)) return;

@@ -5,6 +5,7 @@ import { clusterGroup, type NodeId } from "../../proto/ids.ts";
 import type { Voter } from "../../proto/membership.ts";
 import type { Random } from "../../proto/random.ts";
 import { type Memberships, ownersDecide } from "./checkers/memberships.ts";
+import type { FaultAtlas } from "./faults/fault-atlas.ts";
 import type { CoreOptions } from "./run-options.ts";
 import type { Topology } from "./topology.ts";
 import type { World } from "./world.ts";
@@ -15,11 +16,16 @@ export type IsWell = (node: NodeId) => boolean;
 interface Drawn {
   readonly topology: Topology;
   readonly memberships: Memberships;
+  /** Nodes that have to be rebuilt are no part of a core that may lack who rebuilds them. */
+  readonly atlas: FaultAtlas;
   readonly random: Random;
 }
 
 /** @returns all nodes when everybody is to be healed */
-export function chooseCore({ topology, memberships, random }: Drawn, options: CoreOptions | null): ReadonlySet<NodeId> {
+export function chooseCore(
+  { topology, memberships, atlas, random }: Drawn,
+  options: CoreOptions | null,
+): ReadonlySet<NodeId> {
   if (options === null) return new Set(topology.nodes);
   const all = [clusterGroup, ...topology.groups.keys()];
   const drawn = all.filter(() => random.chance(options.groupsShare));
@@ -29,23 +35,19 @@ export function chooseCore({ topology, memberships, random }: Drawn, options: Co
     const possible = memberships.possible(group, () => true);
     for (const { value } of possible) {
       for (const voters of [value.voters, value.outgoing]) {
-        addQuorum(core, voters, { random, counts: (node) => memberships.counts(node, group) });
+        const whole = random.shuffle(voters).filter(({ node }) => atlas.counts(node, group));
+        addQuorum(core, voters, whole);
       }
     }
   }
   return core;
 }
 
-interface Choice {
-  readonly random: Random;
-  /** A node that has to be rebuilt is no part of a core that may lack who rebuilds it. */
-  readonly counts: IsWell;
-}
-
-function addQuorum(core: Set<NodeId>, voters: readonly Voter[], { random, counts }: Choice): void {
-  for (const { node, isWitness } of random.shuffle(voters)) {
-    const isWanted = !ownersDecide(voters, (voter) => core.has(voter) && counts(voter));
-    if (isWanted && !isWitness && counts(node)) core.add(node);
+/** @param candidates in the order in which they are taken */
+function addQuorum(core: Set<NodeId>, voters: readonly Voter[], candidates: readonly Voter[]): void {
+  const isTaken = (node: NodeId) => core.has(node) && candidates.some((candidate) => candidate.node === node);
+  for (const { node, isWitness } of candidates) {
+    if (!isWitness && !ownersDecide(voters, isTaken)) core.add(node);
   }
 }
 

@@ -62,11 +62,11 @@ export class Testbed {
     this.world = new World({ seed, cluster, nodes: topology.nodes, boot, carry: carryOf(options.carry) });
     this.options = options;
     this.log = new LogChecker(this.world, (group) => votersOf(topology, groupOf(group)));
+    this.memberships = new Memberships(topology, this.log);
     this.promises = new PromiseChecker(this.world, this.log.mirror);
     const membershipOf = (group: GroupId) => this.log.membershipOf(`${group}/1`);
     const diskOf = (node: NodeId) => this.world.node(node).disk;
     this.atlas = new FaultAtlas(topology, (node) => isRebuilt(node, { topology, diskOf, membershipOf }));
-    this.memberships = new Memberships(topology, this.log, (node, group) => this.atlas.counts(node, group));
     for (const observer of this.#observers(extras)) this.world.observe(observer);
     this.#faultRandom = random.fork();
     const groups = [...topology.groups.keys()];

@@ -12,9 +12,6 @@ interface Bytes {
   readonly logs: CommittedLogs;
 }
 
-/** Whether a node is what it was made to be in a group: not one that has to be rebuilt. */
-export type Counts = (node: NodeId, group: GroupId) => boolean;
-
 /** Whether a node counts: is well, is there, is whole. */
 export type IsAmong = (node: NodeId) => boolean;
 
@@ -22,10 +19,8 @@ export class Memberships {
   readonly #topology: Topology;
   readonly #mirror: ReplicaMirror;
   readonly #logs: CommittedLogs;
-  readonly counts: Counts;
 
-  constructor(topology: Topology, { mirror, logs }: Bytes, counts: Counts) {
-    this.counts = counts;
+  constructor(topology: Topology, { mirror, logs }: Bytes) {
     this.#topology = topology;
     this.#mirror = mirror;
     this.#logs = logs;
@@ -42,9 +37,8 @@ export class Memberships {
 
   /** Whether those nodes can act for the group without its witness, whichever membership turns out to be in force. */
   hasQuorum(group: GroupId, isAmong: IsAmong): boolean {
-    const isThere = (node: NodeId) => isAmong(node) && this.counts(node, group);
     return this.possible(group, isAmong).every(({ value: { voters, outgoing } }) => {
-      return [voters, outgoing].every((set) => ownersDecide(set, isThere));
+      return [voters, outgoing].every((set) => ownersDecide(set, isAmong));
     });
   }
 

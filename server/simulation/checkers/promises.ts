@@ -120,6 +120,9 @@ function addressesIn(message: PeerMessage): readonly Addressed[] {
     case "raft":
     case "snapshotPart":
     case "snapshotAck":
+    case "stateQuestion":
+    case "stateAnswer":
+    case "stateVerdict":
       return [message];
     case "beat":
     case "beatEcho":

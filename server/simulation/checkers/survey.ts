@@ -4,6 +4,7 @@ import { clusterGroup, type GroupId, type NodeId } from "../../../proto/ids.ts";
 import type { Membership } from "../../../proto/membership.ts";
 import type { GroupStatus, NodeSelf, Request } from "../../../proto/requests.ts";
 import type { IsWell } from "../core.ts";
+import type { FaultAtlas } from "../faults/fault-atlas.ts";
 import type { Topology } from "../topology.ts";
 import type { World } from "../world.ts";
 import type { Memberships } from "./memberships.ts";
@@ -12,6 +13,7 @@ import { Neighbourhood } from "./neighbourhood.ts";
 export interface SurveyScope {
   readonly topology: Topology;
   readonly memberships: Memberships;
+  readonly atlas: FaultAtlas;
   /** Who is asked, and is to be held for up by those who are asked; all others are down or cut off. */
   readonly isWell: IsWell;
   /** Nobody writes: replicas must be equal, and not only be about to be. */
@@ -61,7 +63,8 @@ export class Survey {
   }
 
   #hasQuorum(group: GroupId): boolean {
-    return this.#scope.memberships.hasQuorum(group, this.#scope.isWell);
+    const { memberships, atlas, isWell } = this.#scope;
+    return memberships.hasQuorum(group, (node) => isWell(node) && atlas.counts(node, group));
   }
 
   #ask(node: NodeId, request: Request): void {

@@ -18,7 +18,7 @@ import { rottenDisks } from "./rotten-disks.ts";
 import { BadLinks, SlowDisks } from "./weather.ts";
 
 /** What faults befall. */
-export interface FaultPlace {
+export interface Befallen {
   readonly world: World;
   readonly memberships: Memberships;
   readonly atlas: FaultAtlas;
@@ -27,8 +27,8 @@ export interface FaultPlace {
 type Create<Options> = (world: World, random: Random, options: Options) => Fault;
 
 /** @param random is drawn from for every fault, there or not, so that leaving one out moves nothing in the others */
-export function createFaults(place: FaultPlace, random: Random, options: SimOptions): readonly Fault[] {
-  const { world, memberships, atlas } = place;
+export function createFaults(befallen: Befallen, random: Random, options: SimOptions): readonly Fault[] {
+  const { world, memberships, atlas } = befallen;
   const { link, disk } = options;
   /** A fault of its own chance, when it is asked for. */
   const maybe = <Options>(wanted: Options | null, create: Create<Options>): Fault[] => {
