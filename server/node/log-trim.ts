@@ -2,9 +2,7 @@
 // and several times as much for one that is sent a snapshot. Beyond that a follower needs a snapshot.
 
 import { type LogIndex, toLogIndex } from "../../proto/ids.ts";
-
-/** As many halves of the limits are kept for those who need them: else a follower might never catch up with a busy group. */
-const halvesHeldMax = 8;
+import { limits } from "./limits.ts";
 
 /** How much log is kept at most, unless somebody needs more. */
 export interface LogKept {
@@ -38,9 +36,9 @@ export class LogTrim {
     this.#bytes = 0;
     this.#entries = 0;
     const usual = this.#marks.at(-1) ?? 0;
-    const least = this.#marks.at(-halvesHeldMax) ?? 0;
+    const least = this.#marks.at(-limits.logHalvesHeldMax) ?? 0;
     this.#marks.push(index);
-    if (this.#marks.length > halvesHeldMax) this.#marks.shift();
+    if (this.#marks.length > limits.logHalvesHeldMax) this.#marks.shift();
     const upTo = Math.max(least, Math.min(usual, needed() ?? usual));
     return upTo > 0 ? toLogIndex(upTo) : null;
   }
