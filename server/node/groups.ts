@@ -103,7 +103,7 @@ export class Groups {
   invited(from: NodeId, invite: Invite, nowMs: Millis): void {
     const member = this.#memberIn(invite);
     if (member !== null && invite.toMember <= member) return this.#answerStranger(from, invite);
-    if (member === null && this.#world.isDoubtful()) return this.#answerStranger(from, invite);
+    if (this.#mayHaveBeen(invite)) return this.#disown(from, invite);
     const held = this.#groups.get(invite.group)?.replica ?? this.#seats.get(invite.group);
     if (held !== undefined) this.#leave(held.key, held.member, nowMs);
     this.#gone.delete(invite.group);
@@ -142,15 +142,30 @@ export class Groups {
 
   /** Whoever is spoken to as a member that is gone says so: nobody must wait for it, or count on it. */
   #answerStranger(from: NodeId, message: GroupMessage | Invite): void {
-    const { group, incarnation, toMember } = message;
+    const { group, toMember } = message;
     this.#world.counters.count("messages of a group that is not here");
     if (toMember === anyMember || this.#groups.has(group) || this.#seats.has(group)) return;
+    const member = this.#memberIn(message);
+    if (member !== null && toMember <= member) this.#sayLost(from, message, member);
+    else if (this.#world.isForgetful()) this.#disown(from, message);
+  }
+
+  /** Of a member that the node may have been before it forgot. */
+  #disown(from: NodeId, message: GroupMessage | Invite): void {
+    const { group, incarnation, toMember } = message;
     if (this.#memberIn(message) === null && this.#world.isDoubtful()) {
       this.#remember({ group, incarnation, member: toMember });
     }
-    const member = this.#memberIn(message);
-    if (member === null || toMember > member) return;
-    this.#world.out.sendPromise(from, { type: "replicaLost", group, incarnation, member });
+    this.#sayLost(from, message, toMember);
+  }
+
+  /** Whether the node may have been this very member before it forgot: unless it got the number for saying so in this start. */
+  #mayHaveBeen({ lostIn }: Invite): boolean {
+    return this.#world.isForgetful() && lostIn !== this.#world.nonce;
+  }
+
+  #sayLost(to: NodeId, { group, incarnation }: GroupKey, member: MemberId): void {
+    this.#world.out.sendPromise(to, { type: "replicaLost", group, incarnation, member, start: this.#world.nonce });
   }
 
   /** As which member this node knows itself in exactly this incarnation; null: it does not. */

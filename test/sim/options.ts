@@ -2,9 +2,11 @@
 // differ in kind and not only in order.
 
 import { Random } from "../../proto/random.ts";
+import { FaultAtlas } from "../../server/simulation/faults/fault-atlas.ts";
 import { calmLink, type LinkOptions } from "../../server/simulation/link-options.ts";
 import type {
   BitRotOptions,
+  ChurnOptions,
   ClockRateOptions,
   CoreOptions,
   CrashOptions,
@@ -22,9 +24,6 @@ import type { Topology } from "../../server/simulation/topology.ts";
 import { drawTopology } from "./draw-topology.ts";
 import { slowed } from "./pace.ts";
 
-/** Until a node rebuilds what is damaged from its peers, its start refuses the disk, and the run would end there. */
-const damageIsRepaired: boolean = false;
-
 const slowTimes = 100;
 
 type Strength = "off" | "mild" | "extreme";
@@ -33,7 +32,12 @@ type Strength = "off" | "mild" | "extreme";
 export function drawOptions(seed: number): SimOptions {
   const random = new Random(seed);
   const pace = random.fork().pick([1, 1, 1, 1, slowTimes]);
-  return slowed(drawBrisk(seed, random), pace);
+  return slowed(apart(drawBrisk(seed, random)), pace);
+}
+
+/** How much damage a group can spare is counted by the owners with which it began (fault-atlas.ts). */
+function apart(options: SimOptions): SimOptions {
+  return options.churn === null ? options : { ...options, bitRot: null };
 }
 
 function drawBrisk(seed: number, random: Random): SimOptions {
@@ -65,7 +69,8 @@ function drawBrisk(seed: number, random: Random): SimOptions {
     lossyPath: drawLossyPath(random.fork()),
     diskFailure: drawDiskFailure(random.fork()),
     stuckDisk: drawStuckDisk(random.fork()),
-    bitRot: damageIsRepaired ? drawBitRot(random.fork()) : null,
+    churn: drawChurn(random.fork()),
+    bitRot: drawBitRot(random.fork(), topology),
   };
 }
 
@@ -152,9 +157,18 @@ function drawStuckDisk(random: Random): StuckDiskOptions | null {
   return { meanMs: 800, durationMsMin: 2_000, durationMsMax: 10_000 };
 }
 
-function drawBitRot(random: Random): BitRotOptions | null {
+function drawChurn(random: Random): ChurnOptions | null {
   const strength = drawStrength(random);
-  return strength === "off" ? null : { meanMs: strength === "mild" ? 3_000 : 800, downMsMax: 2_000 };
+  if (strength === "off") return null;
+  return strength === "mild" ? { meanMs: 3_000, ownersMax: 1 } : { meanMs: 700, ownersMax: random.between(2, 7) };
+}
+
+/** Only where replication can spare a disk. */
+function drawBitRot(random: Random, topology: Topology): BitRotOptions | null {
+  const strength = drawStrength(random);
+  return strength === "off" || !FaultAtlas.hasSpare(topology)
+    ? null
+    : { meanMs: strength === "mild" ? 3_000 : 800, downMsMax: 2_000 };
 }
 
 function drawLink(random: Random): LinkOptions {

@@ -6,6 +6,7 @@ import { test } from "node:test";
 import type { NodeId } from "../../proto/ids.ts";
 import type { PeerMessage } from "../../proto/messages.ts";
 import { isControl } from "../../proto/raft.ts";
+import type { GroupRequest } from "../../proto/requests.ts";
 import type { Effect } from "../../server/node/effects.ts";
 import type { Input } from "../../server/node/inputs.ts";
 import { parseKey } from "../../storage/keys.ts";
@@ -116,4 +117,23 @@ test("any old or new owner may lose power at any step of it", () => {
     const victim = members[step % members.length] as NodeId;
     mustPlay(2, { step, victim: () => victim }, victim);
   }
+});
+
+test("a node that was being brought up when the change was given up keeps nothing of the group", () => {
+  const scene = new Scene(1, shape);
+  const [first, ...others] = after as [NodeId, NodeId, NodeId];
+  const silent = others[0] as NodeId;
+  const requestOf = (owners: readonly NodeId[]): GroupRequest => {
+    return { type: "setOwners", group, owners, ifIndex: null, validateOnly: false };
+  };
+  scene.node(silent).crash("process");
+  const abandoned = { reply: () => {}, watch: () => {}, lost: () => {} };
+  scene.node(outsider).call(requestOf([...before, first, silent]), 5_000, abandoned);
+  const hasReplica = () => scene.testbed.log.mirror.holders("rg1/1").includes(first);
+  scene.until("A replica on a new owner", hasReplica, 3_000);
+  const given = scene.ask(outsider, requestOf(before.toReversed()), "setOwners");
+  scene.until("The owners in another order", () => given.answer !== null, 10_000);
+  scene.until("No replica on whoever is no owner", () => !hasReplica(), 5_000);
+  assert.ok(scene.compare(before) > 0);
+  scene.checkScope(before);
 });

@@ -8,6 +8,7 @@ import type { PeerMessage } from "../../../proto/messages.ts";
 import type { AppliedRecord } from "../../../proto/model.ts";
 import { demand } from "../violation.ts";
 import type { Observer, World } from "../world.ts";
+import { CommittedLogs } from "./committed-logs.ts";
 import { type GroupName, type MirrorEvents, type MirroredEntry, ReplicaMirror } from "./replica-mirror.ts";
 
 interface GroupLog {
@@ -38,6 +39,7 @@ const entriesRemembered = 4_000;
 
 export class LogChecker implements MirrorEvents {
   readonly mirror: ReplicaMirror;
+  readonly logs: CommittedLogs;
   readonly #founders: (group: GroupName) => readonly NodeId[];
   readonly #groups = new Map<GroupName, GroupLog>();
   #compared = 0;
@@ -47,6 +49,7 @@ export class LogChecker implements MirrorEvents {
   constructor(world: World, founders: (group: GroupName) => readonly NodeId[]) {
     this.#founders = founders;
     this.mirror = new ReplicaMirror(world, this);
+    this.logs = new CommittedLogs(this.mirror);
   }
 
   /** What the world is to call: the mirror sees a write before this checker hears of the messages that follow it. */
@@ -61,6 +64,7 @@ export class LogChecker implements MirrorEvents {
 
   /** Drops what is known of all but the last entries of each group; replicas that lag by more are compared no longer. */
   forget(): void {
+    this.logs.forget();
     for (const log of this.#groups.values()) {
       const until = log.commit - entriesRemembered;
       for (const index of log.committed.keys()) {
@@ -71,9 +75,19 @@ export class LogChecker implements MirrorEvents {
     }
   }
 
+  /** The newest that a leader has said to be committed. */
+  membershipOf(group: GroupName): Membership {
+    return this.#group(group).membership.value;
+  }
+
   /** Times that two replicas were found equal at one applied index. */
   get compared(): number {
     return this.#compared;
+  }
+
+  /** Of whoever applied the group's entries up to `index`; null: nobody stopped there. */
+  stateHashAt(group: GroupName, index: number): string | null {
+    return this.#group(group).states.get(index)?.hash ?? null;
   }
 
   logged(node: NodeId, group: GroupName, index: number, entry: MirroredEntry): void {
@@ -86,6 +100,7 @@ export class LogChecker implements MirrorEvents {
   }
 
   applied(node: NodeId, group: GroupName, record: AppliedRecord): void {
+    this.logs.take(node, group, record.index);
     if (record.stateHash === "") return;
     const { states } = this.#group(group);
     const known = states.get(record.index);
@@ -119,6 +134,7 @@ export class LogChecker implements MirrorEvents {
     demand(commit >= (told ?? 0), "commit", () => `${group}: ${name} takes its commit index ${told} back to ${commit}`);
     log.told.set(name, commit);
     for (let index = from + 1; index <= commit; index++) this.#commit({ leader, group, term }, index, log);
+    this.logs.take(leader, group, commit);
   }
 
   /** A leader's first word in its term: it must hold all that leaders of lower terms have committed. */
@@ -150,7 +166,7 @@ export class LogChecker implements MirrorEvents {
   /** By the membership that the leader goes by: the newest in its log, or one that was so when it counted. */
   #checkQuorum({ leader, group, term }: Claim, index: number, log: GroupLog): void {
     const entry = present(log.committed.get(index), "a committed entry");
-    const holds = ({ node, isWitness }: Voter) => !isWitness && this.mirror.isDurable(node, group, index, entry.term);
+    const holds = ({ node, isWitness }: Voter) => !isWitness && this.mirror.wasDurable(node, group, index, entry.term);
     const isQuorum = (voters: Voters) => {
       const holders = voters.filter(holds);
       return isMajority(voters, holders) || this.#standsIn({ leader, group, term }, entry.term, { voters, holders });
@@ -169,11 +185,12 @@ export class LogChecker implements MirrorEvents {
    */
   #standsIn(claim: Claim, entryTerm: number, { voters, holders }: { voters: Voters; holders: Voters }): boolean {
     const witness = voters.find(({ isWitness }) => isWitness);
-    const standIn = witness === undefined ? null : this.mirror.standInOf(witness.node, claim.group);
-    if (witness === undefined || standIn === null || standIn.term < entryTerm || standIn.term > claim.term)
-      return false;
-    const named = voters.filter(({ node }) => standIn.owners.includes(node));
-    return isMajority(voters, [...named, witness]) && named.every((voter) => holders.includes(voter));
+    if (witness === undefined) return false;
+    return this.mirror.standInsOf(witness.node, claim.group).some((standIn) => {
+      if (standIn.term < entryTerm || standIn.term > claim.term) return false;
+      const named = voters.filter(({ node }) => standIn.owners.includes(node));
+      return isMajority(voters, [...named, witness]) && named.every((voter) => holders.includes(voter));
+    });
   }
 
   #group(group: GroupName): GroupLog {

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type NodeId, toNodeId } from "../../../proto/ids.ts";
+import type { PeerMessage } from "../../../proto/messages.ts";
 import type { Request } from "../../../proto/requests.ts";
 import { Cluster, type Disk, get, put, rg, type Shape, textIn } from "./cluster.ts";
 
@@ -191,3 +192,31 @@ test("leadership goes to the first owner of the list when it has been fit for a 
   cluster.advance(30_000);
   assert.equal(statusOf(cluster, n2).term, term);
 });
+
+test("a witness that lost its votes says nothing as the one that it was, and the group gets one again", () => {
+  const cluster = new Cluster(pair);
+  cluster.ask(n7, put("k", "v"), "put");
+  const witnessIn = () => statusOf(cluster, n1).membership.voters.find(({ isWitness }) => isWitness) ?? null;
+  cluster.until(() => witnessIn() !== null, 10_000);
+  const before = witnessIn() as NonNullable<ReturnType<typeof witnessIn>>;
+  cluster.stop(before.node);
+  (cluster.disks.get(before.node) as Disk).table = [];
+  // Whoever is left has to ask for its vote.
+  cluster.stop(n2);
+  cluster.sent = [];
+  cluster.start(before.node, "Its votes were lost");
+  cluster.advance(10_000);
+  const said = cluster.sent.flatMap(({ from, message }) => (from === before.node ? spokenAs(message) : []));
+  assert.deepEqual(
+    said.filter((member) => member <= before.member),
+    [],
+  );
+  cluster.start(n2);
+  cluster.until(() => (witnessIn()?.member ?? 0) > before.member, 30_000);
+});
+
+/** As which members a message of a group speaks. */
+function spokenAs(message: PeerMessage): readonly number[] {
+  if (message.type === "raft") return [message.fromMember];
+  return message.type === "beatEcho" ? message.groups.map(({ fromMember }) => fromMember) : [];
+}

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { GroupId } from "../../../proto/ids.ts";
 import type { Envelope } from "../../../proto/messages.ts";
 import { Random } from "../../../proto/random.ts";
 import { createBoot, readDisk } from "../../../server/simulation/boot.ts";
@@ -9,8 +10,10 @@ import { clockRates, wallClockJumps } from "../../../server/simulation/faults/cl
 import { diskFailures, stuckDisks } from "../../../server/simulation/faults/disks.ts";
 import { FaultAtlas } from "../../../server/simulation/faults/fault-atlas.ts";
 import { pauses } from "../../../server/simulation/faults/pauses.ts";
-import { RottenDisks } from "../../../server/simulation/faults/rotten-disks.ts";
+import { rottenDisks } from "../../../server/simulation/faults/rotten-disks.ts";
+import { simOptionsOf } from "../../../server/simulation/long-run-options.ts";
 import { createReferenceTopology } from "../../../server/simulation/reference-topology.ts";
+import { Testbed } from "../../../server/simulation/testbed.ts";
 import { World } from "../../../server/simulation/world.ts";
 import { BeatingWorld } from "./beating-world.ts";
 
@@ -117,6 +120,30 @@ test("a stuck disk acknowledges nothing for as long as it sticks", () => {
   assert.ok(durable.length - before >= 18, `${durable.length - before} writes of a second`);
 });
 
+test("damage that no fault has done is the node's own doing, and ends the run", () => {
+  const { bootstrap, nodes } = createReferenceTopology();
+  const carry = (envelope: Envelope) => envelope;
+  const world = new World({ seed: 1, cluster: bootstrap.cluster, nodes, boot: createBoot(bootstrap), carry });
+  const [node, other] = world.nodes;
+  assert.ok(node !== undefined && other !== undefined);
+  const setAside: string[] = [];
+  world.observe({ setAside: (whose) => setAside.push(whose) });
+  const strikes = [(strike: () => void) => strike(), (strike: () => void) => world.damage(node, strike)];
+  for (const [at, strike] of strikes.entries()) {
+    node.start();
+    world.runFor(1_000);
+    node.crash("process");
+    strike(() => node.disk.rotSlots());
+    if (at === 0) {
+      assert.throws(() => node.start(), /The disk of n202 is damaged: no slot of the hard state is whole/);
+      world.damage(node, () => {});
+    }
+    node.start();
+    node.crash("process");
+    assert.equal(setAside.length, at + 1);
+  }
+});
+
 test("a disk rots while its node is down, on no more owners than each group can spare, and the start says so", () => {
   const topology = createReferenceTopology();
   const { bootstrap, nodes } = topology;
@@ -124,8 +151,8 @@ test("a disk rots while its node is down, on no more owners than each group can 
   const world = new World({ seed: 1, cluster: bootstrap.cluster, nodes, boot: createBoot(bootstrap), carry });
   for (const node of world.nodes) node.start();
   world.runFor(3_000);
-  const atlas = new FaultAtlas(topology);
-  const fault = new RottenDisks({ world, random: new Random(2), atlas }, { meanMs: 300, downMsMax: 1e9 });
+  const atlas = new FaultAtlas(topology, () => false);
+  const fault = rottenDisks({ world, random: new Random(2), atlas }, { meanMs: 300, downMsMax: 1e9 });
   fault.start();
   world.runFor(10_000);
   const damaged = world.nodes.filter(({ disk }) => readDisk(disk).type === "damaged").map(({ node }) => node);
@@ -137,4 +164,28 @@ test("a disk rots while its node is down, on no more owners than each group can 
   fault.heal();
   world.runFor(5_000);
   assert.equal(fault.count, damaged.length);
+});
+
+test("churn gives groups other owners while they serve, and no change is left half-way once it is healed", () => {
+  const topology = createReferenceTopology();
+  const calm = simOptionsOf({ seed: 1, topology, durationMs: 60_000, faults: [] });
+  const testbed = new Testbed({ ...calm, churn: { meanMs: 500, ownersMax: 3 } });
+  const { world, memberships } = testbed;
+  const groups = [...topology.groups.keys()];
+  const membersOf = (group: GroupId) => memberships.newest(group, () => true).value;
+  for (const node of world.nodes) node.start();
+  world.runFor(3_000);
+  const [fault] = testbed.createFaults();
+  fault?.start();
+  world.runFor(10_000);
+  assert.ok((fault?.count ?? 0) > 10, `${fault?.count} strikes`);
+  for (const group of groups) assert.notDeepEqual(membersOf(group).owners, topology.groups.get(group));
+  fault?.heal();
+  world.runFor(5_000);
+  const healed = fault?.count;
+  const members = groups.map(membersOf);
+  for (const { outgoing, target } of members) assert.deepEqual([outgoing, target], [[], null]);
+  world.runFor(5_000);
+  assert.equal(fault?.count, healed);
+  assert.deepEqual(groups.map(membersOf), members);
 });
