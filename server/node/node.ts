@@ -11,6 +11,7 @@ import { emptyBytes } from "../../storage/bytes.ts";
 import { allVoters } from "../raft/changes.ts";
 import { StatusTable } from "../sphere/status-table.ts";
 import { abandonCalls } from "./abandon-calls.ts";
+import { Agenda } from "./agenda.ts";
 import { Allowance } from "./allowance.ts";
 import { Applier } from "./applier.ts";
 import { Beats, type LedGroup } from "./beats.ts";
@@ -27,6 +28,7 @@ import { HardStates } from "./hard-states.ts";
 import type { NodeImage } from "./image.ts";
 import type { Input } from "./inputs.ts";
 import { limits } from "./limits.ts";
+import { presentOf } from "./lineage.ts";
 import type { LogKept } from "./log-trim.ts";
 import { earliest } from "./millis.ts";
 import { networkNeeds } from "./network-needs.ts";
@@ -58,6 +60,7 @@ export class Node implements StateMachine, Knowledge {
   readonly #world: World;
   readonly #image: NodeImage;
   readonly #groups: Groups;
+  readonly #agenda = new Agenda<ResourceGroup>();
   readonly #router: Router;
   readonly #beats: Beats;
   readonly #reception: Reception;
@@ -67,6 +70,7 @@ export class Node implements StateMachine, Knowledge {
   readonly #settling: Settling;
   /** Why the node takes no part in its groups; null: it does. */
   #quarantine: string | null;
+  #isForgetful: boolean;
   #database: ClusterDatabase | null = null;
   #statuses: StatusExchange | null = null;
   #startedMs = toMillis(0);
@@ -81,10 +85,12 @@ export class Node implements StateMachine, Knowledge {
     const out = new Outbox();
     this.#image = image;
     this.#quarantine = image.quarantine;
+    this.#isForgetful = image.anewSince > 0;
     this.#world = {
       self: image.node,
       cluster: image.cluster,
       boot: image.boot,
+      nonce: presentOf(image.lineage).nonce,
       out,
       calls: new Calls(out),
       hardStates: new HardStates(image.hardStates),
@@ -95,6 +101,7 @@ export class Node implements StateMachine, Knowledge {
       logKept: options.logKept ?? { bytes: limits.logBytesKept, entries: limits.logEntriesKept },
       isDoubtful: () => this.#quarantine !== null,
       recounts: new Allowance(limits.recountBytesPerSecond / 1_000, limits.recountBytesAtOnceMax),
+      isForgetful: () => this.#isForgetful,
       diskSpace: new DiskSpace(image.node, options.diskFreeBytesMin ?? limits.diskFreeBytesMin),
       quarantines: new Map(image.quarantine === null ? [] : [[image.node, image.quarantine]]),
       connected: new Set(),
@@ -115,7 +122,8 @@ export class Node implements StateMachine, Knowledge {
     this.#settling = new Settling(this.#world);
     const nodes = () => this.database.state.nodes;
     const listed = (group: GroupId) => this.database.state.directory.group(group);
-    this.#groups = new Groups(this.#world, { listener: this.#groupListener(), nodes, listed });
+    const listener = this.#groupListener();
+    this.#groups = new Groups(this.#world, { agenda: this.#agenda, listener, nodes, listed });
   }
 
   step(input: Input, nowMs: Millis): readonly Effect[] {
@@ -126,9 +134,8 @@ export class Node implements StateMachine, Knowledge {
   }
 
   deadlineMs(): Millis | null {
-    const groups = [...this.#groups].map((group) => group.deadlineMs());
     return earliest(
-      ...groups,
+      this.#agenda.deadlineMs(),
       this.#database?.deadlineMs() ?? null,
       this.#statuses?.deadlineMs() ?? null,
       this.#desk.deadlineMs(),
@@ -204,7 +211,7 @@ export class Node implements StateMachine, Knowledge {
   #deadline(nowMs: Millis): void {
     const { database } = this;
     this.#desk.deadline(nowMs);
-    for (const group of this.#groups) group.deadline(nowMs);
+    for (const group of this.#agenda.atDeadline(nowMs)) group.deadline(nowMs);
     database.deadline(nowMs);
     this.#beats.deadline(this.#led(), database.watched(), database.index, nowMs);
     this.#statuses?.deadline(nowMs);
@@ -257,7 +264,7 @@ export class Node implements StateMachine, Knowledge {
       case "departed":
         return this.#groups.departed(message, nowMs);
       case "replicaLost":
-        return this.#groups.get(message.group)?.memberLost(from, message.member, nowMs);
+        return this.#groups.get(message.group)?.memberLost(from, message, nowMs);
       case "ownersReport":
         return database.reportOwners(message.entry);
       case "statuses":
@@ -316,12 +323,14 @@ export class Node implements StateMachine, Knowledge {
   #enterQuarantine(reason: string, nowMs: Millis): void {
     const { database } = this;
     this.#quarantine = reason;
+    this.#isForgetful = true;
     this.#world.quarantines.set(this.#world.self, reason);
     this.#router.renumber();
     this.#world.out.note("warn", "Quarantined", { reason });
     const { group, incarnation, member } = this.#image.database;
     const { slot } = database.state.rows;
-    this.#world.out.writeDurably(quarantineOperations({ group, incarnation, member, slot }, reason), null);
+    const asCopy = { group, incarnation, member, slot };
+    this.#world.out.writeDurably(quarantineOperations(asCopy, reason, this.#world.boot), null);
     const left = [...this.#groups].map(({ replica }) => replica.key.group);
     if (database.replica !== null) left.push(clusterGroup);
     this.#groups.loseAll(nowMs);
@@ -405,7 +414,7 @@ export class Node implements StateMachine, Knowledge {
   #durable(write: number, nowMs: Millis): void {
     this.#world.out.durable(write);
     this.#reception.durable(write, nowMs);
-    for (const group of this.#groups) group.replica.durable(write, nowMs);
+    for (const group of this.#agenda.writing()) group.durable(write, nowMs);
     for (const seat of this.#groups.seats) seat.durable(write, nowMs);
     this.#database?.durable(write, nowMs);
   }
@@ -426,7 +435,13 @@ export class Node implements StateMachine, Knowledge {
     if (this.#hasOtherFellows) this.#configureNetwork();
     this.database.settle(nowMs);
     let isLeft = this.database.replica?.hasWork === true;
-    for (const group of this.#groups) isLeft = group.settle(nowMs) || isLeft;
+    for (const group of this.#agenda.take(nowMs)) {
+      if (group.settle(nowMs)) {
+        isLeft = true;
+        this.#agenda.touch(group);
+      }
+      this.#agenda.file(group);
+    }
     this.#settling.settle(nowMs);
     this.#turn.settle(isLeft);
   }
@@ -440,7 +455,7 @@ export class Node implements StateMachine, Knowledge {
   #endTurn(nowMs: Millis): void {
     const beating = this.#turn.end(nowMs);
     if (beating.length > 0) this.#beats.beat(beating, this.database.index);
-    for (const group of this.#groups) group.work(nowMs);
+    for (const group of this.#agenda.touched()) group.work(nowMs);
     this.#database?.work(nowMs);
   }
 
@@ -525,6 +540,9 @@ export class Node implements StateMachine, Knowledge {
 
   #groupListener(): GroupListener {
     return {
+      touched: (group) => {
+        this.#agenda.touch(group);
+      },
       leaderChanged: (group, nowMs) => {
         this.#router.leaderChanged(group.replica.key.group, nowMs);
         this.#beats.wake(nowMs);

@@ -16,6 +16,10 @@ import { type Boot, type NodeEvents, SimNode } from "./sim-node.ts";
 
 /** Watches a world and touches nothing. What it throws ends the run. */
 export interface Observer {
+  /** Something of the disk of a node that does not run is about to be damaged. */
+  damaging?(node: NodeId): void;
+  /** The start that follows has found the disk damaged, and holds nothing of what was on it. */
+  setAside?(node: NodeId, reason: string): void;
   started?(node: NodeId, boot: number): void;
   crashed?(node: NodeId, kind: CrashKind): void;
   stepped?(node: NodeId, input: Input, effects: readonly Effect[]): void;
@@ -75,6 +79,13 @@ export class World {
     this.#observers.push(observer);
   }
 
+  /** Damages the disk of a node that does not run. */
+  damage<Result>({ node, disk }: SimNode, strike: (disk: SimDisk) => Result): Result {
+    for (const observer of this.#observers) observer.damaging?.(node);
+    disk.isRotten = true;
+    return strike(disk);
+  }
+
   runFor(durationMs: number): void {
     this.scheduler.runUntil(this.nowMs + durationMs);
   }
@@ -87,6 +98,10 @@ export class World {
 
   #events(): NodeEvents {
     return {
+      setAside: (node, reason) => {
+        this.audit.fold(["set aside", node, reason, this.nowMs]);
+        for (const observer of this.#observers) observer.setAside?.(node, reason);
+      },
       started: (node, boot) => {
         this.audit.fold(["started", node, boot, this.nowMs]);
         for (const observer of this.#observers) observer.started?.(node, boot);
