@@ -17,6 +17,7 @@ import { Random } from "../../proto/random.ts";
 import type { NodeSelf } from "../../proto/requests.ts";
 import { emptyBytes } from "../../storage/bytes.ts";
 import { allVoters } from "../raft/changes.ts";
+import type { LeaseRead } from "../raft/types.ts";
 import { StatusTable } from "../sphere/status-table.ts";
 import { abandonCalls } from "./abandon-calls.ts";
 import { Admission } from "./admission.ts";
@@ -61,6 +62,8 @@ export interface NodeOptions {
   readonly logKept?: LogKept;
   /** Low watermark of free space; by default as limits.ts says. */
   readonly diskFreeBytesMin?: number;
+  /** As the bootstrap says it; by default every linearizable read takes a round. */
+  readonly leaseRead?: LeaseRead | null;
 }
 
 /** Work numbers of `continue` effects. */
@@ -113,6 +116,7 @@ export class Node implements StateMachine, Knowledge {
       logKept: options.logKept ?? { bytes: limits.logBytesKept, entries: limits.logEntriesKept },
       isDoubtful: () => this.#quarantine !== null,
       diskSpace: new DiskSpace(image.node, options.diskFreeBytesMin ?? limits.diskFreeBytesMin),
+      leaseRead: options.leaseRead ?? null,
       quarantines: new Map(),
       connected: new Set(),
     };

@@ -30,6 +30,7 @@ export class WitnessSeat {
       hardState: world.hardStates.get({ ...key, member }),
       log: { previous: logStart, entries: [] },
       applied: logStart.index,
+      leaseRead: world.leaseRead,
     };
     this.#raft = createRaft(start, world.random.fork(), nowMs);
   }

@@ -2,6 +2,7 @@
 
 import type { BootNumber, ClusterId, Millis, NodeId } from "../../proto/ids.ts";
 import type { Random } from "../../proto/random.ts";
+import type { LeaseRead } from "../raft/types.ts";
 import type { Calls } from "./calls.ts";
 import type { Counters } from "./counters.ts";
 import type { DiskSpace } from "./disk-space.ts";
@@ -22,6 +23,7 @@ export interface World {
   readonly random: Random;
   readonly logKept: LogKept;
   readonly diskSpace: DiskSpace;
+  readonly leaseRead: LeaseRead | null;
   /** Wall clock minus monotonic clock at the start of the process: to date events for people. */
   readonly wallOffsetMs: number;
   /** Whether this node may have forgotten what it promised: it is in quarantine. */

@@ -123,6 +123,12 @@ export interface RaftImage {
   readonly configuration: Configuration;
 }
 
+/** What reads without a round rest on. */
+export interface LeaseRead {
+  /** How much faster, as a share, one member's clock may run than another's. */
+  readonly clockRateErrorMax: number;
+}
+
 export interface RaftOptions {
   readonly self: NodeId;
   /** As which member this node belongs to the group. */
@@ -130,10 +136,10 @@ export interface RaftOptions {
   /** Votes, and stores no data: it has no log and never leads. */
   readonly isWitness: boolean;
   /**
-   * Lets a leader answer reads without a round while no other can have been elected, clocks running at rates that differ
-   * by at most this share (0.05: 5 %). null: every read takes a round. The same on all members.
+   * Lets a leader answer reads without a round while no other can have been elected. null: every read takes a round. The
+   * same on all members.
    */
-  readonly leaseRead: { readonly clockRateErrorMax: number } | null;
+  readonly leaseRead: LeaseRead | null;
   /** Silence after which a follower asks for votes: drawn from `electionTimeoutMs` to twice that. */
   readonly electionTimeoutMs: number;
   /** Silence after which entries in flight to a follower are sent again, directly. */

@@ -75,6 +75,7 @@ export function bootstrapOf(shape: Shape): Bootstrap {
       config: emptyBytes,
     })),
     voters: shape.voters,
+    leaseRead: null,
   };
 }
 
@@ -460,6 +461,7 @@ export function worldOf(self: NodeId): World {
     counters: new Counters(),
     random: new Random(1),
     logKept: muchLog,
+    leaseRead: null,
     diskSpace: new DiskSpace(self, 0),
     wallOffsetMs: 0,
     isDoubtful: () => false,
