@@ -110,7 +110,8 @@ class Progress {
 
   at(hours: number): void {
     const percent = Math.floor((100 * hours) / this.#hours);
-    if (percent < this.#shownPercent + (this.#isTty ? 1 : 10)) return;
+    const nextPercent = Math.min(100, this.#shownPercent + (this.#isTty ? 1 : 10));
+    if (percent < nextPercent || percent === this.#shownPercent) return;
     this.#shownPercent = percent;
     const text = `${percent} %, ${hours.toFixed(2)} of ${this.#hours} virtual hours`;
     this.#err(this.#isTty ? `\r${text} ` : `${text}\n`);

@@ -2,15 +2,7 @@
 // file leads each input to the part that it concerns and gathers what the parts ask for.
 
 import { present } from "../../proto/assert.ts";
-import {
-  type BootNumber,
-  clusterGroup,
-  type GroupId,
-  type Millis,
-  type NodeId,
-  toLogIndex,
-  toMillis,
-} from "../../proto/ids.ts";
+import { clusterGroup, type GroupId, type Millis, type NodeId, toLogIndex, toMillis } from "../../proto/ids.ts";
 import type { Envelope, GroupMessage, PeerMessage } from "../../proto/messages.ts";
 import type { DirectoryEntry } from "../../proto/model.ts";
 import { Random } from "../../proto/random.ts";
@@ -20,7 +12,6 @@ import { allVoters } from "../raft/changes.ts";
 import type { LeaseRead } from "../raft/types.ts";
 import { StatusTable } from "../sphere/status-table.ts";
 import { abandonCalls } from "./abandon-calls.ts";
-import { Admission } from "./admission.ts";
 import { Applier } from "./applier.ts";
 import { Beats, type LedGroup } from "./beats.ts";
 import { CallDesk, type Knowledge } from "./call-desk.ts";
@@ -31,24 +22,23 @@ import { Counters } from "./counters.ts";
 import { DiskSpace } from "./disk-space.ts";
 import type { Effect } from "./effects.ts";
 import { quarantineOperations, releaseOperations } from "./genesis.ts";
-import { GroupGates } from "./group-gates.ts";
 import { Groups, replicaParts } from "./groups.ts";
 import { HardStates } from "./hard-states.ts";
-import { HeldMessages } from "./held-messages.ts";
 import type { NodeImage } from "./image.ts";
 import type { Input } from "./inputs.ts";
-import { Introductions } from "./introductions.ts";
 import { limits } from "./limits.ts";
 import type { LogKept } from "./log-trim.ts";
 import { earliest } from "./millis.ts";
 import { networkNeeds } from "./network-needs.ts";
 import { Outbox } from "./outbox.ts";
+import { Reception } from "./reception.ts";
 import type { GroupListener, ResourceGroup } from "./resource-group.ts";
 import { type LocalGroup, Router } from "./router.ts";
 import { type Acknowledger, Settling } from "./settling.ts";
 import { Slots } from "./slots.ts";
 import type { StateMachine } from "./state-machine.ts";
 import { StatusExchange } from "./status-exchange.ts";
+import { Turn } from "./turn.ts";
 import { VerdictReports } from "./verdict-reports.ts";
 import type { World } from "./world.ts";
 
@@ -66,19 +56,14 @@ export interface NodeOptions {
   readonly leaseRead?: LeaseRead | null;
 }
 
-/** Work numbers of `continue` effects. */
-const turnEnd = 1;
-
 export class Node implements StateMachine, Knowledge {
   readonly #world: World;
   readonly #image: NodeImage;
   readonly #groups: Groups;
   readonly #router: Router;
   readonly #beats: Beats;
-  readonly #admission: Admission;
-  readonly #introductions: Introductions;
-  readonly #gates = new GroupGates();
-  readonly #held = new HeldMessages();
+  readonly #reception: Reception;
+  readonly #turn: Turn;
   readonly #desk: CallDesk;
   readonly #reports: VerdictReports;
   readonly #settling: Settling;
@@ -87,15 +72,11 @@ export class Node implements StateMachine, Knowledge {
   #database: ClusterDatabase | null = null;
   #statuses: StatusExchange | null = null;
   #startedMs = toMillis(0);
-  #turnEndAsked = false;
   #nextPullMs = toMillis(0);
   #created: readonly DirectoryEntry[] | null = null;
   readonly #leaving = new Set<ResourceGroup>();
   /** Groups are held here, or with others, that the network does not know of yet. */
   #hasOtherFellows = false;
-  readonly #proposing = new Set<ResourceGroup>();
-  /** Groups whose members are to hear of their leader at the end of the turn: many reads share one round. */
-  readonly #beating = new Set<ResourceGroup>();
 
   constructor(options: NodeOptions) {
     const { image, seed, wallOffsetMs } = options;
@@ -125,8 +106,12 @@ export class Node implements StateMachine, Knowledge {
       local: (group) => this.#local(group),
       ownersOf: (group) => this.#ownersOf(group),
     });
-    this.#admission = new Admission(this.#world);
-    this.#introductions = new Introductions(this.#world, image);
+    this.#turn = new Turn(out);
+    this.#reception = new Reception(this.#world, image, {
+      fellows: () => this.#fellows(),
+      otherVotersOf: (group) => this.#otherVotersOf(group),
+      deliver: (from, message, nowMs) => this.#deliver(from, message, nowMs),
+    });
     this.#desk = new CallDesk(this.#world, this.#router, this);
     this.#reports = new VerdictReports(this.#world);
     this.#settling = new Settling(this.#world);
@@ -138,7 +123,7 @@ export class Node implements StateMachine, Knowledge {
   step(input: Input, nowMs: Millis): readonly Effect[] {
     this.#take(input, nowMs);
     if (this.#database !== null) this.#settle(nowMs);
-    if (this.#world.out.hasPromise) this.#introductions.promised(nowMs);
+    if (this.#world.out.hasPromise) this.#reception.promised(nowMs);
     return this.#world.out.take(this.#database?.index ?? toLogIndex(0), this.#quarantine ?? "");
   }
 
@@ -152,8 +137,7 @@ export class Node implements StateMachine, Knowledge {
       this.#beats.deadlineMs(),
       this.#reports.deadlineMs(),
       this.#settling.deadlineMs(),
-      this.#introductions.deadlineMs(),
-      this.#gates.deadlineMs(),
+      this.#reception.deadlineMs(),
       this.#database === null ? null : this.#nextPullMs,
     );
   }
@@ -179,7 +163,7 @@ export class Node implements StateMachine, Knowledge {
       case "drained":
         return this.#desk.drained({ type: "client", call: input.call }, nowMs);
       case "continue":
-        return this.#turnEnded(nowMs);
+        return this.#endTurn(nowMs);
       case "diskFree":
         return this.#diskMeasured(input.bytes);
     }
@@ -203,7 +187,7 @@ export class Node implements StateMachine, Knowledge {
     }
     for (const seat of seats) this.#groups.restoreSeat(seat, nowMs);
     for (const { group } of isVoter ? [database, ...groups, ...seats] : [...groups, ...seats]) {
-      this.#gates.close(group, nowMs);
+      this.#reception.close(group, nowMs);
     }
     const table = new StatusTable();
     for (const component of statuses) table.mergeComponent(component);
@@ -228,8 +212,7 @@ export class Node implements StateMachine, Knowledge {
     this.#statuses?.deadline(nowMs);
     this.#reports.deadline(this.#groups, database, nowMs);
     this.#settling.deadline(this.#replicas(), nowMs);
-    this.#introductions.deadline(() => this.#fellows(), nowMs);
-    if (this.#gates.deadline(nowMs)) this.#retryHeld(nowMs);
+    this.#reception.deadline(nowMs);
     this.#pullNow(nowMs);
   }
 
@@ -244,10 +227,10 @@ export class Node implements StateMachine, Knowledge {
   }
 
   #peer(from: NodeId, envelope: Envelope, nowMs: Millis): void {
-    if (!this.#admission.admits(from, envelope)) return;
+    if (!this.#reception.admits(from, envelope)) return;
     const { message } = envelope;
     if (message.type === "clusterNews") this.database.news(from, message, envelope.from === from, nowMs);
-    else if (message.type === "hello") this.#hello(from, envelope.boot, message, nowMs);
+    else if (message.type === "hello") this.#reception.hello(from, envelope.boot, message, nowMs);
     else this.#message(from, message, nowMs);
   }
 
@@ -263,7 +246,7 @@ export class Node implements StateMachine, Knowledge {
       case "snapshotAck":
         // Whoever asks for votes beats with nobody: without this answer it would count on a node in quarantine for ever.
         if (this.#quarantine !== null) this.#world.out.openEcho(from, 0);
-        return this.#groupMessage(from, message, nowMs);
+        return this.#reception.groupMessage(from, message, nowMs);
       case "beat":
         return this.#beat(from, message, nowMs);
       case "beatEcho":
@@ -301,62 +284,28 @@ export class Node implements StateMachine, Knowledge {
       case "forwardDrained":
         return this.#desk.peerDrained(callerAt(from, message.call), message.through, nowMs);
       case "helloAccepted":
-        if (this.#introductions.accepted(from, message)) this.#retryHeld(nowMs);
-        return;
+        return this.#reception.helloAccepted(from, message, nowMs);
       case "helloRefused":
         return this.#helloRefused(from, message, nowMs);
       case "lap":
-        return this.#introductions.lap(from, message);
+        return this.#reception.lap(from, message);
     }
   }
 
-  /** Only between starts that agree with what is remembered of them; what comes before that is known waits. */
-  #groupMessage(from: NodeId, message: GroupMessage, nowMs: Millis): void {
-    if (!this.#mayReach(from, message, nowMs)) return;
+  #deliver(from: NodeId, message: GroupMessage, nowMs: Millis): void {
     const holder = message.group === clusterGroup ? this.database : this.#groups;
     holder.receive(from, message, nowMs);
   }
 
-  #mayReach(from: NodeId, message: GroupMessage, nowMs: Millis): boolean {
-    const boot = this.#admission.bootOf(from);
-    const standing = this.#introductions.standing(from, boot);
-    if (standing !== "known") this.#introductions.ask(from, nowMs);
-    if (standing === "refused") {
-      this.#world.counters.count("group messages from an old image of a disk");
-      return false;
-    }
-    this.#introductions.greet(from, nowMs);
-    const isAccepted = (node: NodeId) => this.#introductions.isAcceptedBy(node);
-    const others = this.#membersWith(message.group, from);
-    if (standing === "known" && this.#gates.isOpen(message.group, others, { isAccepted, nowMs })) return true;
-    if (!this.#held.hold({ from, boot, message })) this.#world.counters.count("group messages before an introduction");
-    return false;
-  }
-
-  /** The other voters of a group, as far as this node knows them: a witness knows who speaks to it. */
-  #membersWith(group: GroupId, from: NodeId): readonly NodeId[] {
+  #otherVotersOf(group: GroupId): readonly NodeId[] {
     const held = group === clusterGroup ? this.database : this.#groups.get(group);
     const voters = held === null ? [] : allVoters(held.membership).map(({ node }) => node);
-    const others = voters.filter((node) => node !== this.#world.self);
-    return others.length > 0 ? others : [from];
-  }
-
-  #retryHeld(nowMs: Millis): void {
-    for (const { from, boot, message } of this.#held.take()) {
-      if (boot === this.#admission.bootOf(from)) this.#groupMessage(from, message, nowMs);
-    }
-  }
-
-  #hello(from: NodeId, boot: BootNumber, message: PeerMessage & { readonly type: "hello" }, nowMs: Millis): void {
-    // What waits was said as a member that is no more.
-    if (message.isAnew) this.#held.drop(from);
-    const isNew = this.#introductions.hello(from, message, { boot, isStale: boot < this.#admission.bootOf(from) });
-    if (isNew || message.answer) this.#introductions.introduce(from, message.answer, nowMs);
+    return voters.filter((node) => node !== this.#world.self);
   }
 
   #helloRefused(from: NodeId, message: PeerMessage & { readonly type: "helloRefused" }, nowMs: Millis): void {
     if (this.#quarantine !== null) return;
-    if (!this.#introductions.refused(message)) return this.#world.counters.count("refusals that do not hold");
+    if (!this.#reception.helloRefused(message)) return this.#world.counters.count("refusals that do not hold");
     const { boot } = message.remembered;
     const reason = `The disk is an old image: ${from} has seen start ${boot} of this node, of which the disk knows nothing`;
     this.#enterQuarantine(reason, nowMs);
@@ -374,10 +323,8 @@ export class Node implements StateMachine, Knowledge {
     const left = [...this.#groups].map(({ replica }) => replica.key.group);
     if (database.replica !== null) left.push(clusterGroup);
     this.#groups.loseAll(nowMs);
-    this.#proposing.clear();
-    this.#beating.clear();
-    this.#held.take();
-    this.#introductions.beginAnew(this.#fellows(), nowMs);
+    this.#turn.forget();
+    this.#reception.beginAnew(nowMs);
     const options = { listener: this.#clusterListener(), nowMs };
     this.#database = new ClusterDatabase({ copy: database.asCopy() }, this.#world, options);
     abandonCalls(left, this.#world, this.#router, nowMs);
@@ -390,7 +337,7 @@ export class Node implements StateMachine, Knowledge {
     const owned = directory.groupsOf(this.#world.self);
     if (owned.length === 0 || !owned.every(({ group }) => this.#groups.get(group)?.isOwner === true)) return;
     this.#quarantine = null;
-    this.#introductions.beNoLongerAnew();
+    this.#reception.beNoLongerAnew();
     this.#world.out.writeDurably(releaseOperations(), null);
     this.#world.out.note("info", "Readmitted", { groups: owned.length });
     for (const group of this.#groups) group.wake();
@@ -409,7 +356,7 @@ export class Node implements StateMachine, Knowledge {
   #beat(from: NodeId, message: PeerMessage & { readonly type: "beat" }, nowMs: Millis): void {
     this.#world.out.openEcho(from, message.sequence);
     for (const { beat, ...address } of message.groups) {
-      this.#groupMessage(from, { type: "raft", ...address, message: beat }, nowMs);
+      this.#reception.groupMessage(from, { type: "raft", ...address, message: beat }, nowMs);
     }
     this.database.noticeIndex(from, message.clusterIndex, nowMs);
   }
@@ -418,7 +365,7 @@ export class Node implements StateMachine, Knowledge {
     this.#noteQuarantine(from, message.quarantine);
     this.database.heard(from, nowMs);
     for (const { reply, ...address } of message.groups) {
-      this.#groupMessage(from, { type: "raft", ...address, message: reply }, nowMs);
+      this.#reception.groupMessage(from, { type: "raft", ...address, message: reply }, nowMs);
     }
     this.database.noticeIndex(from, message.clusterIndex, nowMs);
   }
@@ -433,23 +380,21 @@ export class Node implements StateMachine, Knowledge {
 
   #peerUp(peer: NodeId, nowMs: Millis): void {
     this.#world.connected.add(peer);
-    if (this.#database !== null && this.#fellows().has(peer)) this.#introductions.introduce(peer, true, nowMs);
+    if (this.#database !== null && this.#fellows().has(peer)) this.#reception.peerUp(peer, nowMs);
     this.#router.peerUp(peer, nowMs);
     this.#statuses?.peerUp(peer);
   }
 
   #peerDown(peer: NodeId, nowMs: Millis): void {
     this.#world.connected.delete(peer);
-    this.#admission.peerDown(peer);
-    this.#introductions.peerDown(peer);
-    this.#held.drop(peer);
+    this.#reception.peerDown(peer);
     this.#router.peerDown(peer, nowMs);
     this.#desk.cancelFrom(peer);
   }
 
   #durable(write: number, nowMs: Millis): void {
     this.#world.out.durable(write);
-    if (this.#introductions.durable(write)) this.#retryHeld(nowMs);
+    this.#reception.durable(write, nowMs);
     for (const group of this.#groups) group.replica.durable(write, nowMs);
     for (const seat of this.#groups.seats) seat.durable(write, nowMs);
     this.#database?.durable(write, nowMs);
@@ -473,7 +418,7 @@ export class Node implements StateMachine, Knowledge {
     let isLeft = this.database.replica?.hasWork === true;
     for (const group of this.#groups) isLeft = group.settle(nowMs) || isLeft;
     this.#settling.settle(nowMs);
-    if (isLeft || this.#proposing.size > 0 || this.#beating.size > 0) this.#askForTurnEnd();
+    this.#turn.settle(isLeft);
   }
 
   /** Of this node: one a group, and on a voter that of the cluster group. */
@@ -482,19 +427,8 @@ export class Node implements StateMachine, Knowledge {
     if (this.database.replica !== null) yield this.database.replica;
   }
 
-  #askForTurnEnd(): void {
-    if (this.#turnEndAsked) return;
-    this.#turnEndAsked = true;
-    this.#world.out.continueWith(turnEnd);
-  }
-
-  #turnEnded(nowMs: Millis): void {
-    this.#turnEndAsked = false;
-    const proposing = [...this.#proposing];
-    this.#proposing.clear();
-    for (const group of proposing) group.propose(nowMs);
-    const beating = [...this.#beating].map(({ replica }) => replica);
-    this.#beating.clear();
+  #endTurn(nowMs: Millis): void {
+    const beating = this.#turn.end(nowMs);
     if (beating.length > 0) this.#beats.beat(beating, this.database.index);
     for (const group of this.#groups) group.work(nowMs);
     this.#database?.work(nowMs);
@@ -512,14 +446,14 @@ export class Node implements StateMachine, Knowledge {
       const isFounder = index === 0 && owners.includes(this.#world.self);
       if (isFounder && this.#groups.mayCreate({ group, incarnation })) {
         this.#groups.create({ group, incarnation, owners, config: emptyBytes }, nowMs);
-        this.#gates.close(group, nowMs);
+        this.#reception.close(group, nowMs);
       }
     }
     this.#statuses?.directoryChanged(directory);
     for (const group of this.#groups) this.#statuses?.groupChanged(group.state.verdicts(), null, false);
     this.#reports.wake(nowMs);
     this.#configureNetwork();
-    this.#introductions.introduceAll(this.#fellows(), nowMs);
+    this.#reception.introduceAll(nowMs);
   }
 
   #configureNetwork(): void {
@@ -591,7 +525,7 @@ export class Node implements StateMachine, Knowledge {
         this.#reports.wake(nowMs);
       },
       beatNow: (group) => {
-        this.#beating.add(group);
+        this.#turn.beat(group.replica);
       },
       leftOut: (group) => {
         this.#leaving.add(group);
@@ -602,7 +536,7 @@ export class Node implements StateMachine, Knowledge {
       },
       reroute: (calls, nowMs) => this.#router.reroute(calls, nowMs),
       proposalsWaiting: (group) => {
-        this.#proposing.add(group);
+        this.#turn.propose(group);
       },
     };
   }

@@ -1,0 +1,245 @@
+// The members of a group, as one of its owners sees to them: changes of the owner list that are asked for here, invitations,
+// and the word to those who were left out. What the membership is to be, the membership manager decides.
+
+import { CodecError } from "../../proto/codec/codec-error.ts";
+import { decodeQuorumPolicy } from "../../proto/codec/quorum-policy.ts";
+import { type Failure, failure } from "../../proto/errors.ts";
+import {
+  type GroupId,
+  type LogIndex,
+  type MemberId,
+  type Millis,
+  type NodeId,
+  toLogIndex,
+  toMillis,
+  toTerm,
+} from "../../proto/ids.ts";
+import { anyMember, type Membership, memberOf, type QuorumPolicy } from "../../proto/membership.ts";
+import type { Addressed, GroupMessage } from "../../proto/messages.ts";
+import type { DirectoryEntry, NodeRecord } from "../../proto/model.ts";
+import type { EntryId, RaftMessage } from "../../proto/raft.ts";
+import type { GroupRequest } from "../../proto/requests.ts";
+import { bytesOf } from "../../storage/bytes.ts";
+import { hash64 } from "../../storage/hash.ts";
+import { isJoint } from "../raft/changes.ts";
+import { rankWitnesses } from "../recovery/members.ts";
+import type { Call } from "./calls.ts";
+import { failed, fateUnknown, type GroupReplica, headerOf } from "./group-replies.ts";
+import { Invitations } from "./invitations.ts";
+import { limits } from "./limits.ts";
+import { MembershipManager, type MembershipView, Precedence } from "./membership-manager.ts";
+import { earliest } from "./millis.ts";
+import type { World } from "./world.ts";
+
+/** What the cluster database says. */
+export interface ClusterView {
+  readonly nodes: () => readonly NodeRecord[];
+  /** By the cluster's directory; null: there is no such group. */
+  readonly listed: (group: GroupId) => DirectoryEntry | null;
+}
+
+export type SetOwnersRequest = GroupRequest & { readonly type: "setOwners" };
+
+const noEntry: EntryId = { term: toTerm(0), index: toLogIndex(0) };
+
+export class GroupMembers {
+  readonly #world: World;
+  readonly #replica: GroupReplica;
+  readonly #cluster: ClusterView;
+  readonly #precedence = new Precedence();
+  /** Both are there while this owner leads. */
+  #manager: MembershipManager | null = null;
+  #invitations: Invitations | null = null;
+  #nextQuestionMs: Millis = toMillis(0);
+  /** Calls of `setOwners` that wait for the change to be complete. */
+  #waiting: { readonly key: number; readonly owners: readonly NodeId[] }[] = [];
+
+  constructor(world: World, replica: GroupReplica, cluster: ClusterView) {
+    this.#world = world;
+    this.#replica = replica;
+    this.#cluster = cluster;
+  }
+
+  lead(nowMs: Millis): void {
+    this.#manager = new MembershipManager(this.#world.self, this.#precedence, nowMs);
+    this.#invitations = new Invitations(nowMs);
+  }
+
+  resign(): void {
+    this.#manager = null;
+    this.#invitations = null;
+    // A manager that is no owner any more resigns by the very commit that completes the change.
+    const { membership, membershipIndex, commit } = this.#replica.status;
+    if (commit >= membershipIndex) this.#answer(membership, membershipIndex);
+    const { group } = this.#replica.key;
+    for (const { key } of this.#waiting) this.#world.calls.answer(key, failed(fateUnknown(group)));
+    this.#waiting = [];
+  }
+
+  /** Something has happened on which a decision about the members may depend. */
+  wake(nowMs: Millis): void {
+    this.#manager?.wake(nowMs);
+  }
+
+  /** The membership in force is another one, committed or not. */
+  changed(nowMs: Millis): void {
+    this.#invitations?.wake(nowMs);
+  }
+
+  /** What is committed of the members has changed. @returns whether it leaves this node out */
+  applied(nowMs: Millis): boolean {
+    this.#invitations?.wake(nowMs);
+    this.#manager?.wake(nowMs);
+    const { membership, index } = this.#replica.state.members.configuration;
+    this.#answer(membership, index);
+    return hasLeft(membership, this.#world.self, this.#replica.member);
+  }
+
+  /** A member says that it holds nothing of the group: it is to begin anew. */
+  lost(node: NodeId, member: number, nowMs: Millis): void {
+    this.#manager?.lost(node, member, nowMs);
+  }
+
+  deadline(nowMs: Millis): void {
+    this.#invitations?.deadline(this.#replica, this.#world.out, nowMs);
+    this.#askWhoIsListed(nowMs);
+  }
+
+  deadlineMs(): Millis | null {
+    return earliest(this.#manager?.deadlineMs() ?? null, this.#invitations?.deadlineMs() ?? null);
+  }
+
+  /** After every step: the next change of the members, or of who leads them. */
+  manage(nowMs: Millis): void {
+    const manager = this.#manager;
+    const input = manager?.decide(this.#view(), nowMs) ?? null;
+    if (input === null) return;
+    if (input.type === "transfer") this.#world.out.note("info", "Hands leadership over", { to: input.to });
+    const refusal = this.#replica.change(input, nowMs);
+    if (refusal !== null) manager?.refused();
+  }
+
+  /** Whoever asks for votes, or leads, as a member that a committed change has left out, does not know of it. */
+  answerDeparted(from: NodeId, { fromMember }: Addressed & GroupMessage): void {
+    const { membership, index } = this.#replica.state.members.configuration;
+    if (!hasLeft(membership, from, fromMember) || !hasLeft(this.#replica.membership, from, fromMember)) return;
+    const address = { ...this.#replica.addressTo(from), toMember: fromMember };
+    this.#world.out.send(from, { type: "departed", ...address, index, owners: membership.owners });
+  }
+
+  /** @returns false when the leader has to serve it */
+  setOwners(call: Call, request: SetOwnersRequest, nowMs: Millis): boolean {
+    const manager = this.#manager;
+    if (this.#replica.status.role !== "leader" || manager === null) return false;
+    const failure = this.#refuse(request) ?? this.#begin(call, request, { manager, nowMs });
+    if (failure !== null) this.#world.calls.answer(call.key, failed(failure));
+    return true;
+  }
+
+  #refuse({ group, owners, ifIndex }: SetOwnersRequest): Failure | null {
+    const known = this.#cluster.nodes();
+    const stranger = owners.find((owner) => !known.some(({ node }) => node === owner));
+    if (stranger !== undefined) {
+      const message = `The owner ${stranger} is not a node of this cluster`;
+      return failure("invalid_argument", message, { group, node: stranger, field: "owners" });
+    }
+    const { index } = this.#replica.state.members.configuration;
+    if (ifIndex === null || ifIndex === index) return null;
+    const message = `The members of ${group} were last changed at index ${index}, not at ${ifIndex}`;
+    return failure("condition_failed", message, { group, field: "if_configuration_index" });
+  }
+
+  #begin(
+    call: Call,
+    { owners, validateOnly }: SetOwnersRequest,
+    { manager, nowMs }: { readonly manager: MembershipManager; readonly nowMs: Millis },
+  ): Failure | null {
+    const wrong = manager.ask(owners, this.#view());
+    if (wrong !== null) return wrong;
+    const { membership, index } = this.#replica.state.members.configuration;
+    const isSo = isAtRest(membership) && owners.join() === membership.owners.join();
+    if (validateOnly || isSo) {
+      manager.withdraw();
+      this.#done(call.key, index);
+      return null;
+    }
+    call.mayHaveHappened = true;
+    this.#waiting.push({ key: call.key, owners });
+    manager.wake(nowMs);
+    return null;
+  }
+
+  /** Who waits for this owner list has it. */
+  #answer(membership: Membership, index: LogIndex): void {
+    if (!isAtRest(membership)) return;
+    const done = this.#waiting.filter(({ owners }) => owners.join() === membership.owners.join());
+    this.#waiting = this.#waiting.filter((call) => !done.includes(call));
+    for (const { key } of done) this.#done(key, index);
+  }
+
+  #done(key: number, index: LogIndex): void {
+    const header = headerOf(this.#replica.state, this.#world.self, false);
+    this.#world.calls.answer(key, { type: "setOwners", header, index });
+  }
+
+  #view(): MembershipView {
+    const nodes = this.#cluster.nodes();
+    const { group } = this.#replica.key;
+    return {
+      status: this.#replica.status,
+      policy: readPolicy(this.#replica.state.object.config),
+      witnesses: (owners) => rankWitnesses(nodes, owners, (node) => hash64(bytesOf(`${group} ${node}`)).low),
+    };
+  }
+
+  /**
+   * All whom a member knows may have left while it was away, and then none of them can tell it that it was left out. Who is
+   * an owner by the directory can ({@link answerDeparted}). A pre-vote for an empty log asks it and is never granted.
+   */
+  #askWhoIsListed(nowMs: Millis): void {
+    const { role, term } = this.#replica.status;
+    if (role !== "preCandidate" || nowMs < this.#nextQuestionMs) return;
+    const listed = this.#listedWithoutThis();
+    if (listed === null) return;
+    this.#nextQuestionMs = toMillis(nowMs + limits.inviteIntervalMs);
+    const message: RaftMessage = {
+      type: "preVote",
+      term: toTerm(term + 1),
+      last: noEntry,
+      subterm: 0,
+      isTransfer: false,
+    };
+    // Not by the numbers that this member knows: they may have begun anew since.
+    const address = { ...this.#replica.key, fromMember: this.#replica.member, toMember: anyMember };
+    for (const to of listed.owners) this.#world.out.send(to, { type: "raft", ...address, message });
+  }
+
+  /** What the directory says of the group, when that is news and leaves this node out. */
+  #listedWithoutThis(): DirectoryEntry | null {
+    const { group, incarnation } = this.#replica.key;
+    const listed = this.#cluster.listed(group);
+    if (listed === null || listed.incarnation !== incarnation) return null;
+    if (listed.index <= this.#replica.state.members.configuration.index) return null;
+    return listed.owners.includes(this.#world.self) ? null : listed;
+  }
+}
+
+function isAtRest(membership: Membership): boolean {
+  return !isJoint(membership) && membership.target === null;
+}
+
+/** Whether the number was given out and is no member any more; one that this membership has not heard of may be newer. */
+function hasLeft(membership: Membership, node: NodeId, member: MemberId): boolean {
+  if (member >= membership.nextMember || memberOf(membership, node) === member) return false;
+  return membership.target?.every((voter) => voter.node !== node || voter.member !== member) ?? true;
+}
+
+/** A config object that does not decode was refused before it came here, or is of a later version: then every owner has a vote. */
+function readPolicy(config: Uint8Array): QuorumPolicy {
+  try {
+    return decodeQuorumPolicy(config);
+  } catch (reason) {
+    if (!(reason instanceof CodecError)) throw reason;
+    return { type: "majority" };
+  }
+}

@@ -1,0 +1,174 @@
+// What an owner proposes to its group: gathered during a turn, one append for all, and each told what became of it.
+
+import { encodeGroupCommand } from "../../proto/codec/commands.ts";
+import type { Compare, GroupCommand } from "../../proto/commands.ts";
+import { type Failure, failure } from "../../proto/errors.ts";
+import type { Millis, Revision } from "../../proto/ids.ts";
+import type { Call } from "./calls.ts";
+import { answerWrite, failed, fateUnknown, type GroupReplica, headerOf, type WriteRequest } from "./group-replies.ts";
+import type { GroupOutcome } from "./group-state.ts";
+import { limits } from "./limits.ts";
+import type { Manager } from "./manager.ts";
+import type { World } from "./world.ts";
+
+type Proposal = { readonly type: "call"; readonly key: number } | { readonly type: "decision" };
+
+interface Queued {
+  readonly payload: Uint8Array;
+  readonly proposal: Proposal;
+}
+
+export interface ProposalsOwner {
+  /** While this owner leads; its decisions are proposals too. */
+  readonly manager: () => Manager | null;
+  /** The first one of this turn has come: they are to be proposed at its end. */
+  readonly waiting: () => void;
+  /** Calls that this member can no longer serve: to be routed again. */
+  readonly reroute: (calls: readonly number[], nowMs: Millis) => void;
+}
+
+export class GroupProposals {
+  readonly #world: World;
+  readonly #replica: GroupReplica;
+  readonly #owner: ProposalsOwner;
+  /** Encoded, waiting for the end of the turn. */
+  #queued: Queued[] = [];
+  /** Under way, by the number under which the core knows them. */
+  readonly #underWay = new Map<number, Proposal>();
+  #last = 0;
+
+  constructor(world: World, replica: GroupReplica, owner: ProposalsOwner) {
+    this.#world = world;
+    this.#replica = replica;
+    this.#owner = owner;
+  }
+
+  write(call: Call, request: WriteRequest): void {
+    call.mayHaveHappened = true;
+    this.#queue({ payload: encodeGroupCommand(commandOf(request)), proposal: { type: "call", key: call.key } });
+  }
+
+  decision(payload: Uint8Array): void {
+    this.#queue({ payload, proposal: { type: "decision" } });
+  }
+
+  /** Some wait for the end of the turn. */
+  get areWaiting(): boolean {
+    return this.#queued.length > 0;
+  }
+
+  /** One append for all that wait. */
+  propose(nowMs: Millis): void {
+    const batch = this.#queued;
+    this.#queued = [];
+    const numbers = batch.map(({ proposal }) => this.#number(proposal));
+    const payloads = batch.map(({ payload }) => payload);
+    if (this.#replica.propose(payloads, numbers, nowMs)) return;
+    for (const number of numbers) this.#refuse(number, nowMs);
+  }
+
+  applied(number: number, outcome: GroupOutcome): void {
+    const proposal = this.#take(number);
+    if (proposal?.type === "decision") this.#owner.manager()?.decided();
+    if (proposal?.type === "call") this.#answer(proposal.key, outcome);
+  }
+
+  /** Another entry has taken its place. */
+  lost(number: number): void {
+    const proposal = this.#take(number);
+    if (proposal?.type === "decision") this.#owner.manager()?.decided();
+    if (proposal?.type !== "call") return;
+    const { group } = this.#replica.key;
+    const message = `The manager of ${group} changed before the write took effect; it did not happen`;
+    this.#world.calls.answer(proposal.key, failed(failure("no_leader", message, { group })));
+  }
+
+  /** What became of it cannot be told here any more. */
+  forgotten(number: number): void {
+    const proposal = this.#take(number);
+    if (proposal?.type !== "call") return;
+    this.#world.calls.answer(proposal.key, failed(fateUnknown(this.#replica.key.group)));
+  }
+
+  /** This owner leads no more: what has not been proposed yet goes elsewhere. */
+  resign(nowMs: Millis): void {
+    const queued = this.#queued;
+    this.#queued = [];
+    const calls = queued.flatMap(({ proposal }) => (proposal.type === "call" ? [proposal.key] : []));
+    this.#owner.reroute(calls, nowMs);
+  }
+
+  close(): void {
+    for (const number of [...this.#underWay.keys()]) this.forgotten(number);
+  }
+
+  #queue(queued: Queued): void {
+    if (this.#queued.length === 0) this.#owner.waiting();
+    this.#queued.push(queued);
+  }
+
+  #number(proposal: Proposal): number {
+    this.#last += 1;
+    this.#underWay.set(this.#last, proposal);
+    return this.#last;
+  }
+
+  #take(number: number): Proposal | null {
+    const proposal = this.#underWay.get(number) ?? null;
+    this.#underWay.delete(number);
+    return proposal;
+  }
+
+  #answer(key: number, outcome: GroupOutcome): void {
+    const call = this.#world.calls.get(key);
+    if (call === null) return;
+    const header = headerOf(this.#replica.state, this.#world.self, false);
+    this.#world.calls.answer(key, answerWrite(call.request as WriteRequest, outcome, header));
+  }
+
+  /** Nothing was proposed: this member leads no more, hands leadership over, or holds too much that is uncommitted. */
+  #refuse(number: number, nowMs: Millis): void {
+    const proposal = this.#take(number);
+    if (proposal?.type === "decision") this.#owner.manager()?.refused();
+    if (proposal?.type !== "call") return;
+    const call = this.#world.calls.get(proposal.key);
+    if (call !== null) call.mayHaveHappened = false;
+    if (this.#replica.status.role === "leader") this.#world.calls.answer(proposal.key, failed(this.#refusalOfLeader()));
+    else this.#owner.reroute([proposal.key], nowMs);
+  }
+
+  #refusalOfLeader(): Failure {
+    const { group } = this.#replica.key;
+    const { heir } = this.#replica.status;
+    if (heir !== null) return failure("no_leader", `Leadership of ${group} is just going over to ${heir}`, { group });
+    const message = `The group holds ${limits.uncommittedBytesMax} bytes that are not committed yet`;
+    return failure("overloaded", message, { group });
+  }
+}
+
+function commandOf(request: WriteRequest): GroupCommand {
+  switch (request.type) {
+    case "compact":
+      return { type: "compact", revision: request.revision };
+    case "configure":
+      return { type: "configure", config: request.config };
+    case "put":
+      return {
+        type: "write",
+        compares: comparesOf(request.key, request.ifModRevision),
+        fence: request.fence?.epoch ?? null,
+        writes: [{ type: "put", key: request.key, value: request.value, lease: request.lease }],
+      };
+    case "delete":
+      return {
+        type: "write",
+        compares: comparesOf(request.span.start, request.ifModRevision),
+        fence: request.fence?.epoch ?? null,
+        writes: [{ type: "delete", span: request.span }],
+      };
+  }
+}
+
+function comparesOf(key: Uint8Array, revision: Revision | null): readonly Compare[] {
+  return revision === null ? [] : [{ type: "modRevision", key, revision }];
+}
