@@ -26,6 +26,17 @@ test("an older round that is confirmed late takes nothing back", () => {
   assert.equal(lease.holds(at(1499)), true);
 });
 
+test("a round that is confirmed and leaves once more counts from when it first left", () => {
+  const lease = new Lease(1000, 0);
+  lease.carried(1, at(0));
+  lease.confirmed(1);
+  assert.equal(lease.isOlder(at(500)), true);
+  lease.carried(1, at(500));
+  lease.confirmed(1);
+  assert.equal(lease.holds(at(999)), true);
+  assert.equal(lease.holds(at(1000)), false);
+});
+
 test("rounds that were never sent confirm nothing", () => {
   const lease = new Lease(1000, 0);
   lease.confirmed(7);
@@ -60,6 +71,22 @@ test("a beat that leaves later begins a round of its own, so that the lease is r
   bench.nowMs += 1;
   assert.equal(bench.step({ type: "read", read: 1 }).readable.length, 0);
   assert.notEqual(bench.raft.beatFor(n2)?.round, first);
+});
+
+test("beats that nobody answers renew no lease, when the round before them is answered late by one more", () => {
+  const bench = new Bench({ options: { leaseRead } });
+  bench.lead();
+  bench.receive(n2, { type: "appendReply", term: toTerm(1), matched: id(1, 1).index });
+  const round = bench.raft.beatFor(n2)?.round as number;
+  const endMs = bench.nowMs + 1000 / 1.25;
+  bench.receive(n2, beatReply(1, round, 1));
+  bench.nowMs += 200;
+  bench.step({ type: "deadline" });
+  assert.notEqual(bench.raft.beatFor(n2)?.round, round);
+  bench.receive(n3, beatReply(1, round, 1));
+  bench.nowMs = endMs;
+  assert.equal(bench.step({ type: "read", read: 1 }).readable.length, 0);
+  assert.equal(bench.step({ type: "read", read: 2 }).readable.length, 0);
 });
 
 test("a member that was bound to a leader's lease gives no vote, in whatever term it is by then", () => {
