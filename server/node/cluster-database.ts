@@ -222,7 +222,7 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
 
   /** A manager's verdict that the cluster's record does not show yet. */
   report(component: Parameters<Coordinator["report"]>[0], nowMs: Millis): void {
-    this.#coordinator?.report(component, nowMs);
+    this.#coordinator?.report(component, this.state, nowMs);
   }
 
   deadline(nowMs: Millis): void {
