@@ -20,7 +20,7 @@ import { Coordinator } from "./coordinator.ts";
 import { failed, fateUnknown } from "./group-replies.ts";
 import { LeaderSight } from "./leader-sight.ts";
 import { limits } from "./limits.ts";
-import { earliest, isDue } from "./millis.ts";
+import { earliest } from "./millis.ts";
 import { quorumOf } from "./quorum-view.ts";
 import { Replica, type ReplicaOwner, type ReplicaParts } from "./replica.ts";
 import { clusterTopic } from "./topics.ts";
@@ -110,6 +110,7 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
   }
 
   silent(nowMs: Millis): readonly NodeId[] | null {
+    this.#replica?.catchUp();
     return this.#replica?.silent(nowMs) ?? null;
   }
 
@@ -226,9 +227,7 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
   }
 
   deadline(nowMs: Millis): void {
-    if (this.#replica !== null && isDue(this.#replica.deadlineMs(), nowMs)) {
-      this.#replica.step({ type: "deadline" }, nowMs);
-    }
+    this.#replica?.deadline(nowMs);
     this.#transfers?.deadline(nowMs);
     this.#coordinator?.wake();
   }
@@ -296,6 +295,9 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
   readable(): void {}
 
   readRefused(): void {}
+
+  /** Nodes are heard as such ({@link heard}), not as voters. */
+  heardVouched(): void {}
 
   roleChanged(change: RoleChange, nowMs: Millis): void {
     this.#leaderSight.changed(change.leader, nowMs);

@@ -28,7 +28,7 @@ import { failed, fateUnknown, type GroupReplica, headerOf } from "./group-replie
 import { Invitations } from "./invitations.ts";
 import { limits } from "./limits.ts";
 import { MembershipManager, type MembershipView, Precedence } from "./membership-manager.ts";
-import { earliest } from "./millis.ts";
+import { earliest, isDue } from "./millis.ts";
 import type { World } from "./world.ts";
 
 /** What the cluster database says. */
@@ -112,11 +112,12 @@ export class GroupMembers {
   /** After every step: the next change of the members, or of who leads them. */
   manage(nowMs: Millis): void {
     const manager = this.#manager;
-    const input = manager?.decide(this.#view(), nowMs) ?? null;
+    if (manager === null || !isDue(manager.deadlineMs(), nowMs)) return;
+    const input = manager.decide(this.#view(), nowMs);
     if (input === null) return;
     if (input.type === "transfer") this.#world.out.note("info", "Hands leadership over", { to: input.to });
     const refusal = this.#replica.change(input, nowMs);
-    if (refusal !== null) manager?.refused();
+    if (refusal !== null) manager.refused();
   }
 
   /** Whoever asks for votes, or leads, as a member that a committed change has left out, does not know of it. */
@@ -197,14 +198,13 @@ export class GroupMembers {
    * an owner by the directory can ({@link answerDeparted}). A pre-vote for an empty log asks it and is never granted.
    */
   #askWhoIsListed(nowMs: Millis): void {
-    const { role, term } = this.#replica.status;
-    if (role !== "preCandidate" || nowMs < this.#nextQuestionMs) return;
+    if (this.#replica.role !== "preCandidate" || nowMs < this.#nextQuestionMs) return;
     const listed = this.#listedWithoutThis();
     if (listed === null) return;
     this.#nextQuestionMs = toMillis(nowMs + limits.inviteIntervalMs);
     const message: RaftMessage = {
       type: "preVote",
-      term: toTerm(term + 1),
+      term: toTerm(this.#replica.status.term + 1),
       last: noEntry,
       subterm: 0,
       isTransfer: false,

@@ -170,6 +170,7 @@ export class Groups {
     const owned = this.#groups.get(group);
     if (owned !== undefined) this.#world.out.erase(slotRange(owned.replica.slot));
     const held = owned?.replica ?? this.#seats.get(group);
+    if (held !== undefined) this.#world.vouching.gone(held);
     if (held !== undefined) this.#forget({ ...held.key, member: held.member });
     this.#groups.delete(group);
     this.#seats.delete(group);

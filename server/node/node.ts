@@ -3,7 +3,7 @@
 
 import { present } from "../../proto/assert.ts";
 import { clusterGroup, type GroupId, type Millis, type NodeId, toLogIndex, toMillis } from "../../proto/ids.ts";
-import type { Envelope, GroupMessage, PeerMessage } from "../../proto/messages.ts";
+import type { Envelope, GroupMessage, PeerMessage, Vouch } from "../../proto/messages.ts";
 import type { DirectoryEntry } from "../../proto/model.ts";
 import { Random } from "../../proto/random.ts";
 import type { NodeSelf } from "../../proto/requests.ts";
@@ -13,7 +13,7 @@ import type { LeaseRead } from "../raft/types.ts";
 import { StatusTable } from "../sphere/status-table.ts";
 import { abandonCalls } from "./abandon-calls.ts";
 import { Applier } from "./applier.ts";
-import { Beats, type LedGroup } from "./beats.ts";
+import { Beats } from "./beats.ts";
 import { CallDesk, type Knowledge } from "./call-desk.ts";
 import { type Caller, Calls } from "./calls.ts";
 import { ClusterDatabase, type ClusterListener } from "./cluster-database.ts";
@@ -28,7 +28,7 @@ import type { NodeImage } from "./image.ts";
 import type { Input } from "./inputs.ts";
 import { limits } from "./limits.ts";
 import type { LogKept } from "./log-trim.ts";
-import { earliest } from "./millis.ts";
+import { earliest, isDue } from "./millis.ts";
 import { networkNeeds } from "./network-needs.ts";
 import { Outbox } from "./outbox.ts";
 import { Reception } from "./reception.ts";
@@ -40,6 +40,7 @@ import type { StateMachine } from "./state-machine.ts";
 import { StatusExchange } from "./status-exchange.ts";
 import { Turn } from "./turn.ts";
 import { VerdictReports } from "./verdict-reports.ts";
+import { Vouching } from "./vouching.ts";
 import type { World } from "./world.ts";
 
 export interface NodeOptions {
@@ -75,6 +76,10 @@ export class Node implements StateMachine, Knowledge {
   #nextPullMs = toMillis(0);
   #created: readonly DirectoryEntry[] | null = null;
   readonly #leaving = new Set<ResourceGroup>();
+  /** No group changes by this step, so that none has to be looked at: a beat that agrees, its echo, or the time to beat. */
+  #isQuietStep = false;
+  /** What a group tells later than that may only put it off. undefined: to be asked anew. */
+  #groupsDeadlineMs: Millis | null | undefined;
   /** Groups are held here, or with others, that the network does not know of yet. */
   #hasOtherFellows = false;
 
@@ -91,6 +96,7 @@ export class Node implements StateMachine, Knowledge {
       calls: new Calls(out),
       hardStates: new HardStates(image.hardStates),
       slots: new Slots(image.nextSlot),
+      vouching: new Vouching(),
       counters: new Counters(),
       random: new Random(seed),
       wallOffsetMs,
@@ -121,6 +127,7 @@ export class Node implements StateMachine, Knowledge {
   }
 
   step(input: Input, nowMs: Millis): readonly Effect[] {
+    this.#isQuietStep = false;
     this.#take(input, nowMs);
     if (this.#database !== null) this.#settle(nowMs);
     if (this.#world.out.hasPromise) this.#reception.promised(nowMs);
@@ -128,13 +135,19 @@ export class Node implements StateMachine, Knowledge {
   }
 
   deadlineMs(): Millis | null {
-    const groups = [...this.#groups].map((group) => group.deadlineMs());
+    return earliest(this.#beats.deadlineMs(), this.#deadlineBesidesBeats());
+  }
+
+  #deadlineBesidesBeats(): Millis | null {
+    if (this.#groupsDeadlineMs === undefined) {
+      const groups = [...this.#groups].map((group) => group.deadlineMs());
+      this.#groupsDeadlineMs = earliest(...groups);
+    }
     return earliest(
-      ...groups,
+      this.#groupsDeadlineMs,
       this.#database?.deadlineMs() ?? null,
       this.#statuses?.deadlineMs() ?? null,
       this.#desk.deadlineMs(),
-      this.#beats.deadlineMs(),
       this.#reports.deadlineMs(),
       this.#settling.deadlineMs(),
       this.#reception.deadlineMs(),
@@ -205,10 +218,15 @@ export class Node implements StateMachine, Knowledge {
 
   #deadline(nowMs: Millis): void {
     const { database } = this;
+    if (!isDue(this.#deadlineBesidesBeats(), nowMs)) {
+      this.#isQuietStep = true;
+      this.#beats.deadline(database.watched(), database.index, nowMs);
+      return;
+    }
     this.#desk.deadline(nowMs);
     for (const group of this.#groups) group.deadline(nowMs);
     database.deadline(nowMs);
-    this.#beats.deadline(this.#led(), database.watched(), database.index, nowMs);
+    this.#beats.deadline(database.watched(), database.index, nowMs);
     this.#statuses?.deadline(nowMs);
     this.#reports.deadline(this.#groups, database, nowMs);
     this.#settling.deadline(this.#replicas(), nowMs);
@@ -321,7 +339,10 @@ export class Node implements StateMachine, Knowledge {
     const { slot } = database.state.rows;
     this.#world.out.writeDurably(quarantineOperations({ group, incarnation, member, slot }, reason), null);
     const left = [...this.#groups].map(({ replica }) => replica.key.group);
-    if (database.replica !== null) left.push(clusterGroup);
+    if (database.replica !== null) {
+      left.push(clusterGroup);
+      this.#world.vouching.gone(database.replica);
+    }
     this.#groups.loseAll(nowMs);
     this.#turn.forget();
     this.#reception.beginAnew(nowMs);
@@ -358,24 +379,41 @@ export class Node implements StateMachine, Knowledge {
     for (const { beat, ...address } of message.groups) {
       this.#reception.groupMessage(from, { type: "raft", ...address, message: beat }, nowMs);
     }
+    const agreed = this.#agree(from, message, nowMs);
+    if (agreed !== null) this.#world.out.agree(from, agreed);
+    this.#isQuietStep = agreed !== null && message.groups.length === 0;
     this.database.noticeIndex(from, message.clusterIndex, nowMs);
+  }
+
+  /** Only between starts that know each other, as with everything that concerns a group. */
+  #agree(from: NodeId, { vouch, groups }: PeerMessage & { readonly type: "beat" }, nowMs: Millis): Vouch | null {
+    if (vouch === null || (vouch.groups > 0 && !this.#reception.isKnown(from, nowMs))) return null;
+    const named = groups.map(({ group }) => group);
+    return this.#world.vouching.agree(from, vouch, named, nowMs);
   }
 
   #beatEcho(from: NodeId, message: PeerMessage & { readonly type: "beatEcho" }, nowMs: Millis): void {
-    this.#noteQuarantine(from, message.quarantine);
+    const { sequence, agreed, groups, quarantine } = message;
+    const isNews = this.#noteQuarantine(from, quarantine);
     this.database.heard(from, nowMs);
-    for (const { reply, ...address } of message.groups) {
+    for (const { reply, ...address } of groups) {
       this.#reception.groupMessage(from, { type: "raft", ...address, message: reply }, nowMs);
     }
+    const isWord = agreed === null || agreed.groups === 0 || this.#reception.isKnown(from, nowMs);
+    const isWell = !isWord || this.#world.vouching.answered(from, sequence, agreed, nowMs);
+    if (!isWell) this.#beats.repeat(from, this.database.index, nowMs);
+    this.#isQuietStep = isWell && !isNews && groups.length === 0;
     this.database.noticeIndex(from, message.clusterIndex, nowMs);
   }
 
-  #noteQuarantine(peer: NodeId, reason: string): void {
+  /** @returns whether that is news */
+  #noteQuarantine(peer: NodeId, reason: string): boolean {
     const { quarantines } = this.#world;
-    if ((quarantines.get(peer) ?? "") === reason) return;
+    if ((quarantines.get(peer) ?? "") === reason) return false;
     if (reason === "") quarantines.delete(peer);
     else quarantines.set(peer, reason);
     for (const group of this.#groups) group.wake();
+    return true;
   }
 
   #peerUp(peer: NodeId, nowMs: Millis): void {
@@ -416,7 +454,10 @@ export class Node implements StateMachine, Knowledge {
     if (this.#hasOtherFellows) this.#configureNetwork();
     this.database.settle(nowMs);
     let isLeft = this.database.replica?.hasWork === true;
-    for (const group of this.#groups) isLeft = group.settle(nowMs) || isLeft;
+    if (!this.#isQuietStep) {
+      for (const group of this.#groups) isLeft = group.settle(nowMs) || isLeft;
+      this.#groupsDeadlineMs = undefined;
+    }
     this.#settling.settle(nowMs);
     this.#turn.settle(isLeft);
   }
@@ -429,7 +470,7 @@ export class Node implements StateMachine, Knowledge {
 
   #endTurn(nowMs: Millis): void {
     const beating = this.#turn.end(nowMs);
-    if (beating.length > 0) this.#beats.beat(beating, this.database.index);
+    if (beating.length > 0) this.#beats.beat(beating, this.database.index, nowMs);
     for (const group of this.#groups) group.work(nowMs);
     this.#database?.work(nowMs);
   }
@@ -477,14 +518,6 @@ export class Node implements StateMachine, Knowledge {
     if (group === clusterGroup) return state.voters;
     const held = this.#groups.get(group)?.membership.owners ?? [];
     return held.length > 0 ? held : (state.directory.group(group)?.owners ?? null);
-  }
-
-  #led(): readonly LedGroup[] {
-    const led = [...this.#groups].filter((group) => group.isManaged);
-    const groups: LedGroup[] = led.map((group) => group.replica);
-    const { replica } = this.database;
-    if (this.database.isCoordinator && replica !== null) groups.push(replica);
-    return groups;
   }
 
   group(name: GroupId): ResourceGroup | null {
@@ -551,8 +584,8 @@ export class Node implements StateMachine, Knowledge {
         this.#beats.wake(nowMs);
       },
       clusterBeatNow: () => {
-        const { replica, index } = this.database;
-        if (replica !== null) this.#beats.beat([replica], index);
+        const { replica } = this.database;
+        if (replica !== null) this.#turn.beat(replica);
       },
       verdictWanted: (node, nowMs) => this.#reports.answerOwnPoll(node, this.#groups, this.database, nowMs),
       reroute: (calls, nowMs) => this.#router.reroute(calls, nowMs),

@@ -142,11 +142,13 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome> {
   }
 
   silent(nowMs: Millis): readonly NodeId[] | null {
+    this.replica.catchUp();
     return this.replica.silent(nowMs);
   }
 
   receive(from: NodeId, message: GroupMessage, nowMs: Millis): void {
     if (!this.replica.isFor(message)) return this.#world.counters.count("messages for another member");
+    this.replica.catchUp();
     this.#manager?.heard(from, nowMs);
     if (message.type === "raft") {
       this.#members.answerDeparted(from, message);
@@ -167,9 +169,9 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome> {
   }
 
   deadline(nowMs: Millis): void {
-    if (isDue(this.replica.deadlineMs(), nowMs)) this.replica.step({ type: "deadline" }, nowMs);
+    if (isDue(this.deadlineMs(), nowMs)) this.#manager?.wake();
+    this.replica.deadline(nowMs);
     this.#transfers.deadline(nowMs);
-    this.#manager?.wake();
     this.#members.deadline(nowMs);
     if (isDue(this.#noticeMs, nowMs)) {
       this.#noticeMs = null;
@@ -188,6 +190,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome> {
    * @returns true when watches or committed entries are left for a later step
    */
   settle(nowMs: Millis): boolean {
+    this.replica.catchUp();
     this.#manage(nowMs);
     this.#members.manage(nowMs);
     const { deliveries, more } = this.#watches.poll(this.state.mvcc, nowMs);
@@ -263,6 +266,10 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome> {
 
   beatNow(): void {
     this.#listener.beatNow(this);
+  }
+
+  heardVouched(peer: NodeId, heardMs: Millis): void {
+    this.#manager?.heard(peer, heardMs);
   }
 
   needSnapshot(peer: NodeId, nowMs: Millis): void {

@@ -10,6 +10,7 @@ import type { HardStates } from "./hard-states.ts";
 import type { LogKept } from "./log-trim.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Slots } from "./slots.ts";
+import type { Vouching } from "./vouching.ts";
 
 export interface World {
   readonly self: NodeId;
@@ -19,6 +20,7 @@ export interface World {
   readonly calls: Calls;
   readonly hardStates: HardStates;
   readonly slots: Slots;
+  readonly vouching: Vouching;
   readonly counters: Counters;
   readonly random: Random;
   readonly logKept: LogKept;
