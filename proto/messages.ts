@@ -102,6 +102,22 @@ export type PeerMessage =
   | (Addressed & { readonly type: "departed"; readonly index: LogIndex; readonly owners: readonly NodeId[] })
   /** Whoever was addressed as `member` has nothing of the group any more, and will not vote or acknowledge as that. */
   | (GroupKey & { readonly type: "replicaLost"; readonly member: MemberId })
+  /** A group's leader to an owner: which state hash, of this format, has your replica at exactly this index? */
+  | (Addressed & { readonly type: "stateQuestion"; readonly index: LogIndex; readonly format: number })
+  | (Addressed & {
+      readonly type: "stateAnswer";
+      readonly index: LogIndex;
+      readonly format: number;
+      readonly hash: string;
+    })
+  /** A group's leader to an owner that has answered otherwise: the holders have this hash, and are a quorum of the owners. */
+  | (Addressed & {
+      readonly type: "stateVerdict";
+      readonly index: LogIndex;
+      readonly format: number;
+      readonly hash: string;
+      readonly holders: readonly NodeId[];
+    })
   /** Group manager to the cluster group's leader: the directory shows older owners. */
   | { readonly type: "ownersReport"; readonly entry: DirectoryEntry }
   /** Verdicts and summaries that concern the receiver; merged by (incarnation, index), so that repeats do no harm. */
@@ -154,4 +170,6 @@ export type PeerMessage =
   | { readonly type: "lap"; readonly start: Start };
 
 /** Between two members of one group. */
-export type GroupMessage = PeerMessage & { readonly type: "raft" | "snapshotPart" | "snapshotAck" };
+export type GroupMessage = PeerMessage & {
+  readonly type: "raft" | "snapshotPart" | "snapshotAck" | "stateQuestion" | "stateAnswer" | "stateVerdict";
+};

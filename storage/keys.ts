@@ -14,6 +14,7 @@
 //                        05 | key …                          applied index, revision, state hash
 //                        06 | key …                          cluster database: nodes, directory, events
 //                        07 | key …                          members of the group, as of the applied index
+//                        08 | key …                          hashes of replicas that differ, while none has a quorum
 //   04 | len node name | len group name                 component of a node's status, received from that group's manager
 //   05 | len name                                       summary of an interlocked group
 //   06                                                  hard state mark: how new the slot files outside level are at least
@@ -46,6 +47,7 @@ const stateTables = {
   applied: 5,
   cluster: 6,
   membership: 7,
+  dispute: 8,
 } as const;
 
 export type MetaField = keyof typeof metaFields;

@@ -17,7 +17,7 @@ import { directoryEntry, groupSummary, owners, recoveryStatus, statusComponent }
 import { entries, entryId, raftBeat, raftBeatReply, raftMessage } from "./raft.ts";
 import { reply, watchMessage } from "./replies.ts";
 import { request } from "./requests.ts";
-import { bytes, clusterId, flag, groupId, nodeId, nonce, stateHash, text } from "./scalars.ts";
+import { bytes, clusterId, flag, groupId, hash64, nodeId, stateHash, text } from "./scalars.ts";
 import { inBytes, list, message, nullable, required, tagged, union } from "./structure.ts";
 import { wireLimits } from "./wire-limits.ts";
 
@@ -38,7 +38,7 @@ const groupBeatReply = message<GroupBeatReply, typeof wire.GroupBeatReplySchema>
   ),
 });
 
-const vouch = nullable(message<Vouch, typeof wire.VouchSchema>(wire.VouchSchema, { groups: uint64, digest: nonce }));
+const vouch = nullable(message<Vouch, typeof wire.VouchSchema>(wire.VouchSchema, { groups: uint64, digest: hash64 }));
 
 const stateRow = message<StateRow, typeof wire.StateRowSchema>(wire.StateRowSchema, {
   key: bytes(wireLimits.rowKeyBytesMax),
@@ -53,7 +53,7 @@ const statusVersion = message<StatusVersion, typeof wire.StatusVersionSchema>(wi
   index: logIndex,
 });
 
-const start = message<Start, typeof wire.StartSchema>(wire.StartSchema, { boot, nonce, lap: uint64 });
+const start = message<Start, typeof wire.StartSchema>(wire.StartSchema, { boot, nonce: hash64, lap: uint64 });
 
 const peerMessage = union<PeerMessage, wire.Envelope["message"]>({
   raft: message(GroupRaftSchema, { ...addressed, message: raftMessage }),
@@ -88,6 +88,15 @@ const peerMessage = union<PeerMessage, wire.Envelope["message"]>({
   invite: message(wire.InviteSchema, { ...addressed, isWitness: flag }),
   departed: message(wire.DepartedSchema, { ...addressed, index: logIndex, owners }),
   replicaLost: message(wire.ReplicaLostSchema, { group: groupId, incarnation, member: memberId }),
+  stateQuestion: message(wire.StateQuestionSchema, { ...addressed, index: logIndex, format: uint64 }),
+  stateAnswer: message(wire.StateAnswerSchema, { ...addressed, index: logIndex, format: uint64, hash: hash64 }),
+  stateVerdict: message(wire.StateVerdictSchema, {
+    ...addressed,
+    index: logIndex,
+    format: uint64,
+    hash: hash64,
+    holders: owners,
+  }),
   ownersReport: message(wire.OwnersReportSchema, { entry: required(directoryEntry) }),
   statuses: message(wire.StatusesSchema, {
     components: list(statusComponent, itemsMax),

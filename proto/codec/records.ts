@@ -14,6 +14,7 @@ import {
   groupSummary,
   nodeRecord,
   ownership,
+  stateHashes,
   statusComponent,
 } from "./model.ts";
 import { stateHash } from "./scalars.ts";
@@ -53,6 +54,11 @@ export const { encode: encodeGroupSummary, decode: decodeGroupSummary } = inByte
 export const { encode: encodeGroupObject, decode: decodeGroupObject } = inBytes(
   model.GroupObjectSchema,
   groupObject,
+  bytesMax,
+);
+export const { encode: encodeStateHashes, decode: decodeStateHashes } = inBytes(
+  model.StateHashesSchema,
+  stateHashes,
   bytesMax,
 );
 export const { encode: encodeOwnership, decode: decodeOwnership } = inBytes(model.OwnershipSchema, ownership, bytesMax);

@@ -49,6 +49,8 @@ export function clusterGroupStatus(
     membership: status.membership,
     membershipIndex: status.membershipIndex,
     isDegraded: status.standIn !== null,
+    dispute: null,
+    compared: null,
   };
 }
 

@@ -64,12 +64,12 @@ export class Groups {
     this.#world.out.erase(slotRange(rows.slot));
   }
 
+  /** What a witness on doubtful data remembers may lack for whom it stood in last: it speaks as that member no more. */
   restoreSeat(image: SeatImage, nowMs: Millis): void {
-    if (image.role === "witness") {
-      this.#seats.set(image.group, new WitnessSeat(image, image.member, this.#world, nowMs));
-    } else {
-      this.#gone.set(image.group, image);
-    }
+    const { group, incarnation, role, member } = image;
+    if (role === "gone") this.#gone.set(group, image);
+    else if (this.#world.isDoubtful()) this.#remember({ group, incarnation, member });
+    else this.#seats.set(group, new WitnessSeat(image, member, this.#world, nowMs));
   }
 
   /** This node takes no part in any of them any more. */

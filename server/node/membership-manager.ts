@@ -4,7 +4,7 @@
 
 import { type Failure, failure } from "../../proto/errors.ts";
 import { type Millis, type NodeId, toMillis } from "../../proto/ids.ts";
-import type { Membership, QuorumPolicy } from "../../proto/membership.ts";
+import type { Membership, QuorumPolicy, Voter } from "../../proto/membership.ts";
 import { isJoint } from "../raft/changes.ts";
 import type { RaftInput, RaftStatus, Target } from "../raft/types.ts";
 import { refusePolicy, type WantedVoter, wantedVoters } from "../recovery/members.ts";
@@ -88,7 +88,12 @@ export class MembershipManager {
   #change(view: MembershipView, nowMs: Millis): Target | null | undefined {
     const { membership } = view.status;
     const asked = this.#asked;
-    if (membership.target !== null) return asked === null ? undefined : null;
+    this.#begun = null;
+    if (membership.target !== null) {
+      if (asked !== null) return null;
+      const renew = this.#toRenew(view.status, membership.target);
+      return renew.length === 0 ? undefined : { voters: membership.target, renew };
+    }
     this.#begun = asked;
     this.#asked = null;
     const owners = asked ?? membership.owners;
@@ -98,19 +103,19 @@ export class MembershipManager {
       witness: witnessOf(membership),
       candidates: this.#candidates(view, owners, nowMs),
     });
-    const renew = this.#toRenew(view.status);
+    const renew = this.#toRenew(view.status, membership.voters);
     const isRight = renew.length === 0 && sameVoters(voters, membership);
     return isRight ? undefined : { voters, renew };
   }
 
   /** Only those who said so themselves and are not heard as that member any more; never more than a quorum can spare. */
-  #toRenew({ membership, peers }: RaftStatus): readonly NodeId[] {
+  #toRenew({ peers }: RaftStatus, voters: readonly Voter[]): readonly NodeId[] {
     const heardMs = new Map(peers.map((peer) => [peer.peer, peer.heardMs ?? Number.NEGATIVE_INFINITY]));
     const isLost = ({ node, member }: { node: NodeId; member: number }) => {
       const report = this.#lost.get(node);
       return report !== undefined && report.member >= member && report.atMs > (heardMs.get(node) ?? 0);
     };
-    return membership.voters.filter(isLost).map(({ node }) => node);
+    return voters.filter(isLost).map(({ node }) => node);
   }
 
   /** A witness that has not been heard for long is no candidate while another node is. */

@@ -12,6 +12,7 @@ import { allVoters } from "../raft/changes.ts";
 import type { LeaseRead } from "../raft/types.ts";
 import { StatusTable } from "../sphere/status-table.ts";
 import { abandonCalls } from "./abandon-calls.ts";
+import { Allowance } from "./allowance.ts";
 import { Applier } from "./applier.ts";
 import { Beats } from "./beats.ts";
 import { CallDesk, type Knowledge } from "./call-desk.ts";
@@ -102,9 +103,10 @@ export class Node implements StateMachine, Knowledge {
       wallOffsetMs,
       logKept: options.logKept ?? { bytes: limits.logBytesKept, entries: limits.logEntriesKept },
       isDoubtful: () => this.#quarantine !== null,
+      recounts: new Allowance(limits.recountBytesPerSecond / 1_000, limits.recountBytesAtOnceMax),
       diskSpace: new DiskSpace(image.node, options.diskFreeBytesMin ?? limits.diskFreeBytesMin),
       leaseRead: options.leaseRead ?? null,
-      quarantines: new Map(),
+      quarantines: new Map(image.quarantine === null ? [] : [[image.node, image.quarantine]]),
       connected: new Set(),
     };
     this.#beats = new Beats(this.#world);
@@ -262,6 +264,9 @@ export class Node implements StateMachine, Knowledge {
       case "raft":
       case "snapshotPart":
       case "snapshotAck":
+      case "stateQuestion":
+      case "stateAnswer":
+      case "stateVerdict":
         // Whoever asks for votes beats with nobody: without this answer it would count on a node in quarantine for ever.
         if (this.#quarantine !== null) this.#world.out.openEcho(from, 0);
         return this.#reception.groupMessage(from, message, nowMs);
@@ -333,6 +338,7 @@ export class Node implements StateMachine, Knowledge {
   #enterQuarantine(reason: string, nowMs: Millis): void {
     const { database } = this;
     this.#quarantine = reason;
+    this.#world.quarantines.set(this.#world.self, reason);
     this.#router.renumber();
     this.#world.out.note("warn", "Quarantined", { reason });
     const { group, incarnation, member } = this.#image.database;
@@ -351,6 +357,13 @@ export class Node implements StateMachine, Knowledge {
     abandonCalls(left, this.#world, this.#router, nowMs);
   }
 
+  /** The rest of the disk is not in doubt for it: the other groups may have nobody else who holds them. */
+  #loseReplica(group: ResourceGroup, reason: string): void {
+    this.#world.out.note("warn", "Quarantined a replica", { group: group.replica.key.group, reason });
+    this.#world.counters.count("replicas quarantined");
+    this.#leaving.add(group);
+  }
+
   /** Every group that this node owns is here again, brought up by its peers: it is as good as any other. */
   #maybeRelease(): void {
     if (this.#quarantine === null) return;
@@ -358,6 +371,7 @@ export class Node implements StateMachine, Knowledge {
     const owned = directory.groupsOf(this.#world.self);
     if (owned.length === 0 || !owned.every(({ group }) => this.#groups.get(group)?.isOwner === true)) return;
     this.#quarantine = null;
+    this.#world.quarantines.delete(this.#world.self);
     this.#reception.beNoLongerAnew();
     this.#world.out.writeDurably(releaseOperations(), null);
     this.#world.out.note("info", "Readmitted", { groups: owned.length });
@@ -563,6 +577,7 @@ export class Node implements StateMachine, Knowledge {
       leftOut: (group) => {
         this.#leaving.add(group);
       },
+      inDoubt: (group, reason) => this.#loseReplica(group, reason),
       held: (nowMs) => {
         this.#hasOtherFellows = true;
         this.#reports.wake(nowMs);

@@ -22,6 +22,7 @@ import { Manager } from "./manager.ts";
 import { earliest, isDue } from "./millis.ts";
 import { quorumOf } from "./quorum-view.ts";
 import { Replica, type ReplicaOwner, type ReplicaParts } from "./replica.ts";
+import { StateComparison } from "./state-comparison.ts";
 import { replacedBySnapshot, Transfers } from "./transfers.ts";
 import type { World } from "./world.ts";
 
@@ -34,6 +35,8 @@ export interface GroupListener {
   beatNow(group: ResourceGroup): void;
   /** A committed change has left this node out. */
   leftOut(group: ResourceGroup): void;
+  /** What is stored here of the group is not the group's state. */
+  inDoubt(group: ResourceGroup, reason: string): void;
   /** What the node holds, or with whom it holds it, has changed. */
   held(nowMs: Millis): void;
   /** Calls that this member can no longer serve: to be routed again. */
@@ -57,6 +60,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome> {
   readonly #members: GroupMembers;
   readonly #proposals: GroupProposals;
   readonly #reads: GroupReads;
+  readonly #comparison: StateComparison;
   readonly #leaderSight: LeaderSight;
   /** When the followers are told of a commit that no append has told them of. */
   #noticeMs: Millis | null = null;
@@ -73,6 +77,10 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome> {
       manager: () => this.#manager,
       waiting: () => this.#listener.proposalsWaiting(this),
       reroute: (calls, nowMs) => this.#listener.reroute(calls, nowMs),
+    });
+    this.#comparison = new StateComparison(world, this.replica, {
+      propose: (command) => this.#proposals.finding(command),
+      inDoubt: (reason) => this.#listener.inDoubt(this, reason),
     });
   }
 
@@ -133,7 +141,8 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome> {
   }
 
   status(nowMs: Millis): GroupStatus {
-    return groupStatusOf(this.replica, this.#world.self, quorumOf(this, this.#world, nowMs));
+    const status = groupStatusOf(this.replica, this.#world.self, quorumOf(this, this.#world, nowMs));
+    return { ...status, compared: this.#comparison.compared };
   }
 
   /** How long this owner has known of no leader. */
@@ -150,14 +159,19 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome> {
     if (!this.replica.isFor(message)) return this.#world.counters.count("messages for another member");
     this.replica.catchUp();
     this.#manager?.heard(from, nowMs);
-    if (message.type === "raft") {
-      this.#members.answerDeparted(from, message);
-      const { fromMember: member, message: raft } = message;
-      this.replica.step({ type: "message", from, member, message: raft }, nowMs);
-    }
-    if (message.type === "snapshotAck") this.#transfers.acknowledged(from, message, nowMs);
-    if (message.type === "snapshotPart" && this.#transfers.receive(from, message, nowMs)) {
-      this.#stateReplaced(nowMs);
+    switch (message.type) {
+      case "raft":
+        this.#members.answerDeparted(from, message);
+        this.replica.step({ type: "message", from, member: message.fromMember, message: message.message }, nowMs);
+        break;
+      case "snapshotAck":
+        this.#transfers.acknowledged(from, message, nowMs);
+        break;
+      case "snapshotPart":
+        if (this.#transfers.receive(from, message, nowMs)) this.#stateReplaced(nowMs);
+        break;
+      default:
+        this.#comparison.receive(from, message, nowMs);
     }
   }
 
@@ -173,6 +187,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome> {
     this.replica.deadline(nowMs);
     this.#transfers.deadline(nowMs);
     this.#members.deadline(nowMs);
+    this.#comparison.deadline(nowMs);
     if (isDue(this.#noticeMs, nowMs)) {
       this.#noticeMs = null;
       this.#listener.beatNow(this);
@@ -210,6 +225,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome> {
       this.#watches.deadlineMs(),
       this.#manager?.deadlineMs() ?? null,
       this.#members.deadlineMs(),
+      this.#comparison.deadlineMs(),
       this.#noticeMs,
     );
   }
@@ -226,6 +242,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome> {
   /** Followers learn of a commit with the next append or beat: when no append follows at once, a beat does. */
   entryApplied(entry: Entry, nowMs: Millis): void {
     if (isControl(entry.payload)) this.#membersApplied(nowMs);
+    this.#comparison.applied(entry, nowMs);
     if (this.#manager !== null) this.#noticeMs ??= toMillis(nowMs + limits.commitNoticeMs);
   }
 
@@ -300,11 +317,13 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome> {
     if (this.#manager !== null) return;
     this.#manager = new Manager(this.#world.self, owners, nowMs);
     this.#members.lead(nowMs);
+    this.#comparison.lead();
   }
 
   #resign(nowMs: Millis): void {
     this.#manager = null;
     this.#members.resign();
+    this.#comparison.resign();
     this.#noticeMs = null;
     this.#transfers.abandon();
     this.#proposals.resign(nowMs);
@@ -323,9 +342,9 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome> {
 
   #write(call: Call, request: WriteRequest): boolean {
     if (this.replica.status.role !== "leader") return false;
-    const shortage = this.#world.diskSpace.refusal(request);
-    if (shortage !== null) {
-      this.#world.calls.answer(call.key, failed(shortage));
+    const refusal = this.state.lock ?? this.#world.diskSpace.refusal(request);
+    if (refusal !== null) {
+      this.#world.calls.answer(call.key, failed(refusal));
       return true;
     }
     const { bytes } = this.state.mvcc;
@@ -349,6 +368,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome> {
     this.#cancelWatches();
     this.#members.wake(nowMs);
     this.#listener.statusChanged(this, nowMs);
+    this.#comparison.stateReplaced();
   }
 
   #cancelWatches(): void {

@@ -3,6 +3,7 @@
 import type { BootNumber, ClusterId, Millis, NodeId } from "../../proto/ids.ts";
 import type { Random } from "../../proto/random.ts";
 import type { LeaseRead } from "../raft/types.ts";
+import type { Allowance } from "./allowance.ts";
 import type { Calls } from "./calls.ts";
 import type { Counters } from "./counters.ts";
 import type { DiskSpace } from "./disk-space.ts";
@@ -26,11 +27,13 @@ export interface World {
   readonly logKept: LogKept;
   readonly diskSpace: DiskSpace;
   readonly leaseRead: LeaseRead | null;
+  /** In bytes of replicas whose rows are counted anew. */
+  readonly recounts: Allowance;
   /** Wall clock minus monotonic clock at the start of the process: to date events for people. */
   readonly wallOffsetMs: number;
   /** Whether this node may have forgotten what it promised: it is in quarantine. */
   readonly isDoubtful: () => boolean;
-  /** Why peers take no part in their groups, as they said themselves. */
+  /** Why nodes take no part in their groups, as they said themselves: peers, and this one. */
   readonly quarantines: Map<NodeId, string>;
   /** Peers with an open connection. */
   readonly connected: Set<NodeId>;

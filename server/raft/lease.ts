@@ -4,21 +4,21 @@
 
 import { type Millis, toMillis } from "../../proto/ids.ts";
 
-/** Rounds whose answers are outstanding; older ones are forgotten, and only make the lease shorter. */
-const roundsKept = 64;
-
-interface Carried {
+interface Round {
   readonly round: number;
   /** When it first left. */
   readonly sentMs: Millis;
 }
 
+/** Rounds whose answers are outstanding; older ones are forgotten, and only make the lease shorter. */
+const roundsKept = 64;
+
 export class Lease {
   readonly #durationMs: number;
-  /** Not confirmed yet, oldest first. */
-  #rounds: Carried[] = [];
-  /** Confirmed or not: a round counts from its first beat for ever, whoever else hears it later. */
-  #newest: Carried | null = null;
+  /** Those that a quorum has not answered yet, oldest first. */
+  #rounds: Round[] = [];
+  /** Answered or not: a round that is carried once more counts from when it first left. */
+  #newest: Round | null = null;
   #untilMs: number = Number.NEGATIVE_INFINITY;
   #isRevoked = false;
 

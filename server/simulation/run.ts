@@ -58,7 +58,7 @@ class Run {
   }
 
   counts(): RunCounts {
-    const { history, election, log, promises, coverage, world } = this.testbed;
+    const { history, election, log, alarms, promises, coverage, world } = this.testbed;
     return {
       acknowledged: history.acknowledged,
       operations: history.begun,
@@ -66,6 +66,7 @@ class Run {
       terms: election.terms,
       committed: log.committed,
       statesCompared: log.compared,
+      stateAnswers: alarms.answers,
       promisesChecked: promises.checked,
       answersCompared: this.#answersCompared,
       operationsPlaced: this.#operationsPlaced,

@@ -12,6 +12,7 @@ import { ElectionChecker } from "./checkers/election.ts";
 import { LogChecker } from "./checkers/log.ts";
 import { Neighbourhood } from "./checkers/neighbourhood.ts";
 import { PromiseChecker } from "./checkers/promises.ts";
+import { StateAlarms } from "./checkers/state-alarms.ts";
 import { createFaults } from "./faults/create-faults.ts";
 import type { Fault } from "./faults/fault.ts";
 import type { SimOptions } from "./run-options.ts";
@@ -41,6 +42,7 @@ export class Testbed {
   readonly history = new History();
   readonly election = new ElectionChecker();
   readonly coverage = new Coverage();
+  readonly alarms = new StateAlarms();
   readonly log: LogChecker;
   readonly promises: PromiseChecker;
   readonly clients: Clients;
@@ -75,7 +77,7 @@ export class Testbed {
   #observers({ print }: RunExtras): readonly Observer[] {
     const trace = print === undefined ? [] : [traceOf(this.world, print)];
     const failed = (node: NodeId, reason: Error) => failOnFailure(this.world.node(node), reason);
-    return [...trace, { failed }, ...this.log.observers, this.promises, this.election, this.coverage];
+    return [...trace, { failed }, ...this.log.observers, this.promises, this.election, this.coverage, this.alarms];
   }
 }
 

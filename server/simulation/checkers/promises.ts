@@ -63,10 +63,21 @@ export class PromiseChecker implements Observer {
       this.#checked += 1;
     }
     if ((message.type === "appendReply" || message.type === "beatReply") && message.matched > 0) {
-      const isKept = this.#mirror.isDurable(from, group, message.matched, null);
-      demand(isKept, "promise", () => `${group}: ${from} acknowledges ${message.matched} before it is durable`);
+      const { matched, term } = message;
+      const isKept =
+        this.#mirror.isDurable(from, group, matched, null) || this.#isOvertaken(from, group, matched, term);
+      demand(isKept, "promise", () => `${group}: ${from} acknowledges ${matched} before it is durable`);
       this.#checked += 1;
     }
+  }
+
+  /**
+   * Writes merge: what was acknowledged in `term` may have been replaced by a later leader in the very write that the
+   * acknowledgement waits for. It then comes as late as one that was long on its way, and nobody can be harmed by it: whoever
+   * was elected without the entry had a quorum of members that never acknowledged it and, since they voted, never will.
+   */
+  #isOvertaken(from: NodeId, group: string, matched: number, term: number): boolean {
+    return this.#mirror.durableTermUpTo(from, group, matched) > term;
   }
 }
 

@@ -5,7 +5,7 @@ import { crc32 } from "node:zlib";
 import { assert, present } from "../../../proto/assert.ts";
 import { decodeControl } from "../../../proto/codec/control.ts";
 import { decodeAppliedRecord } from "../../../proto/codec/records.ts";
-import type { NodeId } from "../../../proto/ids.ts";
+import { type NodeId, toLogIndex } from "../../../proto/ids.ts";
 import type { Membership } from "../../../proto/membership.ts";
 import type { AppliedRecord } from "../../../proto/model.ts";
 import { isControl, type StandIn } from "../../../proto/raft.ts";
@@ -99,6 +99,17 @@ export class ReplicaMirror implements Observer {
     const durableTerm = mustDecode(bytes).term;
     if (entry?.term === durableTerm) entry.isDurable = true;
     return term === null || durableTerm === term;
+  }
+
+  /** Term of the last entry up to `index` that a power loss would leave in the log of `node`; 0: there is none. */
+  durableTermUpTo(node: NodeId, group: GroupName, index: number): number {
+    const slot = this.#nodes.get(node)?.slotOf.get(group);
+    if (slot === undefined) return 0;
+    for (let at = index; at > this.boundary(node, group); at--) {
+      const bytes = this.#world.node(node).disk.durableRow(logKey(slot, toLogIndex(at)));
+      if (bytes !== null) return mustDecode(bytes).term;
+    }
+    return 0;
   }
 
   /** What the disk holds is where the new process begins. */

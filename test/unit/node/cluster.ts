@@ -18,6 +18,7 @@ import {
 import type { Envelope, PeerMessage } from "../../../proto/messages.ts";
 import { Random } from "../../../proto/random.ts";
 import type { Reply, Request, WatchMessage } from "../../../proto/requests.ts";
+import { Allowance } from "../../../server/node/allowance.ts";
 import { Calls } from "../../../server/node/calls.ts";
 import { Counters } from "../../../server/node/counters.ts";
 import { DiskSpace } from "../../../server/node/disk-space.ts";
@@ -465,6 +466,7 @@ export function worldOf(self: NodeId): World {
     logKept: muchLog,
     leaseRead: null,
     diskSpace: new DiskSpace(self, 0),
+    recounts: new Allowance(0, 0),
     wallOffsetMs: 0,
     isDoubtful: () => false,
     quarantines: new Map(),

@@ -20,6 +20,7 @@ import {
   type Ownership,
   ownershipStates,
   recoveryStatuses,
+  type StateHashes,
   type StatusComponent,
 } from "../../../proto/model.ts";
 import type { Entry, EntryId, LogSlice, RaftMessage } from "../../../proto/raft.ts";
@@ -129,6 +130,12 @@ export const appliedRecord = shape<AppliedRecord>({
   stateHash,
 });
 
+const hash64 = hexadecimal(16);
+export const stateHashes = shape<StateHashes>({
+  index: quantity(),
+  hashes: few(shape<StateHashes["hashes"][number]>({ node, hash: hash64 })),
+});
+
 const write = anyOf<Write>({ put: { key: bytes, value: bytes, lease: quantity() }, delete: { span } });
 const compare = anyOf<Compare>({ modRevision: { key: bytes, revision: quantity() } });
 const verdictChange = shape<VerdictChange>({ node, status, reason: text });
@@ -138,6 +145,8 @@ export const groupCommand = anyOf<GroupCommand>({
   own: { currentOwner: maybe(node), epoch: quantity(), state: ownershipState, reason: text },
   compact: { revision: quantity() },
   configure: { config: bytes },
+  dispute: { hashes: stateHashes },
+  settle: { index: quantity() },
 });
 export const clusterCommand = anyOf<ClusterCommand>({
   events: { atMs: quantity(), changes: few(clusterChange) },
@@ -256,6 +265,8 @@ const groupStatus = shape<GroupStatus>({
   membership,
   membershipIndex: quantity(),
   isDegraded: flag,
+  dispute: maybe(stateHashes),
+  compared: maybe(stateHashes),
   object: groupObject,
   node,
   manager: maybe(node),
@@ -369,6 +380,9 @@ export const peerMessage = anyOf<PeerMessage>({
   snapshotAck: { ...addressed, term: quantity(), last: entryId, next: quantity() },
   invite: { ...addressed, isWitness: flag },
   departed: { ...addressed, index: quantity(), owners: few(node) },
+  stateQuestion: { ...addressed, index: quantity(), format: quantity() },
+  stateAnswer: { ...addressed, index: quantity(), format: quantity(), hash: hash64 },
+  stateVerdict: { ...addressed, index: quantity(), format: quantity(), hash: hash64, holders: few(node) },
   replicaLost: { ...groupKey, member: memberNumber },
   ownersReport: { entry: directoryEntry },
   statuses: { components: few(statusComponent), summaries: few(groupSummary) },

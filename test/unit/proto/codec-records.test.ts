@@ -15,6 +15,7 @@ import type {
   GroupSummary,
   NodeRecord,
   Ownership,
+  StateHashes,
   StatusComponent,
 } from "../../../proto/model.ts";
 import * as arbitraries from "./arbitraries.ts";
@@ -32,6 +33,13 @@ const key = Uint8Array.from([0x6b, 0x00, 0xff]);
 const value = Uint8Array.from([0x76]);
 const object = { group: "rg220", incarnation: 2, owners: ["n202", "n208", "n214"] };
 const entry = { ...object, index: 0 };
+const differing = {
+  index: 80,
+  hashes: [
+    { node: "n202", hash: "00000000000000ff" },
+    { node: "n208", hash: "ff00000000000000" },
+  ],
+};
 const online = { currentOwner: "n202", epoch: 7, state: "online", reason: "First in the list" };
 
 const shapes: readonly Shape<never>[] = [
@@ -56,6 +64,8 @@ const shapes: readonly Shape<never>[] = [
       disown: { type: "own", currentOwner: null, epoch: 8, state: "offline", reason: "" },
       compact: { type: "compact", revision: 300 },
       configure: { type: "configure", config: value },
+      dispute: { type: "dispute", hashes: differing },
+      settle: { type: "settle", index: 90 },
     },
   }),
   shape<ClusterCommand>({
@@ -110,6 +120,13 @@ const shapes: readonly Shape<never>[] = [
     decode: records.decodeGroupObject,
     any: arbitraries.groupObject,
     samples: { object: { ...object, config: value } },
+  }),
+  shape<StateHashes>({
+    name: "stateHashes",
+    encode: records.encodeStateHashes,
+    decode: records.decodeStateHashes,
+    any: arbitraries.stateHashes,
+    samples: { differing },
   }),
   shape<Ownership>({
     name: "ownership",

@@ -102,6 +102,44 @@ test("a change waits for the last of the new members", () => {
   assert.equal(bench.raft.membership.outgoing.length, 3);
 });
 
+test("a new member that loses its data while it is brought up begins anew, and the change goes on", () => {
+  const bench = leading();
+  const voters = [owner(n1), owner(n2), owner(n4), owner(n5)];
+  change(bench, voters);
+  bench.persist();
+  for (const from of [n2, n3]) bench.receive(from, appendReply(1, 2));
+  assert.match(`${change(bench, [owner(n1), owner(n2), owner(n4)], [n4]).refusal}`, /Another change/);
+  assert.match(`${change(bench, voters).refusal}`, /Another change/);
+  assert.match(`${change(bench, voters, [n3]).refusal}`, /Another change/);
+  const { learners, target, nextMember } = membershipIn(change(bench, voters, [n4]));
+  assert.deepEqual(
+    learners.map(({ node, member }) => `${node}#${member}`),
+    ["n5#3", "n4#4"],
+  );
+  assert.deepEqual([target?.map(({ member }) => member), nextMember], [[1, 1, 4, 3], 5]);
+  bench.persist();
+  bench.receive(n2, appendReply(1, 3));
+  bench.step({ type: "message", from: n4, member: toMemberId(2), message: appendReply(1, 3) });
+  bench.step({ type: "message", from: n5, member: toMemberId(3), message: appendReply(1, 3) });
+  assert.equal(bench.raft.membership.outgoing.length, 0, "who answers for n4 is no member any more");
+  bench.step({ type: "message", from: n4, member: toMemberId(4), message: appendReply(1, 3) });
+  assert.equal(bench.raft.membership.outgoing.length, 3);
+});
+
+test("a voter that loses its data during a change leaves, and the change then brings it back too", () => {
+  const bench = leading();
+  const voters = [owner(n1), owner(n2), owner(n3), owner(n4)];
+  change(bench, voters);
+  bench.persist();
+  for (const from of [n2, n3]) bench.receive(from, appendReply(1, 2));
+  const joint = membershipIn(change(bench, voters, [n3]));
+  assert.deepEqual([joint.voters.length, joint.outgoing.length], [2, 3]);
+  assert.deepEqual(
+    joint.learners.map(({ node, member }) => `${node}#${member}`),
+    ["n4#2"],
+  );
+});
+
 test("a voter under another number is another voter, and takes more than a simple change", () => {
   const { membership } = firstConfiguration([n1, n2, n3]);
   const renumbered: Change = { type: "voter", node: n3, member: toMemberId(7), votes: 1, isWitness: false };

@@ -19,7 +19,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file bailiwick/peer/v1/envelope.proto.
  */
 export const file_bailiwick_peer_v1_envelope: GenFile = /*@__PURE__*/
-  fileDesc("CiBiYWlsaXdpY2svcGVlci92MS9lbnZlbG9wZS5wcm90bxIRYmFpbGl3aWNrLnBlZXIudjEiuQsKCEVudmVsb3BlEg8KB2NsdXN0ZXIYASABKAwSDAoEZnJvbRgCIAEoCRIMCgRib290GAMgASgEEiwKBHJhZnQYBCABKAsyHC5iYWlsaXdpY2sucGVlci52MS5Hcm91cFJhZnRIABInCgRiZWF0GAUgASgLMhcuYmFpbGl3aWNrLnBlZXIudjEuQmVhdEgAEjAKCWJlYXRfZWNobxgGIAEoCzIbLmJhaWxpd2ljay5wZWVyLnYxLkJlYXRFY2hvSAASOAoNc25hcHNob3RfcGFydBgHIAEoCzIfLmJhaWxpd2ljay5wZWVyLnYxLlNuYXBzaG90UGFydEgAEjYKDHNuYXBzaG90X2FjaxgIIAEoCzIeLmJhaWxpd2ljay5wZWVyLnYxLlNuYXBzaG90QWNrSAASLwoIc3RhdHVzZXMYCSABKAsyGy5iYWlsaXdpY2sucGVlci52MS5TdGF0dXNlc0gAEjgKDXN0YXR1c19kaWdlc3QYCiABKAsyHy5iYWlsaXdpY2sucGVlci52MS5TdGF0dXNEaWdlc3RIABI2CgxjbHVzdGVyX25ld3MYCyABKAsyHi5iYWlsaXdpY2sucGVlci52MS5DbHVzdGVyTmV3c0gAEjYKDGNsdXN0ZXJfcHVsbBgMIAEoCzIeLmJhaWxpd2ljay5wZWVyLnYxLkNsdXN0ZXJQdWxsSAASPAoPY2x1c3Rlcl9lbnRyaWVzGA0gASgLMiEuYmFpbGl3aWNrLnBlZXIudjEuQ2x1c3RlckVudHJpZXNIABI4Cg1jbHVzdGVyX3N0YXRlGA4gASgLMh8uYmFpbGl3aWNrLnBlZXIudjEuQ2x1c3RlclN0YXRlSAASOgoOdmVyZGljdF9yZXBvcnQYDyABKAsyIC5iYWlsaXdpY2sucGVlci52MS5WZXJkaWN0UmVwb3J0SAASNgoMdmVyZGljdF9wb2xsGBAgASgLMh4uYmFpbGl3aWNrLnBlZXIudjEuVmVyZGljdFBvbGxIABItCgdmb3J3YXJkGBEgASgLMhouYmFpbGl3aWNrLnBlZXIudjEuRm9yd2FyZEgAEjgKDWZvcndhcmRfcmVwbHkYEiABKAsyHy5iYWlsaXdpY2sucGVlci52MS5Gb3J3YXJkUmVwbHlIABI6Cg5mb3J3YXJkX2NhbmNlbBgTIAEoCzIgLmJhaWxpd2ljay5wZWVyLnYxLkZvcndhcmRDYW5jZWxIABI4Cg1mb3J3YXJkX3dhdGNoGBQgASgLMh8uYmFpbGl3aWNrLnBlZXIudjEuRm9yd2FyZFdhdGNoSAASPAoPZm9yd2FyZF9kcmFpbmVkGBUgASgLMiEuYmFpbGl3aWNrLnBlZXIudjEuRm9yd2FyZERyYWluZWRIABIrCgZpbnZpdGUYFiABKAsyGS5iYWlsaXdpY2sucGVlci52MS5JbnZpdGVIABIvCghkZXBhcnRlZBgXIAEoCzIbLmJhaWxpd2ljay5wZWVyLnYxLkRlcGFydGVkSAASNgoMcmVwbGljYV9sb3N0GBggASgLMh4uYmFpbGl3aWNrLnBlZXIudjEuUmVwbGljYUxvc3RIABI4Cg1vd25lcnNfcmVwb3J0GBkgASgLMh8uYmFpbGl3aWNrLnBlZXIudjEuT3duZXJzUmVwb3J0SAASKQoFaGVsbG8YKCABKAsyGC5iYWlsaXdpY2sucGVlci52MS5IZWxsb0gAEjoKDmhlbGxvX2FjY2VwdGVkGCkgASgLMiAuYmFpbGl3aWNrLnBlZXIudjEuSGVsbG9BY2NlcHRlZEgAEjgKDWhlbGxvX3JlZnVzZWQYKiABKAsyHy5iYWlsaXdpY2sucGVlci52MS5IZWxsb1JlZnVzZWRIABIlCgNsYXAYKyABKAsyFi5iYWlsaXdpY2sucGVlci52MS5MYXBIAEIJCgdtZXNzYWdlImgKBkludml0ZRINCgVncm91cBgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoBBITCgtmcm9tX21lbWJlchgDIAEoBBIRCgl0b19tZW1iZXIYBCABKAQSEgoKaXNfd2l0bmVzcxgFIAEoCCJ1CghEZXBhcnRlZBINCgVncm91cBgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoBBITCgtmcm9tX21lbWJlchgDIAEoBBIRCgl0b19tZW1iZXIYBCABKAQSDQoFaW5kZXgYBSABKAQSDgoGb3duZXJzGAYgAygJIkEKC1JlcGxpY2FMb3N0Eg0KBWdyb3VwGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgEEg4KBm1lbWJlchgDIAEoBCJACgxPd25lcnNSZXBvcnQSMAoFZW50cnkYASABKAsyIS5iYWlsaXdpY2sucGVlci52MS5EaXJlY3RvcnlFbnRyeSKCAQoJR3JvdXBCZWF0Eg0KBWdyb3VwGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgEEikKBGJlYXQYAyABKAsyGy5iYWlsaXdpY2sucGVlci52MS5SYWZ0QmVhdBITCgtmcm9tX21lbWJlchgEIAEoBBIRCgl0b19tZW1iZXIYBSABKAQiJwoFVm91Y2gSDgoGZ3JvdXBzGAEgASgEEg4KBmRpZ2VzdBgCIAEoBiKGAQoEQmVhdBIQCghzZXF1ZW5jZRgBIAEoBBIVCg1jbHVzdGVyX2luZGV4GAIgASgEEiwKBmdyb3VwcxgDIAMoCzIcLmJhaWxpd2ljay5wZWVyLnYxLkdyb3VwQmVhdBInCgV2b3VjaBgEIAEoCzIYLmJhaWxpd2ljay5wZWVyLnYxLlZvdWNoIo0BCg5Hcm91cEJlYXRSZXBseRINCgVncm91cBgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoBBIvCgVyZXBseRgDIAEoCzIgLmJhaWxpd2ljay5wZWVyLnYxLlJhZnRCZWF0UmVwbHkSEwoLZnJvbV9tZW1iZXIYBCABKAQSEQoJdG9fbWVtYmVyGAUgASgEIqQBCghCZWF0RWNobxIQCghzZXF1ZW5jZRgBIAEoBBIVCg1jbHVzdGVyX2luZGV4GAIgASgEEhIKCnF1YXJhbnRpbmUYAyABKAkSMQoGZ3JvdXBzGAQgAygLMiEuYmFpbGl3aWNrLnBlZXIudjEuR3JvdXBCZWF0UmVwbHkSKAoGYWdyZWVkGAUgASgLMhguYmFpbGl3aWNrLnBlZXIudjEuVm91Y2giJgoIU3RhdGVSb3cSCwoDa2V5GAEgASgMEg0KBXZhbHVlGAIgASgMIoYCCgxTbmFwc2hvdFBhcnQSDQoFZ3JvdXAYASABKAkSEwoLaW5jYXJuYXRpb24YAiABKAQSDAoEdGVybRgDIAEoBBIoCgRsYXN0GAQgASgLMhouYmFpbGl3aWNrLnBlZXIudjEuRW50cnlJZBIQCghzZXF1ZW5jZRgFIAEoBBIpCgRyb3dzGAYgAygLMhsuYmFpbGl3aWNrLnBlZXIudjEuU3RhdGVSb3cSDQoFZmluYWwYByABKAgSFwoKc3RhdGVfaGFzaBgIIAEoBkgAiAEBEhMKC2Zyb21fbWVtYmVyGAkgASgEEhEKCXRvX21lbWJlchgKIAEoBEINCgtfc3RhdGVfaGFzaCKfAQoLU25hcHNob3RBY2sSDQoFZ3JvdXAYASABKAkSEwoLaW5jYXJuYXRpb24YAiABKAQSDAoEdGVybRgDIAEoBBIoCgRsYXN0GAQgASgLMhouYmFpbGl3aWNrLnBlZXIudjEuRW50cnlJZBIMCgRuZXh0GAUgASgEEhMKC2Zyb21fbWVtYmVyGAYgASgEEhEKCXRvX21lbWJlchgHIAEoBCJ2CghTdGF0dXNlcxI2Cgpjb21wb25lbnRzGAEgAygLMiIuYmFpbGl3aWNrLnBlZXIudjEuU3RhdHVzQ29tcG9uZW50EjIKCXN1bW1hcmllcxgCIAMoCzIfLmJhaWxpd2ljay5wZWVyLnYxLkdyb3VwU3VtbWFyeSJeCg1TdGF0dXNWZXJzaW9uEg0KBWdyb3VwGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgEEhEKBG5vZGUYAyABKAlIAIgBARINCgVpbmRleBgEIAEoBEIHCgVfbm9kZSJSCgxTdGF0dXNEaWdlc3QSMgoIdmVyc2lvbnMYASADKAsyIC5iYWlsaXdpY2sucGVlci52MS5TdGF0dXNWZXJzaW9uEg4KBmFuc3dlchgCIAEoCCJVCgtDbHVzdGVyTmV3cxIMCgR0ZXJtGAEgASgEEg0KBWluZGV4GAIgASgEEikKB2VudHJpZXMYAyADKAsyGC5iYWlsaXdpY2sucGVlci52MS5FbnRyeSIcCgtDbHVzdGVyUHVsbBINCgVhZnRlchgBIAEoBCJKCg5DbHVzdGVyRW50cmllcxINCgVhZnRlchgBIAEoBBIpCgdlbnRyaWVzGAIgAygLMhguYmFpbGl3aWNrLnBlZXIudjEuRW50cnkiYwoMQ2x1c3RlclN0YXRlEigKBGxhc3QYASABKAsyGi5iYWlsaXdpY2sucGVlci52MS5FbnRyeUlkEikKBHJvd3MYAiADKAsyGy5iYWlsaXdpY2sucGVlci52MS5TdGF0ZVJvdyJGCg1WZXJkaWN0UmVwb3J0EjUKCWNvbXBvbmVudBgBIAEoCzIiLmJhaWxpd2ljay5wZWVyLnYxLlN0YXR1c0NvbXBvbmVudCJOCgtWZXJkaWN0UG9sbBIMCgRub2RlGAEgASgJEjEKBnN0YXR1cxgCIAEoDjIhLmJhaWxpd2ljay5wZWVyLnYxLlJlY292ZXJ5U3RhdHVzIlcKB0ZvcndhcmQSDAoEY2FsbBgBIAEoBBIRCglidWRnZXRfbXMYAiABKAQSKwoHcmVxdWVzdBgDIAEoCzIaLmJhaWxpd2ljay5wZWVyLnYxLlJlcXVlc3QiRQoMRm9yd2FyZFJlcGx5EgwKBGNhbGwYASABKAQSJwoFcmVwbHkYAiABKAsyGC5iYWlsaXdpY2sucGVlci52MS5SZXBseSIdCg1Gb3J3YXJkQ2FuY2VsEgwKBGNhbGwYASABKAQiTgoMRm9yd2FyZFdhdGNoEgwKBGNhbGwYASABKAQSMAoHbWVzc2FnZRgCIAEoCzIfLmJhaWxpd2ljay5wZWVyLnYxLldhdGNoTWVzc2FnZSIvCg5Gb3J3YXJkRHJhaW5lZBIMCgRjYWxsGAEgASgEEg8KB3Rocm91Z2gYAiABKAQiMQoFU3RhcnQSDAoEYm9vdBgBIAEoBBINCgVub25jZRgCIAEoBhILCgNsYXAYAyABKAQiUwoFSGVsbG8SKQoHbGluZWFnZRgBIAMoCzIYLmJhaWxpd2ljay5wZWVyLnYxLlN0YXJ0Eg4KBmFuc3dlchgCIAEoCBIPCgdpc19hbmV3GAMgASgIIjgKDUhlbGxvQWNjZXB0ZWQSJwoFc3RhcnQYASABKAsyGC5iYWlsaXdpY2sucGVlci52MS5TdGFydCI8CgxIZWxsb1JlZnVzZWQSLAoKcmVtZW1iZXJlZBgBIAEoCzIYLmJhaWxpd2ljay5wZWVyLnYxLlN0YXJ0Ii4KA0xhcBInCgVzdGFydBgBIAEoCzIYLmJhaWxpd2ljay5wZWVyLnYxLlN0YXJ0YgZwcm90bzM", [file_bailiwick_peer_v1_forward, file_bailiwick_peer_v1_model, file_bailiwick_peer_v1_raft]);
+  fileDesc("CiBiYWlsaXdpY2svcGVlci92MS9lbnZlbG9wZS5wcm90bxIRYmFpbGl3aWNrLnBlZXIudjEi5wwKCEVudmVsb3BlEg8KB2NsdXN0ZXIYASABKAwSDAoEZnJvbRgCIAEoCRIMCgRib290GAMgASgEEiwKBHJhZnQYBCABKAsyHC5iYWlsaXdpY2sucGVlci52MS5Hcm91cFJhZnRIABInCgRiZWF0GAUgASgLMhcuYmFpbGl3aWNrLnBlZXIudjEuQmVhdEgAEjAKCWJlYXRfZWNobxgGIAEoCzIbLmJhaWxpd2ljay5wZWVyLnYxLkJlYXRFY2hvSAASOAoNc25hcHNob3RfcGFydBgHIAEoCzIfLmJhaWxpd2ljay5wZWVyLnYxLlNuYXBzaG90UGFydEgAEjYKDHNuYXBzaG90X2FjaxgIIAEoCzIeLmJhaWxpd2ljay5wZWVyLnYxLlNuYXBzaG90QWNrSAASLwoIc3RhdHVzZXMYCSABKAsyGy5iYWlsaXdpY2sucGVlci52MS5TdGF0dXNlc0gAEjgKDXN0YXR1c19kaWdlc3QYCiABKAsyHy5iYWlsaXdpY2sucGVlci52MS5TdGF0dXNEaWdlc3RIABI2CgxjbHVzdGVyX25ld3MYCyABKAsyHi5iYWlsaXdpY2sucGVlci52MS5DbHVzdGVyTmV3c0gAEjYKDGNsdXN0ZXJfcHVsbBgMIAEoCzIeLmJhaWxpd2ljay5wZWVyLnYxLkNsdXN0ZXJQdWxsSAASPAoPY2x1c3Rlcl9lbnRyaWVzGA0gASgLMiEuYmFpbGl3aWNrLnBlZXIudjEuQ2x1c3RlckVudHJpZXNIABI4Cg1jbHVzdGVyX3N0YXRlGA4gASgLMh8uYmFpbGl3aWNrLnBlZXIudjEuQ2x1c3RlclN0YXRlSAASOgoOdmVyZGljdF9yZXBvcnQYDyABKAsyIC5iYWlsaXdpY2sucGVlci52MS5WZXJkaWN0UmVwb3J0SAASNgoMdmVyZGljdF9wb2xsGBAgASgLMh4uYmFpbGl3aWNrLnBlZXIudjEuVmVyZGljdFBvbGxIABItCgdmb3J3YXJkGBEgASgLMhouYmFpbGl3aWNrLnBlZXIudjEuRm9yd2FyZEgAEjgKDWZvcndhcmRfcmVwbHkYEiABKAsyHy5iYWlsaXdpY2sucGVlci52MS5Gb3J3YXJkUmVwbHlIABI6Cg5mb3J3YXJkX2NhbmNlbBgTIAEoCzIgLmJhaWxpd2ljay5wZWVyLnYxLkZvcndhcmRDYW5jZWxIABI4Cg1mb3J3YXJkX3dhdGNoGBQgASgLMh8uYmFpbGl3aWNrLnBlZXIudjEuRm9yd2FyZFdhdGNoSAASPAoPZm9yd2FyZF9kcmFpbmVkGBUgASgLMiEuYmFpbGl3aWNrLnBlZXIudjEuRm9yd2FyZERyYWluZWRIABIrCgZpbnZpdGUYFiABKAsyGS5iYWlsaXdpY2sucGVlci52MS5JbnZpdGVIABIvCghkZXBhcnRlZBgXIAEoCzIbLmJhaWxpd2ljay5wZWVyLnYxLkRlcGFydGVkSAASNgoMcmVwbGljYV9sb3N0GBggASgLMh4uYmFpbGl3aWNrLnBlZXIudjEuUmVwbGljYUxvc3RIABI4Cg1vd25lcnNfcmVwb3J0GBkgASgLMh8uYmFpbGl3aWNrLnBlZXIudjEuT3duZXJzUmVwb3J0SAASOgoOc3RhdGVfcXVlc3Rpb24YGiABKAsyIC5iYWlsaXdpY2sucGVlci52MS5TdGF0ZVF1ZXN0aW9uSAASNgoMc3RhdGVfYW5zd2VyGBsgASgLMh4uYmFpbGl3aWNrLnBlZXIudjEuU3RhdGVBbnN3ZXJIABI4Cg1zdGF0ZV92ZXJkaWN0GBwgASgLMh8uYmFpbGl3aWNrLnBlZXIudjEuU3RhdGVWZXJkaWN0SAASKQoFaGVsbG8YKCABKAsyGC5iYWlsaXdpY2sucGVlci52MS5IZWxsb0gAEjoKDmhlbGxvX2FjY2VwdGVkGCkgASgLMiAuYmFpbGl3aWNrLnBlZXIudjEuSGVsbG9BY2NlcHRlZEgAEjgKDWhlbGxvX3JlZnVzZWQYKiABKAsyHy5iYWlsaXdpY2sucGVlci52MS5IZWxsb1JlZnVzZWRIABIlCgNsYXAYKyABKAsyFi5iYWlsaXdpY2sucGVlci52MS5MYXBIAEIJCgdtZXNzYWdlImgKBkludml0ZRINCgVncm91cBgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoBBITCgtmcm9tX21lbWJlchgDIAEoBBIRCgl0b19tZW1iZXIYBCABKAQSEgoKaXNfd2l0bmVzcxgFIAEoCCJ1CghEZXBhcnRlZBINCgVncm91cBgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoBBITCgtmcm9tX21lbWJlchgDIAEoBBIRCgl0b19tZW1iZXIYBCABKAQSDQoFaW5kZXgYBSABKAQSDgoGb3duZXJzGAYgAygJIkEKC1JlcGxpY2FMb3N0Eg0KBWdyb3VwGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgEEg4KBm1lbWJlchgDIAEoBCJ6Cg1TdGF0ZVF1ZXN0aW9uEg0KBWdyb3VwGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgEEhMKC2Zyb21fbWVtYmVyGAMgASgEEhEKCXRvX21lbWJlchgEIAEoBBINCgVpbmRleBgFIAEoBBIOCgZmb3JtYXQYBiABKAQihgEKC1N0YXRlQW5zd2VyEg0KBWdyb3VwGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgEEhMKC2Zyb21fbWVtYmVyGAMgASgEEhEKCXRvX21lbWJlchgEIAEoBBINCgVpbmRleBgFIAEoBBIOCgZmb3JtYXQYBiABKAQSDAoEaGFzaBgHIAEoBiKYAQoMU3RhdGVWZXJkaWN0Eg0KBWdyb3VwGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgEEhMKC2Zyb21fbWVtYmVyGAMgASgEEhEKCXRvX21lbWJlchgEIAEoBBINCgVpbmRleBgFIAEoBBIOCgZmb3JtYXQYBiABKAQSDAoEaGFzaBgHIAEoBhIPCgdob2xkZXJzGAggAygJIkAKDE93bmVyc1JlcG9ydBIwCgVlbnRyeRgBIAEoCzIhLmJhaWxpd2ljay5wZWVyLnYxLkRpcmVjdG9yeUVudHJ5IoIBCglHcm91cEJlYXQSDQoFZ3JvdXAYASABKAkSEwoLaW5jYXJuYXRpb24YAiABKAQSKQoEYmVhdBgDIAEoCzIbLmJhaWxpd2ljay5wZWVyLnYxLlJhZnRCZWF0EhMKC2Zyb21fbWVtYmVyGAQgASgEEhEKCXRvX21lbWJlchgFIAEoBCInCgVWb3VjaBIOCgZncm91cHMYASABKAQSDgoGZGlnZXN0GAIgASgGIoYBCgRCZWF0EhAKCHNlcXVlbmNlGAEgASgEEhUKDWNsdXN0ZXJfaW5kZXgYAiABKAQSLAoGZ3JvdXBzGAMgAygLMhwuYmFpbGl3aWNrLnBlZXIudjEuR3JvdXBCZWF0EicKBXZvdWNoGAQgASgLMhguYmFpbGl3aWNrLnBlZXIudjEuVm91Y2gijQEKDkdyb3VwQmVhdFJlcGx5Eg0KBWdyb3VwGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgEEi8KBXJlcGx5GAMgASgLMiAuYmFpbGl3aWNrLnBlZXIudjEuUmFmdEJlYXRSZXBseRITCgtmcm9tX21lbWJlchgEIAEoBBIRCgl0b19tZW1iZXIYBSABKAQipAEKCEJlYXRFY2hvEhAKCHNlcXVlbmNlGAEgASgEEhUKDWNsdXN0ZXJfaW5kZXgYAiABKAQSEgoKcXVhcmFudGluZRgDIAEoCRIxCgZncm91cHMYBCADKAsyIS5iYWlsaXdpY2sucGVlci52MS5Hcm91cEJlYXRSZXBseRIoCgZhZ3JlZWQYBSABKAsyGC5iYWlsaXdpY2sucGVlci52MS5Wb3VjaCImCghTdGF0ZVJvdxILCgNrZXkYASABKAwSDQoFdmFsdWUYAiABKAwihgIKDFNuYXBzaG90UGFydBINCgVncm91cBgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoBBIMCgR0ZXJtGAMgASgEEigKBGxhc3QYBCABKAsyGi5iYWlsaXdpY2sucGVlci52MS5FbnRyeUlkEhAKCHNlcXVlbmNlGAUgASgEEikKBHJvd3MYBiADKAsyGy5iYWlsaXdpY2sucGVlci52MS5TdGF0ZVJvdxINCgVmaW5hbBgHIAEoCBIXCgpzdGF0ZV9oYXNoGAggASgGSACIAQESEwoLZnJvbV9tZW1iZXIYCSABKAQSEQoJdG9fbWVtYmVyGAogASgEQg0KC19zdGF0ZV9oYXNoIp8BCgtTbmFwc2hvdEFjaxINCgVncm91cBgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoBBIMCgR0ZXJtGAMgASgEEigKBGxhc3QYBCABKAsyGi5iYWlsaXdpY2sucGVlci52MS5FbnRyeUlkEgwKBG5leHQYBSABKAQSEwoLZnJvbV9tZW1iZXIYBiABKAQSEQoJdG9fbWVtYmVyGAcgASgEInYKCFN0YXR1c2VzEjYKCmNvbXBvbmVudHMYASADKAsyIi5iYWlsaXdpY2sucGVlci52MS5TdGF0dXNDb21wb25lbnQSMgoJc3VtbWFyaWVzGAIgAygLMh8uYmFpbGl3aWNrLnBlZXIudjEuR3JvdXBTdW1tYXJ5Il4KDVN0YXR1c1ZlcnNpb24SDQoFZ3JvdXAYASABKAkSEwoLaW5jYXJuYXRpb24YAiABKAQSEQoEbm9kZRgDIAEoCUgAiAEBEg0KBWluZGV4GAQgASgEQgcKBV9ub2RlIlIKDFN0YXR1c0RpZ2VzdBIyCgh2ZXJzaW9ucxgBIAMoCzIgLmJhaWxpd2ljay5wZWVyLnYxLlN0YXR1c1ZlcnNpb24SDgoGYW5zd2VyGAIgASgIIlUKC0NsdXN0ZXJOZXdzEgwKBHRlcm0YASABKAQSDQoFaW5kZXgYAiABKAQSKQoHZW50cmllcxgDIAMoCzIYLmJhaWxpd2ljay5wZWVyLnYxLkVudHJ5IhwKC0NsdXN0ZXJQdWxsEg0KBWFmdGVyGAEgASgEIkoKDkNsdXN0ZXJFbnRyaWVzEg0KBWFmdGVyGAEgASgEEikKB2VudHJpZXMYAiADKAsyGC5iYWlsaXdpY2sucGVlci52MS5FbnRyeSJjCgxDbHVzdGVyU3RhdGUSKAoEbGFzdBgBIAEoCzIaLmJhaWxpd2ljay5wZWVyLnYxLkVudHJ5SWQSKQoEcm93cxgCIAMoCzIbLmJhaWxpd2ljay5wZWVyLnYxLlN0YXRlUm93IkYKDVZlcmRpY3RSZXBvcnQSNQoJY29tcG9uZW50GAEgASgLMiIuYmFpbGl3aWNrLnBlZXIudjEuU3RhdHVzQ29tcG9uZW50Ik4KC1ZlcmRpY3RQb2xsEgwKBG5vZGUYASABKAkSMQoGc3RhdHVzGAIgASgOMiEuYmFpbGl3aWNrLnBlZXIudjEuUmVjb3ZlcnlTdGF0dXMiVwoHRm9yd2FyZBIMCgRjYWxsGAEgASgEEhEKCWJ1ZGdldF9tcxgCIAEoBBIrCgdyZXF1ZXN0GAMgASgLMhouYmFpbGl3aWNrLnBlZXIudjEuUmVxdWVzdCJFCgxGb3J3YXJkUmVwbHkSDAoEY2FsbBgBIAEoBBInCgVyZXBseRgCIAEoCzIYLmJhaWxpd2ljay5wZWVyLnYxLlJlcGx5Ih0KDUZvcndhcmRDYW5jZWwSDAoEY2FsbBgBIAEoBCJOCgxGb3J3YXJkV2F0Y2gSDAoEY2FsbBgBIAEoBBIwCgdtZXNzYWdlGAIgASgLMh8uYmFpbGl3aWNrLnBlZXIudjEuV2F0Y2hNZXNzYWdlIi8KDkZvcndhcmREcmFpbmVkEgwKBGNhbGwYASABKAQSDwoHdGhyb3VnaBgCIAEoBCIxCgVTdGFydBIMCgRib290GAEgASgEEg0KBW5vbmNlGAIgASgGEgsKA2xhcBgDIAEoBCJTCgVIZWxsbxIpCgdsaW5lYWdlGAEgAygLMhguYmFpbGl3aWNrLnBlZXIudjEuU3RhcnQSDgoGYW5zd2VyGAIgASgIEg8KB2lzX2FuZXcYAyABKAgiOAoNSGVsbG9BY2NlcHRlZBInCgVzdGFydBgBIAEoCzIYLmJhaWxpd2ljay5wZWVyLnYxLlN0YXJ0IjwKDEhlbGxvUmVmdXNlZBIsCgpyZW1lbWJlcmVkGAEgASgLMhguYmFpbGl3aWNrLnBlZXIudjEuU3RhcnQiLgoDTGFwEicKBXN0YXJ0GAEgASgLMhguYmFpbGl3aWNrLnBlZXIudjEuU3RhcnRiBnByb3RvMw", [file_bailiwick_peer_v1_forward, file_bailiwick_peer_v1_model, file_bailiwick_peer_v1_raft]);
 
 /**
  * @generated from message bailiwick.peer.v1.Envelope
@@ -183,6 +183,24 @@ export type Envelope = Message<"bailiwick.peer.v1.Envelope"> & {
     case: "ownersReport";
   } | {
     /**
+     * @generated from field: bailiwick.peer.v1.StateQuestion state_question = 26;
+     */
+    value: StateQuestion;
+    case: "stateQuestion";
+  } | {
+    /**
+     * @generated from field: bailiwick.peer.v1.StateAnswer state_answer = 27;
+     */
+    value: StateAnswer;
+    case: "stateAnswer";
+  } | {
+    /**
+     * @generated from field: bailiwick.peer.v1.StateVerdict state_verdict = 28;
+     */
+    value: StateVerdict;
+    case: "stateVerdict";
+  } | {
+    /**
      * @generated from field: bailiwick.peer.v1.Hello hello = 40;
      */
     value: Hello;
@@ -330,6 +348,155 @@ export const ReplicaLostSchema: GenMessage<ReplicaLost> = /*@__PURE__*/
   messageDesc(file_bailiwick_peer_v1_envelope, 3);
 
 /**
+ * A group's leader to an owner: which state hash has it at this index?
+ *
+ * @generated from message bailiwick.peer.v1.StateQuestion
+ */
+export type StateQuestion = Message<"bailiwick.peer.v1.StateQuestion"> & {
+  /**
+   * @generated from field: string group = 1;
+   */
+  group: string;
+
+  /**
+   * @generated from field: uint64 incarnation = 2;
+   */
+  incarnation: bigint;
+
+  /**
+   * @generated from field: uint64 from_member = 3;
+   */
+  fromMember: bigint;
+
+  /**
+   * @generated from field: uint64 to_member = 4;
+   */
+  toMember: bigint;
+
+  /**
+   * @generated from field: uint64 index = 5;
+   */
+  index: bigint;
+
+  /**
+   * Of what the hash covers, and how.
+   *
+   * @generated from field: uint64 format = 6;
+   */
+  format: bigint;
+};
+
+/**
+ * Describes the message bailiwick.peer.v1.StateQuestion.
+ * Use `create(StateQuestionSchema)` to create a new message.
+ */
+export const StateQuestionSchema: GenMessage<StateQuestion> = /*@__PURE__*/
+  messageDesc(file_bailiwick_peer_v1_envelope, 4);
+
+/**
+ * @generated from message bailiwick.peer.v1.StateAnswer
+ */
+export type StateAnswer = Message<"bailiwick.peer.v1.StateAnswer"> & {
+  /**
+   * @generated from field: string group = 1;
+   */
+  group: string;
+
+  /**
+   * @generated from field: uint64 incarnation = 2;
+   */
+  incarnation: bigint;
+
+  /**
+   * @generated from field: uint64 from_member = 3;
+   */
+  fromMember: bigint;
+
+  /**
+   * @generated from field: uint64 to_member = 4;
+   */
+  toMember: bigint;
+
+  /**
+   * @generated from field: uint64 index = 5;
+   */
+  index: bigint;
+
+  /**
+   * @generated from field: uint64 format = 6;
+   */
+  format: bigint;
+
+  /**
+   * @generated from field: fixed64 hash = 7;
+   */
+  hash: bigint;
+};
+
+/**
+ * Describes the message bailiwick.peer.v1.StateAnswer.
+ * Use `create(StateAnswerSchema)` to create a new message.
+ */
+export const StateAnswerSchema: GenMessage<StateAnswer> = /*@__PURE__*/
+  messageDesc(file_bailiwick_peer_v1_envelope, 5);
+
+/**
+ * A group's leader to an owner whose answer was another one.
+ *
+ * @generated from message bailiwick.peer.v1.StateVerdict
+ */
+export type StateVerdict = Message<"bailiwick.peer.v1.StateVerdict"> & {
+  /**
+   * @generated from field: string group = 1;
+   */
+  group: string;
+
+  /**
+   * @generated from field: uint64 incarnation = 2;
+   */
+  incarnation: bigint;
+
+  /**
+   * @generated from field: uint64 from_member = 3;
+   */
+  fromMember: bigint;
+
+  /**
+   * @generated from field: uint64 to_member = 4;
+   */
+  toMember: bigint;
+
+  /**
+   * @generated from field: uint64 index = 5;
+   */
+  index: bigint;
+
+  /**
+   * @generated from field: uint64 format = 6;
+   */
+  format: bigint;
+
+  /**
+   * @generated from field: fixed64 hash = 7;
+   */
+  hash: bigint;
+
+  /**
+   * Who has it.
+   *
+   * @generated from field: repeated string holders = 8;
+   */
+  holders: string[];
+};
+
+/**
+ * Describes the message bailiwick.peer.v1.StateVerdict.
+ * Use `create(StateVerdictSchema)` to create a new message.
+ */
+export const StateVerdictSchema: GenMessage<StateVerdict> = /*@__PURE__*/
+  messageDesc(file_bailiwick_peer_v1_envelope, 6);
+
+/**
  * Group manager to the cluster group's leader: the directory shows other owners.
  *
  * @generated from message bailiwick.peer.v1.OwnersReport
@@ -346,7 +513,7 @@ export type OwnersReport = Message<"bailiwick.peer.v1.OwnersReport"> & {
  * Use `create(OwnersReportSchema)` to create a new message.
  */
 export const OwnersReportSchema: GenMessage<OwnersReport> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 4);
+  messageDesc(file_bailiwick_peer_v1_envelope, 7);
 
 /**
  * @generated from message bailiwick.peer.v1.GroupBeat
@@ -383,7 +550,7 @@ export type GroupBeat = Message<"bailiwick.peer.v1.GroupBeat"> & {
  * Use `create(GroupBeatSchema)` to create a new message.
  */
 export const GroupBeatSchema: GenMessage<GroupBeat> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 5);
+  messageDesc(file_bailiwick_peer_v1_envelope, 8);
 
 /**
  * Stands for the groups that a beat does not name.
@@ -407,7 +574,7 @@ export type Vouch = Message<"bailiwick.peer.v1.Vouch"> & {
  * Use `create(VouchSchema)` to create a new message.
  */
 export const VouchSchema: GenMessage<Vouch> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 6);
+  messageDesc(file_bailiwick_peer_v1_envelope, 9);
 
 /**
  * @generated from message bailiwick.peer.v1.Beat
@@ -441,7 +608,7 @@ export type Beat = Message<"bailiwick.peer.v1.Beat"> & {
  * Use `create(BeatSchema)` to create a new message.
  */
 export const BeatSchema: GenMessage<Beat> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 7);
+  messageDesc(file_bailiwick_peer_v1_envelope, 10);
 
 /**
  * @generated from message bailiwick.peer.v1.GroupBeatReply
@@ -478,7 +645,7 @@ export type GroupBeatReply = Message<"bailiwick.peer.v1.GroupBeatReply"> & {
  * Use `create(GroupBeatReplySchema)` to create a new message.
  */
 export const GroupBeatReplySchema: GenMessage<GroupBeatReply> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 8);
+  messageDesc(file_bailiwick_peer_v1_envelope, 11);
 
 /**
  * @generated from message bailiwick.peer.v1.BeatEcho
@@ -517,7 +684,7 @@ export type BeatEcho = Message<"bailiwick.peer.v1.BeatEcho"> & {
  * Use `create(BeatEchoSchema)` to create a new message.
  */
 export const BeatEchoSchema: GenMessage<BeatEcho> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 9);
+  messageDesc(file_bailiwick_peer_v1_envelope, 12);
 
 /**
  * @generated from message bailiwick.peer.v1.StateRow
@@ -539,7 +706,7 @@ export type StateRow = Message<"bailiwick.peer.v1.StateRow"> & {
  * Use `create(StateRowSchema)` to create a new message.
  */
 export const StateRowSchema: GenMessage<StateRow> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 10);
+  messageDesc(file_bailiwick_peer_v1_envelope, 13);
 
 /**
  * @generated from message bailiwick.peer.v1.SnapshotPart
@@ -603,7 +770,7 @@ export type SnapshotPart = Message<"bailiwick.peer.v1.SnapshotPart"> & {
  * Use `create(SnapshotPartSchema)` to create a new message.
  */
 export const SnapshotPartSchema: GenMessage<SnapshotPart> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 11);
+  messageDesc(file_bailiwick_peer_v1_envelope, 14);
 
 /**
  * @generated from message bailiwick.peer.v1.SnapshotAck
@@ -650,7 +817,7 @@ export type SnapshotAck = Message<"bailiwick.peer.v1.SnapshotAck"> & {
  * Use `create(SnapshotAckSchema)` to create a new message.
  */
 export const SnapshotAckSchema: GenMessage<SnapshotAck> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 12);
+  messageDesc(file_bailiwick_peer_v1_envelope, 15);
 
 /**
  * @generated from message bailiwick.peer.v1.Statuses
@@ -672,7 +839,7 @@ export type Statuses = Message<"bailiwick.peer.v1.Statuses"> & {
  * Use `create(StatusesSchema)` to create a new message.
  */
 export const StatusesSchema: GenMessage<Statuses> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 13);
+  messageDesc(file_bailiwick_peer_v1_envelope, 16);
 
 /**
  * @generated from message bailiwick.peer.v1.StatusVersion
@@ -706,7 +873,7 @@ export type StatusVersion = Message<"bailiwick.peer.v1.StatusVersion"> & {
  * Use `create(StatusVersionSchema)` to create a new message.
  */
 export const StatusVersionSchema: GenMessage<StatusVersion> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 14);
+  messageDesc(file_bailiwick_peer_v1_envelope, 17);
 
 /**
  * @generated from message bailiwick.peer.v1.StatusDigest
@@ -728,7 +895,7 @@ export type StatusDigest = Message<"bailiwick.peer.v1.StatusDigest"> & {
  * Use `create(StatusDigestSchema)` to create a new message.
  */
 export const StatusDigestSchema: GenMessage<StatusDigest> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 15);
+  messageDesc(file_bailiwick_peer_v1_envelope, 18);
 
 /**
  * @generated from message bailiwick.peer.v1.ClusterNews
@@ -755,7 +922,7 @@ export type ClusterNews = Message<"bailiwick.peer.v1.ClusterNews"> & {
  * Use `create(ClusterNewsSchema)` to create a new message.
  */
 export const ClusterNewsSchema: GenMessage<ClusterNews> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 16);
+  messageDesc(file_bailiwick_peer_v1_envelope, 19);
 
 /**
  * @generated from message bailiwick.peer.v1.ClusterPull
@@ -772,7 +939,7 @@ export type ClusterPull = Message<"bailiwick.peer.v1.ClusterPull"> & {
  * Use `create(ClusterPullSchema)` to create a new message.
  */
 export const ClusterPullSchema: GenMessage<ClusterPull> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 17);
+  messageDesc(file_bailiwick_peer_v1_envelope, 20);
 
 /**
  * @generated from message bailiwick.peer.v1.ClusterEntries
@@ -794,7 +961,7 @@ export type ClusterEntries = Message<"bailiwick.peer.v1.ClusterEntries"> & {
  * Use `create(ClusterEntriesSchema)` to create a new message.
  */
 export const ClusterEntriesSchema: GenMessage<ClusterEntries> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 18);
+  messageDesc(file_bailiwick_peer_v1_envelope, 21);
 
 /**
  * @generated from message bailiwick.peer.v1.ClusterState
@@ -816,7 +983,7 @@ export type ClusterState = Message<"bailiwick.peer.v1.ClusterState"> & {
  * Use `create(ClusterStateSchema)` to create a new message.
  */
 export const ClusterStateSchema: GenMessage<ClusterState> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 19);
+  messageDesc(file_bailiwick_peer_v1_envelope, 22);
 
 /**
  * @generated from message bailiwick.peer.v1.VerdictReport
@@ -833,7 +1000,7 @@ export type VerdictReport = Message<"bailiwick.peer.v1.VerdictReport"> & {
  * Use `create(VerdictReportSchema)` to create a new message.
  */
 export const VerdictReportSchema: GenMessage<VerdictReport> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 20);
+  messageDesc(file_bailiwick_peer_v1_envelope, 23);
 
 /**
  * @generated from message bailiwick.peer.v1.VerdictPoll
@@ -855,7 +1022,7 @@ export type VerdictPoll = Message<"bailiwick.peer.v1.VerdictPoll"> & {
  * Use `create(VerdictPollSchema)` to create a new message.
  */
 export const VerdictPollSchema: GenMessage<VerdictPoll> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 21);
+  messageDesc(file_bailiwick_peer_v1_envelope, 24);
 
 /**
  * @generated from message bailiwick.peer.v1.Forward
@@ -884,7 +1051,7 @@ export type Forward = Message<"bailiwick.peer.v1.Forward"> & {
  * Use `create(ForwardSchema)` to create a new message.
  */
 export const ForwardSchema: GenMessage<Forward> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 22);
+  messageDesc(file_bailiwick_peer_v1_envelope, 25);
 
 /**
  * @generated from message bailiwick.peer.v1.ForwardReply
@@ -906,7 +1073,7 @@ export type ForwardReply = Message<"bailiwick.peer.v1.ForwardReply"> & {
  * Use `create(ForwardReplySchema)` to create a new message.
  */
 export const ForwardReplySchema: GenMessage<ForwardReply> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 23);
+  messageDesc(file_bailiwick_peer_v1_envelope, 26);
 
 /**
  * @generated from message bailiwick.peer.v1.ForwardCancel
@@ -923,7 +1090,7 @@ export type ForwardCancel = Message<"bailiwick.peer.v1.ForwardCancel"> & {
  * Use `create(ForwardCancelSchema)` to create a new message.
  */
 export const ForwardCancelSchema: GenMessage<ForwardCancel> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 24);
+  messageDesc(file_bailiwick_peer_v1_envelope, 27);
 
 /**
  * @generated from message bailiwick.peer.v1.ForwardWatch
@@ -945,7 +1112,7 @@ export type ForwardWatch = Message<"bailiwick.peer.v1.ForwardWatch"> & {
  * Use `create(ForwardWatchSchema)` to create a new message.
  */
 export const ForwardWatchSchema: GenMessage<ForwardWatch> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 25);
+  messageDesc(file_bailiwick_peer_v1_envelope, 28);
 
 /**
  * @generated from message bailiwick.peer.v1.ForwardDrained
@@ -969,7 +1136,7 @@ export type ForwardDrained = Message<"bailiwick.peer.v1.ForwardDrained"> & {
  * Use `create(ForwardDrainedSchema)` to create a new message.
  */
 export const ForwardDrainedSchema: GenMessage<ForwardDrained> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 26);
+  messageDesc(file_bailiwick_peer_v1_envelope, 29);
 
 /**
  * One start of a node.
@@ -1000,7 +1167,7 @@ export type Start = Message<"bailiwick.peer.v1.Start"> & {
  * Use `create(StartSchema)` to create a new message.
  */
 export const StartSchema: GenMessage<Start> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 27);
+  messageDesc(file_bailiwick_peer_v1_envelope, 30);
 
 /**
  * @generated from message bailiwick.peer.v1.Hello
@@ -1031,7 +1198,7 @@ export type Hello = Message<"bailiwick.peer.v1.Hello"> & {
  * Use `create(HelloSchema)` to create a new message.
  */
 export const HelloSchema: GenMessage<Hello> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 28);
+  messageDesc(file_bailiwick_peer_v1_envelope, 31);
 
 /**
  * @generated from message bailiwick.peer.v1.HelloAccepted
@@ -1048,7 +1215,7 @@ export type HelloAccepted = Message<"bailiwick.peer.v1.HelloAccepted"> & {
  * Use `create(HelloAcceptedSchema)` to create a new message.
  */
 export const HelloAcceptedSchema: GenMessage<HelloAccepted> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 29);
+  messageDesc(file_bailiwick_peer_v1_envelope, 32);
 
 /**
  * @generated from message bailiwick.peer.v1.HelloRefused
@@ -1065,7 +1232,7 @@ export type HelloRefused = Message<"bailiwick.peer.v1.HelloRefused"> & {
  * Use `create(HelloRefusedSchema)` to create a new message.
  */
 export const HelloRefusedSchema: GenMessage<HelloRefused> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 30);
+  messageDesc(file_bailiwick_peer_v1_envelope, 33);
 
 /**
  * @generated from message bailiwick.peer.v1.Lap
@@ -1082,5 +1249,5 @@ export type Lap = Message<"bailiwick.peer.v1.Lap"> & {
  * Use `create(LapSchema)` to create a new message.
  */
 export const LapSchema: GenMessage<Lap> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 31);
+  messageDesc(file_bailiwick_peer_v1_envelope, 34);
 
