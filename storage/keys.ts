@@ -2,7 +2,8 @@
 //
 //   00                                                  never a row (the level store's barrier)
 //   01 | field                                          meta: 01 format version · 02 node id · 03 cluster id · 04 boot number · 05 why quarantined ·
-//                                                          06 earlier starts · 07 present start (start-record.ts)
+//                                                          06 earlier starts · 07 present start (start-record.ts) ·
+//                                                          08 start in which it was quarantined last
 //   02 | len name | incarnation u64                     group record: slot and role of this node's replica
 //   03 | slot u32 | 00                                  log boundary: where the stored log begins
 //   03 | slot u32 | 01 | index u64                      log record
@@ -38,6 +39,7 @@ const metaFields = {
   quarantine: 5,
   lineage: 6,
   start: 7,
+  anewSince: 8,
 } as const;
 const stateTables = {
   versions: 1,

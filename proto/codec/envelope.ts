@@ -12,7 +12,18 @@ import type {
   StatusVersion,
   Vouch,
 } from "../messages.ts";
-import { anyMemberId, boot, incarnation, logIndex, memberId, revision, term, uint64, wholeMs } from "./integers.ts";
+import {
+  anyMemberId,
+  boot,
+  bootOrNone,
+  incarnation,
+  logIndex,
+  memberId,
+  revision,
+  term,
+  uint64,
+  wholeMs,
+} from "./integers.ts";
 import { directoryEntry, groupSummary, owners, recoveryStatus, statusComponent } from "./model.ts";
 import { entries, entryId, raftBeat, raftBeatReply, raftMessage } from "./raft.ts";
 import { reply, watchMessage } from "./replies.ts";
@@ -85,9 +96,8 @@ const peerMessage = union<PeerMessage, wire.Envelope["message"]>({
     last: required(entryId),
     next: uint64,
   }),
-  invite: message(wire.InviteSchema, { ...addressed, isWitness: flag }),
+  invite: message(wire.InviteSchema, { ...addressed, isWitness: flag, lostIn: nullable(hash64) }),
   departed: message(wire.DepartedSchema, { ...addressed, index: logIndex, owners }),
-  replicaLost: message(wire.ReplicaLostSchema, { group: groupId, incarnation, member: memberId }),
   stateQuestion: message(wire.StateQuestionSchema, { ...addressed, index: logIndex, format: uint64 }),
   stateAnswer: message(wire.StateAnswerSchema, { ...addressed, index: logIndex, format: uint64, hash: hash64 }),
   stateVerdict: message(wire.StateVerdictSchema, {
@@ -97,6 +107,7 @@ const peerMessage = union<PeerMessage, wire.Envelope["message"]>({
     hash: hash64,
     holders: owners,
   }),
+  replicaLost: message(wire.ReplicaLostSchema, { group: groupId, incarnation, member: memberId, start: hash64 }),
   ownersReport: message(wire.OwnersReportSchema, { entry: required(directoryEntry) }),
   statuses: message(wire.StatusesSchema, {
     components: list(statusComponent, itemsMax),
@@ -114,7 +125,12 @@ const peerMessage = union<PeerMessage, wire.Envelope["message"]>({
   forwardCancel: message(wire.ForwardCancelSchema, { call: uint64 }),
   forwardWatch: message(wire.ForwardWatchSchema, { call: uint64, message: required(watchMessage) }),
   forwardDrained: message(wire.ForwardDrainedSchema, { call: uint64, through: revision }),
-  hello: message(wire.HelloSchema, { lineage: list(start, wireLimits.lineageMax), answer: flag, isAnew: flag }),
+  hello: message(wire.HelloSchema, {
+    lineage: list(start, wireLimits.lineageMax),
+    answer: flag,
+    isAnew: flag,
+    anewSince: bootOrNone,
+  }),
   helloAccepted: message(wire.HelloAcceptedSchema, { start: required(start) }),
   helloRefused: message(wire.HelloRefusedSchema, { remembered: required(start) }),
   lap: message(wire.LapSchema, { start: required(start) }),

@@ -8,6 +8,7 @@ import type { DirectoryEntry, GroupKey, GroupObject, NodeRecord } from "../../pr
 import { emptyBytes } from "../../storage/bytes.ts";
 import { slotRange } from "../../storage/keys.ts";
 import { LogStore } from "../../storage/log-store.ts";
+import type { Agenda } from "./agenda.ts";
 import { Applier, type ReplicatedState } from "./applier.ts";
 import { deleteGroupRecord, logStart, newGroupOperations, putGroupRecord } from "./genesis.ts";
 import { type GroupOutcome, GroupState } from "./group-state.ts";
@@ -23,6 +24,7 @@ type Invite = PeerMessage & { readonly type: "invite" };
 type Departed = PeerMessage & { readonly type: "departed" };
 
 export interface GroupsOptions {
+  readonly agenda: Agenda<ResourceGroup>;
   readonly listener: GroupListener;
   /** As the cluster database knows them. */
   readonly nodes: () => readonly NodeRecord[];
@@ -55,7 +57,7 @@ export class Groups {
   }
 
   restore(image: ReplicaImage<GroupState>, nowMs: Millis): void {
-    this.#groups.set(image.group, this.#build(replicaParts(image, this.#world, nowMs), nowMs));
+    this.#hold(replicaParts(image, this.#world, nowMs), nowMs);
   }
 
   /** What is stored of the group is in doubt as a whole: it goes, and this node speaks as that member no more. */
@@ -101,7 +103,7 @@ export class Groups {
   invited(from: NodeId, invite: Invite, nowMs: Millis): void {
     const member = this.#memberIn(invite);
     if (member !== null && invite.toMember <= member) return this.#answerStranger(from, invite);
-    if (member === null && this.#world.isDoubtful()) return this.#answerStranger(from, invite);
+    if (this.#mayHaveBeen(invite)) return this.#disown(from, invite);
     const held = this.#groups.get(invite.group)?.replica ?? this.#seats.get(invite.group);
     if (held !== undefined) this.#leave(held.key, held.member, nowMs);
     this.#gone.delete(invite.group);
@@ -140,15 +142,30 @@ export class Groups {
 
   /** Whoever is spoken to as a member that is gone says so: nobody must wait for it, or count on it. */
   #answerStranger(from: NodeId, message: GroupMessage | Invite): void {
-    const { group, incarnation, toMember } = message;
+    const { group, toMember } = message;
     this.#world.counters.count("messages of a group that is not here");
     if (toMember === anyMember || this.#groups.has(group) || this.#seats.has(group)) return;
+    const member = this.#memberIn(message);
+    if (member !== null && toMember <= member) this.#sayLost(from, message, member);
+    else if (this.#world.isForgetful()) this.#disown(from, message);
+  }
+
+  /** Of a member that the node may have been before it forgot. */
+  #disown(from: NodeId, message: GroupMessage | Invite): void {
+    const { group, incarnation, toMember } = message;
     if (this.#memberIn(message) === null && this.#world.isDoubtful()) {
       this.#remember({ group, incarnation, member: toMember });
     }
-    const member = this.#memberIn(message);
-    if (member === null || toMember > member) return;
-    this.#world.out.sendPromise(from, { type: "replicaLost", group, incarnation, member });
+    this.#sayLost(from, message, toMember);
+  }
+
+  /** Whether the node may have been this very member before it forgot: unless it got the number for saying so in this start. */
+  #mayHaveBeen({ lostIn }: Invite): boolean {
+    return this.#world.isForgetful() && lostIn !== this.#world.nonce;
+  }
+
+  #sayLost(to: NodeId, { group, incarnation }: GroupKey, member: MemberId): void {
+    this.#world.out.sendPromise(to, { type: "replicaLost", group, incarnation, member, start: this.#world.nonce });
   }
 
   /** As which member this node knows itself in exactly this incarnation; null: it does not. */
@@ -174,7 +191,9 @@ export class Groups {
     if (held !== undefined) this.#forget({ ...held.key, member: held.member });
     this.#groups.delete(group);
     this.#seats.delete(group);
-    owned?.close(nowMs);
+    if (owned === undefined) return;
+    this.#options.agenda.drop(owned);
+    owned.close(nowMs);
   }
 
   #forget(key: MemberKey): void {
@@ -210,11 +229,13 @@ export class Groups {
     const raft = createRaft({ ...start, log, applied: logStart.index }, random.fork(), nowMs);
     const applier = new Applier<GroupOutcome, GroupState>(state, logStart);
     const parts = { group, incarnation, member, raft, log: store, applier, entries: [] };
-    this.#groups.set(group, this.#build(parts, nowMs));
+    this.#hold(parts, nowMs);
   }
 
-  #build(parts: ConstructorParameters<typeof ResourceGroup>[0], nowMs: Millis): ResourceGroup {
-    return new ResourceGroup(parts, this.#world, { ...this.#options, nowMs });
+  #hold(parts: ConstructorParameters<typeof ResourceGroup>[0], nowMs: Millis): void {
+    const held = new ResourceGroup(parts, this.#world, { ...this.#options, nowMs });
+    this.#groups.set(parts.group, held);
+    this.#options.agenda.add(held);
   }
 }
 

@@ -110,6 +110,8 @@ export const limits = {
   membershipCheckMs: 500,
   /** A member that was not heard yet is invited again after this. */
   inviteIntervalMs: 500,
+  /** After which a member without a vote, which hears no leader, asks the owners whether it has been left out. */
+  voicelessSilenceMs: 5_000,
   /** After which a silent witness is replaced, where another node can be one. */
   witnessSilenceMs: 10_000,
   /** How long an owner of higher precedence must be fit before leadership goes to it. */

@@ -12,6 +12,7 @@ import { allVoters } from "../raft/changes.ts";
 import type { LeaseRead } from "../raft/types.ts";
 import { StatusTable } from "../sphere/status-table.ts";
 import { abandonCalls } from "./abandon-calls.ts";
+import { Agenda } from "./agenda.ts";
 import { Allowance } from "./allowance.ts";
 import { Applier } from "./applier.ts";
 import { Beats } from "./beats.ts";
@@ -28,8 +29,9 @@ import { HardStates } from "./hard-states.ts";
 import type { NodeImage } from "./image.ts";
 import type { Input } from "./inputs.ts";
 import { limits } from "./limits.ts";
+import { presentOf } from "./lineage.ts";
 import type { LogKept } from "./log-trim.ts";
-import { earliest, isDue } from "./millis.ts";
+import { earliest } from "./millis.ts";
 import { networkNeeds } from "./network-needs.ts";
 import { Outbox } from "./outbox.ts";
 import { Reception } from "./reception.ts";
@@ -62,6 +64,7 @@ export class Node implements StateMachine, Knowledge {
   readonly #world: World;
   readonly #image: NodeImage;
   readonly #groups: Groups;
+  readonly #agenda = new Agenda<ResourceGroup>();
   readonly #router: Router;
   readonly #beats: Beats;
   readonly #reception: Reception;
@@ -71,16 +74,13 @@ export class Node implements StateMachine, Knowledge {
   readonly #settling: Settling;
   /** Why the node takes no part in its groups; null: it does. */
   #quarantine: string | null;
+  #isForgetful: boolean;
   #database: ClusterDatabase | null = null;
   #statuses: StatusExchange | null = null;
   #startedMs = toMillis(0);
   #nextPullMs = toMillis(0);
   #created: readonly DirectoryEntry[] | null = null;
   readonly #leaving = new Set<ResourceGroup>();
-  /** No group changes by this step, so that none has to be looked at: a beat that agrees, its echo, or the time to beat. */
-  #isQuietStep = false;
-  /** What a group tells later than that may only put it off. undefined: to be asked anew. */
-  #groupsDeadlineMs: Millis | null | undefined;
   /** Groups are held here, or with others, that the network does not know of yet. */
   #hasOtherFellows = false;
 
@@ -89,10 +89,12 @@ export class Node implements StateMachine, Knowledge {
     const out = new Outbox();
     this.#image = image;
     this.#quarantine = image.quarantine;
+    this.#isForgetful = image.anewSince > 0;
     this.#world = {
       self: image.node,
       cluster: image.cluster,
       boot: image.boot,
+      nonce: presentOf(image.lineage).nonce,
       out,
       calls: new Calls(out),
       hardStates: new HardStates(image.hardStates),
@@ -104,6 +106,7 @@ export class Node implements StateMachine, Knowledge {
       logKept: options.logKept ?? { bytes: limits.logBytesKept, entries: limits.logEntriesKept },
       isDoubtful: () => this.#quarantine !== null,
       recounts: new Allowance(limits.recountBytesPerSecond / 1_000, limits.recountBytesAtOnceMax),
+      isForgetful: () => this.#isForgetful,
       diskSpace: new DiskSpace(image.node, options.diskFreeBytesMin ?? limits.diskFreeBytesMin),
       leaseRead: options.leaseRead ?? null,
       quarantines: new Map(image.quarantine === null ? [] : [[image.node, image.quarantine]]),
@@ -125,11 +128,11 @@ export class Node implements StateMachine, Knowledge {
     this.#settling = new Settling(this.#world);
     const nodes = () => this.database.state.nodes;
     const listed = (group: GroupId) => this.database.state.directory.group(group);
-    this.#groups = new Groups(this.#world, { listener: this.#groupListener(), nodes, listed });
+    const listener = this.#groupListener();
+    this.#groups = new Groups(this.#world, { agenda: this.#agenda, listener, nodes, listed });
   }
 
   step(input: Input, nowMs: Millis): readonly Effect[] {
-    this.#isQuietStep = false;
     this.#take(input, nowMs);
     if (this.#database !== null) this.#settle(nowMs);
     if (this.#world.out.hasPromise) this.#reception.promised(nowMs);
@@ -137,16 +140,9 @@ export class Node implements StateMachine, Knowledge {
   }
 
   deadlineMs(): Millis | null {
-    return earliest(this.#beats.deadlineMs(), this.#deadlineBesidesBeats());
-  }
-
-  #deadlineBesidesBeats(): Millis | null {
-    if (this.#groupsDeadlineMs === undefined) {
-      const groups = [...this.#groups].map((group) => group.deadlineMs());
-      this.#groupsDeadlineMs = earliest(...groups);
-    }
     return earliest(
-      this.#groupsDeadlineMs,
+      this.#agenda.deadlineMs(),
+      this.#beats.deadlineMs(),
       this.#database?.deadlineMs() ?? null,
       this.#statuses?.deadlineMs() ?? null,
       this.#desk.deadlineMs(),
@@ -220,13 +216,8 @@ export class Node implements StateMachine, Knowledge {
 
   #deadline(nowMs: Millis): void {
     const { database } = this;
-    if (!isDue(this.#deadlineBesidesBeats(), nowMs)) {
-      this.#isQuietStep = true;
-      this.#beats.deadline(database.watched(), database.index, nowMs);
-      return;
-    }
     this.#desk.deadline(nowMs);
-    for (const group of this.#groups) group.deadline(nowMs);
+    for (const group of this.#agenda.atDeadline(nowMs)) group.deadline(nowMs);
     database.deadline(nowMs);
     this.#beats.deadline(database.watched(), database.index, nowMs);
     this.#statuses?.deadline(nowMs);
@@ -279,7 +270,7 @@ export class Node implements StateMachine, Knowledge {
       case "departed":
         return this.#groups.departed(message, nowMs);
       case "replicaLost":
-        return this.#groups.get(message.group)?.memberLost(from, message.member, nowMs);
+        return this.#groups.get(message.group)?.memberLost(from, message, nowMs);
       case "ownersReport":
         return database.reportOwners(message.entry);
       case "statuses":
@@ -338,12 +329,14 @@ export class Node implements StateMachine, Knowledge {
   #enterQuarantine(reason: string, nowMs: Millis): void {
     const { database } = this;
     this.#quarantine = reason;
+    this.#isForgetful = true;
     this.#world.quarantines.set(this.#world.self, reason);
     this.#router.renumber();
     this.#world.out.note("warn", "Quarantined", { reason });
     const { group, incarnation, member } = this.#image.database;
     const { slot } = database.state.rows;
-    this.#world.out.writeDurably(quarantineOperations({ group, incarnation, member, slot }, reason), null);
+    const asCopy = { group, incarnation, member, slot };
+    this.#world.out.writeDurably(quarantineOperations(asCopy, reason, this.#world.boot), null);
     const left = [...this.#groups].map(({ replica }) => replica.key.group);
     if (database.replica !== null) {
       left.push(clusterGroup);
@@ -395,7 +388,6 @@ export class Node implements StateMachine, Knowledge {
     }
     const agreed = this.#agree(from, message, nowMs);
     if (agreed !== null) this.#world.out.agree(from, agreed);
-    this.#isQuietStep = agreed !== null && message.groups.length === 0;
     this.database.noticeIndex(from, message.clusterIndex, nowMs);
   }
 
@@ -408,26 +400,24 @@ export class Node implements StateMachine, Knowledge {
 
   #beatEcho(from: NodeId, message: PeerMessage & { readonly type: "beatEcho" }, nowMs: Millis): void {
     const { sequence, agreed, groups, quarantine } = message;
-    const isNews = this.#noteQuarantine(from, quarantine);
+    this.#noteQuarantine(from, quarantine);
     this.database.heard(from, nowMs);
     for (const { reply, ...address } of groups) {
       this.#reception.groupMessage(from, { type: "raft", ...address, message: reply }, nowMs);
     }
     const isWord = agreed === null || agreed.groups === 0 || this.#reception.isKnown(from, nowMs);
-    const isWell = !isWord || this.#world.vouching.answered(from, sequence, agreed, nowMs);
-    if (!isWell) this.#beats.repeat(from, this.database.index, nowMs);
-    this.#isQuietStep = isWell && !isNews && groups.length === 0;
+    if (isWord && !this.#world.vouching.answered(from, sequence, agreed, nowMs)) {
+      this.#beats.repeat(from, this.database.index, nowMs);
+    }
     this.database.noticeIndex(from, message.clusterIndex, nowMs);
   }
 
-  /** @returns whether that is news */
-  #noteQuarantine(peer: NodeId, reason: string): boolean {
+  #noteQuarantine(peer: NodeId, reason: string): void {
     const { quarantines } = this.#world;
-    if ((quarantines.get(peer) ?? "") === reason) return false;
+    if ((quarantines.get(peer) ?? "") === reason) return;
     if (reason === "") quarantines.delete(peer);
     else quarantines.set(peer, reason);
     for (const group of this.#groups) group.wake();
-    return true;
   }
 
   #peerUp(peer: NodeId, nowMs: Millis): void {
@@ -447,7 +437,7 @@ export class Node implements StateMachine, Knowledge {
   #durable(write: number, nowMs: Millis): void {
     this.#world.out.durable(write);
     this.#reception.durable(write, nowMs);
-    for (const group of this.#groups) group.replica.durable(write, nowMs);
+    for (const group of this.#agenda.writing()) group.durable(write, nowMs);
     for (const seat of this.#groups.seats) seat.durable(write, nowMs);
     this.#database?.durable(write, nowMs);
   }
@@ -468,9 +458,12 @@ export class Node implements StateMachine, Knowledge {
     if (this.#hasOtherFellows) this.#configureNetwork();
     this.database.settle(nowMs);
     let isLeft = this.database.replica?.hasWork === true;
-    if (!this.#isQuietStep) {
-      for (const group of this.#groups) isLeft = group.settle(nowMs) || isLeft;
-      this.#groupsDeadlineMs = undefined;
+    for (const group of this.#agenda.take(nowMs)) {
+      if (group.settle(nowMs)) {
+        isLeft = true;
+        this.#agenda.touch(group);
+      }
+      this.#agenda.file(group);
     }
     this.#settling.settle(nowMs);
     this.#turn.settle(isLeft);
@@ -485,7 +478,7 @@ export class Node implements StateMachine, Knowledge {
   #endTurn(nowMs: Millis): void {
     const beating = this.#turn.end(nowMs);
     if (beating.length > 0) this.#beats.beat(beating, this.database.index, nowMs);
-    for (const group of this.#groups) group.work(nowMs);
+    for (const group of this.#agenda.touched()) group.work(nowMs);
     this.#database?.work(nowMs);
   }
 
@@ -562,6 +555,9 @@ export class Node implements StateMachine, Knowledge {
 
   #groupListener(): GroupListener {
     return {
+      touched: (group) => {
+        this.#agenda.touch(group);
+      },
       leaderChanged: (group, nowMs) => {
         this.#router.leaderChanged(group.replica.key.group, nowMs);
         this.#beats.wake(nowMs);

@@ -153,6 +153,11 @@ export class Replica<Outcome, State extends ReplicatedState<Outcome>> implements
     return this.#toApply.length > 0 || this.#trimTo !== null || this.#toSweep;
   }
 
+  /** Something waits for a write to be durable. */
+  get isWriting(): boolean {
+    return this.#persisting.length > 0 || this.#installing !== null;
+  }
+
   /** Everyone who is sent something: of a leader, else nobody. */
   get peers(): readonly NodeId[] {
     return this.#raft.status().peers.map(({ peer }) => peer);

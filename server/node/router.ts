@@ -454,5 +454,6 @@ function groupOf(request: Request): GroupId {
 }
 
 function isWrite(request: Request): boolean {
+  if (request.type === "setOwners") return !request.validateOnly;
   return ["put", "delete", "compact", "configure", "createGroup"].includes(request.type);
 }

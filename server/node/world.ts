@@ -17,6 +17,8 @@ export interface World {
   readonly self: NodeId;
   readonly cluster: ClusterId;
   readonly boot: BootNumber;
+  /** Of this start. */
+  readonly nonce: string;
   readonly out: Outbox;
   readonly calls: Calls;
   readonly hardStates: HardStates;
@@ -33,6 +35,8 @@ export interface World {
   readonly wallOffsetMs: number;
   /** Whether this node may have forgotten what it promised: it is in quarantine. */
   readonly isDoubtful: () => boolean;
+  /** Whether it ever was: then it does not know which members it has been, also when it takes part again. */
+  readonly isForgetful: () => boolean;
   /** Why nodes take no part in their groups, as they said themselves: peers, and this one. */
   readonly quarantines: Map<NodeId, string>;
   /** Peers with an open connection. */

@@ -95,10 +95,10 @@ class Run {
   }
 
   #liveness(): void {
-    const { world, clients, watchers, options, random, history } = this.testbed;
+    const { world, clients, watchers, options, random, history, atlas } = this.testbed;
     for (const fault of this.#faults) fault.heal();
     const healedMs = world.nowMs;
-    const core = chooseCore(options.topology, options.core, random);
+    const core = chooseCore({ topology: options.topology, atlas, random }, options.core);
     isolateCore(world, core, options.core?.rest ?? "down");
     converge(this.testbed, { isWell: (node) => core.has(node), isQuiet: false });
     probe(this.testbed, (node) => core.has(node));

@@ -133,14 +133,15 @@ class Cluster {
   /** A memory that turns bits before anything was computed of them: log and state agree with each other, and are wrong. */
   #altering(boot: Boot): Boot {
     return (start) => {
-      const { machine, boot: bootNumber } = boot(start);
+      const booted = boot(start);
+      const { machine } = booted;
       const value = () => this.altered.get(start.node) ?? null;
       return {
+        ...booted,
         machine: {
           step: (input, nowMs) => machine.step(alteredInput(input, value()), nowMs),
           deadlineMs: () => machine.deadlineMs(),
         },
-        boot: bootNumber,
       };
     };
   }

@@ -71,6 +71,11 @@ export class LogChecker implements MirrorEvents {
     }
   }
 
+  /** The newest that a leader has said to be committed. */
+  membershipOf(group: GroupName): Membership {
+    return this.#group(group).membership.value;
+  }
+
   /** Times that two replicas were found equal at one applied index. */
   get compared(): number {
     return this.#compared;
@@ -150,7 +155,7 @@ export class LogChecker implements MirrorEvents {
   /** By the membership that the leader goes by: the newest in its log, or one that was so when it counted. */
   #checkQuorum({ leader, group, term }: Claim, index: number, log: GroupLog): void {
     const entry = present(log.committed.get(index), "a committed entry");
-    const holds = ({ node, isWitness }: Voter) => !isWitness && this.mirror.isDurable(node, group, index, entry.term);
+    const holds = ({ node, isWitness }: Voter) => !isWitness && this.mirror.wasDurable(node, group, index, entry.term);
     const isQuorum = (voters: Voters) => {
       const holders = voters.filter(holds);
       return isMajority(voters, holders) || this.#standsIn({ leader, group, term }, entry.term, { voters, holders });
@@ -169,11 +174,12 @@ export class LogChecker implements MirrorEvents {
    */
   #standsIn(claim: Claim, entryTerm: number, { voters, holders }: { voters: Voters; holders: Voters }): boolean {
     const witness = voters.find(({ isWitness }) => isWitness);
-    const standIn = witness === undefined ? null : this.mirror.standInOf(witness.node, claim.group);
-    if (witness === undefined || standIn === null || standIn.term < entryTerm || standIn.term > claim.term)
-      return false;
-    const named = voters.filter(({ node }) => standIn.owners.includes(node));
-    return isMajority(voters, [...named, witness]) && named.every((voter) => holders.includes(voter));
+    if (witness === undefined) return false;
+    return this.mirror.standInsOf(witness.node, claim.group).some((standIn) => {
+      if (standIn.term < entryTerm || standIn.term > claim.term) return false;
+      const named = voters.filter(({ node }) => standIn.owners.includes(node));
+      return isMajority(voters, [...named, witness]) && named.every((voter) => holders.includes(voter));
+    });
   }
 
   #group(group: GroupName): GroupLog {

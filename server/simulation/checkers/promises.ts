@@ -1,8 +1,8 @@
-// Promises between nodes: terms never fall, a vote is never changed within a term, and no vote or acknowledgement leaves a
-// node before the disk would keep what it promises (invariant 3).
+// Promises between nodes: terms never fall, a vote is never changed within a term, no node speaks as a member whose promises
+// were on a disk that it has lost, and no vote or acknowledgement leaves a node before the disk would keep what it promises (invariant 3).
 
 import type { NodeId } from "../../../proto/ids.ts";
-import type { PeerMessage } from "../../../proto/messages.ts";
+import type { Addressed, PeerMessage } from "../../../proto/messages.ts";
 import type { GroupKey } from "../../../proto/model.ts";
 import type { RaftMessage } from "../../../proto/raft.ts";
 import type { GroupHardState, HardStateTable } from "../../../storage/hard-state.ts";
@@ -17,6 +17,9 @@ export class PromiseChecker implements Observer {
   readonly #mirror: ReplicaMirror;
   /** As last written by each node, durable or not. */
   readonly #written = new Map<NodeId, Map<string, GroupHardState>>();
+  /** The highest member that each node has spoken as, by group; and of those, what went with its disk. */
+  readonly #spoken = new Map<NodeId, Map<string, number>>();
+  readonly #lost = new Map<NodeId, ReadonlyMap<string, number>>();
   #checked = 0;
 
   constructor(world: World, mirror: ReplicaMirror) {
@@ -27,6 +30,10 @@ export class PromiseChecker implements Observer {
   /** Promises that were found to be kept. */
   get checked(): number {
     return this.#checked;
+  }
+
+  setAside(node: NodeId): void {
+    this.#lost.set(node, new Map(this.#spoken.get(node)));
   }
 
   started(node: NodeId): void {
@@ -40,6 +47,7 @@ export class PromiseChecker implements Observer {
   }
 
   left(from: NodeId, to: string, message: PeerMessage): void {
+    for (const address of addressesIn(message)) this.#checkSpeaker(from, address);
     if (message.type === "raft") this.#checkRaft(from, to, message, message.message);
     if (message.type !== "beatEcho") return;
     for (const group of message.groups) this.#checkRaft(from, to, group, group.reply);
@@ -52,6 +60,19 @@ export class PromiseChecker implements Observer {
       if (after !== undefined) checkStep(node, group, before, after);
     }
     this.#written.set(node, now);
+  }
+
+  #checkSpeaker(from: NodeId, { group, incarnation, fromMember }: Addressed): void {
+    const name = `${group}/${incarnation}`;
+    const lost = this.#lost.get(from)?.get(name) ?? 0;
+    demand(
+      fromMember > lost,
+      "promise",
+      () => `${name}: ${from} speaks as member ${fromMember}, whose disk it has lost`,
+    );
+    const spoken = this.#spoken.get(from) ?? new Map<string, number>();
+    spoken.set(name, Math.max(fromMember, spoken.get(name) ?? 0));
+    this.#spoken.set(from, spoken);
   }
 
   #checkRaft(from: NodeId, to: string, key: GroupKey, message: RaftMessage): void {
@@ -78,6 +99,21 @@ export class PromiseChecker implements Observer {
    */
   #isOvertaken(from: NodeId, group: string, matched: number, term: number): boolean {
     return this.#mirror.durableTermUpTo(from, group, matched) > term;
+  }
+}
+
+/** In whose name, and in which groups, a message speaks. */
+function addressesIn(message: PeerMessage): readonly Addressed[] {
+  switch (message.type) {
+    case "raft":
+    case "snapshotPart":
+    case "snapshotAck":
+      return [message];
+    case "beat":
+    case "beatEcho":
+      return message.groups;
+    default:
+      return [];
   }
 }
 

@@ -456,6 +456,7 @@ export function worldOf(self: NodeId): World {
     self,
     cluster: clusterId,
     boot: toBootNumber(1),
+    nonce: "00000000000000ab",
     out,
     calls: new Calls(out),
     hardStates: new HardStates([]),
@@ -469,6 +470,7 @@ export function worldOf(self: NodeId): World {
     recounts: new Allowance(0, 0),
     wallOffsetMs: 0,
     isDoubtful: () => false,
+    isForgetful: () => false,
     quarantines: new Map(),
     connected: new Set(),
   };

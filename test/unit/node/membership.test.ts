@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type NodeId, toNodeId } from "../../../proto/ids.ts";
+import type { PeerMessage } from "../../../proto/messages.ts";
 import type { Request } from "../../../proto/requests.ts";
 import { Cluster, type Disk, get, put, rg, type Shape, textIn } from "./cluster.ts";
 
@@ -110,6 +111,26 @@ test("a node that is rebuilt and loses what it has of the group, halfway, is reb
   assert.equal(textIn(cluster.ask(n3, get("k"), "get", 10_000)), "v");
 });
 
+test("a node that was to be an owner has nothing of the group soon after it is not wanted any more", () => {
+  const cluster = new Cluster(shape);
+  // Leadership that is handed over meanwhile would leave the outcome of the change unknown.
+  cluster.until(() => cluster.leader() === n1, 20_000);
+  cluster.copies = (_from, to, { type }) => (to === n5 && type === "snapshotPart" ? 0 : 1);
+  cluster.ask(n1, setOwners(n1, n2, n5), "failed", 3_000);
+  assert.notEqual(cluster.member(n5).machine.group(rg), null);
+  cluster.ask(n1, setOwners(n1, n2, n4), "setOwners", 10_000);
+  cluster.until(() => cluster.member(n5).machine.group(rg) === null, 10_000);
+});
+
+test("a change of the owners that was passed on, and not answered in time, may have happened", () => {
+  const cluster = new Cluster(shape);
+  cluster.leader();
+  cluster.copies = (_from, _to, { type }) => (type === "forwardReply" ? 0 : 1);
+  assert.equal(cluster.ask(n7, setOwners(n1, n2, n5), "failed", 3_000).failure.effect, "unknown");
+  const validated = { ...setOwners(n1, n5), validateOnly: true } as Request;
+  assert.equal(cluster.ask(n7, validated, "failed", 3_000).failure.effect, "none");
+});
+
 test("two owners get a witness, which stores nothing and keeps the group going without either of them", () => {
   for (const lost of [n1, n2]) {
     const cluster = new Cluster(pair);
@@ -172,3 +193,31 @@ test("leadership goes to the first owner of the list when it has been fit for a 
   cluster.advance(30_000);
   assert.equal(statusOf(cluster, n2).term, term);
 });
+
+test("a witness that lost its votes says nothing as the one that it was, and the group gets one again", () => {
+  const cluster = new Cluster(pair);
+  cluster.ask(n7, put("k", "v"), "put");
+  const witnessIn = () => statusOf(cluster, n1).membership.voters.find(({ isWitness }) => isWitness) ?? null;
+  cluster.until(() => witnessIn() !== null, 10_000);
+  const before = witnessIn() as NonNullable<ReturnType<typeof witnessIn>>;
+  cluster.stop(before.node);
+  (cluster.disks.get(before.node) as Disk).table = [];
+  // Whoever is left has to ask for its vote.
+  cluster.stop(n2);
+  cluster.sent = [];
+  cluster.start(before.node, "Its votes were lost");
+  cluster.advance(10_000);
+  const said = cluster.sent.flatMap(({ from, message }) => (from === before.node ? spokenAs(message) : []));
+  assert.deepEqual(
+    said.filter((member) => member <= before.member),
+    [],
+  );
+  cluster.start(n2);
+  cluster.until(() => (witnessIn()?.member ?? 0) > before.member, 30_000);
+});
+
+/** As which members a message of a group speaks. */
+function spokenAs(message: PeerMessage): readonly number[] {
+  if (message.type === "raft") return [message.fromMember];
+  return message.type === "beatEcho" ? message.groups.map(({ fromMember }) => fromMember) : [];
+}

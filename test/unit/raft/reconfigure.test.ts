@@ -5,7 +5,7 @@ import { type NodeId, toMemberId } from "../../../proto/ids.ts";
 import { firstConfiguration, type Membership } from "../../../proto/membership.ts";
 import { type Change, enterJoint, simpleChange } from "../../../server/raft/changes.ts";
 import type { RaftOutput, TargetVoter } from "../../../server/raft/types.ts";
-import { appendReply, Bench, beatReply, n1, n2, n3, n4, n5 } from "./fixtures.ts";
+import { appendReply, Bench, beatReply, n1, n2, n3, n4, n5, sent } from "./fixtures.ts";
 
 const owner = (node: NodeId, votes = 1): TargetVoter => ({ node, votes, isWitness: false });
 const witness = (node: NodeId, votes = 1): TargetVoter => ({ node, votes, isWitness: true });
@@ -162,4 +162,29 @@ test("a new witness has its number committed before the configuration becomes jo
   bench.persist();
   bench.receive(n2, appendReply(1, 2));
   assert.equal(bench.raft.membership.outgoing.length, 3);
+});
+
+test("one answer may dismiss the witness and let the change go on: the step broadcasts once, and both entries reach all", () => {
+  const bench = leading();
+  const answer = (from: NodeId, member: number, matched: number) =>
+    bench.step({ type: "message", from, member: toMemberId(member), message: appendReply(1, matched) });
+  const commit = (matched: number) => {
+    bench.persist();
+    for (const from of [n2, n3]) answer(from, 1, matched);
+  };
+  change(bench, [owner(n1), owner(n2), owner(n3), witness(n4)]);
+  for (const matched of [2, 3, 4]) commit(matched);
+  change(bench, [owner(n1), owner(n3, 2), owner(n5)]);
+  commit(5);
+  bench.nowMs += 1500;
+  answer(n5, 3, 5);
+  const round = bench.raft.beatFor(n2)?.round as number;
+  const named = sent(bench.receive(n2, beatReply(1, round, 5)), "standIn")[0]?.message;
+  assert.deepEqual(named?.owners, [n1, n2]);
+  const { broadcast, messages } = bench.receive(n3, beatReply(1, round, 5));
+  assert.deepEqual([bench.raft.status().standIn, bench.raft.membership.outgoing.length], [null, 4]);
+  const entries = [broadcast?.message, ...messages.map(({ message }) => message)].flatMap((message) =>
+    message?.type === "append" ? message.slice.entries.map(({ index }) => index as number) : [],
+  );
+  assert.deepEqual(entries, [6, 7, 7, 7]);
 });

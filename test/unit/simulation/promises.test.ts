@@ -25,7 +25,7 @@ const slot = 1;
 
 /** @param terms of the entries on the disk of n1, from index 1 on */
 function acknowledge(terms: readonly number[], matched: number, term: number): void {
-  const boot = () => ({ machine: { step: () => [], deadlineMs: () => null }, boot: toBootNumber(1) });
+  const boot = () => ({ machine: { step: () => [], deadlineMs: () => null }, boot: toBootNumber(1), damage: null });
   const world = new World({ seed: 1, cluster: toClusterId("0"), nodes: [n1, n2], boot, carry: (envelope) => envelope });
   const record = encodeGroupRecord({ slot, role: "owner", member: toMemberId(1) });
   const rows = terms.map((each, at) => {
