@@ -39,6 +39,8 @@ export const limits = {
   snapshotResendMs: 1_000,
   snapshotSilenceMs: 10_000,
   beatIntervalMs: 200,
+  /** Of one follower; answers to older ones count nothing. */
+  beatsUnanswered: 64,
   /** After a commit that no append follows: until its followers are told. */
   commitNoticeMs: 10,
   electionTimeoutMs: 1_000,
@@ -55,6 +57,8 @@ export const limits = {
   /** Log bytes kept behind the applied state for followers that lag; beyond it they need a snapshot. */
   logBytesKept: 8 * 1024 * 1024,
   logEntriesKept: 20_000,
+  /** As many halves of these are kept behind a snapshot: else a follower might never catch up with a busy group. */
+  logHalvesHeldMax: 8,
   /** After a change of the hard state, until it is written once more with what has become durable meanwhile. */
   settleMs: 200,
 

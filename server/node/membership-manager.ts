@@ -88,7 +88,7 @@ export class MembershipManager {
   /** @returns what the Raft core is to be told now; null: nothing */
   decide(view: MembershipView, nowMs: Millis): RaftInput | null {
     if (nowMs < this.#nextMs) return null;
-    this.#nextMs = toMillis(nowMs + limits.membershipCheckMs);
+    this.#nextMs = nextCheck(nowMs);
     const { status } = view;
     if (status.role !== "leader" || status.commit < status.membershipIndex) return null;
     if (isJoint(status.membership)) return null;
@@ -178,13 +178,19 @@ export class Precedence {
   }
 }
 
+/** At the same moments in every group: a node that leads many wakes up once for all of them. */
+function nextCheck(nowMs: Millis): Millis {
+  return toMillis((Math.floor(nowMs / limits.membershipCheckMs) + 1) * limits.membershipCheckMs);
+}
+
 function firstFit(self: NodeId, { membership, peers, last }: RaftStatus, nowMs: Millis): NodeId | null {
   for (const { node, votes, isWitness } of membership.voters) {
     if (node === self) return null;
     if (isWitness || votes === 0) continue;
     const peer = peers.find((known) => known.peer === node);
     const isHeard = peer !== undefined && peer.heardMs !== null && peer.heardMs >= nowMs - limits.suspectMs;
-    if (isHeard && peer.state === "replicate" && peer.matched === last) return node;
+    const isNear = peer?.state === "replicate" && last - peer.matched <= limits.lagEntriesMax;
+    if (isHeard && isNear) return node;
   }
   return null;
 }
