@@ -36,7 +36,7 @@ export class Invitations {
   deadline({ group, lostIn }: Invited, out: Outbox, nowMs: Millis): void {
     if (this.#nextMs === null || nowMs < this.#nextMs) return;
     const { peers, membership } = group.status;
-    const sinceMs = nowMs - limits.suspectMs;
+    const sinceMs = nowMs - limits.voicelessSilenceMs;
     const unheard = peers.filter(({ heardMs }) => heardMs === null || heardMs < sinceMs);
     for (const { peer, isNumbered } of unheard) {
       if (!isNumbered) continue;
