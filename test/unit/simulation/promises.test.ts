@@ -16,16 +16,17 @@ import { PromiseChecker } from "../../../server/simulation/checkers/promises.ts"
 import { ReplicaMirror } from "../../../server/simulation/checkers/replica-mirror.ts";
 import { World } from "../../../server/simulation/world.ts";
 import { encodeGroupRecord } from "../../../storage/group-record.ts";
+import type { GroupHardState } from "../../../storage/hard-state.ts";
 import { groupKey, logKey } from "../../../storage/keys.ts";
 import { encodeLogRecord } from "../../../storage/log-record.ts";
 
 const [n1, n2] = [toNodeId("n1"), toNodeId("n2")];
 const key = { group: toGroupId("g1"), incarnation: toIncarnation(1) };
 const slot = 1;
+const boot = () => ({ machine: { step: () => [], deadlineMs: () => null }, boot: toBootNumber(1), damage: null });
 
 /** @param terms of the entries on the disk of n1, from index 1 on */
 function acknowledge(terms: readonly number[], matched: number, term: number): void {
-  const boot = () => ({ machine: { step: () => [], deadlineMs: () => null }, boot: toBootNumber(1), damage: null });
   const world = new World({ seed: 1, cluster: toClusterId("0"), nodes: [n1, n2], boot, carry: (envelope) => envelope });
   const record = encodeGroupRecord({ slot, role: "owner", member: toMemberId(1) });
   const rows = terms.map((each, at) => {
@@ -58,4 +59,21 @@ test("an acknowledgement of an earlier term may leave when a later leader has re
     /n1 acknowledges 3 before it is durable/,
     "that of the later leader may not",
   );
+});
+
+test("a vote stays within its term, and another member of the same node has none to keep", () => {
+  const world = new World({ seed: 1, cluster: toClusterId("0"), nodes: [n1, n2], boot, carry: (envelope) => envelope });
+  const checker = new PromiseChecker(world, new ReplicaMirror(world, { logged: () => {}, applied: () => {} }));
+  const row = (member: number, vote: typeof n1 | null): GroupHardState => {
+    return { ...key, member: toMemberId(member), term: toTerm(3), vote, standIn: null, acknowledged: toLogIndex(0) };
+  };
+  const write = (...hardStates: readonly GroupHardState[]) => {
+    checker.stepped(n1, { type: "deadline" }, [
+      { type: "write", write: 1, batch: { operations: [], hardStates, sync: true } },
+    ]);
+  };
+  write(row(1, n2));
+  write(row(1, n2), row(2, null));
+  write(row(1, n2), row(2, n1));
+  assert.throws(() => write(row(1, n2), row(2, n2)), /g1\/1: n1 votes for n1 and n2 in 3/);
 });
