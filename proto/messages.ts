@@ -50,6 +50,13 @@ export interface StatusVersion extends GroupKey {
   readonly index: LogIndex;
 }
 
+/** Stands for beats, or answers, of all groups that a message does not name: how many, and the sum of what they are. */
+export interface Vouch {
+  readonly groups: number;
+  /** 16 hexadecimal digits. */
+  readonly digest: string;
+}
+
 export type PeerMessage =
   | ({ readonly type: "raft"; readonly message: RaftMessage } & Addressed)
   /** One for each pair of nodes of which one leads a group of the other: all their groups together. */
@@ -58,6 +65,8 @@ export type PeerMessage =
       readonly sequence: number;
       readonly clusterIndex: LogIndex;
       readonly groups: readonly GroupBeat[];
+      /** For the groups that the sender leads, the receiver follows it in, and `groups` leaves out; null: for none of them. */
+      readonly vouch: Vouch | null;
     }
   | {
       readonly type: "beatEcho";
@@ -66,6 +75,8 @@ export type PeerMessage =
       /** The sender takes no part in its groups; why. Empty: healthy. */
       readonly quarantine: string;
       readonly groups: readonly GroupBeatReply[];
+      /** The vouch of the beat, word for word, if the sender holds the very same; null: it does not, or there was none. */
+      readonly agreed: Vouch | null;
     }
   /** Part `sequence` (from 0) of the state of a group as of `last`, for a follower that is behind the log. */
   | (Addressed & {

@@ -92,7 +92,9 @@ async function compose(options: StartOptions, key: NodeKey, data: OpenedData): P
   const { dataDirectory, diskFreeBytesMin } = config;
   const gauge = await DiskGauge.start({ directory: dataDirectory, deliver: (input) => inbox.deliver(input), journal });
   const wallOffsetMs = Date.now() - performance.now();
-  const host = new Host(ports, new Node({ image, seed: randomInt(seedBound), wallOffsetMs, diskFreeBytesMin }));
+  const { leaseRead } = config.bootstrap;
+  const node = new Node({ image, seed: randomInt(seedBound), wallOffsetMs, diskFreeBytesMin, leaseRead });
+  const host = new Host(ports, node);
   inbox.open(host);
   const self = {
     cluster: image.cluster,

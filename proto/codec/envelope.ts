@@ -2,7 +2,16 @@
 
 import * as wire from "../gen/bailiwick/peer/v1/envelope_pb.ts";
 import { GroupRaftSchema } from "../gen/bailiwick/peer/v1/raft_pb.ts";
-import type { Envelope, GroupBeat, GroupBeatReply, PeerMessage, Start, StateRow, StatusVersion } from "../messages.ts";
+import type {
+  Envelope,
+  GroupBeat,
+  GroupBeatReply,
+  PeerMessage,
+  Start,
+  StateRow,
+  StatusVersion,
+  Vouch,
+} from "../messages.ts";
 import {
   anyMemberId,
   boot,
@@ -40,6 +49,8 @@ const groupBeatReply = message<GroupBeatReply, typeof wire.GroupBeatReplySchema>
   ),
 });
 
+const vouch = nullable(message<Vouch, typeof wire.VouchSchema>(wire.VouchSchema, { groups: uint64, digest: hash64 }));
+
 const stateRow = message<StateRow, typeof wire.StateRowSchema>(wire.StateRowSchema, {
   key: bytes(wireLimits.rowKeyBytesMax),
   value: bytes(wireLimits.rowBytesMax),
@@ -57,12 +68,18 @@ const start = message<Start, typeof wire.StartSchema>(wire.StartSchema, { boot, 
 
 const peerMessage = union<PeerMessage, wire.Envelope["message"]>({
   raft: message(GroupRaftSchema, { ...addressed, message: raftMessage }),
-  beat: message(wire.BeatSchema, { sequence: uint64, clusterIndex: logIndex, groups: list(groupBeat, itemsMax) }),
+  beat: message(wire.BeatSchema, {
+    sequence: uint64,
+    clusterIndex: logIndex,
+    groups: list(groupBeat, itemsMax),
+    vouch,
+  }),
   beatEcho: message(wire.BeatEchoSchema, {
     sequence: uint64,
     clusterIndex: logIndex,
     quarantine: text(wireLimits.textCharsMax),
     groups: list(groupBeatReply, itemsMax),
+    agreed: vouch,
   }),
   snapshotPart: message(wire.SnapshotPartSchema, {
     ...addressed,

@@ -12,7 +12,7 @@ import {
   toNodeId,
 } from "../../proto/ids.ts";
 import type { GroupObject, NodeRecord } from "../../proto/model.ts";
-import { type ClusterFile, configOf, type FileNode, readClusterFile } from "./cluster-file.ts";
+import { type ClusterFile, configOf, type FileNode, leaseReadOf, readClusterFile } from "./cluster-file.ts";
 import { chooseVoters } from "./voters.ts";
 import { YamlSource } from "./yaml-source.ts";
 
@@ -26,6 +26,8 @@ export interface Bootstrap {
   readonly groups: readonly GroupObject[];
   /** First voters of the cluster database, by name. */
   readonly voters: readonly NodeId[];
+  /** null: every linearizable read takes a round. */
+  readonly leaseRead: { readonly clockRateErrorMax: number } | null;
 }
 
 /**
@@ -43,6 +45,7 @@ export function parseBootstrap(file: string, text: string): Bootstrap {
     nodes: nodes.toSorted((left, right) => compareNames(left.node, right.node)),
     groups: toGroups(source, cluster).toSorted((left, right) => compareNames(left.group, right.group)),
     voters: chooseVoters(cluster),
+    leaseRead: leaseReadOf(cluster),
   };
   return deepFreeze({ ...content, cluster: clusterIdOf(content) });
 }
@@ -88,14 +91,16 @@ function toGroups(source: YamlSource, { groups }: ClusterFile): GroupObject[] {
 }
 
 /** Over everything in a fixed order. The leading word separates this digest from any other form of it. */
-function clusterIdOf({ name, nodes, groups, voters }: Omit<Bootstrap, "cluster">): ClusterId {
-  const form = [
+function clusterIdOf({ name, nodes, groups, voters, leaseRead }: Omit<Bootstrap, "cluster">): ClusterId {
+  const form: unknown[] = [
     "bailiwick bootstrap 1",
     name,
     nodes.map((node) => [node.node, node.identity, node.peerAddress, node.apiAddress, node.labels]),
     groups.map((group) => [group.group, group.owners, Buffer.from(group.config).toString("hex")]),
     voters,
   ];
+  // A leader may count on its lease only where every member keeps the promise behind it: a file without it is another cluster.
+  if (leaseRead !== null) form.push(["lease reads", leaseRead.clockRateErrorMax]);
   return toClusterId(createHash("sha256").update(JSON.stringify(form)).digest("hex").slice(0, 32));
 }
 

@@ -19,6 +19,9 @@ const identity = z.string().regex(/^12D3KooW[1-9A-HJ-NP-Za-km-z]{44}$/, {
 });
 const labelWord = z.string().min(1, { error: "must not be empty" }).max(63, { error: "is longer than 63 characters" });
 
+/** In percent. Less than the least is no bound that the clocks of real machines keep under every load. */
+const clockError = { least: 5, most: 50 } as const;
+
 const node = z.strictObject({
   name,
   identity: identity.optional(),
@@ -42,6 +45,15 @@ const group = z.strictObject({
 const settings = z.strictObject({
   voters: z.union([z.literal(1), z.literal(3), z.literal(5)], { error: "must be 1, 3 or 5" }).optional(),
   voterCandidates: z.array(name).default([]),
+  leaseReads: z
+    .strictObject({
+      clockRateErrorPercent: z
+        .number()
+        .refine((percent) => Number.isInteger(percent) && percent >= clockError.least && percent <= clockError.most, {
+          error: `must be a whole number from ${clockError.least} to ${clockError.most}`,
+        }),
+    })
+    .optional(),
 });
 
 const shape = z.strictObject({
@@ -97,6 +109,11 @@ export function configOf(source: YamlSource, { config, name }: FileGroup, positi
   const bytes = encodedConfig(source, path, config);
   if (bytes.byteLength <= limits.configBytesMax) return bytes;
   throw source.problem(path, `Config of group "${name}" has ${bytes.byteLength} bytes, limit ${limits.configBytesMax}`);
+}
+
+export function leaseReadOf({ settings }: ClusterFile): { readonly clockRateErrorMax: number } | null {
+  const { leaseReads } = settings;
+  return leaseReads === undefined ? null : { clockRateErrorMax: leaseReads.clockRateErrorPercent / 100 };
 }
 
 function encodedConfig(source: YamlSource, path: FieldPath, config: unknown): Uint8Array {

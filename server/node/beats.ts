@@ -2,18 +2,10 @@
 // sends nothing.
 
 import { type LogIndex, type Millis, type NodeId, toMillis } from "../../proto/ids.ts";
-import type { Addressed, GroupBeat } from "../../proto/messages.ts";
-import type { RaftMessage } from "../../proto/raft.ts";
+import type { GroupBeat, Vouch } from "../../proto/messages.ts";
 import { limits } from "./limits.ts";
+import type { LedGroup } from "./party.ts";
 import type { World } from "./world.ts";
-
-/** A group that this node leads. */
-export interface LedGroup {
-  /** Everyone who hears its leader. */
-  readonly peers: readonly NodeId[];
-  addressTo(peer: NodeId): Addressed;
-  beatFor(peer: NodeId): (RaftMessage & { readonly type: "beat" }) | null;
-}
 
 export class Beats {
   readonly #world: World;
@@ -25,20 +17,38 @@ export class Beats {
   }
 
   /** Beats now: a new leader, or a read that waits for a round. */
-  beat(groups: readonly LedGroup[], clusterIndex: LogIndex): void {
-    this.#send(byPeer(groups), clusterIndex);
+  beat(groups: readonly LedGroup[], clusterIndex: LogIndex, nowMs: Millis): void {
+    const { vouching } = this.#world;
+    vouching.review(nowMs);
+    const named = new Map<NodeId, GroupBeat[]>();
+    for (const group of groups) {
+      for (const peer of group.peers) {
+        const beats = named.get(peer) ?? [];
+        named.set(peer, beats);
+        beats.push(...vouching.led.beat(group, peer, nowMs));
+      }
+    }
+    this.#sequence += 1;
+    for (const [peer, beats] of named) if (beats.length > 0) this.#send(peer, beats, null, clusterIndex);
   }
 
   /** @param watched nodes to beat with although they share no group with this one */
-  deadline(groups: readonly LedGroup[], watched: readonly NodeId[], clusterIndex: LogIndex, nowMs: Millis): void {
-    const isLeading = groups.length > 0 || watched.length > 0;
-    if (!isLeading) this.#nextMs = null;
+  deadline(watched: readonly NodeId[], clusterIndex: LogIndex, nowMs: Millis): void {
+    const { vouching } = this.#world;
+    vouching.review(nowMs);
+    const peers = new Set([...vouching.led.followers, ...watched]);
+    if (peers.size === 0) this.#nextMs = null;
     else if (this.#nextMs === null || nowMs >= this.#nextMs) {
       this.#nextMs = toMillis(nowMs + limits.beatIntervalMs);
-      const beats = byPeer(groups);
-      for (const node of watched) if (!beats.has(node)) beats.set(node, []);
-      this.#send(beats, clusterIndex);
+      this.#sequence += 1;
+      for (const peer of peers) this.#sendAll(peer, clusterIndex, nowMs);
     }
+  }
+
+  /** A follower holds something else than was vouched for: it hears all groups by name at once. */
+  repeat(peer: NodeId, clusterIndex: LogIndex, nowMs: Millis): void {
+    this.#sequence += 1;
+    this.#sendAll(peer, clusterIndex, nowMs);
   }
 
   /** This node has begun to lead something. */
@@ -50,25 +60,12 @@ export class Beats {
     return this.#nextMs;
   }
 
-  #send(beats: ReadonlyMap<NodeId, readonly GroupBeat[]>, clusterIndex: LogIndex): void {
-    this.#sequence += 1;
-    for (const [peer, groups] of beats) {
-      this.#world.out.send(peer, { type: "beat", sequence: this.#sequence, clusterIndex, groups });
-    }
+  #sendAll(peer: NodeId, clusterIndex: LogIndex, nowMs: Millis): void {
+    const { groups, vouch } = this.#world.vouching.led.content(peer, this.#sequence, nowMs);
+    this.#send(peer, groups, vouch, clusterIndex);
   }
-}
 
-function byPeer(groups: readonly LedGroup[]): Map<NodeId, GroupBeat[]> {
-  const beats = new Map<NodeId, GroupBeat[]>();
-  for (const group of groups) {
-    for (const peer of group.peers) {
-      const beat = group.beatFor(peer);
-      if (beat === null) continue;
-      const known = beats.get(peer);
-      const addressed = { ...group.addressTo(peer), beat };
-      if (known === undefined) beats.set(peer, [addressed]);
-      else known.push(addressed);
-    }
+  #send(peer: NodeId, groups: readonly GroupBeat[], vouch: Vouch | null, clusterIndex: LogIndex): void {
+    this.#world.out.send(peer, { type: "beat", sequence: this.#sequence, clusterIndex, groups, vouch });
   }
-  return beats;
 }

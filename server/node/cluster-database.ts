@@ -20,7 +20,7 @@ import { Coordinator } from "./coordinator.ts";
 import { failed, fateUnknown } from "./group-replies.ts";
 import { LeaderSight } from "./leader-sight.ts";
 import { limits } from "./limits.ts";
-import { earliest, isDue } from "./millis.ts";
+import { earliest } from "./millis.ts";
 import { quorumOf } from "./quorum-view.ts";
 import { Replica, type ReplicaOwner, type ReplicaParts } from "./replica.ts";
 import { clusterTopic } from "./topics.ts";
@@ -112,6 +112,7 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
   }
 
   silent(nowMs: Millis): readonly NodeId[] | null {
+    this.#replica?.catchUp();
     return this.#replica?.silent(nowMs) ?? null;
   }
 
@@ -235,13 +236,11 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
 
   /** A manager's verdict that the cluster's record does not show yet. */
   report(component: Parameters<Coordinator["report"]>[0], nowMs: Millis): void {
-    this.#coordinator?.report(component, nowMs);
+    this.#coordinator?.report(component, this.state, nowMs);
   }
 
   deadline(nowMs: Millis): void {
-    if (this.#replica !== null && isDue(this.#replica.deadlineMs(), nowMs)) {
-      this.#replica.step({ type: "deadline" }, nowMs);
-    }
+    this.#replica?.deadline(nowMs);
     this.#transfers?.deadline(nowMs);
     this.#coordinator?.wake();
   }
@@ -309,6 +308,9 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
   readable(): void {}
 
   readRefused(): void {}
+
+  /** Nodes are heard as such ({@link heard}), not as voters. */
+  heardVouched(): void {}
 
   roleChanged(change: RoleChange, nowMs: Millis): void {
     this.#leaderSight.changed(change.leader, nowMs);

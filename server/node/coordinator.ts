@@ -39,7 +39,9 @@ export class Coordinator {
     this.#isDue = true;
   }
 
-  report(component: StatusComponent, nowMs: Millis): void {
+  /** Late answers to a poll are no reason for another: of a node that nobody discusses only news count. */
+  report(component: StatusComponent, state: ClusterState, nowMs: Millis): void {
+    if (!this.#agreement.discusses(component.node) && !differsFromRecord(component, state)) return;
     this.#agreement.report(component, nowMs);
     this.#isDue = true;
   }

@@ -20,6 +20,7 @@ import { groupKey, metaKey, type Slot } from "../../storage/keys.ts";
 import { LogStore } from "../../storage/log-store.ts";
 import type { Operation } from "../../storage/ordered-store.ts";
 import { encodeStarts } from "../../storage/start-record.ts";
+import type { LeaseRead } from "../raft/types.ts";
 import { Applier, type ReplicatedState } from "./applier.ts";
 import { ClusterState } from "./cluster-state.ts";
 import { GroupState } from "./group-state.ts";
@@ -33,6 +34,8 @@ export interface Bootstrap {
   readonly groups: readonly GroupObject[];
   /** Of the cluster group; odd in number. */
   readonly voters: readonly NodeId[];
+  /** The same on every node, whatever group it holds; null: every linearizable read takes a round. */
+  readonly leaseRead: LeaseRead | null;
 }
 
 export interface Genesis {

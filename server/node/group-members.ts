@@ -28,7 +28,7 @@ import { failed, fateUnknown, type GroupReplica, headerOf } from "./group-replie
 import { Invitations } from "./invitations.ts";
 import { limits } from "./limits.ts";
 import { type LossReport, MembershipManager, type MembershipView, Precedence } from "./membership-manager.ts";
-import { earliest } from "./millis.ts";
+import { earliest, isDue } from "./millis.ts";
 import type { World } from "./world.ts";
 
 /** What the cluster database says. */
@@ -125,11 +125,12 @@ export class GroupMembers {
   /** After every step: the next change of the members, or of who leads them. */
   manage(nowMs: Millis): void {
     const manager = this.#manager;
-    const input = manager?.decide(this.#view(), nowMs) ?? null;
+    if (manager === null || !isDue(manager.deadlineMs(), nowMs)) return;
+    const input = manager.decide(this.#view(), nowMs);
     if (input === null) return;
     if (input.type === "transfer") this.#world.out.note("info", "Hands leadership over", { to: input.to });
     const refusal = this.#replica.change(input, nowMs);
-    if (refusal !== null) manager?.refused();
+    if (refusal !== null) manager.refused();
   }
 
   /** Whoever asks for votes, or leads, as a member that a committed change has left out, does not know of it. */
@@ -211,7 +212,7 @@ export class GroupMembers {
    */
   #mayHaveLeft(nowMs: Millis): boolean {
     if (!this.#hasVote) return nowMs >= this.#silentMs;
-    if (this.#replica.status.role !== "preCandidate" || nowMs < this.#nextQuestionMs) return false;
+    if (this.#replica.role !== "preCandidate" || nowMs < this.#nextQuestionMs) return false;
     return this.#listedWithoutThis() !== null;
   }
 

@@ -187,6 +187,7 @@ export class Groups {
     const owned = this.#groups.get(group);
     if (owned !== undefined) this.#world.out.erase(slotRange(owned.replica.slot));
     const held = owned?.replica ?? this.#seats.get(group);
+    if (held !== undefined) this.#world.vouching.gone(held);
     if (held !== undefined) this.#forget({ ...held.key, member: held.member });
     this.#groups.delete(group);
     this.#seats.delete(group);
@@ -215,8 +216,15 @@ export class Groups {
     const state = GroupState.genesis(object, slot);
     state.rows.takeOperations();
     const { configuration } = state.members;
-    const { hardStates, self, random } = this.#world;
-    const start = { self, member, isWitness: false, configuration, hardState: hardStates.get({ ...object, member }) };
+    const { hardStates, self, random, leaseRead } = this.#world;
+    const start = {
+      self,
+      leaseRead,
+      member,
+      isWitness: false,
+      configuration,
+      hardState: hardStates.get({ ...object, member }),
+    };
     const log = { previous: logStart, entries: [] };
     const raft = createRaft({ ...start, log, applied: logStart.index }, random.fork(), nowMs);
     const applier = new Applier<GroupOutcome, GroupState>(state, logStart);
@@ -248,6 +256,7 @@ export function replicaParts<Outcome, State extends ReplicatedState<Outcome>>(
       hardState: world.hardStates.get(image),
       log: { previous: log.previous, entries: image.entries },
       applied: applied.index,
+      leaseRead: world.leaseRead,
     },
     world.random.fork(),
     nowMs,

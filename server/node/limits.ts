@@ -39,6 +39,8 @@ export const limits = {
   snapshotResendMs: 1_000,
   snapshotSilenceMs: 10_000,
   beatIntervalMs: 200,
+  /** Of one follower; answers to older ones count nothing. */
+  beatsUnanswered: 64,
   /** After a commit that no append follows: until its followers are told. */
   commitNoticeMs: 10,
   electionTimeoutMs: 1_000,

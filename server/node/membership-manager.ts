@@ -88,7 +88,7 @@ export class MembershipManager {
   /** @returns what the Raft core is to be told now; null: nothing */
   decide(view: MembershipView, nowMs: Millis): RaftInput | null {
     if (nowMs < this.#nextMs) return null;
-    this.#nextMs = toMillis(nowMs + limits.membershipCheckMs);
+    this.#nextMs = nextCheck(nowMs);
     const { status } = view;
     if (status.role !== "leader" || status.commit < status.membershipIndex) return null;
     if (isJoint(status.membership)) return null;
@@ -176,6 +176,11 @@ export class Precedence {
     this.#pauses.set(node, { untilMs: toMillis(nowMs + pauseMs), pauseMs });
     this.#fit = null;
   }
+}
+
+/** At the same moments in every group: a node that leads many wakes up once for all of them. */
+function nextCheck(nowMs: Millis): Millis {
+  return toMillis((Math.floor(nowMs / limits.membershipCheckMs) + 1) * limits.membershipCheckMs);
 }
 
 function firstFit(self: NodeId, { membership, peers, last }: RaftStatus, nowMs: Millis): NodeId | null {

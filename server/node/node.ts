@@ -3,18 +3,19 @@
 
 import { present } from "../../proto/assert.ts";
 import { clusterGroup, type GroupId, type Millis, type NodeId, toLogIndex, toMillis } from "../../proto/ids.ts";
-import type { Envelope, GroupMessage, PeerMessage } from "../../proto/messages.ts";
+import type { Envelope, GroupMessage, PeerMessage, Vouch } from "../../proto/messages.ts";
 import type { DirectoryEntry } from "../../proto/model.ts";
 import { Random } from "../../proto/random.ts";
 import type { NodeSelf } from "../../proto/requests.ts";
 import { emptyBytes } from "../../storage/bytes.ts";
 import { allVoters } from "../raft/changes.ts";
+import type { LeaseRead } from "../raft/types.ts";
 import { StatusTable } from "../sphere/status-table.ts";
 import { abandonCalls } from "./abandon-calls.ts";
 import { Agenda } from "./agenda.ts";
 import { Allowance } from "./allowance.ts";
 import { Applier } from "./applier.ts";
-import { Beats, type LedGroup } from "./beats.ts";
+import { Beats } from "./beats.ts";
 import { CallDesk, type Knowledge } from "./call-desk.ts";
 import { type Caller, Calls } from "./calls.ts";
 import { ClusterDatabase, type ClusterListener } from "./cluster-database.ts";
@@ -42,6 +43,7 @@ import type { StateMachine } from "./state-machine.ts";
 import { StatusExchange } from "./status-exchange.ts";
 import { Turn } from "./turn.ts";
 import { VerdictReports } from "./verdict-reports.ts";
+import { Vouching } from "./vouching.ts";
 import type { World } from "./world.ts";
 
 export interface NodeOptions {
@@ -54,6 +56,8 @@ export interface NodeOptions {
   readonly logKept?: LogKept;
   /** Low watermark of free space; by default as limits.ts says. */
   readonly diskFreeBytesMin?: number;
+  /** As the bootstrap says it; by default every linearizable read takes a round. */
+  readonly leaseRead?: LeaseRead | null;
 }
 
 export class Node implements StateMachine, Knowledge {
@@ -95,6 +99,7 @@ export class Node implements StateMachine, Knowledge {
       calls: new Calls(out),
       hardStates: new HardStates(image.hardStates),
       slots: new Slots(image.nextSlot),
+      vouching: new Vouching(),
       counters: new Counters(),
       random: new Random(seed),
       wallOffsetMs,
@@ -103,6 +108,7 @@ export class Node implements StateMachine, Knowledge {
       recounts: new Allowance(limits.recountBytesPerSecond / 1_000, limits.recountBytesAtOnceMax),
       isForgetful: () => this.#isForgetful,
       diskSpace: new DiskSpace(image.node, options.diskFreeBytesMin ?? limits.diskFreeBytesMin),
+      leaseRead: options.leaseRead ?? null,
       quarantines: new Map(image.quarantine === null ? [] : [[image.node, image.quarantine]]),
       connected: new Set(),
     };
@@ -136,10 +142,10 @@ export class Node implements StateMachine, Knowledge {
   deadlineMs(): Millis | null {
     return earliest(
       this.#agenda.deadlineMs(),
+      this.#beats.deadlineMs(),
       this.#database?.deadlineMs() ?? null,
       this.#statuses?.deadlineMs() ?? null,
       this.#desk.deadlineMs(),
-      this.#beats.deadlineMs(),
       this.#reports.deadlineMs(),
       this.#settling.deadlineMs(),
       this.#reception.deadlineMs(),
@@ -213,7 +219,7 @@ export class Node implements StateMachine, Knowledge {
     this.#desk.deadline(nowMs);
     for (const group of this.#agenda.atDeadline(nowMs)) group.deadline(nowMs);
     database.deadline(nowMs);
-    this.#beats.deadline(this.#led(), database.watched(), database.index, nowMs);
+    this.#beats.deadline(database.watched(), database.index, nowMs);
     this.#statuses?.deadline(nowMs);
     this.#reports.deadline(this.#groups, database, nowMs);
     this.#settling.deadline(this.#replicas(), nowMs);
@@ -332,7 +338,10 @@ export class Node implements StateMachine, Knowledge {
     const asCopy = { group, incarnation, member, slot };
     this.#world.out.writeDurably(quarantineOperations(asCopy, reason, this.#world.boot), null);
     const left = [...this.#groups].map(({ replica }) => replica.key.group);
-    if (database.replica !== null) left.push(clusterGroup);
+    if (database.replica !== null) {
+      left.push(clusterGroup);
+      this.#world.vouching.gone(database.replica);
+    }
     this.#groups.loseAll(nowMs);
     this.#turn.forget();
     this.#reception.beginAnew(nowMs);
@@ -380,14 +389,28 @@ export class Node implements StateMachine, Knowledge {
     for (const { beat, ...address } of message.groups) {
       this.#reception.groupMessage(from, { type: "raft", ...address, message: beat }, nowMs);
     }
+    const agreed = this.#agree(from, message, nowMs);
+    if (agreed !== null) this.#world.out.agree(from, agreed);
     this.database.noticeIndex(from, message.clusterIndex, nowMs);
   }
 
+  /** Only between starts that know each other, as with everything that concerns a group. */
+  #agree(from: NodeId, { vouch, groups }: PeerMessage & { readonly type: "beat" }, nowMs: Millis): Vouch | null {
+    if (vouch === null || (vouch.groups > 0 && !this.#reception.isKnown(from, nowMs))) return null;
+    const named = groups.map(({ group }) => group);
+    return this.#world.vouching.agree(from, vouch, named, nowMs);
+  }
+
   #beatEcho(from: NodeId, message: PeerMessage & { readonly type: "beatEcho" }, nowMs: Millis): void {
-    this.#noteQuarantine(from, message.quarantine);
+    const { sequence, agreed, groups, quarantine } = message;
+    this.#noteQuarantine(from, quarantine);
     this.database.heard(from, nowMs);
-    for (const { reply, ...address } of message.groups) {
+    for (const { reply, ...address } of groups) {
       this.#reception.groupMessage(from, { type: "raft", ...address, message: reply }, nowMs);
+    }
+    const isWord = agreed === null || agreed.groups === 0 || this.#reception.isKnown(from, nowMs);
+    if (isWord && !this.#world.vouching.answered(from, sequence, agreed, nowMs)) {
+      this.#beats.repeat(from, this.database.index, nowMs);
     }
     this.database.noticeIndex(from, message.clusterIndex, nowMs);
   }
@@ -457,7 +480,7 @@ export class Node implements StateMachine, Knowledge {
 
   #endTurn(nowMs: Millis): void {
     const beating = this.#turn.end(nowMs);
-    if (beating.length > 0) this.#beats.beat(beating, this.database.index);
+    if (beating.length > 0) this.#beats.beat(beating, this.database.index, nowMs);
     for (const group of this.#agenda.touched()) group.work(nowMs);
     this.#database?.work(nowMs);
   }
@@ -505,14 +528,6 @@ export class Node implements StateMachine, Knowledge {
     if (group === clusterGroup) return state.voters;
     const held = this.#groups.get(group)?.membership.owners ?? [];
     return held.length > 0 ? held : (state.directory.group(group)?.owners ?? null);
-  }
-
-  #led(): readonly LedGroup[] {
-    const led = [...this.#groups].filter((group) => group.isManaged);
-    const groups: LedGroup[] = led.map((group) => group.replica);
-    const { replica } = this.database;
-    if (this.database.isCoordinator && replica !== null) groups.push(replica);
-    return groups;
   }
 
   group(name: GroupId): ResourceGroup | null {
@@ -583,8 +598,8 @@ export class Node implements StateMachine, Knowledge {
         this.#beats.wake(nowMs);
       },
       clusterBeatNow: () => {
-        const { replica, index } = this.database;
-        if (replica !== null) this.#beats.beat([replica], index);
+        const { replica } = this.database;
+        if (replica !== null) this.#turn.beat(replica);
       },
       verdictWanted: (node, nowMs) => this.#reports.answerOwnPoll(node, this.#groups, this.database, nowMs),
       reroute: (calls, nowMs) => this.#router.reroute(calls, nowMs),

@@ -1,8 +1,9 @@
 // Collects what one step wants done, and gives it out as effects: one write for the whole step, and promises that wait for
 // it. Beat replies to one peer leave as one echo.
 
+import { present } from "../../proto/assert.ts";
 import type { LogIndex, NodeId } from "../../proto/ids.ts";
-import type { GroupBeatReply, PeerMessage } from "../../proto/messages.ts";
+import type { GroupBeatReply, PeerMessage, Vouch } from "../../proto/messages.ts";
 import type { Reply, WatchMessage } from "../../proto/requests.ts";
 import type { HardStateTable } from "../../storage/hard-state.ts";
 import type { KeyRange, Operation } from "../../storage/ordered-store.ts";
@@ -16,6 +17,7 @@ type Message =
 interface Echo {
   readonly sequence: number;
   readonly groups: GroupBeatReply[];
+  agreed: Vouch | null;
   promise: boolean;
 }
 
@@ -66,7 +68,12 @@ export class Outbox {
 
   /** Begins the one answer of this step to a beat of `to`. */
   openEcho(to: NodeId, sequence: number): void {
-    this.#echoes.set(to, { sequence, groups: [], promise: false });
+    this.#echoes.set(to, { sequence, groups: [], agreed: null, promise: false });
+  }
+
+  /** The echo of this step, which is open, agrees with what the beat vouches for. */
+  agree(to: NodeId, vouch: Vouch): void {
+    present(this.#echoes.get(to), `the echo to ${to}`).agreed = vouch;
   }
 
   /** Adds to the echo of this step, or begins one that answers no beat (sequence 0). */
@@ -111,11 +118,11 @@ export class Outbox {
     const effects: Effect[] = [];
     this.#takeWrite(effects);
     const after = this.#lastWrite > this.#durable ? this.#lastWrite : null;
-    for (const [to, { sequence, groups, promise }] of this.#echoes) {
+    for (const [to, { sequence, groups, agreed, promise }] of this.#echoes) {
       this.#messages.push({
         to,
         topic: null,
-        message: { type: "beatEcho", sequence, clusterIndex, quarantine, groups },
+        message: { type: "beatEcho", sequence, clusterIndex, quarantine, groups, agreed },
         promise,
       });
     }

@@ -5,6 +5,7 @@ import type { Configuration } from "../../proto/membership.ts";
 import type { HardState, LogSlice } from "../../proto/raft.ts";
 import type { Random } from "../../proto/random.ts";
 import { Raft } from "../raft/raft.ts";
+import type { LeaseRead } from "../raft/types.ts";
 import { limits } from "./limits.ts";
 
 export interface RaftStart {
@@ -15,10 +16,11 @@ export interface RaftStart {
   readonly hardState: HardState;
   readonly log: LogSlice;
   readonly applied: LogIndex;
+  readonly leaseRead: LeaseRead | null;
 }
 
 export function createRaft(start: RaftStart, random: Random, nowMs: Millis): Raft {
-  const { self, member, isWitness, configuration, log, applied } = start;
+  const { self, member, isWitness, configuration, log, applied, leaseRead } = start;
   const hardState = notBehind(start.hardState, log);
   const { electionTimeoutMs, resendMs, lagEntriesMax, inflightEntriesMax, inflightBytesMax } = limits;
   const { appendBytesMax, uncommittedBytesMax } = limits;
@@ -31,7 +33,7 @@ export function createRaft(start: RaftStart, random: Random, nowMs: Millis): Raf
     appendBytesMax,
     uncommittedBytesMax,
   };
-  const role = { self, member, isWitness, leaseRead: null };
+  const role = { self, member, isWitness, leaseRead };
   return new Raft({ ...role, ...options }, { hardState, log, applied, configuration }, random, nowMs);
 }
 

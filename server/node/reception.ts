@@ -47,6 +47,14 @@ export class Reception {
     this.#gates.close(group, nowMs);
   }
 
+  /** Whether what a peer says of groups counts; else it is asked who it is. */
+  isKnown(from: NodeId, nowMs: Millis): boolean {
+    const isKnown = this.#introductions.standing(from, this.#admission.bootOf(from)) === "known";
+    if (isKnown) this.#introductions.greet(from, nowMs);
+    else this.#introductions.ask(from, nowMs);
+    return isKnown;
+  }
+
   groupMessage(from: NodeId, message: GroupMessage, nowMs: Millis): void {
     if (this.#mayReach(from, message, nowMs)) this.#owner.deliver(from, message, nowMs);
   }

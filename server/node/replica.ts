@@ -9,16 +9,20 @@ import type { Entry, EntryId, RaftMessage } from "../../proto/raft.ts";
 import type { Hash64 } from "../../storage/hash.ts";
 import type { Slot } from "../../storage/keys.ts";
 import type { LogStore } from "../../storage/log-store.ts";
+import type { Standing } from "../raft/quiet.ts";
 import type { Raft } from "../raft/raft.ts";
-import type { PersistToken, RaftInput, RaftOutput, RaftStatus, RoleChange } from "../raft/types.ts";
+import type { PersistToken, RaftInput, RaftOutput, RaftStatus, Role, RoleChange } from "../raft/types.ts";
 import type { Applier, ReplicatedState } from "./applier.ts";
 import type { Topic } from "./effects.ts";
 import type { HardStates, MemberKey } from "./hard-states.ts";
 import type { WriteId } from "./inputs.ts";
 import { limits } from "./limits.ts";
 import { type LogKept, LogTrim } from "./log-trim.ts";
+import { isDue } from "./millis.ts";
 import type { Outbox } from "./outbox.ts";
+import type { Party } from "./party.ts";
 import { ownersTopic } from "./topics.ts";
+import type { Vouching } from "./vouching.ts";
 
 /** Who has to do with a replica beyond its log. */
 export interface ReplicaOwner<Outcome> {
@@ -36,6 +40,8 @@ export interface ReplicaOwner<Outcome> {
   /** The membership in force is another one. */
   membersChanged(nowMs: Millis): void;
   beatNow(): void;
+  /** A beat, or its echo, has stood for one of the group's own. */
+  heardVouched(peer: NodeId, heardMs: Millis): void;
   needSnapshot(peer: NodeId, nowMs: Millis): void;
 }
 
@@ -53,9 +59,10 @@ export interface ReplicaWorld {
   readonly out: Outbox;
   readonly hardStates: HardStates;
   readonly logKept: LogKept;
+  readonly vouching: Vouching;
 }
 
-export class Replica<Outcome, State extends ReplicatedState<Outcome>> {
+export class Replica<Outcome, State extends ReplicatedState<Outcome>> implements Party {
   readonly key: GroupKey;
   readonly member: MemberId;
   readonly #memberKey: MemberKey;
@@ -64,6 +71,7 @@ export class Replica<Outcome, State extends ReplicatedState<Outcome>> {
   readonly #hardStates: HardStates;
   readonly #owner: ReplicaOwner<Outcome>;
   readonly #trim: LogTrim;
+  readonly #vouching: Vouching;
   #log: LogStore;
   #applier: Applier<Outcome, State>;
   #toApply: Entry[] = [];
@@ -91,6 +99,7 @@ export class Replica<Outcome, State extends ReplicatedState<Outcome>> {
     this.#out = world.out;
     this.#hardStates = world.hardStates;
     this.#trim = new LogTrim(world.logKept);
+    this.#vouching = world.vouching;
     this.#owner = owner;
     for (const entry of parts.entries) if (entry.index <= this.applied.index) this.#countForTrim(entry, null);
   }
@@ -111,6 +120,10 @@ export class Replica<Outcome, State extends ReplicatedState<Outcome>> {
   /** Of the applied state, with its hash. */
   get record(): AppliedRecord {
     return this.#applier.record();
+  }
+
+  get role(): Role {
+    return this.#raft.role;
   }
 
   get status(): RaftStatus {
@@ -154,8 +167,8 @@ export class Replica<Outcome, State extends ReplicatedState<Outcome>> {
 
   /** Followers that this member, leading, has not heard lately; null: it does not lead. */
   silent(nowMs: Millis): readonly NodeId[] | null {
-    const { role, peers } = this.status;
-    if (role !== "leader") return null;
+    if (this.role !== "leader") return null;
+    const { peers } = this.status;
     const since = nowMs - limits.suspectMs;
     return peers.filter(({ heardMs }) => heardMs === null || heardMs < since).map(({ peer }) => peer);
   }
@@ -175,7 +188,7 @@ export class Replica<Outcome, State extends ReplicatedState<Outcome>> {
    * @returns false when this replica does not lead or holds too much uncommitted already: nothing was proposed
    */
   propose(payloads: readonly Uint8Array[], proposals: readonly number[], nowMs: Millis): boolean {
-    const output = this.#raft.step({ type: "propose", payloads }, nowMs);
+    const output = this.#stepRaft({ type: "propose", payloads }, nowMs);
     const { term } = this.#raft.status();
     if (output.accepted !== null) {
       for (const [offset, proposal] of proposals.entries()) {
@@ -195,13 +208,32 @@ export class Replica<Outcome, State extends ReplicatedState<Outcome>> {
 
   /** @returns why the core refuses a change of the members or a handover; null: it does not */
   change(input: RaftInput, nowMs: Millis): string | null {
-    const output = this.#raft.step(input, nowMs);
+    const output = this.#stepRaft(input, nowMs);
     this.#carryOut(output, nowMs);
     return output.refusal;
   }
 
   step(input: RaftInput, nowMs: Millis): void {
-    this.#carryOut(this.#raft.step(input, nowMs), nowMs);
+    this.#carryOut(this.#stepRaft(input, nowMs), nowMs);
+  }
+
+  /** The deadline that was told may have moved since: what was vouched for meanwhile is taken in only now. */
+  deadline(nowMs: Millis): void {
+    if (!isDue(this.deadlineMs(), nowMs)) return;
+    this.catchUp();
+    if (isDue(this.deadlineMs(), nowMs)) this.step({ type: "deadline" }, nowMs);
+  }
+
+  get standing(): Standing {
+    return this.#raft.standing;
+  }
+
+  catchUp(): void {
+    const words = this.#vouching.take(this);
+    const last = words.at(-1);
+    if (last === undefined) return;
+    for (const { peer, heardMs } of words) this.#owner.heardVouched(peer, heardMs);
+    this.#carryOut(this.#raft.step({ type: "vouched", words }, last.heardMs), last.heardMs);
   }
 
   /** The write, and all before it, is durable. */
@@ -249,6 +281,12 @@ export class Replica<Outcome, State extends ReplicatedState<Outcome>> {
     const { configuration } = applier.state.members;
     this.step({ type: "installed", term, last: applier.applied, configuration }, nowMs);
     this.#serveReads();
+  }
+
+  #stepRaft(input: RaftInput, nowMs: Millis): RaftOutput {
+    this.catchUp();
+    this.#vouching.changed(this);
+    return this.#raft.step(input, nowMs);
   }
 
   #carryOut(output: RaftOutput, nowMs: Millis): void {
@@ -365,7 +403,7 @@ export class Replica<Outcome, State extends ReplicatedState<Outcome>> {
   #trimLog(nowMs: Millis): void {
     if (this.#trimTo === null) return;
     this.#out.write(this.#log.compact(this.#trimTo));
-    this.#carryOut(this.#raft.step({ type: "compact", upTo: this.#log.previous.index }, nowMs), nowMs);
+    this.#carryOut(this.#stepRaft({ type: "compact", upTo: this.#log.previous.index }, nowMs), nowMs);
     if (this.#log.previous.index >= this.#trimTo) this.#trimTo = null;
   }
 

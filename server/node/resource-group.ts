@@ -158,12 +158,14 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
   }
 
   silent(nowMs: Millis): readonly NodeId[] | null {
+    this.replica.catchUp();
     return this.replica.silent(nowMs);
   }
 
   receive(from: NodeId, message: GroupMessage, nowMs: Millis): void {
     this.#listener.touched(this);
     if (!this.replica.isFor(message)) return this.#world.counters.count("messages for another member");
+    this.replica.catchUp();
     this.#manager?.heard(from, nowMs);
     this.#members.heard(nowMs);
     switch (message.type) {
@@ -192,7 +194,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
 
   deadline(nowMs: Millis): void {
     this.#listener.touched(this);
-    if (isDue(this.replica.deadlineMs(), nowMs)) this.replica.step({ type: "deadline" }, nowMs);
+    this.replica.deadline(nowMs);
     this.#transfers.deadline(nowMs);
     this.#manager?.wake();
     this.#members.deadline(nowMs);
@@ -215,6 +217,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
    * @returns true when watches or committed entries are left for a later step
    */
   settle(nowMs: Millis): boolean {
+    this.replica.catchUp();
     this.#manage(nowMs);
     this.#members.manage(nowMs);
     const { deliveries, more } = this.#watches.poll(this.state.mvcc, nowMs);
@@ -311,6 +314,12 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
 
   beatNow(): void {
     this.#listener.beatNow(this);
+  }
+
+  heardVouched(peer: NodeId, heardMs: Millis): void {
+    this.#listener.touched(this);
+    this.#manager?.heard(peer, heardMs);
+    this.#members.heard(heardMs);
   }
 
   needSnapshot(peer: NodeId, nowMs: Millis): void {

@@ -2,8 +2,8 @@
 // work that is left over.
 
 import type { Millis } from "../../proto/ids.ts";
-import type { LedGroup } from "./beats.ts";
 import type { Outbox } from "./outbox.ts";
+import type { LedGroup } from "./party.ts";
 import type { ResourceGroup } from "./resource-group.ts";
 
 /** Work number of the `continue` effect. */

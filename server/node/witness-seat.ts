@@ -4,14 +4,16 @@ import type { MemberId, Millis, NodeId } from "../../proto/ids.ts";
 import { firstConfiguration } from "../../proto/membership.ts";
 import type { Addressed, GroupMessage, PeerMessage } from "../../proto/messages.ts";
 import type { GroupKey } from "../../proto/model.ts";
+import type { Standing } from "../raft/quiet.ts";
 import type { Raft } from "../raft/raft.ts";
 import type { PersistToken, RaftInput, RaftOutput } from "../raft/types.ts";
 import { logStart } from "./genesis.ts";
 import type { WriteId } from "./inputs.ts";
+import type { Party } from "./party.ts";
 import { createRaft } from "./raft-options.ts";
 import type { World } from "./world.ts";
 
-export class WitnessSeat {
+export class WitnessSeat implements Party {
   readonly key: GroupKey;
   readonly member: MemberId;
   readonly #raft: Raft;
@@ -30,6 +32,7 @@ export class WitnessSeat {
       hardState: world.hardStates.get({ ...key, member }),
       log: { previous: logStart, entries: [] },
       applied: logStart.index,
+      leaseRead: world.leaseRead,
     };
     this.#raft = createRaft(start, world.random.fork(), nowMs);
   }
@@ -46,8 +49,20 @@ export class WitnessSeat {
     for (const { token } of ready) this.#raft.step({ type: "persisted", token }, nowMs);
   }
 
+  get standing(): Standing {
+    return this.#raft.standing;
+  }
+
+  catchUp(): void {
+    const words = this.#world.vouching.take(this);
+    const last = words.at(-1);
+    if (last !== undefined) this.#raft.step({ type: "vouched", words }, last.heardMs);
+  }
+
   /** A witness answers whoever speaks to it, and begins nothing by itself. */
   #step(input: RaftInput, to: NodeId, toMember: MemberId, nowMs: Millis): void {
+    this.catchUp();
+    this.#world.vouching.changed(this);
     const output = this.#raft.step(input, nowMs);
     if (output.persist !== null) this.#persist(output.persist);
     const address: Addressed = { ...this.key, fromMember: this.member, toMember };

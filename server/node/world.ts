@@ -2,6 +2,7 @@
 
 import type { BootNumber, ClusterId, Millis, NodeId } from "../../proto/ids.ts";
 import type { Random } from "../../proto/random.ts";
+import type { LeaseRead } from "../raft/types.ts";
 import type { Allowance } from "./allowance.ts";
 import type { Calls } from "./calls.ts";
 import type { Counters } from "./counters.ts";
@@ -10,6 +11,7 @@ import type { HardStates } from "./hard-states.ts";
 import type { LogKept } from "./log-trim.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Slots } from "./slots.ts";
+import type { Vouching } from "./vouching.ts";
 
 export interface World {
   readonly self: NodeId;
@@ -21,10 +23,12 @@ export interface World {
   readonly calls: Calls;
   readonly hardStates: HardStates;
   readonly slots: Slots;
+  readonly vouching: Vouching;
   readonly counters: Counters;
   readonly random: Random;
   readonly logKept: LogKept;
   readonly diskSpace: DiskSpace;
+  readonly leaseRead: LeaseRead | null;
   /** In bytes of replicas whose rows are counted anew. */
   readonly recounts: Allowance;
   /** Wall clock minus monotonic clock at the start of the process: to date events for people. */

@@ -65,7 +65,7 @@ function followStandIn(member: Member, from: NodeId, message: MessageOf<"standIn
   promiseToStandIn(member, from, message);
 }
 
-function hearLeader(member: Member, from: NodeId): void {
+export function hearLeader(member: Member, from: NodeId): void {
   assert(member.role === "follower", () => `A ${member.role} of term ${member.term} follows ${from}`);
   assert(
     member.leader === null || member.leader === from,

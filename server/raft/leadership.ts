@@ -90,6 +90,15 @@ export function carryRound(member: Member): number {
   return round;
 }
 
+/** The round that stands for a beat which left then and did not name the group; 0: none does. */
+export function roundLeftAt(member: Member, sentMs: Millis): number {
+  const { reads, lease } = member.leading;
+  if (lease === null || reads.size > 0) return 0;
+  if (lease.isOlder(sentMs)) reads.open();
+  lease.carried(reads.carry(), sentMs);
+  return lease.roundLeftAt(sentMs);
+}
+
 /** CheckQuorum: a leader that has not heard a quorum for the election timeout leads no longer (thesis 6.2). */
 export function checkQuorum(member: Member): void {
   const leading = member.leading;

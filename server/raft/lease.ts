@@ -40,6 +40,11 @@ export class Lease {
     return this.#newest !== null && this.#newest.sentMs < nowMs;
   }
 
+  /** The newest round, if it has left by then; 0: it left later. */
+  roundLeftAt(nowMs: Millis): number {
+    return this.#newest !== null && this.#newest.sentMs <= nowMs ? this.#newest.round : 0;
+  }
+
   /** A quorum has answered every round up to this one. */
   confirmed(round: number): void {
     while (this.#rounds[0] !== undefined && this.#rounds[0].round <= round) {

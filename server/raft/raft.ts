@@ -16,6 +16,7 @@ import type { Handlers, MessageOf } from "./handler.ts";
 import { endSnapshot, handleLeaderDeadline, leaderDeadlineMs, leaderHandlers, propose } from "./leader.ts";
 import { addRead, advanceCommit, carryRound, reconfigure } from "./leadership.ts";
 import { Member } from "./member.ts";
+import { hearVouched, type Standing, standingOf } from "./quiet.ts";
 import { admitTerm } from "./terms.ts";
 import { beginTransfer } from "./transfer.ts";
 import type { PersistToken, RaftImage, RaftInput, RaftOptions, RaftOutput, RaftStatus, Role, Target } from "./types.ts";
@@ -61,9 +62,18 @@ export class Raft {
     return { type: "beat", term, round: carryRound(this.#member), commit, last: log.lastIndex };
   }
 
+  /** How this member stands to the others, as far as beats may pass it over. */
+  get standing(): Standing {
+    return standingOf(this.#member);
+  }
+
   /** In force: the newest in the log, committed or not. */
   get membership(): Membership {
     return this.#member.membership;
+  }
+
+  get role(): Role {
+    return this.#member.role;
   }
 
   status(): RaftStatus {
@@ -102,6 +112,9 @@ export class Raft {
     switch (input.type) {
       case "message":
         this.#receive(input.from, input.member, input.message);
+        break;
+      case "vouched":
+        hearVouched(this.#member, input.words);
         break;
       case "persisted":
         this.#persisted(input.token);

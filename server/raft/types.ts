@@ -7,12 +7,25 @@ import type { Entry, EntryId, HardState, LogSlice, RaftMessage } from "../../pro
 
 export type { Entry, EntryId, HardState, LogSlice, RaftMessage } from "../../proto/raft.ts";
 
+/** That `peer` still leads, or follows, and that nothing is new. */
+export interface VouchedWord {
+  readonly peer: NodeId;
+  readonly heardMs: Millis;
+  /** When the beat left, of an echo; of a beat, when it came. */
+  readonly sentMs: Millis;
+}
+
 export type RaftInput =
   | { readonly type: "deadline" }
   /** `member`: as which member `from` speaks. */
   | { readonly type: "message"; readonly from: NodeId; readonly member: MemberId; readonly message: RaftMessage }
   /** Ignored (see {@link RaftOutput.accepted}) unless this member leads. */
   | { readonly type: "propose"; readonly payloads: readonly Uint8Array[] }
+  /**
+   * The nodes of this member and of others have told each other that nothing is new in the group. Counts as a beat of the
+   * leader, or as answers to one. The time of the step is when the last of them was heard.
+   */
+  | { readonly type: "vouched"; readonly words: readonly VouchedWord[] }
   /** The write of an earlier output's `persist` is durable, and so is every earlier one. */
   | { readonly type: "persisted"; readonly token: PersistToken }
   /** ReadIndex (thesis 6.4): asks when state as of now may be read. `read` is unique for ever. */
@@ -124,6 +137,12 @@ export interface RaftImage {
   readonly configuration: Configuration;
 }
 
+/** What reads without a round rest on. */
+export interface LeaseRead {
+  /** How much faster, as a share, one member's clock may run than another's. */
+  readonly clockRateErrorMax: number;
+}
+
 export interface RaftOptions {
   readonly self: NodeId;
   /** As which member this node belongs to the group. */
@@ -131,10 +150,10 @@ export interface RaftOptions {
   /** Votes, and stores no data: it has no log and never leads. */
   readonly isWitness: boolean;
   /**
-   * Lets a leader answer reads without a round while no other can have been elected, clocks running at rates that differ
-   * by at most this share (0.05: 5 %). null: every read takes a round. The same on all members.
+   * Lets a leader answer reads without a round while no other can have been elected. null: every read takes a round. The
+   * same on all members.
    */
-  readonly leaseRead: { readonly clockRateErrorMax: number } | null;
+  readonly leaseRead: LeaseRead | null;
   /** Silence after which a follower asks for votes: drawn from `electionTimeoutMs` to twice that. */
   readonly electionTimeoutMs: number;
   /** Silence after which entries in flight to a follower are sent again, directly. */

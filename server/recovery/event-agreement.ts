@@ -64,6 +64,8 @@ type Finding =
 export class EventAgreement {
   readonly #options: EventAgreementOptions;
   readonly #pending = new Map<NodeId, Pending>();
+  /** Of nodes of the cluster: a discussion that begins with a late answer to the last poll is no reason for the next. */
+  readonly #nextPollMs = new Map<NodeId, Millis>();
   #nextEntryMs: Millis = toMillis(0);
 
   constructor(options: EventAgreementOptions) {
@@ -81,10 +83,15 @@ export class EventAgreement {
     pending.dueMs = nowMs;
   }
 
+  discusses(node: NodeId): boolean {
+    return this.#pending.has(node);
+  }
+
   #begin(component: StatusComponent, nowMs: Millis): Pending | null {
     if (this.#pending.size >= this.#options.pendingNodesMax) return null;
     const { status } = component;
-    const pending = { firstMs: nowMs, status, components: new Map(), nextPollMs: nowMs, dueMs: nowMs };
+    const nextPollMs = toMillis(Math.max(nowMs, this.#nextPollMs.get(component.node) ?? 0));
+    const pending = { firstMs: nowMs, status, components: new Map(), nextPollMs, dueMs: nowMs };
     this.#pending.set(component.node, pending);
     return pending;
   }
@@ -139,8 +146,12 @@ export class EventAgreement {
     const { nowMs, groups } = round;
     const isAsking = nowMs >= pending.nextPollMs;
     const endMs = pending.firstMs + this.#options.pollMs;
-    if (isAsking) pending.nextPollMs = toMillis(Math.min(nowMs + this.#options.pollMs / pollsPerWait, endMs));
-    pending.dueMs = pending.nextPollMs;
+    if (isAsking) {
+      const nextMs = toMillis(nowMs + this.#options.pollMs / pollsPerWait);
+      this.#nextPollMs.set(node, nextMs);
+      pending.nextPollMs = nextMs;
+    }
+    pending.dueMs = toMillis(Math.min(pending.nextPollMs, endMs));
     return isAsking ? [{ node, status: pending.status, groups }] : [];
   }
 

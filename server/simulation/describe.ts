@@ -1,7 +1,7 @@
 // One line of text for each input and effect, for the trace. For people only: nothing reads it back.
 
 import { unreachable } from "../../proto/assert.ts";
-import type { PeerMessage, Start } from "../../proto/messages.ts";
+import type { PeerMessage, Start, Vouch } from "../../proto/messages.ts";
 import type { RaftMessage } from "../../proto/raft.ts";
 import type { Reply, Request, WatchMessage } from "../../proto/requests.ts";
 import type { Effect } from "../node/effects.ts";
@@ -65,14 +65,18 @@ function afterText(after: number | null): string {
   return after === null ? "" : ` after w${after}`;
 }
 
+function vouchText(vouch: Vouch | null): string {
+  return vouch === null ? "" : ` v${vouch.groups}/${vouch.digest}`;
+}
+
 function describeMessage(message: PeerMessage): string {
   switch (message.type) {
     case "raft":
       return `${message.group} ${describeRaft(message.message)}`;
     case "beat":
-      return `beat s${message.sequence} ${message.groups.map(({ group, beat }) => `${group}:${describeRaft(beat)}`).join(" ")}`;
+      return `beat s${message.sequence}${vouchText(message.vouch)} ${message.groups.map(({ group, beat }) => `${group}:${describeRaft(beat)}`).join(" ")}`;
     case "beatEcho":
-      return `echo s${message.sequence} ${message.groups.map(({ group, reply }) => `${group}:${describeRaft(reply)}`).join(" ")}`;
+      return `echo s${message.sequence}${vouchText(message.agreed)} ${message.groups.map(({ group, reply }) => `${group}:${describeRaft(reply)}`).join(" ")}`;
     case "snapshotPart":
       return `${message.group} snapshot ${message.last.term}/${message.last.index} part ${message.sequence}${message.final ? " final" : ""}`;
     case "snapshotAck":

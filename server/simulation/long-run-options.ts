@@ -1,5 +1,6 @@
 // What a run of hours is: a user's cluster, faults as often as they happen in operation, and clients that ask now and then.
 
+import { ratesWithin, usualRates } from "./clock-rates.ts";
 import { type FaultName, faultNames, withoutFaults } from "./faults/switches.ts";
 import { calmLink } from "./link-options.ts";
 import type { SimOptions } from "./run-options.ts";
@@ -34,6 +35,7 @@ const lastingShareMax = 0.05;
 const clientsMax = 50;
 
 export function simOptionsOf({ seed, topology, durationMs, faults }: Omit<LongRunOptions, "checkpointMs">): SimOptions {
+  const { leaseRead } = topology.bootstrap;
   const meanMs = (usual: number) => Math.min(usual, durationMs / strikesMin);
   const lastingMs = (usual: number) => Math.min(usual, durationMs * lastingShareMax);
   const everything: SimOptions = {
@@ -59,7 +61,7 @@ export function simOptionsOf({ seed, topology, durationMs, faults }: Omit<LongRu
     partition: { meanMs: meanMs(15 * minuteMs), durationMsMax: lastingMs(minuteMs) },
     pause: { kind: "pause", meanMs: meanMs(10 * minuteMs), durationMsMin: 100, durationMsMax: lastingMs(5_000) },
     stall: { kind: "stall", meanMs: meanMs(10 * minuteMs), durationMsMin: 50, durationMsMax: lastingMs(2_000) },
-    clockRate: { meanMs: meanMs(10 * minuteMs), rateMin: 0.95, rateMax: 1.05 },
+    clockRate: { meanMs: meanMs(10 * minuteMs), ...(leaseRead === null ? usualRates : ratesWithin(leaseRead)) },
     wallClock: { meanMs: meanMs(30 * minuteMs), jumpMsMax: 60 * minuteMs },
     lossyPath: { meanMs: meanMs(15 * minuteMs), durationMsMax: lastingMs(minuteMs), lossMax: 0.5 },
     diskFailure: { meanMs: meanMs(60 * minuteMs), durationMsMax: lastingMs(2 * minuteMs), nodesMax: 1 },

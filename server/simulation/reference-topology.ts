@@ -22,6 +22,7 @@ export function plainBootstrap(
     })),
     groups: groups.map(([group, owners]) => ({ group, incarnation: toIncarnation(1), owners, config: emptyBytes })),
     voters,
+    leaseRead: null,
   };
 }
 

@@ -1,6 +1,7 @@
 // What one run is: plain values that are printed first when it fails.
 
 import type { CarryMode } from "./carry.ts";
+import type { ClockRates } from "./clock-rates.ts";
 import type { LinkOptions } from "./link-options.ts";
 import type { DiskOptions } from "./sim-disk.ts";
 import type { Topology } from "./topology.ts";
@@ -34,11 +35,8 @@ export interface PauseOptions {
   readonly durationMsMax: number;
 }
 
-export interface ClockRateOptions {
+export interface ClockRateOptions extends ClockRates {
   readonly meanMs: number;
-  /** Milliseconds of a node's clock in one of the world's. */
-  readonly rateMin: number;
-  readonly rateMax: number;
 }
 
 export interface WallClockOptions {

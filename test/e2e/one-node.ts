@@ -94,10 +94,11 @@ async function configOf(directory: string): Promise<NodeConfig> {
   const address = { host: "127.0.0.1", port: 1 };
   const record = { node, identity, peerAddress: "127.0.0.1:1", apiAddress: "127.0.0.1:1", labels: [] };
   const object = { group, incarnation: toIncarnation(1), owners: [node], config: emptyBytes };
+  const cluster = toClusterId("0".repeat(32));
   return {
     node,
     record,
-    bootstrap: { name: "one", cluster: toClusterId("0".repeat(32)), nodes: [record], groups: [object], voters: [node] },
+    bootstrap: { name: "one", cluster, nodes: [record], groups: [object], voters: [node], leaseRead: null },
     bootstrapFile: "cluster.yaml",
     dataDirectory: join(directory, "data"),
     keyFile,

@@ -2,6 +2,8 @@
 // differ in kind and not only in order.
 
 import { Random } from "../../proto/random.ts";
+import type { LeaseRead } from "../../server/raft/types.ts";
+import { ratesWithin, usualRates } from "../../server/simulation/clock-rates.ts";
 import { FaultAtlas } from "../../server/simulation/faults/fault-atlas.ts";
 import { calmLink, type LinkOptions } from "../../server/simulation/link-options.ts";
 import type {
@@ -47,10 +49,11 @@ function drawBrisk(seed: number, random: Random): SimOptions {
   const link = drawLink(random.fork());
   const general = random.fork();
   const topology = drawTopology(random.fork());
+  const leaseRead = drawLeaseRead(new Random(seed + 2));
   const isCalm = crash === null && partition === null && pause === null && link === calmLink;
   return {
     seed,
-    topology,
+    topology: leaseRead === null ? topology : withLeaseReads(topology, leaseRead),
     safetyMs: Math.round(general.between(8_000, 13_000) * shareOfTime(topology)),
     livenessMsMax: 30_000,
     logEntriesKept: general.pick([20_000, 200, 24]),
@@ -64,7 +67,7 @@ function drawBrisk(seed: number, random: Random): SimOptions {
     pause,
     core: drawCore(random.fork()),
     stall: drawStall(random.fork()),
-    clockRate: drawClockRate(random.fork()),
+    clockRate: withinBound(drawClockRate(random.fork()), leaseRead),
     wallClock: drawWallClock(random.fork()),
     lossyPath: drawLossyPath(random.fork()),
     diskFailure: drawDiskFailure(random.fork()),
@@ -133,8 +136,23 @@ function drawStall(random: Random): PauseOptions | null {
 function drawClockRate(random: Random): ClockRateOptions | null {
   const strength = drawStrength(random);
   if (strength === "off") return null;
-  if (strength === "mild") return { meanMs: 1_000, rateMin: 0.95, rateMax: 1.05 };
+  if (strength === "mild") return { meanMs: 1_000, ...usualRates };
   return { meanMs: 500, rateMin: 0.5, rateMax: 2 };
+}
+
+/** Drawn apart, so that the rest of a seed's options does not depend on it. */
+function drawLeaseRead(random: Random): LeaseRead | null {
+  const clockRateErrorMax = random.pick([0, 0, 0.05, 0.5]);
+  return clockRateErrorMax === 0 ? null : { clockRateErrorMax };
+}
+
+function withLeaseReads(topology: Topology, leaseRead: LeaseRead): Topology {
+  return { ...topology, bootstrap: { ...topology.bootstrap, leaseRead } };
+}
+
+/** Lease reads rest on clocks that keep their bound, so they run at its edge and not beyond. */
+function withinBound(clockRate: ClockRateOptions | null, leaseRead: LeaseRead | null): ClockRateOptions | null {
+  return clockRate === null || leaseRead === null ? clockRate : { ...clockRate, ...ratesWithin(leaseRead) };
 }
 
 function drawWallClock(random: Random): WallClockOptions | null {

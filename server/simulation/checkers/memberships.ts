@@ -55,6 +55,11 @@ export class Memberships {
     return this.#mirror.holders(nameOf(group)).filter((node) => isAmong(node) && memberOf(value, node) === null);
   }
 
+  /** By what is committed: what the cluster's directory comes to say. */
+  committedOwners(group: GroupId): readonly NodeId[] {
+    return this.#committed(group).value.owners;
+  }
+
   /** Whether those nodes get to know the owners: they never were others, or the cluster's directory can be told. */
   isListed(group: GroupId, isAmong: IsAmong): boolean {
     const founders = votersOf(this.#topology, group).join();

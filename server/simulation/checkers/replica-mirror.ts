@@ -3,6 +3,7 @@
 
 import { crc32 } from "node:zlib";
 import { assert, present } from "../../../proto/assert.ts";
+import { CodecError } from "../../../proto/codec/codec-error.ts";
 import { decodeControl } from "../../../proto/codec/control.ts";
 import { decodeAppliedRecord, decodeConfiguration } from "../../../proto/codec/records.ts";
 import { type NodeId, toLogIndex } from "../../../proto/ids.ts";
@@ -318,8 +319,19 @@ function groupOf(mirrored: MirroredNode, slot: Slot): GroupName | null {
 
 /** Of a slot that nobody uses any more: else the start would have noticed. */
 function isUnreadable(key: Uint8Array, value: Uint8Array): boolean {
-  const { type } = parseKey(key);
-  return (type === "log" || type === "logBoundary") && typeof decodeLogRecord(value) === "string";
+  const parsed = parseKey(key);
+  if (parsed.type === "log" || parsed.type === "logBoundary") return typeof decodeLogRecord(value) === "string";
+  return parsed.type === "state" && parsed.table === "membership" && !isConfiguration(value);
+}
+
+function isConfiguration(value: Uint8Array): boolean {
+  try {
+    decodeConfiguration(value);
+    return true;
+  } catch (reason) {
+    if (reason instanceof CodecError) return false;
+    throw reason;
+  }
 }
 
 function mustDecode(bytes: Uint8Array): LogRecord {

@@ -41,10 +41,11 @@ export class Survey {
       this.#members.set(group, value);
       for (const owner of value.owners) this.#ask(owner, { type: "groupStatus", group });
     }
-    const listed = [...this.#members].filter(([group]) => memberships.isListed(group, isWell));
+    // A change that is not committed is known to its group alone, which may never get to commit it.
+    const listed = [...topology.groups.keys()].filter((group) => memberships.isListed(group, isWell));
     this.#neighbourhood = new Neighbourhood(
       topology.nodes,
-      listed.map(([group, { owners }]) => [group, owners]),
+      listed.map((group) => [group, memberships.committedOwners(group)]),
     );
     for (const { node } of world.nodes) this.#ask(node, { type: "nodeSelf", node });
   }

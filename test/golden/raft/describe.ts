@@ -93,6 +93,8 @@ export function describeInput(input: RaftInput): string {
       return `from ${input.from}: ${describeMessage(input.message)}`;
     case "propose":
       return `propose ${input.payloads.map((payload) => decoder.decode(payload)).join(" ")}`;
+    case "vouched":
+      return `vouched for by ${input.words.map(({ peer }) => peer).join(" ")}`;
     case "persisted":
       return `persisted write ${input.token.sequence}`;
     case "read":

@@ -179,6 +179,23 @@ const refusals: readonly (readonly [string, string, RegExp, string?])[] = [
     `${good}settings: {voters: 5}\n`,
     /^cluster\.yaml:16:20: 5 voters cannot be chosen from 3/,
   ],
+  ...["4", "51", "7.5", '"5"'].map((percent) => {
+    const text = `${good}settings: {leaseReads: {clockRateErrorPercent: ${percent}}}\n`;
+    const field = "settings.leaseReads.clockRateErrorPercent";
+    const expected = /^cluster\.yaml:16:48: settings\.leaseReads\.clockRateErrorPercent must be a (whole )?number/;
+    return [`a clock rate error of ${percent} %`, text, expected, field] as const;
+  }),
+  [
+    "lease reads without a bound",
+    `${good}settings: {leaseReads: {}}\n`,
+    /settings\.leaseReads\.clockRateErrorPercent is missing$/,
+    "settings.leaseReads.clockRateErrorPercent",
+  ],
+  [
+    "lease reads that are only switched on",
+    `${good}settings: {leaseReads: true}\n`,
+    /^cluster\.yaml:16:24: settings\.leaseReads must be a map, not true/,
+  ],
   [
     "an unknown candidate",
     `${good}settings: {voterCandidates: [n1, n9]}\n`,
@@ -224,6 +241,16 @@ test("parseBootstrap() gives what the file says, by name and frozen", () => {
   assert.throws(() => (bootstrap.nodes as unknown[]).push(1), TypeError);
 });
 
+function leased(percent: number): string {
+  return `${good}settings: {leaseReads: {clockRateErrorPercent: ${percent}}}\n`;
+}
+
+test("parseBootstrap() gives lease reads only where a bound of clock rates is given", () => {
+  assert.equal(parse(good).leaseRead, null);
+  for (const percent of [5, 50])
+    assert.deepEqual(parse(leased(percent)).leaseRead, { clockRateErrorMax: percent / 100 });
+});
+
 test("parseBootstrap() gives one identity for one meaning", () => {
   const { cluster } = parse(good);
   assert.match(cluster, /^[0-9a-f]{32}$/);
@@ -256,6 +283,8 @@ test("parseBootstrap() gives another identity for another meaning", () => {
     replaced("lostQuorum: stop", "lostQuorum: read_only"),
     replaced("name: billing", "name: bills"),
     `${good}settings: {voters: 1}\n`,
+    leased(5),
+    leased(6),
   ];
   const clusters = [good, ...others].map((text) => parse(text).cluster);
   assert.equal(new Set(clusters).size, clusters.length);

@@ -53,6 +53,7 @@ const bootstrap = {
   ),
   groups: Object.entries(owners).map(([name, list]) => object(name, list)),
   voters: ["n202", "n204", "n206"].map(toNodeId),
+  leaseRead: null,
 };
 
 function object(name: string, list: readonly string[]) {

@@ -34,6 +34,7 @@ import { Node } from "../../../server/node/node.ts";
 import { Outbox } from "../../../server/node/outbox.ts";
 import type { Network, Ports } from "../../../server/node/ports.ts";
 import { Slots } from "../../../server/node/slots.ts";
+import { Vouching } from "../../../server/node/vouching.ts";
 import type { World } from "../../../server/node/world.ts";
 import { bytesOf, emptyBytes, textOf } from "../../../storage/bytes.ts";
 import type { HardStateTable } from "../../../storage/hard-state.ts";
@@ -76,6 +77,7 @@ export function bootstrapOf(shape: Shape): Bootstrap {
       config: emptyBytes,
     })),
     voters: shape.voters,
+    leaseRead: null,
   };
 }
 
@@ -459,9 +461,11 @@ export function worldOf(self: NodeId): World {
     calls: new Calls(out),
     hardStates: new HardStates([]),
     slots: new Slots(1),
+    vouching: new Vouching(),
     counters: new Counters(),
     random: new Random(1),
     logKept: muchLog,
+    leaseRead: null,
     diskSpace: new DiskSpace(self, 0),
     recounts: new Allowance(0, 0),
     wallOffsetMs: 0,

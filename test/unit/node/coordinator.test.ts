@@ -20,7 +20,7 @@ function started() {
 
 test("the managers of a node's other groups are asked, this node itself without a message", () => {
   const { world, coordinator, state } = started();
-  coordinator.report(component("gb", "down"), toMillis(100));
+  coordinator.report(component("gb", "down"), state, toMillis(100));
   assert.equal(coordinator.decide(state, 0, toMillis(100)), null);
   assert.deepEqual(coordinator.takeOwnPolls(), [n2]);
   assert.deepEqual(coordinator.takeOwnPolls(), []);
@@ -36,16 +36,23 @@ test("a failure becomes an event when the node's groups agree, and none when one
     ["up", undefined],
   ] as const) {
     const { coordinator, state } = started();
-    coordinator.report(component("gb", "down"), toMillis(100));
-    coordinator.report(component("ga", status), toMillis(110));
+    coordinator.report(component("gb", "down"), state, toMillis(100));
+    coordinator.report(component("ga", status), state, toMillis(110));
     assert.equal(coordinator.decide(state, 0, toMillis(120))?.type, type);
   }
 });
 
+test("a late answer to a poll that says what is known begins no discussion, and so no other poll", () => {
+  const { world, coordinator, state } = started();
+  coordinator.report(component("gb", "up"), state, toMillis(100));
+  assert.equal(coordinator.decide(state, 0, toMillis(100)), null);
+  assert.deepEqual([coordinator.takeOwnPolls(), sentBy(world)], [[], []]);
+});
+
 test("one decision is under way at a time", () => {
   const { coordinator, state } = started();
-  coordinator.report(component("gb", "down"), toMillis(100));
-  coordinator.report(component("ga", "down"), toMillis(100));
+  coordinator.report(component("gb", "down"), state, toMillis(100));
+  coordinator.report(component("ga", "down"), state, toMillis(100));
   assert.notEqual(coordinator.decide(state, 0, toMillis(100)), null);
   coordinator.wake();
   assert.equal(coordinator.decide(state, 0, toMillis(200)), null);

@@ -17,6 +17,7 @@ function raftWith(hardTerm: number, logTerm: number) {
     hardState: { term: toTerm(hardTerm), vote: n2, standIn: null },
     log: { previous, entries: [entry] },
     applied: toLogIndex(0),
+    leaseRead: null,
   };
   return createRaft(start, new Random(1), toMillis(0));
 }

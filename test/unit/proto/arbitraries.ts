@@ -5,7 +5,7 @@ import type { ClusterCommand, Compare, GroupCommand, VerdictChange, Write } from
 import { type ErrorCode, type ErrorDetails, errorCodes, type Failure } from "../../../proto/errors.ts";
 import { type ClusterId, type GroupId, isName, type NodeId, toMemberId, toTerm } from "../../../proto/ids.ts";
 import type { Learner, Membership, Voter } from "../../../proto/membership.ts";
-import type { Envelope, PeerMessage, Start, StateRow, StatusVersion } from "../../../proto/messages.ts";
+import type { Envelope, PeerMessage, Start, StateRow, StatusVersion, Vouch } from "../../../proto/messages.ts";
 import {
   type AppliedRecord,
   type ClusterChange,
@@ -357,14 +357,16 @@ const addressed = {
   toMember: fc.nat(99).map(toMemberId),
 };
 const start = shape<Start>({ boot: quantity(1), nonce: hexadecimal(16), lap: quantity() });
+const vouch = fc.option(shape<Vouch>({ groups: quantity(), digest: hexadecimal(16) }), { nil: null });
 export const peerMessage = anyOf<PeerMessage>({
   raft: { ...addressed, message: raftMessage },
-  beat: { sequence: quantity(), clusterIndex: quantity(), groups: few(shape({ ...addressed, beat })) },
+  beat: { sequence: quantity(), clusterIndex: quantity(), groups: few(shape({ ...addressed, beat })), vouch },
   beatEcho: {
     sequence: quantity(),
     clusterIndex: quantity(),
     quarantine: text,
     groups: few(shape({ ...addressed, reply: beatReply })),
+    agreed: vouch,
   },
   snapshotPart: {
     ...addressed,

@@ -52,6 +52,21 @@ test("due() asks the groups that are silent, again and again until pollMs, then 
   assert.deepEqual(polls, []);
 });
 
+test("groups that go on disagreeing are not asked without end: each answer that comes late begins a discussion anew", () => {
+  const agreement = new EventAgreement(options);
+  let polls = 0;
+  for (let atMs = 0; atMs < 3000; atMs += 10) {
+    for (const [group, status] of [
+      ["rg220", "down"],
+      ["rg226", "up"],
+    ] as const) {
+      agreement.report(report(group, status), ms(atMs));
+      polls += agreement.due(ms(atMs), always("up"), directory).polls.length;
+    }
+  }
+  assert.equal(polls, 3);
+});
+
 test("due() does not ask more often because reports come in", () => {
   const groups = [rg220, rg226, entryOf("rg3", "n208"), entryOf("rg4", "n208")];
   const agreement = new EventAgreement(options);

@@ -16,7 +16,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file bailiwick/v1/cluster_config.proto.
  */
 export const file_bailiwick_v1_cluster_config: GenFile = /*@__PURE__*/
-  fileDesc("CiFiYWlsaXdpY2svdjEvY2x1c3Rlcl9jb25maWcucHJvdG8SDGJhaWxpd2ljay52MSKaAgoNQ2x1c3RlckNvbmZpZxIMCgRuYW1lGAEgASgJEicKCG5ldHdvcmtzGAIgAygLMhUuYmFpbGl3aWNrLnYxLk5ldHdvcmsSJwoFbm9kZXMYAyADKAsyGC5iYWlsaXdpY2sudjEuTm9kZUNvbmZpZxIqCgZncm91cHMYBCADKAsyGi5iYWlsaXdpY2sudjEuR3JvdXBTZWN0aW9uEi8KCHNldHRpbmdzGAUgASgLMh0uYmFpbGl3aWNrLnYxLkNsdXN0ZXJTZXR0aW5ncxIhCgVob29rcxgGIAMoCzISLmJhaWxpd2ljay52MS5Ib29rEikKBmFjY2VzcxgHIAMoCzIZLmJhaWxpd2ljay52MS5BY2Nlc3NHcmFudCJXCgxHcm91cFNlY3Rpb24SDAoEbmFtZRgBIAEoCRIOCgZvd25lcnMYAiADKAkSKQoGY29uZmlnGAMgASgLMhkuYmFpbGl3aWNrLnYxLkdyb3VwQ29uZmlnIqcBCg9DbHVzdGVyU2V0dGluZ3MSDgoGdm90ZXJzGAEgASgNEhgKEHZvdGVyX2NhbmRpZGF0ZXMYAiADKAkSGAoQYmVhdF9pbnRlcnZhbF9tcxgDIAEoDRIVCg1kb3duX2FmdGVyX21zGAQgASgNEh4KFnJlcGxhY2Vfdm90ZXJfYWZ0ZXJfbXMYBSABKA0SGQoRZmVhdHVyZV9sZXZlbF9tYXgYBiABKA0iuwEKC0FjY2Vzc0dyYW50Eg8KB3N1YmplY3QYASABKAkSLAoEcm9sZRgCIAEoDjIeLmJhaWxpd2ljay52MS5BY2Nlc3NHcmFudC5Sb2xlEg4KBmdyb3VwcxgDIAMoCSJdCgRSb2xlEhQKEFJPTEVfVU5TUEVDSUZJRUQQABINCglST0xFX1JFQUQQARIOCgpST0xFX1dSSVRFEAISEAoMUk9MRV9PUEVSQVRFEAMSDgoKUk9MRV9BR0VOVBAEYgZwcm90bzM", [file_bailiwick_v1_group_config, file_bailiwick_v1_topology]);
+  fileDesc("CiFiYWlsaXdpY2svdjEvY2x1c3Rlcl9jb25maWcucHJvdG8SDGJhaWxpd2ljay52MSKaAgoNQ2x1c3RlckNvbmZpZxIMCgRuYW1lGAEgASgJEicKCG5ldHdvcmtzGAIgAygLMhUuYmFpbGl3aWNrLnYxLk5ldHdvcmsSJwoFbm9kZXMYAyADKAsyGC5iYWlsaXdpY2sudjEuTm9kZUNvbmZpZxIqCgZncm91cHMYBCADKAsyGi5iYWlsaXdpY2sudjEuR3JvdXBTZWN0aW9uEi8KCHNldHRpbmdzGAUgASgLMh0uYmFpbGl3aWNrLnYxLkNsdXN0ZXJTZXR0aW5ncxIhCgVob29rcxgGIAMoCzISLmJhaWxpd2ljay52MS5Ib29rEikKBmFjY2VzcxgHIAMoCzIZLmJhaWxpd2ljay52MS5BY2Nlc3NHcmFudCJXCgxHcm91cFNlY3Rpb24SDAoEbmFtZRgBIAEoCRIOCgZvd25lcnMYAiADKAkSKQoGY29uZmlnGAMgASgLMhkuYmFpbGl3aWNrLnYxLkdyb3VwQ29uZmlnItYBCg9DbHVzdGVyU2V0dGluZ3MSDgoGdm90ZXJzGAEgASgNEhgKEHZvdGVyX2NhbmRpZGF0ZXMYAiADKAkSGAoQYmVhdF9pbnRlcnZhbF9tcxgDIAEoDRIVCg1kb3duX2FmdGVyX21zGAQgASgNEh4KFnJlcGxhY2Vfdm90ZXJfYWZ0ZXJfbXMYBSABKA0SGQoRZmVhdHVyZV9sZXZlbF9tYXgYBiABKA0SLQoLbGVhc2VfcmVhZHMYByABKAsyGC5iYWlsaXdpY2sudjEuTGVhc2VSZWFkcyIuCgpMZWFzZVJlYWRzEiAKGGNsb2NrX3JhdGVfZXJyb3JfcGVyY2VudBgBIAEoDSK7AQoLQWNjZXNzR3JhbnQSDwoHc3ViamVjdBgBIAEoCRIsCgRyb2xlGAIgASgOMh4uYmFpbGl3aWNrLnYxLkFjY2Vzc0dyYW50LlJvbGUSDgoGZ3JvdXBzGAMgAygJIl0KBFJvbGUSFAoQUk9MRV9VTlNQRUNJRklFRBAAEg0KCVJPTEVfUkVBRBABEg4KClJPTEVfV1JJVEUQAhIQCgxST0xFX09QRVJBVEUQAxIOCgpST0xFX0FHRU5UEARiBnByb3RvMw", [file_bailiwick_v1_group_config, file_bailiwick_v1_topology]);
 
 /**
  * A cluster as configured. In YAML:
@@ -178,6 +178,13 @@ export type ClusterSettings = Message<"bailiwick.v1.ClusterSettings"> & {
    * @generated from field: uint32 feature_level_max = 6;
    */
   featureLevelMax: number;
+
+  /**
+   * Absent: every linearizable read takes a round of messages to the other owners.
+   *
+   * @generated from field: bailiwick.v1.LeaseReads lease_reads = 7;
+   */
+  leaseReads?: LeaseReads | undefined;
 };
 
 /**
@@ -186,6 +193,28 @@ export type ClusterSettings = Message<"bailiwick.v1.ClusterSettings"> & {
  */
 export const ClusterSettingsSchema: GenMessage<ClusterSettings> = /*@__PURE__*/
   messageDesc(file_bailiwick_v1_cluster_config, 2);
+
+/**
+ * Linearizable reads that the manager of a group answers at once, for as long as no other can have been elected. Rests on the
+ * clocks of the nodes: where they break the bound, a manager that was cut off may answer with old values.
+ *
+ * @generated from message bailiwick.v1.LeaseReads
+ */
+export type LeaseReads = Message<"bailiwick.v1.LeaseReads"> & {
+  /**
+   * Largest difference of the rates at which the clocks of two nodes run, in percent: 5 to 50.
+   *
+   * @generated from field: uint32 clock_rate_error_percent = 1;
+   */
+  clockRateErrorPercent: number;
+};
+
+/**
+ * Describes the message bailiwick.v1.LeaseReads.
+ * Use `create(LeaseReadsSchema)` to create a new message.
+ */
+export const LeaseReadsSchema: GenMessage<LeaseReads> = /*@__PURE__*/
+  messageDesc(file_bailiwick_v1_cluster_config, 3);
 
 /**
  * A role for an identity.
@@ -220,7 +249,7 @@ export type AccessGrant = Message<"bailiwick.v1.AccessGrant"> & {
  * Use `create(AccessGrantSchema)` to create a new message.
  */
 export const AccessGrantSchema: GenMessage<AccessGrant> = /*@__PURE__*/
-  messageDesc(file_bailiwick_v1_cluster_config, 3);
+  messageDesc(file_bailiwick_v1_cluster_config, 4);
 
 /**
  * What it may do.
@@ -275,5 +304,5 @@ export type AccessGrant_Role = (typeof AccessGrant_Role)[keyof typeof AccessGran
  * Describes the enum bailiwick.v1.AccessGrant.Role.
  */
 export const AccessGrant_RoleSchema: GenEnum<AccessGrant_Role> = /*@__PURE__*/
-  enumDesc(file_bailiwick_v1_cluster_config, 3, 0);
+  enumDesc(file_bailiwick_v1_cluster_config, 4, 0);
 
