@@ -131,10 +131,15 @@ export class ReplicaMirror implements Observer {
     return newest;
   }
 
-  /** Memberships that the log of `node` holds above `index`, committed or not. */
+  /**
+   * Memberships that `node` goes by, or went by, above `index`: those of its log, committed or not, and the applied one, whose
+   * entry may have been trimmed in the very step that committed it.
+   */
   membershipsAbove(node: NodeId, group: GroupName, index: number): readonly Membership[] {
-    const changes = this.#slot(node, group)?.changes ?? new Map<number, Membership>();
-    return [...changes].filter(([at]) => at > index).map(([, membership]) => membership);
+    const slot = this.#slot(node, group);
+    const known = [...(slot?.changes ?? [])].map(([at, value]) => ({ index: at, value }));
+    const all = slot?.applied ? [slot.applied, ...known] : known;
+    return all.filter((membership) => membership.index > index).map(({ value }) => value);
   }
 
   /** Whom `node` has durably promised to stand in with, as a witness of the group, now and before its disk was damaged. */
