@@ -8,6 +8,8 @@ import { clusterStatus } from "./commands/cluster-status.ts";
 import { groupCreate } from "./commands/group-create.ts";
 import { groupGet } from "./commands/group-get.ts";
 import { groupList } from "./commands/group-list.ts";
+import { groupRecover } from "./commands/group-recover.ts";
+import { groupSetOwners } from "./commands/group-set-owners.ts";
 import { keyDelete } from "./commands/key-delete.ts";
 import { keyGet } from "./commands/key-get.ts";
 import { keyList } from "./commands/key-list.ts";
@@ -44,6 +46,7 @@ const groupHelp = `
 Examples:
   $ bailiwick group list
   $ bailiwick group create orders --owners n202,n208,n214
+  $ bailiwick group set-owners orders n204 n208 n214
 `;
 
 const nodeHelp = `
@@ -76,6 +79,8 @@ export function createProgram(deps: CliDeps, run: RunCommand): Command {
   add(group, groupList, run);
   add(group, groupGet, run);
   add(group, groupCreate, run);
+  add(group, groupSetOwners, run);
+  add(group, groupRecover, run);
   const node = program.command("node").description("nodes of the cluster").addHelpText("after", nodeHelp);
   add(node, nodeList, run);
   add(node, nodeGet, run);
@@ -89,7 +94,8 @@ function add<Options>(parent: Command, command: CliCommand<Options>, run: RunCom
   for (const [syntax, description] of command.flags) added.option(syntax, description);
   added.addHelpText("after", command.help);
   added.action((...received: unknown[]) => {
-    const args = received.slice(0, command.arguments.length).filter((arg): arg is string => typeof arg === "string");
+    const given = received.slice(0, command.arguments.length).flat();
+    const args = given.filter((arg): arg is string => typeof arg === "string");
     return run(command, { args, flags: new Flags(added.optsWithGlobals()) });
   });
 }

@@ -3,8 +3,16 @@
 import type { ClusterCommand, Compare, GroupCommand, VerdictChange, Write } from "../commands.ts";
 import * as wire from "../gen/bailiwick/peer/v1/record_pb.ts";
 import { epoch, revision, uint64 } from "./integers.ts";
-import { clusterChange, configBytes, directoryEntry, keySpan, ownershipState, recoveryStatus } from "./model.ts";
-import { keyBytes, nodeId, reason, valueBytes } from "./scalars.ts";
+import {
+  clusterChange,
+  configBytes,
+  directoryEntry,
+  groupRecovery,
+  keySpan,
+  ownershipState,
+  recoveryStatus,
+} from "./model.ts";
+import { groupId, keyBytes, nodeId, reason, valueBytes } from "./scalars.ts";
 import { inBytes, list, message, nullable, only, required, union } from "./structure.ts";
 import { wireLimits } from "./wire-limits.ts";
 
@@ -56,6 +64,12 @@ const clusterCommand = only(
     events: message(wire.EventsCommandSchema, { atMs: uint64, changes: list(clusterChange, itemsMax) }),
     createGroup: message(wire.CreateGroupCommandSchema, { atMs: uint64, entry: required(directoryEntry) }),
     ownersChanged: message(wire.OwnersChangedCommandSchema, { atMs: uint64, entries: list(directoryEntry, itemsMax) }),
+    recoverGroup: message(wire.RecoverGroupCommandSchema, {
+      atMs: uint64,
+      group: groupId,
+      recovery: required(groupRecovery),
+      reason,
+    }),
     verdicts: message(wire.ClusterVerdictsCommandSchema, { atMs: uint64, changes: list(verdictChange, itemsMax) }),
   }),
 );

@@ -7,6 +7,7 @@ import type {
   ClusterEvent,
   DirectoryEntry,
   GroupObject,
+  GroupRecovery,
   GroupSummary,
   KeySpan,
   KeyValue,
@@ -100,6 +101,12 @@ export const directoryEntry = message<DirectoryEntry, typeof wire.DirectoryEntry
   index: logIndex,
 });
 
+export const groupRecovery = message<GroupRecovery, typeof wire.GroupRecoverySchema>(wire.GroupRecoverySchema, {
+  incarnation,
+  from: nodeId,
+  owners,
+});
+
 const label: Codec<readonly [name: string, value: string], wire.Label> = {
   toWire: ([name, value], field) => labelFields.toWire({ name, value }, field),
   fromWire(label, field) {
@@ -129,6 +136,7 @@ export const clusterChange: Codec<ClusterChange, wire.ClusterChange> = only(
     nodeReintegrated: message(wire.NodeReintegratedSchema, { node: nodeId, reason }),
     groupCreated: message(wire.GroupCreatedSchema, { entry: required(directoryEntry) }),
     ownersChanged: message(wire.OwnersChangedSchema, { entry: required(directoryEntry) }),
+    groupRecovered: message(wire.GroupRecoveredSchema, { entry: required(directoryEntry), from: nodeId, reason }),
   }),
 );
 

@@ -32,7 +32,7 @@ export type ClusterReplicaParts = ReplicaParts<ClusterOutcome, ClusterState>;
 type ClusterReplica = Replica<ClusterOutcome, ClusterState>;
 
 export interface ClusterListener {
-  /** The database has moved on; `created`: groups that came with it. */
+  /** The database has moved on; `created`: groups that came with it, new ones or in another incarnation. */
   clusterChanged(created: readonly DirectoryEntry[]): void;
   clusterLeaderChanged(nowMs: Millis): void;
   clusterBeatNow(): void;
@@ -134,15 +134,20 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
       this.#world.calls.answer(call.key, { type: "groupStatus", status });
       return true;
     }
-    assert(request.type === "createGroup", () => `The cluster group was asked for ${request.type}`);
     if (this.#replica.status.role !== "leader") return false;
+    if (request.type === "refoundGroup") this.#refound(call, request, nowMs);
+    else this.#createGroup(call, request, nowMs);
+    return true;
+  }
+
+  #createGroup(call: Call, request: Call["request"], nowMs: Millis): void {
+    assert(request.type === "createGroup", () => `The cluster group was asked for ${request.type}`);
     const { group, owners, validateOnly } = request;
     const refusal = this.state.refuseGroup({ group, owners }) ?? this.#world.diskSpace.refusal(request);
     const entry = { group, owners, incarnation: this.state.nextIncarnation(group), index: toLogIndex(0) };
     if (refusal !== null) this.#world.calls.answer(call.key, failed(refusal));
     else if (validateOnly) this.#world.calls.answer(call.key, { type: "createGroup", entry });
     else this.#create(call, entry, nowMs);
-    return true;
   }
 
   receive(from: NodeId, message: GroupMessage, nowMs: Millis): void {
@@ -176,6 +181,17 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
   noticeIndex(peer: NodeId, index: LogIndex, nowMs: Millis): void {
     if (this.#replica !== null || index <= this.index || nowMs < this.#pulledMs + limits.clusterPullRetryMs) return;
     this.#pull(peer, nowMs);
+  }
+
+  /** A connection has opened: what was missed meanwhile is asked for at once, groups that have begun anew above all. */
+  peerUp(peer: NodeId): void {
+    if (this.#replica === null) this.#world.out.send(peer, { type: "clusterPull", after: this.index });
+  }
+
+  /** Tells a peer how far the log is here. */
+  hint(peer: NodeId): void {
+    const { term, index } = this.#applier.applied;
+    this.#world.out.send(peer, { type: "clusterNews", term, index, entries: [] });
   }
 
   answerPull(from: NodeId, after: LogIndex): void {
@@ -269,12 +285,14 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
   }
 
   applied(_index: LogIndex, outcome: ClusterOutcome, number: number | null): void {
-    if (outcome.type === "groupCreated") this.#created.push(outcome.entry);
+    if ("entry" in outcome) this.#created.push(outcome.entry);
     const proposal = number === null ? null : this.#take(number);
     if (proposal?.type === "decision") this.#coordinator?.decided();
     if (proposal?.type !== "call") return;
     if (outcome.type === "groupCreated") {
       this.#world.calls.answer(proposal.key, { type: "createGroup", entry: outcome.entry });
+    } else if (outcome.type === "groupRecovered") {
+      this.#world.calls.answer(proposal.key, { type: "refoundGroup", entry: outcome.entry });
     } else if (outcome.type === "refused") {
       this.#world.calls.answer(proposal.key, failed(outcome.failure));
     }
@@ -332,6 +350,15 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
     return this.#replica ?? this.#copy;
   }
 
+  #refound(call: Call, request: Call["request"] & { readonly type: "refoundGroup" }, nowMs: Millis): void {
+    const { group, recovery, reason } = request;
+    const refusal = this.state.refuseRecovery(group, recovery);
+    if (refusal !== null) return this.#world.calls.answer(call.key, failed(refusal));
+    call.mayHaveHappened = true;
+    const command = { type: "recoverGroup", atMs: wallMs(this.#world, nowMs), group, recovery, reason } as const;
+    this.#propose(encodeClusterCommand(command), { type: "call", key: call.key }, nowMs);
+  }
+
   #create(call: Call, entry: DirectoryEntry, nowMs: Millis): void {
     call.mayHaveHappened = true;
     const command = { type: "createGroup", atMs: wallMs(this.#world, nowMs), entry } as const;
@@ -358,7 +385,7 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
       if (applied === null) break;
       const { outcome } = applied;
       this.entryApplied(entry);
-      if (outcome?.type === "groupCreated") this.#created.push(outcome.entry);
+      if (outcome !== null && "entry" in outcome) this.#created.push(outcome.entry);
     }
     if (next.length > 0) this.#world.out.write(this.#copy.takeOperations());
     this.#flush();

@@ -21,8 +21,13 @@ export class MembersRow {
 
   /** Of a group that begins with these owners. */
   static genesis(rows: StateRows, owners: readonly NodeId[]): MembersRow {
-    const members = new MembersRow(rows, firstConfiguration(owners));
-    members.#set(members.#configuration);
+    return MembersRow.begin(rows, firstConfiguration(owners));
+  }
+
+  /** Of a group that goes on with these members. */
+  static begin(rows: StateRows, configuration: Configuration): MembersRow {
+    const members = new MembersRow(rows, configuration);
+    members.#set(configuration);
     return members;
   }
 

@@ -21,7 +21,7 @@ import { Counters } from "./counters.ts";
 import { DiskSpace } from "./disk-space.ts";
 import type { Effect } from "./effects.ts";
 import { quarantineOperations, releaseOperations } from "./genesis.ts";
-import { Groups, replicaParts } from "./groups.ts";
+import { Groups, type GroupsOptions, replicaParts } from "./groups.ts";
 import { HardStates } from "./hard-states.ts";
 import type { NodeImage } from "./image.ts";
 import type { Input } from "./inputs.ts";
@@ -31,7 +31,7 @@ import { earliest } from "./millis.ts";
 import { networkNeeds } from "./network-needs.ts";
 import { Outbox } from "./outbox.ts";
 import { Reception } from "./reception.ts";
-import type { GroupListener, ResourceGroup } from "./resource-group.ts";
+import type { ResourceGroup } from "./resource-group.ts";
 import { type LocalGroup, Router } from "./router.ts";
 import { type Acknowledger, Settling } from "./settling.ts";
 import { Slots } from "./slots.ts";
@@ -117,6 +117,7 @@ export class Node implements StateMachine, Knowledge {
   }
 
   step(input: Input, nowMs: Millis): readonly Effect[] {
+    this.#desk.stepBegins(nowMs);
     this.#take(input, nowMs);
     if (this.#database !== null) this.#settle(nowMs);
     if (this.#world.out.hasPromise) this.#reception.promised(nowMs);
@@ -182,6 +183,9 @@ export class Node implements StateMachine, Knowledge {
       else this.#groups.discard(group);
     }
     for (const seat of seats) this.#groups.restoreSeat(seat, nowMs);
+    for (const entry of database.state.directory.groups) {
+      this.#groups.superseded(entry, database.state.recovery(entry.group), nowMs);
+    }
     for (const { group } of isVoter ? [database, ...groups, ...seats] : [...groups, ...seats]) {
       this.#reception.close(group, nowMs);
     }
@@ -378,6 +382,7 @@ export class Node implements StateMachine, Knowledge {
     this.#world.connected.add(peer);
     if (this.#database !== null && this.#fellows().has(peer)) this.#reception.peerUp(peer, nowMs);
     this.#router.peerUp(peer, nowMs);
+    this.#database?.peerUp(peer);
     this.#statuses?.peerUp(peer);
   }
 
@@ -435,16 +440,19 @@ export class Node implements StateMachine, Knowledge {
     const created = this.#created;
     if (created === null) return;
     this.#created = null;
-    const { directory } = this.database.state;
+    const { state } = this.database;
+    const { directory } = state;
     for (const { group, incarnation, owners, index } of created) {
-      this.#groups.superseded({ group, incarnation }, nowMs);
+      const recovery = state.recovery(group);
+      this.#groups.superseded({ group, incarnation }, recovery, nowMs);
       // Of a group whose owners have changed since it began, its manager invites.
-      const isFounder = index === 0 && owners.includes(this.#world.self);
+      const isFounder = index === 0 && recovery === null && owners.includes(this.#world.self);
       if (isFounder && this.#groups.mayCreate({ group, incarnation })) {
         this.#groups.create({ group, incarnation, owners, config: emptyBytes }, nowMs);
         this.#reception.close(group, nowMs);
       }
     }
+    this.#groups.forgetAside((group) => state.recovery(group) !== null);
     this.#statuses?.directoryChanged(directory);
     for (const group of this.#groups) this.#statuses?.groupChanged(group.state.verdicts(), null, false);
     this.#reports.wake(nowMs);
@@ -487,6 +495,10 @@ export class Node implements StateMachine, Knowledge {
     return this.#groups.get(name);
   }
 
+  stored(name: GroupId): ResourceGroup | null {
+    return this.#groups.stored(name);
+  }
+
   /** What the node says of itself. */
   self(nowMs: Millis): NodeSelf {
     return {
@@ -509,8 +521,9 @@ export class Node implements StateMachine, Knowledge {
     return present(this.#database, "the cluster database");
   }
 
-  #groupListener(): GroupListener {
+  #groupListener(): GroupsOptions["listener"] {
     return {
+      staleGroup: (peer) => this.database.hint(peer),
       leaderChanged: (group, nowMs) => {
         this.#router.leaderChanged(group.replica.key.group, nowMs);
         this.#beats.wake(nowMs);

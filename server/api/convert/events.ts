@@ -42,5 +42,17 @@ function changeFields(change: model.ClusterChange): MessageInitShape<typeof Clus
         group: change.entry.group,
         why: `The owners are now ${change.entry.owners.join(", ")}`,
       };
+    case "groupRecovered":
+      return {
+        type: ClusterEventType.GROUP_RECOVERED,
+        group: change.entry.group,
+        node: change.from,
+        why: recoveredWhy(change),
+      };
   }
+}
+
+function recoveredWhy({ entry, from, reason }: model.ClusterChange & { readonly type: "groupRecovered" }): string {
+  const what = `Goes on from what ${from} had, as incarnation ${entry.incarnation}; what it did not have is lost`;
+  return reason === "" ? what : `${what}: ${reason}`;
 }

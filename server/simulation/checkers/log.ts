@@ -77,7 +77,7 @@ export class LogChecker implements MirrorEvents {
   }
 
   logged(node: NodeId, group: GroupName, index: number, entry: MirroredEntry): void {
-    const { payloads } = this.#group(group);
+    const { payloads } = this.#group(group, node);
     const name = `${entry.term}/${index}`;
     const known = payloads.get(name);
     const isMatching = known === undefined || known === entry.payload;
@@ -87,7 +87,7 @@ export class LogChecker implements MirrorEvents {
 
   applied(node: NodeId, group: GroupName, record: AppliedRecord): void {
     if (record.stateHash === "") return;
-    const { states } = this.#group(group);
+    const { states } = this.#group(group, node);
     const known = states.get(record.index);
     if (known === undefined) {
       states.set(record.index, { hash: record.stateHash, node });
@@ -111,7 +111,7 @@ export class LogChecker implements MirrorEvents {
   }
 
   #commits(leader: NodeId, group: GroupName, term: number, commit: number): void {
-    const log = this.#group(group);
+    const log = this.#group(group, leader);
     const name = `${leader} term ${term}`;
     const told = log.told.get(name);
     if (told === undefined) this.#checkComplete(leader, group, term, log);
@@ -176,10 +176,12 @@ export class LogChecker implements MirrorEvents {
     return isMajority(voters, [...named, witness]) && named.every((voter) => holders.includes(voter));
   }
 
-  #group(group: GroupName): GroupLog {
+  /** @param node the first to show anything of it: a group that goes on in another incarnation begins with what that one holds */
+  #group(group: GroupName, node: NodeId): GroupLog {
     const known = this.#groups.get(group);
     if (known !== undefined) return known;
-    const membership = { index: 0, value: firstConfiguration(this.#founders(group)).membership };
+    const first = group.endsWith("/1") ? null : this.mirror.membership(node, group);
+    const membership = { index: 0, value: first ?? firstConfiguration(this.#founders(group)).membership };
     const maps = { payloads: new Map(), committed: new Map(), told: new Map(), states: new Map() };
     const made: GroupLog = { ...maps, commit: 0, membership };
     this.#groups.set(group, made);

@@ -4,7 +4,7 @@
 import { crc32 } from "node:zlib";
 import { assert, present } from "../../../proto/assert.ts";
 import { decodeControl } from "../../../proto/codec/control.ts";
-import { decodeAppliedRecord } from "../../../proto/codec/records.ts";
+import { decodeAppliedRecord, decodeConfiguration } from "../../../proto/codec/records.ts";
 import type { NodeId } from "../../../proto/ids.ts";
 import type { Membership } from "../../../proto/membership.ts";
 import type { AppliedRecord } from "../../../proto/model.ts";
@@ -40,6 +40,8 @@ interface MirroredSlot {
   readonly entries: Map<number, OwnEntry>;
   /** Those of the entries that change the membership. */
   readonly changes: Map<number, Membership>;
+  /** As of what is applied. */
+  membership: Membership | null;
 }
 
 interface MirroredNode {
@@ -73,6 +75,11 @@ export class ReplicaMirror implements Observer {
   /** Up to where `node` holds the group as state and not as log. */
   boundary(node: NodeId, group: GroupName): number {
     return this.#slot(node, group)?.boundary ?? 0;
+  }
+
+  /** As the state of `node` has it; null: it has none. */
+  membership(node: NodeId, group: GroupName): Membership | null {
+    return this.#slot(node, group)?.membership ?? null;
   }
 
   /** Memberships that the log of `node` holds above `index`, committed or not. */
@@ -129,6 +136,7 @@ export class ReplicaMirror implements Observer {
     if (key.type === "group") takeGroup(mirrored, key, operation);
     else if (key.type === "logBoundary") takeBoundary(mirrored, key.slot, operation);
     else if (key.type === "log") this.#takeEntry(node, mirrored, key, operation, isOld);
+    else if (key.type === "state" && key.table === "membership") takeMembership(mirrored, key.slot, operation);
     else if (key.type === "state" && key.table === "applied") this.#takeApplied(node, mirrored, key, operation, isOld);
   }
 
@@ -185,10 +193,14 @@ function takeBoundary(mirrored: MirroredNode, slot: Slot, operation: Operation):
   else slotOf(mirrored, slot).boundary = mustDecode(operation.value).index;
 }
 
+function takeMembership(mirrored: MirroredNode, slot: Slot, operation: Operation): void {
+  if (operation.type === "put") slotOf(mirrored, slot).membership = decodeConfiguration(operation.value).membership;
+}
+
 function slotOf(mirrored: MirroredNode, slot: Slot): MirroredSlot {
   const known = mirrored.slots.get(slot);
   if (known !== undefined) return known;
-  const made: MirroredSlot = { boundary: 0, entries: new Map(), changes: new Map() };
+  const made: MirroredSlot = { boundary: 0, entries: new Map(), changes: new Map(), membership: null };
   mirrored.slots.set(slot, made);
   return made;
 }
