@@ -174,7 +174,7 @@ export class Groups {
     if (aside === undefined) return;
     this.#aside.delete(group);
     this.#world.out.erase(slotRange(aside.slot));
-    this.#forget({ ...aside.key, member: aside.member });
+    this.#remember({ ...aside.key, member: aside.member });
   }
 
   /** The group goes on from what is here, all of it on disk with this step. Once, and never from what is not whole. */

@@ -29,15 +29,31 @@ const recover: Request & { readonly type: "recoverGroup" } = {
   validateOnly: false,
 };
 
-/** Without b every acknowledged write is in the log of c. Then a goes as well, in the midst of writes. */
+/**
+ * Without b every acknowledged write is in the log of c. Then a goes as well, in the moment in which it tells a client that
+ * its write is committed: c has the entry and has not heard of that yet.
+ */
 function loseTwo(seed: number): Scene {
   const scene = new Scene(seed, shape);
   scene.node(b).crash("power");
   scene.until("A quorum of a and c", () => acknowledged(scene) > 20, 10_000);
-  scene.runFor(4_000);
-  scene.node(a).crash("power");
+  scene.until("The leadership of a", () => scene.leader === a, 20_000);
+  crashWithAnswer(scene, a);
+  scene.until("The loss of a", () => !scene.node(a).isRunning, 10_000);
   scene.until("The loss of the quorum", () => statusOf(scene, survivor)?.status.hasQuorum === false, 10_000);
   return scene;
+}
+
+function crashWithAnswer({ testbed: { world } }: Scene, victim: NodeId): void {
+  let isDone = false;
+  world.observe({
+    stepped: (node, _input, effects) => {
+      const isAnswer = effects.some((effect) => effect.type === "reply" && effect.reply.type === "put");
+      if (isDone || node !== victim || !isAnswer) return;
+      isDone = true;
+      world.scheduler.after(0, () => world.node(victim).crash("power"));
+    },
+  });
 }
 
 function acknowledged(scene: Scene): number {
