@@ -5,29 +5,47 @@ import { assert } from "../../proto/assert.ts";
 import { CodecError } from "../../proto/codec/codec-error.ts";
 import { encodeClusterCommand } from "../../proto/codec/commands.ts";
 import { failure } from "../../proto/errors.ts";
-import { clusterGroup, type LogIndex, type Millis, type NodeId, toLogIndex } from "../../proto/ids.ts";
-import type { Membership } from "../../proto/membership.ts";
-import type { GroupMessage, PeerMessage } from "../../proto/messages.ts";
-import type { DirectoryEntry } from "../../proto/model.ts";
-import type { Entry } from "../../proto/raft.ts";
-import { rowOfSlot } from "../../storage/keys.ts";
+import {
+  clusterGroup,
+  type Incarnation,
+  type LogIndex,
+  type MemberId,
+  type Millis,
+  type NodeId,
+  toLogIndex,
+} from "../../proto/ids.ts";
+import { anyMember, type Membership } from "../../proto/membership.ts";
+import type { Addressed, GroupMessage, PeerMessage } from "../../proto/messages.ts";
+import type { DirectoryEntry, GroupKey } from "../../proto/model.ts";
+import { type Entry, type EntryId, isControl } from "../../proto/raft.ts";
+import { rowOfSlot, type Slot, slotRange } from "../../storage/keys.ts";
+import { LogStore } from "../../storage/log-store.ts";
 import type { RoleChange } from "../raft/types.ts";
 import { Applier } from "./applier.ts";
 import type { Call } from "./calls.ts";
+import { ClusterMembers } from "./cluster-members.ts";
 import { type ClusterOutcome, ClusterState } from "./cluster-state.ts";
 import { clusterGroupStatus } from "./cluster-status.ts";
 import { Coordinator } from "./coordinator.ts";
+import { logStart, stepDownOperations } from "./genesis.ts";
 import { failed, fateUnknown } from "./group-replies.ts";
 import { LeaderSight } from "./leader-sight.ts";
 import { limits } from "./limits.ts";
 import { earliest, isDue } from "./millis.ts";
 import { quorumOf } from "./quorum-view.ts";
+import { createRaft } from "./raft-options.ts";
 import { Replica, type ReplicaOwner, type ReplicaParts } from "./replica.ts";
 import { clusterTopic } from "./topics.ts";
 import { Transfers } from "./transfers.ts";
 import { type World, wallMs } from "./world.ts";
 
 export type ClusterApplier = Applier<ClusterOutcome, ClusterState>;
+/** On a node without a vote: as which member it was known last, or 1. */
+export interface ClusterCopy {
+  readonly copy: ClusterApplier;
+  readonly incarnation: Incarnation;
+  readonly member: MemberId;
+}
 export type ClusterReplicaParts = ReplicaParts<ClusterOutcome, ClusterState>;
 type ClusterReplica = Replica<ClusterOutcome, ClusterState>;
 
@@ -43,16 +61,30 @@ export interface ClusterListener {
 
 type Proposal = { readonly type: "call"; readonly key: number } | { readonly type: "decision" };
 
+/** A replica, and the snapshots that it sends or is sent. */
+interface Seat {
+  readonly replica: ClusterReplica;
+  readonly transfers: Transfers<ClusterOutcome, ClusterState>;
+}
+
 export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
   readonly #world: World;
   readonly #listener: ClusterListener;
+  readonly #incarnation: Incarnation;
+  /** As which member the node is known here: it must never speak as that, or as a lower one, without a replica. */
+  #member: MemberId;
+  /** It has not answered for any number since it began. */
+  #isUncertain = true;
   /** null on a node that has no vote. */
-  readonly #replica: ClusterReplica | null;
-  readonly #transfers: Transfers<ClusterOutcome, ClusterState> | null;
+  #seat: Seat | null;
+  /** A replica that has received nothing yet: until it has, the copy is followed. */
+  #joining: Seat | null = null;
   #copy: ClusterApplier;
   /** The newest entries, oldest first, for nodes that missed some. */
   #recent: Entry[] = [];
+  /** Both are there while this node leads. */
   #coordinator: Coordinator | null = null;
+  #members: ClusterMembers | null = null;
   readonly #proposals = new Map<number, Proposal>();
   #lastProposal = 0;
   #created: DirectoryEntry[] = [];
@@ -61,7 +93,7 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
   readonly #leaderSight: LeaderSight;
 
   constructor(
-    content: { readonly voter: ClusterReplicaParts } | { readonly copy: ClusterApplier },
+    content: { readonly voter: ClusterReplicaParts } | ClusterCopy,
     world: World,
     options: { readonly listener: ClusterListener; readonly nowMs: Millis },
   ) {
@@ -69,32 +101,42 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
     this.#listener = options.listener;
     this.#leaderSight = new LeaderSight(options.nowMs);
     const isVoter = "voter" in content;
+    const { incarnation, member } = isVoter ? content.voter : content;
+    this.#incarnation = incarnation;
+    this.#member = member;
     this.#copy = isVoter ? content.voter.applier : content.copy;
-    this.#replica = isVoter ? new Replica(content.voter, world, this) : null;
-    this.#transfers = this.#replica === null ? null : new Transfers(world, this.#replica, ClusterState.restore);
+    this.#seat = isVoter ? this.#seatOf(content.voter) : null;
   }
 
   get state(): ClusterState {
-    return this.#replica === null ? this.#copy.state : this.#replica.state;
+    return this.#applier.state;
   }
 
   /** The log is applied up to here. */
   get index(): LogIndex {
-    return (this.#replica === null ? this.#copy.applied : this.#replica.applied).index;
+    return this.#applier.applied.index;
   }
 
   /** The database as it is here, to be followed from now on without a vote. */
-  asCopy(): ClusterApplier {
-    return new Applier<ClusterOutcome, ClusterState>(this.state, this.#applier.applied);
+  asCopy(): ClusterCopy {
+    const copy = new Applier<ClusterOutcome, ClusterState>(this.state, this.#applier.applied);
+    return { copy, incarnation: this.#incarnation, member: this.#member };
   }
 
+  /** As what it stands in the record of the group. */
+  get record(): GroupKey & { readonly slot: Slot; readonly member: MemberId } {
+    const key = { group: clusterGroup, incarnation: this.#incarnation };
+    return { ...key, slot: this.state.rows.slot, member: this.#member };
+  }
+
+  /** null on a node that has no vote, or has not received what it is to vote on. */
   get replica(): ClusterReplica | null {
-    return this.#replica;
+    return this.#seat?.replica ?? null;
   }
 
   /** Of the cluster group, as a voter knows it; null on other nodes. */
   get leader(): NodeId | null {
-    return this.#replica?.status.leader ?? null;
+    return this.replica?.status.leader ?? null;
   }
 
   get isCoordinator(): boolean {
@@ -102,7 +144,7 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
   }
 
   get membership(): Membership {
-    return this.#replica?.membership ?? this.state.members.membership;
+    return this.replica?.membership ?? this.state.members.membership;
   }
 
   leaderlessMs(nowMs: Millis): number {
@@ -110,7 +152,7 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
   }
 
   silent(nowMs: Millis): readonly NodeId[] | null {
-    return this.#replica?.silent(nowMs) ?? null;
+    return this.replica?.silent(nowMs) ?? null;
   }
 
   /** Nodes that no group watches and that this node therefore beats with while it leads. */
@@ -127,14 +169,15 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
   /** @returns false when the leader of the cluster group has to serve the call */
   serve(call: Call, nowMs: Millis): boolean {
     const { request } = call;
-    if (this.#replica === null) return false;
+    const { replica } = this;
+    if (replica === null) return false;
     if (request.type === "groupStatus") {
       const quorum = quorumOf(this, this.#world, nowMs);
-      const status = clusterGroupStatus(this.#replica, this.#world.self, quorum);
+      const status = clusterGroupStatus(replica, this.#world.self, quorum);
       this.#world.calls.answer(call.key, { type: "groupStatus", status });
       return true;
     }
-    if (this.#replica.status.role !== "leader") return false;
+    if (replica.status.role !== "leader") return false;
     if (request.type === "refoundGroup") this.#refound(call, request, nowMs);
     else this.#createGroup(call, request, nowMs);
     return true;
@@ -151,19 +194,88 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
   }
 
   receive(from: NodeId, message: GroupMessage, nowMs: Millis): void {
-    if (message.incarnation !== this.#replica?.key.incarnation || !this.#replica.isFor(message)) {
-      return this.#world.counters.count("messages of a cluster group that is not here");
+    const seat = this.#joining ?? this.#seat;
+    if (seat === null || message.incarnation !== this.#incarnation || !seat.replica.isFor(message)) {
+      return this.#answerStranger(from, message);
     }
     if (message.type === "raft") {
       const { fromMember: member, message: raft } = message;
-      this.#replica?.step({ type: "message", from, member, message: raft }, nowMs);
+      seat.replica.step({ type: "message", from, member, message: raft }, nowMs);
     }
-    if (message.type === "snapshotAck") this.#transfers?.acknowledged(from, message, nowMs);
-    if (message.type === "snapshotPart" && this.#transfers?.receive(from, message, nowMs) === true) {
-      this.#recent = [];
-      this.#listener.clusterChanged([...this.state.directory.groups]);
-    }
+    if (message.type === "snapshotAck") seat.transfers.acknowledged(from, message, nowMs);
+    if (message.type === "snapshotPart" && seat.transfers.receive(from, message, nowMs)) this.#stateReplaced();
     this.#flush();
+  }
+
+  /** The leader counts on this node as a new member: it begins with nothing, while the copy is followed on. */
+  invited(from: NodeId, invite: PeerMessage & { readonly type: "invite" }, nowMs: Millis): void {
+    const isOther = invite.incarnation !== this.#incarnation || invite.isWitness;
+    const mayBeThat = this.#isUncertain && this.#world.isDoubtful();
+    if (isOther || mayBeThat || invite.toMember <= this.#member) return this.#answerStranger(from, invite);
+    if (this.#seat !== null) this.#stepDown();
+    this.#setMember(invite.toMember);
+    this.#joining = this.#seatOf(this.#blank(nowMs));
+    this.#world.out.note("info", "Joins a group", { group: clusterGroup, member: invite.toMember, from });
+  }
+
+  /** A member says that it holds nothing of the group as this member: it is to begin anew. */
+  memberLost(node: NodeId, member: number, nowMs: Millis): void {
+    this.#members?.lost(node, member, nowMs);
+  }
+
+  /** Whoever is spoken to as a member that is gone says so: nobody must wait for it, or count on it. */
+  #answerStranger(from: NodeId, { incarnation, toMember }: Addressed): void {
+    this.#world.counters.count("messages of a cluster group that is not here");
+    const isOther = incarnation !== this.#incarnation || toMember === anyMember;
+    if (isOther || this.#seat !== null || this.#joining !== null) return;
+    // Without its memory a node cannot tell which number it had: the first word to it says so.
+    if (toMember > this.#member && this.#isUncertain && this.#world.isDoubtful()) this.#setMember(toMember);
+    if (toMember > this.#member) return;
+    this.#isUncertain = false;
+    this.#world.out.sendPromise(from, { type: "replicaLost", group: clusterGroup, incarnation, member: this.#member });
+  }
+
+  /** From now on known as this member, of which nothing is stored yet: a start before it is says that it is lost. */
+  #setMember(member: MemberId): void {
+    this.#world.hardStates.delete({ ...this.record, member: this.#member });
+    this.#member = member;
+    this.#world.out.writeDurably(stepDownOperations(this.record), this.#world.hardStates.table());
+  }
+
+  /** This node goes on as a copy. */
+  #stepDown(): void {
+    this.#copy = this.asCopy().copy;
+    this.#resign();
+    this.#seat = null;
+  }
+
+  #blank(nowMs: Millis): ClusterReplicaParts {
+    const { hardStates, random, self, slots } = this.#world;
+    const key = { group: clusterGroup, incarnation: this.#incarnation, member: this.#member };
+    const slot = slots.take();
+    const state = ClusterState.genesis({ nodes: [], groups: [], voters: [] }, slot);
+    const { configuration } = state.members;
+    const start = { self, member: key.member, isWitness: false, configuration, hardState: hardStates.get(key) };
+    const log = { previous: logStart, entries: [] };
+    const raft = createRaft({ ...start, log, applied: logStart.index }, random.fork(), nowMs);
+    const applier = new Applier<ClusterOutcome, ClusterState>(state, logStart);
+    return { ...key, raft, log: LogStore.create(slot, logStart).store, applier, entries: [] };
+  }
+
+  #seatOf(parts: ClusterReplicaParts): Seat {
+    const replica = new Replica(parts, this.#world, this);
+    return { replica, transfers: new Transfers(this.#world, replica, ClusterState.restore) };
+  }
+
+  /** A snapshot is in force. A replica that began with nothing is the database from now on. */
+  #stateReplaced(): void {
+    if (this.#joining !== null) {
+      this.#world.out.erase(slotRange(this.#copy.state.rows.slot));
+      this.#seat = this.#joining;
+      this.#joining = null;
+    }
+    this.#recent = [];
+    this.#listener.clusterChanged([...this.state.directory.groups]);
   }
 
   /** A publication: its entries count when their author is who handed them over; else they are a hint to ask. */
@@ -179,13 +291,13 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
 
   /** A peer has more of the log than this node: ask it, but not again for what is under way. */
   noticeIndex(peer: NodeId, index: LogIndex, nowMs: Millis): void {
-    if (this.#replica !== null || index <= this.index || nowMs < this.#pulledMs + limits.clusterPullRetryMs) return;
+    if (this.replica !== null || index <= this.index || nowMs < this.#pulledMs + limits.clusterPullRetryMs) return;
     this.#pull(peer, nowMs);
   }
 
   /** A connection has opened: what was missed meanwhile is asked for at once, groups that have begun anew above all. */
   peerUp(peer: NodeId): void {
-    if (this.#replica === null) this.#world.out.send(peer, { type: "clusterPull", after: this.index });
+    if (this.replica === null) this.#world.out.send(peer, { type: "clusterPull", after: this.index });
   }
 
   /** Tells a peer how far the log is here. */
@@ -218,7 +330,7 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
   /** The whole database, for a copy that is too far behind. */
   takeState(message: PeerMessage & { readonly type: "clusterState" }): void {
     this.#pulledMs = Number.NEGATIVE_INFINITY;
-    if (this.#replica !== null || message.last.index <= this.index) return;
+    if (this.replica !== null || message.last.index <= this.index) return;
     const { slot } = this.state.rows;
     const next = this.#decoded(() => ClusterState.fromRows(slot, message.rows));
     if (next === null) return;
@@ -242,11 +354,12 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
   }
 
   deadline(nowMs: Millis): void {
-    if (this.#replica !== null && isDue(this.#replica.deadlineMs(), nowMs)) {
-      this.#replica.step({ type: "deadline" }, nowMs);
+    for (const { replica, transfers } of this.#seats()) {
+      if (isDue(replica.deadlineMs(), nowMs)) replica.step({ type: "deadline" }, nowMs);
+      transfers.deadline(nowMs);
     }
-    this.#transfers?.deadline(nowMs);
     this.#coordinator?.wake();
+    this.#members?.deadline(nowMs);
   }
 
   /** What follows from the inputs of this step. */
@@ -254,30 +367,36 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
     const command = this.#coordinator?.decide(this.state, wallMs(this.#world, nowMs), nowMs) ?? null;
     for (const node of this.#coordinator?.takeOwnPolls() ?? []) this.#listener.verdictWanted(node, nowMs);
     if (command !== null) this.#propose(encodeClusterCommand(command), { type: "decision" }, nowMs);
+    this.#members?.manage(nowMs);
     this.#flush();
   }
 
-  work(nowMs: Millis): boolean {
-    if (this.#replica?.hasWork === true) this.#replica.work(nowMs);
+  work(nowMs: Millis): void {
+    if (this.replica?.hasWork === true) this.replica.work(nowMs);
     this.#flush();
-    return this.#replica?.hasWork === true;
   }
 
   durable(write: number, nowMs: Millis): void {
-    this.#replica?.durable(write, nowMs);
+    for (const { replica } of this.#seats()) replica.durable(write, nowMs);
     this.#flush();
   }
 
   deadlineMs(): Millis | null {
-    return earliest(
-      this.#replica?.deadlineMs() ?? null,
-      this.#transfers?.deadlineMs() ?? null,
-      this.#coordinator?.deadlineMs() ?? null,
-    );
+    const seats = this.#seats().flatMap(({ replica, transfers }) => [replica.deadlineMs(), transfers.deadlineMs()]);
+    return earliest(...seats, this.#coordinator?.deadlineMs() ?? null, this.#members?.deadlineMs() ?? null);
   }
 
-  /** Kept for nodes that will have missed it. */
-  entryApplied(entry: Entry): void {
+  #seats(): readonly Seat[] {
+    return [this.#seat, this.#joining].filter((seat) => seat !== null);
+  }
+
+  entryApplied(entry: Entry, nowMs: Millis): void {
+    if (isControl(entry.payload)) this.#members?.changed(nowMs);
+    this.#keep(entry);
+  }
+
+  /** For nodes that will have missed it. */
+  #keep(entry: Entry): void {
     this.#coordinator?.wake();
     this.#appliedNow.push(entry);
     this.#recent.push(entry);
@@ -317,7 +436,7 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
 
   roleChanged(change: RoleChange, nowMs: Millis): void {
     this.#leaderSight.changed(change.leader, nowMs);
-    if (change.role === "leader") this.#coordinator ??= new Coordinator(this.#world);
+    if (change.role === "leader") this.#lead(nowMs);
     else this.#resign();
     const { role, term, leader } = change;
     this.#world.out.note("info", "Role changed", { group: clusterGroup, role, term, leader });
@@ -325,6 +444,7 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
   }
 
   membersChanged(nowMs: Millis): void {
+    this.#members?.changed(nowMs);
     this.#listener.clusterLeaderChanged(nowMs);
   }
 
@@ -333,12 +453,20 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
   }
 
   needSnapshot(peer: NodeId, nowMs: Millis): void {
-    this.#transfers?.begin(peer, nowMs);
+    this.#seat?.transfers.begin(peer, nowMs);
+  }
+
+  #lead(nowMs: Millis): void {
+    const replica = this.replica;
+    if (replica === null) return;
+    this.#coordinator ??= new Coordinator(this.#world);
+    this.#members ??= new ClusterMembers(this.#world, replica, nowMs);
   }
 
   #resign(): void {
     this.#coordinator = null;
-    this.#transfers?.abandon();
+    this.#members = null;
+    this.#seat?.transfers.abandon();
   }
 
   #pull(peer: NodeId, nowMs: Millis): void {
@@ -346,8 +474,8 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
     this.#world.out.send(peer, { type: "clusterPull", after: this.index });
   }
 
-  get #applier(): { readonly applied: { readonly term: Entry["term"]; readonly index: LogIndex } } {
-    return this.#replica ?? this.#copy;
+  get #applier(): { readonly state: ClusterState; readonly applied: EntryId } {
+    return this.replica ?? this.#copy;
   }
 
   #refound(call: Call, request: Call["request"] & { readonly type: "refoundGroup" }, nowMs: Millis): void {
@@ -369,7 +497,7 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
     this.#lastProposal += 1;
     const number = this.#lastProposal;
     this.#proposals.set(number, proposal);
-    if (this.#replica?.propose([payload], [number], nowMs) === true) return;
+    if (this.replica?.propose([payload], [number], nowMs) === true) return;
     this.#take(number);
     if (proposal.type === "decision") this.#coordinator?.decided();
     else this.#listener.reroute([proposal.key], nowMs);
@@ -377,14 +505,14 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
 
   /** Applies what continues this node's copy of the log. */
   #follow(entries: readonly Entry[]): void {
-    if (this.#replica !== null) return;
+    if (this.replica !== null) return;
     const next = entries.filter((entry) => entry.index > this.index);
     for (const entry of next) {
       if (entry.index !== this.index + 1) break;
       const applied = this.#decoded(() => ({ outcome: this.#copy.apply(entry) }));
       if (applied === null) break;
       const { outcome } = applied;
-      this.entryApplied(entry);
+      this.#keep(entry);
       if (outcome !== null && "entry" in outcome) this.#created.push(outcome.entry);
     }
     if (next.length > 0) this.#world.out.write(this.#copy.takeOperations());

@@ -94,8 +94,15 @@ export function quarantineOperations(
   database: GroupKey & { readonly slot: Slot; readonly member: MemberId },
   reason: string,
 ): readonly Operation[] {
+  return [putMeta("quarantine", reason), ...stepDownOperations(database)];
+}
+
+/** The node follows the cluster database from now on, without a vote. */
+export function stepDownOperations(
+  database: GroupKey & { readonly slot: Slot; readonly member: MemberId },
+): readonly Operation[] {
   const { slot, member } = database;
-  return [putMeta("quarantine", reason), putGroupRecord(database, { slot, role: "learner", member })];
+  return [putGroupRecord(database, { slot, role: "learner", member })];
 }
 
 /** The node holds whole replicas of all that it owns again. */

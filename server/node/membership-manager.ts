@@ -4,7 +4,7 @@
 
 import { type Failure, failure } from "../../proto/errors.ts";
 import { type Millis, type NodeId, toMillis } from "../../proto/ids.ts";
-import type { Membership, QuorumPolicy } from "../../proto/membership.ts";
+import type { Learner, Membership, QuorumPolicy, Voter } from "../../proto/membership.ts";
 import { isJoint } from "../raft/changes.ts";
 import type { RaftInput, RaftStatus, Target } from "../raft/types.ts";
 import { refusePolicy, type WantedVoter, wantedVoters } from "../recovery/members.ts";
@@ -20,7 +20,7 @@ export interface MembershipView {
 
 export class MembershipManager {
   readonly #self: NodeId;
-  readonly #precedence: Precedence;
+  readonly #precedence: Precedence | null;
   /** The present witness, and since when this leader has known it as such. */
   #witness: { readonly node: NodeId; readonly sinceMs: Millis } | null = null;
   /** Members that say that they have nothing of the group any more, by node. */
@@ -31,7 +31,8 @@ export class MembershipManager {
   #begun: readonly NodeId[] | null = null;
   #nextMs: Millis;
 
-  constructor(self: NodeId, precedence: Precedence, nowMs: Millis) {
+  /** @param precedence null: whoever leads goes on leading */
+  constructor(self: NodeId, precedence: Precedence | null, nowMs: Millis) {
     this.#self = self;
     this.#precedence = precedence;
     this.#nextMs = nowMs;
@@ -80,7 +81,7 @@ export class MembershipManager {
     if (isJoint(status.membership)) return null;
     const change = this.#change(view, nowMs);
     if (change !== undefined) return { type: "reconfigure", target: change };
-    const heir = this.#precedence.heir(this.#self, status, nowMs);
+    const heir = this.#precedence?.heir(this.#self, status, nowMs) ?? null;
     return heir === null ? null : { type: "transfer", to: heir };
   }
 
@@ -88,7 +89,7 @@ export class MembershipManager {
   #change(view: MembershipView, nowMs: Millis): Target | null | undefined {
     const { membership } = view.status;
     const asked = this.#asked;
-    if (membership.target !== null) return asked === null ? undefined : null;
+    if (membership.target !== null) return asked === null ? this.#renewed(view.status, membership.target) : null;
     this.#begun = asked;
     this.#asked = null;
     const owners = asked ?? membership.owners;
@@ -98,19 +99,25 @@ export class MembershipManager {
       witness: witnessOf(membership),
       candidates: this.#candidates(view, owners, nowMs),
     });
-    const renew = this.#toRenew(view.status);
+    const renew = this.#lostOf(membership.voters, view.status);
     const isRight = renew.length === 0 && sameVoters(voters, membership);
     return isRight ? undefined : { voters, renew };
   }
 
+  /** What the group is on its way to, when some who were to be brought up for it have lost what they had. */
+  #renewed(status: RaftStatus, voters: readonly Voter[]): Target | undefined {
+    const renew = this.#lostOf(status.membership.learners, status);
+    return renew.length === 0 ? undefined : { voters, renew };
+  }
+
   /** Only those who said so themselves and are not heard as that member any more; never more than a quorum can spare. */
-  #toRenew({ membership, peers }: RaftStatus): readonly NodeId[] {
+  #lostOf(members: readonly Learner[], { peers }: RaftStatus): readonly NodeId[] {
     const heardMs = new Map(peers.map((peer) => [peer.peer, peer.heardMs ?? Number.NEGATIVE_INFINITY]));
     const isLost = ({ node, member }: { node: NodeId; member: number }) => {
       const report = this.#lost.get(node);
       return report !== undefined && report.member >= member && report.atMs > (heardMs.get(node) ?? 0);
     };
-    return membership.voters.filter(isLost).map(({ node }) => node);
+    return members.filter(isLost).map(({ node }) => node);
   }
 
   /** A witness that has not been heard for long is no candidate while another node is. */

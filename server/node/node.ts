@@ -20,7 +20,7 @@ import type { ClusterOutcome, ClusterState } from "./cluster-state.ts";
 import { Counters } from "./counters.ts";
 import { DiskSpace } from "./disk-space.ts";
 import type { Effect } from "./effects.ts";
-import { quarantineOperations, releaseOperations } from "./genesis.ts";
+import { quarantineOperations, releaseOperations, stepDownOperations } from "./genesis.ts";
 import { Groups, type GroupsOptions, replicaParts } from "./groups.ts";
 import { HardStates } from "./hard-states.ts";
 import type { NodeImage } from "./image.ts";
@@ -174,9 +174,11 @@ export class Node implements StateMachine, Knowledge {
     const isVoter = database.log !== null && quarantine === null;
     const content = isVoter
       ? { voter: replicaParts<ClusterOutcome, ClusterState>(database, this.#world, nowMs) }
-      : { copy: new Applier<ClusterOutcome, ClusterState>(database.state, database.rows.applied) };
+      : { ...database, copy: new Applier<ClusterOutcome, ClusterState>(database.state, database.rows.applied) };
     const options = { listener: this.#clusterListener(), nowMs };
     this.#database = new ClusterDatabase(content, this.#world, options);
+    if (database.role === "owner" && !isVoter)
+      this.#world.out.writeDurably(stepDownOperations(this.#database.record), null);
     // What a node in quarantine has on its disk may miss what it promised: nothing of it takes part.
     for (const group of groups) {
       if (quarantine === null) this.#groups.restore(group, nowMs);
@@ -252,10 +254,12 @@ export class Node implements StateMachine, Knowledge {
       case "beatEcho":
         return this.#beatEcho(from, message, nowMs);
       case "invite":
+        if (message.group === clusterGroup) return database.invited(from, message, nowMs);
         return this.#groups.invited(from, message, nowMs);
       case "departed":
         return this.#groups.departed(message, nowMs);
       case "replicaLost":
+        if (message.group === clusterGroup) return database.memberLost(from, message.member, nowMs);
         return this.#groups.get(message.group)?.memberLost(from, message.member, nowMs);
       case "ownersReport":
         return database.reportOwners(message.entry);
@@ -317,25 +321,28 @@ export class Node implements StateMachine, Knowledge {
     this.#quarantine = reason;
     this.#router.renumber();
     this.#world.out.note("warn", "Quarantined", { reason });
-    const { group, incarnation, member } = this.#image.database;
-    const { slot } = database.state.rows;
-    this.#world.out.writeDurably(quarantineOperations({ group, incarnation, member, slot }, reason), null);
+    this.#world.out.writeDurably(quarantineOperations(database.record, reason), null);
     const left = [...this.#groups].map(({ replica }) => replica.key.group);
     if (database.replica !== null) left.push(clusterGroup);
     this.#groups.loseAll(nowMs);
     this.#turn.forget();
     this.#reception.beginAnew(nowMs);
     const options = { listener: this.#clusterListener(), nowMs };
-    this.#database = new ClusterDatabase({ copy: database.asCopy() }, this.#world, options);
+    this.#database = new ClusterDatabase(database.asCopy(), this.#world, options);
     abandonCalls(left, this.#world, this.#router, nowMs);
   }
 
-  /** Every group that this node owns is here again, brought up by its peers: it is as good as any other. */
+  /**
+   * Every group that this node owns is here again, brought up by its peers: it is as good as any other. No group waits for the
+   * vote in the cluster group; of a node without groups that is all there is to bring up.
+   */
   #maybeRelease(): void {
     if (this.#quarantine === null) return;
-    const { directory } = this.database.state;
+    const { directory, voters } = this.database.state;
     const owned = directory.groupsOf(this.#world.self);
-    if (owned.length === 0 || !owned.every(({ group }) => this.#groups.get(group)?.isOwner === true)) return;
+    const hasVote = voters.includes(this.#world.self) && this.database.replica !== null;
+    if (owned.length === 0 && !hasVote) return;
+    if (!owned.every(({ group }) => this.#groups.get(group)?.isOwner === true)) return;
     this.#quarantine = null;
     this.#reception.beNoLongerAnew();
     this.#world.out.writeDurably(releaseOperations(), null);

@@ -28,10 +28,12 @@ export function beginChange(member: Member, target: Target | null): Changed | nu
   if (early !== null) return early;
   if (isJoint(membership)) return "A change of the members is being completed";
   if (target === null) return giveUp(membership);
-  if (membership.target !== null) return "Another change of the members is under way";
+  if (membership.target !== null && !isBegunAnew(membership.target, target)) {
+    return "Another change of the members is under way";
+  }
   const wrong = refuseTarget(target);
   if (wrong !== null) return wrong;
-  const changed = firstStep(membership, target);
+  const changed = firstStep(withoutLost(membership, target), target);
   if (changed === null || typeof changed === "string" || !isJoint(changed)) return changed;
   return isHeard(member, changed.voters) ? changed : "Too few of the voters that would be left are heard";
 }
@@ -50,6 +52,21 @@ export function nextStep(member: Member): Membership | null {
 export function membershipEntry(member: Member, membership: Membership) {
   const payload = encodeControl({ type: "membership", membership });
   return { term: member.term, index: toLogIndex(member.log.lastIndex + 1), payload };
+}
+
+/** The change under way, once more, because some who were being brought up for it lost what they had. */
+function isBegunAnew(underWay: readonly Voter[], { voters, renew }: Target): boolean {
+  const isSame = (voter: TargetVoter, at: number) => {
+    const known = underWay[at];
+    return voter.node === known?.node && voter.votes === known.votes && voter.isWitness === known.isWitness;
+  };
+  return renew.length > 0 && voters.length === underWay.length && voters.every(isSame);
+}
+
+/** Learners that begin anew are none under the number that they had. */
+function withoutLost(membership: Membership, { renew }: Target): Membership {
+  if (membership.target === null) return membership;
+  return { ...membership, learners: membership.learners.filter(({ node }) => !renew.includes(node)) };
 }
 
 /** At most one change is uncommitted, and none before the term's first entry is committed (thesis 4.1, erratum of 2015). */

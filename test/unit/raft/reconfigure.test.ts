@@ -102,6 +102,27 @@ test("a change waits for the last of the new members", () => {
   assert.equal(bench.raft.membership.outgoing.length, 3);
 });
 
+test("a learner that lost what it had begins the change under way anew, under another number", () => {
+  const bench = leading();
+  const target = [owner(n1), owner(n2), owner(n4)];
+  assert.equal(change(bench, target).refusal, null);
+  for (const peer of [n2, n3]) bench.receive(peer, appendReply(1, 2));
+  assert.match(`${change(bench, [owner(n1), owner(n2), owner(n5)], [n5]).refusal}`, /Another change .* under way/);
+  assert.match(`${change(bench, target).refusal}`, /Another change .* under way/);
+  assert.equal(change(bench, target, [n4]).refusal, null);
+  const { learners, target: aim, nextMember } = bench.raft.membership;
+  assert.deepEqual(learners, [{ node: n4, member: 3 }]);
+  assert.deepEqual(
+    aim?.map(({ node, member }) => [node, member]),
+    [
+      [n1, 1],
+      [n2, 1],
+      [n4, 3],
+    ],
+  );
+  assert.equal(nextMember, 4);
+});
+
 test("a voter under another number is another voter, and takes more than a simple change", () => {
   const { membership } = firstConfiguration([n1, n2, n3]);
   const renumbered: Change = { type: "voter", node: n3, member: toMemberId(7), votes: 1, isWitness: false };
