@@ -94,7 +94,7 @@ export class Node implements StateMachine, Knowledge {
       logKept: options.logKept ?? { bytes: limits.logBytesKept, entries: limits.logEntriesKept },
       isDoubtful: () => this.#quarantine !== null,
       diskSpace: new DiskSpace(image.node, options.diskFreeBytesMin ?? limits.diskFreeBytesMin),
-      quarantines: new Map(),
+      quarantines: new Map(image.quarantine === null ? [] : [[image.node, image.quarantine]]),
       connected: new Set(),
     };
     this.#beats = new Beats(this.#world);
@@ -319,6 +319,7 @@ export class Node implements StateMachine, Knowledge {
   #enterQuarantine(reason: string, nowMs: Millis): void {
     const { database } = this;
     this.#quarantine = reason;
+    this.#world.quarantines.set(this.#world.self, reason);
     this.#router.renumber();
     this.#world.out.note("warn", "Quarantined", { reason });
     this.#world.out.writeDurably(quarantineOperations(database.record, reason), null);
@@ -344,6 +345,7 @@ export class Node implements StateMachine, Knowledge {
     if (owned.length === 0 && !hasVote) return;
     if (!owned.every(({ group }) => this.#groups.get(group)?.isOwner === true)) return;
     this.#quarantine = null;
+    this.#world.quarantines.delete(this.#world.self);
     this.#reception.beNoLongerAnew();
     this.#world.out.writeDurably(releaseOperations(), null);
     this.#world.out.note("info", "Readmitted", { groups: owned.length });

@@ -26,7 +26,7 @@ export interface World {
   readonly wallOffsetMs: number;
   /** Whether this node may have forgotten what it promised: it is in quarantine. */
   readonly isDoubtful: () => boolean;
-  /** Why peers take no part in their groups, as they said themselves. */
+  /** Why nodes take no part in their groups, as they said themselves: peers, and this one. */
   readonly quarantines: Map<NodeId, string>;
   /** Peers with an open connection. */
   readonly connected: Set<NodeId>;

@@ -27,6 +27,7 @@ export interface VerdictView {
  * | seen | recorded | proposed |
  * |---|---|---|
  * | quarantined | anything but `down`, `maintenance`, `left` | `down` |
+ * | quarantined | `down` for another reason | `down`, with the quarantine as the reason |
  * | heard | nothing, `joining`, `suspect`, `partial`, `down` | `up` |
  * | silent | `up`, `suspect`, `partial`, `draining` | `down` |
  * | silent | nothing, `joining` | nothing: what never came up has not failed (A3), and is no candidate either |
@@ -36,9 +37,9 @@ export interface VerdictView {
  * The caller proposes nothing twice while an earlier proposal is under way.
  */
 export function planVerdicts(view: VerdictView): VerdictChange[] {
-  const recorded = new Map(view.verdicts.map((component) => [component.node, component.status]));
+  const recorded = new Map(view.verdicts.map((component) => [component.node, component]));
   return view.owners.flatMap((node) => {
-    const change = changeFor(node, recorded.get(node) ?? "joining", view);
+    const change = changeFor(node, recorded.get(node) ?? { status: "joining", reason: "" }, view);
     return change === null ? [] : [change];
   });
 }
@@ -46,11 +47,15 @@ export function planVerdicts(view: VerdictView): VerdictChange[] {
 const raisedByHearing: ReadonlySet<RecoveryStatus> = new Set(["joining", "suspect", "partial", "down"]);
 const loweredBySilence: ReadonlySet<RecoveryStatus> = new Set(["up", "suspect", "partial", "draining"]);
 
-function changeFor(node: NodeId, recorded: RecoveryStatus, view: VerdictView): VerdictChange | null {
+type Recorded = Pick<StatusComponent, "status" | "reason">;
+
+function changeFor(node: NodeId, { status: recorded, reason }: Recorded, view: VerdictView): VerdictChange | null {
   const quarantine = view.quarantined(node);
   if (quarantine !== "") {
+    const quarantined = reasonText(`Quarantined: ${quarantine}`);
     const isLowered = recorded === "joining" || loweredBySilence.has(recorded);
-    return isLowered ? { node, status: "down", reason: reasonText(`Quarantined: ${quarantine}`) } : null;
+    const isNews = isLowered || (recorded === "down" && reason !== quarantined);
+    return isNews ? { node, status: "down", reason: quarantined } : null;
   }
   const seen = node === view.self ? "heard" : view.heard(node);
   if (seen === "heard" && raisedByHearing.has(recorded)) {

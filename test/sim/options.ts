@@ -20,14 +20,23 @@ import type {
 import { calmDisk, type DiskOptions } from "../../server/simulation/sim-disk.ts";
 import type { Topology } from "../../server/simulation/topology.ts";
 import { drawTopology } from "./draw-topology.ts";
+import { slowed } from "./pace.ts";
 
 /** Until a node rebuilds what is damaged from its peers, its start refuses the disk, and the run would end there. */
 const damageIsRepaired: boolean = false;
 
+const slowTimes = 100;
+
 type Strength = "off" | "mild" | "extreme";
 
+/** One run in five takes a quarter of an hour instead of seconds (pace.ts). */
 export function drawOptions(seed: number): SimOptions {
   const random = new Random(seed);
+  const pace = random.fork().pick([1, 1, 1, 1, slowTimes]);
+  return slowed(drawBrisk(seed, random), pace);
+}
+
+function drawBrisk(seed: number, random: Random): SimOptions {
   const crash = drawCrash(random.fork());
   const partition = drawPartition(random.fork());
   const pause = drawPause(random.fork());

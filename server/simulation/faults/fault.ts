@@ -44,3 +44,40 @@ export class Strikes {
     });
   }
 }
+
+export interface Recurrence {
+  readonly scheduler: Scheduler;
+  readonly random: Random;
+  readonly meanMs: number;
+}
+
+export interface Striking {
+  /** @returns how often it struck: 0 when there was nothing to strike */
+  readonly strike: () => number;
+  /** Undoes what it did; what ends by itself need not be undone. */
+  readonly undo?: () => void;
+  /** Of faults that hurt only when something runs into them. */
+  readonly count?: () => number;
+}
+
+/** A fault that strikes at random times and keeps nothing in mind from one to the next. */
+export function recurring(name: string, { scheduler, random, meanMs }: Recurrence, striking: Striking): Fault {
+  const strikes = new Strikes(scheduler, random.fork(), meanMs);
+  let struck = 0;
+  return {
+    name,
+    isConstant: false,
+    get count(): number {
+      return striking.count?.() ?? struck;
+    },
+    start: () => {
+      strikes.start(() => {
+        struck += striking.strike();
+      });
+    },
+    heal: () => {
+      strikes.stop();
+      striking.undo?.();
+    },
+  };
+}

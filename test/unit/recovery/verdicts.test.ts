@@ -35,7 +35,7 @@ const table: readonly [seen: Seen, due: Partial<Record<RecoveryStatus | "nothing
   [{ hearing: "unknown" }, {}],
   [
     { quarantine: "empty disk" },
-    { nothing: "down", joining: "down", up: "down", suspect: "down", partial: "down", draining: "down" },
+    { nothing: "down", joining: "down", up: "down", suspect: "down", partial: "down", draining: "down", down: "down" },
   ],
 ];
 
@@ -74,6 +74,20 @@ test("planVerdicts() proposes all changes at once, in owner list order, with rea
     { node: "c", status: "up", reason: "Heard again by a" },
     { node: "b", status: "down", reason: "Not heard by a for 2000 ms" },
   ]);
+});
+
+test("planVerdicts() says of a node that was silent first, and comes back in quarantine, why it is down", () => {
+  const seen = {
+    owners: nodesOf("b"),
+    self,
+    heard: () => "heard" as const,
+    quarantined: () => "empty disk",
+    downMs: 2000,
+  };
+  const silent = { ...verdictOf("b", "down"), reason: "Not heard by a for 2000 ms" };
+  const [change] = planVerdicts({ ...seen, verdicts: [silent] });
+  assert.deepEqual(change, { node: "b", status: "down", reason: "Quarantined: empty disk" });
+  assert.deepEqual(planVerdicts({ ...seen, verdicts: [{ ...silent, reason: "Quarantined: empty disk" }] }), []);
 });
 
 test("planVerdicts() keeps a reason within the stored length", () => {

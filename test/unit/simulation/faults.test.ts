@@ -5,10 +5,10 @@ import { test } from "node:test";
 import type { Envelope } from "../../../proto/messages.ts";
 import { Random } from "../../../proto/random.ts";
 import { createBoot, readDisk } from "../../../server/simulation/boot.ts";
-import { ClockRates, WallClockJumps } from "../../../server/simulation/faults/clocks.ts";
-import { DiskFailures, StuckDisks } from "../../../server/simulation/faults/disks.ts";
+import { clockRates, wallClockJumps } from "../../../server/simulation/faults/clocks.ts";
+import { diskFailures, stuckDisks } from "../../../server/simulation/faults/disks.ts";
 import { FaultAtlas } from "../../../server/simulation/faults/fault-atlas.ts";
-import { Pauses } from "../../../server/simulation/faults/pauses.ts";
+import { pauses } from "../../../server/simulation/faults/pauses.ts";
 import { RottenDisks } from "../../../server/simulation/faults/rotten-disks.ts";
 import { createReferenceTopology } from "../../../server/simulation/reference-topology.ts";
 import { World } from "../../../server/simulation/world.ts";
@@ -21,7 +21,7 @@ function rig(size = 5) {
 test("clock rates make nodes beat faster and slower than they should, and healing makes them equal", () => {
   const { beating, random } = rig();
   const { world } = beating;
-  const fault = new ClockRates(world, random, { meanMs: 100, rateMin: 0.5, rateMax: 2 });
+  const fault = clockRates(world, random, { meanMs: 100, rateMin: 0.5, rateMax: 2 });
   fault.start();
   world.runFor(20_000);
   const beats = [...beating.beats(20_000).values()];
@@ -36,7 +36,7 @@ test("a wall clock that jumps shows at the next start, and nowhere before", () =
   const { beating, random } = rig(1);
   const { world, nodes } = beating;
   const [node] = world.nodes;
-  const fault = new WallClockJumps(world, random, { meanMs: 200, jumpMsMax: 86_400_000 });
+  const fault = wallClockJumps(world, random, { meanMs: 200, jumpMsMax: 86_400_000 });
   fault.start();
   world.runFor(2_000);
   fault.heal();
@@ -56,7 +56,7 @@ for (const [kind, durationMsMin, durationMsMax] of [
   test(`a ${kind} silences a node for a while, and the others go on`, () => {
     const { beating, random } = rig();
     const { world } = beating;
-    const fault = new Pauses(world, random, { kind, meanMs: 400, durationMsMin, durationMsMax });
+    const fault = pauses(world, random, { kind, meanMs: 400, durationMsMin, durationMsMax });
     fault.start();
     world.runFor(10_000);
     assert.equal(fault.name, kind);
@@ -74,7 +74,7 @@ for (const [kind, durationMsMin, durationMsMax] of [
 test("a disk that fails stops the node that writes to it, keeps it down, and lets it go on once repaired", () => {
   const { beating, random } = rig();
   const { world } = beating;
-  const fault = new DiskFailures(world, random, { meanMs: 1_000, durationMsMax: 2_000, nodesMax: 2 });
+  const fault = diskFailures(world, random, { meanMs: 1_000, durationMsMax: 2_000, nodesMax: 2 });
   fault.start();
   world.runFor(20_000);
   assert.ok(fault.count > 5);
@@ -98,7 +98,7 @@ test("a disk that fails stops the node that writes to it, keeps it down, and let
 test("a stuck disk acknowledges nothing for as long as it sticks", () => {
   const { beating, random } = rig(2);
   const { world } = beating;
-  const fault = new StuckDisks(world, random, { meanMs: 2_000, durationMsMin: 500, durationMsMax: 3_000 });
+  const fault = stuckDisks(world, random, { meanMs: 2_000, durationMsMin: 500, durationMsMax: 3_000 });
   const durable: number[] = [];
   world.observe({
     stepped: (_node, input) => {

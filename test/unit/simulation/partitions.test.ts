@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { type NodeId, toNodeId } from "../../../proto/ids.ts";
 import { Random } from "../../../proto/random.ts";
 import { type CutShape, cutShapes, waysOf } from "../../../server/simulation/faults/cut-shapes.ts";
-import { LossyPaths } from "../../../server/simulation/faults/lossy-paths.ts";
+import { lossyPaths } from "../../../server/simulation/faults/lossy-paths.ts";
 import { Partitions } from "../../../server/simulation/faults/partitions.ts";
 import { calmLink } from "../../../server/simulation/link-options.ts";
 import { BeatingWorld } from "./beating-world.ts";
@@ -129,7 +129,7 @@ test("a lossy path loses much in its direction, without a word of it to anybody,
   const { world } = beating;
   const broken: string[] = [];
   world.observe({ stepped: (node, input) => void (input.type === "peerDown" && broken.push(node)) });
-  const fault = new LossyPaths(world, new Random(2), { meanMs: 500, durationMsMax: 3_000, lossMax: 1 });
+  const fault = lossyPaths(world, new Random(2), { meanMs: 500, durationMsMax: 3_000, lossMax: 1 });
   const heardBefore = beating.heard.length;
   fault.start();
   world.runFor(20_000);
