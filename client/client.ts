@@ -136,6 +136,15 @@ export class Client implements AsyncDisposable {
     return cluster.listClusterEvents(this.#caller, options);
   }
 
+  /**
+   * For a cluster database that lost its quorum for good: it goes on from what one node has.
+   *
+   * @throws {DbError} `condition_failed`: it has a quorum, `from` does not answer or is in quarantine, or the confirmation is wrong
+   */
+  recoverCluster(recovery: cluster.ClusterRecovery, options: RequestOptions = {}): Promise<cluster.ClusterRecovered> {
+    return cluster.recoverCluster(this.#caller, recovery, options);
+  }
+
   /** Ends calls and watches under way; later ones fail as `unreachable`. */
   close(): Promise<void> {
     return this.#parts.endpoints.close();

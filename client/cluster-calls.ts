@@ -3,12 +3,14 @@
 import { create, type JsonValue, type MessageShape } from "@bufbuild/protobuf";
 import { logIndex } from "../proto/codec/integers.ts";
 import { DbError, failure } from "../proto/errors.ts";
+import { type Cluster, ClusterSchema } from "../proto/gen/bailiwick/v1/cluster_pb.ts";
 import {
   ClusterService,
   GetStatusRequestSchema,
   GetStatusResponseSchema,
   ListClusterEventsRequestSchema,
   ListClusterEventsResponseSchema,
+  RecoverClusterRequestSchema,
 } from "../proto/gen/bailiwick/v1/cluster_service_pb.ts";
 import { type Header, ReadConsistency } from "../proto/gen/bailiwick/v1/common_pb.ts";
 import { GroupConfigSchema } from "../proto/gen/bailiwick/v1/group_config_pb.ts";
@@ -108,6 +110,30 @@ export interface GroupRecovered {
   readonly header: AnswerHeader;
   /** Under its new incarnation. */
   readonly group: Plain<Group>;
+  /** For people: what is known to be lost. */
+  readonly losses: readonly string[];
+}
+
+/** A cluster database that lost its quorum for good, and what it is to go on from. */
+export interface ClusterRecovery {
+  /** The node whose copy becomes the database. */
+  readonly from: string;
+  /** Odd in number; absent: `from`, the voters that answer, and others in place of those that do not. */
+  readonly voters?: readonly string[] | undefined;
+  /** Must be true, and is not looked at with `validateOnly`: what `from` does not have is lost. */
+  readonly acceptDataLoss: boolean;
+  /** What the operator typed: the name of `from`. */
+  readonly confirmation: string;
+  /** For people, audited: at most 200 characters. */
+  readonly why?: string | undefined;
+  /** Says what would be lost and does nothing. */
+  readonly validateOnly?: boolean | undefined;
+}
+
+export interface ClusterRecovered {
+  readonly header: AnswerHeader;
+  /** Its voters are those that it is on its way to. */
+  readonly cluster: Plain<Cluster>;
   /** For people: what is known to be lost. */
   readonly losses: readonly string[];
 }
@@ -239,6 +265,19 @@ export async function getSphere(caller: Caller, node: string, options: RequestOp
 export async function getStatus(caller: Caller, options: RequestOptions): Promise<StatusAnswer> {
   const answer = await caller.read(ClusterService.method.getStatus, create(GetStatusRequestSchema), options);
   return { ...toPlain(GetStatusResponseSchema, answer), header: fromWireHeader(answer.header) };
+}
+
+export async function recoverCluster(
+  caller: Caller,
+  recovery: ClusterRecovery,
+  options: RequestOptions,
+): Promise<ClusterRecovered> {
+  const { from, voters = [], acceptDataLoss, confirmation, why = "", validateOnly = false } = recovery;
+  const asked = { from, voters: [...voters], acceptDataLoss, confirmation, why, validateOnly };
+  const request = create(RecoverClusterRequestSchema, asked);
+  const answer = await caller.write(ClusterService.method.recoverCluster, request, options);
+  const { losses } = answer;
+  return { header: fromWireHeader(answer.header), cluster: toPlain(ClusterSchema, there(answer.cluster)), losses };
 }
 
 export async function listClusterEvents(

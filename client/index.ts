@@ -7,6 +7,8 @@ export type { KeyValue } from "../proto/model.ts";
 export type { RequestOptions } from "./caller.ts";
 export { Client, type ClientOptions } from "./client.ts";
 export type {
+  ClusterRecovered,
+  ClusterRecovery,
   CreatedGroup,
   EventsAnswer,
   GroupAnswer,

@@ -130,6 +130,14 @@ export type ClusterChange =
       readonly entry: DirectoryEntry;
       readonly from: NodeId;
       readonly reason: string;
+    }
+  /** This database itself goes on from what `from` had. */
+  | {
+      readonly type: "clusterRecovered";
+      readonly incarnation: Incarnation;
+      readonly from: NodeId;
+      readonly voters: readonly NodeId[];
+      readonly reason: string;
     };
 
 /** How far the rows of a replica cover its log; written with them, in one batch (invariant 5). */

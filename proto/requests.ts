@@ -127,6 +127,27 @@ export type ClusterRequest =
       readonly recovery: GroupRecovery;
       readonly reason: string;
     }
+  /**
+   * For the cluster group itself. `condition_failed`: it has a quorum, or `from` does not answer or is in quarantine. Of two
+   * nodes that are named at the same time, apart from each other, both would go on: the higher incarnation wins, or nobody.
+   */
+  | {
+      readonly type: "recoverCluster";
+      readonly from: NodeId;
+      /** In order of precedence; empty: `from`, the voters that answer, and others for those that do not. */
+      readonly voters: readonly NodeId[];
+      readonly reason: string;
+      readonly validateOnly: boolean;
+    }
+  /** The part of `recoverCluster` that `node`, whose data becomes the database, carries out by itself. */
+  | {
+      readonly type: "refoundCluster";
+      readonly node: NodeId;
+      /** From which it goes on. */
+      readonly incarnation: Incarnation;
+      readonly voters: readonly NodeId[];
+      readonly reason: string;
+    }
   /** Of this one node, about its own replica, whether it takes part in the group or not. */
   | { readonly type: "replicaStatus"; readonly group: GroupId; readonly node: NodeId }
   | { readonly type: "clusterStatus" }
@@ -250,6 +271,14 @@ export type Reply =
   /** `losses`: what is known to be lost, for people. */
   | { readonly type: "recoverGroup"; readonly entry: DirectoryEntry; readonly losses: readonly string[] }
   | { readonly type: "refoundGroup"; readonly entry: DirectoryEntry }
+  /** `incarnation`: the new one, or, of `validateOnly`, from which it would go on. */
+  | {
+      readonly type: "recoverCluster";
+      readonly incarnation: Incarnation;
+      readonly voters: readonly NodeId[];
+      readonly losses: readonly string[];
+    }
+  | { readonly type: "refoundCluster"; readonly incarnation: Incarnation }
   /** `last`: where the node's log ends, committed or not. */
   | { readonly type: "replicaStatus"; readonly status: GroupStatus; readonly last: LogIndex }
   | { readonly type: "clusterStatus"; readonly status: ClusterStatus }

@@ -4,6 +4,7 @@
 import { Command, Option } from "commander";
 import type { CliCommand } from "./cli-command.ts";
 import type { CliDeps } from "./cli-deps.ts";
+import { clusterRecover } from "./commands/cluster-recover.ts";
 import { clusterStatus } from "./commands/cluster-status.ts";
 import { groupCreate } from "./commands/group-create.ts";
 import { groupGet } from "./commands/group-get.ts";
@@ -55,6 +56,11 @@ Examples:
   $ bailiwick node init n208 --dir /etc/bailiwick
 `;
 
+const clusterHelp = `
+Examples:
+  $ bailiwick cluster recover --from n206 --dry-run
+`;
+
 /** The program; it throws commander's `CommanderError` instead of leaving the process, and prints through `deps`. */
 export function createProgram(deps: CliDeps, run: RunCommand): Command {
   const program = new Command("bailiwick");
@@ -85,6 +91,8 @@ export function createProgram(deps: CliDeps, run: RunCommand): Command {
   add(node, nodeList, run);
   add(node, nodeGet, run);
   add(node, nodeSphere, run);
+  const cluster = program.command("cluster").description("the cluster database").addHelpText("after", clusterHelp);
+  add(cluster, clusterRecover, run);
   return program;
 }
 

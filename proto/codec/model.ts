@@ -136,6 +136,7 @@ export const clusterChange: Codec<ClusterChange, wire.ClusterChange> = only(
     nodeReintegrated: message(wire.NodeReintegratedSchema, { node: nodeId, reason }),
     groupCreated: message(wire.GroupCreatedSchema, { entry: required(directoryEntry) }),
     ownersChanged: message(wire.OwnersChangedSchema, { entry: required(directoryEntry) }),
+    clusterRecovered: message(wire.ClusterRecoveredSchema, { incarnation, from: nodeId, voters: owners, reason }),
     groupRecovered: message(wire.GroupRecoveredSchema, { entry: required(directoryEntry), from: nodeId, reason }),
   }),
 );

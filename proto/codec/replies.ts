@@ -140,6 +140,12 @@ export const reply = only(
       losses: list(text(textCharsMax), itemsMax),
     }),
     refoundGroup: message(wire.RefoundGroupReplySchema, { entry: required(directoryEntry) }),
+    recoverCluster: message(wire.RecoverClusterReplySchema, {
+      incarnation,
+      voters: nodeIds,
+      losses: list(text(textCharsMax), itemsMax),
+    }),
+    refoundCluster: message(wire.RefoundClusterReplySchema, { incarnation }),
     replicaStatus: message(wire.ReplicaStatusReplySchema, { status: required(groupStatus), last: logIndex }),
     clusterStatus: message(wire.ClusterStatusReplySchema, { status: required(clusterStatus) }),
     nodeStatus: message(wire.NodeStatusReplySchema, { status: required(nodeStatus) }),

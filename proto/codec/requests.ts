@@ -2,7 +2,7 @@
 
 import * as wire from "../gen/bailiwick/peer/v1/forward_pb.ts";
 import type { Consistency, Fence, Request } from "../requests.ts";
-import { epoch, logIndex, revision, uint64, wholeMs } from "./integers.ts";
+import { epoch, incarnation, logIndex, revision, uint64, wholeMs } from "./integers.ts";
 import { configBytes, groupRecovery, keySpan, owners } from "./model.ts";
 import { flag, groupId, keyBytes, nodeId, oneOf, reason, valueBytes } from "./scalars.ts";
 import { message, nullable, only, required, union } from "./structure.ts";
@@ -75,6 +75,13 @@ export const request = only(
       recovery: required(groupRecovery),
       reason,
     }),
+    recoverCluster: message(wire.RecoverClusterRequestSchema, {
+      from: nodeId,
+      voters: owners,
+      reason,
+      validateOnly: flag,
+    }),
+    refoundCluster: message(wire.RefoundClusterRequestSchema, { node: nodeId, incarnation, voters: owners, reason }),
     replicaStatus: message(wire.ReplicaStatusRequestSchema, { group: groupId, node: nodeId }),
     clusterStatus: message(wire.ClusterStatusRequestSchema, {}),
     nodeStatus: message(wire.NodeStatusRequestSchema, { node: nodeId }),

@@ -2,7 +2,7 @@
 // and leaves the rest to the router. Ends what nobody waits for.
 
 import { failure } from "../../proto/errors.ts";
-import { type GroupId, type Millis, type NodeId, type Revision, toMillis } from "../../proto/ids.ts";
+import { clusterGroup, type GroupId, type Millis, type NodeId, type Revision, toMillis } from "../../proto/ids.ts";
 import type { NodeSelf, Reply, Request } from "../../proto/requests.ts";
 import type { Call, Caller } from "./calls.ts";
 import type { ClusterDatabase } from "./cluster-database.ts";
@@ -10,6 +10,7 @@ import { type Ask, gatherCluster, gatherNode, type StatusView } from "./cluster-
 import { failed } from "./group-replies.ts";
 import { limits } from "./limits.ts";
 import { earliest } from "./millis.ts";
+import { gatherClusterRecovery } from "./recover-cluster.ts";
 import { gatherRecovery } from "./recover-group.ts";
 import type { ResourceGroup } from "./resource-group.ts";
 import type { Router } from "./router.ts";
@@ -111,6 +112,14 @@ export class CallDesk {
         if (request.node === this.#world.self) return answer(this.#replicaStatus(request.group, nowMs));
         if (!state.directory.isNode(request.node)) return answer(unknownNode(request.node));
         return this.#router.route(call, nowMs);
+      case "recoverCluster": {
+        const others = state.directory.nodes.filter((node) => this.#world.connected.has(node));
+        return gatherClusterRecovery(request, { state, others }, this.#asker(), answer);
+      }
+      case "refoundCluster":
+        if (request.node === this.#world.self) return this.#node.database.refound(call, request, nowMs);
+        if (!state.directory.isNode(request.node)) return answer(unknownNode(request.node));
+        return this.#router.route(call, nowMs);
       case "recoverGroup":
         return gatherRecovery(request, state, this.#asker(), answer);
       default:
@@ -120,6 +129,7 @@ export class CallDesk {
 
   #replicaStatus(group: GroupId, nowMs: Millis): Reply {
     const { self, isDoubtful } = this.#world;
+    if (group === clusterGroup && !isDoubtful()) return { type: "replicaStatus", ...this.#node.database.held(nowMs) };
     const held = this.#node.stored(group);
     if (held !== null) {
       return { type: "replicaStatus", status: held.status(nowMs), last: held.replica.status.last };

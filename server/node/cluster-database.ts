@@ -4,7 +4,7 @@
 import { assert } from "../../proto/assert.ts";
 import { CodecError } from "../../proto/codec/codec-error.ts";
 import { encodeClusterCommand } from "../../proto/codec/commands.ts";
-import { failure } from "../../proto/errors.ts";
+import { type Failure, failure } from "../../proto/errors.ts";
 import {
   clusterGroup,
   type Incarnation,
@@ -14,21 +14,26 @@ import {
   type NodeId,
   toLogIndex,
 } from "../../proto/ids.ts";
-import { anyMember, type Membership } from "../../proto/membership.ts";
+import { anyMember, founderId, type Membership } from "../../proto/membership.ts";
 import type { Addressed, GroupMessage, PeerMessage } from "../../proto/messages.ts";
 import type { DirectoryEntry, GroupKey } from "../../proto/model.ts";
 import { type Entry, type EntryId, isControl } from "../../proto/raft.ts";
+import type { GroupStatus } from "../../proto/requests.ts";
 import { rowOfSlot, type Slot, slotRange } from "../../storage/keys.ts";
 import { LogStore } from "../../storage/log-store.ts";
+import type { Operation } from "../../storage/ordered-store.ts";
 import type { RoleChange } from "../raft/types.ts";
 import { Applier } from "./applier.ts";
 import type { Call } from "./calls.ts";
+import { beginningOf, incarnationAt, successorOf } from "./cluster-incarnations.ts";
 import { ClusterMembers } from "./cluster-members.ts";
 import { type ClusterOutcome, ClusterState } from "./cluster-state.ts";
-import { clusterGroupStatus } from "./cluster-status.ts";
+import { clusterCopyStatus, clusterGroupStatus } from "./cluster-status.ts";
+import { type ClusterHeir, succeedCluster } from "./cluster-succession.ts";
 import { Coordinator } from "./coordinator.ts";
-import { logStart, stepDownOperations } from "./genesis.ts";
+import { logStart, putGroupRecord, stepDownOperations } from "./genesis.ts";
 import { failed, fateUnknown } from "./group-replies.ts";
+import type { WriteId } from "./inputs.ts";
 import { LeaderSight } from "./leader-sight.ts";
 import { limits } from "./limits.ts";
 import { earliest, isDue } from "./millis.ts";
@@ -61,6 +66,14 @@ export interface ClusterListener {
 
 type Proposal = { readonly type: "call"; readonly key: number } | { readonly type: "decision" };
 
+interface Succession {
+  readonly write: WriteId;
+  readonly heir: ClusterHeir;
+  readonly incarnation: Incarnation;
+  readonly log: LogStore;
+  readonly call: number;
+}
+
 /** A replica, and the snapshots that it sends or is sent. */
 interface Seat {
   readonly replica: ClusterReplica;
@@ -70,13 +83,17 @@ interface Seat {
 export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
   readonly #world: World;
   readonly #listener: ClusterListener;
-  readonly #incarnation: Incarnation;
+  #incarnation: Incarnation;
   /** As which member the node is known here: it must never speak as that, or as a lower one, without a replica. */
   #member: MemberId;
   /** It has not answered for any number since it began. */
   #isUncertain = true;
   /** null on a node that has no vote. */
   #seat: Seat | null;
+  /** What this node goes on with alone, until it is durable. */
+  #succession: Succession | null = null;
+  /** Call that waits until this node leads it. */
+  #refoundCall: number | null = null;
   /** A replica that has received nothing yet: until it has, the copy is followed. */
   #joining: Seat | null = null;
   #copy: ClusterApplier;
@@ -194,9 +211,10 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
   }
 
   receive(from: NodeId, message: GroupMessage, nowMs: Millis): void {
+    if (this.#succession !== null) return;
     const seat = this.#joining ?? this.#seat;
     if (seat === null || message.incarnation !== this.#incarnation || !seat.replica.isFor(message)) {
-      return this.#answerStranger(from, message);
+      return this.#answerStranger(from, message, nowMs);
     }
     if (message.type === "raft") {
       const { fromMember: member, message: raft } = message;
@@ -210,9 +228,10 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
   /** The leader counts on this node as a new member: it begins with nothing, while the copy is followed on. */
   invited(from: NodeId, invite: PeerMessage & { readonly type: "invite" }, nowMs: Millis): void {
     const isOther = invite.incarnation !== this.#incarnation || invite.isWitness;
+    if (this.#succession !== null) return;
     const mayBeThat = this.#isUncertain && this.#world.isDoubtful();
-    if (isOther || mayBeThat || invite.toMember <= this.#member) return this.#answerStranger(from, invite);
-    if (this.#seat !== null) this.#stepDown();
+    if (isOther || mayBeThat || invite.toMember <= this.#member) return this.#answerStranger(from, invite, nowMs);
+    this.#stepDown();
     this.#setMember(invite.toMember);
     this.#joining = this.#seatOf(this.#blank(nowMs));
     this.#world.out.note("info", "Joins a group", { group: clusterGroup, member: invite.toMember, from });
@@ -224,10 +243,11 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
   }
 
   /** Whoever is spoken to as a member that is gone says so: nobody must wait for it, or count on it. */
-  #answerStranger(from: NodeId, { incarnation, toMember }: Addressed): void {
+  #answerStranger(from: NodeId, { incarnation, toMember }: Addressed, nowMs: Millis): void {
     this.#world.counters.count("messages of a cluster group that is not here");
-    const isOther = incarnation !== this.#incarnation || toMember === anyMember;
-    if (isOther || this.#seat !== null || this.#joining !== null) return;
+    if (incarnation < this.#incarnation) return this.hint(from);
+    if (incarnation > this.#incarnation) return this.noticeIndex(from, beginningOf(incarnation), nowMs);
+    if (toMember === anyMember || this.#seat !== null || this.#joining !== null) return;
     // Without its memory a node cannot tell which number it had: the first word to it says so.
     if (toMember > this.#member && this.#isUncertain && this.#world.isDoubtful()) this.#setMember(toMember);
     if (toMember > this.#member) return;
@@ -242,24 +262,110 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
     this.#world.out.writeDurably(stepDownOperations(this.record), this.#world.hardStates.table());
   }
 
-  /** This node goes on as a copy. */
+  /** If this node has a vote, or was to have one, it has none any more, and goes on as a copy. */
   #stepDown(): void {
-    this.#copy = this.asCopy().copy;
+    if (this.#seat === null && this.#joining === null) return;
+    if (this.#seat !== null) this.#copy = this.asCopy().copy;
     this.#resign();
     this.#seat = null;
+    this.#joining = null;
+    for (const number of [...this.#proposals.keys()]) this.proposalForgotten(number);
+    this.#world.out.writeDurably(stepDownOperations(this.record), null);
+    this.#world.out.note("info", "Left a group", { group: clusterGroup, member: this.#member });
+  }
+
+  /** The database of another incarnation is the one from now on: what this node was in the one before is over. */
+  #enter(incarnation: Incarnation): void {
+    if (incarnation === this.#incarnation) return;
+    const ended = this.#end();
+    this.#incarnation = incarnation;
+    this.#member = founderId;
+    this.#world.out.writeDurably([...ended, ...stepDownOperations(this.record)], this.#world.hardStates.table());
+  }
+
+  /** Of the present incarnation nothing but a number is kept. */
+  #end(): readonly Operation[] {
+    const { group, incarnation, member } = this.record;
+    this.#world.hardStates.delete({ group, incarnation, member });
+    return [putGroupRecord({ group, incarnation }, { slot: 0, role: "gone", member })];
+  }
+
+  /** What this node holds, with a vote or without. @returns the status, and where the log ends here */
+  held(nowMs: Millis): { readonly status: GroupStatus; readonly last: LogIndex } {
+    const { replica } = this;
+    if (replica === null) {
+      const record = this.#copy.record();
+      return { status: clusterCopyStatus(this.state, record, this.record, this.#world.self), last: record.index };
+    }
+    const quorum = quorumOf(this, this.#world, nowMs);
+    return { status: clusterGroupStatus(replica, this.#world.self, quorum), last: replica.status.last };
+  }
+
+  /**
+   * This node goes on alone with what it has, as another incarnation: all of it on disk with this step, and in force, for others
+   * to hear of, once it is durable. Answered when this node leads it.
+   */
+  refound(call: Call, request: Call["request"] & { readonly type: "refoundCluster" }, nowMs: Millis): void {
+    const refusal = this.#refuseRefounding(request.incarnation, nowMs);
+    if (refusal !== null) return this.#world.calls.answer(call.key, failed(refusal));
+    call.mayHaveHappened = true;
+    const { self, random, slots, out } = this.#world;
+    const end = this.#seat === null ? this.#copy.applied : this.#seat.replica.applyRest();
+    const incarnation = successorOf(request.incarnation, random);
+    const { voters, reason } = request;
+    const plan = { incarnation, from: self, voters, reason, atMs: wallMs(this.#world, nowMs), slot: slots.take() };
+    const heir = succeedCluster(this.state, end, plan);
+    this.#stepDown();
+    const log = LogStore.create(plan.slot, heir.last);
+    const key = { group: clusterGroup, incarnation };
+    const record = putGroupRecord(key, { slot: plan.slot, role: "owner", member: founderId });
+    this.#succession = { write: out.nextWrite, heir, incarnation, log: log.store, call: call.key };
+    out.writeDurably([...this.#end(), record, ...log.operations, ...heir.operations], this.#world.hardStates.table());
+  }
+
+  #refuseRefounding(incarnation: Incarnation, nowMs: Millis): Failure | null {
+    const { self, isDoubtful } = this.#world;
+    const details = { group: clusterGroup, node: self };
+    if (isDoubtful()) return failure("condition_failed", `${self} is in quarantine`, details);
+    if (incarnation !== this.#incarnation || this.#succession !== null) {
+      const message = `The cluster group is not of incarnation ${incarnation} any more, from which it was to go on`;
+      return failure("condition_failed", message, details);
+    }
+    if (this.#seat === null || !quorumOf(this, this.#world, nowMs).hasQuorum) return null;
+    return failure("condition_failed", "The cluster group has a quorum, and nothing is to be recovered", details);
+  }
+
+  /** What this node has written to go on with is durable. */
+  #succeed({ heir, incarnation, log, call }: Succession, nowMs: Millis): void {
+    this.#succession = null;
+    this.#world.out.erase(slotRange(this.record.slot));
+    this.#copy = heir.applier;
+    this.#incarnation = incarnation;
+    this.#member = founderId;
+    this.#recent = [];
+    this.#seat = this.#seatOf(this.#partsOf(heir.applier, log, heir.last, nowMs));
+    this.#refoundCall = call;
+    const { index } = heir.last;
+    this.#world.out.note("warn", "Goes on alone", { group: clusterGroup, incarnation, index });
+    this.#listener.clusterChanged([...this.state.directory.groups]);
   }
 
   #blank(nowMs: Millis): ClusterReplicaParts {
-    const { hardStates, random, self, slots } = this.#world;
-    const key = { group: clusterGroup, incarnation: this.#incarnation, member: this.#member };
-    const slot = slots.take();
+    const slot = this.#world.slots.take();
     const state = ClusterState.genesis({ nodes: [], groups: [], voters: [] }, slot);
-    const { configuration } = state.members;
-    const start = { self, member: key.member, isWitness: false, configuration, hardState: hardStates.get(key) };
-    const log = { previous: logStart, entries: [] };
-    const raft = createRaft({ ...start, log, applied: logStart.index }, random.fork(), nowMs);
     const applier = new Applier<ClusterOutcome, ClusterState>(state, logStart);
-    return { ...key, raft, log: LogStore.create(slot, logStart).store, applier, entries: [] };
+    return this.#partsOf(applier, LogStore.create(slot, logStart).store, logStart, nowMs);
+  }
+
+  /** A state that covers an empty log up to `last`. */
+  #partsOf(applier: ClusterApplier, log: LogStore, last: EntryId, nowMs: Millis): ClusterReplicaParts {
+    const { hardStates, random, self } = this.#world;
+    const key = { group: clusterGroup, incarnation: this.#incarnation, member: this.#member };
+    const { configuration } = applier.state.members;
+    const start = { self, member: key.member, isWitness: false, configuration, hardState: hardStates.get(key) };
+    const slice = { previous: last, entries: [] };
+    const raft = createRaft({ ...start, log: slice, applied: last.index }, random.fork(), nowMs);
+    return { ...key, raft, log, applier, entries: [] };
   }
 
   #seatOf(parts: ClusterReplicaParts): Seat {
@@ -291,6 +397,7 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
 
   /** A peer has more of the log than this node: ask it, but not again for what is under way. */
   noticeIndex(peer: NodeId, index: LogIndex, nowMs: Millis): void {
+    if (incarnationAt(index) > this.#incarnation) this.#stepDown();
     if (this.replica !== null || index <= this.index || nowMs < this.#pulledMs + limits.clusterPullRetryMs) return;
     this.#pull(peer, nowMs);
   }
@@ -330,7 +437,10 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
   /** The whole database, for a copy that is too far behind. */
   takeState(message: PeerMessage & { readonly type: "clusterState" }): void {
     this.#pulledMs = Number.NEGATIVE_INFINITY;
-    if (this.replica !== null || message.last.index <= this.index) return;
+    if (message.last.index <= this.index || this.#succession !== null) return;
+    const incarnation = incarnationAt(message.last.index);
+    if (incarnation > this.#incarnation) this.#stepDown();
+    if (this.replica !== null) return;
     const { slot } = this.state.rows;
     const next = this.#decoded(() => ClusterState.fromRows(slot, message.rows));
     if (next === null) return;
@@ -338,6 +448,7 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
     this.#world.out.write(old.map(({ key }) => ({ type: "delete", key: rowOfSlot(slot, key) })));
     next.rows.rewrite();
     this.#copy = new Applier(next, message.last);
+    this.#enter(incarnation);
     this.#world.out.write(this.#copy.takeOperations());
     this.#recent = [];
     this.#listener.clusterChanged([...next.directory.groups]);
@@ -377,6 +488,7 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
   }
 
   durable(write: number, nowMs: Millis): void {
+    if (this.#succession !== null && this.#succession.write <= write) this.#succeed(this.#succession, nowMs);
     for (const { replica } of this.#seats()) replica.durable(write, nowMs);
     this.#flush();
   }
@@ -461,6 +573,9 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
     if (replica === null) return;
     this.#coordinator ??= new Coordinator(this.#world);
     this.#members ??= new ClusterMembers(this.#world, replica, nowMs);
+    if (this.#refoundCall === null) return;
+    this.#world.calls.answer(this.#refoundCall, { type: "refoundCluster", incarnation: this.#incarnation });
+    this.#refoundCall = null;
   }
 
   #resign(): void {

@@ -1,6 +1,7 @@
 // The cluster database: nodes, group directory, cluster events, and verdicts on the nodes that are in no group. Replicated by
 // the system group's log; every node applies that log, voter or not (A3).
 
+import { present } from "../../proto/assert.ts";
 import { decodeClusterCommand } from "../../proto/codec/commands.ts";
 import {
   decodeClusterEvent,
@@ -26,6 +27,7 @@ import {
   toLogIndex,
   toRevision,
 } from "../../proto/ids.ts";
+import type { Configuration } from "../../proto/membership.ts";
 import type { StateRow } from "../../proto/messages.ts";
 import type {
   ClusterChange,
@@ -58,6 +60,13 @@ export type RecordedStatus = "new" | "up" | "down";
 
 const decided: ClusterOutcome = { type: "decided" };
 const noKeys = { revision: toRevision(1), floor: toRevision(1) };
+
+/** How the cluster group goes on in another incarnation. */
+export interface ClusterSuccession {
+  readonly configuration: Configuration;
+  readonly atMs: number;
+  readonly change: ClusterChange & { readonly type: "clusterRecovered" };
+}
 
 export class ClusterState implements ReplicatedState<ClusterOutcome> {
   readonly rows: StateRows;
@@ -111,6 +120,20 @@ export class ClusterState implements ReplicatedState<ClusterOutcome> {
     if (members === null) return null;
     const state = new ClusterState(own, members);
     for (const row of small) state.#restoreRow(row);
+    return state;
+  }
+
+  /**
+   * The same database in another incarnation, in a slot that holds nothing: to be written whole. It tells of itself by an event
+   * at its first index.
+   */
+  static goOn(old: ClusterState, slot: Slot, succession: ClusterSuccession): ClusterState {
+    const state = present(ClusterState.fromRows(slot, old.rows.smallRows()), "the voters of the cluster group");
+    const { configuration, atMs, change } = succession;
+    state.members.replace(configuration);
+    state.#record(change, { index: configuration.index, ordinal: 0 }, atMs);
+    state.rows.takeOperations();
+    state.rows.rewrite();
     return state;
   }
 
@@ -187,10 +210,11 @@ export class ClusterState implements ReplicatedState<ClusterOutcome> {
     return failure("invalid_argument", message, { group, node: stranger });
   }
 
-  /** Whether a group's own word on its owners is newer than the directory's. */
+  /** Whether a group's own word on its owners is newer than the directory's, which may itself have been recovered. */
   isNews({ group, incarnation, index }: DirectoryEntry): boolean {
     const known = this.#groups.get(group);
-    return known !== undefined && known.incarnation === incarnation && known.index < index;
+    if (known === undefined || known.incarnation > incarnation) return false;
+    return known.incarnation < incarnation || known.index < index;
   }
 
   nextIncarnation(group: GroupId): Incarnation {

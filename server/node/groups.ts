@@ -33,6 +33,8 @@ export interface GroupsOptions {
   readonly nodes: () => readonly NodeRecord[];
   /** By the cluster's directory; null: there is no such group. */
   readonly listed: (group: GroupId) => DirectoryEntry | null;
+  /** How the group begins its present incarnation, while it has not said that it goes on. */
+  readonly recovery: (group: GroupId) => GroupRecovery | null;
 }
 
 export class Groups {
@@ -146,18 +148,21 @@ export class Groups {
    * Groups that the directory knows under a later incarnation are other groups: what is here goes. Of a group that is being
    * recovered it is kept, apart, until the group says that it goes on: before that, another of them may yet be chosen.
    */
-  superseded(key: GroupKey, recovery: GroupRecovery | null, nowMs: Millis): void {
-    const owned = this.#groups.get(key.group);
-    const held = owned?.replica ?? this.#seats.get(key.group);
-    const isOld = held !== undefined && held.key.incarnation < key.incarnation;
-    if (isOld && owned !== undefined && recovery !== null) this.#setAside(owned, nowMs);
-    else if (isOld) this.#leave(held.key, held.member, nowMs);
-    if (recovery?.from === this.#world.self) this.#goOn(key.group, recovery, nowMs);
+  followDirectory(nowMs: Millis): void {
+    for (const group of new Set([...this.#groups.keys(), ...this.#seats.keys(), ...this.#aside.keys()])) {
+      const entry = this.#options.listed(group);
+      if (entry !== null) this.#follow(entry, this.#options.recovery(group), nowMs);
+    }
   }
 
-  /** Replicas that were set aside go once their group is not being recovered any more. */
-  forgetAside(isRecovered: (group: GroupId) => boolean): void {
-    for (const group of [...this.#aside.keys()]) if (!isRecovered(group)) this.#forgetAside(group);
+  #follow({ group, incarnation }: GroupKey, recovery: GroupRecovery | null, nowMs: Millis): void {
+    const owned = this.#groups.get(group);
+    const held = owned?.replica ?? this.#seats.get(group);
+    const isOld = held !== undefined && held.key.incarnation < incarnation;
+    if (isOld && owned !== undefined && recovery !== null) this.#setAside(owned, nowMs);
+    else if (isOld) this.#leave(held.key, held.member, nowMs);
+    if (recovery === null) this.#forgetAside(group);
+    else if (recovery.from === this.#world.self) this.#goOn(group, recovery, nowMs);
   }
 
   #setAside(group: ResourceGroup, nowMs: Millis): void {

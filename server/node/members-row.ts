@@ -37,6 +37,11 @@ export class MembersRow {
     return row === undefined ? null : new MembersRow(rows, decodeConfiguration(row.value));
   }
 
+  /** The group goes on with these members. */
+  replace(configuration: Configuration): void {
+    this.#set(configuration);
+  }
+
   get configuration(): Configuration {
     return this.#configuration;
   }

@@ -113,7 +113,8 @@ export class Node implements StateMachine, Knowledge {
     this.#settling = new Settling(this.#world);
     const nodes = () => this.database.state.nodes;
     const listed = (group: GroupId) => this.database.state.directory.group(group);
-    this.#groups = new Groups(this.#world, { listener: this.#groupListener(), nodes, listed });
+    const recovery = (group: GroupId) => this.database.state.recovery(group);
+    this.#groups = new Groups(this.#world, { listener: this.#groupListener(), nodes, listed, recovery });
   }
 
   step(input: Input, nowMs: Millis): readonly Effect[] {
@@ -185,9 +186,7 @@ export class Node implements StateMachine, Knowledge {
       else this.#groups.discard(group);
     }
     for (const seat of seats) this.#groups.restoreSeat(seat, nowMs);
-    for (const entry of database.state.directory.groups) {
-      this.#groups.superseded(entry, database.state.recovery(entry.group), nowMs);
-    }
+    this.#groups.followDirectory(nowMs);
     for (const { group } of isVoter ? [database, ...groups, ...seats] : [...groups, ...seats]) {
       this.#reception.close(group, nowMs);
     }
@@ -451,17 +450,15 @@ export class Node implements StateMachine, Knowledge {
     this.#created = null;
     const { state } = this.database;
     const { directory } = state;
+    this.#groups.followDirectory(nowMs);
     for (const { group, incarnation, owners, index } of created) {
-      const recovery = state.recovery(group);
-      this.#groups.superseded({ group, incarnation }, recovery, nowMs);
       // Of a group whose owners have changed since it began, its manager invites.
-      const isFounder = index === 0 && recovery === null && owners.includes(this.#world.self);
+      const isFounder = index === 0 && state.recovery(group) === null && owners.includes(this.#world.self);
       if (isFounder && this.#groups.mayCreate({ group, incarnation })) {
         this.#groups.create({ group, incarnation, owners, config: emptyBytes }, nowMs);
         this.#reception.close(group, nowMs);
       }
     }
-    this.#groups.forgetAside((group) => state.recovery(group) !== null);
     this.#statuses?.directoryChanged(directory);
     for (const group of this.#groups) this.#statuses?.groupChanged(group.state.verdicts(), null, false);
     this.#reports.wake(nowMs);

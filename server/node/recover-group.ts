@@ -1,16 +1,16 @@
 // An operator has a group go on that lost its quorum for good: everybody who may hold it is asked first, so that nobody takes
 // a group away from its quorum, and so that it can be said what will be lost. The cluster group decides.
 
-import { type ErrorCode, type Failure, failure } from "../../proto/errors.ts";
+import { type Failure, failure } from "../../proto/errors.ts";
 import { type NodeId, toIncarnation, toLogIndex } from "../../proto/ids.ts";
 import type { DirectoryEntry } from "../../proto/model.ts";
 import type { GroupStatus, Reply, Request } from "../../proto/requests.ts";
 import type { ClusterState } from "./cluster-state.ts";
 import type { Ask } from "./cluster-status.ts";
 import { failed } from "./group-replies.ts";
+import { type Answers, hasAnswered, heldOf, lossesOf, refusal, whyNot } from "./recovery-survey.ts";
 
 type RecoverRequest = Request & { readonly type: "recoverGroup" };
-type Held = Reply & { readonly type: "replicaStatus" };
 
 /** What all who were asked have said. */
 interface Survey {
@@ -18,7 +18,7 @@ interface Survey {
   readonly entry: DirectoryEntry;
   /** Whether the group begins this incarnation anew, and has not said yet that it does. */
   readonly isPending: boolean;
-  readonly answers: ReadonlyMap<NodeId, Reply>;
+  readonly answers: Answers;
 }
 
 export function gatherRecovery(
@@ -47,7 +47,7 @@ function decide(request: RecoverRequest, survey: Survey, ask: Ask, answer: (repl
   const { group, from, reason, validateOnly } = request;
   const refusal = refuse(request, survey);
   if (refusal !== null) return answer(failed(refusal));
-  const losses = lossesOf(request, survey);
+  const losses = lossesOf(request.from, survey.answers, survey.entry.owners);
   const incarnation = toIncarnation(survey.entry.incarnation + 1);
   const recovery = { incarnation, from, owners: ownersOf(request, survey) };
   if (validateOnly) {
@@ -61,7 +61,7 @@ function decide(request: RecoverRequest, survey: Survey, ask: Ask, answer: (repl
 }
 
 function refuse({ group, from }: RecoverRequest, survey: Survey): Failure | null {
-  const quorate = heldOf(survey).find(({ status }) => isPresent(status, survey) && status.hasQuorum);
+  const quorate = heldOf(survey.answers).find(({ status }) => isPresent(status, survey) && status.hasQuorum);
   if (quorate !== undefined) {
     const { node, manager } = quorate.status;
     const who = manager === null ? "may still elect a manager" : `is led by ${manager}`;
@@ -82,21 +82,9 @@ function refuse({ group, from }: RecoverRequest, survey: Survey): Failure | null
   );
 }
 
-function refusal(message: string, node: NodeId): Failure {
-  return failure("condition_failed", message, { node });
-}
-
-function whyNot(reply: Reply | undefined): string {
-  return reply?.type === "failed" ? reply.failure.message : "it does not answer";
-}
-
 /** Of the incarnation that the group is in: what else is left of it takes part no more. */
 function isPresent({ object }: GroupStatus, { entry }: Survey): boolean {
   return object.incarnation === entry.incarnation;
-}
-
-function heldOf({ answers }: Survey): readonly Held[] {
-  return [...answers.values()].filter((reply) => reply.type === "replicaStatus");
 }
 
 /** In the order of precedence that there was. */
@@ -104,30 +92,4 @@ function ownersOf({ from, owners }: RecoverRequest, survey: Survey): readonly No
   if (owners.length > 0) return owners;
   const up = survey.entry.owners.filter((owner) => owner === from || hasAnswered(survey.answers.get(owner)));
   return up.includes(from) ? up : [from, ...up];
-}
-
-/** Also when it said that it holds nothing. */
-function hasAnswered(reply: Reply | undefined): boolean {
-  return reply?.type === "replicaStatus" || (reply?.type === "failed" && ofNode.has(reply.failure.code));
-}
-
-/** Said by the node itself, and not for it. */
-const ofNode: ReadonlySet<ErrorCode> = new Set(["condition_failed"]);
-
-/** In sentences, for people. */
-function lossesOf({ from }: RecoverRequest, survey: Survey): readonly string[] {
-  const { answers, entry } = survey;
-  const held = heldOf(survey);
-  const own = held.find(({ status }) => status.node === from);
-  const last = own?.last ?? 0;
-  const longer = held.filter(
-    (other) => other.status.object.incarnation === own?.status.object.incarnation && other.last > last,
-  );
-  const silent = entry.owners.filter((owner) => owner !== from && !hasAnswered(answers.get(owner)));
-  return [
-    ...longer.map(({ status, last: end }) => {
-      return `${status.node} holds the log up to ${end}, ${from} only up to ${last}: ${end - last} entries are lost`;
-    }),
-    ...silent.map((owner) => `${owner} does not answer: what was acknowledged and ${from} does not have is lost`),
-  ];
 }

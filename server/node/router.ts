@@ -450,8 +450,10 @@ function isNews(forward: Forwarded, message: WatchMessage): boolean {
 }
 
 /** What one node is asked about itself: no other can answer. */
-function isOfNode(request: Request): request is Request & { readonly type: "nodeSelf" | "replicaStatus" } {
-  return request.type === "nodeSelf" || request.type === "replicaStatus";
+function isOfNode(
+  request: Request,
+): request is Request & { readonly type: "nodeSelf" | "replicaStatus" | "refoundCluster" } {
+  return ["nodeSelf", "replicaStatus", "refoundCluster"].includes(request.type);
 }
 
 function groupOf(request: Request): GroupId {
@@ -460,5 +462,16 @@ function groupOf(request: Request): GroupId {
 }
 
 function isWrite(request: Request): boolean {
-  return ["put", "delete", "compact", "configure", "setOwners", "createGroup", "refoundGroup"].includes(request.type);
+  return writes.has(request.type);
 }
+
+const writes: ReadonlySet<Request["type"]> = new Set([
+  "put",
+  "delete",
+  "compact",
+  "configure",
+  "setOwners",
+  "createGroup",
+  "refoundGroup",
+  "refoundCluster",
+]);

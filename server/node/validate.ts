@@ -34,6 +34,8 @@ export function validateRequest(request: Request): Failure | null {
       return checkGroup(request.group, request.owners);
     case "recoverGroup":
       return checkRecovery(request);
+    case "recoverCluster":
+      return checkFrom(request) ?? checkVoters(request);
     case "configure":
       return checkSize("config", request.config, limits.configBytesMax);
     default:
@@ -82,12 +84,29 @@ function checkLimit(value: number, max: number): Failure | null {
   return wrong("limit", `The limit is ${value}, it must be from 1 to ${max}`);
 }
 
-function checkRecovery({ group, from, owners, reason }: Request & { readonly type: "recoverGroup" }): Failure | null {
-  if (group === clusterGroup) return wrong("group", 'The group "cluster" is the system group, it is recovered apart');
+function checkFrom({ from, reason }: { readonly from: string; readonly reason: string }): Failure | null {
   if (!isName(from)) return wrong("from", `"${from}" is not a node name`);
-  if (reason.length > reasonCharsMax) {
-    return wrong("why", `The reason has ${reason.length} characters, limit ${reasonCharsMax}`);
+  if (reason.length <= reasonCharsMax) return null;
+  return wrong("why", `The reason has ${reason.length} characters, limit ${reasonCharsMax}`);
+}
+
+function checkVoters({ from, voters }: Request & { readonly type: "recoverCluster" }): Failure | null {
+  if (voters.length === 0) return null;
+  if (!voters.includes(from)) {
+    return wrong("voters", `The voters must have ${from} among them, which the cluster database goes on from`);
   }
+  if (voters.length % 2 === 0) return wrong("voters", `The voters are ${voters.length}, they must be odd in number`);
+  const bad = voters.find((voter) => !isName(voter));
+  if (bad !== undefined) return wrong("voters", `"${bad}" is not a node name`);
+  const repeated = voters.find((voter, position) => voters.indexOf(voter) !== position);
+  return repeated === undefined ? null : wrong("voters", `The voter ${repeated} is named more than once`);
+}
+
+function checkRecovery(request: Request & { readonly type: "recoverGroup" }): Failure | null {
+  const { group, from, owners } = request;
+  if (group === clusterGroup) return wrong("group", 'The group "cluster" is the system group, it is recovered apart');
+  const early = checkFrom(request);
+  if (early !== null) return early;
   if (owners.length === 0) return null;
   if (!owners.includes(from))
     return wrong("owners", `The owners must have ${from} among them, which the group goes on from`);

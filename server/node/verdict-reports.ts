@@ -69,9 +69,10 @@ export class VerdictReports {
  * that began anew, is the group's own affair.
  */
 function isOfOthers(entry: DirectoryEntry, { state }: ClusterDatabase): boolean {
-  const known = state.directory.group(entry.group)?.owners ?? [];
-  const isAwaited = state.recovery(entry.group) !== null || known.join() !== entry.owners.join();
-  return state.isNews(entry) && isAwaited;
+  const known = state.directory.group(entry.group);
+  if (known === null || !state.isNews(entry)) return false;
+  const isOther = known.incarnation !== entry.incarnation || known.owners.join() !== entry.owners.join();
+  return isOther || state.recovery(entry.group) !== null;
 }
 
 function verdictsOn(node: NodeId, groups: Iterable<ResourceGroup>): readonly StatusComponent[] {

@@ -257,6 +257,26 @@ test("RecoverGroup wants the loss accepted and the name typed, and answers once 
   assert.deepEqual([done.group?.incarnation, done.header?.incarnation], [4n, 4n]);
 });
 
+test("RecoverCluster wants the loss accepted and the node's name typed", async () => {
+  const { answer } = harness.node;
+  harness.node.answer = (request, budgetMs) => {
+    if (request.type !== "recoverCluster") return answer(request, budgetMs);
+    const { from, reason } = request;
+    return { type: "recoverCluster", incarnation: toIncarnation(9), voters: [from, n202], losses: [`for ${reason}`] };
+  };
+  const { recoverCluster } = ClusterService.method;
+  const asked = { from: "n208", why: "racks burnt" };
+  const careless = await harness.refused(recoverCluster, { ...asked, confirmation: "n208" });
+  assert.equal(careless.info?.metadata["field"], "accept_data_loss");
+  const mistyped = await harness.refused(recoverCluster, { ...asked, acceptDataLoss: true, confirmation: "n202" });
+  assert.equal(mistyped.error.details, 'The confirmation is "n202", it must be the name "n208"');
+  assert.equal(harness.node.all("call").length, 0);
+  const check = await harness.call(recoverCluster, { ...asked, validateOnly: true });
+  assert.deepEqual([check.cluster?.leader, check.losses], ["", ["for racks burnt"]]);
+  const done = await harness.call(recoverCluster, { ...asked, acceptDataLoss: true, confirmation: "n208" });
+  assert.deepEqual([done.cluster?.leader, done.cluster?.voters], ["n208", ["n202", "n208"]]);
+});
+
 test("UpdateGroup replaces the configuration and reads the group back", async () => {
   const { answer } = harness.node;
   const header = { group: rg220, incarnation: toIncarnation(3), revision: toRevision(41), node: n208, stale: false };

@@ -35,7 +35,7 @@ export async function recoverGroup(
 }
 
 /** @throws {DbError} `condition_failed` unless the operator has said what it takes; nothing has happened then */
-function checkAssertions(
+export function checkAssertions(
   { acceptDataLoss, confirmation }: { readonly acceptDataLoss: boolean; readonly confirmation: string },
   name: string,
 ): void {

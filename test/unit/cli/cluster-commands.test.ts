@@ -312,6 +312,25 @@ test("group recover is done once the operator has typed the group's name", async
   assert.match((await cli("group recover rg220 --accept-data-loss")).err, /Give --from/);
 });
 
+test("cluster recover is done once the operator has typed the name of the node", async () => {
+  const cluster = new FakeCluster();
+  const line = ["cluster", "recover", "--from", "n206", "--accept-data-loss", "--why", "racks burnt"];
+  const done = await cli(line, { cluster, stdin: "n206\n" });
+  assert.deepEqual([done.code, done.out], [0, "The cluster database goes on from n206, voters n206\n"]);
+  assert.equal(done.err, "warning: n202 does not answer\nType the name of the node to go on: ");
+  const made = "127.0.0.1:7401 recoverCluster make accepted n206 racks burnt";
+  assert.deepEqual(cluster.calls, ["127.0.0.1:7401 recoverCluster check", made]);
+  const refused = await cli(line, { cluster, stdin: "n202\n" });
+  assert.equal(refused.code, 2);
+  assert.match(refused.err, /error: Nothing was done: "n202" is not the name of the node, n206/);
+  assert.equal((await cli([...line, "--confirm", "n204"], { cluster })).code, 2);
+  assert.equal(cluster.calls.filter((call) => call.includes("make")).length, 1);
+  const dry = await cli("cluster recover --from n206 --voters n206,n208,n210 --dry-run", { cluster });
+  assert.deepEqual([dry.code, dry.out], [0, "Would go on from n206 with voters n206 n208 n210\n"]);
+  assert.match((await cli("cluster recover --from n206")).err, /Give --accept-data-loss/);
+  assert.match((await cli("cluster recover --accept-data-loss")).err, /Give --from/);
+});
+
 test("node list, get and sphere show nodes", async () => {
   const { out } = await cli("node list");
   assert.match(out, /^n208\tdown\trg220 rg226\t-\t2030-03-17T17:46:40Z\trg220: Silent for 2.1 s$/m);

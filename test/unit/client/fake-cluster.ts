@@ -195,6 +195,12 @@ export class FakeCluster {
           this.#enter(node, "getStatus");
           return fakeStatus(this.#header(node));
         },
+        recoverCluster: ({ from, voters, acceptDataLoss, confirmation, why, validateOnly }) => {
+          const asserted = `${acceptDataLoss ? "accepted" : ""} ${confirmation} ${why}`;
+          this.#enter(node, validateOnly ? "recoverCluster check" : `recoverCluster make ${asserted}`);
+          const made = { id: clusterId, voters: voters.length > 0 ? voters : [from] };
+          return { header: this.#header(node), cluster: made, losses: ["n202 does not answer"] };
+        },
         listClusterEvents: () => {
           this.#enter(node, "listClusterEvents");
           const time = { seconds: 1_900_000_000n };

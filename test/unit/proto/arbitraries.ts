@@ -121,6 +121,7 @@ const clusterChange = anyOf<ClusterChange>({
   groupCreated: { entry: directoryEntry },
   ownersChanged: { entry: directoryEntry },
   groupRecovered: { entry: directoryEntry, from: node, reason: text },
+  clusterRecovered: { incarnation: groupKey.incarnation, from: node, voters: few(node), reason: text },
 });
 export const groupRecovery = shape<GroupRecovery>({
   incarnation: groupKey.incarnation,
@@ -234,6 +235,8 @@ export const request = anyOf<Request>({
   createGroup: { group, owners: few(node), validateOnly: flag },
   recoverGroup: { group, from: node, owners: few(node), reason: text, validateOnly: flag },
   refoundGroup: { group, recovery: groupRecovery, reason: text },
+  recoverCluster: { from: node, voters: few(node), reason: text, validateOnly: flag },
+  refoundCluster: { node, incarnation: groupKey.incarnation, voters: few(node), reason: text },
   replicaStatus: { group, node },
   clusterStatus: {},
   nodeStatus: { node },
@@ -331,6 +334,8 @@ export const reply = anyOf<Reply>({
   createGroup: { entry: directoryEntry },
   recoverGroup: { entry: directoryEntry, losses: few(text) },
   refoundGroup: { entry: directoryEntry },
+  recoverCluster: { incarnation: groupKey.incarnation, voters: few(node), losses: few(text) },
+  refoundCluster: { incarnation: groupKey.incarnation },
   replicaStatus: { status: groupStatus, last: quantity() },
   clusterStatus: { status: clusterStatus },
   nodeStatus: { status: nodeStatus },

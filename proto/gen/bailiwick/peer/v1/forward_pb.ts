@@ -17,7 +17,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file bailiwick/peer/v1/forward.proto.
  */
 export const file_bailiwick_peer_v1_forward: GenFile = /*@__PURE__*/
-  fileDesc("Ch9iYWlsaXdpY2svcGVlci92MS9mb3J3YXJkLnByb3RvEhFiYWlsaXdpY2sucGVlci52MSIlCgVGZW5jZRINCgVncm91cBgBIAEoCRINCgVlcG9jaBgCIAEoBCKBAQoKR2V0UmVxdWVzdBINCgVncm91cBgBIAEoCRILCgNrZXkYAiABKAwSFQoIcmV2aXNpb24YAyABKARIAIgBARIzCgtjb25zaXN0ZW5jeRgEIAEoDjIeLmJhaWxpd2ljay5wZWVyLnYxLkNvbnNpc3RlbmN5QgsKCV9yZXZpc2lvbiLVAQoLTGlzdFJlcXVlc3QSDQoFZ3JvdXAYASABKAkSKAoEc3BhbhgCIAEoCzIaLmJhaWxpd2ljay5wZWVyLnYxLktleVNwYW4SFQoIcmV2aXNpb24YAyABKARIAIgBARIzCgtjb25zaXN0ZW5jeRgEIAEoDjIeLmJhaWxpd2ljay5wZWVyLnYxLkNvbnNpc3RlbmN5Eg0KBWxpbWl0GAUgASgEEhEKCWtleXNfb25seRgGIAEoCBISCgpjb3VudF9vbmx5GAcgASgIQgsKCV9yZXZpc2lvbiK6AQoKUHV0UmVxdWVzdBINCgVncm91cBgBIAEoCRILCgNrZXkYAiABKAwSDQoFdmFsdWUYAyABKAwSDQoFbGVhc2UYBCABKAQSHAoPaWZfbW9kX3JldmlzaW9uGAUgASgESACIAQESJwoFZmVuY2UYBiABKAsyGC5iYWlsaXdpY2sucGVlci52MS5GZW5jZRIXCg9yZXR1cm5fcHJldmlvdXMYByABKAhCEgoQX2lmX21vZF9yZXZpc2lvbiK8AQoNRGVsZXRlUmVxdWVzdBINCgVncm91cBgBIAEoCRIoCgRzcGFuGAIgASgLMhouYmFpbGl3aWNrLnBlZXIudjEuS2V5U3BhbhIcCg9pZl9tb2RfcmV2aXNpb24YAyABKARIAIgBARInCgVmZW5jZRgEIAEoCzIYLmJhaWxpd2ljay5wZWVyLnYxLkZlbmNlEhcKD3JldHVybl9wcmV2aW91cxgFIAEoCEISChBfaWZfbW9kX3JldmlzaW9uIjEKDkNvbXBhY3RSZXF1ZXN0Eg0KBWdyb3VwGAEgASgJEhAKCHJldmlzaW9uGAIgASgEIjEKEENvbmZpZ3VyZVJlcXVlc3QSDQoFZ3JvdXAYASABKAkSDgoGY29uZmlnGAIgASgMIiMKEkdyb3VwU3RhdHVzUmVxdWVzdBINCgVncm91cBgBIAEoCSLNAQoMV2F0Y2hSZXF1ZXN0Eg0KBWdyb3VwGAEgASgJEigKBHNwYW4YAiABKAsyGi5iYWlsaXdpY2sucGVlci52MS5LZXlTcGFuEhsKDnN0YXJ0X3JldmlzaW9uGAMgASgESACIAQESDAoEcHV0cxgEIAEoCBIPCgdkZWxldGVzGAUgASgIEhcKD3ByZXZpb3VzX3ZhbHVlcxgGIAEoCBIcChRwcm9ncmVzc19pbnRlcnZhbF9tcxgHIAEoBEIRCg9fc3RhcnRfcmV2aXNpb24iSgoSQ3JlYXRlR3JvdXBSZXF1ZXN0Eg0KBWdyb3VwGAEgASgJEg4KBm93bmVycxgCIAMoCRIVCg12YWxpZGF0ZV9vbmx5GAMgASgIImwKEFNldE93bmVyc1JlcXVlc3QSDQoFZ3JvdXAYASABKAkSDgoGb3duZXJzGAIgAygJEhUKCGlmX2luZGV4GAMgASgESACIAQESFQoNdmFsaWRhdGVfb25seRgEIAEoCEILCglfaWZfaW5kZXgiMwoUUmVwbGljYVN0YXR1c1JlcXVlc3QSDQoFZ3JvdXAYASABKAkSDAoEbm9kZRgCIAEoCSJpChNSZWNvdmVyR3JvdXBSZXF1ZXN0Eg0KBWdyb3VwGAEgASgJEgwKBGZyb20YAiABKAkSDgoGb3duZXJzGAMgAygJEg4KBnJlYXNvbhgEIAEoCRIVCg12YWxpZGF0ZV9vbmx5GAUgASgIImgKE1JlZm91bmRHcm91cFJlcXVlc3QSDQoFZ3JvdXAYASABKAkSMgoIcmVjb3ZlcnkYAiABKAsyIC5iYWlsaXdpY2sucGVlci52MS5Hcm91cFJlY292ZXJ5Eg4KBnJlYXNvbhgDIAEoCSIWChRDbHVzdGVyU3RhdHVzUmVxdWVzdCIhChFOb2RlU3RhdHVzUmVxdWVzdBIMCgRub2RlGAEgASgJIhIKEERpcmVjdG9yeVJlcXVlc3QiHwoPTm9kZVNlbGZSZXF1ZXN0EgwKBG5vZGUYASABKAkiNAoUQ2x1c3RlckV2ZW50c1JlcXVlc3QSDQoFYWZ0ZXIYASABKAQSDQoFbGltaXQYAiABKAQiqggKB1JlcXVlc3QSLAoDZ2V0GAEgASgLMh0uYmFpbGl3aWNrLnBlZXIudjEuR2V0UmVxdWVzdEgAEi4KBGxpc3QYAiABKAsyHi5iYWlsaXdpY2sucGVlci52MS5MaXN0UmVxdWVzdEgAEiwKA3B1dBgDIAEoCzIdLmJhaWxpd2ljay5wZWVyLnYxLlB1dFJlcXVlc3RIABIyCgZkZWxldGUYBCABKAsyIC5iYWlsaXdpY2sucGVlci52MS5EZWxldGVSZXF1ZXN0SAASNAoHY29tcGFjdBgFIAEoCzIhLmJhaWxpd2ljay5wZWVyLnYxLkNvbXBhY3RSZXF1ZXN0SAASPQoMZ3JvdXBfc3RhdHVzGAYgASgLMiUuYmFpbGl3aWNrLnBlZXIudjEuR3JvdXBTdGF0dXNSZXF1ZXN0SAASMAoFd2F0Y2gYByABKAsyHy5iYWlsaXdpY2sucGVlci52MS5XYXRjaFJlcXVlc3RIABI9CgxjcmVhdGVfZ3JvdXAYCCABKAsyJS5iYWlsaXdpY2sucGVlci52MS5DcmVhdGVHcm91cFJlcXVlc3RIABJBCg5jbHVzdGVyX3N0YXR1cxgJIAEoCzInLmJhaWxpd2ljay5wZWVyLnYxLkNsdXN0ZXJTdGF0dXNSZXF1ZXN0SAASOwoLbm9kZV9zdGF0dXMYCiABKAsyJC5iYWlsaXdpY2sucGVlci52MS5Ob2RlU3RhdHVzUmVxdWVzdEgAEjgKCWRpcmVjdG9yeRgLIAEoCzIjLmJhaWxpd2ljay5wZWVyLnYxLkRpcmVjdG9yeVJlcXVlc3RIABI3Cglub2RlX3NlbGYYDCABKAsyIi5iYWlsaXdpY2sucGVlci52MS5Ob2RlU2VsZlJlcXVlc3RIABJBCg5jbHVzdGVyX2V2ZW50cxgNIAEoCzInLmJhaWxpd2ljay5wZWVyLnYxLkNsdXN0ZXJFdmVudHNSZXF1ZXN0SAASOAoJY29uZmlndXJlGA4gASgLMiMuYmFpbGl3aWNrLnBlZXIudjEuQ29uZmlndXJlUmVxdWVzdEgAEjkKCnNldF9vd25lcnMYDyABKAsyIy5iYWlsaXdpY2sucGVlci52MS5TZXRPd25lcnNSZXF1ZXN0SAASQQoOcmVwbGljYV9zdGF0dXMYECABKAsyJy5iYWlsaXdpY2sucGVlci52MS5SZXBsaWNhU3RhdHVzUmVxdWVzdEgAEj8KDXJlY292ZXJfZ3JvdXAYESABKAsyJi5iYWlsaXdpY2sucGVlci52MS5SZWNvdmVyR3JvdXBSZXF1ZXN0SAASPwoNcmVmb3VuZF9ncm91cBgSIAEoCzImLmJhaWxpd2ljay5wZWVyLnYxLlJlZm91bmRHcm91cFJlcXVlc3RIAEIJCgdyZXF1ZXN0IlsKBkhlYWRlchINCgVncm91cBgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoBBIQCghyZXZpc2lvbhgDIAEoBBIMCgRub2RlGAQgASgJEg0KBXN0YWxlGAUgASgIIugBCg5GYWlsdXJlRGV0YWlscxISCgVncm91cBgBIAEoCUgAiAEBEhEKBG5vZGUYAiABKAlIAYgBARISCgVmaWVsZBgDIAEoCUgCiAEBEhQKB21pc3NpbmcYBCABKAlIA4gBARITCgZsZWFkZXIYBSABKAlIBIgBARIVCghyZXZpc2lvbhgGIAEoCUgFiAEBEhAKA2tleRgHIAEoCUgGiAEBQggKBl9ncm91cEIHCgVfbm9kZUIICgZfZmllbGRCCgoIX21pc3NpbmdCCQoHX2xlYWRlckILCglfcmV2aXNpb25CBgoEX2tleSKHAQoHRmFpbHVyZRIMCgRjb2RlGAEgASgJEg8KB21lc3NhZ2UYAiABKAkSMgoHZGV0YWlscxgDIAEoCzIhLmJhaWxpd2ljay5wZWVyLnYxLkZhaWx1cmVEZXRhaWxzEikKBmVmZmVjdBgEIAEoDjIZLmJhaWxpd2ljay5wZWVyLnYxLkVmZmVjdCI3CgdSZXBsaWNhEgwKBG5vZGUYASABKAkSDwoHbWF0Y2hlZBgCIAEoBBINCgVzdGF0ZRgDIAEoCSK7BAoLR3JvdXBTdGF0dXMSLgoGb2JqZWN0GAEgASgLMh4uYmFpbGl3aWNrLnBlZXIudjEuR3JvdXBPYmplY3QSDAoEbm9kZRgCIAEoCRIUCgdtYW5hZ2VyGAMgASgJSACIAQESDAoEdGVybRgEIAEoBBIvCglvd25lcnNoaXAYBSABKAsyHC5iYWlsaXdpY2sucGVlci52MS5Pd25lcnNoaXASEgoKaGFzX3F1b3J1bRgGIAEoCBIOCgZuZWVkZWQYByABKAQSDwoHbWlzc2luZxgIIAMoCRI0Cgh2ZXJkaWN0cxgJIAMoCzIiLmJhaWxpd2ljay5wZWVyLnYxLlN0YXR1c0NvbXBvbmVudBIQCghyZXZpc2lvbhgKIAEoBBIaChJjb21wYWN0ZWRfcmV2aXNpb24YCyABKAQSDwoHYXBwbGllZBgMIAEoBBIOCgZjb21taXQYDSABKAQSFwoKc3RhdGVfaGFzaBgOIAEoBkgBiAEBEgwKBGtleXMYDyABKAQSDQoFYnl0ZXMYECABKAQSLAoIcmVwbGljYXMYESADKAsyGi5iYWlsaXdpY2sucGVlci52MS5SZXBsaWNhEjEKCm1lbWJlcnNoaXAYEiABKAsyHS5iYWlsaXdpY2sucGVlci52MS5NZW1iZXJzaGlwEhgKEG1lbWJlcnNoaXBfaW5kZXgYEyABKAQSEwoLaXNfZGVncmFkZWQYFCABKAhCCgoIX21hbmFnZXJCDQoLX3N0YXRlX2hhc2giJgoHQ291bnRlchIMCgRuYW1lGAEgASgJEg0KBXZhbHVlGAIgASgBIoUDCghOb2RlU2VsZhIMCgRub2RlGAEgASgJEgwKBGJvb3QYAiABKAQSEQoJdXB0aW1lX21zGAMgASgEEhUKDWNsdXN0ZXJfaW5kZXgYBCABKAQSFwoKcXVhcmFudGluZRgFIAEoCUgAiAEBEhEKCWNvbm5lY3RlZBgGIAMoCRIyCglzdW1tYXJpZXMYByADKAsyHy5iYWlsaXdpY2sucGVlci52MS5Hcm91cFN1bW1hcnkSNAoIc3RhdHVzZXMYCCADKAsyIi5iYWlsaXdpY2sucGVlci52MS5TdGF0dXNDb21wb25lbnQSLAoIY291bnRlcnMYCSADKAsyGi5iYWlsaXdpY2sucGVlci52MS5Db3VudGVyEhwKD2Rpc2tfZnJlZV9ieXRlcxgKIAEoBEgBiAEBEhsKDndyaXRlc19yZWZ1c2VkGAsgASgJSAKIAQFCDQoLX3F1YXJhbnRpbmVCEgoQX2Rpc2tfZnJlZV9ieXRlc0IRCg9fd3JpdGVzX3JlZnVzZWQi8QEKCk5vZGVTdGF0dXMSLQoGcmVjb3JkGAEgASgLMh0uYmFpbGl3aWNrLnBlZXIudjEuTm9kZVJlY29yZBIxCgZzdGF0dXMYAiABKA4yIS5iYWlsaXdpY2sucGVlci52MS5SZWNvdmVyeVN0YXR1cxI2Cgpjb21wb25lbnRzGAMgAygLMiIuYmFpbGl3aWNrLnBlZXIudjEuU3RhdHVzQ29tcG9uZW50Eg4KBnNwaGVyZRgEIAMoCRIOCgZncm91cHMYBSADKAkSKQoEc2VsZhgGIAEoCzIbLmJhaWxpd2ljay5wZWVyLnYxLk5vZGVTZWxmIsUCCg1DbHVzdGVyU3RhdHVzEg8KB2NsdXN0ZXIYASABKAwSDAoEbm9kZRgCIAEoCRIVCg1jbHVzdGVyX2luZGV4GAMgASgEEhgKC2Nvb3JkaW5hdG9yGAQgASgJSACIAQESDgoGdm90ZXJzGAUgAygJEiwKBW5vZGVzGAYgAygLMh0uYmFpbGl3aWNrLnBlZXIudjEuTm9kZVN0YXR1cxIuCgZncm91cHMYByADKAsyHi5iYWlsaXdpY2sucGVlci52MS5Hcm91cFN0YXR1cxIaChJ1bnJlYWNoYWJsZV9ncm91cHMYCCADKAkSGQoRdW5yZWFjaGFibGVfbm9kZXMYCSADKAkSLwoGZXZlbnRzGAogAygLMh8uYmFpbGl3aWNrLnBlZXIudjEuQ2x1c3RlckV2ZW50Qg4KDF9jb29yZGluYXRvciI6CgtGYWlsZWRSZXBseRIrCgdmYWlsdXJlGAEgASgLMhouYmFpbGl3aWNrLnBlZXIudjEuRmFpbHVyZSJeCghHZXRSZXBseRIpCgZoZWFkZXIYASABKAsyGS5iYWlsaXdpY2sucGVlci52MS5IZWFkZXISJwoCa3YYAiABKAsyGy5iYWlsaXdpY2sucGVlci52MS5LZXlWYWx1ZSJ9CglMaXN0UmVwbHkSKQoGaGVhZGVyGAEgASgLMhkuYmFpbGl3aWNrLnBlZXIudjEuSGVhZGVyEigKA2t2cxgCIAMoCzIbLmJhaWxpd2ljay5wZWVyLnYxLktleVZhbHVlEgwKBG1vcmUYAyABKAgSDQoFY291bnQYBCABKAQiZAoIUHV0UmVwbHkSKQoGaGVhZGVyGAEgASgLMhkuYmFpbGl3aWNrLnBlZXIudjEuSGVhZGVyEi0KCHByZXZpb3VzGAIgASgLMhsuYmFpbGl3aWNrLnBlZXIudjEuS2V5VmFsdWUieAoLRGVsZXRlUmVwbHkSKQoGaGVhZGVyGAEgASgLMhkuYmFpbGl3aWNrLnBlZXIudjEuSGVhZGVyEg8KB2RlbGV0ZWQYAiABKAQSLQoIcHJldmlvdXMYAyADKAsyGy5iYWlsaXdpY2sucGVlci52MS5LZXlWYWx1ZSI5CgxDb21wYWN0UmVwbHkSKQoGaGVhZGVyGAEgASgLMhkuYmFpbGl3aWNrLnBlZXIudjEuSGVhZGVyIjsKDkNvbmZpZ3VyZVJlcGx5EikKBmhlYWRlchgBIAEoCzIZLmJhaWxpd2ljay5wZWVyLnYxLkhlYWRlciJKCg5TZXRPd25lcnNSZXBseRIpCgZoZWFkZXIYASABKAsyGS5iYWlsaXdpY2sucGVlci52MS5IZWFkZXISDQoFaW5kZXgYAiABKAQiQgoQR3JvdXBTdGF0dXNSZXBseRIuCgZzdGF0dXMYASABKAsyHi5iYWlsaXdpY2sucGVlci52MS5Hcm91cFN0YXR1cyJEChBDcmVhdGVHcm91cFJlcGx5EjAKBWVudHJ5GAEgASgLMiEuYmFpbGl3aWNrLnBlZXIudjEuRGlyZWN0b3J5RW50cnkiRgoSQ2x1c3RlclN0YXR1c1JlcGx5EjAKBnN0YXR1cxgBIAEoCzIgLmJhaWxpd2ljay5wZWVyLnYxLkNsdXN0ZXJTdGF0dXMiQAoPTm9kZVN0YXR1c1JlcGx5Ei0KBnN0YXR1cxgBIAEoCzIdLmJhaWxpd2ljay5wZWVyLnYxLk5vZGVTdGF0dXMicQoORGlyZWN0b3J5UmVwbHkSLAoFbm9kZXMYASADKAsyHS5iYWlsaXdpY2sucGVlci52MS5Ob2RlUmVjb3JkEjEKBmdyb3VwcxgCIAMoCzIhLmJhaWxpd2ljay5wZWVyLnYxLkRpcmVjdG9yeUVudHJ5IjoKDU5vZGVTZWxmUmVwbHkSKQoEc2VsZhgBIAEoCzIbLmJhaWxpd2ljay5wZWVyLnYxLk5vZGVTZWxmIlQKEkNsdXN0ZXJFdmVudHNSZXBseRIvCgZldmVudHMYASADKAsyHy5iYWlsaXdpY2sucGVlci52MS5DbHVzdGVyRXZlbnQSDQoFaW5kZXgYAiABKAQiUgoSUmVwbGljYVN0YXR1c1JlcGx5Ei4KBnN0YXR1cxgBIAEoCzIeLmJhaWxpd2ljay5wZWVyLnYxLkdyb3VwU3RhdHVzEgwKBGxhc3QYAiABKAQiVQoRUmVjb3Zlckdyb3VwUmVwbHkSMAoFZW50cnkYASABKAsyIS5iYWlsaXdpY2sucGVlci52MS5EaXJlY3RvcnlFbnRyeRIOCgZsb3NzZXMYAiADKAkiRQoRUmVmb3VuZEdyb3VwUmVwbHkSMAoFZW50cnkYASABKAsyIS5iYWlsaXdpY2sucGVlci52MS5EaXJlY3RvcnlFbnRyeSKECAoFUmVwbHkSMAoGZmFpbGVkGAEgASgLMh4uYmFpbGl3aWNrLnBlZXIudjEuRmFpbGVkUmVwbHlIABIqCgNnZXQYAiABKAsyGy5iYWlsaXdpY2sucGVlci52MS5HZXRSZXBseUgAEiwKBGxpc3QYAyABKAsyHC5iYWlsaXdpY2sucGVlci52MS5MaXN0UmVwbHlIABIqCgNwdXQYBCABKAsyGy5iYWlsaXdpY2sucGVlci52MS5QdXRSZXBseUgAEjAKBmRlbGV0ZRgFIAEoCzIeLmJhaWxpd2ljay5wZWVyLnYxLkRlbGV0ZVJlcGx5SAASMgoHY29tcGFjdBgGIAEoCzIfLmJhaWxpd2ljay5wZWVyLnYxLkNvbXBhY3RSZXBseUgAEjsKDGdyb3VwX3N0YXR1cxgHIAEoCzIjLmJhaWxpd2ljay5wZWVyLnYxLkdyb3VwU3RhdHVzUmVwbHlIABI7CgxjcmVhdGVfZ3JvdXAYCCABKAsyIy5iYWlsaXdpY2sucGVlci52MS5DcmVhdGVHcm91cFJlcGx5SAASPwoOY2x1c3Rlcl9zdGF0dXMYCSABKAsyJS5iYWlsaXdpY2sucGVlci52MS5DbHVzdGVyU3RhdHVzUmVwbHlIABI5Cgtub2RlX3N0YXR1cxgKIAEoCzIiLmJhaWxpd2ljay5wZWVyLnYxLk5vZGVTdGF0dXNSZXBseUgAEjYKCWRpcmVjdG9yeRgLIAEoCzIhLmJhaWxpd2ljay5wZWVyLnYxLkRpcmVjdG9yeVJlcGx5SAASNQoJbm9kZV9zZWxmGAwgASgLMiAuYmFpbGl3aWNrLnBlZXIudjEuTm9kZVNlbGZSZXBseUgAEj8KDmNsdXN0ZXJfZXZlbnRzGA0gASgLMiUuYmFpbGl3aWNrLnBlZXIudjEuQ2x1c3RlckV2ZW50c1JlcGx5SAASNgoJY29uZmlndXJlGA4gASgLMiEuYmFpbGl3aWNrLnBlZXIudjEuQ29uZmlndXJlUmVwbHlIABI3CgpzZXRfb3duZXJzGA8gASgLMiEuYmFpbGl3aWNrLnBlZXIudjEuU2V0T3duZXJzUmVwbHlIABI/Cg5yZXBsaWNhX3N0YXR1cxgQIAEoCzIlLmJhaWxpd2ljay5wZWVyLnYxLlJlcGxpY2FTdGF0dXNSZXBseUgAEj0KDXJlY292ZXJfZ3JvdXAYESABKAsyJC5iYWlsaXdpY2sucGVlci52MS5SZWNvdmVyR3JvdXBSZXBseUgAEj0KDXJlZm91bmRfZ3JvdXAYEiABKAsyJC5iYWlsaXdpY2sucGVlci52MS5SZWZvdW5kR3JvdXBSZXBseUgAQgcKBXJlcGx5IoEBCghLZXlFdmVudBILCgNrZXkYASABKAwSJwoCa3YYAiABKAsyGy5iYWlsaXdpY2sucGVlci52MS5LZXlWYWx1ZRItCghwcmV2aW91cxgDIAEoCzIbLmJhaWxpd2ljay5wZWVyLnYxLktleVZhbHVlEhAKCHJldmlzaW9uGAQgASgEIkoKC1dhdGNoT3BlbmVkEikKBmhlYWRlchgBIAEoCzIZLmJhaWxpd2ljay5wZWVyLnYxLkhlYWRlchIQCghyZXZpc2lvbhgCIAEoBCJMCgtXYXRjaEV2ZW50cxIQCghyZXZpc2lvbhgBIAEoBBIrCgZldmVudHMYAiADKAsyGy5iYWlsaXdpY2sucGVlci52MS5LZXlFdmVudCIhCg1XYXRjaFByb2dyZXNzEhAKCHJldmlzaW9uGAEgASgEIh8KDldhdGNoQ29tcGFjdGVkEg0KBWZsb29yGAEgASgEIjwKDVdhdGNoQ2FuY2VsZWQSKwoHZmFpbHVyZRgBIAEoCzIaLmJhaWxpd2ljay5wZWVyLnYxLkZhaWx1cmUioQIKDFdhdGNoTWVzc2FnZRIwCgZvcGVuZWQYASABKAsyHi5iYWlsaXdpY2sucGVlci52MS5XYXRjaE9wZW5lZEgAEjAKBmV2ZW50cxgCIAEoCzIeLmJhaWxpd2ljay5wZWVyLnYxLldhdGNoRXZlbnRzSAASNAoIcHJvZ3Jlc3MYAyABKAsyIC5iYWlsaXdpY2sucGVlci52MS5XYXRjaFByb2dyZXNzSAASNgoJY29tcGFjdGVkGAQgASgLMiEuYmFpbGl3aWNrLnBlZXIudjEuV2F0Y2hDb21wYWN0ZWRIABI0CghjYW5jZWxlZBgFIAEoCzIgLmJhaWxpd2ljay5wZWVyLnYxLldhdGNoQ2FuY2VsZWRIAEIJCgdtZXNzYWdlKl8KC0NvbnNpc3RlbmN5EhsKF0NPTlNJU1RFTkNZX1VOU1BFQ0lGSUVEEAASHAoYQ09OU0lTVEVOQ1lfTElORUFSSVpBQkxFEAESFQoRQ09OU0lTVEVOQ1lfTE9DQUwQAipFCgZFZmZlY3QSFgoSRUZGRUNUX1VOU1BFQ0lGSUVEEAASDwoLRUZGRUNUX05PTkUQARISCg5FRkZFQ1RfVU5LTk9XThACYgZwcm90bzM", [file_bailiwick_peer_v1_model, file_bailiwick_peer_v1_raft]);
+  fileDesc("Ch9iYWlsaXdpY2svcGVlci92MS9mb3J3YXJkLnByb3RvEhFiYWlsaXdpY2sucGVlci52MSIlCgVGZW5jZRINCgVncm91cBgBIAEoCRINCgVlcG9jaBgCIAEoBCKBAQoKR2V0UmVxdWVzdBINCgVncm91cBgBIAEoCRILCgNrZXkYAiABKAwSFQoIcmV2aXNpb24YAyABKARIAIgBARIzCgtjb25zaXN0ZW5jeRgEIAEoDjIeLmJhaWxpd2ljay5wZWVyLnYxLkNvbnNpc3RlbmN5QgsKCV9yZXZpc2lvbiLVAQoLTGlzdFJlcXVlc3QSDQoFZ3JvdXAYASABKAkSKAoEc3BhbhgCIAEoCzIaLmJhaWxpd2ljay5wZWVyLnYxLktleVNwYW4SFQoIcmV2aXNpb24YAyABKARIAIgBARIzCgtjb25zaXN0ZW5jeRgEIAEoDjIeLmJhaWxpd2ljay5wZWVyLnYxLkNvbnNpc3RlbmN5Eg0KBWxpbWl0GAUgASgEEhEKCWtleXNfb25seRgGIAEoCBISCgpjb3VudF9vbmx5GAcgASgIQgsKCV9yZXZpc2lvbiK6AQoKUHV0UmVxdWVzdBINCgVncm91cBgBIAEoCRILCgNrZXkYAiABKAwSDQoFdmFsdWUYAyABKAwSDQoFbGVhc2UYBCABKAQSHAoPaWZfbW9kX3JldmlzaW9uGAUgASgESACIAQESJwoFZmVuY2UYBiABKAsyGC5iYWlsaXdpY2sucGVlci52MS5GZW5jZRIXCg9yZXR1cm5fcHJldmlvdXMYByABKAhCEgoQX2lmX21vZF9yZXZpc2lvbiK8AQoNRGVsZXRlUmVxdWVzdBINCgVncm91cBgBIAEoCRIoCgRzcGFuGAIgASgLMhouYmFpbGl3aWNrLnBlZXIudjEuS2V5U3BhbhIcCg9pZl9tb2RfcmV2aXNpb24YAyABKARIAIgBARInCgVmZW5jZRgEIAEoCzIYLmJhaWxpd2ljay5wZWVyLnYxLkZlbmNlEhcKD3JldHVybl9wcmV2aW91cxgFIAEoCEISChBfaWZfbW9kX3JldmlzaW9uIjEKDkNvbXBhY3RSZXF1ZXN0Eg0KBWdyb3VwGAEgASgJEhAKCHJldmlzaW9uGAIgASgEIjEKEENvbmZpZ3VyZVJlcXVlc3QSDQoFZ3JvdXAYASABKAkSDgoGY29uZmlnGAIgASgMIiMKEkdyb3VwU3RhdHVzUmVxdWVzdBINCgVncm91cBgBIAEoCSLNAQoMV2F0Y2hSZXF1ZXN0Eg0KBWdyb3VwGAEgASgJEigKBHNwYW4YAiABKAsyGi5iYWlsaXdpY2sucGVlci52MS5LZXlTcGFuEhsKDnN0YXJ0X3JldmlzaW9uGAMgASgESACIAQESDAoEcHV0cxgEIAEoCBIPCgdkZWxldGVzGAUgASgIEhcKD3ByZXZpb3VzX3ZhbHVlcxgGIAEoCBIcChRwcm9ncmVzc19pbnRlcnZhbF9tcxgHIAEoBEIRCg9fc3RhcnRfcmV2aXNpb24iSgoSQ3JlYXRlR3JvdXBSZXF1ZXN0Eg0KBWdyb3VwGAEgASgJEg4KBm93bmVycxgCIAMoCRIVCg12YWxpZGF0ZV9vbmx5GAMgASgIImwKEFNldE93bmVyc1JlcXVlc3QSDQoFZ3JvdXAYASABKAkSDgoGb3duZXJzGAIgAygJEhUKCGlmX2luZGV4GAMgASgESACIAQESFQoNdmFsaWRhdGVfb25seRgEIAEoCEILCglfaWZfaW5kZXgiMwoUUmVwbGljYVN0YXR1c1JlcXVlc3QSDQoFZ3JvdXAYASABKAkSDAoEbm9kZRgCIAEoCSJpChNSZWNvdmVyR3JvdXBSZXF1ZXN0Eg0KBWdyb3VwGAEgASgJEgwKBGZyb20YAiABKAkSDgoGb3duZXJzGAMgAygJEg4KBnJlYXNvbhgEIAEoCRIVCg12YWxpZGF0ZV9vbmx5GAUgASgIImgKE1JlZm91bmRHcm91cFJlcXVlc3QSDQoFZ3JvdXAYASABKAkSMgoIcmVjb3ZlcnkYAiABKAsyIC5iYWlsaXdpY2sucGVlci52MS5Hcm91cFJlY292ZXJ5Eg4KBnJlYXNvbhgDIAEoCSJcChVSZWNvdmVyQ2x1c3RlclJlcXVlc3QSDAoEZnJvbRgBIAEoCRIOCgZ2b3RlcnMYAiADKAkSDgoGcmVhc29uGAMgASgJEhUKDXZhbGlkYXRlX29ubHkYBCABKAgiWgoVUmVmb3VuZENsdXN0ZXJSZXF1ZXN0EgwKBG5vZGUYASABKAkSEwoLaW5jYXJuYXRpb24YAiABKAQSDgoGdm90ZXJzGAMgAygJEg4KBnJlYXNvbhgEIAEoCSIWChRDbHVzdGVyU3RhdHVzUmVxdWVzdCIhChFOb2RlU3RhdHVzUmVxdWVzdBIMCgRub2RlGAEgASgJIhIKEERpcmVjdG9yeVJlcXVlc3QiHwoPTm9kZVNlbGZSZXF1ZXN0EgwKBG5vZGUYASABKAkiNAoUQ2x1c3RlckV2ZW50c1JlcXVlc3QSDQoFYWZ0ZXIYASABKAQSDQoFbGltaXQYAiABKAQitAkKB1JlcXVlc3QSLAoDZ2V0GAEgASgLMh0uYmFpbGl3aWNrLnBlZXIudjEuR2V0UmVxdWVzdEgAEi4KBGxpc3QYAiABKAsyHi5iYWlsaXdpY2sucGVlci52MS5MaXN0UmVxdWVzdEgAEiwKA3B1dBgDIAEoCzIdLmJhaWxpd2ljay5wZWVyLnYxLlB1dFJlcXVlc3RIABIyCgZkZWxldGUYBCABKAsyIC5iYWlsaXdpY2sucGVlci52MS5EZWxldGVSZXF1ZXN0SAASNAoHY29tcGFjdBgFIAEoCzIhLmJhaWxpd2ljay5wZWVyLnYxLkNvbXBhY3RSZXF1ZXN0SAASPQoMZ3JvdXBfc3RhdHVzGAYgASgLMiUuYmFpbGl3aWNrLnBlZXIudjEuR3JvdXBTdGF0dXNSZXF1ZXN0SAASMAoFd2F0Y2gYByABKAsyHy5iYWlsaXdpY2sucGVlci52MS5XYXRjaFJlcXVlc3RIABI9CgxjcmVhdGVfZ3JvdXAYCCABKAsyJS5iYWlsaXdpY2sucGVlci52MS5DcmVhdGVHcm91cFJlcXVlc3RIABJBCg5jbHVzdGVyX3N0YXR1cxgJIAEoCzInLmJhaWxpd2ljay5wZWVyLnYxLkNsdXN0ZXJTdGF0dXNSZXF1ZXN0SAASOwoLbm9kZV9zdGF0dXMYCiABKAsyJC5iYWlsaXdpY2sucGVlci52MS5Ob2RlU3RhdHVzUmVxdWVzdEgAEjgKCWRpcmVjdG9yeRgLIAEoCzIjLmJhaWxpd2ljay5wZWVyLnYxLkRpcmVjdG9yeVJlcXVlc3RIABI3Cglub2RlX3NlbGYYDCABKAsyIi5iYWlsaXdpY2sucGVlci52MS5Ob2RlU2VsZlJlcXVlc3RIABJBCg5jbHVzdGVyX2V2ZW50cxgNIAEoCzInLmJhaWxpd2ljay5wZWVyLnYxLkNsdXN0ZXJFdmVudHNSZXF1ZXN0SAASOAoJY29uZmlndXJlGA4gASgLMiMuYmFpbGl3aWNrLnBlZXIudjEuQ29uZmlndXJlUmVxdWVzdEgAEjkKCnNldF9vd25lcnMYDyABKAsyIy5iYWlsaXdpY2sucGVlci52MS5TZXRPd25lcnNSZXF1ZXN0SAASQQoOcmVwbGljYV9zdGF0dXMYECABKAsyJy5iYWlsaXdpY2sucGVlci52MS5SZXBsaWNhU3RhdHVzUmVxdWVzdEgAEj8KDXJlY292ZXJfZ3JvdXAYESABKAsyJi5iYWlsaXdpY2sucGVlci52MS5SZWNvdmVyR3JvdXBSZXF1ZXN0SAASPwoNcmVmb3VuZF9ncm91cBgSIAEoCzImLmJhaWxpd2ljay5wZWVyLnYxLlJlZm91bmRHcm91cFJlcXVlc3RIABJDCg9yZWNvdmVyX2NsdXN0ZXIYEyABKAsyKC5iYWlsaXdpY2sucGVlci52MS5SZWNvdmVyQ2x1c3RlclJlcXVlc3RIABJDCg9yZWZvdW5kX2NsdXN0ZXIYFCABKAsyKC5iYWlsaXdpY2sucGVlci52MS5SZWZvdW5kQ2x1c3RlclJlcXVlc3RIAEIJCgdyZXF1ZXN0IlsKBkhlYWRlchINCgVncm91cBgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoBBIQCghyZXZpc2lvbhgDIAEoBBIMCgRub2RlGAQgASgJEg0KBXN0YWxlGAUgASgIIugBCg5GYWlsdXJlRGV0YWlscxISCgVncm91cBgBIAEoCUgAiAEBEhEKBG5vZGUYAiABKAlIAYgBARISCgVmaWVsZBgDIAEoCUgCiAEBEhQKB21pc3NpbmcYBCABKAlIA4gBARITCgZsZWFkZXIYBSABKAlIBIgBARIVCghyZXZpc2lvbhgGIAEoCUgFiAEBEhAKA2tleRgHIAEoCUgGiAEBQggKBl9ncm91cEIHCgVfbm9kZUIICgZfZmllbGRCCgoIX21pc3NpbmdCCQoHX2xlYWRlckILCglfcmV2aXNpb25CBgoEX2tleSKHAQoHRmFpbHVyZRIMCgRjb2RlGAEgASgJEg8KB21lc3NhZ2UYAiABKAkSMgoHZGV0YWlscxgDIAEoCzIhLmJhaWxpd2ljay5wZWVyLnYxLkZhaWx1cmVEZXRhaWxzEikKBmVmZmVjdBgEIAEoDjIZLmJhaWxpd2ljay5wZWVyLnYxLkVmZmVjdCI3CgdSZXBsaWNhEgwKBG5vZGUYASABKAkSDwoHbWF0Y2hlZBgCIAEoBBINCgVzdGF0ZRgDIAEoCSK7BAoLR3JvdXBTdGF0dXMSLgoGb2JqZWN0GAEgASgLMh4uYmFpbGl3aWNrLnBlZXIudjEuR3JvdXBPYmplY3QSDAoEbm9kZRgCIAEoCRIUCgdtYW5hZ2VyGAMgASgJSACIAQESDAoEdGVybRgEIAEoBBIvCglvd25lcnNoaXAYBSABKAsyHC5iYWlsaXdpY2sucGVlci52MS5Pd25lcnNoaXASEgoKaGFzX3F1b3J1bRgGIAEoCBIOCgZuZWVkZWQYByABKAQSDwoHbWlzc2luZxgIIAMoCRI0Cgh2ZXJkaWN0cxgJIAMoCzIiLmJhaWxpd2ljay5wZWVyLnYxLlN0YXR1c0NvbXBvbmVudBIQCghyZXZpc2lvbhgKIAEoBBIaChJjb21wYWN0ZWRfcmV2aXNpb24YCyABKAQSDwoHYXBwbGllZBgMIAEoBBIOCgZjb21taXQYDSABKAQSFwoKc3RhdGVfaGFzaBgOIAEoBkgBiAEBEgwKBGtleXMYDyABKAQSDQoFYnl0ZXMYECABKAQSLAoIcmVwbGljYXMYESADKAsyGi5iYWlsaXdpY2sucGVlci52MS5SZXBsaWNhEjEKCm1lbWJlcnNoaXAYEiABKAsyHS5iYWlsaXdpY2sucGVlci52MS5NZW1iZXJzaGlwEhgKEG1lbWJlcnNoaXBfaW5kZXgYEyABKAQSEwoLaXNfZGVncmFkZWQYFCABKAhCCgoIX21hbmFnZXJCDQoLX3N0YXRlX2hhc2giJgoHQ291bnRlchIMCgRuYW1lGAEgASgJEg0KBXZhbHVlGAIgASgBIoUDCghOb2RlU2VsZhIMCgRub2RlGAEgASgJEgwKBGJvb3QYAiABKAQSEQoJdXB0aW1lX21zGAMgASgEEhUKDWNsdXN0ZXJfaW5kZXgYBCABKAQSFwoKcXVhcmFudGluZRgFIAEoCUgAiAEBEhEKCWNvbm5lY3RlZBgGIAMoCRIyCglzdW1tYXJpZXMYByADKAsyHy5iYWlsaXdpY2sucGVlci52MS5Hcm91cFN1bW1hcnkSNAoIc3RhdHVzZXMYCCADKAsyIi5iYWlsaXdpY2sucGVlci52MS5TdGF0dXNDb21wb25lbnQSLAoIY291bnRlcnMYCSADKAsyGi5iYWlsaXdpY2sucGVlci52MS5Db3VudGVyEhwKD2Rpc2tfZnJlZV9ieXRlcxgKIAEoBEgBiAEBEhsKDndyaXRlc19yZWZ1c2VkGAsgASgJSAKIAQFCDQoLX3F1YXJhbnRpbmVCEgoQX2Rpc2tfZnJlZV9ieXRlc0IRCg9fd3JpdGVzX3JlZnVzZWQi8QEKCk5vZGVTdGF0dXMSLQoGcmVjb3JkGAEgASgLMh0uYmFpbGl3aWNrLnBlZXIudjEuTm9kZVJlY29yZBIxCgZzdGF0dXMYAiABKA4yIS5iYWlsaXdpY2sucGVlci52MS5SZWNvdmVyeVN0YXR1cxI2Cgpjb21wb25lbnRzGAMgAygLMiIuYmFpbGl3aWNrLnBlZXIudjEuU3RhdHVzQ29tcG9uZW50Eg4KBnNwaGVyZRgEIAMoCRIOCgZncm91cHMYBSADKAkSKQoEc2VsZhgGIAEoCzIbLmJhaWxpd2ljay5wZWVyLnYxLk5vZGVTZWxmIsUCCg1DbHVzdGVyU3RhdHVzEg8KB2NsdXN0ZXIYASABKAwSDAoEbm9kZRgCIAEoCRIVCg1jbHVzdGVyX2luZGV4GAMgASgEEhgKC2Nvb3JkaW5hdG9yGAQgASgJSACIAQESDgoGdm90ZXJzGAUgAygJEiwKBW5vZGVzGAYgAygLMh0uYmFpbGl3aWNrLnBlZXIudjEuTm9kZVN0YXR1cxIuCgZncm91cHMYByADKAsyHi5iYWlsaXdpY2sucGVlci52MS5Hcm91cFN0YXR1cxIaChJ1bnJlYWNoYWJsZV9ncm91cHMYCCADKAkSGQoRdW5yZWFjaGFibGVfbm9kZXMYCSADKAkSLwoGZXZlbnRzGAogAygLMh8uYmFpbGl3aWNrLnBlZXIudjEuQ2x1c3RlckV2ZW50Qg4KDF9jb29yZGluYXRvciI6CgtGYWlsZWRSZXBseRIrCgdmYWlsdXJlGAEgASgLMhouYmFpbGl3aWNrLnBlZXIudjEuRmFpbHVyZSJeCghHZXRSZXBseRIpCgZoZWFkZXIYASABKAsyGS5iYWlsaXdpY2sucGVlci52MS5IZWFkZXISJwoCa3YYAiABKAsyGy5iYWlsaXdpY2sucGVlci52MS5LZXlWYWx1ZSJ9CglMaXN0UmVwbHkSKQoGaGVhZGVyGAEgASgLMhkuYmFpbGl3aWNrLnBlZXIudjEuSGVhZGVyEigKA2t2cxgCIAMoCzIbLmJhaWxpd2ljay5wZWVyLnYxLktleVZhbHVlEgwKBG1vcmUYAyABKAgSDQoFY291bnQYBCABKAQiZAoIUHV0UmVwbHkSKQoGaGVhZGVyGAEgASgLMhkuYmFpbGl3aWNrLnBlZXIudjEuSGVhZGVyEi0KCHByZXZpb3VzGAIgASgLMhsuYmFpbGl3aWNrLnBlZXIudjEuS2V5VmFsdWUieAoLRGVsZXRlUmVwbHkSKQoGaGVhZGVyGAEgASgLMhkuYmFpbGl3aWNrLnBlZXIudjEuSGVhZGVyEg8KB2RlbGV0ZWQYAiABKAQSLQoIcHJldmlvdXMYAyADKAsyGy5iYWlsaXdpY2sucGVlci52MS5LZXlWYWx1ZSI5CgxDb21wYWN0UmVwbHkSKQoGaGVhZGVyGAEgASgLMhkuYmFpbGl3aWNrLnBlZXIudjEuSGVhZGVyIjsKDkNvbmZpZ3VyZVJlcGx5EikKBmhlYWRlchgBIAEoCzIZLmJhaWxpd2ljay5wZWVyLnYxLkhlYWRlciJKCg5TZXRPd25lcnNSZXBseRIpCgZoZWFkZXIYASABKAsyGS5iYWlsaXdpY2sucGVlci52MS5IZWFkZXISDQoFaW5kZXgYAiABKAQiQgoQR3JvdXBTdGF0dXNSZXBseRIuCgZzdGF0dXMYASABKAsyHi5iYWlsaXdpY2sucGVlci52MS5Hcm91cFN0YXR1cyJEChBDcmVhdGVHcm91cFJlcGx5EjAKBWVudHJ5GAEgASgLMiEuYmFpbGl3aWNrLnBlZXIudjEuRGlyZWN0b3J5RW50cnkiRgoSQ2x1c3RlclN0YXR1c1JlcGx5EjAKBnN0YXR1cxgBIAEoCzIgLmJhaWxpd2ljay5wZWVyLnYxLkNsdXN0ZXJTdGF0dXMiQAoPTm9kZVN0YXR1c1JlcGx5Ei0KBnN0YXR1cxgBIAEoCzIdLmJhaWxpd2ljay5wZWVyLnYxLk5vZGVTdGF0dXMicQoORGlyZWN0b3J5UmVwbHkSLAoFbm9kZXMYASADKAsyHS5iYWlsaXdpY2sucGVlci52MS5Ob2RlUmVjb3JkEjEKBmdyb3VwcxgCIAMoCzIhLmJhaWxpd2ljay5wZWVyLnYxLkRpcmVjdG9yeUVudHJ5IjoKDU5vZGVTZWxmUmVwbHkSKQoEc2VsZhgBIAEoCzIbLmJhaWxpd2ljay5wZWVyLnYxLk5vZGVTZWxmIlQKEkNsdXN0ZXJFdmVudHNSZXBseRIvCgZldmVudHMYASADKAsyHy5iYWlsaXdpY2sucGVlci52MS5DbHVzdGVyRXZlbnQSDQoFaW5kZXgYAiABKAQiUgoSUmVwbGljYVN0YXR1c1JlcGx5Ei4KBnN0YXR1cxgBIAEoCzIeLmJhaWxpd2ljay5wZWVyLnYxLkdyb3VwU3RhdHVzEgwKBGxhc3QYAiABKAQiVQoRUmVjb3Zlckdyb3VwUmVwbHkSMAoFZW50cnkYASABKAsyIS5iYWlsaXdpY2sucGVlci52MS5EaXJlY3RvcnlFbnRyeRIOCgZsb3NzZXMYAiADKAkiRQoRUmVmb3VuZEdyb3VwUmVwbHkSMAoFZW50cnkYASABKAsyIS5iYWlsaXdpY2sucGVlci52MS5EaXJlY3RvcnlFbnRyeSJKChNSZWNvdmVyQ2x1c3RlclJlcGx5EhMKC2luY2FybmF0aW9uGAEgASgEEg4KBnZvdGVycxgCIAMoCRIOCgZsb3NzZXMYAyADKAkiKgoTUmVmb3VuZENsdXN0ZXJSZXBseRITCgtpbmNhcm5hdGlvbhgBIAEoBCKKCQoFUmVwbHkSMAoGZmFpbGVkGAEgASgLMh4uYmFpbGl3aWNrLnBlZXIudjEuRmFpbGVkUmVwbHlIABIqCgNnZXQYAiABKAsyGy5iYWlsaXdpY2sucGVlci52MS5HZXRSZXBseUgAEiwKBGxpc3QYAyABKAsyHC5iYWlsaXdpY2sucGVlci52MS5MaXN0UmVwbHlIABIqCgNwdXQYBCABKAsyGy5iYWlsaXdpY2sucGVlci52MS5QdXRSZXBseUgAEjAKBmRlbGV0ZRgFIAEoCzIeLmJhaWxpd2ljay5wZWVyLnYxLkRlbGV0ZVJlcGx5SAASMgoHY29tcGFjdBgGIAEoCzIfLmJhaWxpd2ljay5wZWVyLnYxLkNvbXBhY3RSZXBseUgAEjsKDGdyb3VwX3N0YXR1cxgHIAEoCzIjLmJhaWxpd2ljay5wZWVyLnYxLkdyb3VwU3RhdHVzUmVwbHlIABI7CgxjcmVhdGVfZ3JvdXAYCCABKAsyIy5iYWlsaXdpY2sucGVlci52MS5DcmVhdGVHcm91cFJlcGx5SAASPwoOY2x1c3Rlcl9zdGF0dXMYCSABKAsyJS5iYWlsaXdpY2sucGVlci52MS5DbHVzdGVyU3RhdHVzUmVwbHlIABI5Cgtub2RlX3N0YXR1cxgKIAEoCzIiLmJhaWxpd2ljay5wZWVyLnYxLk5vZGVTdGF0dXNSZXBseUgAEjYKCWRpcmVjdG9yeRgLIAEoCzIhLmJhaWxpd2ljay5wZWVyLnYxLkRpcmVjdG9yeVJlcGx5SAASNQoJbm9kZV9zZWxmGAwgASgLMiAuYmFpbGl3aWNrLnBlZXIudjEuTm9kZVNlbGZSZXBseUgAEj8KDmNsdXN0ZXJfZXZlbnRzGA0gASgLMiUuYmFpbGl3aWNrLnBlZXIudjEuQ2x1c3RlckV2ZW50c1JlcGx5SAASNgoJY29uZmlndXJlGA4gASgLMiEuYmFpbGl3aWNrLnBlZXIudjEuQ29uZmlndXJlUmVwbHlIABI3CgpzZXRfb3duZXJzGA8gASgLMiEuYmFpbGl3aWNrLnBlZXIudjEuU2V0T3duZXJzUmVwbHlIABI/Cg5yZXBsaWNhX3N0YXR1cxgQIAEoCzIlLmJhaWxpd2ljay5wZWVyLnYxLlJlcGxpY2FTdGF0dXNSZXBseUgAEj0KDXJlY292ZXJfZ3JvdXAYESABKAsyJC5iYWlsaXdpY2sucGVlci52MS5SZWNvdmVyR3JvdXBSZXBseUgAEj0KDXJlZm91bmRfZ3JvdXAYEiABKAsyJC5iYWlsaXdpY2sucGVlci52MS5SZWZvdW5kR3JvdXBSZXBseUgAEkEKD3JlY292ZXJfY2x1c3RlchgTIAEoCzImLmJhaWxpd2ljay5wZWVyLnYxLlJlY292ZXJDbHVzdGVyUmVwbHlIABJBCg9yZWZvdW5kX2NsdXN0ZXIYFCABKAsyJi5iYWlsaXdpY2sucGVlci52MS5SZWZvdW5kQ2x1c3RlclJlcGx5SABCBwoFcmVwbHkigQEKCEtleUV2ZW50EgsKA2tleRgBIAEoDBInCgJrdhgCIAEoCzIbLmJhaWxpd2ljay5wZWVyLnYxLktleVZhbHVlEi0KCHByZXZpb3VzGAMgASgLMhsuYmFpbGl3aWNrLnBlZXIudjEuS2V5VmFsdWUSEAoIcmV2aXNpb24YBCABKAQiSgoLV2F0Y2hPcGVuZWQSKQoGaGVhZGVyGAEgASgLMhkuYmFpbGl3aWNrLnBlZXIudjEuSGVhZGVyEhAKCHJldmlzaW9uGAIgASgEIkwKC1dhdGNoRXZlbnRzEhAKCHJldmlzaW9uGAEgASgEEisKBmV2ZW50cxgCIAMoCzIbLmJhaWxpd2ljay5wZWVyLnYxLktleUV2ZW50IiEKDVdhdGNoUHJvZ3Jlc3MSEAoIcmV2aXNpb24YASABKAQiHwoOV2F0Y2hDb21wYWN0ZWQSDQoFZmxvb3IYASABKAQiPAoNV2F0Y2hDYW5jZWxlZBIrCgdmYWlsdXJlGAEgASgLMhouYmFpbGl3aWNrLnBlZXIudjEuRmFpbHVyZSKhAgoMV2F0Y2hNZXNzYWdlEjAKBm9wZW5lZBgBIAEoCzIeLmJhaWxpd2ljay5wZWVyLnYxLldhdGNoT3BlbmVkSAASMAoGZXZlbnRzGAIgASgLMh4uYmFpbGl3aWNrLnBlZXIudjEuV2F0Y2hFdmVudHNIABI0Cghwcm9ncmVzcxgDIAEoCzIgLmJhaWxpd2ljay5wZWVyLnYxLldhdGNoUHJvZ3Jlc3NIABI2Cgljb21wYWN0ZWQYBCABKAsyIS5iYWlsaXdpY2sucGVlci52MS5XYXRjaENvbXBhY3RlZEgAEjQKCGNhbmNlbGVkGAUgASgLMiAuYmFpbGl3aWNrLnBlZXIudjEuV2F0Y2hDYW5jZWxlZEgAQgkKB21lc3NhZ2UqXwoLQ29uc2lzdGVuY3kSGwoXQ09OU0lTVEVOQ1lfVU5TUEVDSUZJRUQQABIcChhDT05TSVNURU5DWV9MSU5FQVJJWkFCTEUQARIVChFDT05TSVNURU5DWV9MT0NBTBACKkUKBkVmZmVjdBIWChJFRkZFQ1RfVU5TUEVDSUZJRUQQABIPCgtFRkZFQ1RfTk9ORRABEhIKDkVGRkVDVF9VTktOT1dOEAJiBnByb3RvMw", [file_bailiwick_peer_v1_model, file_bailiwick_peer_v1_raft]);
 
 /**
  * @generated from message bailiwick.peer.v1.Fence
@@ -474,6 +474,76 @@ export const RefoundGroupRequestSchema: GenMessage<RefoundGroupRequest> = /*@__P
   messageDesc(file_bailiwick_peer_v1_forward, 13);
 
 /**
+ * @generated from message bailiwick.peer.v1.RecoverClusterRequest
+ */
+export type RecoverClusterRequest = Message<"bailiwick.peer.v1.RecoverClusterRequest"> & {
+  /**
+   * @generated from field: string from = 1;
+   */
+  from: string;
+
+  /**
+   * Empty: `from`, the voters that answer, and others for those that do not.
+   *
+   * @generated from field: repeated string voters = 2;
+   */
+  voters: string[];
+
+  /**
+   * @generated from field: string reason = 3;
+   */
+  reason: string;
+
+  /**
+   * @generated from field: bool validate_only = 4;
+   */
+  validateOnly: boolean;
+};
+
+/**
+ * Describes the message bailiwick.peer.v1.RecoverClusterRequest.
+ * Use `create(RecoverClusterRequestSchema)` to create a new message.
+ */
+export const RecoverClusterRequestSchema: GenMessage<RecoverClusterRequest> = /*@__PURE__*/
+  messageDesc(file_bailiwick_peer_v1_forward, 14);
+
+/**
+ * To the node whose data becomes the cluster database.
+ *
+ * @generated from message bailiwick.peer.v1.RefoundClusterRequest
+ */
+export type RefoundClusterRequest = Message<"bailiwick.peer.v1.RefoundClusterRequest"> & {
+  /**
+   * @generated from field: string node = 1;
+   */
+  node: string;
+
+  /**
+   * From which it goes on.
+   *
+   * @generated from field: uint64 incarnation = 2;
+   */
+  incarnation: bigint;
+
+  /**
+   * @generated from field: repeated string voters = 3;
+   */
+  voters: string[];
+
+  /**
+   * @generated from field: string reason = 4;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message bailiwick.peer.v1.RefoundClusterRequest.
+ * Use `create(RefoundClusterRequestSchema)` to create a new message.
+ */
+export const RefoundClusterRequestSchema: GenMessage<RefoundClusterRequest> = /*@__PURE__*/
+  messageDesc(file_bailiwick_peer_v1_forward, 15);
+
+/**
  * @generated from message bailiwick.peer.v1.ClusterStatusRequest
  */
 export type ClusterStatusRequest = Message<"bailiwick.peer.v1.ClusterStatusRequest"> & {
@@ -484,7 +554,7 @@ export type ClusterStatusRequest = Message<"bailiwick.peer.v1.ClusterStatusReque
  * Use `create(ClusterStatusRequestSchema)` to create a new message.
  */
 export const ClusterStatusRequestSchema: GenMessage<ClusterStatusRequest> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 14);
+  messageDesc(file_bailiwick_peer_v1_forward, 16);
 
 /**
  * @generated from message bailiwick.peer.v1.NodeStatusRequest
@@ -501,7 +571,7 @@ export type NodeStatusRequest = Message<"bailiwick.peer.v1.NodeStatusRequest"> &
  * Use `create(NodeStatusRequestSchema)` to create a new message.
  */
 export const NodeStatusRequestSchema: GenMessage<NodeStatusRequest> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 15);
+  messageDesc(file_bailiwick_peer_v1_forward, 17);
 
 /**
  * @generated from message bailiwick.peer.v1.DirectoryRequest
@@ -514,7 +584,7 @@ export type DirectoryRequest = Message<"bailiwick.peer.v1.DirectoryRequest"> & {
  * Use `create(DirectoryRequestSchema)` to create a new message.
  */
 export const DirectoryRequestSchema: GenMessage<DirectoryRequest> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 16);
+  messageDesc(file_bailiwick_peer_v1_forward, 18);
 
 /**
  * @generated from message bailiwick.peer.v1.NodeSelfRequest
@@ -531,7 +601,7 @@ export type NodeSelfRequest = Message<"bailiwick.peer.v1.NodeSelfRequest"> & {
  * Use `create(NodeSelfRequestSchema)` to create a new message.
  */
 export const NodeSelfRequestSchema: GenMessage<NodeSelfRequest> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 17);
+  messageDesc(file_bailiwick_peer_v1_forward, 19);
 
 /**
  * @generated from message bailiwick.peer.v1.ClusterEventsRequest
@@ -553,7 +623,7 @@ export type ClusterEventsRequest = Message<"bailiwick.peer.v1.ClusterEventsReque
  * Use `create(ClusterEventsRequestSchema)` to create a new message.
  */
 export const ClusterEventsRequestSchema: GenMessage<ClusterEventsRequest> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 18);
+  messageDesc(file_bailiwick_peer_v1_forward, 20);
 
 /**
  * @generated from message bailiwick.peer.v1.Request
@@ -670,6 +740,18 @@ export type Request = Message<"bailiwick.peer.v1.Request"> & {
      */
     value: RefoundGroupRequest;
     case: "refoundGroup";
+  } | {
+    /**
+     * @generated from field: bailiwick.peer.v1.RecoverClusterRequest recover_cluster = 19;
+     */
+    value: RecoverClusterRequest;
+    case: "recoverCluster";
+  } | {
+    /**
+     * @generated from field: bailiwick.peer.v1.RefoundClusterRequest refound_cluster = 20;
+     */
+    value: RefoundClusterRequest;
+    case: "refoundCluster";
   } | { case: undefined; value?: undefined };
 };
 
@@ -678,7 +760,7 @@ export type Request = Message<"bailiwick.peer.v1.Request"> & {
  * Use `create(RequestSchema)` to create a new message.
  */
 export const RequestSchema: GenMessage<Request> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 19);
+  messageDesc(file_bailiwick_peer_v1_forward, 21);
 
 /**
  * @generated from message bailiwick.peer.v1.Header
@@ -715,7 +797,7 @@ export type Header = Message<"bailiwick.peer.v1.Header"> & {
  * Use `create(HeaderSchema)` to create a new message.
  */
 export const HeaderSchema: GenMessage<Header> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 20);
+  messageDesc(file_bailiwick_peer_v1_forward, 22);
 
 /**
  * Names as in google.rpc.ErrorInfo.metadata; all optional.
@@ -764,7 +846,7 @@ export type FailureDetails = Message<"bailiwick.peer.v1.FailureDetails"> & {
  * Use `create(FailureDetailsSchema)` to create a new message.
  */
 export const FailureDetailsSchema: GenMessage<FailureDetails> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 21);
+  messageDesc(file_bailiwick_peer_v1_forward, 23);
 
 /**
  * @generated from message bailiwick.peer.v1.Failure
@@ -798,7 +880,7 @@ export type Failure = Message<"bailiwick.peer.v1.Failure"> & {
  * Use `create(FailureSchema)` to create a new message.
  */
 export const FailureSchema: GenMessage<Failure> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 22);
+  messageDesc(file_bailiwick_peer_v1_forward, 24);
 
 /**
  * @generated from message bailiwick.peer.v1.Replica
@@ -825,7 +907,7 @@ export type Replica = Message<"bailiwick.peer.v1.Replica"> & {
  * Use `create(ReplicaSchema)` to create a new message.
  */
 export const ReplicaSchema: GenMessage<Replica> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 23);
+  messageDesc(file_bailiwick_peer_v1_forward, 25);
 
 /**
  * @generated from message bailiwick.peer.v1.GroupStatus
@@ -943,7 +1025,7 @@ export type GroupStatus = Message<"bailiwick.peer.v1.GroupStatus"> & {
  * Use `create(GroupStatusSchema)` to create a new message.
  */
 export const GroupStatusSchema: GenMessage<GroupStatus> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 24);
+  messageDesc(file_bailiwick_peer_v1_forward, 26);
 
 /**
  * @generated from message bailiwick.peer.v1.Counter
@@ -965,7 +1047,7 @@ export type Counter = Message<"bailiwick.peer.v1.Counter"> & {
  * Use `create(CounterSchema)` to create a new message.
  */
 export const CounterSchema: GenMessage<Counter> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 25);
+  messageDesc(file_bailiwick_peer_v1_forward, 27);
 
 /**
  * @generated from message bailiwick.peer.v1.NodeSelf
@@ -1040,7 +1122,7 @@ export type NodeSelf = Message<"bailiwick.peer.v1.NodeSelf"> & {
  * Use `create(NodeSelfSchema)` to create a new message.
  */
 export const NodeSelfSchema: GenMessage<NodeSelf> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 26);
+  messageDesc(file_bailiwick_peer_v1_forward, 28);
 
 /**
  * @generated from message bailiwick.peer.v1.NodeStatus
@@ -1084,7 +1166,7 @@ export type NodeStatus = Message<"bailiwick.peer.v1.NodeStatus"> & {
  * Use `create(NodeStatusSchema)` to create a new message.
  */
 export const NodeStatusSchema: GenMessage<NodeStatus> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 27);
+  messageDesc(file_bailiwick_peer_v1_forward, 29);
 
 /**
  * @generated from message bailiwick.peer.v1.ClusterStatus
@@ -1148,7 +1230,7 @@ export type ClusterStatus = Message<"bailiwick.peer.v1.ClusterStatus"> & {
  * Use `create(ClusterStatusSchema)` to create a new message.
  */
 export const ClusterStatusSchema: GenMessage<ClusterStatus> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 28);
+  messageDesc(file_bailiwick_peer_v1_forward, 30);
 
 /**
  * @generated from message bailiwick.peer.v1.FailedReply
@@ -1165,7 +1247,7 @@ export type FailedReply = Message<"bailiwick.peer.v1.FailedReply"> & {
  * Use `create(FailedReplySchema)` to create a new message.
  */
 export const FailedReplySchema: GenMessage<FailedReply> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 29);
+  messageDesc(file_bailiwick_peer_v1_forward, 31);
 
 /**
  * @generated from message bailiwick.peer.v1.GetReply
@@ -1189,7 +1271,7 @@ export type GetReply = Message<"bailiwick.peer.v1.GetReply"> & {
  * Use `create(GetReplySchema)` to create a new message.
  */
 export const GetReplySchema: GenMessage<GetReply> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 30);
+  messageDesc(file_bailiwick_peer_v1_forward, 32);
 
 /**
  * @generated from message bailiwick.peer.v1.ListReply
@@ -1221,7 +1303,7 @@ export type ListReply = Message<"bailiwick.peer.v1.ListReply"> & {
  * Use `create(ListReplySchema)` to create a new message.
  */
 export const ListReplySchema: GenMessage<ListReply> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 31);
+  messageDesc(file_bailiwick_peer_v1_forward, 33);
 
 /**
  * @generated from message bailiwick.peer.v1.PutReply
@@ -1243,7 +1325,7 @@ export type PutReply = Message<"bailiwick.peer.v1.PutReply"> & {
  * Use `create(PutReplySchema)` to create a new message.
  */
 export const PutReplySchema: GenMessage<PutReply> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 32);
+  messageDesc(file_bailiwick_peer_v1_forward, 34);
 
 /**
  * @generated from message bailiwick.peer.v1.DeleteReply
@@ -1270,7 +1352,7 @@ export type DeleteReply = Message<"bailiwick.peer.v1.DeleteReply"> & {
  * Use `create(DeleteReplySchema)` to create a new message.
  */
 export const DeleteReplySchema: GenMessage<DeleteReply> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 33);
+  messageDesc(file_bailiwick_peer_v1_forward, 35);
 
 /**
  * @generated from message bailiwick.peer.v1.CompactReply
@@ -1287,7 +1369,7 @@ export type CompactReply = Message<"bailiwick.peer.v1.CompactReply"> & {
  * Use `create(CompactReplySchema)` to create a new message.
  */
 export const CompactReplySchema: GenMessage<CompactReply> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 34);
+  messageDesc(file_bailiwick_peer_v1_forward, 36);
 
 /**
  * @generated from message bailiwick.peer.v1.ConfigureReply
@@ -1304,7 +1386,7 @@ export type ConfigureReply = Message<"bailiwick.peer.v1.ConfigureReply"> & {
  * Use `create(ConfigureReplySchema)` to create a new message.
  */
 export const ConfigureReplySchema: GenMessage<ConfigureReply> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 35);
+  messageDesc(file_bailiwick_peer_v1_forward, 37);
 
 /**
  * @generated from message bailiwick.peer.v1.SetOwnersReply
@@ -1328,7 +1410,7 @@ export type SetOwnersReply = Message<"bailiwick.peer.v1.SetOwnersReply"> & {
  * Use `create(SetOwnersReplySchema)` to create a new message.
  */
 export const SetOwnersReplySchema: GenMessage<SetOwnersReply> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 36);
+  messageDesc(file_bailiwick_peer_v1_forward, 38);
 
 /**
  * @generated from message bailiwick.peer.v1.GroupStatusReply
@@ -1345,7 +1427,7 @@ export type GroupStatusReply = Message<"bailiwick.peer.v1.GroupStatusReply"> & {
  * Use `create(GroupStatusReplySchema)` to create a new message.
  */
 export const GroupStatusReplySchema: GenMessage<GroupStatusReply> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 37);
+  messageDesc(file_bailiwick_peer_v1_forward, 39);
 
 /**
  * @generated from message bailiwick.peer.v1.CreateGroupReply
@@ -1362,7 +1444,7 @@ export type CreateGroupReply = Message<"bailiwick.peer.v1.CreateGroupReply"> & {
  * Use `create(CreateGroupReplySchema)` to create a new message.
  */
 export const CreateGroupReplySchema: GenMessage<CreateGroupReply> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 38);
+  messageDesc(file_bailiwick_peer_v1_forward, 40);
 
 /**
  * @generated from message bailiwick.peer.v1.ClusterStatusReply
@@ -1379,7 +1461,7 @@ export type ClusterStatusReply = Message<"bailiwick.peer.v1.ClusterStatusReply">
  * Use `create(ClusterStatusReplySchema)` to create a new message.
  */
 export const ClusterStatusReplySchema: GenMessage<ClusterStatusReply> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 39);
+  messageDesc(file_bailiwick_peer_v1_forward, 41);
 
 /**
  * @generated from message bailiwick.peer.v1.NodeStatusReply
@@ -1396,7 +1478,7 @@ export type NodeStatusReply = Message<"bailiwick.peer.v1.NodeStatusReply"> & {
  * Use `create(NodeStatusReplySchema)` to create a new message.
  */
 export const NodeStatusReplySchema: GenMessage<NodeStatusReply> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 40);
+  messageDesc(file_bailiwick_peer_v1_forward, 42);
 
 /**
  * @generated from message bailiwick.peer.v1.DirectoryReply
@@ -1418,7 +1500,7 @@ export type DirectoryReply = Message<"bailiwick.peer.v1.DirectoryReply"> & {
  * Use `create(DirectoryReplySchema)` to create a new message.
  */
 export const DirectoryReplySchema: GenMessage<DirectoryReply> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 41);
+  messageDesc(file_bailiwick_peer_v1_forward, 43);
 
 /**
  * @generated from message bailiwick.peer.v1.NodeSelfReply
@@ -1435,7 +1517,7 @@ export type NodeSelfReply = Message<"bailiwick.peer.v1.NodeSelfReply"> & {
  * Use `create(NodeSelfReplySchema)` to create a new message.
  */
 export const NodeSelfReplySchema: GenMessage<NodeSelfReply> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 42);
+  messageDesc(file_bailiwick_peer_v1_forward, 44);
 
 /**
  * @generated from message bailiwick.peer.v1.ClusterEventsReply
@@ -1457,7 +1539,7 @@ export type ClusterEventsReply = Message<"bailiwick.peer.v1.ClusterEventsReply">
  * Use `create(ClusterEventsReplySchema)` to create a new message.
  */
 export const ClusterEventsReplySchema: GenMessage<ClusterEventsReply> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 43);
+  messageDesc(file_bailiwick_peer_v1_forward, 45);
 
 /**
  * @generated from message bailiwick.peer.v1.ReplicaStatusReply
@@ -1481,7 +1563,7 @@ export type ReplicaStatusReply = Message<"bailiwick.peer.v1.ReplicaStatusReply">
  * Use `create(ReplicaStatusReplySchema)` to create a new message.
  */
 export const ReplicaStatusReplySchema: GenMessage<ReplicaStatusReply> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 44);
+  messageDesc(file_bailiwick_peer_v1_forward, 46);
 
 /**
  * @generated from message bailiwick.peer.v1.RecoverGroupReply
@@ -1505,7 +1587,7 @@ export type RecoverGroupReply = Message<"bailiwick.peer.v1.RecoverGroupReply"> &
  * Use `create(RecoverGroupReplySchema)` to create a new message.
  */
 export const RecoverGroupReplySchema: GenMessage<RecoverGroupReply> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 45);
+  messageDesc(file_bailiwick_peer_v1_forward, 47);
 
 /**
  * @generated from message bailiwick.peer.v1.RefoundGroupReply
@@ -1522,7 +1604,53 @@ export type RefoundGroupReply = Message<"bailiwick.peer.v1.RefoundGroupReply"> &
  * Use `create(RefoundGroupReplySchema)` to create a new message.
  */
 export const RefoundGroupReplySchema: GenMessage<RefoundGroupReply> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 46);
+  messageDesc(file_bailiwick_peer_v1_forward, 48);
+
+/**
+ * @generated from message bailiwick.peer.v1.RecoverClusterReply
+ */
+export type RecoverClusterReply = Message<"bailiwick.peer.v1.RecoverClusterReply"> & {
+  /**
+   * @generated from field: uint64 incarnation = 1;
+   */
+  incarnation: bigint;
+
+  /**
+   * @generated from field: repeated string voters = 2;
+   */
+  voters: string[];
+
+  /**
+   * For people.
+   *
+   * @generated from field: repeated string losses = 3;
+   */
+  losses: string[];
+};
+
+/**
+ * Describes the message bailiwick.peer.v1.RecoverClusterReply.
+ * Use `create(RecoverClusterReplySchema)` to create a new message.
+ */
+export const RecoverClusterReplySchema: GenMessage<RecoverClusterReply> = /*@__PURE__*/
+  messageDesc(file_bailiwick_peer_v1_forward, 49);
+
+/**
+ * @generated from message bailiwick.peer.v1.RefoundClusterReply
+ */
+export type RefoundClusterReply = Message<"bailiwick.peer.v1.RefoundClusterReply"> & {
+  /**
+   * @generated from field: uint64 incarnation = 1;
+   */
+  incarnation: bigint;
+};
+
+/**
+ * Describes the message bailiwick.peer.v1.RefoundClusterReply.
+ * Use `create(RefoundClusterReplySchema)` to create a new message.
+ */
+export const RefoundClusterReplySchema: GenMessage<RefoundClusterReply> = /*@__PURE__*/
+  messageDesc(file_bailiwick_peer_v1_forward, 50);
 
 /**
  * @generated from message bailiwick.peer.v1.Reply
@@ -1639,6 +1767,18 @@ export type Reply = Message<"bailiwick.peer.v1.Reply"> & {
      */
     value: RefoundGroupReply;
     case: "refoundGroup";
+  } | {
+    /**
+     * @generated from field: bailiwick.peer.v1.RecoverClusterReply recover_cluster = 19;
+     */
+    value: RecoverClusterReply;
+    case: "recoverCluster";
+  } | {
+    /**
+     * @generated from field: bailiwick.peer.v1.RefoundClusterReply refound_cluster = 20;
+     */
+    value: RefoundClusterReply;
+    case: "refoundCluster";
   } | { case: undefined; value?: undefined };
 };
 
@@ -1647,7 +1787,7 @@ export type Reply = Message<"bailiwick.peer.v1.Reply"> & {
  * Use `create(ReplySchema)` to create a new message.
  */
 export const ReplySchema: GenMessage<Reply> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 47);
+  messageDesc(file_bailiwick_peer_v1_forward, 51);
 
 /**
  * @generated from message bailiwick.peer.v1.KeyEvent
@@ -1681,7 +1821,7 @@ export type KeyEvent = Message<"bailiwick.peer.v1.KeyEvent"> & {
  * Use `create(KeyEventSchema)` to create a new message.
  */
 export const KeyEventSchema: GenMessage<KeyEvent> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 48);
+  messageDesc(file_bailiwick_peer_v1_forward, 52);
 
 /**
  * @generated from message bailiwick.peer.v1.WatchOpened
@@ -1703,7 +1843,7 @@ export type WatchOpened = Message<"bailiwick.peer.v1.WatchOpened"> & {
  * Use `create(WatchOpenedSchema)` to create a new message.
  */
 export const WatchOpenedSchema: GenMessage<WatchOpened> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 49);
+  messageDesc(file_bailiwick_peer_v1_forward, 53);
 
 /**
  * @generated from message bailiwick.peer.v1.WatchEvents
@@ -1725,7 +1865,7 @@ export type WatchEvents = Message<"bailiwick.peer.v1.WatchEvents"> & {
  * Use `create(WatchEventsSchema)` to create a new message.
  */
 export const WatchEventsSchema: GenMessage<WatchEvents> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 50);
+  messageDesc(file_bailiwick_peer_v1_forward, 54);
 
 /**
  * @generated from message bailiwick.peer.v1.WatchProgress
@@ -1742,7 +1882,7 @@ export type WatchProgress = Message<"bailiwick.peer.v1.WatchProgress"> & {
  * Use `create(WatchProgressSchema)` to create a new message.
  */
 export const WatchProgressSchema: GenMessage<WatchProgress> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 51);
+  messageDesc(file_bailiwick_peer_v1_forward, 55);
 
 /**
  * @generated from message bailiwick.peer.v1.WatchCompacted
@@ -1759,7 +1899,7 @@ export type WatchCompacted = Message<"bailiwick.peer.v1.WatchCompacted"> & {
  * Use `create(WatchCompactedSchema)` to create a new message.
  */
 export const WatchCompactedSchema: GenMessage<WatchCompacted> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 52);
+  messageDesc(file_bailiwick_peer_v1_forward, 56);
 
 /**
  * @generated from message bailiwick.peer.v1.WatchCanceled
@@ -1776,7 +1916,7 @@ export type WatchCanceled = Message<"bailiwick.peer.v1.WatchCanceled"> & {
  * Use `create(WatchCanceledSchema)` to create a new message.
  */
 export const WatchCanceledSchema: GenMessage<WatchCanceled> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 53);
+  messageDesc(file_bailiwick_peer_v1_forward, 57);
 
 /**
  * @generated from message bailiwick.peer.v1.WatchMessage
@@ -1823,7 +1963,7 @@ export type WatchMessage = Message<"bailiwick.peer.v1.WatchMessage"> & {
  * Use `create(WatchMessageSchema)` to create a new message.
  */
 export const WatchMessageSchema: GenMessage<WatchMessage> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 54);
+  messageDesc(file_bailiwick_peer_v1_forward, 58);
 
 /**
  * @generated from enum bailiwick.peer.v1.Consistency
