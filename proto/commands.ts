@@ -1,8 +1,16 @@
 // What is written into the logs: a group's commands and the cluster group's. A command is applied by every replica in the
 // same order and must give the same result everywhere: it carries all that its effect depends on.
 
-import type { Epoch, GroupId, NodeId, Revision } from "./ids.ts";
-import type { ClusterChange, DirectoryEntry, GroupRecovery, KeySpan, OwnershipState, RecoveryStatus } from "./model.ts";
+import type { Epoch, GroupId, LogIndex, NodeId, Revision } from "./ids.ts";
+import type {
+  ClusterChange,
+  DirectoryEntry,
+  GroupRecovery,
+  KeySpan,
+  OwnershipState,
+  RecoveryStatus,
+  StateHashes,
+} from "./model.ts";
 
 export type Write =
   | { readonly type: "put"; readonly key: Uint8Array; readonly value: Uint8Array; readonly lease: number }
@@ -38,7 +46,11 @@ export type GroupCommand =
     }
   | { readonly type: "compact"; readonly revision: Revision }
   /** Replaces the config object; `config` as in `GroupObject`. */
-  | { readonly type: "configure"; readonly config: Uint8Array };
+  | { readonly type: "configure"; readonly config: Uint8Array }
+  /** The replicas differ and no state has a quorum: until `settle` the group takes no writes of clients. */
+  | { readonly type: "dispute"; readonly hashes: StateHashes }
+  /** A quorum of the replicas agree at `index`. */
+  | { readonly type: "settle"; readonly index: LogIndex };
 
 export type ClusterCommand =
   /** Coalesced: at most one a second (A3). */

@@ -31,6 +31,7 @@ export const errorCodes = {
   compacted: { effect: "none", retry: "never" },
   future_revision: { effect: "none", retry: "never" },
   canceled: { effect: "unknown", retry: "never" },
+  /** What is stored cannot be trusted: a damaged file, or a group whose replicas differ and no state has a quorum. */
   corrupt: { effect: "none", retry: "never" },
   /** A call that a later release will answer; the message says what is missing. */
   unimplemented: { effect: "none", retry: "never" },

@@ -85,12 +85,31 @@ export type PeerMessage =
       readonly last: EntryId;
       readonly next: number;
     })
-  /** A group's leader to a member that it has not heard yet: it may have to make its replica first. */
-  | (Addressed & { readonly type: "invite"; readonly isWitness: boolean })
+  /**
+   * A group's leader to a member that it has not heard yet: it may have to make its replica first. `lostIn`: the number was
+   * given because the node said, in the start of this nonce, that it had lost what it was before.
+   */
+  | (Addressed & { readonly type: "invite"; readonly isWitness: boolean; readonly lostIn: string | null })
   /** To one that still takes itself for a member: a committed change at `index` has left it out. */
   | (Addressed & { readonly type: "departed"; readonly index: LogIndex; readonly owners: readonly NodeId[] })
-  /** Whoever was addressed as `member` has nothing of the group any more, and will not vote or acknowledge as that. */
-  | (GroupKey & { readonly type: "replicaLost"; readonly member: MemberId })
+  /** A group's leader to an owner: which state hash, of this format, has your replica at exactly this index? */
+  | (Addressed & { readonly type: "stateQuestion"; readonly index: LogIndex; readonly format: number })
+  | (Addressed & {
+      readonly type: "stateAnswer";
+      readonly index: LogIndex;
+      readonly format: number;
+      readonly hash: string;
+    })
+  /** A group's leader to an owner that has answered otherwise: the holders have this hash, and are a quorum of the owners. */
+  | (Addressed & {
+      readonly type: "stateVerdict";
+      readonly index: LogIndex;
+      readonly format: number;
+      readonly hash: string;
+      readonly holders: readonly NodeId[];
+    })
+  /** Whoever was addressed as `member` has nothing of the group any more, says it in the start of this nonce. */
+  | (GroupKey & { readonly type: "replicaLost"; readonly member: MemberId; readonly start: string })
   /** Group manager to the cluster group's leader: the directory shows older owners. */
   | { readonly type: "ownersReport"; readonly entry: DirectoryEntry }
   /** Verdicts and summaries that concern the receiver; merged by (incarnation, index), so that repeats do no harm. */
@@ -128,12 +147,14 @@ export type PeerMessage =
   /**
    * The sender's starts, oldest first, the present one last. `answer`: the receiver is to introduce itself as well.
    * `isAnew`: it is in quarantine, and speaks as no member that it was before: what is remembered of it no longer matters.
+   * `anewSince`: the start in which it was quarantined last; what is remembered of earlier ones does not matter. 0: it never was.
    */
   | {
       readonly type: "hello";
       readonly lineage: readonly Start[];
       readonly answer: boolean;
       readonly isAnew: boolean;
+      readonly anewSince: BootNumber;
     }
   /** The receiver's start agrees with all that the sender remembers of it. */
   | { readonly type: "helloAccepted"; readonly start: Start }
@@ -143,4 +164,6 @@ export type PeerMessage =
   | { readonly type: "lap"; readonly start: Start };
 
 /** Between two members of one group. */
-export type GroupMessage = PeerMessage & { readonly type: "raft" | "snapshotPart" | "snapshotAck" };
+export type GroupMessage = PeerMessage & {
+  readonly type: "raft" | "snapshotPart" | "snapshotAck" | "stateQuestion" | "stateAnswer" | "stateVerdict";
+};

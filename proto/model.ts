@@ -74,6 +74,13 @@ export interface GroupSummary extends GroupKey {
   readonly placement: Uint8Array;
 }
 
+/** State hashes of the replicas of a group, all at one index of its log: they are equal, or some replica is damaged (G3). */
+export interface StateHashes {
+  readonly index: LogIndex;
+  /** 16 hexadecimal digits each. */
+  readonly hashes: readonly { readonly node: NodeId; readonly hash: string }[];
+}
+
 /** A group as its own log knows it. */
 export interface GroupObject extends GroupKey {
   readonly owners: readonly NodeId[];

@@ -14,6 +14,7 @@ import type {
   NodeRecord,
   Ownership,
   RecoveryStatus,
+  StateHashes,
   StatusComponent,
 } from "./model.ts";
 
@@ -196,6 +197,10 @@ export interface GroupStatus {
   readonly membershipIndex: LogIndex;
   /** The witness stands in for an owner that is away. */
   readonly isDegraded: boolean;
+  /** The replicas differ and no state has a quorum: the group refuses writes; null: it does not. */
+  readonly dispute: StateHashes | null;
+  /** Of the manager: what its last comparison of the replicas has brought; null: not compared yet, or not the manager. */
+  readonly compared: StateHashes | null;
 }
 
 /** What one node says of itself. */

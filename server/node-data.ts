@@ -1,24 +1,21 @@
 // A node's data directory at a start: opened, checked to be this node's and this cluster's, the start recorded in it and in
-// the key, and its content read. Nothing is changed before every check has passed.
+// the key, and its content read. Nothing is changed before every check has passed; damage sets all of it aside.
 
 import { randomBytes } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { DbError, failure } from "../proto/errors.ts";
-import type { BootNumber } from "../proto/ids.ts";
-import type { Start } from "../proto/messages.ts";
 import type { HardStateTable } from "../storage/hard-state.ts";
 import { HardStateFile } from "../storage/hard-state-file.ts";
 import { rangeAfter } from "../storage/keys.ts";
 import { LevelStore } from "../storage/level-store.ts";
 import { NodeStore } from "../storage/node-store.ts";
 import type { KeyRange, Operation, Row, ScanOutcome } from "../storage/ordered-store.ts";
-import { decideBoot } from "./adapters/decide-boot.ts";
 import { type NodeKey, recordBoot } from "./adapters/node-key.ts";
 import type { NodeConfig } from "./config/node-file.ts";
+import { setAside } from "./damaged-data.ts";
 import { rowsDirectory } from "./data-directory.ts";
-import { bootOperations, genesisOperations, quarantineOperations } from "./node/genesis.ts";
-import { type NodeImage, readNode, type Stored } from "./node/image.ts";
-import { lineageWith } from "./node/lineage.ts";
+import { type DataIdentity, type NodeImage, readNode, type Stored } from "./node/image.ts";
+import { planStart } from "./node/start-plan.ts";
 
 const pageLimits = { rowsMax: 10_000, bytesMax: 4 * 2 ** 20 };
 
@@ -28,24 +25,55 @@ export interface OpenedData {
 }
 
 /**
- * Opens the directory and records a start. On return both records would survive a power loss.
+ * Opens the directory and records a start. On return both records would survive a power loss. Data that is damaged is set
+ * aside; then the node begins anew, in quarantine, for what it has promised is not known any more.
  *
- * @throws {DbError} `condition_failed` for a directory of another node or cluster, or one that another process holds;
- *   `corrupt` when what it holds is damaged; `internal` for what the system refuses
+ * @throws {DbError} `condition_failed` for a directory of another node or cluster, one that another process holds, or data
+ *   of another version of this software; `internal` for what the system refuses, which sets nothing aside
  */
 export async function openNodeData(config: NodeConfig, key: NodeKey): Promise<OpenedData> {
   await mkdir(config.dataDirectory, { recursive: true, mode: 0o700 });
+  const found = await lookInto(config);
+  if (found.type === "whole") return startOn(found.store, { config, key, image: found.image, damage: null });
+  if (found.identity !== null) refuseForeign(found.identity, config);
+  const directory = await setAside(config.dataDirectory, found.reason);
   const store = await openStore(config.dataDirectory);
+  const reason = `The data was damaged: ${found.reason}; it is set aside in ${directory}`;
+  return startOn(store, { config, key, image: null, damage: { reason, boot: found.identity?.boot ?? 0 } });
+}
+
+export function closeStore(store: NodeStore): Promise<void> {
+  return new Promise((resolve) => store.close(resolve));
+}
+
+/** What is there: data that can be used, or none (`image` null), its store open; or damage, and nothing is open. */
+type Found =
+  | { readonly type: "whole"; readonly store: NodeStore; readonly image: NodeImage | null }
+  | Extract<Stored, { type: "damaged" }>;
+
+async function lookInto(config: NodeConfig): Promise<Found> {
+  const store = await openStore(config.dataDirectory).catch(toDamage);
+  if (!(store instanceof NodeStore)) return store;
   try {
-    return { store, image: await startOn(store, config, key) };
+    const stored = await read(store).catch(toDamage);
+    if (stored.type === "otherFormat") throw refused(config, stored.reason);
+    if (stored.type === "empty") return { type: "whole", store, image: null };
+    if (stored.type === "image") {
+      refuseForeign(stored.image, config);
+      return { type: "whole", store, image: stored.image };
+    }
+    await closeStore(store);
+    return stored;
   } catch (reason) {
     await closeStore(store);
     throw reason;
   }
 }
 
-export function closeStore(store: NodeStore): Promise<void> {
-  return new Promise((resolve) => store.close(resolve));
+/** @throws whatever is no damage */
+function toDamage(reason: unknown): Extract<Stored, { type: "damaged" }> {
+  if (!(reason instanceof DbError) || reason.code !== "corrupt") throw reason;
+  return { type: "damaged", reason: reason.message, identity: null };
 }
 
 /** The lock of the level database is that of the directory: it is opened first. */
@@ -60,20 +88,43 @@ async function openStore(directory: string): Promise<NodeStore> {
   }
 }
 
-async function startOn(store: NodeStore, config: NodeConfig, key: NodeKey): Promise<NodeImage> {
-  const before = await read(store);
-  if (before.type === "damaged") throw damaged(config, before.reason);
-  if (before.type === "image") refuseForeign(before.image, config);
-  const dataBoot = before.type === "image" ? before.image.boot : 0;
-  const decision = decideBoot({ keyBoot: key.boot, dataBoot });
-  const lost = before.type === "image" ? lostVotes(before.image, store) : null;
-  const quarantine = decision.type === "quarantine" ? decision.reason : lost;
-  const start = newStart(decision.boot);
-  if (before.type === "empty") await writeGenesis(store, config, { start, quarantine });
-  else await write(store, [...nextOperations(before.image, start), ...stepDown(before.image, quarantine)]);
-  await recordBoot(config.keyFile, decision.boot, config.bootstrap.cluster);
+interface Beginning {
+  readonly config: NodeConfig;
+  readonly key: NodeKey;
+  readonly image: NodeImage | null;
+  readonly damage: { readonly reason: string; readonly boot: number } | null;
+}
+
+/** Takes over the store: whatever fails, it is closed. */
+async function startOn(store: NodeStore, beginning: Beginning): Promise<OpenedData> {
+  try {
+    return { store, image: await recordStart(store, beginning) };
+  } catch (reason) {
+    await closeStore(store);
+    throw reason;
+  }
+}
+
+async function recordStart(store: NodeStore, { config, key, image, damage }: Beginning): Promise<NodeImage> {
+  const { bootstrap, node: self, keyFile } = config;
+  const { boot, operations } = planStart({
+    bootstrap,
+    self,
+    image,
+    keyBoot: key.boot,
+    dataBoot: image?.boot ?? damage?.boot ?? 0,
+    doubt: damage?.reason ?? (image === null ? null : lostVotes(image, store)),
+    nonce: randomBytes(8).toString("hex"),
+  });
+  // The hard state comes first: rows without it are those of a node that has forgotten its votes.
+  if (image === null) await write(store, [], []);
+  await write(store, operations);
+  await recordBoot(keyFile, boot, bootstrap.cluster);
   const now = await read(store);
-  if (now.type !== "image") throw damaged(config, now.type === "damaged" ? now.reason : "its first rows are gone");
+  if (now.type !== "image") {
+    const reason = now.type === "empty" ? "its first rows are gone" : now.reason;
+    throw new DbError(failure("corrupt", `Data directory ${config.dataDirectory} cannot be used: ${reason}`));
+  }
   return withoutReplicas(now.image);
 }
 
@@ -84,48 +135,25 @@ function lostVotes({ generation }: NodeImage, store: NodeStore): string | null {
   return `Its votes were lost: the newest hard state that is whole has generation ${store.generation}, but ${generation} was durable`;
 }
 
-/** Drawn anew by each process, so that two starts under one number are told apart. */
-function newStart(boot: BootNumber): Start {
-  return { boot, nonce: randomBytes(8).toString("hex"), lap: 0 };
-}
-
-function nextOperations({ lineage }: NodeImage, start: Start): readonly Operation[] {
-  return bootOperations(lineageWith(lineage, start), null);
-}
-
-/** The hard state comes first: rows without it are those of a node that has forgotten its votes. */
-async function writeGenesis(
-  store: NodeStore,
-  { bootstrap, node }: NodeConfig,
-  { start, quarantine }: { readonly start: Start; readonly quarantine: string | null },
-): Promise<void> {
-  await write(store, [], []);
-  await write(store, genesisOperations({ bootstrap, self: node, start, quarantine }));
-}
-
-function stepDown({ database }: NodeImage, quarantine: string | null): readonly Operation[] {
-  return quarantine === null ? [] : quarantineOperations({ ...database, slot: database.rows.slot }, quarantine);
-}
-
 /** What a quarantined node holds of its groups stays on its disk, and takes no part. */
 function withoutReplicas(image: NodeImage): NodeImage {
   return image.quarantine === null ? image : { ...image, groups: [] };
 }
 
-function refuseForeign(image: NodeImage, { node, bootstrap, bootstrapFile, dataDirectory }: NodeConfig): void {
-  if (image.node !== node) {
-    const message = `Data directory ${dataDirectory} belongs to node ${image.node}, not to ${node}; give each node its own`;
-    throw new DbError(failure("condition_failed", message, { node: image.node, field: "dataDir" }));
+function refuseForeign(identity: DataIdentity, { node, bootstrap, bootstrapFile, dataDirectory }: NodeConfig): void {
+  if (identity.node !== node) {
+    const message = `Data directory ${dataDirectory} belongs to node ${identity.node}, not to ${node}; give each node its own`;
+    throw new DbError(failure("condition_failed", message, { node: identity.node, field: "dataDir" }));
   }
-  if (image.cluster === bootstrap.cluster) return;
+  if (identity.cluster === bootstrap.cluster) return;
   const message =
-    `Data directory ${dataDirectory} belongs to cluster ${image.cluster}, but ${bootstrapFile} describes cluster ` +
+    `Data directory ${dataDirectory} belongs to cluster ${identity.cluster}, but ${bootstrapFile} describes cluster ` +
     `${bootstrap.cluster}; a changed bootstrap file is another cluster: put back the file that the cluster was first started with`;
   throw new DbError(failure("condition_failed", message, { field: "bootstrap" }));
 }
 
-function damaged({ dataDirectory }: NodeConfig, reason: string): DbError {
-  return new DbError(failure("corrupt", `Data directory ${dataDirectory} cannot be used: ${reason}`));
+function refused({ dataDirectory }: NodeConfig, reason: string): DbError {
+  return new DbError(failure("condition_failed", `Data directory ${dataDirectory} cannot be used: ${reason}`));
 }
 
 async function read(store: NodeStore): Promise<Stored> {
@@ -150,7 +178,7 @@ function scan(store: NodeStore, range: KeyRange): Promise<Extract<ScanOutcome, {
   return new Promise((resolve, reject) => {
     store.scan(range, pageLimits, (outcome) => {
       if (outcome.type === "rows") resolve(outcome);
-      else reject(new DbError(failure("corrupt", outcome.reason)));
+      else reject(new DbError(failure(outcome.isDamage ? "corrupt" : "internal", outcome.reason)));
     });
   });
 }

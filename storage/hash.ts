@@ -109,14 +109,25 @@ export class RowHash {
 
   /** `value` must be the one that was added with the key. */
   remove(key: Uint8Array, value: Uint8Array): void {
-    const { high, low } = rowHash(key, value);
-    const negativeLow = (two32 - low) % two32;
-    this.#accumulate({ high: (two32 - high - (low === 0 ? 0 : 1)) % two32, low: negativeLow });
+    this.removeAll(rowHash(key, value));
+  }
+
+  /** The hash of a whole set of other rows. */
+  addAll(rows: Hash64): void {
+    this.#accumulate(rows);
+  }
+
+  removeAll({ high, low }: Hash64): void {
+    this.#accumulate({ high: (two32 - high - (low === 0 ? 0 : 1)) % two32, low: (two32 - low) % two32 });
+  }
+
+  get value(): Hash64 {
+    return { high: this.#high, low: this.#low };
   }
 
   /** 16 lower-case hexadecimal digits; sixteen zeros for no rows. */
   digest(): string {
-    return hashText({ high: this.#high, low: this.#low });
+    return hashText(this.value);
   }
 
   #accumulate(hash: Hash64): void {

@@ -2,7 +2,8 @@
 //
 //   00                                                  never a row (the level store's barrier)
 //   01 | field                                          meta: 01 format version · 02 node id · 03 cluster id · 04 boot number · 05 why quarantined ·
-//                                                          06 earlier starts · 07 present start (start-record.ts)
+//                                                          06 earlier starts · 07 present start (start-record.ts) ·
+//                                                          08 start in which it was quarantined last
 //   02 | len name | incarnation u64                     group record: slot and role of this node's replica
 //   03 | slot u32 | 00                                  log boundary: where the stored log begins
 //   03 | slot u32 | 01 | index u64                      log record
@@ -14,6 +15,7 @@
 //                        05 | key …                          applied index, revision, state hash
 //                        06 | key …                          cluster database: nodes, directory, events
 //                        07 | key …                          members of the group, as of the applied index
+//                        08 | key …                          hashes of replicas that differ, while none has a quorum
 //   04 | len node name | len group name                 component of a node's status, received from that group's manager
 //   05 | len name                                       summary of an interlocked group
 //   06                                                  hard state mark: how new the slot files outside level are at least
@@ -37,6 +39,7 @@ const metaFields = {
   quarantine: 5,
   lineage: 6,
   start: 7,
+  anewSince: 8,
 } as const;
 const stateTables = {
   versions: 1,
@@ -46,6 +49,7 @@ const stateTables = {
   applied: 5,
   cluster: 6,
   membership: 7,
+  dispute: 8,
 } as const;
 
 export type MetaField = keyof typeof metaFields;

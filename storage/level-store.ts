@@ -68,6 +68,23 @@ export class LevelStore implements OrderedStore {
     return new LevelStore(db, directory);
   }
 
+  /**
+   * Whoever is about to move the files of a database that does not open asks first whether another process holds them.
+   * Nothing is read or changed.
+   *
+   * @throws {DbError} `condition_failed` when one does
+   */
+  static async refuseHeld(directory: string): Promise<void> {
+    // LevelDB takes its lock before it looks at anything; then it refuses what is there, and what is not.
+    const db = new Level(directory, { createIfMissing: false, errorIfExists: true });
+    const refusal = await db.open().then(
+      () => null,
+      (reason: unknown) => openError(directory, reason),
+    );
+    assert(refusal !== null, () => `${directory} was opened, which was only to be asked whether it is held`);
+    if (refusal.code === "condition_failed") throw refusal;
+  }
+
   write(operations: readonly Operation[], sync: boolean, done: (outcome: WriteOutcome) => void): void {
     const refused = this.#refusal();
     if (refused !== null) {
@@ -84,13 +101,13 @@ export class LevelStore implements OrderedStore {
   scan(range: KeyRange, limits: PageLimits, done: (outcome: ScanOutcome) => void): void {
     const refused = this.#refusal();
     if (refused !== null) {
-      queueMicrotask(() => done({ type: "failed", reason: refused }));
+      queueMicrotask(() => done({ type: "failed", isDamage: false, reason: refused }));
       return;
     }
     this.#scans += 1;
     readPage(this.#db, range, limits).then(
       (outcome) => this.#finishScan(outcome, done),
-      (reason) => this.#finishScan({ type: "failed", reason: `Scan failed: ${messageOf(reason)}` }, done),
+      (reason) => this.#finishScan(scanFailure(reason), done),
     );
   }
 
@@ -213,21 +230,38 @@ async function refuseLostCurrent(directory: string): Promise<void> {
 
 /** LevelDB would read wrong values from them, and in a compaction write these with checksums that are right. */
 async function refuseDamagedTables(directory: string): Promise<void> {
-  const problem = await findDamagedTable(directory);
+  const problem = await findDamagedTable(directory).catch((reason: unknown) => {
+    throw openError(directory, reason);
+  });
   if (problem !== null) throw new DbError(failure("corrupt", `Database in ${directory} is damaged: ${problem}`));
 }
 
+/** What the system refuses to do is no damage: the bytes may be as they were written. */
 function openError(directory: string, reason: unknown): DbError {
-  const cause = reason instanceof Error && reason.cause instanceof Error ? reason.cause : reason;
-  const code = (cause as { code?: string }).code;
+  const cause = causeOf(reason);
   const text = messageOf(cause);
-  if (code === "LEVEL_LOCKED" || /LOCK:|already held by process/.test(text)) {
+  if (codeOf(cause) === "LEVEL_LOCKED" || /LOCK:|already held by process/.test(text)) {
     return new DbError(failure("condition_failed", `Directory ${directory} is held by another process`), reason);
   }
-  if (code === "LEVEL_CORRUPTION" || /Corruption|CURRENT|MANIFEST|missing files|descriptor/.test(text)) {
+  // CURRENT names a file that is gone.
+  if (codeOf(cause) === "LEVEL_CORRUPTION" || /^IO error: .*MANIFEST.*No such file/.test(text)) {
     return new DbError(failure("corrupt", `Database in ${directory} is damaged: ${text}`), reason);
   }
   return new DbError(failure("internal", `Database in ${directory} does not open: ${text}`), reason);
+}
+
+function scanFailure(reason: unknown): ScanOutcome {
+  const cause = causeOf(reason);
+  const isDamage = codeOf(cause) === "LEVEL_CORRUPTION";
+  return { type: "failed", isDamage, reason: `Scan failed: ${messageOf(cause)}` };
+}
+
+function causeOf(reason: unknown): unknown {
+  return reason instanceof Error && reason.cause instanceof Error ? reason.cause : reason;
+}
+
+function codeOf(reason: unknown): string | undefined {
+  return (reason as { code?: string }).code;
 }
 
 function messageOf(reason: unknown): string {

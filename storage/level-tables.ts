@@ -27,13 +27,17 @@ interface Handle {
  * Looks at every byte of every table in force. The database may be open elsewhere: tables never change.
  *
  * @returns what is wrong with the first that is damaged; null: none is
+ * @throws the system's error for a table that cannot be read
  */
 export async function findDamagedTable(directory: string): Promise<string | null> {
   const crcTable = createCrc32cTable();
   for (const number of await liveTables(directory)) {
     const name = `${String(number).padStart(6, "0")}.ldb`;
     // One that is missing LevelDB itself notices.
-    const bytes = await readFile(join(directory, name)).catch(() => null);
+    const bytes = await readFile(join(directory, name)).catch((reason: NodeJS.ErrnoException) => {
+      if (reason.code === "ENOENT") return null;
+      throw reason;
+    });
     const problem = bytes === null ? null : problemOf(bytes, crcTable);
     if (problem !== null) return `table ${name}: ${problem}`;
   }

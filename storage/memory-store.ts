@@ -53,7 +53,7 @@ export class MemoryStore implements OrderedStore {
 
   scan(range: KeyRange, limits: PageLimits, done: (outcome: ScanOutcome) => void): void {
     const outcome: ScanOutcome = this.#isClosed
-      ? { type: "failed", reason: "The store is closed" }
+      ? { type: "failed", isDamage: false, reason: "The store is closed" }
       : { type: "rows", ...this.page(range, limits) };
     this.#defer(() => done(outcome));
   }

@@ -25,7 +25,8 @@ export type WriteOutcome =
 export type ScanOutcome =
   /** `more` is true when the page ended at a limit; go on from the last key followed by a zero byte. */
   | { readonly type: "rows"; readonly rows: readonly Row[]; readonly more: boolean }
-  | { readonly type: "failed"; readonly reason: string };
+  /** `isDamage`: the bytes on the disk are not those that were written; false: they could not be read. */
+  | { readonly type: "failed"; readonly isDamage: boolean; readonly reason: string };
 
 export interface PageLimits {
   readonly rowsMax: number;

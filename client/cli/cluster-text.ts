@@ -52,6 +52,13 @@ export function whyOf(node: PlainNode): string {
   return orNothing([...new Set(reasons)].join("; "));
 }
 
+/** Why the group takes no writes although it has a quorum; empty: it does not differ. */
+export function disputeText({ dispute }: PlainGroup): string {
+  if (dispute === undefined) return "";
+  const states = dispute.hashes.map(({ node, hash }) => `${node} ${hash}`).join(", ");
+  return `read-only: the owners differ at index ${dispute.index} and no state has a quorum: ${states}`;
+}
+
 export const groupHead = ["GROUP", "OWNER", "STATE", "MANAGER", "QUORUM", "REVISION", "MISSING", "OWNERS"];
 
 export function groupRow(group: PlainGroup, colours: Colours): string[] {

@@ -2,6 +2,7 @@
 
 import type { EventsAnswer, StatusAnswer } from "../cluster-calls.ts";
 import {
+  disputeText,
   groupHead,
   groupRow,
   names,
@@ -68,8 +69,12 @@ function groupsSection(output: Output, { groups }: StatusAnswer): string {
     ? "ownership advisory: for a moment two nodes may believe that they own a group\n"
     : "";
   const rows = groups.map((group) => groupRow(group, output.colours));
+  const disputes = groups.filter(({ dispute }) => dispute !== undefined);
+  const warnings = disputes
+    .map((group) => `${output.colours.red(`${group.name} is ${disputeText(group)}`)}\n`)
+    .join("");
   const head = title(output, "Groups", `${serving} of ${groups.length} with a quorum`);
-  return `${head}${output.aligned(groupHead, rows)}${output.colours.dim(note)}`;
+  return `${head}${output.aligned(groupHead, rows)}${warnings}${output.colours.dim(note)}`;
 }
 
 function pendingSection(output: Output, { pending }: StatusAnswer): string {

@@ -2,7 +2,7 @@
 
 import type { ClusterCommand, Compare, GroupCommand, VerdictChange, Write } from "../commands.ts";
 import * as wire from "../gen/bailiwick/peer/v1/record_pb.ts";
-import { epoch, revision, uint64 } from "./integers.ts";
+import { epoch, logIndex, revision, uint64 } from "./integers.ts";
 import {
   clusterChange,
   configBytes,
@@ -11,6 +11,7 @@ import {
   keySpan,
   ownershipState,
   recoveryStatus,
+  stateHashes,
 } from "./model.ts";
 import { groupId, keyBytes, nodeId, reason, valueBytes } from "./scalars.ts";
 import { inBytes, list, message, nullable, only, required, union } from "./structure.ts";
@@ -54,6 +55,8 @@ const groupCommand = only(
     own: message(wire.OwnCommandSchema, { currentOwner: nullable(nodeId), epoch, state: ownershipState, reason }),
     compact: message(wire.CompactCommandSchema, { revision }),
     configure: message(wire.ConfigureCommandSchema, { config: configBytes }),
+    dispute: message(wire.DisputeCommandSchema, { hashes: required(stateHashes) }),
+    settle: message(wire.SettleCommandSchema, { index: logIndex }),
   }),
 );
 

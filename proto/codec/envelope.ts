@@ -3,12 +3,23 @@
 import * as wire from "../gen/bailiwick/peer/v1/envelope_pb.ts";
 import { GroupRaftSchema } from "../gen/bailiwick/peer/v1/raft_pb.ts";
 import type { Envelope, GroupBeat, GroupBeatReply, PeerMessage, Start, StateRow, StatusVersion } from "../messages.ts";
-import { anyMemberId, boot, incarnation, logIndex, memberId, revision, term, uint64, wholeMs } from "./integers.ts";
+import {
+  anyMemberId,
+  boot,
+  bootOrNone,
+  incarnation,
+  logIndex,
+  memberId,
+  revision,
+  term,
+  uint64,
+  wholeMs,
+} from "./integers.ts";
 import { directoryEntry, groupSummary, owners, recoveryStatus, statusComponent } from "./model.ts";
 import { entries, entryId, raftBeat, raftBeatReply, raftMessage } from "./raft.ts";
 import { reply, watchMessage } from "./replies.ts";
 import { request } from "./requests.ts";
-import { bytes, clusterId, flag, groupId, nodeId, nonce, stateHash, text } from "./scalars.ts";
+import { bytes, clusterId, flag, groupId, hash64, nodeId, stateHash, text } from "./scalars.ts";
 import { inBytes, list, message, nullable, required, tagged, union } from "./structure.ts";
 import { wireLimits } from "./wire-limits.ts";
 
@@ -42,7 +53,7 @@ const statusVersion = message<StatusVersion, typeof wire.StatusVersionSchema>(wi
   index: logIndex,
 });
 
-const start = message<Start, typeof wire.StartSchema>(wire.StartSchema, { boot, nonce, lap: uint64 });
+const start = message<Start, typeof wire.StartSchema>(wire.StartSchema, { boot, nonce: hash64, lap: uint64 });
 
 const peerMessage = union<PeerMessage, wire.Envelope["message"]>({
   raft: message(GroupRaftSchema, { ...addressed, message: raftMessage }),
@@ -68,9 +79,18 @@ const peerMessage = union<PeerMessage, wire.Envelope["message"]>({
     last: required(entryId),
     next: uint64,
   }),
-  invite: message(wire.InviteSchema, { ...addressed, isWitness: flag }),
+  invite: message(wire.InviteSchema, { ...addressed, isWitness: flag, lostIn: nullable(hash64) }),
   departed: message(wire.DepartedSchema, { ...addressed, index: logIndex, owners }),
-  replicaLost: message(wire.ReplicaLostSchema, { group: groupId, incarnation, member: memberId }),
+  stateQuestion: message(wire.StateQuestionSchema, { ...addressed, index: logIndex, format: uint64 }),
+  stateAnswer: message(wire.StateAnswerSchema, { ...addressed, index: logIndex, format: uint64, hash: hash64 }),
+  stateVerdict: message(wire.StateVerdictSchema, {
+    ...addressed,
+    index: logIndex,
+    format: uint64,
+    hash: hash64,
+    holders: owners,
+  }),
+  replicaLost: message(wire.ReplicaLostSchema, { group: groupId, incarnation, member: memberId, start: hash64 }),
   ownersReport: message(wire.OwnersReportSchema, { entry: required(directoryEntry) }),
   statuses: message(wire.StatusesSchema, {
     components: list(statusComponent, itemsMax),
@@ -88,7 +108,12 @@ const peerMessage = union<PeerMessage, wire.Envelope["message"]>({
   forwardCancel: message(wire.ForwardCancelSchema, { call: uint64 }),
   forwardWatch: message(wire.ForwardWatchSchema, { call: uint64, message: required(watchMessage) }),
   forwardDrained: message(wire.ForwardDrainedSchema, { call: uint64, through: revision }),
-  hello: message(wire.HelloSchema, { lineage: list(start, wireLimits.lineageMax), answer: flag, isAnew: flag }),
+  hello: message(wire.HelloSchema, {
+    lineage: list(start, wireLimits.lineageMax),
+    answer: flag,
+    isAnew: flag,
+    anewSince: bootOrNone,
+  }),
   helloAccepted: message(wire.HelloAcceptedSchema, { start: required(start) }),
   helloRefused: message(wire.HelloRefusedSchema, { remembered: required(start) }),
   lap: message(wire.LapSchema, { start: required(start) }),

@@ -50,6 +50,8 @@ export const memberId = fromOne<MemberId>();
 export const anyMemberId = fromZero<MemberId>();
 /** 0 is before the first start. */
 export const boot = fromOne<BootNumber>();
+/** 0: in none. */
+export const bootOrNone = fromZero<BootNumber>();
 
 /** A span of time: clocks give fractions of a millisecond, the wire holds whole ones. */
 export const wholeMs: Codec<number, bigint> = {

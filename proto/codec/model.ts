@@ -15,10 +15,11 @@ import type {
   Ownership,
   OwnershipState,
   RecoveryStatus,
+  StateHashes,
   StatusComponent,
 } from "../model.ts";
 import { epoch, incarnation, logIndex, revision, uint64 } from "./integers.ts";
-import { bytes, groupId, keyBytes, nodeId, oneOf, reason, valueBytes, word } from "./scalars.ts";
+import { bytes, groupId, hash64, keyBytes, nodeId, oneOf, reason, valueBytes, word } from "./scalars.ts";
 import { type Codec, list, message, nullable, only, required, union } from "./structure.ts";
 import { wireLimits } from "./wire-limits.ts";
 
@@ -85,6 +86,16 @@ export const groupSummary = message<GroupSummary, typeof wire.GroupSummarySchema
   owners,
   ownership: required(ownership),
   placement: configBytes,
+});
+
+const replicaHash = message<StateHashes["hashes"][number], typeof wire.ReplicaHashSchema>(wire.ReplicaHashSchema, {
+  node: nodeId,
+  hash: hash64,
+});
+
+export const stateHashes = message<StateHashes, typeof wire.StateHashesSchema>(wire.StateHashesSchema, {
+  index: logIndex,
+  hashes: list(replicaHash, wireLimits.ownersMax),
 });
 
 export const groupObject = message<GroupObject, typeof wire.GroupObjectSchema>(wire.GroupObjectSchema, {

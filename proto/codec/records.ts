@@ -15,6 +15,7 @@ import {
   groupSummary,
   nodeRecord,
   ownership,
+  stateHashes,
   statusComponent,
 } from "./model.ts";
 import { stateHash } from "./scalars.ts";
@@ -54,6 +55,11 @@ export const { encode: encodeGroupSummary, decode: decodeGroupSummary } = inByte
 export const { encode: encodeGroupObject, decode: decodeGroupObject } = inBytes(
   model.GroupObjectSchema,
   groupObject,
+  bytesMax,
+);
+export const { encode: encodeStateHashes, decode: decodeStateHashes } = inBytes(
+  model.StateHashesSchema,
+  stateHashes,
   bytesMax,
 );
 export const { encode: encodeOwnership, decode: decodeOwnership } = inBytes(model.OwnershipSchema, ownership, bytesMax);

@@ -24,6 +24,7 @@ import {
   nodeRecord,
   ownership,
   recoveryStatus,
+  stateHashes,
   statusComponent,
 } from "./model.ts";
 import { clusterId, finite, flag, groupId, keyBytes, nodeId, stateHash, text, word } from "./scalars.ts";
@@ -67,6 +68,8 @@ const groupStatus = message<GroupStatus, typeof wire.GroupStatusSchema>(wire.Gro
   membership: required(membership),
   membershipIndex: logIndex,
   isDegraded: flag,
+  dispute: nullable(stateHashes),
+  compared: nullable(stateHashes),
 });
 
 const counterFields = message<{ name: string; value: number }, typeof wire.CounterSchema>(wire.CounterSchema, {

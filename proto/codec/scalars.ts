@@ -99,7 +99,7 @@ export const stateHash: Codec<string, bigint | undefined> = {
 };
 
 /** 16 hexadecimal digits as an integer of 64 bits, never absent. */
-export const nonce: Codec<string, bigint> = {
+export const hash64: Codec<string, bigint> = {
   toWire(digits, field) {
     if (!hashPattern.test(digits)) throw new CodecError(`${field} is ${shown(digits)}, not 16 hexadecimal digits`);
     return BigInt(`0x${digits}`);

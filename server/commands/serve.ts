@@ -22,7 +22,8 @@ BAILIWICK_LOG_LEVEL win over the file.
 
 When it serves, one line of JSON is printed: {"ready":true,"node","api","peer","pid"}. The log goes to standard error, one
 JSON object a line. SIGTERM and SIGINT end it with exit code 0, a second one at once with 1. A failed write to the disk
-ends it with exit code 1; what was acknowledged is there after the next start.
+ends it with exit code 1; what was acknowledged is there after the next start. Data that is found damaged is moved to
+damaged-TIME within dataDir, and the node waits in quarantine until the other owners have rebuilt it.
 
 The first start binds the key to the cluster that cluster.yaml describes: compare the files of all nodes before it. A node
 with another file serves, but alone, in another cluster: its \`status\` shows the others \`joining\`.

@@ -65,7 +65,10 @@ function scan(store: OrderedStore, range: KeyRange): Promise<Extract<ScanOutcome
   return new Promise((resolve, reject) => {
     store.scan(range, pageLimits, (outcome) => {
       if (outcome.type === "rows") resolve(outcome);
-      else reject(new DbError(failure("corrupt", `The database does not read: ${outcome.reason}`)));
+      else {
+        const code = outcome.isDamage ? "corrupt" : "internal";
+        reject(new DbError(failure(code, `The database does not read: ${outcome.reason}`)));
+      }
     });
   });
 }

@@ -10,6 +10,7 @@ import { type Entry, type EntryId, isControl } from "../../proto/raft.ts";
 import { emptyBytes } from "../../storage/bytes.ts";
 import { stateKey } from "../../storage/keys.ts";
 import type { Operation } from "../../storage/ordered-store.ts";
+import { HashTrail } from "./hash-trail.ts";
 import type { MembersRow } from "./members-row.ts";
 import type { StateRows } from "./state-rows.ts";
 
@@ -34,12 +35,15 @@ export interface ReplicatedState<Outcome> {
 
 export class Applier<Outcome, State extends ReplicatedState<Outcome>> {
   readonly state: State;
+  /** State hashes at the newest applied indexes. */
+  readonly trail: HashTrail;
   #applied: EntryId;
 
   /** @param applied how far `state` covers the log */
   constructor(state: State, applied: EntryId) {
     this.state = state;
     this.#applied = { term: applied.term, index: applied.index };
+    this.trail = new HashTrail(applied.index, state.rows.hash);
   }
 
   get applied(): EntryId {
@@ -54,6 +58,7 @@ export class Applier<Outcome, State extends ReplicatedState<Outcome>> {
     assert(entry.index === this.#applied.index + 1, () => `Applying ${entry.index} after ${this.#applied.index}`);
     const outcome = this.#outcomeOf(entry);
     this.#applied = { term: entry.term, index: entry.index };
+    this.trail.add(entry.index, this.state.rows.hash);
     return outcome;
   }
 

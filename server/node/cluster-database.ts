@@ -36,6 +36,7 @@ import { failed, fateUnknown } from "./group-replies.ts";
 import type { WriteId } from "./inputs.ts";
 import { LeaderSight } from "./leader-sight.ts";
 import { limits } from "./limits.ts";
+import type { LossReport } from "./membership-manager.ts";
 import { earliest, isDue } from "./millis.ts";
 import { quorumOf } from "./quorum-view.ts";
 import { createRaft } from "./raft-options.ts";
@@ -86,8 +87,6 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
   #incarnation: Incarnation;
   /** As which member the node is known here: it must never speak as that, or as a lower one, without a replica. */
   #member: MemberId;
-  /** It has not answered for any number since it began. */
-  #isUncertain = true;
   /** null on a node that has no vote. */
   #seat: Seat | null;
   /** What this node goes on with alone, until it is durable. */
@@ -227,10 +226,11 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
 
   /** The leader counts on this node as a new member: it begins with nothing, while the copy is followed on. */
   invited(from: NodeId, invite: PeerMessage & { readonly type: "invite" }, nowMs: Millis): void {
-    const isOther = invite.incarnation !== this.#incarnation || invite.isWitness;
     if (this.#succession !== null) return;
-    const mayBeThat = this.#isUncertain && this.#world.isDoubtful();
-    if (isOther || mayBeThat || invite.toMember <= this.#member) return this.#answerStranger(from, invite, nowMs);
+    const isOther = invite.incarnation !== this.#incarnation || invite.isWitness;
+    if (isOther || invite.toMember <= this.#member) return this.#answerStranger(from, invite, nowMs);
+    // It may have been this very member before it forgot: unless it got the number for saying so in this start.
+    if (this.#world.isForgetful() && invite.lostIn !== this.#world.nonce) return this.#sayLost(from, invite.toMember);
     this.#stepDown();
     this.#setMember(invite.toMember);
     this.#joining = this.#seatOf(this.#blank(nowMs));
@@ -238,8 +238,8 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
   }
 
   /** A member says that it holds nothing of the group as this member: it is to begin anew. */
-  memberLost(node: NodeId, member: number, nowMs: Millis): void {
-    this.#members?.lost(node, member, nowMs);
+  memberLost(node: NodeId, report: LossReport, nowMs: Millis): void {
+    this.#members?.lost(node, report, nowMs);
   }
 
   /** Whoever is spoken to as a member that is gone says so: nobody must wait for it, or count on it. */
@@ -248,11 +248,14 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
     if (incarnation < this.#incarnation) return this.hint(from);
     if (incarnation > this.#incarnation) return this.noticeIndex(from, beginningOf(incarnation), nowMs);
     if (toMember === anyMember || this.#seat !== null || this.#joining !== null) return;
-    // Without its memory a node cannot tell which number it had: the first word to it says so.
-    if (toMember > this.#member && this.#isUncertain && this.#world.isDoubtful()) this.#setMember(toMember);
-    if (toMember > this.#member) return;
-    this.#isUncertain = false;
-    this.#world.out.sendPromise(from, { type: "replicaLost", group: clusterGroup, incarnation, member: this.#member });
+    // A node that forgot once cannot tell which numbers it has had: any that it is not known as may be one.
+    if (toMember <= this.#member) this.#sayLost(from, this.#member);
+    else if (this.#world.isForgetful()) this.#sayLost(from, toMember);
+  }
+
+  #sayLost(to: NodeId, member: MemberId): void {
+    const { nonce: start, out } = this.#world;
+    out.sendPromise(to, { type: "replicaLost", group: clusterGroup, incarnation: this.#incarnation, member, start });
   }
 
   /** From now on known as this member, of which nothing is stored yet: a start before it is says that it is lost. */

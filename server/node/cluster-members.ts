@@ -1,10 +1,10 @@
 // The voters of the cluster group, as the one that leads them sees to them: one that lost its data begins anew as another
 // member, and whoever is new is invited.
 
-import type { Millis, NodeId } from "../../proto/ids.ts";
+import type { MemberId, Millis, NodeId } from "../../proto/ids.ts";
 import type { ClusterOutcome, ClusterState } from "./cluster-state.ts";
 import { Invitations } from "./invitations.ts";
-import { MembershipManager } from "./membership-manager.ts";
+import { type LossReport, MembershipManager } from "./membership-manager.ts";
 import { earliest } from "./millis.ts";
 import type { Replica } from "./replica.ts";
 import type { World } from "./world.ts";
@@ -30,12 +30,13 @@ export class ClusterMembers {
   }
 
   /** A member says that it holds nothing of the group as this member. */
-  lost(node: NodeId, member: number, nowMs: Millis): void {
-    this.#manager.lost(node, member, nowMs);
+  lost(node: NodeId, report: LossReport, nowMs: Millis): void {
+    this.#manager.lost(node, report, nowMs);
   }
 
   deadline(nowMs: Millis): void {
-    this.#invitations.deadline(this.#replica, this.#world.out, nowMs);
+    const lostIn = (node: NodeId, member: MemberId) => this.#manager.lossBehind(node, member);
+    this.#invitations.deadline({ group: this.#replica, lostIn }, this.#world.out, nowMs);
   }
 
   deadlineMs(): Millis | null {

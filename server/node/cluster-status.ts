@@ -50,6 +50,8 @@ export function clusterGroupStatus(
     membership: status.membership,
     membershipIndex: status.membershipIndex,
     isDegraded: status.standIn !== null,
+    dispute: null,
+    compared: null,
   };
 }
 
@@ -82,6 +84,8 @@ export function clusterCopyStatus(
     membership,
     membershipIndex: index,
     isDegraded: false,
+    dispute: null,
+    compared: null,
   };
 }
 

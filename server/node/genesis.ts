@@ -1,6 +1,7 @@
 // The first rows of a node: the cluster as the bootstrap file describes it, and an empty replica of each of its groups.
 
 import {
+  type BootNumber,
   type ClusterId,
   clusterGroup,
   type MemberId,
@@ -44,6 +45,10 @@ export interface Genesis {
 
 /** Incarnation of the cluster group of a cluster that was never recovered by force. */
 const firstIncarnation = toIncarnation(1);
+/**
+ * Of all that a node stores. Whoever changes the format of any record raises it too: data of another number is refused and
+ * left alone, while a record of a number that is not known is damage.
+ */
 export const formatVersion = "1";
 /** Where every log begins. */
 export const logStart: EntryId = { term: toTerm(0), index: toLogIndex(0) };
@@ -75,7 +80,7 @@ export function genesisOperations(genesis: Genesis): readonly Operation[] {
  */
 export function bootOperations(lineage: readonly Start[], quarantine: string | null): readonly Operation[] {
   const start = presentOf(lineage);
-  const mark = quarantine === null ? [] : [putMeta("quarantine", quarantine)];
+  const mark = quarantine === null ? [] : anewOperations(quarantine, start.boot);
   return [
     putMeta("bootNumber", String(start.boot)),
     { type: "put", key: metaKey("lineage"), value: encodeStarts(lineage.slice(0, -1)) },
@@ -89,12 +94,16 @@ export function startOperations(start: Start): readonly Operation[] {
   return [{ type: "put", key: metaKey("start"), value: encodeStarts([start]) }];
 }
 
-/** Puts a node into quarantine for good: it no longer votes in the cluster database either, but only follows its log. */
+/**
+ * Puts a node into quarantine for good, in the start `boot`: it no longer votes in the cluster database either, but only
+ * follows its log.
+ */
 export function quarantineOperations(
   database: GroupKey & { readonly slot: Slot; readonly member: MemberId },
   reason: string,
+  boot: BootNumber,
 ): readonly Operation[] {
-  return [putMeta("quarantine", reason), ...stepDownOperations(database)];
+  return [...anewOperations(reason, boot), ...stepDownOperations(database)];
 }
 
 /** The node follows the cluster database from now on, without a vote. */
@@ -103,6 +112,11 @@ export function stepDownOperations(
 ): readonly Operation[] {
   const { slot, member } = database;
   return [putGroupRecord(database, { slot, role: "learner", member })];
+}
+
+/** What the node promised before the start `boot` is given up, and stays so when the quarantine is over. */
+function anewOperations(reason: string, boot: BootNumber): readonly Operation[] {
+  return [putMeta("quarantine", reason), putMeta("anewSince", String(boot))];
 }
 
 /** The node holds whole replicas of all that it owns again. */

@@ -27,7 +27,7 @@ import type { Call } from "./calls.ts";
 import { failed, fateUnknown, type GroupReplica, headerOf } from "./group-replies.ts";
 import { Invitations } from "./invitations.ts";
 import { limits } from "./limits.ts";
-import { MembershipManager, type MembershipView, Precedence } from "./membership-manager.ts";
+import { type LossReport, MembershipManager, type MembershipView, Precedence } from "./membership-manager.ts";
 import { earliest } from "./millis.ts";
 import type { World } from "./world.ts";
 
@@ -96,12 +96,13 @@ export class GroupMembers {
   }
 
   /** A member says that it holds nothing of the group: it is to begin anew. */
-  lost(node: NodeId, member: number, nowMs: Millis): void {
-    this.#manager?.lost(node, member, nowMs);
+  lost(node: NodeId, report: LossReport, nowMs: Millis): void {
+    this.#manager?.lost(node, report, nowMs);
   }
 
   deadline(nowMs: Millis): void {
-    this.#invitations?.deadline(this.#replica, this.#world.out, nowMs);
+    const lostIn = (node: NodeId, member: MemberId) => this.#manager?.lossBehind(node, member) ?? null;
+    this.#invitations?.deadline({ group: this.#replica, lostIn }, this.#world.out, nowMs);
     this.#askWhoIsListed(nowMs);
   }
 

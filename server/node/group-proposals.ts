@@ -11,7 +11,8 @@ import { limits } from "./limits.ts";
 import type { Manager } from "./manager.ts";
 import type { World } from "./world.ts";
 
-type Proposal = { readonly type: "call"; readonly key: number } | { readonly type: "decision" };
+/** A finding is made again while it holds: nobody waits for what becomes of it. */
+type Proposal = { readonly type: "call"; readonly key: number } | { readonly type: "decision" | "finding" };
 
 interface Queued {
   readonly payload: Uint8Array;
@@ -50,6 +51,10 @@ export class GroupProposals {
 
   decision(payload: Uint8Array): void {
     this.#queue({ payload, proposal: { type: "decision" } });
+  }
+
+  finding(command: GroupCommand): void {
+    this.#queue({ payload: encodeGroupCommand(command), proposal: { type: "finding" } });
   }
 
   /** Some wait for the end of the turn. */

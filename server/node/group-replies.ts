@@ -66,7 +66,7 @@ export interface QuorumView {
   readonly missing: readonly NodeId[];
 }
 
-export function groupStatusOf(replica: GroupReplica, node: NodeId, quorum: QuorumView): GroupStatus {
+export function groupStatusOf(replica: GroupReplica, node: NodeId, quorum: QuorumView): Omit<GroupStatus, "compared"> {
   const { state, status, record } = replica;
   const { object, ownership, mvcc } = state;
   return {
@@ -88,6 +88,7 @@ export function groupStatusOf(replica: GroupReplica, node: NodeId, quorum: Quoru
     membership: status.membership,
     membershipIndex: status.membershipIndex,
     isDegraded: status.standIn !== null,
+    dispute: state.dispute,
   };
 }
 

@@ -6,14 +6,17 @@ import { decodeGroupCommand } from "../../proto/codec/commands.ts";
 import {
   decodeGroupObject,
   decodeGroupSummary,
+  decodeStateHashes,
   decodeStatusComponent,
   encodeGroupObject,
   encodeGroupSummary,
+  encodeStateHashes,
   encodeStatusComponent,
 } from "../../proto/codec/records.ts";
 import type { Compare, GroupCommand, VerdictChange, Write } from "../../proto/commands.ts";
 import { type Failure, failure } from "../../proto/errors.ts";
 import {
+  type GroupId,
   type Incarnation,
   type LogIndex,
   type NodeId,
@@ -23,9 +26,17 @@ import {
   toRevision,
 } from "../../proto/ids.ts";
 import type { Configuration } from "../../proto/membership.ts";
-import type { GroupObject, GroupSummary, KeyValue, Ownership, StatusComponent } from "../../proto/model.ts";
+import type {
+  GroupObject,
+  GroupSummary,
+  KeyValue,
+  Ownership,
+  StateHashes,
+  StatusComponent,
+} from "../../proto/model.ts";
 import type { Entry } from "../../proto/raft.ts";
 import { bytesOf, emptyBytes } from "../../storage/bytes.ts";
+import type { Hash64 } from "../../storage/hash.ts";
 import { type Slot, tailOfRow, versionKey } from "../../storage/keys.ts";
 import { Mvcc } from "../../storage/mvcc/mvcc.ts";
 import type { Write as VersionedWrite } from "../../storage/mvcc/types.ts";
@@ -67,6 +78,7 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
   readonly members: MembersRow;
   #object: GroupObject;
   #summary: GroupSummary;
+  #dispute: StateHashes | null = null;
   readonly #verdicts = new Map<NodeId, StatusComponent>();
 
   private constructor(parts: Parts) {
@@ -144,6 +156,21 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
     return this.#summary;
   }
 
+  /** The hashes of replicas that differ, none with a quorum: no writes of clients take effect; null: there is nothing of it. */
+  get dispute(): StateHashes | null {
+    return this.#dispute;
+  }
+
+  /** Why a write of a client is refused; null: it is not. */
+  get lock(): Failure | null {
+    return this.#dispute === null ? null : disputeFailure(this.object.group, this.#dispute);
+  }
+
+  /** Counts all rows anew; see `StateRows.hashAsHeld`. */
+  hashAsHeld(then: Hash64): Hash64 {
+    return this.rows.hashAsHeld(then, this.#present());
+  }
+
   /** One per owner, in list order. */
   verdicts(): readonly StatusComponent[] {
     return this.object.owners.flatMap((owner) => this.#verdicts.get(owner) ?? []);
@@ -194,13 +221,18 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
       case "compact":
         return this.#compact(command.revision);
       case "configure":
-        this.#setObject({ ...this.#object, config: command.config });
+        return this.#configure(command.config);
+      case "dispute":
+        this.#setDispute(command.hashes);
+        return decided;
+      case "settle":
+        this.#setDispute(null);
         return decided;
     }
   }
 
   #write(command: Extract<GroupCommand, { type: "write" }>): GroupOutcome {
-    const refusal = this.#refusal(command);
+    const refusal = this.lock ?? this.#refusal(command);
     if (refusal !== null) return { type: "refused", failure: refusal };
     const changed = this.mvcc.apply(command.writes.map(toVersionedWrite));
     this.rows.setKeys(changed.rows, changed.events);
@@ -246,6 +278,7 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
 
   #compact(revision: Revision): GroupOutcome {
     const { group } = this.object;
+    if (this.lock !== null) return { type: "refused", failure: this.lock };
     const refused = this.mvcc.compact(revision);
     if (refused === null) return decided;
     if (refused.type === "futureRevision") {
@@ -257,6 +290,18 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
     }
     const message = `Revision ${revision} is compacted already, the floor is ${refused.floor}`;
     return { type: "refused", failure: failure("compacted", message, { group, revision: String(refused.floor) }) };
+  }
+
+  #configure(config: Uint8Array): GroupOutcome {
+    if (this.lock !== null) return { type: "refused", failure: this.lock };
+    this.#setObject({ ...this.#object, config });
+    return decided;
+  }
+
+  #setDispute(hashes: StateHashes | null): void {
+    this.#dispute = hashes;
+    if (hashes === null) this.rows.delete("dispute", emptyBytes);
+    else this.rows.set("dispute", emptyBytes, encodeStateHashes(hashes));
   }
 
   #setObject(object: GroupObject): void {
@@ -282,15 +327,27 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
   #restoreRows(image: ReplicaRows): void {
     for (const row of image.small) {
       this.rows.restoreSmall(row);
+      if (row.table === "dispute") this.#dispute = decodeStateHashes(row.value);
       if (row.table !== "verdicts") continue;
       const component = decodeStatusComponent(row.value);
       this.#verdicts.set(component.node, component);
     }
+    for (const kv of this.#present()) this.rows.restoreKey(kv);
+  }
+
+  #present(): readonly KeyValue[] {
     const everything = { start: emptyBytes, end: null };
     const present = this.mvcc.range(everything, { at: null, limit: Number.POSITIVE_INFINITY });
     assert(present.type === "page", "the newest revision can always be read");
-    for (const kv of present.kvs) this.rows.restoreKey(kv);
+    return present.kvs;
   }
+}
+
+/** It names the replicas, so that an operator can decide whose state is to go on. */
+function disputeFailure(group: GroupId, { index, hashes }: StateHashes): Failure {
+  const which = hashes.map(({ node, hash }) => `${node} ${hash}`).join(", ");
+  const message = `The group ${group} is read-only: its replicas differ at index ${index} and no state has a quorum: ${which}`;
+  return failure("corrupt", message, { group });
 }
 
 function toVersionedWrite(write: Write): VersionedWrite {

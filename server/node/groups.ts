@@ -78,12 +78,12 @@ export class Groups {
     this.#world.out.erase(slotRange(rows.slot));
   }
 
+  /** What a witness on doubtful data remembers may lack for whom it stood in last: it speaks as that member no more. */
   restoreSeat(image: SeatImage, nowMs: Millis): void {
-    if (image.role === "witness") {
-      this.#seats.set(image.group, new WitnessSeat(image, image.member, this.#world, nowMs));
-    } else {
-      this.#gone.set(image.group, image);
-    }
+    const { group, incarnation, role, member } = image;
+    if (role === "gone") this.#gone.set(group, image);
+    else if (this.#world.isDoubtful()) this.#remember({ group, incarnation, member });
+    else this.#seats.set(group, new WitnessSeat(image, member, this.#world, nowMs));
   }
 
   /** This node takes no part in any of them any more. */
@@ -118,7 +118,7 @@ export class Groups {
     if (this.#isOver(invite)) return this.#answerStale(from, invite);
     const member = this.#memberIn(invite);
     if (member !== null && invite.toMember <= member) return this.#answerStranger(from, invite);
-    if (member === null && this.#world.isDoubtful()) return this.#answerStranger(from, invite);
+    if (this.#mayHaveBeen(invite)) return this.#disown(from, invite);
     const held = this.#groups.get(invite.group)?.replica ?? this.#seats.get(invite.group);
     if (held !== undefined) this.#leave(held.key, held.member, nowMs);
     this.#forgetAside(invite.group);
@@ -217,15 +217,30 @@ export class Groups {
 
   /** Whoever is spoken to as a member that is gone says so: nobody must wait for it, or count on it. */
   #answerStranger(from: NodeId, message: GroupMessage | Invite): void {
-    const { group, incarnation, toMember } = message;
+    const { group, toMember } = message;
     this.#world.counters.count("messages of a group that is not here");
     if (toMember === anyMember || this.#groups.has(group) || this.#seats.has(group)) return;
+    const member = this.#memberIn(message);
+    if (member !== null && toMember <= member) this.#sayLost(from, message, member);
+    else if (this.#world.isForgetful()) this.#disown(from, message);
+  }
+
+  /** Of a member that the node may have been before it forgot. */
+  #disown(from: NodeId, message: GroupMessage | Invite): void {
+    const { group, incarnation, toMember } = message;
     if (this.#memberIn(message) === null && this.#world.isDoubtful()) {
       this.#remember({ group, incarnation, member: toMember });
     }
-    const member = this.#memberIn(message);
-    if (member === null || toMember > member) return;
-    this.#world.out.sendPromise(from, { type: "replicaLost", group, incarnation, member });
+    this.#sayLost(from, message, toMember);
+  }
+
+  /** Whether the node may have been this very member before it forgot: unless it got the number for saying so in this start. */
+  #mayHaveBeen({ lostIn }: Invite): boolean {
+    return this.#world.isForgetful() && lostIn !== this.#world.nonce;
+  }
+
+  #sayLost(to: NodeId, { group, incarnation }: GroupKey, member: MemberId): void {
+    this.#world.out.sendPromise(to, { type: "replicaLost", group, incarnation, member, start: this.#world.nonce });
   }
 
   /** As which member this node knows itself in exactly this incarnation; null: it does not. */

@@ -6,6 +6,7 @@ import {
   type BootNumber,
   type ClusterId,
   clusterGroup,
+  isName,
   type MemberId,
   type NodeId,
   toBootNumber,
@@ -19,6 +20,7 @@ import { decodeGroupRecord, type GroupRecord } from "../../storage/group-record.
 import type { HardStateTable } from "../../storage/hard-state.ts";
 import { decodeMark } from "../../storage/hard-state-mark.ts";
 import {
+  everyRange,
   groupRange,
   hardStateMarkRange,
   interlockRange,
@@ -56,16 +58,22 @@ export interface SeatImage extends MemberKey {
   readonly role: "witness" | "gone";
 }
 
-export interface NodeImage {
+/** Whose data it is, and how often it was started on. */
+export interface DataIdentity {
   readonly node: NodeId;
   readonly cluster: ClusterId;
   readonly boot: BootNumber;
+}
+
+export interface NodeImage extends DataIdentity {
   /** This node's starts, oldest first, the present one last; empty on data from before there was a record of them. */
   readonly lineage: readonly Start[];
   /** Newest start seen of each peer. */
   readonly peerStarts: ReadonlyMap<NodeId, Start>;
   /** Why the node takes no part in its groups; null: it does. */
   readonly quarantine: string | null;
+  /** The start in which it was quarantined last: what it promised before is given up. 0: it never was. */
+  readonly anewSince: BootNumber;
   readonly hardStates: HardStateTable;
   /** Of the hard state that was durable at least; 0: not on record. An older one has lost votes. */
   readonly generation: number;
@@ -82,8 +90,10 @@ export interface NodeImage {
 export type Stored =
   | { readonly type: "empty" }
   | { readonly type: "image"; readonly image: NodeImage }
+  /** Another version of this software has written it, and nothing is wrong with it. */
+  | { readonly type: "otherFormat"; readonly reason: string }
   /** Something that must be there is not, or is not what it should be: the node must not run on it. */
-  | { readonly type: "damaged"; readonly reason: string };
+  | { readonly type: "damaged"; readonly reason: string; readonly identity: DataIdentity | null };
 
 /** Asks for the rows of ranges; answer each with all rows of the range, in order. */
 export type Reading<Result> = Generator<KeyRange, Result, readonly Row[]>;
@@ -91,7 +101,17 @@ export type Reading<Result> = Generator<KeyRange, Result, readonly Row[]>;
 /** @param hardStates the table that was durable at the last stop */
 export function* readNode(hardStates: HardStateTable): Reading<Stored> {
   const meta = readMeta(yield metaRange());
-  if (meta.size === 0) return { type: "empty" };
+  const identity = identityIn(meta);
+  if (meta.size === 0) {
+    // The mark goes with the hard state, which is written before the first rows.
+    const rest = (yield everyRange()).filter(({ key }) => parseKey(key).type !== "hardStateMark");
+    const reason = `${rest.length} rows are there without the record of whose they are`;
+    return rest.length === 0 ? { type: "empty" } : { type: "damaged", reason, identity };
+  }
+  const format = meta.get("formatVersion") ?? "";
+  if (format !== formatVersion && /^\d+$/.test(format)) {
+    return { type: "otherFormat", reason: `the data has format ${format}, this version reads ${formatVersion}` };
+  }
   const records = readRecords(yield groupRange());
   const slots = bySlot(yield slotsRange());
   const statuses = yield nodeStatusRange(null);
@@ -100,9 +120,9 @@ export function* readNode(hardStates: HardStateTable): Reading<Stored> {
   const peerStarts = yield peerStartRange();
   try {
     const image = assemble({ meta, records, slots, hardStates, statuses, summaries, marks, peerStarts });
-    return typeof image === "string" ? { type: "damaged", reason: image } : { type: "image", image };
+    return typeof image === "string" ? { type: "damaged", reason: image, identity } : { type: "image", image };
   } catch (reason) {
-    return { type: "damaged", reason: reason instanceof Error ? reason.message : String(reason) };
+    return { type: "damaged", reason: reason instanceof Error ? reason.message : String(reason), identity };
   }
 }
 
@@ -119,8 +139,9 @@ interface Parts {
 
 function assemble(parts: Parts): NodeImage | string {
   const { meta, records, slots, hardStates } = parts;
-  const format = meta.get("formatVersion");
-  if (format !== formatVersion) return `the data has format ${format}, this version reads ${formatVersion}`;
+  const identity = identityIn(meta);
+  if (identity === null || meta.get("formatVersion") !== formatVersion)
+    return "the record of whose data it is is damaged";
   const generation = parts.marks[0] === undefined ? 0 : decodeMark(parts.marks[0].value);
   if (typeof generation === "string") return generation;
   const states = new HardStates(hardStates);
@@ -141,6 +162,8 @@ function assemble(parts: Parts): NodeImage | string {
     else groups.push({ ...image, state: image.state });
   }
   if (database === null) return "the cluster database is missing";
+  const anewSince = toBootNumber(Number(meta.get("anewSince") ?? 0));
+  if (!Number.isSafeInteger(anewSince)) return "the record of the last quarantine is damaged";
   const lost = lostReplica(hardStates, records);
   if (lost !== null) return `the record of group ${lost} is missing, in which something was acknowledged`;
   const used = [database, ...groups].map(({ rows }) => rows.slot);
@@ -150,12 +173,11 @@ function assemble(parts: Parts): NodeImage | string {
   const peerStarts = readPeerStarts(parts.peerStarts);
   if (typeof peerStarts === "string") return peerStarts;
   return {
-    node: toNodeId(meta.get("nodeId") ?? ""),
-    cluster: toClusterId(meta.get("clusterId") ?? ""),
-    boot: toBootNumber(Number(meta.get("bootNumber") ?? 0)),
+    ...identity,
     lineage,
     peerStarts,
     quarantine: meta.get("quarantine") ?? null,
+    anewSince,
     hardStates,
     generation,
     nextSlot: Math.max(0, ...slots.keys(), ...used) + 1,
@@ -217,6 +239,15 @@ function readMeta(rows: readonly Row[]): ReadonlyMap<MetaField, string> {
     if (parsed.type === "meta") fields.set(parsed.field, textOf(value));
   }
   return fields;
+}
+
+/** null when a field of it is missing or damaged. */
+function identityIn(meta: ReadonlyMap<MetaField, string>): DataIdentity | null {
+  const node = meta.get("nodeId") ?? "";
+  const cluster = meta.get("clusterId") ?? "";
+  const boot = Number(meta.get("bootNumber") ?? "none");
+  if (!isName(node) || cluster === "" || !Number.isSafeInteger(boot)) return null;
+  return { node: toNodeId(node), cluster: toClusterId(cluster), boot: toBootNumber(boot) };
 }
 
 function readLineage(meta: ReadonlyMap<MetaField, string>): readonly Start[] | null {

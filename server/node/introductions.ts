@@ -39,12 +39,14 @@ export class Introductions {
   #resendMs: Millis | null = null;
   /** In quarantine: this node speaks as no member that it was before. */
   #isAnew: boolean;
+  #anewSince: BootNumber;
 
-  constructor(world: World, stored: Pick<NodeImage, "lineage" | "peerStarts" | "quarantine">) {
+  constructor(world: World, stored: Pick<NodeImage, "lineage" | "peerStarts" | "quarantine" | "anewSince">) {
     this.#world = world;
     this.#laps = new Laps(stored.lineage, world.out);
     this.#remembered = new Map(stored.peerStarts);
     this.#isAnew = stored.quarantine !== null;
+    this.#anewSince = stored.anewSince;
   }
 
   /** @param isWanted the peer has to hear it, also if it was told a moment ago */
@@ -69,6 +71,7 @@ export class Introductions {
   /** This node is in quarantine from this step on: whoever refused it before has no reason to any more. */
   beginAnew(fellows: Iterable<NodeId>, nowMs: Millis): void {
     this.#isAnew = true;
+    this.#anewSince = this.#world.boot;
     for (const peer of fellows) if (this.#world.connected.has(peer)) this.#send(peer, true, nowMs);
   }
 
@@ -112,17 +115,18 @@ export class Introductions {
     message: Message<"hello">,
     origin: { readonly boot: BootNumber; readonly isStale: boolean },
   ): boolean {
-    const { lineage } = message;
+    const { lineage, anewSince } = message;
     if (lineage.at(-1)?.boot !== origin.boot) {
       this.#world.counters.count("introductions of another start");
       return false;
     }
     const start = presentOf(lineage);
+    const isRestored = (line: readonly Start[], seen: Start) => standingOf(line, seen, anewSince) === "restored";
     const isNew = !this.#isPresent(from, start);
     const remembered = this.#remembered.get(from) ?? null;
     // One that was overtaken by a lap of the same start says nothing new.
     const isRepeat = !isNew && this.#peers.get(from)?.isRefused === false;
-    if (remembered !== null && !isRepeat && !message.isAnew && standingOf(lineage, remembered) === "restored") {
+    if (remembered !== null && !isRepeat && !message.isAnew && isRestored(lineage, remembered)) {
       this.#refuse(from, { start, remembered, isStale: origin.isStale });
     } else this.#accept(from, start, remembered);
     return isNew && !origin.isStale;
@@ -137,7 +141,7 @@ export class Introductions {
 
   /** @returns whether this node indeed runs on an old image; a refusal of an earlier start is none */
   refused({ remembered }: Message<"helloRefused">): boolean {
-    return standingOf(this.#laps.lineage, remembered) === "restored";
+    return standingOf(this.#laps.lineage, remembered, this.#anewSince) === "restored";
   }
 
   lap(from: NodeId, { start }: Message<"lap">): void {
@@ -180,7 +184,8 @@ export class Introductions {
     const nextMs = toMillis(nowMs + limits.helloResendMs);
     this.#nextHelloMs.set(peer, nextMs);
     this.#resendMs ??= nextMs;
-    const hello = { type: "hello", lineage: this.#laps.lineage, answer, isAnew: this.#isAnew } as const;
+    const line = { lineage: this.#laps.lineage, anewSince: this.#anewSince };
+    const hello = { type: "hello", ...line, answer, isAnew: this.#isAnew } as const;
     if (this.#isAnew) this.#world.out.sendPromise(peer, hello);
     else this.#world.out.send(peer, hello);
   }

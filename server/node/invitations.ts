@@ -1,7 +1,7 @@
 // A leader's word to members that it has not heard in its term: a new one has to make its replica before it can answer, and
 // only this message says as what. Repeated until they are heard, so that none of it depends on one message.
 
-import { type Millis, type NodeId, toMillis } from "../../proto/ids.ts";
+import { type MemberId, type Millis, type NodeId, toMillis } from "../../proto/ids.ts";
 import type { Membership } from "../../proto/membership.ts";
 import type { Addressed } from "../../proto/messages.ts";
 import type { RaftStatus } from "../raft/types.ts";
@@ -11,6 +11,12 @@ import type { Outbox } from "./outbox.ts";
 interface Inviting {
   readonly status: RaftStatus;
   addressTo(peer: NodeId): Addressed;
+}
+
+interface Invited {
+  readonly group: Inviting;
+  /** The loss because of which a member got its number, as an invitation names it; null: there was none. */
+  readonly lostIn: (node: NodeId, member: MemberId) => string | null;
 }
 
 export class Invitations {
@@ -26,13 +32,15 @@ export class Invitations {
     this.#nextMs = nowMs;
   }
 
-  deadline(group: Inviting, out: Outbox, nowMs: Millis): void {
+  deadline({ group, lostIn }: Invited, out: Outbox, nowMs: Millis): void {
     if (this.#nextMs === null || nowMs < this.#nextMs) return;
     const { peers, membership } = group.status;
     const unheard = peers.filter(({ heardMs }) => heardMs === null);
     for (const { peer, isNumbered } of unheard) {
       if (!isNumbered) continue;
-      out.send(peer, { type: "invite", ...group.addressTo(peer), isWitness: isWitness(membership, peer) });
+      const address = group.addressTo(peer);
+      const reason = { isWitness: isWitness(membership, peer), lostIn: lostIn(peer, address.toMember) };
+      out.send(peer, { type: "invite", ...address, ...reason });
     }
     this.#nextMs = unheard.length === 0 ? null : toMillis(nowMs + limits.inviteIntervalMs);
   }

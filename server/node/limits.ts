@@ -85,6 +85,25 @@ export const limits = {
   /** A watch served by another node that is not heard of for so long is broken. */
   watchSilenceMs: 6_000,
 
+  // Comparison of the replicas' states.
+  /** Applied indexes whose state hash a replica remembers; an older question goes unanswered and is asked anew. */
+  hashTrailMax: 256,
+  /** Between two comparisons of a group that changes. */
+  stateCheckIntervalMs: 60_000,
+  /** Of one that does not: a memory may change by itself. */
+  stateCheckIdleMs: 3_600_000,
+  /** Up to which a replica counts its rows anew for its answer; a larger one trusts the sum that it keeps. */
+  recountBytesMax: 1024 * 1024,
+  /** Counted anew by one node, all its replicas together: a few milliseconds of work each second, a minute of that at once. */
+  recountBytesPerSecond: 256 * 1024,
+  recountBytesAtOnceMax: 16 * 1024 * 1024,
+  /** While the replicas differ, or while the members change. */
+  stateCheckRetryMs: 5_000,
+  /** How long the leader waits for the answers to one question. */
+  stateAnswerMs: 2_000,
+  /** Questions before the replicas that have answered are taken to be all that will. */
+  stateAttemptsMax: 3,
+
   // Membership.
   membershipCheckMs: 500,
   /** A member that was not heard yet is invited again after this. */

@@ -9,14 +9,17 @@ import { limits } from "./limits.ts";
 
 /**
  * - `current`: in the very start that is remembered.
- * - `ahead`: in a later one, of the same line; or nothing is remembered.
+ * - `ahead`: in a later one, of the same line; or nothing is remembered that still matters.
  * - `restored`: what is remembered did not happen on this line, or happened so long ago that nobody can tell.
  */
 export type Standing = "current" | "ahead" | "restored";
 
-/** @param lineage not empty, oldest first */
-export function standingOf(lineage: readonly Start[], remembered: Start | null): Standing {
-  if (remembered === null) return "ahead";
+/**
+ * @param lineage not empty, oldest first
+ * @param anewSince start in which the node was quarantined last, 0 for never: what it was before, it gave up
+ */
+export function standingOf(lineage: readonly Start[], remembered: Start | null, anewSince: number): Standing {
+  if (remembered === null || remembered.boot < anewSince) return "ahead";
   const present = presentOf(lineage);
   const known = lineage.find(({ boot }) => boot === remembered.boot);
   if (known === undefined || known.nonce !== remembered.nonce || known.lap < remembered.lap) return "restored";

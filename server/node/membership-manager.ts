@@ -3,12 +3,18 @@
 // it level-triggered: a new leader begins from what the log says.
 
 import { type Failure, failure } from "../../proto/errors.ts";
-import { type Millis, type NodeId, toMillis } from "../../proto/ids.ts";
-import type { Learner, Membership, QuorumPolicy, Voter } from "../../proto/membership.ts";
+import { type MemberId, type Millis, type NodeId, toMillis } from "../../proto/ids.ts";
+import type { Learner, Membership, QuorumPolicy } from "../../proto/membership.ts";
 import { isJoint } from "../raft/changes.ts";
 import type { RaftInput, RaftStatus, Target } from "../raft/types.ts";
 import { refusePolicy, type WantedVoter, wantedVoters } from "../recovery/members.ts";
 import { limits } from "./limits.ts";
+
+/** Who was addressed as `member` has nothing of the group any more, and said so in the start of this nonce. */
+export interface LossReport {
+  readonly member: MemberId;
+  readonly start: string;
+}
 
 /** What the manager looks at. */
 export interface MembershipView {
@@ -24,7 +30,9 @@ export class MembershipManager {
   /** The present witness, and since when this leader has known it as such. */
   #witness: { readonly node: NodeId; readonly sinceMs: Millis } | null = null;
   /** Members that say that they have nothing of the group any more, by node. */
-  readonly #lost = new Map<NodeId, { readonly member: number; readonly atMs: Millis }>();
+  readonly #lost = new Map<NodeId, LossReport & { readonly atMs: Millis }>();
+  /** By node, the start that said so, and the least number that can have been given since. */
+  readonly #renewed = new Map<NodeId, { readonly start: string; readonly from: MemberId }>();
   /** The owner list that was asked for last, until it is being put in force. */
   #asked: readonly NodeId[] | null = null;
   /** What the last decision took from it. */
@@ -53,9 +61,15 @@ export class MembershipManager {
   }
 
   /** A member of the group has answered that it holds nothing as this member. */
-  lost(node: NodeId, member: number, nowMs: Millis): void {
-    this.#lost.set(node, { member, atMs: nowMs });
+  lost(node: NodeId, { member, start }: LossReport, nowMs: Millis): void {
+    this.#lost.set(node, { member, start, atMs: nowMs });
     this.#nextMs = nowMs;
+  }
+
+  /** @returns nonce of the start whose loss was known here before the number was given, and only then */
+  lossBehind(node: NodeId, member: MemberId): string | null {
+    const renewed = this.#renewed.get(node);
+    return renewed !== undefined && member >= renewed.from ? renewed.start : null;
   }
 
   /** The core did not take the last decision. */
@@ -89,7 +103,12 @@ export class MembershipManager {
   #change(view: MembershipView, nowMs: Millis): Target | null | undefined {
     const { membership } = view.status;
     const asked = this.#asked;
-    if (membership.target !== null) return asked === null ? this.#renewed(view.status, membership.target) : null;
+    this.#begun = null;
+    if (membership.target !== null) {
+      if (asked !== null) return null;
+      const renew = this.#renew(membership.target, view.status);
+      return renew.length === 0 ? undefined : { voters: membership.target, renew };
+    }
     this.#begun = asked;
     this.#asked = null;
     const owners = asked ?? membership.owners;
@@ -99,25 +118,24 @@ export class MembershipManager {
       witness: witnessOf(membership),
       candidates: this.#candidates(view, owners, nowMs),
     });
-    const renew = this.#lostOf(membership.voters, view.status);
+    const renew = this.#renew(membership.voters, view.status);
     const isRight = renew.length === 0 && sameVoters(voters, membership);
     return isRight ? undefined : { voters, renew };
   }
 
-  /** What the group is on its way to, when some who were to be brought up for it have lost what they had. */
-  #renewed(status: RaftStatus, voters: readonly Voter[]): Target | undefined {
-    const renew = this.#lostOf(status.membership.learners, status);
-    return renew.length === 0 ? undefined : { voters, renew };
-  }
-
   /** Only those who said so themselves and are not heard as that member any more; never more than a quorum can spare. */
-  #lostOf(members: readonly Learner[], { peers }: RaftStatus): readonly NodeId[] {
-    const heardMs = new Map(peers.map((peer) => [peer.peer, peer.heardMs ?? Number.NEGATIVE_INFINITY]));
-    const isLost = ({ node, member }: { node: NodeId; member: number }) => {
+  #renew(members: readonly Learner[], { peers, membership }: RaftStatus): readonly NodeId[] {
+    const heardMs = new Map(peers.map(({ peer, heardMs }) => [peer, heardMs ?? Number.NEGATIVE_INFINITY]));
+    const lost = members.flatMap(({ node, member }) => {
       const report = this.#lost.get(node);
-      return report !== undefined && report.member >= member && report.atMs > (heardMs.get(node) ?? 0);
-    };
-    return members.filter(isLost).map(({ node }) => node);
+      const since = heardMs.get(node) ?? 0;
+      if (report === undefined || report.member < member || report.atMs <= since) return [];
+      // It has not heard yet that it has this number for this very loss.
+      const isInvited = since === Number.NEGATIVE_INFINITY && this.lossBehind(node, member) === report.start;
+      return isInvited ? [] : [{ node, start: report.start }];
+    });
+    for (const { node, start } of lost) this.#renewed.set(node, { start, from: membership.nextMember });
+    return lost.map(({ node }) => node);
   }
 
   /** A witness that has not been heard for long is no candidate while another node is. */

@@ -11,6 +11,7 @@ import { emptyBytes } from "../../storage/bytes.ts";
 import { allVoters } from "../raft/changes.ts";
 import { StatusTable } from "../sphere/status-table.ts";
 import { abandonCalls } from "./abandon-calls.ts";
+import { Allowance } from "./allowance.ts";
 import { Applier } from "./applier.ts";
 import { Beats, type LedGroup } from "./beats.ts";
 import { CallDesk, type Knowledge } from "./call-desk.ts";
@@ -26,6 +27,7 @@ import { HardStates } from "./hard-states.ts";
 import type { NodeImage } from "./image.ts";
 import type { Input } from "./inputs.ts";
 import { limits } from "./limits.ts";
+import { presentOf } from "./lineage.ts";
 import type { LogKept } from "./log-trim.ts";
 import { earliest } from "./millis.ts";
 import { networkNeeds } from "./network-needs.ts";
@@ -66,6 +68,7 @@ export class Node implements StateMachine, Knowledge {
   readonly #settling: Settling;
   /** Why the node takes no part in its groups; null: it does. */
   #quarantine: string | null;
+  #isForgetful: boolean;
   #database: ClusterDatabase | null = null;
   #statuses: StatusExchange | null = null;
   #startedMs = toMillis(0);
@@ -80,10 +83,12 @@ export class Node implements StateMachine, Knowledge {
     const out = new Outbox();
     this.#image = image;
     this.#quarantine = image.quarantine;
+    this.#isForgetful = image.anewSince > 0;
     this.#world = {
       self: image.node,
       cluster: image.cluster,
       boot: image.boot,
+      nonce: presentOf(image.lineage).nonce,
       out,
       calls: new Calls(out),
       hardStates: new HardStates(image.hardStates),
@@ -93,6 +98,8 @@ export class Node implements StateMachine, Knowledge {
       wallOffsetMs,
       logKept: options.logKept ?? { bytes: limits.logBytesKept, entries: limits.logEntriesKept },
       isDoubtful: () => this.#quarantine !== null,
+      recounts: new Allowance(limits.recountBytesPerSecond / 1_000, limits.recountBytesAtOnceMax),
+      isForgetful: () => this.#isForgetful,
       diskSpace: new DiskSpace(image.node, options.diskFreeBytesMin ?? limits.diskFreeBytesMin),
       quarantines: new Map(image.quarantine === null ? [] : [[image.node, image.quarantine]]),
       connected: new Set(),
@@ -245,6 +252,9 @@ export class Node implements StateMachine, Knowledge {
       case "raft":
       case "snapshotPart":
       case "snapshotAck":
+      case "stateQuestion":
+      case "stateAnswer":
+      case "stateVerdict":
         // Whoever asks for votes beats with nobody: without this answer it would count on a node in quarantine for ever.
         if (this.#quarantine !== null) this.#world.out.openEcho(from, 0);
         return this.#reception.groupMessage(from, message, nowMs);
@@ -258,8 +268,8 @@ export class Node implements StateMachine, Knowledge {
       case "departed":
         return this.#groups.departed(message, nowMs);
       case "replicaLost":
-        if (message.group === clusterGroup) return database.memberLost(from, message.member, nowMs);
-        return this.#groups.get(message.group)?.memberLost(from, message.member, nowMs);
+        if (message.group === clusterGroup) return database.memberLost(from, message, nowMs);
+        return this.#groups.get(message.group)?.memberLost(from, message, nowMs);
       case "ownersReport":
         return database.reportOwners(message.entry);
       case "statuses":
@@ -318,10 +328,11 @@ export class Node implements StateMachine, Knowledge {
   #enterQuarantine(reason: string, nowMs: Millis): void {
     const { database } = this;
     this.#quarantine = reason;
+    this.#isForgetful = true;
     this.#world.quarantines.set(this.#world.self, reason);
     this.#router.renumber();
     this.#world.out.note("warn", "Quarantined", { reason });
-    this.#world.out.writeDurably(quarantineOperations(database.record, reason), null);
+    this.#world.out.writeDurably(quarantineOperations(database.record, reason, this.#world.boot), null);
     const left = [...this.#groups].map(({ replica }) => replica.key.group);
     if (database.replica !== null) left.push(clusterGroup);
     this.#groups.loseAll(nowMs);
@@ -330,6 +341,13 @@ export class Node implements StateMachine, Knowledge {
     const options = { listener: this.#clusterListener(), nowMs };
     this.#database = new ClusterDatabase(database.asCopy(), this.#world, options);
     abandonCalls(left, this.#world, this.#router, nowMs);
+  }
+
+  /** The rest of the disk is not in doubt for it: the other groups may have nobody else who holds them. */
+  #loseReplica(group: ResourceGroup, reason: string): void {
+    this.#world.out.note("warn", "Quarantined a replica", { group: group.replica.key.group, reason });
+    this.#world.counters.count("replicas quarantined");
+    this.#leaving.add(group);
   }
 
   /**
@@ -545,6 +563,7 @@ export class Node implements StateMachine, Knowledge {
       leftOut: (group) => {
         this.#leaving.add(group);
       },
+      inDoubt: (group, reason) => this.#loseReplica(group, reason),
       held: (nowMs) => {
         this.#hasOtherFellows = true;
         this.#reports.wake(nowMs);

@@ -6,6 +6,7 @@ import { anyMember, type Membership, memberOf } from "../../proto/membership.ts"
 import type { Addressed, PeerMessage } from "../../proto/messages.ts";
 import type { AppliedRecord, GroupKey } from "../../proto/model.ts";
 import type { Entry, EntryId, RaftMessage } from "../../proto/raft.ts";
+import type { Hash64 } from "../../storage/hash.ts";
 import type { Slot } from "../../storage/keys.ts";
 import type { LogStore } from "../../storage/log-store.ts";
 import type { Raft } from "../raft/raft.ts";
@@ -98,6 +99,11 @@ export class Replica<Outcome, State extends ReplicatedState<Outcome>> {
 
   get applied(): EntryId {
     return this.#applier.applied;
+  }
+
+  /** State hash at an index that was applied lately; null: not there yet, too long ago, or before the state was put back. */
+  hashAt(index: LogIndex): Hash64 | null {
+    return this.#applier.trail.at(index);
   }
 
   /** Of the applied state, with its hash. */

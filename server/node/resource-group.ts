@@ -19,9 +19,11 @@ import { type GroupOutcome, GroupState } from "./group-state.ts";
 import { LeaderSight } from "./leader-sight.ts";
 import { limits } from "./limits.ts";
 import { Manager } from "./manager.ts";
+import type { LossReport } from "./membership-manager.ts";
 import { earliest, isDue } from "./millis.ts";
 import { quorumOf } from "./quorum-view.ts";
 import { Replica, type ReplicaOwner, type ReplicaParts } from "./replica.ts";
+import { StateComparison } from "./state-comparison.ts";
 import { replacedBySnapshot, Transfers } from "./transfers.ts";
 import type { World } from "./world.ts";
 
@@ -34,6 +36,8 @@ export interface GroupListener {
   beatNow(group: ResourceGroup): void;
   /** A committed change has left this node out. */
   leftOut(group: ResourceGroup): void;
+  /** What is stored here of the group is not the group's state. */
+  inDoubt(group: ResourceGroup, reason: string): void;
   /** What the node holds, or with whom it holds it, has changed. */
   held(nowMs: Millis): void;
   /** Calls that this member can no longer serve: to be routed again. */
@@ -57,6 +61,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome> {
   readonly #members: GroupMembers;
   readonly #proposals: GroupProposals;
   readonly #reads: GroupReads;
+  readonly #comparison: StateComparison;
   readonly #leaderSight: LeaderSight;
   /** When the followers are told of a commit that no append has told them of. */
   #noticeMs: Millis | null = null;
@@ -73,6 +78,10 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome> {
       manager: () => this.#manager,
       waiting: () => this.#listener.proposalsWaiting(this),
       reroute: (calls, nowMs) => this.#listener.reroute(calls, nowMs),
+    });
+    this.#comparison = new StateComparison(world, this.replica, {
+      propose: (command) => this.#proposals.finding(command),
+      inDoubt: (reason) => this.#listener.inDoubt(this, reason),
     });
   }
 
@@ -133,7 +142,8 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome> {
   }
 
   status(nowMs: Millis): GroupStatus {
-    return groupStatusOf(this.replica, this.#world.self, quorumOf(this, this.#world, nowMs));
+    const status = groupStatusOf(this.replica, this.#world.self, quorumOf(this, this.#world, nowMs));
+    return { ...status, compared: this.#comparison.compared };
   }
 
   /** How long this owner has known of no leader. */
@@ -148,14 +158,19 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome> {
   receive(from: NodeId, message: GroupMessage, nowMs: Millis): void {
     if (!this.replica.isFor(message)) return this.#world.counters.count("messages for another member");
     this.#manager?.heard(from, nowMs);
-    if (message.type === "raft") {
-      this.#members.answerDeparted(from, message);
-      const { fromMember: member, message: raft } = message;
-      this.replica.step({ type: "message", from, member, message: raft }, nowMs);
-    }
-    if (message.type === "snapshotAck") this.#transfers.acknowledged(from, message, nowMs);
-    if (message.type === "snapshotPart" && this.#transfers.receive(from, message, nowMs)) {
-      this.#stateReplaced(nowMs);
+    switch (message.type) {
+      case "raft":
+        this.#members.answerDeparted(from, message);
+        this.replica.step({ type: "message", from, member: message.fromMember, message: message.message }, nowMs);
+        break;
+      case "snapshotAck":
+        this.#transfers.acknowledged(from, message, nowMs);
+        break;
+      case "snapshotPart":
+        if (this.#transfers.receive(from, message, nowMs)) this.#stateReplaced(nowMs);
+        break;
+      default:
+        this.#comparison.receive(from, message, nowMs);
     }
   }
 
@@ -171,6 +186,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome> {
     this.#transfers.deadline(nowMs);
     this.#manager?.wake();
     this.#members.deadline(nowMs);
+    this.#comparison.deadline(nowMs);
     if (isDue(this.#noticeMs, nowMs)) {
       this.#noticeMs = null;
       this.#listener.beatNow(this);
@@ -207,6 +223,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome> {
       this.#watches.deadlineMs(),
       this.#manager?.deadlineMs() ?? null,
       this.#members.deadlineMs(),
+      this.#comparison.deadlineMs(),
       this.#noticeMs,
     );
   }
@@ -223,6 +240,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome> {
   /** Followers learn of a commit with the next append or beat: when no append follows at once, a beat does. */
   entryApplied(entry: Entry, nowMs: Millis): void {
     if (isControl(entry.payload)) this.#membersApplied(nowMs);
+    this.#comparison.applied(entry, nowMs);
     if (this.#manager !== null) this.#noticeMs ??= toMillis(nowMs + limits.commitNoticeMs);
   }
 
@@ -276,8 +294,8 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome> {
   }
 
   /** A member says that it holds nothing of the group: it is to begin anew. */
-  memberLost(node: NodeId, member: number, nowMs: Millis): void {
-    this.#members.lost(node, member, nowMs);
+  memberLost(node: NodeId, report: LossReport, nowMs: Millis): void {
+    this.#members.lost(node, report, nowMs);
   }
 
   /** This node leaves the group: whoever waits here is told, and goes elsewhere. */
@@ -293,11 +311,13 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome> {
     if (this.#manager !== null) return;
     this.#manager = new Manager(this.#world.self, owners, nowMs);
     this.#members.lead(nowMs);
+    this.#comparison.lead();
   }
 
   #resign(nowMs: Millis): void {
     this.#manager = null;
     this.#members.resign();
+    this.#comparison.resign();
     this.#noticeMs = null;
     this.#transfers.abandon();
     this.#proposals.resign(nowMs);
@@ -316,9 +336,9 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome> {
 
   #write(call: Call, request: WriteRequest): boolean {
     if (this.replica.status.role !== "leader") return false;
-    const shortage = this.#world.diskSpace.refusal(request);
-    if (shortage !== null) {
-      this.#world.calls.answer(call.key, failed(shortage));
+    const refusal = this.state.lock ?? this.#world.diskSpace.refusal(request);
+    if (refusal !== null) {
+      this.#world.calls.answer(call.key, failed(refusal));
       return true;
     }
     const { bytes } = this.state.mvcc;
@@ -342,6 +362,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome> {
     this.#cancelWatches();
     this.#members.wake(nowMs);
     this.#listener.statusChanged(this, nowMs);
+    this.#comparison.stateReplaced();
   }
 
   #cancelWatches(): void {

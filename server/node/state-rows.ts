@@ -5,11 +5,14 @@
 import type { StateRow } from "../../proto/messages.ts";
 import type { KeyValue } from "../../proto/model.ts";
 import { textOf } from "../../storage/bytes.ts";
-import { RowHash } from "../../storage/hash.ts";
+import { type Hash64, RowHash } from "../../storage/hash.ts";
 import { rowOfSlot, type Slot, type StateTable, stateKey, tailOfRow, versionKey } from "../../storage/keys.ts";
 import type { KeyEvent, VersionId, VersionRow } from "../../storage/mvcc/types.ts";
 import { encodeVersion } from "../../storage/mvcc/versions.ts";
 import type { Operation } from "../../storage/ordered-store.ts";
+
+/** Of what the state hash covers, and how: hashes of two formats are never compared. */
+export const stateFormat = 1;
 
 export class StateRows {
   readonly slot: Slot;
@@ -72,6 +75,26 @@ export class StateRows {
     for (const { key, value } of this.#small.values()) {
       this.#operations.push({ type: "put", key: rowOfSlot(this.slot, key), value });
     }
+  }
+
+  /** The state hash as a number. */
+  get hash(): Hash64 {
+    return this.#hash.value;
+  }
+
+  /**
+   * What the state hash would have been at an earlier moment, had the rows then been damaged as they are now: hashes are
+   * sums, and the difference is that of the rows counted anew. `then` itself, unless the memory has changed by itself.
+   *
+   * @param present every key's present value
+   */
+  hashAsHeld(then: Hash64, present: readonly KeyValue[]): Hash64 {
+    const held = new RowHash();
+    for (const { key, value } of this.#small.values()) held.add(key, value);
+    for (const kv of present) held.add(kv.key, hashedForm(kv));
+    held.removeAll(this.hash);
+    held.addAll(then);
+    return held.value;
   }
 
   /** State hash: 16 hexadecimal digits. */

@@ -2,6 +2,7 @@
 
 import type { BootNumber, ClusterId, Millis, NodeId } from "../../proto/ids.ts";
 import type { Random } from "../../proto/random.ts";
+import type { Allowance } from "./allowance.ts";
 import type { Calls } from "./calls.ts";
 import type { Counters } from "./counters.ts";
 import type { DiskSpace } from "./disk-space.ts";
@@ -14,6 +15,8 @@ export interface World {
   readonly self: NodeId;
   readonly cluster: ClusterId;
   readonly boot: BootNumber;
+  /** Of this start. */
+  readonly nonce: string;
   readonly out: Outbox;
   readonly calls: Calls;
   readonly hardStates: HardStates;
@@ -22,10 +25,14 @@ export interface World {
   readonly random: Random;
   readonly logKept: LogKept;
   readonly diskSpace: DiskSpace;
+  /** In bytes of replicas whose rows are counted anew. */
+  readonly recounts: Allowance;
   /** Wall clock minus monotonic clock at the start of the process: to date events for people. */
   readonly wallOffsetMs: number;
   /** Whether this node may have forgotten what it promised: it is in quarantine. */
   readonly isDoubtful: () => boolean;
+  /** Whether it ever was: then it does not know which members it has been, also when it takes part again. */
+  readonly isForgetful: () => boolean;
   /** Why nodes take no part in their groups, as they said themselves: peers, and this one. */
   readonly quarantines: Map<NodeId, string>;
   /** Peers with an open connection. */

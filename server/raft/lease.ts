@@ -4,13 +4,21 @@
 
 import { type Millis, toMillis } from "../../proto/ids.ts";
 
+interface Round {
+  readonly round: number;
+  /** When it first left. */
+  readonly sentMs: Millis;
+}
+
 /** Rounds whose answers are outstanding; older ones are forgotten, and only make the lease shorter. */
 const roundsKept = 64;
 
 export class Lease {
   readonly #durationMs: number;
-  /** When each round first left, oldest first. */
-  #rounds: { readonly round: number; readonly sentMs: Millis }[] = [];
+  /** Those that a quorum has not answered yet, oldest first. */
+  #rounds: Round[] = [];
+  /** Answered or not: a round that is carried once more counts from when it first left. */
+  #newest: Round | null = null;
   #untilMs: number = Number.NEGATIVE_INFINITY;
   #isRevoked = false;
 
@@ -21,15 +29,15 @@ export class Lease {
 
   /** A beat with this round leaves; only the first of a round counts. */
   carried(round: number, nowMs: Millis): void {
-    if ((this.#rounds.at(-1)?.round ?? 0) >= round) return;
-    this.#rounds.push({ round, sentMs: nowMs });
+    if (this.#newest !== null && this.#newest.round >= round) return;
+    this.#newest = { round, sentMs: nowMs };
+    this.#rounds.push(this.#newest);
     if (this.#rounds.length > roundsKept) this.#rounds.shift();
   }
 
   /** Whether the newest round has left before this moment: then the next beat begins another. */
   isOlder(nowMs: Millis): boolean {
-    const newest = this.#rounds.at(-1);
-    return newest !== undefined && newest.sentMs < nowMs;
+    return this.#newest !== null && this.#newest.sentMs < nowMs;
   }
 
   /** A quorum has answered every round up to this one. */

@@ -1,7 +1,8 @@
 // From one membership to another, any combination of changes at once, in steps that each stand in the log: whoever leads
 // takes the next one, so a crash at any moment delays the change and never splits it.
 //   1. nodes that lost their data leave, through a joint configuration (they come back as new members);
-//   2. new members get their numbers, and all but a witness become learners, which are brought up without a say;
+//   2. new members get their numbers, and all but a witness become learners, which are brought up without a say; one that
+//      loses its data meanwhile gets another;
 //   3. when all of them have caught up, a joint configuration: nothing is decided without a quorum of the old and the new;
 //   4. the old voters are gone.
 // Source: Ongaro's thesis 4.2.1, 4.3.
@@ -28,12 +29,10 @@ export function beginChange(member: Member, target: Target | null): Changed | nu
   if (early !== null) return early;
   if (isJoint(membership)) return "A change of the members is being completed";
   if (target === null) return giveUp(membership);
-  if (membership.target !== null && !isBegunAnew(membership.target, target)) {
-    return "Another change of the members is under way";
-  }
+  if (!mayReplace(membership.target, target)) return "Another change of the members is under way";
   const wrong = refuseTarget(target);
   if (wrong !== null) return wrong;
-  const changed = firstStep(withoutLost(membership, target), target);
+  const changed = firstStep(membership, target);
   if (changed === null || typeof changed === "string" || !isJoint(changed)) return changed;
   return isHeard(member, changed.voters) ? changed : "Too few of the voters that would be left are heard";
 }
@@ -54,19 +53,11 @@ export function membershipEntry(member: Member, membership: Membership) {
   return { term: member.term, index: toLogIndex(member.log.lastIndex + 1), payload };
 }
 
-/** The change under way, once more, because some who were being brought up for it lost what they had. */
-function isBegunAnew(underWay: readonly Voter[], { voters, renew }: Target): boolean {
-  const isSame = (voter: TargetVoter, at: number) => {
-    const known = underWay[at];
-    return voter.node === known?.node && voter.votes === known.votes && voter.isWitness === known.isWitness;
-  };
-  return renew.length > 0 && voters.length === underWay.length && voters.every(isSame);
-}
-
-/** Learners that begin anew are none under the number that they had. */
-function withoutLost(membership: Membership, { renew }: Target): Membership {
-  if (membership.target === null) return membership;
-  return { ...membership, learners: membership.learners.filter(({ node }) => !renew.includes(node)) };
+/** A member that loses its data while it is brought up must begin anew: else the change would wait for it for ever. */
+function mayReplace(present: readonly Voter[] | null, { voters, renew }: Target): boolean {
+  if (present === null) return true;
+  const isSame = voters.length === present.length && voters.every((voter, at) => isAlike(voter, present[at] as Voter));
+  return isSame && renew.some((node) => voters.some((voter) => voter.node === node));
 }
 
 /** At most one change is uncommitted, and none before the term's first entry is committed (thesis 4.1, erratum of 2015). */
@@ -144,8 +135,10 @@ function prepare(membership: Membership, target: readonly Voter[]): Changed {
     return target.some((voter) => voter.node === node && voter.member !== member);
   });
   if (stale.length > 0) return enterJoint(membership, stale.map(removal));
-  const missing = target.filter(({ node, isWitness }) => !isWitness && !isMember(membership, node));
-  return missing.length === 0 ? membership : simpleChange(membership, missing.map(toLearner));
+  const missing = target.filter((voter) => !voter.isWitness && !isMember(membership, voter));
+  // A learner that begins anew goes under its old number first.
+  const changes = missing.flatMap((voter) => [removal(voter), toLearner(voter)]);
+  return missing.length === 0 ? membership : simpleChange(membership, changes);
 }
 
 /** Step 3: the target's voters, in its order. */
@@ -191,8 +184,8 @@ function ownersOf(voters: readonly Voter[]): readonly NodeId[] {
   return voters.filter(({ isWitness }) => !isWitness).map(({ node }) => node);
 }
 
-function isMember({ voters, learners }: Membership, node: NodeId): boolean {
-  return [...voters, ...learners].some((member) => member.node === node);
+function isMember({ voters, learners }: Membership, { node, member }: Voter): boolean {
+  return [...voters, ...learners].some((known) => known.node === node && known.member === member);
 }
 
 /** In any order. */
@@ -207,6 +200,10 @@ function sameVoters(left: readonly Voter[], right: readonly Voter[]): boolean {
 
 function sameVoter(left: Voter, right: Voter): boolean {
   return left.node === right.node && left.member === right.member && left.votes === right.votes;
+}
+
+function isAlike(left: TargetVoter, right: TargetVoter): boolean {
+  return left.node === right.node && left.votes === right.votes && left.isWitness === right.isWitness;
 }
 
 function removal({ node }: Voter): Change {

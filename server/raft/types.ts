@@ -36,7 +36,8 @@ export type RaftInput =
   | { readonly type: "snapshotSent"; readonly peer: NodeId; readonly last: EntryId | null }
   /**
    * Changes the voters to these, in any combination (see reconfigure.ts); `null`: gives up what is under way, as far as
-   * that can still be. Refused (see {@link RaftOutput.refusal}) unless this member leads and nothing else is under way.
+   * that can still be. Refused (see {@link RaftOutput.refusal}) unless this member leads and nothing else is under way; a
+   * target of the same voters may be set once more to renew some of them.
    */
   | { readonly type: "reconfigure"; readonly target: Target | null }
   /** Makes `to` the leader. Ignored unless this member leads and `to` is a voter whose log is as long as its own. */

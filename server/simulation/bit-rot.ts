@@ -7,13 +7,13 @@ import { everyRange, type ParsedKey, parseKey } from "../../storage/keys.ts";
 import type { Row } from "../../storage/ordered-store.ts";
 import type { SimDisk } from "./sim-disk.ts";
 
-export type Rot = "flip" | "lostRow" | "lostTail";
+export type Rot = "flip" | "lostRow" | "lostTail" | "lostSlots";
 /** Of the key layout, the applied record set apart from the state whose hash it holds. */
 export type RowKind = ParsedKey["type"] | "applied";
 
 export interface Damage {
   readonly rot: Rot;
-  readonly kind: RowKind;
+  readonly kind: RowKind | "hardState";
   /** For people. */
   readonly text: string;
 }
@@ -37,6 +37,13 @@ export function loseRow(disk: SimDisk, kinds: readonly RowKind[], random: Random
   if (row === null) return null;
   disk.writeAtOnce([{ type: "delete", key: row.key }]);
   return damageOf("lostRow", row, "the row");
+}
+
+/** Neither slot of the hard states can be read any more. @returns null when nothing was ever written to them */
+export function loseSlots(disk: SimDisk): Damage | null {
+  if (disk.isNew) return null;
+  disk.rotSlots();
+  return { rot: "lostSlots", kind: "hardState", text: "lostSlots: both slots of the hard states" };
 }
 
 /** The newest records of one replica's log are gone. @returns null when no log holds any */

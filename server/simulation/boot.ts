@@ -1,13 +1,13 @@
-// Starts a node from its simulated disk exactly as a process does from a real one, only that reading takes no time: the
-// first start writes the bootstrap, and every start raises the boot number durably before the node does anything.
+// Starts a node from its simulated disk exactly as a process does from a real one (node-data.ts), only that reading takes no
+// time: every start raises the boot number durably before the node does anything, and damaged data is set aside.
 
 import { assert, InvariantError } from "../../proto/assert.ts";
-import { type NodeId, toBootNumber } from "../../proto/ids.ts";
+import type { NodeId } from "../../proto/ids.ts";
 import type { Random } from "../../proto/random.ts";
-import { type Bootstrap, bootOperations, genesisOperations } from "../node/genesis.ts";
+import type { Bootstrap } from "../node/genesis.ts";
 import { type NodeImage, readNode, type Stored } from "../node/image.ts";
-import { lineageWith } from "../node/lineage.ts";
 import { Node, type NodeOptions } from "../node/node.ts";
+import { planStart } from "../node/start-plan.ts";
 import type { SimDisk } from "./sim-disk.ts";
 import type { Boot } from "./sim-node.ts";
 
@@ -17,26 +17,37 @@ const allRows = { rowsMax: Number.MAX_SAFE_INTEGER, bytesMax: Number.MAX_SAFE_IN
 export function createBoot(bootstrap: Bootstrap, logKept?: NodeOptions["logKept"]): Boot {
   const kept = logKept === undefined ? {} : { logKept };
   return ({ node, disk, random, wallOffsetMs }) => {
-    const image = imageOf(bootstrap, node, disk, nonceOf(random));
-    return { machine: new Node({ image, seed: random.uint32(), wallOffsetMs, ...kept }), boot: image.boot };
+    const { image, damage } = startOn(disk, { bootstrap, self: node, nonce: nonceOf(random) });
+    const machine = new Node({ image, seed: random.uint32(), wallOffsetMs, ...kept });
+    return { machine, boot: image.boot, damage };
   };
 }
 
-/** @throws {InvariantError} when the disk is damaged, which it can only be by a fault of the node */
-function imageOf(bootstrap: Bootstrap, node: NodeId, disk: SimDisk, nonce: string): NodeImage {
+interface Beginning {
+  readonly bootstrap: Bootstrap;
+  readonly self: NodeId;
+  readonly nonce: string;
+}
+
+/** @throws {InvariantError} when the disk is damaged and no fault has done it: then the node has */
+function startOn(disk: SimDisk, beginning: Beginning): { image: NodeImage; damage: string | null } {
   const before = readDisk(disk);
-  if (before.type === "empty") {
-    const start = { boot: toBootNumber(1), nonce, lap: 0 };
-    disk.writeAtOnce(genesisOperations({ bootstrap, self: node, start, quarantine: null }));
-  } else if (before.type === "image") {
-    const { boot, lineage } = before.image;
-    const start = { boot: toBootNumber(boot + 1), nonce, lap: 0 };
-    disk.writeAtOnce(bootOperations(lineageWith(lineage, start), null));
+  const damage = before.type === "damaged" ? before.reason : null;
+  if (damage !== null) {
+    if (!disk.isRotten) throw new InvariantError(`The disk of ${beginning.self} is damaged: ${damage}`);
+    disk.setAside();
   }
+  disk.isRotten = false;
+  const image = before.type === "image" ? before.image : null;
+  const identity = before.type === "damaged" ? before.identity : image;
+  const doubt = damage === null ? null : `The data was damaged: ${damage}`;
+  const dataBoot = identity?.boot ?? 0;
+  const { boot, operations } = planStart({ ...beginning, image, keyBoot: disk.keyBoot, dataBoot, doubt });
+  disk.writeAtOnce(operations);
+  disk.keyBoot = boot;
   const now = readDisk(disk);
-  if (now.type === "damaged") throw new InvariantError(`The disk of ${node} is damaged: ${now.reason}`);
-  assert(now.type === "image", () => `The disk of ${node} is empty`);
-  return now.image;
+  assert(now.type === "image", () => `The disk of ${beginning.self} is ${now.type} right after a start was recorded`);
+  return { image: now.image, damage };
 }
 
 function nonceOf(random: Random): string {
@@ -45,6 +56,7 @@ function nonceOf(random: Random): string {
 
 /** What a start would find. */
 export function readDisk(disk: SimDisk): Stored {
+  if (disk.slotDamage !== null) return { type: "damaged", reason: disk.slotDamage, identity: null };
   const reading = readNode(disk.durableTable);
   let next = reading.next();
   while (next.done !== true) next = reading.next(disk.durablePage(next.value, allRows).rows);

@@ -6,7 +6,6 @@ import type { GroupRequest, Reply } from "../../proto/requests.ts";
 import { Survey } from "./checkers/survey.ts";
 import type { IsWell } from "./core.ts";
 import type { Testbed } from "./testbed.ts";
-import { hasQuorum } from "./topology.ts";
 import { Violation } from "./violation.ts";
 import type { Operation } from "./workload/history.ts";
 import type { WatchLog } from "./workload/watchers.ts";
@@ -26,10 +25,10 @@ interface Who {
   readonly isQuiet: boolean;
 }
 
-export function converge({ world, options, neighbourhood }: Testbed, who: Who): void {
+export function converge({ world, options, neighbourhood, atlas }: Testbed, who: Who): void {
   const untilMs = world.nowMs + options.livenessMsMax;
   for (;;) {
-    const survey = new Survey(world, { topology: options.topology, neighbourhood, ...who });
+    const survey = new Survey(world, { topology: options.topology, neighbourhood, atlas, ...who });
     world.runFor(surveyMs);
     const missing = survey.missing();
     if (missing === null) return;
@@ -45,9 +44,9 @@ interface Probe {
 }
 
 /** Every group with a quorum answers a read through every node (F1). */
-export function probe({ world, options, random }: Testbed, isWell: IsWell): void {
+export function probe({ world, options, random, atlas }: Testbed, isWell: IsWell): void {
   const { topology } = options;
-  const groups = [...topology.groups.keys()].filter((group) => hasQuorum(topology, group, isWell));
+  const groups = [...topology.groups.keys()].filter((group) => atlas.hasQuorum(group, isWell));
   const nodes = topology.nodes.filter(isWell);
   const pairs = nodes.flatMap((node) => groups.map((group) => ({ node, group, answer: null, isOpen: false })));
   const probes: readonly Probe[] = pairs.length <= probesMax ? pairs : random.shuffle(pairs).slice(0, probesMax);

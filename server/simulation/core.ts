@@ -3,22 +3,31 @@
 
 import { clusterGroup, type NodeId } from "../../proto/ids.ts";
 import type { Random } from "../../proto/random.ts";
+import type { FaultAtlas } from "./faults/fault-atlas.ts";
 import type { CoreOptions } from "./run-options.ts";
-import { hasQuorum, type Topology, votersOf } from "./topology.ts";
+import { type Topology, votersOf } from "./topology.ts";
 import type { World } from "./world.ts";
 
 /** Whether a node is to be well. */
 export type IsWell = (node: NodeId) => boolean;
 
+export interface CoreSource {
+  readonly topology: Topology;
+  /** Nodes that have to be rebuilt are no part of a core that may lack who rebuilds them. */
+  readonly atlas: FaultAtlas;
+  readonly random: Random;
+}
+
 /** @returns all nodes when everybody is to be healed */
-export function chooseCore(topology: Topology, options: CoreOptions | null, random: Random): ReadonlySet<NodeId> {
+export function chooseCore({ topology, atlas, random }: CoreSource, options: CoreOptions | null): ReadonlySet<NodeId> {
   if (options === null) return new Set(topology.nodes);
   const all = [clusterGroup, ...topology.groups.keys()];
   const drawn = all.filter(() => random.chance(options.groupsShare));
   const core = new Set<NodeId>();
   for (const group of drawn.length > 0 ? drawn : [random.pick(all)]) {
     for (const voter of random.shuffle(votersOf(topology, group))) {
-      if (!hasQuorum(topology, group, (node) => core.has(node))) core.add(voter);
+      const isWanted = !atlas.hasQuorum(group, (node) => core.has(node));
+      if (isWanted && atlas.counts(voter, group)) core.add(voter);
     }
   }
   return core;

@@ -83,6 +83,11 @@ function describeMessage(message: PeerMessage): string {
       return `${message.group} departed #${message.toMember} at ${message.index}`;
     case "replicaLost":
       return `${message.group} replicaLost #${message.member}`;
+    case "stateQuestion":
+      return `${message.group} stateQuestion ${message.index}`;
+    case "stateAnswer":
+    case "stateVerdict":
+      return `${message.group} ${message.type} ${message.index} ${message.hash}`;
     case "ownersReport":
       return `ownersReport ${message.entry.group} ${message.entry.owners.join(",")}@${message.entry.index}`;
     case "statuses":

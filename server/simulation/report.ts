@@ -11,6 +11,8 @@ export interface RunCounts {
   readonly terms: number;
   readonly committed: number;
   readonly statesCompared: number;
+  /** State hashes that owners have told their managers, by themselves. */
+  readonly stateAnswers: number;
   readonly promisesChecked: number;
   readonly answersCompared: number;
   /** Operations on single keys that have a place in an order of their own. */

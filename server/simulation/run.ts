@@ -58,7 +58,7 @@ class Run {
   }
 
   counts(): RunCounts {
-    const { history, election, log, promises, coverage, world } = this.testbed;
+    const { history, election, log, alarms, promises, coverage, world } = this.testbed;
     return {
       acknowledged: history.acknowledged,
       operations: history.begun,
@@ -66,6 +66,7 @@ class Run {
       terms: election.terms,
       committed: log.committed,
       statesCompared: log.compared,
+      stateAnswers: alarms.answers,
       promisesChecked: promises.checked,
       answersCompared: this.#answersCompared,
       operationsPlaced: this.#operationsPlaced,
@@ -94,10 +95,10 @@ class Run {
   }
 
   #liveness(): void {
-    const { world, clients, watchers, options, random, history } = this.testbed;
+    const { world, clients, watchers, options, random, history, atlas } = this.testbed;
     for (const fault of this.#faults) fault.heal();
     const healedMs = world.nowMs;
-    const core = chooseCore(options.topology, options.core, random);
+    const core = chooseCore({ topology: options.topology, atlas, random }, options.core);
     isolateCore(world, core, options.core?.rest ?? "down");
     converge(this.testbed, { isWell: (node) => core.has(node), isQuiet: false });
     probe(this.testbed, (node) => core.has(node));

@@ -43,10 +43,11 @@ export const calmDisk: DiskOptions = {
 /** `process`: what the operating system was given survives. `power`: only what is on the medium. */
 export type CrashKind = "process" | "power";
 
-/** A copy of a whole disk. */
+/** A copy of a whole disk, the node's key included. */
 export interface DiskImage {
   readonly rows: readonly Row[];
   readonly slots: SlotsImage;
+  readonly keyBoot: number;
 }
 
 interface PendingRows {
@@ -60,6 +61,10 @@ export class SimDisk {
   readonly #random: Random;
   readonly #durableRows = new MemoryStore({ defer: () => {} });
   readonly condition: DiskCondition;
+  /** Highest start on record in the node's key, which is a file of its own; 0 before the first. */
+  keyBoot = 0;
+  /** A fault has damaged it since its node started last: what a start does not notice then has done no harm. */
+  isRotten = false;
   readonly #slots = new SimSlots();
   /** In the order of the writes. */
   #pendingRows: PendingRows[] = [];
@@ -101,6 +106,11 @@ export class SimDisk {
     return this.#slots.table;
   }
 
+  /** Why the hard states cannot be relied on; null: they can. */
+  get slotDamage(): string | null {
+    return this.#slots.damage;
+  }
+
   /** true: no table ever became durable here. */
   get isNew(): boolean {
     return this.#slots.isNew;
@@ -127,14 +137,26 @@ export class SimDisk {
       rowsMax: Number.MAX_SAFE_INTEGER,
       bytesMax: Number.MAX_SAFE_INTEGER,
     });
-    return { rows, slots: this.#slots.image() };
+    return { rows, slots: this.#slots.image(), keyBoot: this.keyBoot };
   }
 
   /** Puts the whole disk back to an image. No process may run. */
-  restore({ rows, slots }: DiskImage): void {
-    const now = this.image().rows.map(({ key }) => ({ type: "delete", key }) as const);
-    this.writeAtOnce([...now, ...rows.map(({ key, value }) => ({ type: "put", key, value }) as const)]);
+  restore({ rows, slots, keyBoot }: DiskImage): void {
+    this.setAside();
+    this.writeAtOnce(rows.map(({ key, value }) => ({ type: "put", key, value }) as const));
     this.#slots.restore(slots);
+    this.keyBoot = keyBoot;
+  }
+
+  /** Empties the disk but for the key. No process may run. */
+  setAside(): void {
+    this.writeAtOnce(this.image().rows.map(({ key }) => ({ type: "delete", key }) as const));
+    this.#slots.clear();
+  }
+
+  /** Both slots of the hard states become unreadable. No process may run. */
+  rotSlots(): void {
+    this.#slots.rot();
   }
 
   /** The disk as one process uses it. The process before it must have crashed. */

@@ -25,6 +25,8 @@ const wallStartMs = 1_893_456_000_000;
 export interface Booted {
   readonly machine: StateMachine;
   readonly boot: BootNumber;
+  /** Why the start has set everything on the disk aside; null: it has not. */
+  readonly damage: string | null;
 }
 
 /** What a start begins with. */
@@ -48,6 +50,8 @@ export interface Caller {
 
 /** What may be watched of one node; called in the order in which things happen. */
 export interface NodeEvents {
+  /** The start that follows has found the disk damaged, and holds nothing of what was on it. */
+  setAside(node: NodeId, reason: string): void;
   started(node: NodeId, boot: BootNumber): void;
   crashed(node: NodeId, kind: CrashKind): void;
   stepped(node: NodeId, input: Input, effects: readonly Effect[]): void;
@@ -107,7 +111,8 @@ export class SimNode {
     const offsetMs = this.#random.between(0, clockOffsetMsMax);
     const wallOffsetMs = wallStartMs + this.#wallAheadMs - offsetMs;
     const random = this.#random.fork();
-    const { machine, boot: bootNumber } = boot({ node: this.node, disk: this.disk, random, wallOffsetMs });
+    const { machine, boot: bootNumber, damage } = boot({ node: this.node, disk: this.disk, random, wallOffsetMs });
+    if (damage !== null) events.setAside(this.node, damage);
     const process = new Process(this.node, scheduler, random.fork());
     const clock = new SimClock(scheduler, process, { offsetMs, rate: this.#clockRate });
     const callers = new Map<CallId, Caller>();

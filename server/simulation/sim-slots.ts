@@ -31,14 +31,19 @@ export class SimSlots {
   #newestAt: 0 | 1 = 0;
   #torn = 0;
 
-  /** What a start would read. */
+  /** What a start would read; nothing when no slot is whole. */
   get table(): HardStateTable {
-    return this.#newest.table;
+    return this.#slots[this.#newestAt]?.table ?? [];
+  }
+
+  /** Why a start must not rely on what the slots hold; null: the newest is whole. */
+  get damage(): string | null {
+    return this.#slots[this.#newestAt] === null ? "no slot of the hard state is whole" : null;
   }
 
   /** true: no table ever became durable here. */
   get isNew(): boolean {
-    return this.#newest.generation === created[0].generation;
+    return this.#slots[this.#newestAt]?.generation === created[0].generation;
   }
 
   /** Slots that were left invalid. */
@@ -62,6 +67,16 @@ export class SimSlots {
     this.#slots[at] = image;
     if (image === null) this.#torn += 1;
     else if (image.generation > this.#newest.generation) this.#newestAt = at;
+  }
+
+  /** Nothing of either slot can be read any more. */
+  rot(): void {
+    this.#slots.fill(null);
+  }
+
+  /** Both slots are made anew. */
+  clear(): void {
+    this.restore({ slots: created, newestAt: 0 });
   }
 
   image(): SlotsImage {

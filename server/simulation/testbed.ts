@@ -12,8 +12,11 @@ import { ElectionChecker } from "./checkers/election.ts";
 import { LogChecker } from "./checkers/log.ts";
 import { Neighbourhood } from "./checkers/neighbourhood.ts";
 import { PromiseChecker } from "./checkers/promises.ts";
+import { StateAlarms } from "./checkers/state-alarms.ts";
 import { createFaults } from "./faults/create-faults.ts";
 import type { Fault } from "./faults/fault.ts";
+import { FaultAtlas } from "./faults/fault-atlas.ts";
+import { isRebuilt } from "./faults/rebuilt.ts";
 import type { SimOptions } from "./run-options.ts";
 import type { Boot, SimNode } from "./sim-node.ts";
 import { votersOf } from "./topology.ts";
@@ -41,8 +44,11 @@ export class Testbed {
   readonly history = new History();
   readonly election = new ElectionChecker();
   readonly coverage = new Coverage();
+  readonly alarms = new StateAlarms();
   readonly log: LogChecker;
   readonly promises: PromiseChecker;
+  /** What is left of the disks. */
+  readonly atlas: FaultAtlas;
   readonly clients: Clients;
   readonly watchers: Watchers;
   readonly #faultRandom: Random;
@@ -58,6 +64,9 @@ export class Testbed {
     this.neighbourhood = new Neighbourhood(topology);
     this.log = new LogChecker(this.world, (group) => votersOf(topology, groupOf(group)));
     this.promises = new PromiseChecker(this.world, this.log.mirror);
+    const membershipOf = (group: GroupId) => this.log.membershipOf(`${group}/1`);
+    const diskOf = (node: NodeId) => this.world.node(node).disk;
+    this.atlas = new FaultAtlas(topology, (node) => isRebuilt(node, { topology, diskOf, membershipOf }));
     for (const observer of this.#observers(extras)) this.world.observe(observer);
     this.#faultRandom = random.fork();
     const groups = [...topology.groups.keys()];
@@ -69,13 +78,14 @@ export class Testbed {
 
   /** Fresh ones, that have not begun. */
   createFaults(): readonly Fault[] {
-    return createFaults(this.world, this.#faultRandom, this.options);
+    return createFaults(this, this.#faultRandom, this.options);
   }
 
   #observers({ print }: RunExtras): readonly Observer[] {
     const trace = print === undefined ? [] : [traceOf(this.world, print)];
     const failed = (node: NodeId, reason: Error) => failOnFailure(this.world.node(node), reason);
-    return [...trace, { failed }, ...this.log.observers, this.promises, this.election, this.coverage];
+    const checks = [this.promises, this.atlas, this.election, this.coverage, this.alarms];
+    return [...trace, { failed }, ...this.log.observers, ...checks];
   }
 }
 

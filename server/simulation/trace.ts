@@ -13,6 +13,8 @@ export function traceOf(world: World, print: (line: string) => void): Observer {
     print(`${time} ${node.padEnd(6)} ${mark} ${kind.padEnd(8)} ${text}`.trimEnd());
   };
   return {
+    damaging: (node) => line(node, "!", "damaged", "something on its disk has rotted"),
+    setAside: (node, reason) => line(node, "!", "set aside", reason),
     started: (node, boot) => line(node, "!", "started", `boot ${boot}`),
     crashed: (node, kind) => line(node, "!", "crashed", kind),
     failed: (node, reason) => line(node, "!", "failed", reason.message),

@@ -8,6 +8,7 @@ import { Random } from "../../proto/random.ts";
 import type { Effect, NoteFields, Topic } from "../node/effects.ts";
 import type { Input } from "../node/inputs.ts";
 import { Audit } from "./audit.ts";
+import { Leaders } from "./leaders.ts";
 import { Scheduler } from "./scheduler.ts";
 import { type CrashKind, SimDisk } from "./sim-disk.ts";
 import { SimNetwork } from "./sim-network.ts";
@@ -15,6 +16,10 @@ import { type Boot, type NodeEvents, SimNode } from "./sim-node.ts";
 
 /** Watches a world and touches nothing. What it throws ends the run. */
 export interface Observer {
+  /** Something of the disk of a node that does not run is about to be damaged. */
+  damaging?(node: NodeId): void;
+  /** The start that follows has found the disk damaged, and holds nothing of what was on it. */
+  setAside?(node: NodeId, reason: string): void;
   started?(node: NodeId, boot: number): void;
   crashed?(node: NodeId, kind: CrashKind): void;
   stepped?(node: NodeId, input: Input, effects: readonly Effect[]): void;
@@ -38,8 +43,9 @@ export class World {
   readonly scheduler = new Scheduler();
   readonly network: SimNetwork;
   readonly audit = new Audit();
+  readonly leaders = new Leaders();
   readonly #nodes = new Map<NodeId, SimNode>();
-  readonly #observers: Observer[] = [];
+  readonly #observers: Observer[] = [this.leaders];
 
   constructor(options: WorldOptions) {
     const random = new Random(options.seed);
@@ -73,6 +79,13 @@ export class World {
     this.#observers.push(observer);
   }
 
+  /** Damages the disk of a node that does not run. */
+  damage<Result>({ node, disk }: SimNode, strike: (disk: SimDisk) => Result): Result {
+    for (const observer of this.#observers) observer.damaging?.(node);
+    disk.isRotten = true;
+    return strike(disk);
+  }
+
   runFor(durationMs: number): void {
     this.scheduler.runUntil(this.nowMs + durationMs);
   }
@@ -85,6 +98,10 @@ export class World {
 
   #events(): NodeEvents {
     return {
+      setAside: (node, reason) => {
+        this.audit.fold(["set aside", node, reason, this.nowMs]);
+        for (const observer of this.#observers) observer.setAside?.(node, reason);
+      },
       started: (node, boot) => {
         this.audit.fold(["started", node, boot, this.nowMs]);
         for (const observer of this.#observers) observer.started?.(node, boot);

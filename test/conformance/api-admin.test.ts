@@ -12,7 +12,7 @@ import { ClusterEventType } from "../../proto/gen/bailiwick/v1/cluster_event_pb.
 import { ClusterService } from "../../proto/gen/bailiwick/v1/cluster_service_pb.ts";
 import { ReadConsistency } from "../../proto/gen/bailiwick/v1/common_pb.ts";
 import { GroupConfigSchema } from "../../proto/gen/bailiwick/v1/group_config_pb.ts";
-import { OwnershipState } from "../../proto/gen/bailiwick/v1/group_pb.ts";
+import { OwnershipState, type Replica } from "../../proto/gen/bailiwick/v1/group_pb.ts";
 import { GroupService } from "../../proto/gen/bailiwick/v1/group_service_pb.ts";
 import { MaintenanceService } from "../../proto/gen/bailiwick/v1/maintenance_pb.ts";
 import { NodeService } from "../../proto/gen/bailiwick/v1/node_service_pb.ts";
@@ -430,6 +430,52 @@ test("GetStateHash tells the hash of the owner that answers and names the others
   assert.equal(answer.index, 77n);
   assert.deepEqual(answer.unreachable, ["n208", "n214"]);
 });
+
+const states = {
+  index: toLogIndex(70),
+  hashes: [
+    { node: n202, hash: "00112233445566ff" },
+    { node: n208, hash: "00112233445566fe" },
+  ],
+};
+
+test("GetStateHash tells what the manager's last comparison has brought", async () => {
+  const status = statusOf(entry("rg220", ["n202", "n208", "n214"]), { compared: states });
+  harness.node.answer = () => ({ type: "groupStatus", status });
+  const answer = await harness.call(MaintenanceService.method.getStateHash, { group: "rg220" });
+  const hashes = answer.hashes.map(({ node, hash }) => ({ node, hash }));
+  assert.deepEqual([answer.index, hashes, answer.equal], [70n, states.hashes, false]);
+  assert.deepEqual(answer.unreachable, ["n214"]);
+});
+
+test("GetGroup shows the hashes that were compared, and a dispute over them", async () => {
+  const rg = entry("rg220", ["n202", "n208", "n214"]);
+  const calm = await harness.call(GroupService.method.getGroup, { group: "rg220" });
+  assert.equal(calm.group?.dispute, undefined);
+  assert.deepEqual(hashesIn(calm.group?.replicas), [
+    ["n202", "00112233445566ff", 77n],
+    ["n208", "", 0n],
+    ["n214", "", 0n],
+  ]);
+  const status = statusOf(rg, { compared: states, dispute: states });
+  harness.node.answer = () => ({ type: "groupStatus", status });
+  const { group } = await harness.call(GroupService.method.getGroup, { group: "rg220" });
+  assert.equal(group?.dispute?.index, 70n);
+  assert.deepEqual(
+    group.dispute.hashes.map(({ node, hash }) => ({ node, hash })),
+    states.hashes,
+  );
+  const [n202Hash, n208Hash] = states.hashes.map(({ hash }) => hash);
+  assert.deepEqual(hashesIn(group.replicas), [
+    ["n202", n202Hash, 70n],
+    ["n208", n208Hash, 70n],
+    ["n214", "", 0n],
+  ]);
+});
+
+function hashesIn(replicas: readonly Replica[] = []): readonly unknown[] {
+  return replicas.map(({ node, stateHash, hashIndex }) => [node, stateHash, hashIndex]);
+}
 
 test("GetVersion answers without asking the node", async () => {
   const { version, api, runtime } = await harness.call(MaintenanceService.method.getVersion, {});

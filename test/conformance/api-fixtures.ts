@@ -72,6 +72,8 @@ export function statusOf(of: DirectoryEntry, changes: Partial<GroupStatus> = {})
     membership: firstConfiguration(of.owners).membership,
     membershipIndex: of.index,
     isDegraded: false,
+    dispute: null,
+    compared: null,
     missing: of.owners.slice(2),
     verdicts: [verdict("n214", "down"), verdict("n202", "up")],
     revision: toRevision(41),

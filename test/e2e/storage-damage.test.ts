@@ -2,7 +2,7 @@
 // of it without an error, with records missing or wrong. Each damage is noticed at the start, or nothing is lost by it.
 
 import assert from "node:assert/strict";
-import { cpSync, readdirSync, rmSync, statSync } from "node:fs";
+import { cpSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { toGroupId } from "../../proto/ids.ts";
@@ -19,6 +19,7 @@ import {
   levelFile,
   type Promised,
 } from "./support/damaged-disk.ts";
+import { inspectHere } from "./support/disks.ts";
 import { createScratch } from "./support/scratch.ts";
 import { TestCluster } from "./support/test-cluster.ts";
 import { waitFor } from "./support/wait.ts";
@@ -107,7 +108,7 @@ const detected: readonly Row[] = [
     what: "a bit flipped in the middle of the .log",
     disk: inLog,
     damage: (copy) => flipBit(log(copy), Math.floor(statSync(log(copy)).size / 2)),
-    reason: /cannot be used: group both: /,
+    reason: /The data was damaged: group both: .*; it is set aside in /,
   },
   {
     what: "the last 5000 B of the .log zeroed",
@@ -224,18 +225,32 @@ async function flipAnywhere(disk: string, fileOf: (copy: string) => string, expe
   }
 }
 
-test("bailiwick serve refuses a damaged disk with the reason", async () => {
+test("bailiwick serve sets damaged data aside, says why it is quarantined, and holds nothing of it any more", async () => {
   const kinds = [detected[0], detected[2], detected[7]] as readonly Row[];
   for (const { what, disk, damage, reason } of kinds) {
     const copy = copyNode(disk, scratch.directory, "served");
     damage(copy);
-    const result = await bailiwick(["serve", "-c", join(copy, "node.yaml"), "-o", "json", "--stop-with-stdin"]);
-    assert.equal(result.stdout, "", what);
-    const { code, message } = errorOf(result);
-    assert.equal(code, "corrupt", what);
-    assert.match(message, reason, what);
+    const { code, stdout, stderr } = await bailiwick(["serve", "-c", join(copy, "node.yaml"), "--stop-with-stdin"]);
+    assert.equal(code, 0, stderr);
+    assert.equal((JSON.parse(stdout) as { ready: boolean }).ready, true, what);
+    const line = stderr.split("\n").find((each) => each.includes('"Quarantined"'));
+    assert.match(line ?? stderr, reason, what);
+    const asides = readdirSync(join(copy, "data")).filter((name) => name.startsWith("damaged-"));
+    assert.equal(asides.length, 1, what);
+    assert.match(readFileSync(join(copy, "data", asides[0] ?? "", "reason.txt"), "utf8"), /./, what);
+    assert.deepEqual((await inspectHere(copy)).report.groups, [], what);
     rmSync(join(scratch.directory, "served"), { recursive: true });
   }
+});
+
+test("inspect says what is wrong with a table, and changes nothing", async () => {
+  const { what, disk, damage, reason } = detected[2] as Row;
+  const copy = copyNode(disk, scratch.directory, "inspected");
+  damage(copy);
+  const result = await bailiwick(["inspect", copy, "-o", "json"]);
+  assert.equal(errorOf(result).code, "corrupt", what);
+  assert.match(errorOf(result).message, reason);
+  assertDetected(await judge(copy), what, reason);
 });
 
 test("with what is harmless in place the cluster serves every acknowledged write", async () => {

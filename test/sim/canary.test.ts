@@ -7,8 +7,11 @@ import { failure } from "../../proto/errors.ts";
 import type { NodeId } from "../../proto/ids.ts";
 import type { Reply } from "../../proto/requests.ts";
 import type { Effect } from "../../server/node/effects.ts";
+import { genesisOperations, releaseOperations } from "../../server/node/genesis.ts";
 import type { Input } from "../../server/node/inputs.ts";
+import { Node } from "../../server/node/node.ts";
 import type { StateMachine } from "../../server/node/state-machine.ts";
+import { readDisk } from "../../server/simulation/boot.ts";
 import { calmLink } from "../../server/simulation/link-options.ts";
 import { createReferenceTopology } from "../../server/simulation/reference-topology.ts";
 import { runSeed } from "../../server/simulation/run.ts";
@@ -59,13 +62,13 @@ function optionsOf(seed: number, changes: Partial<SimOptions> = {}): SimOptions 
 /** @param perProcess makes the breakage of one process, with whatever it remembers */
 function broken(perProcess: () => Breakage): (boot: Boot) => Boot {
   return (boot) => (start) => {
-    const { machine, boot: bootNumber } = boot(start);
+    const { machine, ...booted } = boot(start);
     const breakage = perProcess();
     const decorated: StateMachine = {
       step: (input, nowMs) => breakage(start.node, input, (real) => machine.step(real, nowMs)),
       deadlineMs: () => machine.deadlineMs(),
     };
-    return { machine: decorated, boot: bootNumber };
+    return { machine: decorated, ...booted };
   };
 }
 
@@ -102,6 +105,32 @@ test("a node that acknowledges writes which it never makes is caught", () => {
     };
   };
   assert.match(caughtBy(perProcess), /^correctness: (answers|acknowledged write|real time)$/);
+});
+
+/** Its boot number is that of the quarantine, so that nothing but the disk that it lost tells it from a healthy node. */
+const forgetful =
+  (boot: Boot): Boot =>
+  (start) => {
+    const booted = boot(start);
+    if (booted.damage === null) return booted;
+    const { node: self, disk, random, wallOffsetMs } = start;
+    const begun = { boot: booted.boot, nonce: "00000000000000ab", lap: 0 };
+    const { bootstrap } = createReferenceTopology();
+    disk.writeAtOnce([
+      ...releaseOperations(),
+      ...genesisOperations({ bootstrap, self, start: begun, quarantine: null }),
+    ]);
+    const stored = readDisk(disk);
+    assert.ok(stored.type === "image");
+    return { ...booted, machine: new Node({ image: stored.image, seed: random.uint32(), wallOffsetMs }) };
+  };
+
+test("a node that goes on as who it was when its disk was lost is caught", () => {
+  const bitRot = { meanMs: 500, downMsMax: 500 };
+  const { violation } = runSeed(optionsOf(1, { crash: null, bitRot }), { boot: forgetful });
+  assert.equal(violation?.checker, "promise", violation?.message);
+  assert.match(violation.message, /speaks as member \d, whose disk it has lost/);
+  assert.equal(runSeed(optionsOf(1, { crash: null, bitRot })).violation, null);
 });
 
 function asPut(effect: Effect): Effect {

@@ -2,6 +2,7 @@
 // differ in kind and not only in order.
 
 import { Random } from "../../proto/random.ts";
+import { FaultAtlas } from "../../server/simulation/faults/fault-atlas.ts";
 import { calmLink, type LinkOptions } from "../../server/simulation/link-options.ts";
 import type {
   BitRotOptions,
@@ -21,9 +22,6 @@ import { calmDisk, type DiskOptions } from "../../server/simulation/sim-disk.ts"
 import type { Topology } from "../../server/simulation/topology.ts";
 import { drawTopology } from "./draw-topology.ts";
 import { slowed } from "./pace.ts";
-
-/** Until a node rebuilds what is damaged from its peers, its start refuses the disk, and the run would end there. */
-const damageIsRepaired: boolean = false;
 
 const slowTimes = 100;
 
@@ -65,7 +63,7 @@ function drawBrisk(seed: number, random: Random): SimOptions {
     lossyPath: drawLossyPath(random.fork()),
     diskFailure: drawDiskFailure(random.fork()),
     stuckDisk: drawStuckDisk(random.fork()),
-    bitRot: damageIsRepaired ? drawBitRot(random.fork()) : null,
+    bitRot: drawBitRot(random.fork(), topology),
   };
 }
 
@@ -152,9 +150,12 @@ function drawStuckDisk(random: Random): StuckDiskOptions | null {
   return { meanMs: 800, durationMsMin: 2_000, durationMsMax: 10_000 };
 }
 
-function drawBitRot(random: Random): BitRotOptions | null {
+/** Only where replication can spare a disk. */
+function drawBitRot(random: Random, topology: Topology): BitRotOptions | null {
   const strength = drawStrength(random);
-  return strength === "off" ? null : { meanMs: strength === "mild" ? 3_000 : 800, downMsMax: 2_000 };
+  return strength === "off" || !FaultAtlas.hasSpare(topology)
+    ? null
+    : { meanMs: strength === "mild" ? 3_000 : 800, downMsMax: 2_000 };
 }
 
 function drawLink(random: Random): LinkOptions {

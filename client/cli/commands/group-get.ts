@@ -1,7 +1,16 @@
 // `bailiwick group get NAME`: one group, and all that its owners say of it.
 
 import type { CliCommand } from "../cli-command.ts";
-import { names, nothing, orNothing, type PlainGroup, quorumText, statusWord, timeText } from "../cluster-text.ts";
+import {
+  disputeText,
+  names,
+  nothing,
+  orNothing,
+  type PlainGroup,
+  quorumText,
+  statusWord,
+  timeText,
+} from "../cluster-text.ts";
 import { exitCodes } from "../exit-codes.ts";
 import type { Output } from "../output.ts";
 
@@ -40,6 +49,7 @@ function groupScreen(output: Output, group: PlainGroup): string {
 
 function facts(output: Output, group: PlainGroup): string {
   const { colours } = output;
+  const dispute = disputeText(group);
   const advisory = group.ownershipAdvisory ? colours.dim(" (advisory)") : "";
   return output.aligned(
     ["Group", group.name],
@@ -54,6 +64,7 @@ function facts(output: Output, group: PlainGroup): string {
       ["revision", `${group.revision}, history from ${group.compactedRevision}`],
       ["since", timeText(group.since)],
       ["why", orNothing(group.why)],
+      ...(dispute === "" ? [] : [["writes", colours.red(dispute)]]),
     ],
   );
 }

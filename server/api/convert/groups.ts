@@ -5,14 +5,17 @@ import { uint64 } from "../../../proto/codec/integers.ts";
 import {
   type Group,
   GroupSchema,
+  OwnerStateHashSchema,
   type QuorumStatus,
   QuorumStatusSchema,
   type Replica,
   Replica_Role as ReplicaRole,
   ReplicaSchema,
+  type StateDispute,
+  StateDisputeSchema,
 } from "../../../proto/gen/bailiwick/v1/group_pb.ts";
-import { compareNames } from "../../../proto/ids.ts";
-import type { DirectoryEntry } from "../../../proto/model.ts";
+import { compareNames, type NodeId } from "../../../proto/ids.ts";
+import type { DirectoryEntry, StateHashes } from "../../../proto/model.ts";
 import type { GroupStatus } from "../../../proto/requests.ts";
 import { readConfig } from "./configs.ts";
 import { ownershipStates, toVerdict } from "./statuses.ts";
@@ -43,6 +46,7 @@ export function toGroup(status: GroupStatus, { withConfig }: { readonly withConf
     configurationIndex: uint64.toWire(status.membershipIndex, "membershipIndex"),
     joiningOwners: status.membership.learners.map(({ node }) => node),
     why: ownership.reason,
+    ...(status.dispute === null ? {} : { dispute: toDispute(status.dispute) }),
   });
   if (withConfig) group.config = readConfig(object.config);
   return group;
@@ -76,9 +80,16 @@ export function toQuorum(status: GroupStatus): QuorumStatus {
   });
 }
 
+function toDispute({ index, hashes }: StateHashes): StateDispute {
+  return create(StateDisputeSchema, {
+    index: uint64.toWire(index, "index"),
+    hashes: hashes.map(({ node, hash }) => create(OwnerStateHashSchema, { node, hash })),
+  });
+}
+
 /** The manager knows all others; each owner knows itself. In owner order. */
 function toReplicas(status: GroupStatus): Replica[] {
-  const { applied, node: self, manager, object, stateHash } = status;
+  const { applied, node: self, manager, object } = status;
   const known = new Map(status.replicas.map((replica) => [replica.node, replica]));
   return object.owners.flatMap((node) => {
     const replica = node === self ? { matched: applied, state: "" } : known.get(node);
@@ -89,8 +100,16 @@ function toReplicas(status: GroupStatus): Replica[] {
       matchedIndex: uint64.toWire(replica.matched, "matched"),
       receivingSnapshot: replica.state === "snapshot",
     });
-    if (node !== self) return [result];
-    const appliedIndex = uint64.toWire(applied, "applied");
-    return [Object.assign(result, { appliedIndex, stateHash, hashIndex: appliedIndex })];
+    if (node === self) result.appliedIndex = uint64.toWire(applied, "applied");
+    const compared = hashOf(node, status);
+    if (compared === null) return [result];
+    return [Object.assign(result, { stateHash: compared.hash, hashIndex: uint64.toWire(compared.index, "index") })];
   });
+}
+
+/** As compared with the others, else as the owner itself has it now. */
+function hashOf(node: NodeId, { compared, node: self, applied, stateHash }: GroupStatus) {
+  const told = compared?.hashes.find((each) => each.node === node);
+  if (compared !== null && told !== undefined) return { hash: told.hash, index: compared.index };
+  return node === self ? { hash: stateHash, index: applied } : null;
 }

@@ -18,8 +18,8 @@ const apiVersion = "bailiwick.v1";
 const featureLevel = 1;
 
 /**
- * The hash of the one owner that answers: the node asked, if it owns the group. The other owners are named as not having
- * answered; ask each for its own.
+ * Where the manager answers, what its last comparison of the owners has brought; else the hash of the one owner that does,
+ * with the others named as not having answered.
  */
 async function getStateHash(
   request: wire.GetStateHashRequest,
@@ -30,12 +30,14 @@ async function getStateHash(
     throw unimplemented("index", "the comparison of replicas at a chosen index");
   }
   const { status } = await context.ask({ type: "groupStatus", group });
+  const own = { index: status.applied, hashes: [{ node: status.node, hash: status.stateHash }] };
+  const { index, hashes } = status.compared ?? own;
   return create(wire.GetStateHashResponseSchema, {
     header: toStatusHeader(context.self, status),
-    index: uint64.toWire(status.applied, "applied"),
-    hashes: [{ node: status.node, hash: status.stateHash }],
-    equal: true,
-    unreachable: status.object.owners.filter((owner) => owner !== status.node),
+    index: uint64.toWire(index, "index"),
+    hashes: hashes.map(({ node, hash }) => ({ node, hash })),
+    equal: new Set(hashes.map(({ hash }) => hash)).size === 1,
+    unreachable: status.object.owners.filter((owner) => !hashes.some(({ node }) => node === owner)),
   });
 }
 

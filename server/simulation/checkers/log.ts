@@ -71,6 +71,11 @@ export class LogChecker implements MirrorEvents {
     }
   }
 
+  /** The newest that a leader has said to be committed. */
+  membershipOf(group: GroupName): Membership {
+    return this.#group(group, null).membership.value;
+  }
+
   /** Times that two replicas were found equal at one applied index. */
   get compared(): number {
     return this.#compared;
@@ -150,7 +155,7 @@ export class LogChecker implements MirrorEvents {
   /** By the membership that the leader goes by: the newest in its log, or one that was so when it counted. */
   #checkQuorum({ leader, group, term }: Claim, index: number, log: GroupLog): void {
     const entry = present(log.committed.get(index), "a committed entry");
-    const holds = ({ node, isWitness }: Voter) => !isWitness && this.mirror.isDurable(node, group, index, entry.term);
+    const holds = ({ node, isWitness }: Voter) => !isWitness && this.mirror.wasDurable(node, group, index, entry.term);
     const isQuorum = (voters: Voters) => {
       const holders = voters.filter(holds);
       return isMajority(voters, holders) || this.#standsIn({ leader, group, term }, entry.term, { voters, holders });
@@ -169,18 +174,19 @@ export class LogChecker implements MirrorEvents {
    */
   #standsIn(claim: Claim, entryTerm: number, { voters, holders }: { voters: Voters; holders: Voters }): boolean {
     const witness = voters.find(({ isWitness }) => isWitness);
-    const standIn = witness === undefined ? null : this.mirror.standInOf(witness.node, claim.group);
-    if (witness === undefined || standIn === null || standIn.term < entryTerm || standIn.term > claim.term)
-      return false;
-    const named = voters.filter(({ node }) => standIn.owners.includes(node));
-    return isMajority(voters, [...named, witness]) && named.every((voter) => holders.includes(voter));
+    if (witness === undefined) return false;
+    return this.mirror.standInsOf(witness.node, claim.group).some((standIn) => {
+      if (standIn.term < entryTerm || standIn.term > claim.term) return false;
+      const named = voters.filter(({ node }) => standIn.owners.includes(node));
+      return isMajority(voters, [...named, witness]) && named.every((voter) => holders.includes(voter));
+    });
   }
 
   /** @param node the first to show anything of it: a group that goes on in another incarnation begins with what that one holds */
-  #group(group: GroupName, node: NodeId): GroupLog {
+  #group(group: GroupName, node: NodeId | null): GroupLog {
     const known = this.#groups.get(group);
     if (known !== undefined) return known;
-    const first = group.endsWith("/1") ? null : this.mirror.membership(node, group);
+    const first = node === null || group.endsWith("/1") ? null : this.mirror.membership(node, group);
     const membership = { index: 0, value: first ?? firstConfiguration(this.#founders(group)).membership };
     const maps = { payloads: new Map(), committed: new Map(), told: new Map(), states: new Map() };
     const made: GroupLog = { ...maps, commit: 0, membership };

@@ -1,9 +1,8 @@
-// Promises between nodes: terms never fall, a vote is never changed within a term, and no vote or acknowledgement leaves a
-// node before the disk would keep what it promises (invariant 3).
+// Promises between nodes: terms never fall, a vote is never changed within a term, no node speaks as a member whose promises
+// were on a disk that it has lost, and no vote or acknowledgement leaves a node before the disk would keep what it promises (invariant 3).
 
 import type { NodeId } from "../../../proto/ids.ts";
-import type { PeerMessage } from "../../../proto/messages.ts";
-import type { GroupKey } from "../../../proto/model.ts";
+import type { Addressed, PeerMessage } from "../../../proto/messages.ts";
 import type { RaftMessage } from "../../../proto/raft.ts";
 import type { GroupHardState, HardStateTable } from "../../../storage/hard-state.ts";
 import type { Effect } from "../../node/effects.ts";
@@ -17,6 +16,9 @@ export class PromiseChecker implements Observer {
   readonly #mirror: ReplicaMirror;
   /** As last written by each node, durable or not. */
   readonly #written = new Map<NodeId, Map<string, GroupHardState>>();
+  /** The highest member that each node has spoken as, by group; and of those, what went with its disk. */
+  readonly #spoken = new Map<NodeId, Map<string, number>>();
+  readonly #lost = new Map<NodeId, ReadonlyMap<string, number>>();
   #checked = 0;
 
   constructor(world: World, mirror: ReplicaMirror) {
@@ -29,8 +31,12 @@ export class PromiseChecker implements Observer {
     return this.#checked;
   }
 
+  setAside(node: NodeId): void {
+    this.#lost.set(node, new Map(this.#spoken.get(node)));
+  }
+
   started(node: NodeId): void {
-    this.#written.set(node, byGroup(this.#world.node(node).disk.durableTable));
+    this.#written.set(node, byMember(this.#world.node(node).disk.durableTable));
   }
 
   stepped(node: NodeId, _input: Input, effects: readonly Effect[]): void {
@@ -40,33 +46,73 @@ export class PromiseChecker implements Observer {
   }
 
   left(from: NodeId, to: string, message: PeerMessage): void {
+    for (const address of addressesIn(message)) this.#checkSpeaker(from, address);
     if (message.type === "raft") this.#checkRaft(from, to, message, message.message);
     if (message.type !== "beatEcho") return;
     for (const group of message.groups) this.#checkRaft(from, to, group, group.reply);
   }
 
   #takeTable(node: NodeId, table: HardStateTable): void {
-    const now = byGroup(table);
-    for (const [group, before] of this.#written.get(node) ?? []) {
-      const after = now.get(group);
-      if (after !== undefined) checkStep(node, group, before, after);
+    const now = byMember(table);
+    for (const [member, before] of this.#written.get(node) ?? []) {
+      const after = now.get(member);
+      if (after !== undefined) checkStep(node, member, before, after);
     }
     this.#written.set(node, now);
   }
 
-  #checkRaft(from: NodeId, to: string, key: GroupKey, message: RaftMessage): void {
+  #checkSpeaker(from: NodeId, { group, incarnation, fromMember }: Addressed): void {
+    const name = `${group}/${incarnation}`;
+    const lost = this.#lost.get(from)?.get(name) ?? 0;
+    demand(
+      fromMember > lost,
+      "promise",
+      () => `${name}: ${from} speaks as member ${fromMember}, whose disk it has lost`,
+    );
+    const spoken = this.#spoken.get(from) ?? new Map<string, number>();
+    spoken.set(name, Math.max(fromMember, spoken.get(name) ?? 0));
+    this.#spoken.set(from, spoken);
+  }
+
+  #checkRaft(from: NodeId, to: string, { fromMember, ...key }: Addressed, message: RaftMessage): void {
     const group = `${key.group}/${key.incarnation}`;
-    const durable = byGroup(this.#world.node(from).disk.durableTable).get(group);
+    const durable = byMember(this.#world.node(from).disk.durableTable).get(`${group} #${fromMember}`);
     if (message.type === "voteReply" && message.granted) {
       const isKept = durable !== undefined && isVoteKept(durable, message.term, to);
       demand(isKept, "promise", () => `${group}: ${from} votes for ${to} in term ${message.term} without keeping it`);
       this.#checked += 1;
     }
     if ((message.type === "appendReply" || message.type === "beatReply") && message.matched > 0) {
-      const isKept = this.#mirror.isDurable(from, group, message.matched, null);
-      demand(isKept, "promise", () => `${group}: ${from} acknowledges ${message.matched} before it is durable`);
+      const { matched, term } = message;
+      const isKept =
+        this.#mirror.isDurable(from, group, matched, null) || this.#isOvertaken(from, group, matched, term);
+      demand(isKept, "promise", () => `${group}: ${from} acknowledges ${matched} before it is durable`);
       this.#checked += 1;
     }
+  }
+
+  /**
+   * Writes merge: what was acknowledged in `term` may have been replaced by a later leader in the very write that the
+   * acknowledgement waits for. It then comes as late as one that was long on its way, and nobody can be harmed by it: whoever
+   * was elected without the entry had a quorum of members that never acknowledged it and, since they voted, never will.
+   */
+  #isOvertaken(from: NodeId, group: string, matched: number, term: number): boolean {
+    return this.#mirror.durableTermUpTo(from, group, matched) > term;
+  }
+}
+
+/** In whose name, and in which groups, a message speaks. */
+function addressesIn(message: PeerMessage): readonly Addressed[] {
+  switch (message.type) {
+    case "raft":
+    case "snapshotPart":
+    case "snapshotAck":
+      return [message];
+    case "beat":
+    case "beatEcho":
+      return message.groups;
+    default:
+      return [];
   }
 }
 
@@ -74,15 +120,16 @@ function isVoteKept(durable: GroupHardState, term: number, candidate: string): b
   return durable.term > term || (durable.term === term && durable.vote === candidate);
 }
 
-function checkStep(node: NodeId, group: string, before: GroupHardState, after: GroupHardState): void {
-  demand(after.term >= before.term, "terms", () => `${group}: ${node} goes from term ${before.term} to ${after.term}`);
+function checkStep(node: NodeId, member: string, before: GroupHardState, after: GroupHardState): void {
+  demand(after.term >= before.term, "terms", () => `${member}: ${node} goes from term ${before.term} to ${after.term}`);
   const isNewTerm = after.term > before.term;
   const isSameVote = isNewTerm || before.vote === null || before.vote === after.vote;
-  demand(isSameVote, "votes", () => `${group}: ${node} votes for ${before.vote} and ${after.vote} in ${after.term}`);
+  demand(isSameVote, "votes", () => `${member}: ${node} votes for ${before.vote} and ${after.vote} in ${after.term}`);
   const isKept = after.acknowledged >= before.acknowledged;
-  demand(isKept, "terms", () => `${group}: ${node} forgets that it acknowledged ${before.acknowledged}`);
+  demand(isKept, "terms", () => `${member}: ${node} forgets that it acknowledged ${before.acknowledged}`);
 }
 
-function byGroup(table: HardStateTable): Map<string, GroupHardState> {
-  return new Map(table.map((row) => [`${row.group}/${row.incarnation}`, row]));
+/** Another member of a group on the same node has promised nothing of what one before it has. */
+function byMember(table: HardStateTable): Map<string, GroupHardState> {
+  return new Map(table.map((row) => [`${row.group}/${row.incarnation} #${row.member}`, row]));
 }

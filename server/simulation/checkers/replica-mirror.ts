@@ -5,12 +5,13 @@ import { crc32 } from "node:zlib";
 import { assert, present } from "../../../proto/assert.ts";
 import { decodeControl } from "../../../proto/codec/control.ts";
 import { decodeAppliedRecord, decodeConfiguration } from "../../../proto/codec/records.ts";
-import type { NodeId } from "../../../proto/ids.ts";
+import { type NodeId, toLogIndex } from "../../../proto/ids.ts";
 import type { Membership } from "../../../proto/membership.ts";
 import type { AppliedRecord } from "../../../proto/model.ts";
 import { isControl, type StandIn } from "../../../proto/raft.ts";
 import { decodeGroupRecord } from "../../../storage/group-record.ts";
-import { everyRange, logKey, type ParsedKey, parseKey, type Slot } from "../../../storage/keys.ts";
+import type { HardStateTable } from "../../../storage/hard-state.ts";
+import { everyRange, logKey, logRange, type ParsedKey, parseKey, type Slot } from "../../../storage/keys.ts";
 import { decodeLogRecord, type LogRecord } from "../../../storage/log-record.ts";
 import type { Operation } from "../../../storage/ordered-store.ts";
 import type { Effect } from "../../node/effects.ts";
@@ -44,6 +45,12 @@ interface MirroredSlot {
   membership: Membership | null;
 }
 
+/** What a disk held durably when it was damaged: a quorum that rested on it was one. */
+interface LostDisk {
+  readonly table: HardStateTable;
+  readonly groups: ReadonlyMap<GroupName, { readonly boundary: number; readonly terms: ReadonlyMap<number, number> }>;
+}
+
 interface MirroredNode {
   readonly slots: Map<Slot, MirroredSlot>;
   readonly slotOf: Map<GroupName, Slot>;
@@ -61,6 +68,7 @@ export class ReplicaMirror implements Observer {
   readonly #world: World;
   readonly #events: MirrorEvents;
   readonly #nodes = new Map<NodeId, MirroredNode>();
+  readonly #lost = new Map<NodeId, LostDisk>();
 
   constructor(world: World, events: MirrorEvents) {
     this.#world = world;
@@ -88,10 +96,18 @@ export class ReplicaMirror implements Observer {
     return [...changes].filter(([at]) => at > index).map(([, membership]) => membership);
   }
 
-  /** Whom `node` has durably promised to stand in with, as a witness of the group. */
-  standInOf(node: NodeId, group: GroupName): StandIn | null {
-    const table = this.#world.node(node).disk.durableTable;
-    return table.find((row) => `${row.group}/${row.incarnation}` === group)?.standIn ?? null;
+  /** Whom `node` has durably promised to stand in with, as a witness of the group, now and before its disk was damaged. */
+  standInsOf(node: NodeId, group: GroupName): readonly StandIn[] {
+    const tables = [this.#world.node(node).disk.durableTable, this.#lost.get(node)?.table ?? []];
+    const rows = tables.flat().filter((row) => `${row.group}/${row.incarnation}` === group);
+    return rows.flatMap(({ standIn }) => standIn ?? []);
+  }
+
+  /** As `isDurable`, now or when its disk was damaged last: what was committed then stays so. */
+  wasDurable(node: NodeId, group: GroupName, index: number, term: number): boolean {
+    if (this.isDurable(node, group, index, term)) return true;
+    const lost = this.#lost.get(node)?.groups.get(group);
+    return lost !== undefined && (index <= lost.boundary || lost.terms.get(index) === term);
   }
 
   /** Whether the log of `node` would be whole up to `index` after a power loss, with `term` there if that is known. */
@@ -103,9 +119,35 @@ export class ReplicaMirror implements Observer {
     if (entry?.isDurable === true && (term === null || entry.term === term)) return true;
     const bytes = this.#world.node(node).disk.durableRow(logKey(slot, index as never));
     if (bytes === null) return false;
-    const durableTerm = mustDecode(bytes).term;
+    const record = decodeLogRecord(bytes);
+    // Damaged: nobody has started on it yet.
+    if (typeof record === "string") return false;
+    const durableTerm = record.term;
     if (entry?.term === durableTerm) entry.isDurable = true;
     return term === null || durableTerm === term;
+  }
+
+  damaging(node: NodeId): void {
+    const { disk } = this.#world.node(node);
+    const groups = new Map<GroupName, { boundary: number; terms: ReadonlyMap<number, number> }>();
+    for (const [group, slot] of this.#nodes.get(node)?.slotOf ?? []) {
+      const rows = disk.durablePage(logRange(slot), pageLimits).rows.map(({ value }) => mustDecode(value));
+      const terms = new Map(rows.map(({ index, term }) => [index, term]));
+      // The boundary comes first.
+      groups.set(group, { boundary: rows[0]?.index ?? 0, terms });
+    }
+    this.#lost.set(node, { table: disk.durableTable, groups });
+  }
+
+  /** Term of the last entry up to `index` that a power loss would leave in the log of `node`; 0: there is none. */
+  durableTermUpTo(node: NodeId, group: GroupName, index: number): number {
+    const slot = this.#nodes.get(node)?.slotOf.get(group);
+    if (slot === undefined) return 0;
+    for (let at = index; at > this.boundary(node, group); at--) {
+      const bytes = this.#world.node(node).disk.durableRow(logKey(slot, toLogIndex(at)));
+      if (bytes !== null) return mustDecode(bytes).term;
+    }
+    return 0;
   }
 
   /** What the disk holds is where the new process begins. */
@@ -113,7 +155,7 @@ export class ReplicaMirror implements Observer {
     const fresh: MirroredNode = { slots: new Map(), slotOf: new Map() };
     this.#nodes.set(node, fresh);
     for (const { key, value } of this.#world.node(node).disk.durablePage(everyRange(), pageLimits).rows) {
-      this.#take(node, { type: "put", key, value }, true);
+      if (!isUnreadable(key, value)) this.#take(node, { type: "put", key, value }, true);
     }
   }
 
@@ -216,6 +258,12 @@ function groupOf(mirrored: MirroredNode, slot: Slot): GroupName | null {
     if (used === slot) return group;
   }
   return null;
+}
+
+/** Of a slot that nobody uses any more: else the start would have noticed. */
+function isUnreadable(key: Uint8Array, value: Uint8Array): boolean {
+  const { type } = parseKey(key);
+  return (type === "log" || type === "logBoundary") && typeof decodeLogRecord(value) === "string";
 }
 
 function mustDecode(bytes: Uint8Array): LogRecord {

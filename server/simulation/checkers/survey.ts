@@ -3,13 +3,15 @@
 import { clusterGroup, type GroupId, type NodeId } from "../../../proto/ids.ts";
 import type { GroupStatus, NodeSelf, Request } from "../../../proto/requests.ts";
 import type { IsWell } from "../core.ts";
-import { hasQuorum, type Topology } from "../topology.ts";
+import type { FaultAtlas } from "../faults/fault-atlas.ts";
+import type { Topology } from "../topology.ts";
 import type { World } from "../world.ts";
 import type { Neighbourhood } from "./neighbourhood.ts";
 
 export interface SurveyScope {
   readonly topology: Topology;
   readonly neighbourhood: Neighbourhood;
+  readonly atlas: FaultAtlas;
   /** Who is asked, and is to be held for up by those who are asked; all others are down or cut off. */
   readonly isWell: IsWell;
   /** Nobody writes: replicas must be equal, and not only be about to be. */
@@ -48,7 +50,7 @@ export class Survey {
   }
 
   #hasQuorum(group: GroupId): boolean {
-    return hasQuorum(this.#scope.topology, group, this.#scope.isWell);
+    return this.#scope.atlas.hasQuorum(group, this.#scope.isWell);
   }
 
   #ask(node: NodeId, request: Request): void {

@@ -8,17 +8,22 @@ import { clockRates, wallClockJumps } from "./clocks.ts";
 import { crashes } from "./crashes.ts";
 import { diskFailures, stuckDisks } from "./disks.ts";
 import type { Fault } from "./fault.ts";
-import { FaultAtlas } from "./fault-atlas.ts";
+import type { FaultAtlas } from "./fault-atlas.ts";
 import { lossyPaths } from "./lossy-paths.ts";
 import { Partitions } from "./partitions.ts";
 import { pauses } from "./pauses.ts";
-import { RottenDisks } from "./rotten-disks.ts";
+import { rottenDisks } from "./rotten-disks.ts";
 import { BadLinks, SlowDisks } from "./weather.ts";
+
+export interface FaultPlace {
+  readonly world: World;
+  readonly atlas: FaultAtlas;
+}
 
 type Create<Options> = (world: World, random: Random, options: Options) => Fault;
 
 /** @param random is drawn from for every fault, there or not, so that leaving one out moves nothing in the others */
-export function createFaults(world: World, random: Random, options: SimOptions): readonly Fault[] {
+export function createFaults({ world, atlas }: FaultPlace, random: Random, options: SimOptions): readonly Fault[] {
   const { link, disk } = options;
   /** A fault of its own chance, when it is asked for. */
   const maybe = <Options>(wanted: Options | null, create: Create<Options>): Fault[] => {
@@ -37,8 +42,6 @@ export function createFaults(world: World, random: Random, options: SimOptions):
     ...maybe(options.lossyPath, lossyPaths),
     ...maybe(options.diskFailure, diskFailures),
     ...maybe(options.stuckDisk, stuckDisks),
-    ...maybe(options.bitRot, (_world, chance, bitRot) => {
-      return new RottenDisks({ world, random: chance, atlas: new FaultAtlas(options.topology) }, bitRot);
-    }),
+    ...maybe(options.bitRot, (_world, chance, bitRot) => rottenDisks({ world, random: chance, atlas }, bitRot)),
   ];
 }

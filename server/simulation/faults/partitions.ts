@@ -54,11 +54,20 @@ export class Partitions implements Fault {
   cut(manner: CutManner, shape: CutShape, durationMs: number): void {
     this.#count += 1;
     this.#set([]);
-    const order = this.#random.shuffle(this.#world.nodes.map(({ node }) => node));
+    const order = this.#order();
     if (manner === "swizzle") this.#swizzle(order, durationMs);
     else if (manner === "flapping") this.#flap(waysOf(shape, order, this.#random), durationMs);
     else this.#set(waysOf(shape, order, this.#random));
     this.#later(durationMs, () => this.#set([]));
+  }
+
+  /** In half of the cuts a leader comes first: alone, mute or deaf, or on the left side. */
+  #order(): readonly NodeId[] {
+    const order = this.#random.shuffle(this.#world.nodes.map(({ node }) => node));
+    const { all } = this.#world.leaders;
+    if (all.length === 0 || this.#random.chance(0.5)) return order;
+    const leader = this.#random.pick(all);
+    return [leader, ...order.filter((node) => node !== leader)];
   }
 
   #flap(ways: readonly Way[], durationMs: number): void {

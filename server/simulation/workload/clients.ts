@@ -1,7 +1,7 @@
 // Clients that read and write unique values through any node, one operation at a time each, and never try again: what a
 // history shows is what the nodes did.
 
-import type { GroupId, Revision } from "../../../proto/ids.ts";
+import type { GroupId, NodeId, Revision } from "../../../proto/ids.ts";
 import { toRevision } from "../../../proto/ids.ts";
 import type { KeySpan } from "../../../proto/model.ts";
 import type { Random } from "../../../proto/random.ts";
@@ -17,6 +17,7 @@ const answerSlackMs = 250;
 const givesUpMs = 3_000;
 
 const burstPuts = 15;
+const rivalsShare = 0.8;
 
 const wholeSpan: KeySpan = { start: emptyBytes, end: null };
 
@@ -61,9 +62,8 @@ export class Clients {
   }
 
   #operate(client: number, random: Random): void {
-    const { world, groups, workload } = this.#options;
-    const group = random.pick(groups);
-    const { node } = random.pick(world.nodes);
+    const { workload } = this.#options;
+    const { group, node } = this.#place(random);
     const isBurst = random.chance(workload.burstProbability);
     const requests = isBurst ? this.#burst(group, random) : [this.#request(group, random)];
     const budgetMs = random.between(200, workload.budgetMsMax);
@@ -74,6 +74,18 @@ export class Clients {
         if (open === 0) this.#think(client, random);
       });
     }
+  }
+
+  /** Any group through any node; but while two nodes hold themselves for the leader of a group, mostly this group through them. */
+  #place(random: Random): { readonly group: GroupId; readonly node: NodeId } {
+    const { world, groups } = this.#options;
+    const { leaders } = world;
+    const rivalled = groups.filter((group) => leaders.of(group).length > 1);
+    if (rivalled.length > 0 && random.chance(rivalsShare)) {
+      const group = random.pick(rivalled);
+      return { group, node: random.pick(leaders.of(group)) };
+    }
+    return { group: random.pick(groups), node: random.pick(world.nodes).node };
   }
 
   #burst(group: GroupId, random: Random): readonly GroupRequest[] {

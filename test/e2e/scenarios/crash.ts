@@ -179,8 +179,7 @@ export async function assertSameState(
     const states: string[] = [];
     for (const owner of owners) {
       const { group: told } = await cluster.client([owner]).group(group, { consistency: "local" });
-      const own = told.replicas.find(({ node }) => node === owner);
-      states.push(`${own?.appliedIndex} ${own?.stateHash}`);
+      states.push(`${told.appliedIndex} ${told.stateHash}`);
     }
     assert.deepEqual(new Set(states).size, 1, `${group}: ${states.join(", ")}`);
     assert.match(states[0] ?? "", /^\d+ [0-9a-f]{16,32}$/);

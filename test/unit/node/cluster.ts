@@ -18,6 +18,7 @@ import {
 import type { Envelope, PeerMessage } from "../../../proto/messages.ts";
 import { Random } from "../../../proto/random.ts";
 import type { Reply, Request, WatchMessage } from "../../../proto/requests.ts";
+import { Allowance } from "../../../server/node/allowance.ts";
 import { Calls } from "../../../server/node/calls.ts";
 import { Counters } from "../../../server/node/counters.ts";
 import { DiskSpace } from "../../../server/node/disk-space.ts";
@@ -453,6 +454,7 @@ export function worldOf(self: NodeId): World {
     self,
     cluster: clusterId,
     boot: toBootNumber(1),
+    nonce: "00000000000000ab",
     out,
     calls: new Calls(out),
     hardStates: new HardStates([]),
@@ -461,8 +463,10 @@ export function worldOf(self: NodeId): World {
     random: new Random(1),
     logKept: muchLog,
     diskSpace: new DiskSpace(self, 0),
+    recounts: new Allowance(0, 0),
     wallOffsetMs: 0,
     isDoubtful: () => false,
+    isForgetful: () => false,
     quarantines: new Map(),
     connected: new Set(),
   };

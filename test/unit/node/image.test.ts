@@ -6,6 +6,7 @@ import { toBootNumber, toLogIndex } from "../../../proto/ids.ts";
 import { genesisOperations } from "../../../server/node/genesis.ts";
 import type { NodeImage } from "../../../server/node/image.ts";
 import { textOf } from "../../../storage/bytes.ts";
+import { markOperation } from "../../../storage/hard-state-mark.ts";
 import { everyRange, parseKey } from "../../../storage/keys.ts";
 import type { Row } from "../../../storage/ordered-store.ts";
 import { bootstrapOf, Cluster, Disk, n1, n2, n4, put, rg, smallShape } from "./cluster.ts";
@@ -157,12 +158,30 @@ test("a state that is ahead of its log is damaged", () => {
   assert.match(reasonOf(disk), /the state is as of index \d+, the log holds/);
 });
 
-test("another format is not read", () => {
+test("another format is not read, and no damage", () => {
   const disk = used();
   const [row] = rowsOf(disk, (key) => key.type === "meta" && key.field === "formatVersion");
   assert.ok(row !== undefined && textOf(row.value) === "1");
   disk.write({ operations: [{ type: "put", key: row.key, value: new Uint8Array([57]) }], hardStates: null });
-  assert.match(reasonOf(disk), /format 9/);
+  assert.deepEqual(disk.read(), { type: "otherFormat", reason: "the data has format 9, this version reads 1" });
+  disk.write({ operations: [{ type: "put", key: row.key, value: new Uint8Array([0x71]) }], hardStates: null });
+  assert.match(reasonOf(disk), /the record of whose data it is/);
+});
+
+test("rows without the record of whose they are are damage, which says whose they are where that can be read", () => {
+  const disk = used();
+  flip(disk, (key) => key.type === "log");
+  const stored = disk.read();
+  assert.ok(stored.type === "damaged");
+  assert.deepEqual(stored.identity, { node: n1, cluster: bootstrapOf(smallShape).cluster, boot: 1 });
+  for (const row of rowsOf(disk, (key) => key.type === "meta")) {
+    disk.write({ operations: [{ type: "delete", key: row.key }], hardStates: null });
+  }
+  assert.match(reasonOf(disk), /\d+ rows are there without the record of whose they are/);
+  disk.write({ operations: [markOperation(3)], hardStates: null });
+  const others = rowsOf(disk, (key) => key.type !== "hardStateMark");
+  disk.write({ operations: others.map(({ key }) => ({ type: "delete", key })), hardStates: null });
+  assert.equal(disk.read().type, "empty", "the hard state is written before the first rows");
 });
 
 test("rows of a slot that no group names are cleaned up by the start, and the slot is not given out again", () => {

@@ -18,15 +18,16 @@ const startOf = (boot: number, nonce = boot, lap = 0): Start => ({
   lap,
 });
 const own = startOf(1, 100);
+const neverAnew = { quarantine: null, anewSince: toBootNumber(0) };
 
 function helloOf(...lineage: readonly Start[]): PeerMessage & { readonly type: "hello" } {
-  return { type: "hello", lineage, answer: false, isAnew: false };
+  return { type: "hello", lineage, answer: false, isAnew: false, anewSince: toBootNumber(0) };
 }
 
 function create(remembered: Start | null = null): { readonly world: World; readonly introductions: Introductions } {
   const world = worldOf(n1);
   const peerStarts = new Map(remembered === null ? [] : [[n2, remembered]]);
-  return { world, introductions: new Introductions(world, { lineage: [own], peerStarts, quarantine: null }) };
+  return { world, introductions: new Introductions(world, { lineage: [own], peerStarts, ...neverAnew }) };
 }
 
 function take(introductions: Introductions, ...lineage: readonly Start[]): void {
@@ -101,7 +102,7 @@ test("a node introduces itself until it is accepted for this very start, and not
     return sentBy(world).map(([, { type }]) => type);
   };
   introductions.introduce(n2, true, toMillis(0));
-  assert.deepEqual(sentBy(world), [[n2, { type: "hello", lineage: [own], answer: false, isAnew: false }]]);
+  assert.deepEqual(sentBy(world), [[n2, helloOf(own)]]);
   assert.deepEqual(dueAt(limits.helloResendMs - 1), []);
   assert.deepEqual(dueAt(limits.helloResendMs), ["hello"]);
   assert.equal(introductions.accepted(n2, { type: "helloAccepted", start: startOf(1, 7) }), false);
@@ -111,5 +112,5 @@ test("a node introduces itself until it is accepted for this very start, and not
   assert.equal(introductions.deadlineMs(), null);
   introductions.beginAnew([], toMillis(9e6));
   introductions.introduce(n2, true, toMillis(9e6));
-  assert.deepEqual(sentBy(world), [[n2, { type: "hello", lineage: [own], answer: false, isAnew: true }]]);
+  assert.deepEqual(sentBy(world), [[n2, { ...helloOf(own), isAnew: true, anewSince: 1 }]]);
 });

@@ -12,7 +12,7 @@ function invited(peers: readonly object[]): readonly string[] {
   const { membership } = firstConfiguration([n1, n2, n3]);
   const group = { status: { peers, membership }, addressTo: () => ({}) };
   const out = { send: (to: string, { type }: { type: string }) => sent.push(`${type} ${to}`) };
-  new Invitations(ms(0)).deadline(group as never, out as never, ms(0));
+  new Invitations(ms(0)).deadline({ group: group as never, lostIn: () => null }, out as never, ms(0));
   return sent;
 }
 

@@ -17,21 +17,29 @@ function start(boot: number, lap = 0): Start {
 test("nothing remembered, the present start and an earlier one of the same line are all well", () => {
   const line = [start(1), start(2, 4), start(5)];
   const [first, second, third] = line as [Start, Start, Start];
-  assert.equal(standingOf(line, null), "ahead");
-  assert.equal(standingOf(line, first), "ahead");
-  assert.equal(standingOf(line, { ...second, lap: 3 }), "ahead");
-  assert.equal(standingOf(line, third), "current");
+  assert.equal(standingOf(line, null, 0), "ahead");
+  assert.equal(standingOf(line, first, 0), "ahead");
+  assert.equal(standingOf(line, { ...second, lap: 3 }, 0), "ahead");
+  assert.equal(standingOf(line, third, 0), "current");
 });
 
 test("a start that is missing, one with another number drawn, and a lap not reached are those of another line", () => {
   const line = [start(3), start(4, 2), start(6)];
-  assert.equal(standingOf(line, start(7)), "restored");
-  assert.equal(standingOf(line, start(6)), "restored");
-  assert.equal(standingOf(line, start(4)), "restored");
-  assert.equal(standingOf(line, { ...(line[1] as Start), lap: 3 }), "restored");
-  assert.equal(standingOf(line, start(5)), "restored");
+  assert.equal(standingOf(line, start(7), 0), "restored");
+  assert.equal(standingOf(line, start(6), 0), "restored");
+  assert.equal(standingOf(line, start(4), 0), "restored");
+  assert.equal(standingOf(line, { ...(line[1] as Start), lap: 3 }, 0), "restored");
+  assert.equal(standingOf(line, start(5), 0), "restored");
   // Forgotten: nobody can tell.
-  assert.equal(standingOf(line, start(2)), "restored");
+  assert.equal(standingOf(line, start(2), 0), "restored");
+});
+
+test("what is remembered of a start before the last quarantine does not matter, of that one and later ones it does", () => {
+  const line = [start(3), start(4)];
+  assert.equal(standingOf(line, start(2), 3), "ahead");
+  assert.equal(standingOf(line, line[0] ?? null, 3), "ahead");
+  assert.equal(standingOf(line, start(3), 3), "restored");
+  assert.equal(standingOf(line, start(5), 3), "restored");
 });
 
 test("lineageWith() keeps the newest starts, and takes none that is not later", () => {
@@ -58,10 +66,10 @@ test("an image that was put back is found out by whoever has seen anything that 
       const missing = [{ ...last, lap: last.lap + lapsLost }, ...lost.map((laps, at) => start(boot + at + 1, laps))];
       let line: readonly Start[] = image;
       for (let at = 1; at <= after; at++) line = lineageWith(line, start(boot + at));
-      for (const remembered of image) assert.notEqual(standingOf(line, remembered), "restored");
+      for (const remembered of image) assert.notEqual(standingOf(line, remembered, 0), "restored");
       for (const [at, remembered] of missing.entries()) {
         const isMissed = at > 0 || lapsLost > 0;
-        assert.equal(standingOf(line, remembered) === "restored", isMissed);
+        assert.equal(standingOf(line, remembered, 0) === "restored", isMissed);
       }
     }),
   );

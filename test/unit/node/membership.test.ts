@@ -3,8 +3,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type NodeId, toNodeId } from "../../../proto/ids.ts";
+import type { PeerMessage } from "../../../proto/messages.ts";
 import type { Request } from "../../../proto/requests.ts";
-import { Cluster, get, put, rg, type Shape, textIn } from "./cluster.ts";
+import { Cluster, type Disk, get, put, rg, type Shape, textIn } from "./cluster.ts";
 
 const nodes = [1, 2, 3, 4, 5, 6, 7].map((number) => toNodeId(`n${number}`));
 const [n1, n2, n3, n4, n5, n6, n7] = nodes as [NodeId, NodeId, NodeId, NodeId, NodeId, NodeId, NodeId];
@@ -93,6 +94,23 @@ test("an owner that was off while all of them were replaced hears it from those 
   cluster.until(() => cluster.member(n3).machine.group(rg) === null, 4_000);
 });
 
+test("a node that is rebuilt and loses what it has of the group, halfway, is rebuilt all the same", () => {
+  const cluster = new Cluster(shape);
+  cluster.ask(n7, put("k", "v"), "put");
+  cluster.stop(n3);
+  cluster.wipe(n3);
+  cluster.copies = (_from, to, { type }) => (to === n3 && type === "snapshotPart" ? 0 : 1);
+  cluster.start(n3, "The data directory was wiped");
+  cluster.until(() => cluster.member(n3).machine.group(rg) !== null, 10_000);
+  cluster.stop(n3);
+  cluster.copies = () => 1;
+  cluster.start(n3);
+  cluster.until(() => votersOf(cluster, n1) === "n1, n2, n3", 20_000);
+  cluster.until(() => cluster.member(n3).machine.group(rg)?.isOwner === true, 5_000);
+  cluster.stop(n2);
+  assert.equal(textIn(cluster.ask(n3, get("k"), "get", 10_000)), "v");
+});
+
 test("two owners get a witness, which stores nothing and keeps the group going without either of them", () => {
   for (const lost of [n1, n2]) {
     const cluster = new Cluster(pair);
@@ -110,6 +128,29 @@ test("two owners get a witness, which stores nothing and keeps the group going w
     assert.equal(textIn(cluster.ask(n7, get("k"), "get", 15_000)), "alone");
     cluster.ask(n7, put("k", "the other alone"), "put", 15_000);
   }
+});
+
+test("a witness on an old copy of its data elects nobody: it may not know that an owner missed writes", () => {
+  const cluster = new Cluster(pair);
+  cluster.ask(n7, put("k", "both"), "put");
+  cluster.until(() => votersOf(cluster, n1).includes("witness"), 10_000);
+  const witness = statusOf(cluster, n1).membership.voters.find(({ isWitness }) => isWitness)?.node as NodeId;
+  const client = nodes.find((node) => ![n1, n2, witness].includes(node)) as NodeId;
+  cluster.advance(2_000);
+  const copy = (cluster.disks.get(witness) as Disk).image();
+  cluster.stop(n1);
+  cluster.ask(client, put("k", "n2 alone"), "put", 15_000);
+  cluster.stop(n2);
+  cluster.stop(witness);
+  cluster.disks.set(witness, copy);
+  cluster.start(witness, "The data directory is an old copy");
+  cluster.start(n1);
+  cluster.ask(client, get("k"), "failed", 10_000);
+  cluster.start(n2);
+  assert.equal(textIn(cluster.ask(client, get("k"), "get", 15_000)), "n2 alone");
+  cluster.until(() => statusOf(cluster, n1).membership.nextMember > 3, 15_000);
+  cluster.stop(n1);
+  cluster.ask(client, put("k", "with a witness again"), "put", 15_000);
 });
 
 test("a witness that stays away is replaced", () => {
@@ -132,3 +173,31 @@ test("leadership goes to the first owner of the list when it has been fit for a 
   cluster.advance(30_000);
   assert.equal(statusOf(cluster, n2).term, term);
 });
+
+test("a witness that lost its votes says nothing as the one that it was, and the group gets one again", () => {
+  const cluster = new Cluster(pair);
+  cluster.ask(n7, put("k", "v"), "put");
+  const witnessIn = () => statusOf(cluster, n1).membership.voters.find(({ isWitness }) => isWitness) ?? null;
+  cluster.until(() => witnessIn() !== null, 10_000);
+  const before = witnessIn() as NonNullable<ReturnType<typeof witnessIn>>;
+  cluster.stop(before.node);
+  (cluster.disks.get(before.node) as Disk).table = [];
+  // Whoever is left has to ask for its vote.
+  cluster.stop(n2);
+  cluster.sent = [];
+  cluster.start(before.node, "Its votes were lost");
+  cluster.advance(10_000);
+  const said = cluster.sent.flatMap(({ from, message }) => (from === before.node ? spokenAs(message) : []));
+  assert.deepEqual(
+    said.filter((member) => member <= before.member),
+    [],
+  );
+  cluster.start(n2);
+  cluster.until(() => (witnessIn()?.member ?? 0) > before.member, 30_000);
+});
+
+/** As which members of the group a message speaks. */
+function spokenAs(message: PeerMessage): readonly number[] {
+  const said = message.type === "raft" ? [message] : message.type === "beatEcho" ? message.groups : [];
+  return said.filter(({ group }) => group === rg).map(({ fromMember }) => fromMember);
+}

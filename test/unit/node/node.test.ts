@@ -232,6 +232,27 @@ test("a survivor goes on with an owner whose data was wiped and brought back, an
   cluster.ask(survivor, put("k", "with the one that came back"), "put", 10_000);
 });
 
+test("a node that ends again while it is rebuilt begins anew once more, and is readmitted", () => {
+  const cluster = new Cluster();
+  const leader = cluster.leader();
+  const wiped = [n1, n2, n3].find((owner) => owner !== leader) as NodeId;
+  cluster.ask(n4, put("k", "v"), "put");
+  cluster.stop(wiped);
+  cluster.wipe(wiped);
+  cluster.start(wiped, "its data was wiped");
+  // It has its number, and is not level yet.
+  cluster.copies = (_from, to, { type }) => (to === wiped && type === "raft" ? 0 : 1);
+  cluster.until(() => cluster.member(wiped).notes.includes("Joins a group"));
+  cluster.stop(wiped);
+  cluster.copies = () => 1;
+  cluster.start(wiped);
+  cluster.until(() => cluster.member(wiped).notes.includes("Readmitted"), 10_000);
+  const { status } = cluster.ask(leader, { type: "groupStatus", group: rg }, "groupStatus");
+  assert.equal(status.membership.voters.find(({ node }) => node === wiped)?.member, 3);
+  assert.equal(status.membership.voters.length, 3);
+  assert.equal(textIn(cluster.ask(wiped, get("k", "local"), "get")), "v");
+});
+
 test("a node in quarantine does not vote with the replicas that are still on its disk", () => {
   const cluster = new Cluster();
   cluster.leader();

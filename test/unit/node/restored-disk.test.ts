@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type NodeId, toBootNumber } from "../../../proto/ids.ts";
+import { type NodeId, toBootNumber, toNodeId } from "../../../proto/ids.ts";
 import { founderId } from "../../../proto/membership.ts";
 import type { PeerMessage } from "../../../proto/messages.ts";
 import { limits } from "../../../server/node/limits.ts";
@@ -272,4 +272,68 @@ test("a refusal that the node's own starts contradict is none", () => {
   );
   cluster.advance(3000);
   assert.equal(quarantineOf(cluster, n3), null);
+});
+
+test("an owner that was rebuilt is no old image to a member that was away meanwhile, also after a start of either", () => {
+  const nodes = ["n1", "n2", "n3", "n4", "n5"].map(toNodeId);
+  const n5 = nodes[4] as NodeId;
+  const cluster = new Cluster({ nodes, groups: { rg: nodes }, voters: [n1, n2, n4] });
+  cluster.leader();
+  write(cluster, "before");
+  cluster.advance(1000);
+  cluster.stop(n5);
+  cluster.stop(n3);
+  cluster.wipe(n3);
+  cluster.start(n3, "its data was wiped");
+  cluster.until(() => quarantineOf(cluster, n3) === null, 10_000);
+  cluster.stop(n3);
+  cluster.start(n3);
+  cluster.start(n5);
+  cluster.advance(5000);
+  assert.deepEqual(cluster.member(n3).reasons, []);
+  cluster.stop(n5);
+  cluster.start(n5);
+  cluster.advance(3000);
+  assert.deepEqual(cluster.member(n3).reasons, []);
+  // And an image from since then is one.
+  cluster.stop(n3);
+  const image = imageOf(cluster, n3);
+  for (let starts = 0; starts < 2; starts++) {
+    cluster.start(n3);
+    cluster.advance(3000);
+    cluster.stop(n3);
+  }
+  cluster.disks.set(n3, image);
+  cluster.start(n3);
+  cluster.advance(3000);
+  assert.match(quarantinedFor(cluster, n3), /has seen start 5 of this node/);
+});
+
+test("an owner on an image from before it was rebuilt does not come back as the member that it has been since", () => {
+  const cluster = new Cluster();
+  cluster.leader();
+  write(cluster, "before");
+  cluster.stop(n3);
+  const image = imageOf(cluster, n3);
+  cluster.wipe(n3);
+  cluster.start(n3, "its data was wiped");
+  cluster.until(() => quarantineOf(cluster, n3) === null, 10_000);
+  write(cluster, "as the second");
+  cluster.stop(n3);
+  cluster.disks.set(n3, image);
+  // Whoever leads now has not heard the second one in its term, and invites it.
+  for (const node of [n1, n2]) cluster.stop(node);
+  for (const node of [n1, n2]) cluster.start(node);
+  cluster.leader();
+  cluster.sent = [];
+  cluster.start(n3);
+  cluster.until(() => quarantinedFor(cluster, n3) !== "" && quarantineOf(cluster, n3) === null, 20_000);
+  const said = cluster.sent.flatMap(({ from, message }) => (from === n3 && message.type === "raft" ? [message] : []));
+  assert.deepEqual(
+    said.filter(({ fromMember }) => fromMember <= 2),
+    [],
+  );
+  const { status } = cluster.ask(n1, { type: "groupStatus", group: rg }, "groupStatus");
+  assert.equal(status.membership.voters.find(({ node }) => node === n3)?.member, 3);
+  assert.equal(cluster.ask(n4, list(), "list", 8000).count, 10);
 });

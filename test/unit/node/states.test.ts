@@ -14,6 +14,7 @@ import { type GroupOutcome, GroupState } from "../../../server/node/group-state.
 import { limits } from "../../../server/node/limits.ts";
 import { type ReplicaRows, sortOut } from "../../../server/node/replica-rows.ts";
 import { bytesOf, emptyBytes } from "../../../storage/bytes.ts";
+import { hash64, hashText } from "../../../storage/hash.ts";
 import { everyRange, type Slot, stateKey, tailOfRow } from "../../../storage/keys.ts";
 import { MemoryStore } from "../../../storage/memory-store.ts";
 import { bootstrapOf, n1, n2, n3, n4, rg, smallShape } from "./cluster.ts";
@@ -89,10 +90,16 @@ const other = fc.oneof(
   fc.record({ type: fc.constant("own" as const), epoch: fc.integer({ min: 1, max: 3 }) }),
   fc.record({ type: fc.constant("verdict" as const), node: fc.constantFrom(n1, n2, n4), up: fc.boolean() }),
   fc.record({ type: fc.constant("configure" as const), config: fc.string({ maxLength: 5 }) }),
+  fc.record({ type: fc.constantFrom("dispute" as const, "settle" as const), index: fc.nat(9).map(toLogIndex) }),
 );
 type Action =
   | (typeof write extends fc.Arbitrary<infer A> ? A : never)
   | (typeof other extends fc.Arbitrary<infer B> ? B : never);
+
+const differing = [
+  { node: n1, hash: "00000000000000aa" },
+  { node: n2, hash: "00000000000000bb" },
+];
 
 function commandOf(action: Action): GroupCommand {
   switch (action.type) {
@@ -116,6 +123,10 @@ function commandOf(action: Action): GroupCommand {
       return { type: "verdicts", changes: [{ node: action.node, status: action.up ? "up" : "down", reason: "r" }] };
     case "configure":
       return { type: "configure", config: bytesOf(encodeURIComponent(action.config)) };
+    case "dispute":
+      return { type: "dispute", hashes: { index: action.index, hashes: differing } };
+    case "settle":
+      return { type: "settle", index: action.index };
   }
 }
 
@@ -125,10 +136,17 @@ function groupAfter(actions: readonly Action[]) {
   return stored;
 }
 
+/** What is counted anew is what was kept, at any moment. */
+function isSound(state: GroupState): boolean {
+  const then = hash64(bytesOf("then"));
+  return hashText(state.hashAsHeld(then)) === hashText(then);
+}
+
 function sameGroup(left: GroupState, right: GroupState): void {
   assert.equal(right.rows.digest(), left.rows.digest());
   assert.deepEqual([...encodeGroupSummary(right.summary)], [...encodeGroupSummary(left.summary)]);
   assert.deepEqual(right.verdicts(), left.verdicts());
+  assert.deepEqual(right.dispute, left.dispute);
   assert.deepEqual([...encodeGroupObject(right.object)], [...encodeGroupObject(left.object)]);
   const all = { start: emptyBytes, end: null };
   const page = (state: GroupState) => {
@@ -151,6 +169,7 @@ test("a group is the same after it has read its rows, after any commands", () =>
       const restored = GroupState.restore(stored.rows());
       assert.ok(restored instanceof GroupState, String(restored));
       sameGroup(stored.applier.state, restored);
+      assert.ok(isSound(stored.applier.state) && isSound(restored));
       assert.equal(restored.mvcc.floor, stored.applier.state.mvcc.floor);
     }),
     { numRuns: 150 },
@@ -205,6 +224,45 @@ test("a write with an older token, or a condition that does not hold, changes no
   assert.equal(stored.applier.state.rows.digest(), before);
   const written = stored.apply(encodeGroupCommand(commandOf({ ...base, fence: 1, ifRevision: 0 })));
   assert.equal(written.type === "written" && written.revision, 2);
+});
+
+test("a value that has changed in memory changes the hash of what is held, at every index alike", () => {
+  const stored = groupAfter([{ type: "write", key: "a", value: "v", isDelete: false, ifRevision: null, fence: null }]);
+  const { state } = stored.applier;
+  const found = state.mvcc.get(bytesOf("a"), null);
+  assert.ok(found.type === "value" && found.kv !== null);
+  const [before, after] = [hash64(bytesOf("before")), hash64(bytesOf("after"))];
+  found.kv.value[0] = (found.kv.value[0] as number) ^ 1;
+  assert.notDeepEqual(state.hashAsHeld(before), before);
+  assert.notDeepEqual(state.hashAsHeld(after), after);
+  found.kv.value[0] = (found.kv.value[0] as number) ^ 1;
+  assert.deepEqual([state.hashAsHeld(before), state.hashAsHeld(after)], [before, after]);
+});
+
+test("while its replicas are in dispute a group takes no writes of clients, and all that holds the group together", () => {
+  const base = { type: "write", key: "a", value: "v", isDelete: false, ifRevision: null, fence: null } as const;
+  const stored = groupAfter([base, { type: "dispute", index: toLogIndex(7) }]);
+  const { state } = stored.applier;
+  const refused = [
+    base,
+    { ...base, isDelete: true },
+    { type: "compact", revision: 2 },
+    { type: "configure", config: "c" },
+  ] as const;
+  for (const action of refused) {
+    const outcome = stored.apply(encodeGroupCommand(commandOf(action)));
+    assert.equal(outcome.type === "refused" && outcome.failure.code, "corrupt");
+    const message = outcome.type === "refused" ? outcome.failure.message : "";
+    assert.match(message, /index 7 .*: n1 00000000000000aa, n2 00000000000000bb$/);
+  }
+  assert.equal(state.mvcc.revision, 2);
+  assert.equal(state.object.config, object.config);
+  stored.apply(encodeGroupCommand(commandOf({ type: "own", epoch: 1 })));
+  stored.apply(encodeGroupCommand(commandOf({ type: "verdict", node: n1, up: true })));
+  assert.deepEqual([state.ownership.epoch, state.verdicts()[0]?.status], [1, "up"]);
+  stored.apply(encodeGroupCommand(commandOf({ type: "settle", index: toLogIndex(12) })));
+  assert.equal(state.dispute, null);
+  assert.equal(stored.apply(encodeGroupCommand(commandOf(base))).type, "written");
 });
 
 test("of two decisions on the next owner the first wins", () => {

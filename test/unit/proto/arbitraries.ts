@@ -21,6 +21,7 @@ import {
   type Ownership,
   ownershipStates,
   recoveryStatuses,
+  type StateHashes,
   type StatusComponent,
 } from "../../../proto/model.ts";
 import type { Entry, EntryId, LogSlice, RaftMessage } from "../../../proto/raft.ts";
@@ -137,6 +138,12 @@ export const appliedRecord = shape<AppliedRecord>({
   stateHash,
 });
 
+const hash64 = hexadecimal(16);
+export const stateHashes = shape<StateHashes>({
+  index: quantity(),
+  hashes: few(shape<StateHashes["hashes"][number]>({ node, hash: hash64 })),
+});
+
 const write = anyOf<Write>({ put: { key: bytes, value: bytes, lease: quantity() }, delete: { span } });
 const compare = anyOf<Compare>({ modRevision: { key: bytes, revision: quantity() } });
 const verdictChange = shape<VerdictChange>({ node, status, reason: text });
@@ -146,6 +153,8 @@ export const groupCommand = anyOf<GroupCommand>({
   own: { currentOwner: maybe(node), epoch: quantity(), state: ownershipState, reason: text },
   compact: { revision: quantity() },
   configure: { config: bytes },
+  dispute: { hashes: stateHashes },
+  settle: { index: quantity() },
 });
 export const clusterCommand = anyOf<ClusterCommand>({
   events: { atMs: quantity(), changes: few(clusterChange) },
@@ -270,6 +279,8 @@ const groupStatus = shape<GroupStatus>({
   membership,
   membershipIndex: quantity(),
   isDegraded: flag,
+  dispute: maybe(stateHashes),
+  compared: maybe(stateHashes),
   object: groupObject,
   node,
   manager: maybe(node),
@@ -384,9 +395,12 @@ export const peerMessage = anyOf<PeerMessage>({
     stateHash,
   },
   snapshotAck: { ...addressed, term: quantity(), last: entryId, next: quantity() },
-  invite: { ...addressed, isWitness: flag },
+  invite: { ...addressed, isWitness: flag, lostIn: maybe(hexadecimal(16)) },
   departed: { ...addressed, index: quantity(), owners: few(node) },
-  replicaLost: { ...groupKey, member: memberNumber },
+  stateQuestion: { ...addressed, index: quantity(), format: quantity() },
+  stateAnswer: { ...addressed, index: quantity(), format: quantity(), hash: hash64 },
+  stateVerdict: { ...addressed, index: quantity(), format: quantity(), hash: hash64, holders: few(node) },
+  replicaLost: { ...groupKey, member: memberNumber, start: hexadecimal(16) },
   ownersReport: { entry: directoryEntry },
   statuses: { components: few(statusComponent), summaries: few(groupSummary) },
   statusDigest: {
@@ -404,7 +418,7 @@ export const peerMessage = anyOf<PeerMessage>({
   forwardCancel: { call },
   forwardWatch: { call, message: watchMessage },
   forwardDrained: { call, through: quantity() },
-  hello: { lineage: few(start), answer: flag, isAnew: flag },
+  hello: { lineage: few(start), answer: flag, isAnew: flag, anewSince: quantity() },
   helloAccepted: { start },
   helloRefused: { remembered: start },
   lap: { start },

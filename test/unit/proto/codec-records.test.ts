@@ -16,6 +16,7 @@ import type {
   GroupSummary,
   NodeRecord,
   Ownership,
+  StateHashes,
   StatusComponent,
 } from "../../../proto/model.ts";
 import * as arbitraries from "./arbitraries.ts";
@@ -34,6 +35,13 @@ const value = Uint8Array.from([0x76]);
 const object = { group: "rg220", incarnation: 2, owners: ["n202", "n208", "n214"] };
 const entry = { ...object, index: 0 };
 const recovery = { incarnation: 4, from: "n214", owners: ["n214", "n202"] };
+const differing = {
+  index: 80,
+  hashes: [
+    { node: "n202", hash: "00000000000000ff" },
+    { node: "n208", hash: "ff00000000000000" },
+  ],
+};
 const online = { currentOwner: "n202", epoch: 7, state: "online", reason: "First in the list" };
 
 const shapes: readonly Shape<never>[] = [
@@ -58,6 +66,8 @@ const shapes: readonly Shape<never>[] = [
       disown: { type: "own", currentOwner: null, epoch: 8, state: "offline", reason: "" },
       compact: { type: "compact", revision: 300 },
       configure: { type: "configure", config: value },
+      dispute: { type: "dispute", hashes: differing },
+      settle: { type: "settle", index: 90 },
     },
   }),
   shape<ClusterCommand>({
@@ -113,6 +123,13 @@ const shapes: readonly Shape<never>[] = [
     decode: records.decodeGroupObject,
     any: arbitraries.groupObject,
     samples: { object: { ...object, config: value } },
+  }),
+  shape<StateHashes>({
+    name: "stateHashes",
+    encode: records.encodeStateHashes,
+    decode: records.decodeStateHashes,
+    any: arbitraries.stateHashes,
+    samples: { differing },
   }),
   shape<Ownership>({
     name: "ownership",

@@ -65,6 +65,8 @@ export class DiskMember {
   outbox: Packet[] = [];
   /** Sees each input, and each output before it is carried out. */
   observe: (input: RaftInput, output: RaftOutput) => void = () => {};
+  /** Sees each packet at the moment from which on it may leave. */
+  left: (packet: Packet) => void = () => {};
   #pending: Persist[] = [];
   #held: Held[] = [];
   #writesAsked = 0;
@@ -205,6 +207,7 @@ export class DiskMember {
   }
 
   #leave(packet: Packet): void {
+    this.left(packet);
     this.outbox.push(packet);
   }
 

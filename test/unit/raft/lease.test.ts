@@ -26,10 +26,30 @@ test("an older round that is confirmed late takes nothing back", () => {
   assert.equal(lease.holds(at(1499)), true);
 });
 
+test("a round that is carried again after it was confirmed does not prolong the lease", () => {
+  const lease = new Lease(1000, 0);
+  lease.carried(1, at(0));
+  lease.confirmed(1);
+  lease.carried(1, at(900));
+  lease.confirmed(1);
+  assert.equal(lease.holds(at(999)), true);
+  assert.equal(lease.holds(at(1000)), false);
+  assert.equal(lease.isOlder(at(901)), true, "the next beat has to begin another");
+});
+
 test("rounds that were never sent confirm nothing", () => {
   const lease = new Lease(1000, 0);
   lease.confirmed(7);
   assert.equal(lease.holds(at(0)), false);
+});
+
+test("a round that was confirmed and is carried once more, for want of a newer one, renews nothing", () => {
+  const lease = new Lease(1000, 0);
+  lease.carried(1, at(0));
+  lease.confirmed(1);
+  lease.carried(1, at(500));
+  lease.confirmed(1);
+  assert.equal(lease.holds(at(1000)), false);
 });
 
 test("too many outstanding rounds make the lease shorter, never longer", () => {
@@ -60,6 +80,20 @@ test("a beat that leaves later begins a round of its own, so that the lease is r
   bench.nowMs += 1;
   assert.equal(bench.step({ type: "read", read: 1 }).readable.length, 0);
   assert.notEqual(bench.raft.beatFor(n2)?.round, first);
+});
+
+test("beats that nobody answers do not renew the lease, also when every beat before them was answered", () => {
+  const bench = new Bench({ options: { leaseRead } });
+  bench.lead();
+  bench.receive(n2, { type: "appendReply", term: toTerm(1), matched: id(1, 1).index });
+  const answeredMs = bench.nowMs;
+  bench.receive(n2, beatReply(1, bench.raft.beatFor(n2)?.round as number, 1));
+  bench.nowMs = answeredMs + 700;
+  bench.step({ type: "deadline" });
+  bench.raft.beatFor(n2);
+  bench.nowMs = answeredMs + 850;
+  bench.step({ type: "read", read: 1 });
+  assert.deepEqual(bench.step({ type: "read", read: 2 }).readable, [], "the lease ended 800 ms after the beat");
 });
 
 test("a member that was bound to a leader's lease gives no vote, in whatever term it is by then", () => {

@@ -1,12 +1,15 @@
 // One random world of Raft members from its seed to its end: safety at every step, then progress once all faults are over.
 
+import { strict as assert } from "node:assert";
 import type { DiskMember } from "./disk-member.ts";
 import { textOf } from "./fixtures.ts";
 import { World } from "./random-world.ts";
 
-const eventsPerSeed = 600;
+const eventsPerSeed = 1_200;
 /** Virtual time within which a group must have a leader, or have finished a change, when nothing is disturbed. */
 const patienceMs = 5_000;
+/** Several election timeouts. */
+const deafMs = 1_500;
 
 /** @throws {Error} what the world did not keep @returns the world at its end */
 export function runWorld(seed: number): World {
@@ -28,8 +31,34 @@ function demandProgress(world: World): void {
     return (first && others.every((other) => isEqual(first, other))) || null;
   });
   waitFor(world, "All is at rest", () => world.isAtRest() || null);
+  demandThatDeafFollowerDeposesNobody(world);
+  demandThatDeafLeaderGivesWay(world);
+  waitFor(world, "All is at rest again", () => world.isAtRest() || null);
   world.loseLeader();
   demandCommit(world, "The others go on without their leader");
+}
+
+/** While it cannot hear the leader, or anybody, and when it does again. */
+function demandThatDeafFollowerDeposesNobody(world: World): void {
+  const [leader, follower] = [world.leader(), world.spareFollower()];
+  if (leader === undefined || follower === null) return;
+  const { term } = leader.running.status();
+  for (const from of [leader, null]) {
+    world.deafen(follower, from);
+    world.calm(deafMs);
+    world.unite();
+    world.calm(deafMs);
+    const isLeading = world.leader() === leader && leader.running.status().term === term;
+    assert.ok(isLeading, "A follower that does not hear its leader deposes it");
+  }
+}
+
+function demandThatDeafLeaderGivesWay(world: World): void {
+  const leader = world.spareLeader();
+  if (leader === null) return;
+  world.deafen(leader, null);
+  demandCommit(world, "A leader that hears nobody gives way");
+  world.unite();
 }
 
 function demandCommit(world: World, what: string): void {

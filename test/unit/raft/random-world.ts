@@ -1,9 +1,9 @@
-// A small random world of Raft members alone: loss, duplication, reordering, delay, partitions, slow disks, crashes that
-// lose unsynced writes, disks that are lost for good, compaction and snapshots, leadership handed over, and members that
-// come and go: owners, witnesses, votes. Checks after every step (safety.ts).
+// A small random world of Raft members alone: a bad network (random-network.ts), clocks, disks and processes that do not keep
+// time (random-machines.ts), crashes that lose unsynced writes, disks that are lost for good, compaction and snapshots,
+// leadership handed over, and members that come and go: owners, witnesses, votes. Checks after every step (safety.ts).
 
 import { strict as assert } from "node:assert";
-import { type MemberId, type NodeId, toLogIndex, toMillis, toNodeId } from "../../../proto/ids.ts";
+import { type MemberId, type Millis, type NodeId, toLogIndex, toNodeId } from "../../../proto/ids.ts";
 import { type Configuration, firstConfiguration, type Membership, type Voter } from "../../../proto/membership.ts";
 import { isControl } from "../../../proto/raft.ts";
 import { Random } from "../../../proto/random.ts";
@@ -11,25 +11,12 @@ import { isJoint } from "../../../server/raft/changes.ts";
 import { configurationAfter } from "../../../server/raft/configurations.ts";
 import { totalVotes, voterSets } from "../../../server/raft/quorum.ts";
 import type { RaftInput, RaftOptions, RaftOutput, Target, TargetVoter } from "../../../server/raft/types.ts";
-import { DiskMember, type Packet } from "./disk-member.ts";
+import { DiskMember } from "./disk-member.ts";
 import { optionsOf, payload } from "./fixtures.ts";
+import { drawFaults, type Faults, noFaults } from "./random-faults.ts";
+import { Machines } from "./random-machines.ts";
+import { cutWays, Network } from "./random-network.ts";
 import { Safety } from "./safety.ts";
-
-interface Flying extends Packet {
-  readonly arrivesMs: number;
-}
-
-interface Faults {
-  readonly loss: number;
-  readonly duplicate: number;
-  readonly delayMs: number;
-  readonly crash: number;
-  readonly partition: number;
-  /** Of a disk, with all that is on it. */
-  readonly wipe: number;
-  /** How often the members are to change. */
-  readonly churn: number;
-}
 
 const electionTimeoutMs = 200;
 const beatMs = 40;
@@ -54,17 +41,16 @@ export class World {
   readonly #shape: (typeof shapes)[number];
   readonly #isWeighted: boolean;
   readonly #options: Partial<RaftOptions>;
+  readonly #network: Network;
+  readonly #machines: Machines;
   readonly #founding: Configuration;
   /** Who runs, or may run again, under each name. */
   readonly #members = new Map<NodeId, DiskMember>();
   /** Everyone who ever was, as `n1#2`. */
   readonly #disks = new Map<string, DiskMember>();
   readonly #wiped = new Set<NodeId>();
-  #flying: Flying[] = [];
   /** What leaders had committed of the membership since the last moment. */
   readonly #named: Membership[] = [];
-  /** The members on one side of a partition; empty for none. */
-  #side = new Set<NodeId>();
   #proposed = 0;
   #read = 0;
   readonly #reads = new Map<number, number>();
@@ -76,20 +62,15 @@ export class World {
     this.safety = new Safety((voter) => this.#disks.get(nameOf(voter)));
     this.#shape = random.pick(shapes);
     this.#isWeighted = random.chance(0.3);
-    this.#faults = {
-      loss: random.pick([0, 0.05, 0.2]),
-      duplicate: random.pick([0, 0.2]),
-      delayMs: random.pick([2, 10, 60]),
-      crash: random.pick([0, 0.01, 0.03]),
-      partition: random.pick([0, 0.01, 0.04]),
-      wipe: random.pick([0, 0.04]),
-      churn: random.pick([0, 0.02, 0.1]),
-    };
+    const leaseRead = random.pick([null, { clockRateErrorMax: 0.05 }]);
+    this.#faults = drawFaults(random, leaseRead?.clockRateErrorMax ?? null);
     this.#options = {
       ...{ appendBytesMax: 400, inflightEntriesMax: 4, resendMs: 60, electionTimeoutMs },
       lagEntriesMax: random.pick([2, 10]),
-      leaseRead: random.pick([null, { clockRateErrorMax: 0.05 }]),
+      leaseRead,
     };
+    this.#network = new Network(random, this.#faults);
+    this.#machines = new Machines(random, pool, this.#faults.clockRates);
     const voters = this.#newVoters().map((voter): Voter => ({ ...voter, member: 1 as MemberId }));
     this.#founding = founded(voters);
     for (const voter of voters) this.#found(voter);
@@ -103,6 +84,8 @@ export class World {
     this.nowMs += this.random.between(0, 15);
     const member = this.random.chance(0.4) ? this.#anyLeader() : this.random.pick(this.members);
     if (member !== undefined) this.#touch(member);
+    if (this.random.chance(this.#faults.reunion)) this.#network.unite();
+    this.#readOfRivals();
     this.#beat(0.8);
     this.#settle();
   }
@@ -110,12 +93,13 @@ export class World {
   #touch(member: DiskMember): void {
     if (this.#wiped.has(member.id)) this.#askToRenew();
     else if (member.raft !== null) this.#disturbOrUse(member);
-    else if (this.random.chance(0.1)) this.#start(member);
+    else if (this.random.chance(0.3)) this.#start(member);
   }
 
   heal(): void {
-    this.#faults = { loss: 0, duplicate: 0, delayMs: 2, crash: 0, partition: 0, wipe: 0, churn: 0 };
-    this.#side.clear();
+    this.#faults = noFaults;
+    this.#network.heal();
+    this.#machines.heal(this.nowMs);
     for (const member of this.members) if (member.raft === null && !this.#wiped.has(member.id)) this.#start(member);
   }
 
@@ -128,13 +112,16 @@ export class World {
 
   /** Of the newest term. */
   leader(): DiskMember | undefined {
-    const leaders = this.members.filter((member) => member.raft?.status().role === "leader");
-    return leaders.sort((left, right) => right.running.status().term - left.running.status().term)[0];
+    return this.#leaders().sort((left, right) => right.running.status().term - left.running.status().term)[0];
+  }
+
+  #leaders(): DiskMember[] {
+    return this.members.filter((member) => member.raft?.status().role === "leader");
   }
 
   /** Also one that does not know yet that it was deposed. */
   #anyLeader(): DiskMember | undefined {
-    const leaders = this.members.filter((member) => member.raft?.status().role === "leader");
+    const leaders = this.#leaders();
     return leaders.length === 0 ? undefined : this.random.pick(leaders);
   }
 
@@ -171,12 +158,39 @@ export class World {
     this.#wiped.add(leader.id);
   }
 
+  /** From now on `member` does not hear `from`, nobody at all if that is null. */
+  deafen({ id }: DiskMember, from: DiskMember | null): void {
+    this.#network.cut([id], "to", from === null ? null : [from.id]);
+  }
+
+  unite(): void {
+    this.#network.unite();
+  }
+
+  /** An owner that follows, if the group can do without it. */
+  spareFollower(): DiskMember | null {
+    const leader = this.leader();
+    const others = this.owners().filter((member) => member !== leader && member.raft !== null && this.#isSpare(member));
+    return others.length === 0 ? null : this.random.pick(others);
+  }
+
+  /** The leader, if the group can do without it. A witness may have promised to elect nobody but a leader that has gone deaf. */
+  spareLeader(): DiskMember | null {
+    const leader = this.leader();
+    if (leader === undefined || leader.running.membership.voters.some(({ isWitness }) => isWitness)) return null;
+    return this.#isSpare(leader) ? leader : null;
+  }
+
   propose(member: DiskMember): void {
     this.#step(member, { type: "propose", payloads: [payload(`v${++this.#proposed}`)] });
   }
 
   #step(member: DiskMember, input: RaftInput): RaftOutput {
-    return member.step(input, toMillis(this.nowMs));
+    return member.step(input, this.#clockOf(member));
+  }
+
+  #clockOf({ id }: DiskMember): Millis {
+    return this.#machines.clock(id, this.nowMs);
   }
 
   #disturbOrUse(member: DiskMember): void {
@@ -184,18 +198,40 @@ export class World {
     const faults = this.#faults;
     if (random.chance(faults.crash)) member.crash(random.between(0, member.pendingWrites));
     else if (random.chance(faults.partition)) this.#partition();
+    else if (random.chance(faults.stuck)) this.#machines.stick(member.id, this.nowMs);
+    else if (random.chance(faults.busy)) this.#machines.occupy(member.id, this.nowMs);
     else if (random.chance(faults.wipe)) this.#wipe(member);
     else if (random.chance(faults.churn)) this.#churn(member);
     else if (random.chance(0.1)) this.#transfer(member);
     else if (random.chance(0.2)) this.#step(member, { type: "read", read: this.#newRead() });
     else if (random.chance(0.05))
-      member.compact(toLogIndex(random.between(0, member.appliedIndex)), toMillis(this.nowMs));
+      member.compact(toLogIndex(random.between(0, member.appliedIndex)), this.#clockOf(member));
     else this.propose(member);
   }
 
+  /** A leader is cut off from all, or from one, more often than chance would have it. */
   #partition(): void {
-    const sides = this.random.shuffle(this.members.map((member) => member.id));
-    this.#side = new Set(this.random.chance(0.3) ? [] : sides.slice(0, this.random.between(1, sides.length - 1)));
+    const { random } = this;
+    const leader = this.#anyLeader();
+    const nodes = random.shuffle(this.members.map(({ id }) => id));
+    if (leader === undefined || random.chance(0.4)) {
+      this.#network.cut(nodes.slice(0, random.between(1, nodes.length - 1)), random.pick(cutWays));
+    } else {
+      const others = nodes.filter((node) => node !== leader.id);
+      this.#network.cut([leader.id], random.pick(cutWays), random.chance(0.6) ? others.slice(0, 1) : null);
+    }
+  }
+
+  /** What it has just begun is known to few. */
+  #maybeCutOff(member: DiskMember): void {
+    if (this.#faults.partition > 0 && this.random.chance(0.3)) this.#network.cut([member.id], "both");
+  }
+
+  /** Of two that hold themselves for the leader one knows less: it must not answer. */
+  #readOfRivals(): void {
+    const leaders = this.#leaders();
+    if (leaders.length < 2) return;
+    for (const leader of leaders) this.#step(leader, { type: "read", read: this.#newRead() });
   }
 
   #newRead(): number {
@@ -211,12 +247,14 @@ export class World {
     if (!messages.some(({ message }) => message.type === "timeoutNow")) return;
     this.counts.transfers++;
     this.#collect(member);
-    if (this.#faults.partition > 0 && this.random.chance(0.3)) this.#side = new Set([member.id]);
+    this.#maybeCutOff(member);
   }
 
   #churn(member: DiskMember): void {
     if (member.running.status().role !== "leader") return;
     this.#reconfigure(member, this.random.chance(0.1) ? null : this.#newTarget(member));
+    if (this.random.chance(0.5)) this.#collect(member);
+    this.#maybeCutOff(member);
   }
 
   #reconfigure(leader: DiskMember, target: Target | null): boolean {
@@ -225,14 +263,22 @@ export class World {
     return accepted !== null;
   }
 
-  /** Any voters; but while a disk is lost it alone is replaced, or comes back anew. */
+  /** One more or one less, the same, or any; but while a disk is lost it alone is replaced, or comes back anew. */
   #newTarget(leader: DiskMember): Target {
     const { voters } = leader.running.membership;
     const [lost] = this.#wiped;
     if (lost !== undefined && voters.some(({ node }) => node === lost)) return this.#withoutLost(voters, lost);
-    const wanted = this.random.chance(0.3) ? voters.map(asTarget) : this.#newVoters();
+    const wanted = this.random.pick([this.#oneMoreOrLess(voters), voters.map(asTarget), this.#newVoters()]);
     const renew = wanted.filter(() => this.random.chance(0.1)).map(({ node }) => node);
     return { voters: wanted, renew: lost === undefined ? renew : [...renew, lost] };
+  }
+
+  #oneMoreOrLess(voters: readonly Voter[]): TargetVoter[] {
+    const left = this.random.shuffle(voters).slice(1);
+    const fresh = pool.find((node) => !voters.some((voter) => voter.node === node));
+    if (fresh === undefined || this.random.chance(0.5))
+      return voters.filter((voter) => left.includes(voter)).map(asTarget);
+    return [{ node: fresh, votes: 1, isWitness: false }, ...voters.map(asTarget)];
   }
 
   #withoutLost(voters: readonly Voter[], lost: NodeId): Target {
@@ -286,7 +332,10 @@ export class World {
     this.#members.get(node)?.crash();
     this.#wiped.delete(node);
     const created = new DiskMember(optionsOf(node, { ...this.#options, member, isWitness }), configuration);
-    created.observe = (_, output) => this.#observe(created, output);
+    created.observe = (input, output) => this.#observe(created, input, output);
+    created.left = ({ content }) => {
+      if (content.type === "raft") this.safety.checkPromise(created, content.message);
+    };
     this.#members.set(node, created);
     this.#disks.set(nameOf({ node, member }), created);
     this.#start(created);
@@ -298,7 +347,7 @@ export class World {
     member.applied = member.applied.slice(0, this.random.between(floor, member.appliedIndex));
     member.configuration = this.#configurationOf(member);
     this.safety.restarted(member);
-    member.start(this.random.uint32(), toMillis(this.nowMs));
+    member.start(this.random.uint32(), this.#clockOf(member));
   }
 
   #configurationOf({ options, applied }: DiskMember): Configuration {
@@ -307,10 +356,12 @@ export class World {
     return applied.filter(({ payload: bytes }) => isControl(bytes)).reduce(configurationAfter, before);
   }
 
-  #observe(member: DiskMember, output: RaftOutput): void {
+  #observe(member: DiskMember, input: RaftInput, output: RaftOutput): void {
     this.safety.check(member, output);
+    this.safety.checkPatience(member, input, output, this.#clockOf(member));
     for (const { read, index } of output.readable) {
       assert.ok(index >= (this.#reads.get(read) as number), `Read ${read} sees ${index} only`);
+      if (input.type === "read") this.safety.checkUnasked(member);
       this.counts.reads++;
     }
     const { role, membership, membershipIndex, commit } = member.running.status();
@@ -338,11 +389,9 @@ export class World {
   /** Everything that is due happens: arrivals, disks, deadlines. */
   #settle(): void {
     for (const member of this.members) this.#collect(member);
-    const due = this.#flying.filter((packet) => packet.arrivesMs <= this.nowMs);
-    this.#flying = this.#flying.filter((packet) => packet.arrivesMs > this.nowMs);
-    for (const packet of this.random.shuffle(due)) {
+    for (const packet of this.#network.take(this.nowMs, (node) => !this.#machines.isBusy(node, this.nowMs))) {
       const member = this.#members.get(packet.to);
-      if (member !== undefined && member.raft !== null) member.receive(packet, toMillis(this.nowMs));
+      if (member !== undefined && member.raft !== null) member.receive(packet, this.#clockOf(member));
     }
     for (const member of this.members) this.#serve(member);
     for (const membership of this.#named.splice(0)) this.#bringUp(membership);
@@ -350,7 +399,8 @@ export class World {
 
   #beat(chance: number): void {
     for (const member of this.members) {
-      if (member.raft === null || this.nowMs < (this.#beatsMs.get(member.id) ?? 0)) continue;
+      if (member.raft === null || this.#machines.isBusy(member.id, this.nowMs)) continue;
+      if (this.nowMs < (this.#beatsMs.get(member.id) ?? 0)) continue;
       this.#beatsMs.set(member.id, this.nowMs + beatMs);
       if (this.random.chance(chance)) member.beat();
     }
@@ -358,12 +408,14 @@ export class World {
 
   #serve(member: DiskMember): void {
     if (member.raft === null) return;
-    const nowMs = toMillis(this.nowMs);
-    if (member.pendingWrites > 0 && this.random.chance(0.5)) {
+    const nowMs = this.#clockOf(member);
+    const isWriting = member.pendingWrites > 0 && !this.#machines.isStuck(member.id, this.nowMs);
+    if (isWriting && this.random.chance(this.#faults.sync)) {
       member.sync(nowMs, this.random.between(1, member.pendingWrites));
     }
+    if (this.#machines.isBusy(member.id, this.nowMs)) return;
     const deadlineMs = member.raft.deadlineMs();
-    if (deadlineMs !== null && deadlineMs <= this.nowMs) this.#step(member, { type: "deadline" });
+    if (deadlineMs !== null && deadlineMs <= nowMs) this.#step(member, { type: "deadline" });
     if (this.random.chance(0.02)) this.#giveUpTransfers(member);
   }
 
@@ -375,14 +427,7 @@ export class World {
   }
 
   #collect(member: DiskMember): void {
-    for (const packet of member.outbox.splice(0)) {
-      if (this.random.chance(this.#faults.loss)) continue;
-      if (this.#side.has(packet.from) !== this.#side.has(packet.to)) continue;
-      const copies = this.random.chance(this.#faults.duplicate) ? 2 : 1;
-      for (let copy = 0; copy < copies; copy++) {
-        this.#flying.push({ ...packet, arrivesMs: this.nowMs + this.random.between(0, this.#faults.delayMs) });
-      }
-    }
+    for (const packet of member.outbox.splice(0)) this.#network.send(packet, this.nowMs);
   }
 }
 

@@ -5,7 +5,7 @@ import { type NodeId, toMemberId } from "../../../proto/ids.ts";
 import { firstConfiguration, type Membership } from "../../../proto/membership.ts";
 import { type Change, enterJoint, simpleChange } from "../../../server/raft/changes.ts";
 import type { RaftOutput, TargetVoter } from "../../../server/raft/types.ts";
-import { appendReply, Bench, beatReply, n1, n2, n3, n4, n5 } from "./fixtures.ts";
+import { appendReply, Bench, beatReply, n1, n2, n3, n4, n5, sent } from "./fixtures.ts";
 
 const owner = (node: NodeId, votes = 1): TargetVoter => ({ node, votes, isWitness: false });
 const witness = (node: NodeId, votes = 1): TargetVoter => ({ node, votes, isWitness: true });
@@ -102,25 +102,42 @@ test("a change waits for the last of the new members", () => {
   assert.equal(bench.raft.membership.outgoing.length, 3);
 });
 
-test("a learner that lost what it had begins the change under way anew, under another number", () => {
+test("a new member that loses its data while it is brought up begins anew, and the change goes on", () => {
   const bench = leading();
-  const target = [owner(n1), owner(n2), owner(n4)];
-  assert.equal(change(bench, target).refusal, null);
-  for (const peer of [n2, n3]) bench.receive(peer, appendReply(1, 2));
-  assert.match(`${change(bench, [owner(n1), owner(n2), owner(n5)], [n5]).refusal}`, /Another change .* under way/);
-  assert.match(`${change(bench, target).refusal}`, /Another change .* under way/);
-  assert.equal(change(bench, target, [n4]).refusal, null);
-  const { learners, target: aim, nextMember } = bench.raft.membership;
-  assert.deepEqual(learners, [{ node: n4, member: 3 }]);
+  const voters = [owner(n1), owner(n2), owner(n4), owner(n5)];
+  change(bench, voters);
+  bench.persist();
+  for (const from of [n2, n3]) bench.receive(from, appendReply(1, 2));
+  assert.match(`${change(bench, [owner(n1), owner(n2), owner(n4)], [n4]).refusal}`, /Another change/);
+  assert.match(`${change(bench, voters).refusal}`, /Another change/);
+  assert.match(`${change(bench, voters, [n3]).refusal}`, /Another change/);
+  const { learners, target, nextMember } = membershipIn(change(bench, voters, [n4]));
   assert.deepEqual(
-    aim?.map(({ node, member }) => [node, member]),
-    [
-      [n1, 1],
-      [n2, 1],
-      [n4, 3],
-    ],
+    learners.map(({ node, member }) => `${node}#${member}`),
+    ["n5#3", "n4#4"],
   );
-  assert.equal(nextMember, 4);
+  assert.deepEqual([target?.map(({ member }) => member), nextMember], [[1, 1, 4, 3], 5]);
+  bench.persist();
+  bench.receive(n2, appendReply(1, 3));
+  bench.step({ type: "message", from: n4, member: toMemberId(2), message: appendReply(1, 3) });
+  bench.step({ type: "message", from: n5, member: toMemberId(3), message: appendReply(1, 3) });
+  assert.equal(bench.raft.membership.outgoing.length, 0, "who answers for n4 is no member any more");
+  bench.step({ type: "message", from: n4, member: toMemberId(4), message: appendReply(1, 3) });
+  assert.equal(bench.raft.membership.outgoing.length, 3);
+});
+
+test("a voter that loses its data during a change leaves, and the change then brings it back too", () => {
+  const bench = leading();
+  const voters = [owner(n1), owner(n2), owner(n3), owner(n4)];
+  change(bench, voters);
+  bench.persist();
+  for (const from of [n2, n3]) bench.receive(from, appendReply(1, 2));
+  const joint = membershipIn(change(bench, voters, [n3]));
+  assert.deepEqual([joint.voters.length, joint.outgoing.length], [2, 3]);
+  assert.deepEqual(
+    joint.learners.map(({ node, member }) => `${node}#${member}`),
+    ["n4#2"],
+  );
 });
 
 test("a voter under another number is another voter, and takes more than a simple change", () => {
@@ -145,4 +162,29 @@ test("a new witness has its number committed before the configuration becomes jo
   bench.persist();
   bench.receive(n2, appendReply(1, 2));
   assert.equal(bench.raft.membership.outgoing.length, 3);
+});
+
+test("one answer may dismiss the witness and let the change go on: the step broadcasts once, and both entries reach all", () => {
+  const bench = leading();
+  const answer = (from: NodeId, member: number, matched: number) =>
+    bench.step({ type: "message", from, member: toMemberId(member), message: appendReply(1, matched) });
+  const commit = (matched: number) => {
+    bench.persist();
+    for (const from of [n2, n3]) answer(from, 1, matched);
+  };
+  change(bench, [owner(n1), owner(n2), owner(n3), witness(n4)]);
+  for (const matched of [2, 3, 4]) commit(matched);
+  change(bench, [owner(n1), owner(n3, 2), owner(n5)]);
+  commit(5);
+  bench.nowMs += 1500;
+  answer(n5, 3, 5);
+  const round = bench.raft.beatFor(n2)?.round as number;
+  const named = sent(bench.receive(n2, beatReply(1, round, 5)), "standIn")[0]?.message;
+  assert.deepEqual(named?.owners, [n1, n2]);
+  const { broadcast, messages } = bench.receive(n3, beatReply(1, round, 5));
+  assert.deepEqual([bench.raft.status().standIn, bench.raft.membership.outgoing.length], [null, 4]);
+  const entries = [broadcast?.message, ...messages.map(({ message }) => message)].flatMap((message) =>
+    message?.type === "append" ? message.slice.entries.map(({ index }) => index as number) : [],
+  );
+  assert.deepEqual(entries, [6, 7, 7, 7]);
 });

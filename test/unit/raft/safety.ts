@@ -1,12 +1,12 @@
 // What must hold in a group whatever happens, checked from the outside: from the steps of its members and from their disks.
 
 import { strict as assert } from "node:assert";
-import type { NodeId } from "../../../proto/ids.ts";
+import { type LogIndex, type Millis, type NodeId, toTerm } from "../../../proto/ids.ts";
 import type { Membership, Voter } from "../../../proto/membership.ts";
-import type { Entry, EntryId } from "../../../proto/raft.ts";
+import type { Entry, EntryId, RaftMessage } from "../../../proto/raft.ts";
 import { allVoters } from "../../../server/raft/changes.ts";
 import { quorumVotes, totalVotes, type Voters, voterSets } from "../../../server/raft/quorum.ts";
-import type { RaftOutput, RaftStatus, Role } from "../../../server/raft/types.ts";
+import type { RaftInput, RaftOutput, RaftStatus } from "../../../server/raft/types.ts";
 import type { DiskMember } from "./disk-member.ts";
 import { textOf } from "./fixtures.ts";
 
@@ -16,20 +16,23 @@ interface Known {
   readonly previousTerm: number;
 }
 
-interface Seen {
-  readonly role: Role;
+interface Committed {
   readonly term: number;
-  readonly commit: number;
-  readonly membershipIndex: number;
-  readonly membership: Membership;
+  readonly inTerm: number;
 }
+
+type Seen = Pick<RaftStatus, "role" | "term" | "commit" | "membershipIndex" | "membership" | "peers">;
+
+const nothingSeen = { commit: 0, membershipIndex: 0, peers: [] };
 
 export class Safety {
   readonly #leaders = new Map<number, DiskMember>();
   readonly #known = new Map<string, Known>();
-  /** Terms of the committed entries; position 0 stands before the log. */
-  readonly #committed: number[] = [0];
+  /** Terms of the committed entries, and of the leaders that committed them; position 0 stands before the log. */
+  readonly #committed: Committed[] = [{ term: 0, inTerm: 0 }];
   readonly #seen = new Map<DiskMember, Seen>();
+  /** When each has answered a leader's beat last, by its own clock. */
+  readonly #beatsMs = new Map<DiskMember, Millis>();
   readonly #diskOf: (voter: Voter) => DiskMember | undefined;
 
   /** @param diskOf the disk of a voter, also one that is down for good */
@@ -58,17 +61,26 @@ export class Safety {
     // A commit that lets the membership change in the same step was by the one before.
     if (hasLed) this.#checkLeader(member, { ...status, membership: seen.membership });
     else if (status.role === "leader") this.#checkLeader(member, status);
+    if (hasLed) this.#checkChange(member, seen, status);
     for (const entry of output.committed) this.#checkApplied(member, entry);
   }
 
-  /** Term and commit never fall, and a leader changes the members only when the last change is committed. */
+  /** Term and commit never fall, nor does within a term what a leader knows of its followers. */
   #checkMonotonic(member: DiskMember, status: RaftStatus): void {
-    const { role, term, commit, membershipIndex, membership } = status;
-    const seen = this.#seen.get(member) ?? { term: member.hardState.term, commit: 0, membershipIndex: 0 };
+    const { term, commit, membershipIndex, peers } = status;
+    const seen = this.#seen.get(member) ?? { ...nothingSeen, term: member.hardState.term };
     assert.ok(term >= seen.term && commit >= seen.commit, `${member.id}: term or commit fell`);
-    const isNext = role === "leader" && term === seen.term && membershipIndex > seen.membershipIndex;
-    assert.ok(!isNext || seen.membershipIndex <= commit, `${member.id} changes the members twice at once`);
-    this.#seen.set(member, { role, term, commit, membershipIndex, membership });
+    const isSameMembers = term === seen.term && membershipIndex === seen.membershipIndex;
+    if (isSameMembers) checkMatched(member, seen.peers, peers);
+    this.#seen.set(member, status);
+  }
+
+  /** A leader changes the members only when the last change is committed, and an entry of its own term. */
+  #checkChange({ id }: DiskMember, seen: Seen, { membershipIndex, commit, term }: RaftStatus): void {
+    if (membershipIndex <= seen.membershipIndex) return;
+    assert.ok(seen.membershipIndex <= commit, `${id} changes the members twice at once`);
+    const isOpen = this.#committed[commit]?.term === term;
+    assert.ok(isOpen, `${id} changes the members before an entry of term ${term} is committed`);
   }
 
   /** Log matching: an entry stands behind the same entry wherever it is written. */
@@ -96,10 +108,54 @@ export class Safety {
     this.#extend({ term, index: commit });
   }
 
-  /** Leader completeness. */
+  /**
+   * Whoever acknowledges an entry has it on its disk, unless that has gone on to entries of a later term by then: of a leader that
+   * was elected without what it acknowledged before, which is thus on no quorum.
+   */
+  checkPromise(member: DiskMember, message: RaftMessage): void {
+    if (message.type !== "appendReply" && message.type !== "beatReply") return;
+    const { term, matched } = message;
+    const leader = this.#leaders.get(term);
+    const written = lastUpTo(member, matched);
+    if (leader === undefined || !isLeading(leader, term) || written.term > term) return;
+    const isCompacted = matched <= member.log.previous.index || matched < leader.running.status().first;
+    const isKept = written.index === matched && (isCompacted || leader.running.holds(written));
+    assert.ok(
+      isKept,
+      `${member.id} acknowledges ${matched} of term ${term}, its disk holds ${written.term}/${written.index}`,
+    );
+  }
+
+  /** Who answers a leader's beat lets it count on its lease: it elects nobody else for an election timeout of its own clock. */
+  checkPatience(member: DiskMember, input: RaftInput, { messages }: RaftOutput, nowMs: Millis): void {
+    if (input.type !== "message" || member.options.leaseRead === null) return;
+    const { type, term } = input.message;
+    const isAnswered = messages.some(({ message }) => message.type === "beatReply" && message.term === term);
+    if (type === "beat" && isAnswered) this.#beatsMs.set(member, nowMs);
+    const isGranted = messages.some(({ message }) => message.type === "voteReply" && message.granted);
+    if (type !== "vote" || input.message.isTransfer || !isGranted) return;
+    const sinceMs = nowMs - (this.#beatsMs.get(member) ?? Number.NEGATIVE_INFINITY);
+    assert.ok(
+      sinceMs >= member.options.electionTimeoutMs,
+      `${member.id} votes ${sinceMs} ms after it has answered a leader`,
+    );
+  }
+
+  /** A leader that answers a read without asking anybody counts on nobody else having been elected yet. */
+  checkUnasked({ id, running }: DiskMember): void {
+    const { term } = running.status();
+    assert.ok(
+      term >= Math.max(...this.#leaders.keys()),
+      `${id} counts on its lease of term ${term}, and another leads already`,
+    );
+  }
+
+  /** Leader completeness. Votes that come late may elect a leader when a later one has long committed something. */
   #checkComplete(member: DiskMember, { term, first }: RaftStatus): void {
     for (let index = first; index <= this.committed; index++) {
-      const id = { term: this.#committed[index], index } as EntryId;
+      const committed = this.#committed[index] as Committed;
+      if (committed.inTerm >= term) continue;
+      const id = { term: committed.term, index } as EntryId;
       assert.ok(member.running.holds(id), `Leader ${member.id} of term ${term} lacks ${id.term}/${index}`);
     }
   }
@@ -107,14 +163,18 @@ export class Safety {
   /** A leader commits an entry of its own term, with all before it. */
   #extend(id: EntryId): void {
     let { term, index } = id as { term: number; index: number };
-    const fresh: number[] = [];
+    const fresh: Committed[] = [];
     for (; index > this.committed; index--) {
-      fresh.push(term);
+      fresh.push({ term, inTerm: id.term });
       const known = this.#known.get(`${term}/${index}`);
       assert.ok(known, `${term}/${index} is committed and was never written`);
       term = known.previousTerm;
     }
-    assert.equal(term, this.#committed[index], `${id.term}/${id.index} replaces entry ${index}, which is committed`);
+    assert.equal(
+      term,
+      this.#committed[index]?.term,
+      `${id.term}/${id.index} replaces entry ${index}, which is committed`,
+    );
     this.#committed.push(...fresh.reverse());
   }
 
@@ -141,7 +201,24 @@ export class Safety {
   /** State machine safety. */
   #checkApplied(member: DiskMember, { term, index }: EntryId): void {
     assert.ok(index <= this.committed, `${member.id} applies ${term}/${index}, which no leader committed`);
-    assert.equal(term, this.#committed[index], `${member.id} applies another entry ${index}`);
+    assert.equal(term, this.#committed[index]?.term, `${member.id} applies another entry ${index}`);
+  }
+}
+
+function isLeading({ raft }: DiskMember, term: number): boolean {
+  return raft?.status().role === "leader" && raft.status().term === term;
+}
+
+/** The last entry up to `index` on a disk. */
+function lastUpTo({ log: { previous, entries } }: DiskMember, index: LogIndex): EntryId {
+  if (index <= previous.index) return { term: toTerm(0), index };
+  return entries[index - previous.index - 1] ?? entries.at(-1) ?? previous;
+}
+
+function checkMatched({ id }: DiskMember, before: RaftStatus["peers"], now: RaftStatus["peers"]): void {
+  for (const { peer, matched } of now) {
+    const known = before.find((each) => each.peer === peer)?.matched ?? 0;
+    assert.ok(matched >= known, `${id} takes back that ${peer} holds ${known}, to ${matched}`);
   }
 }
 

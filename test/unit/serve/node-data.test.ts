@@ -1,7 +1,17 @@
 // A node's data directory over its starts: what is recorded, what is refused without a trace, and what loses its vote.
 
 import assert from "node:assert/strict";
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -14,6 +24,7 @@ import type { NodeImage } from "../../../server/node/image.ts";
 import { closeStore, openNodeData } from "../../../server/node-data.ts";
 import { metaKey } from "../../../storage/keys.ts";
 import { LevelStore } from "../../../storage/level-store.ts";
+import type { Operation } from "../../../storage/ordered-store.ts";
 import { encodeStarts } from "../../../storage/start-record.ts";
 
 const parent = mkdtempSync(join(tmpdir(), "bailiwick-node-data-"));
@@ -69,18 +80,23 @@ test("openNodeData() draws a number for each start, and keeps those of the start
   for (const [at, lineage] of lineages.entries()) assert.deepEqual(lineage, last.slice(0, at + 1));
 });
 
-test("openNodeData() refuses a directory whose record of starts is damaged", async () => {
-  const directory = await makeCluster();
-  await start(directory);
-  const rows = await LevelStore.open(join(directory, "n1", "data", "rows"));
+/** Puts a row into the database of a node that does not run. */
+async function putRow(directory: string, node: string, operation: Operation): Promise<void> {
+  const rows = await LevelStore.open(join(directory, node, "data", "rows"));
+  await new Promise<void>((resolve) => rows.write([operation], true, () => resolve()));
+  await new Promise<void>((resolve) => rows.close(resolve));
+}
+
+/** Its checksum is that of another record. */
+function damagedStart(): Operation {
   const value = encodeStarts([{ boot: toBootNumber(1), nonce: "00000000000000ab", lap: 0 }]);
   value[value.length - 1] = 1;
-  await new Promise<void>((resolve) =>
-    rows.write([{ type: "put", key: metaKey("start"), value }], true, () => resolve()),
-  );
-  await new Promise<void>((resolve) => rows.close(resolve));
-  await assert.rejects(start(directory), { code: "corrupt", message: /record of this node's starts is damaged/ });
-});
+  return { type: "put", key: metaKey("start"), value };
+}
+
+function asides(directory: string, node = "n1"): readonly string[] {
+  return readdirSync(join(directory, node, "data")).filter((name) => name.startsWith("damaged-"));
+}
 
 test("openNodeData() refuses the directory of another node, and changes nothing", async () => {
   const directory = await makeCluster();
@@ -155,11 +171,92 @@ test("openNodeData() quarantines a node that has lost its votes", async () => {
   assert.deepEqual(image.groups, []);
 });
 
-test("openNodeData() refuses a damaged directory", async () => {
+const damages: readonly (readonly [
+  what: string,
+  damage: (directory: string) => Promise<void> | void,
+  reason: RegExp,
+])[] = [
+  [
+    "a hard state slot lost",
+    (directory) => rmSync(join(directory, "n1", "data", "hard-state.a")),
+    /Hard state in .* is damaged: slot a is absent/,
+  ],
+  ["CURRENT lost", (directory) => rmSync(join(directory, "n1", "data", "rows", "CURRENT")), /CURRENT is missing/],
+  [
+    "a record that nobody wrote",
+    (directory) => putRow(directory, "n1", damagedStart()),
+    /record of this node's starts is damaged/,
+  ],
+  [
+    "the record of whose it is lost",
+    async (directory) => {
+      for (const field of ["formatVersion", "nodeId", "clusterId", "bootNumber", "lineage", "start"] as const) {
+        await putRow(directory, "n1", { type: "delete", key: metaKey(field) });
+      }
+    },
+    /rows are there without the record of whose they are/,
+  ],
+];
+
+for (const [what, damage, reason] of damages) {
+  test(`openNodeData() sets damaged data aside and quarantines the node under a number never used: ${what}`, async () => {
+    const directory = await makeCluster();
+    await start(directory);
+    await damage(directory);
+    const image = await start(directory);
+    assert.match(image.quarantine ?? "", reason);
+    assert.deepEqual([image.boot, image.groups, image.hardStates, image.database.role], [2, [], [], "learner"]);
+    assert.equal(await bootOf(directory), 2);
+    const [aside = "", ...more] = asides(directory);
+    assert.deepEqual(more, []);
+    assert.match(image.quarantine ?? "", new RegExp(`set aside in .*${aside}$`));
+    assert.match(readFileSync(join(directory, "n1", "data", aside, "reason.txt"), "utf8"), reason);
+    assert.ok(existsSync(join(directory, "n1", "data", aside, "rows")));
+    const next = await start(directory);
+    assert.deepEqual([next.boot, next.quarantine], [3, image.quarantine]);
+  });
+}
+
+test("openNodeData() keeps the newest of what was damaged, and no more", async () => {
+  const directory = await makeCluster();
+  for (let round = 0; round < 3; round++) {
+    await start(directory);
+    rmSync(join(directory, "n1", "data", "hard-state.b"));
+    await start(directory);
+    const [aside = "", ...more] = asides(directory);
+    assert.deepEqual(more, []);
+    assert.deepEqual(existsSync(join(directory, "n1", "data", aside, "hard-state.a")), true);
+  }
+  assert.equal(await bootOf(directory), 6);
+});
+
+test("openNodeData() sets nothing aside of another node, damaged or not", async () => {
+  const directory = await makeCluster();
+  await start(directory, "n2");
+  await putRow(directory, "n2", damagedStart());
+  cpSync(join(directory, "n2", "data"), join(directory, "n1", "data"), { recursive: true });
+  await assert.rejects(start(directory), { code: "condition_failed", message: /belongs to node n2, not to n1/ });
+  assert.deepEqual(asides(directory), []);
+});
+
+test("openNodeData() sets nothing aside that another process holds, or that cannot be read", async () => {
   const directory = await makeCluster();
   await start(directory);
-  rmSync(join(directory, "n1", "data", "hard-state.a"));
-  await assert.rejects(start(directory), { code: "corrupt", message: /Hard state in .* is damaged/ });
-  rmSync(join(directory, "n1", "data", "rows", "CURRENT"));
-  await assert.rejects(start(directory), { code: "corrupt", message: /CURRENT is missing/ });
+  const rows = join(directory, "n1", "data", "rows");
+  const holder = await LevelStore.open(rows);
+  const current = readFileSync(join(rows, "CURRENT"));
+  rmSync(join(rows, "CURRENT"));
+  await assert.rejects(start(directory), { code: "condition_failed", message: /held by another process/ });
+  await new Promise<void>((resolve) => holder.close(resolve));
+  writeFileSync(join(rows, "CURRENT"), current);
+  // The log of the holder's opening is in a table now.
+  const table = readdirSync(rows).find((name) => name.endsWith(".ldb"));
+  assert.ok(table !== undefined);
+  renameSync(join(rows, table), join(directory, table));
+  mkdirSync(join(rows, table));
+  await assert.rejects(start(directory), { code: "internal", message: /EISDIR/ });
+  rmSync(join(rows, table), { recursive: true });
+  renameSync(join(directory, table), join(rows, table));
+  assert.deepEqual(asides(directory), []);
+  assert.equal((await start(directory)).quarantine, null);
 });

@@ -33,7 +33,7 @@ export class BeatingWorld {
       carry: (envelope) => envelope,
       boot: ({ node, wallOffsetMs }) => {
         this.#wallOffsets.push({ node, wallOffsetMs });
-        return { machine: beating(node, this.nodes), boot: toBootNumber(++this.#starts) };
+        return { machine: beating(node, this.nodes), boot: toBootNumber(++this.#starts), damage: null };
       },
     });
     this.world.observe(this.#observer());

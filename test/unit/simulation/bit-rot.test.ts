@@ -3,13 +3,15 @@
 
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
+import { clusterGroup, type NodeId, toGroupId, toNodeId } from "../../../proto/ids.ts";
 import { Random } from "../../../proto/random.ts";
 import type { NodeImage, ReplicaImage } from "../../../server/node/image.ts";
 import { type Damage, flipBit, loseRow, loseTail, type RowKind } from "../../../server/simulation/bit-rot.ts";
 import { createBoot, readDisk } from "../../../server/simulation/boot.ts";
 import { FaultAtlas } from "../../../server/simulation/faults/fault-atlas.ts";
-import { createReferenceTopology } from "../../../server/simulation/reference-topology.ts";
+import { createReferenceTopology, plainBootstrap } from "../../../server/simulation/reference-topology.ts";
 import type { SimDisk } from "../../../server/simulation/sim-disk.ts";
+import { topologyOf } from "../../../server/simulation/topology.ts";
 import { Clients } from "../../../server/simulation/workload/clients.ts";
 import { History } from "../../../server/simulation/workload/history.ts";
 import { World } from "../../../server/simulation/world.ts";
@@ -163,16 +165,41 @@ test("lost records at the end of a log are noticed, unless nobody was told here 
 });
 
 test("the atlas spares a quorum of every group, the cluster group included, and forgets what was rebuilt", () => {
-  const atlas = new FaultAtlas(topology);
-  const may = () => topology.nodes.filter((node) => atlas.mayDamage(node));
-  assert.equal(may().length, topology.nodes.length);
-  const n208 = topology.nodes[3] as (typeof topology.nodes)[number];
+  const rebuilt = new Set<NodeId>();
+  const atlas = new FaultAtlas(topology, (node) => rebuilt.has(node));
+  const may = () => topology.nodes.filter((node) => atlas.mayDamage(node)).join(" ");
+  const [n202, n204, n206, n208] = topology.nodes as readonly [NodeId, NodeId, NodeId, NodeId];
+  assert.equal(may(), topology.nodes.join(" "));
   atlas.damaged(n208);
   // It shares rg220 with n202 and n214, rg226 with n210 and n212: each group can spare one of three.
-  assert.deepEqual(may(), ["n204", "n206", "n208", "n216", "n218"]);
-  for (const node of ["n204", "n206"]) atlas.damaged(topology.nodes.find((each) => each === node) as typeof n208);
-  // And of the five voters n202 n204 n206 n214 n216 two.
-  assert.deepEqual(may(), ["n204", "n206", "n208"]);
-  atlas.rebuilt(n208);
-  assert.deepEqual(may(), ["n204", "n206", "n208"]);
+  assert.equal(may(), "n204 n206 n216 n218");
+  for (const node of [n204, n206]) atlas.damaged(node);
+  assert.equal(may(), "");
+  // n206 and n208 are quarantined; nothing of n204 was hurt after all.
+  for (const node of [n206, n208]) atlas.setAside(node);
+  for (const node of [n204, n206, n208]) atlas.started(node);
+  assert.equal(may(), "n204 n216");
+  assert.equal(atlas.counts(n208, toGroupId("rg220")), false);
+  rebuilt.add(n208);
+  assert.equal(may(), "n202 n204 n208 n210 n214 n216");
+  rebuilt.add(n206);
+  assert.equal(may(), topology.nodes.join(" "));
+  // Of the five voters n202 n204 n206 n214 n216 two have no vote in the cluster group any more, for good.
+  atlas.damaged(n202);
+  atlas.setAside(n202);
+  atlas.started(n202);
+  rebuilt.add(n202);
+  assert.equal(may(), "n202 n206 n208 n210 n212 n218");
+  assert.equal(atlas.counts(n202, toGroupId("rg220")), true);
+  assert.equal(atlas.counts(n202, clusterGroup), false);
+});
+
+test("the atlas spares nodes that nobody would rebuild, and knows a cluster that can spare none", () => {
+  const name = (text: string) => text.split(" ").map(toNodeId);
+  const of = (owners: string, voters: string) => {
+    return topologyOf(plainBootstrap(name("n1 n2 n3 n4"), [[toGroupId("g"), name(owners)]], name(voters)));
+  };
+  assert.equal(new FaultAtlas(of("n1 n2 n3", "n1 n2 n3"), () => true).mayDamage(toNodeId("n4")), false);
+  assert.equal(FaultAtlas.hasSpare(of("n1 n2 n3", "n1 n2 n3")), true);
+  assert.equal(FaultAtlas.hasSpare(of("n1 n2", "n1 n2 n3")), false);
 });

@@ -9,7 +9,7 @@ import { clockRates, wallClockJumps } from "../../../server/simulation/faults/cl
 import { diskFailures, stuckDisks } from "../../../server/simulation/faults/disks.ts";
 import { FaultAtlas } from "../../../server/simulation/faults/fault-atlas.ts";
 import { pauses } from "../../../server/simulation/faults/pauses.ts";
-import { RottenDisks } from "../../../server/simulation/faults/rotten-disks.ts";
+import { rottenDisks } from "../../../server/simulation/faults/rotten-disks.ts";
 import { createReferenceTopology } from "../../../server/simulation/reference-topology.ts";
 import { World } from "../../../server/simulation/world.ts";
 import { BeatingWorld } from "./beating-world.ts";
@@ -117,6 +117,30 @@ test("a stuck disk acknowledges nothing for as long as it sticks", () => {
   assert.ok(durable.length - before >= 18, `${durable.length - before} writes of a second`);
 });
 
+test("damage that no fault has done is the node's own doing, and ends the run", () => {
+  const { bootstrap, nodes } = createReferenceTopology();
+  const carry = (envelope: Envelope) => envelope;
+  const world = new World({ seed: 1, cluster: bootstrap.cluster, nodes, boot: createBoot(bootstrap), carry });
+  const [node, other] = world.nodes;
+  assert.ok(node !== undefined && other !== undefined);
+  const setAside: string[] = [];
+  world.observe({ setAside: (whose) => setAside.push(whose) });
+  const strikes = [(strike: () => void) => strike(), (strike: () => void) => world.damage(node, strike)];
+  for (const [at, strike] of strikes.entries()) {
+    node.start();
+    world.runFor(1_000);
+    node.crash("process");
+    strike(() => node.disk.rotSlots());
+    if (at === 0) {
+      assert.throws(() => node.start(), /The disk of n202 is damaged: no slot of the hard state is whole/);
+      world.damage(node, () => {});
+    }
+    node.start();
+    node.crash("process");
+    assert.equal(setAside.length, at + 1);
+  }
+});
+
 test("a disk rots while its node is down, on no more owners than each group can spare, and the start says so", () => {
   const topology = createReferenceTopology();
   const { bootstrap, nodes } = topology;
@@ -124,8 +148,8 @@ test("a disk rots while its node is down, on no more owners than each group can 
   const world = new World({ seed: 1, cluster: bootstrap.cluster, nodes, boot: createBoot(bootstrap), carry });
   for (const node of world.nodes) node.start();
   world.runFor(3_000);
-  const atlas = new FaultAtlas(topology);
-  const fault = new RottenDisks({ world, random: new Random(2), atlas }, { meanMs: 300, downMsMax: 1e9 });
+  const atlas = new FaultAtlas(topology, () => false);
+  const fault = rottenDisks({ world, random: new Random(2), atlas }, { meanMs: 300, downMsMax: 1e9 });
   fault.start();
   world.runFor(10_000);
   const damaged = world.nodes.filter(({ disk }) => readDisk(disk).type === "damaged").map(({ node }) => node);

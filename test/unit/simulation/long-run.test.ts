@@ -55,11 +55,11 @@ test("whoever stops asking half-way has a report that says so", () => {
 test("a node that says nothing to its peers is a violation, with its time", () => {
   const run = new LongRun(options, {
     boot: (boot) => (start) => {
-      const { machine, boot: bootNumber } = boot(start);
+      const { machine, ...booted } = boot(start);
       const mute = start.node === "n208";
       const step: typeof machine.step = (input, nowMs) =>
         machine.step(input, nowMs).filter(({ type }) => !mute || (type !== "send" && type !== "publish"));
-      return { machine: { step, deadlineMs: () => machine.deadlineMs() }, boot: bootNumber };
+      return { machine: { step, deadlineMs: () => machine.deadlineMs() }, ...booted };
     },
   });
   for (const _ms of run.pieces()) assert.fail("it cannot come up");

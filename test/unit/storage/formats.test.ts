@@ -3,7 +3,7 @@
 // fixtures/node-format-1.json a whole node as it was stopped, with a key that was made for it. Neither is ever changed.
 
 import assert from "node:assert/strict";
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -235,7 +235,12 @@ test("a node that was stored in format 2 is refused by its number, whichever of 
   const put = { type: "put", key: metaKey("formatVersion"), value: Buffer.from("2") } as const;
   await new Promise((resolve) => store.write([put], true, resolve));
   await new Promise<void>((resolve) => store.close(resolve));
-  await assert.rejects(start(rows), { code: "corrupt", message: /the data has format 2, this version reads 1/ });
+  const files = readdirSync(join(rows, "data")).sort();
+  await assert.rejects(start(rows), {
+    code: "condition_failed",
+    message: /the data has format 2, this version reads 1/,
+  });
+  assert.deepEqual(readdirSync(join(rows, "data")).sort(), files, "nothing is set aside");
 
   for (const name of ["hard-state.a", "hard-state.b"]) {
     const directory = laidOut(context);

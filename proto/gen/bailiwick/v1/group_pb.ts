@@ -18,7 +18,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file bailiwick/v1/group.proto.
  */
 export const file_bailiwick_v1_group: GenFile = /*@__PURE__*/
-  fileDesc("ChhiYWlsaXdpY2svdjEvZ3JvdXAucHJvdG8SDGJhaWxpd2ljay52MSLaBwoFR3JvdXASDAoEbmFtZRgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoBBIOCgZvd25lcnMYAyADKAkSFgoOam9pbmluZ19vd25lcnMYBCADKAkSDwoHbWFuYWdlchgFIAEoCRIVCg1jdXJyZW50X293bmVyGAYgASgJEg0KBWVwb2NoGAcgASgEEjUKD293bmVyc2hpcF9zdGF0ZRgIIAEoDjIcLmJhaWxpd2ljay52MS5Pd25lcnNoaXBTdGF0ZRIaChJvd25lcnNoaXBfYWR2aXNvcnkYCSABKAgSKgoGcXVvcnVtGAogASgLMhouYmFpbGl3aWNrLnYxLlF1b3J1bVN0YXR1cxIQCghyZXZpc2lvbhgLIAEoBBIaChJjb21wYWN0ZWRfcmV2aXNpb24YDCABKAQSKQoGY29uZmlnGA0gASgLMhkuYmFpbGl3aWNrLnYxLkdyb3VwQ29uZmlnEhsKE2NvbmZpZ3VyYXRpb25faW5kZXgYDiABKAQSJwoIdmVyZGljdHMYDyADKAsyFS5iYWlsaXdpY2sudjEuVmVyZGljdBInCghyZXBsaWNhcxgQIAMoCzIVLmJhaWxpd2ljay52MS5SZXBsaWNhEhUKDWFwcGxpZWRfaW5kZXgYESABKAQSEgoKc3RhdGVfaGFzaBgSIAEoCRIpCgZpbnRlbnQYEyABKAsyGS5iYWlsaXdpY2sudjEuR3JvdXBJbnRlbnQSJwoFZmF1bHQYFCABKAsyGC5iYWlsaXdpY2sudjEuR3JvdXBGYXVsdBIvCglyZXNvdXJjZXMYFSADKAsyHC5iYWlsaXdpY2sudjEuUmVzb3VyY2VTdGF0dXMSLQoIYWRhcHRlcnMYFiADKAsyGy5iYWlsaXdpY2sudjEuQWRhcHRlclN0YXR1cxItCghuZXR3b3JrcxgXIAMoCzIbLmJhaWxpd2ljay52MS5OZXR3b3JrU3RhdHVzEicKBWRpc2tzGBggAygLMhguYmFpbGl3aWNrLnYxLkRpc2tTdGF0dXMSPQoQZXZlbnRfcHJvY2Vzc2luZxgZIAMoCzIjLmJhaWxpd2ljay52MS5FdmVudFByb2Nlc3NpbmdTdGF0dXMSEQoJbG9ja2VkX2J5GBogASgJEikKBXNpbmNlGBsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBILCgN3aHkYHCABKAkSEgoKdXNlZF9ieXRlcxgdIAEoBBIzCgtpbnRlcmxvY2tlZBgeIAMoCzIeLmJhaWxpd2ljay52MS5JbnRlcmxvY2tTdW1tYXJ5Iq8BCgxRdW9ydW1TdGF0dXMSDgoGbmVlZGVkGAEgASgNEgoKAnVwGAIgASgNEg0KBXRvdGFsGAMgASgNEhIKCmhhc19xdW9ydW0YBCABKAgSDwoHbWlzc2luZxgFIAMoCRIPCgd3aXRuZXNzGAYgASgJEhAKCGRlZ3JhZGVkGAcgASgIEhMKC21pbmltdW1fbWV0GAggASgIEhcKD21pbmltdW1fbWlzc2luZxgJIAMoCSLXAgoHUmVwbGljYRIMCgRub2RlGAEgASgJEigKBHJvbGUYAiABKA4yGi5iYWlsaXdpY2sudjEuUmVwbGljYS5Sb2xlEhUKDW1hdGNoZWRfaW5kZXgYAyABKAQSFQoNYXBwbGllZF9pbmRleBgEIAEoBBISCgpzdGF0ZV9oYXNoGAUgASgJEhIKCmhhc2hfaW5kZXgYBiABKAQSGgoScmVjZWl2aW5nX3NuYXBzaG90GAcgASgIEhMKC3F1YXJhbnRpbmVkGAggASgIEikKBWhlYXJkGAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJiCgRSb2xlEhQKEFJPTEVfVU5TUEVDSUZJRUQQABIQCgxST0xFX01BTkFHRVIQARIOCgpST0xFX09XTkVSEAISEAoMUk9MRV9MRUFSTkVSEAMSEAoMUk9MRV9XSVRORVNTEAQiVAoLR3JvdXBJbnRlbnQSDgoGb25saW5lGAEgASgIEg4KBmZyb3plbhgCIAEoCBISCgpmcm96ZW5fd2h5GAMgASgJEhEKCXBpbm5lZF90bxgEIAEoCSJkCgpHcm91cEZhdWx0EgwKBG5vZGUYASABKAkSEAoIcmVzb3VyY2UYAiABKAkSCwoDd2h5GAMgASgJEikKBXNpbmNlGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKGAgoQSW50ZXJsb2NrU3VtbWFyeRINCgVncm91cBgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoBBINCgVpbmRleBgDIAEoBBIOCgZvd25lcnMYBCADKAkSFQoNY3VycmVudF9vd25lchgFIAEoCRINCgVlcG9jaBgGIAEoBBI1Cg9vd25lcnNoaXBfc3RhdGUYByABKA4yHC5iYWlsaXdpY2sudjEuT3duZXJzaGlwU3RhdGUSLAoJcGxhY2VtZW50GAggASgLMhkuYmFpbGl3aWNrLnYxLkdyb3VwQ29uZmlnEhQKDHNoYXJlZF9ub2RlcxgJIAMoCRIOCgZhZ2VfbXMYCiABKA0q4gEKDk93bmVyc2hpcFN0YXRlEh8KG09XTkVSU0hJUF9TVEFURV9VTlNQRUNJRklFRBAAEhsKF09XTkVSU0hJUF9TVEFURV9PRkZMSU5FEAESHQoZT1dORVJTSElQX1NUQVRFX0FDUVVJUklORxACEhoKFk9XTkVSU0hJUF9TVEFURV9PTkxJTkUQAxIdChlPV05FUlNISVBfU1RBVEVfUkVMRUFTSU5HEAQSHQoZT1dORVJTSElQX1NUQVRFX1NVU1BFTkRFRBAFEhkKFU9XTkVSU0hJUF9TVEFURV9FUlJPUhAGYgZwcm90bzM", [file_bailiwick_v1_group_config, file_bailiwick_v1_status, file_google_protobuf_timestamp]);
+  fileDesc("ChhiYWlsaXdpY2svdjEvZ3JvdXAucHJvdG8SDGJhaWxpd2ljay52MSKHCAoFR3JvdXASDAoEbmFtZRgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoBBIOCgZvd25lcnMYAyADKAkSFgoOam9pbmluZ19vd25lcnMYBCADKAkSDwoHbWFuYWdlchgFIAEoCRIVCg1jdXJyZW50X293bmVyGAYgASgJEg0KBWVwb2NoGAcgASgEEjUKD293bmVyc2hpcF9zdGF0ZRgIIAEoDjIcLmJhaWxpd2ljay52MS5Pd25lcnNoaXBTdGF0ZRIaChJvd25lcnNoaXBfYWR2aXNvcnkYCSABKAgSKgoGcXVvcnVtGAogASgLMhouYmFpbGl3aWNrLnYxLlF1b3J1bVN0YXR1cxIQCghyZXZpc2lvbhgLIAEoBBIaChJjb21wYWN0ZWRfcmV2aXNpb24YDCABKAQSKQoGY29uZmlnGA0gASgLMhkuYmFpbGl3aWNrLnYxLkdyb3VwQ29uZmlnEhsKE2NvbmZpZ3VyYXRpb25faW5kZXgYDiABKAQSJwoIdmVyZGljdHMYDyADKAsyFS5iYWlsaXdpY2sudjEuVmVyZGljdBInCghyZXBsaWNhcxgQIAMoCzIVLmJhaWxpd2ljay52MS5SZXBsaWNhEhUKDWFwcGxpZWRfaW5kZXgYESABKAQSEgoKc3RhdGVfaGFzaBgSIAEoCRIpCgZpbnRlbnQYEyABKAsyGS5iYWlsaXdpY2sudjEuR3JvdXBJbnRlbnQSJwoFZmF1bHQYFCABKAsyGC5iYWlsaXdpY2sudjEuR3JvdXBGYXVsdBIvCglyZXNvdXJjZXMYFSADKAsyHC5iYWlsaXdpY2sudjEuUmVzb3VyY2VTdGF0dXMSLQoIYWRhcHRlcnMYFiADKAsyGy5iYWlsaXdpY2sudjEuQWRhcHRlclN0YXR1cxItCghuZXR3b3JrcxgXIAMoCzIbLmJhaWxpd2ljay52MS5OZXR3b3JrU3RhdHVzEicKBWRpc2tzGBggAygLMhguYmFpbGl3aWNrLnYxLkRpc2tTdGF0dXMSPQoQZXZlbnRfcHJvY2Vzc2luZxgZIAMoCzIjLmJhaWxpd2ljay52MS5FdmVudFByb2Nlc3NpbmdTdGF0dXMSEQoJbG9ja2VkX2J5GBogASgJEikKBXNpbmNlGBsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBILCgN3aHkYHCABKAkSEgoKdXNlZF9ieXRlcxgdIAEoBBIzCgtpbnRlcmxvY2tlZBgeIAMoCzIeLmJhaWxpd2ljay52MS5JbnRlcmxvY2tTdW1tYXJ5EisKB2Rpc3B1dGUYHyABKAsyGi5iYWlsaXdpY2sudjEuU3RhdGVEaXNwdXRlIksKDFN0YXRlRGlzcHV0ZRINCgVpbmRleBgBIAEoBBIsCgZoYXNoZXMYAiADKAsyHC5iYWlsaXdpY2sudjEuT3duZXJTdGF0ZUhhc2giLAoOT3duZXJTdGF0ZUhhc2gSDAoEbm9kZRgBIAEoCRIMCgRoYXNoGAIgASgJIq8BCgxRdW9ydW1TdGF0dXMSDgoGbmVlZGVkGAEgASgNEgoKAnVwGAIgASgNEg0KBXRvdGFsGAMgASgNEhIKCmhhc19xdW9ydW0YBCABKAgSDwoHbWlzc2luZxgFIAMoCRIPCgd3aXRuZXNzGAYgASgJEhAKCGRlZ3JhZGVkGAcgASgIEhMKC21pbmltdW1fbWV0GAggASgIEhcKD21pbmltdW1fbWlzc2luZxgJIAMoCSLXAgoHUmVwbGljYRIMCgRub2RlGAEgASgJEigKBHJvbGUYAiABKA4yGi5iYWlsaXdpY2sudjEuUmVwbGljYS5Sb2xlEhUKDW1hdGNoZWRfaW5kZXgYAyABKAQSFQoNYXBwbGllZF9pbmRleBgEIAEoBBISCgpzdGF0ZV9oYXNoGAUgASgJEhIKCmhhc2hfaW5kZXgYBiABKAQSGgoScmVjZWl2aW5nX3NuYXBzaG90GAcgASgIEhMKC3F1YXJhbnRpbmVkGAggASgIEikKBWhlYXJkGAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJiCgRSb2xlEhQKEFJPTEVfVU5TUEVDSUZJRUQQABIQCgxST0xFX01BTkFHRVIQARIOCgpST0xFX09XTkVSEAISEAoMUk9MRV9MRUFSTkVSEAMSEAoMUk9MRV9XSVRORVNTEAQiVAoLR3JvdXBJbnRlbnQSDgoGb25saW5lGAEgASgIEg4KBmZyb3plbhgCIAEoCBISCgpmcm96ZW5fd2h5GAMgASgJEhEKCXBpbm5lZF90bxgEIAEoCSJkCgpHcm91cEZhdWx0EgwKBG5vZGUYASABKAkSEAoIcmVzb3VyY2UYAiABKAkSCwoDd2h5GAMgASgJEikKBXNpbmNlGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKGAgoQSW50ZXJsb2NrU3VtbWFyeRINCgVncm91cBgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoBBINCgVpbmRleBgDIAEoBBIOCgZvd25lcnMYBCADKAkSFQoNY3VycmVudF9vd25lchgFIAEoCRINCgVlcG9jaBgGIAEoBBI1Cg9vd25lcnNoaXBfc3RhdGUYByABKA4yHC5iYWlsaXdpY2sudjEuT3duZXJzaGlwU3RhdGUSLAoJcGxhY2VtZW50GAggASgLMhkuYmFpbGl3aWNrLnYxLkdyb3VwQ29uZmlnEhQKDHNoYXJlZF9ub2RlcxgJIAMoCRIOCgZhZ2VfbXMYCiABKA0q4gEKDk93bmVyc2hpcFN0YXRlEh8KG09XTkVSU0hJUF9TVEFURV9VTlNQRUNJRklFRBAAEhsKF09XTkVSU0hJUF9TVEFURV9PRkZMSU5FEAESHQoZT1dORVJTSElQX1NUQVRFX0FDUVVJUklORxACEhoKFk9XTkVSU0hJUF9TVEFURV9PTkxJTkUQAxIdChlPV05FUlNISVBfU1RBVEVfUkVMRUFTSU5HEAQSHQoZT1dORVJTSElQX1NUQVRFX1NVU1BFTkRFRBAFEhkKFU9XTkVSU0hJUF9TVEFURV9FUlJPUhAGYgZwcm90bzM", [file_bailiwick_v1_group_config, file_bailiwick_v1_status, file_google_protobuf_timestamp]);
 
 /**
  * A resource group: its configuration object, and its state as its owners hold it.
@@ -235,6 +235,14 @@ export type Group = Message<"bailiwick.v1.Group"> & {
    * @generated from field: repeated bailiwick.v1.InterlockSummary interlocked = 30;
    */
   interlocked: InterlockSummary[];
+
+  /**
+   * The owners' states differ and none has a quorum; absent: nothing of the kind is known. While there is one the group
+   * refuses writes as `corrupt`, and reads go on.
+   *
+   * @generated from field: bailiwick.v1.StateDispute dispute = 31;
+   */
+  dispute?: StateDispute | undefined;
 };
 
 /**
@@ -243,6 +251,62 @@ export type Group = Message<"bailiwick.v1.Group"> & {
  */
 export const GroupSchema: GenMessage<Group> = /*@__PURE__*/
   messageDesc(file_bailiwick_v1_group, 0);
+
+/**
+ * Owners whose states differ.
+ *
+ * @generated from message bailiwick.v1.StateDispute
+ */
+export type StateDispute = Message<"bailiwick.v1.StateDispute"> & {
+  /**
+   * Index in the group's log at which all of them were compared.
+   *
+   * @generated from field: uint64 index = 1;
+   */
+  index: bigint;
+
+  /**
+   * What each owner that answered has, in owner order.
+   *
+   * @generated from field: repeated bailiwick.v1.OwnerStateHash hashes = 2;
+   */
+  hashes: OwnerStateHash[];
+};
+
+/**
+ * Describes the message bailiwick.v1.StateDispute.
+ * Use `create(StateDisputeSchema)` to create a new message.
+ */
+export const StateDisputeSchema: GenMessage<StateDispute> = /*@__PURE__*/
+  messageDesc(file_bailiwick_v1_group, 1);
+
+/**
+ * One owner's state.
+ *
+ * @generated from message bailiwick.v1.OwnerStateHash
+ */
+export type OwnerStateHash = Message<"bailiwick.v1.OwnerStateHash"> & {
+  /**
+   * The owner.
+   *
+   * @generated from field: string node = 1;
+   */
+  node: string;
+
+  /**
+   * Hash of its state: 16 lower-case hexadecimal digits.
+   *
+   * @generated from field: string hash = 2;
+   */
+  hash: string;
+};
+
+/**
+ * Describes the message bailiwick.v1.OwnerStateHash.
+ * Use `create(OwnerStateHashSchema)` to create a new message.
+ */
+export const OwnerStateHashSchema: GenMessage<OwnerStateHash> = /*@__PURE__*/
+  messageDesc(file_bailiwick_v1_group, 2);
 
 /**
  * Whether a group can act.
@@ -319,7 +383,7 @@ export type QuorumStatus = Message<"bailiwick.v1.QuorumStatus"> & {
  * Use `create(QuorumStatusSchema)` to create a new message.
  */
 export const QuorumStatusSchema: GenMessage<QuorumStatus> = /*@__PURE__*/
-  messageDesc(file_bailiwick_v1_group, 1);
+  messageDesc(file_bailiwick_v1_group, 3);
 
 /**
  * How an owner keeps up.
@@ -396,7 +460,7 @@ export type Replica = Message<"bailiwick.v1.Replica"> & {
  * Use `create(ReplicaSchema)` to create a new message.
  */
 export const ReplicaSchema: GenMessage<Replica> = /*@__PURE__*/
-  messageDesc(file_bailiwick_v1_group, 2);
+  messageDesc(file_bailiwick_v1_group, 4);
 
 /**
  * How it takes part.
@@ -451,7 +515,7 @@ export type Replica_Role = (typeof Replica_Role)[keyof typeof Replica_Role] | Un
  * Describes the enum bailiwick.v1.Replica.Role.
  */
 export const Replica_RoleSchema: GenEnum<Replica_Role> = /*@__PURE__*/
-  enumDesc(file_bailiwick_v1_group, 2, 0);
+  enumDesc(file_bailiwick_v1_group, 4, 0);
 
 /**
  * What operators want of a group.
@@ -493,7 +557,7 @@ export type GroupIntent = Message<"bailiwick.v1.GroupIntent"> & {
  * Use `create(GroupIntentSchema)` to create a new message.
  */
 export const GroupIntentSchema: GenMessage<GroupIntent> = /*@__PURE__*/
-  messageDesc(file_bailiwick_v1_group, 3);
+  messageDesc(file_bailiwick_v1_group, 5);
 
 /**
  * Why a group is in error.
@@ -535,7 +599,7 @@ export type GroupFault = Message<"bailiwick.v1.GroupFault"> & {
  * Use `create(GroupFaultSchema)` to create a new message.
  */
 export const GroupFaultSchema: GenMessage<GroupFault> = /*@__PURE__*/
-  messageDesc(file_bailiwick_v1_group, 4);
+  messageDesc(file_bailiwick_v1_group, 6);
 
 /**
  * What the owners of interlocked groups are told about a group (never keys). A hint for planning, never a decision.
@@ -619,7 +683,7 @@ export type InterlockSummary = Message<"bailiwick.v1.InterlockSummary"> & {
  * Use `create(InterlockSummarySchema)` to create a new message.
  */
 export const InterlockSummarySchema: GenMessage<InterlockSummary> = /*@__PURE__*/
-  messageDesc(file_bailiwick_v1_group, 5);
+  messageDesc(file_bailiwick_v1_group, 7);
 
 /**
  * How an ownership stands.

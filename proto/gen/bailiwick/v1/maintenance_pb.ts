@@ -328,7 +328,7 @@ export type GetStateHashRequest = Message<"bailiwick.v1.GetStateHashRequest"> & 
   group: string;
 
   /**
-   * Index in the group's log; 0: the newest that all reachable owners have applied.
+   * Index in the group's log; 0: the one at which the manager has compared the owners last.
    *
    * @generated from field: uint64 index = 2;
    */

@@ -19,7 +19,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file bailiwick/peer/v1/envelope.proto.
  */
 export const file_bailiwick_peer_v1_envelope: GenFile = /*@__PURE__*/
-  fileDesc("CiBiYWlsaXdpY2svcGVlci92MS9lbnZlbG9wZS5wcm90bxIRYmFpbGl3aWNrLnBlZXIudjEiuQsKCEVudmVsb3BlEg8KB2NsdXN0ZXIYASABKAwSDAoEZnJvbRgCIAEoCRIMCgRib290GAMgASgEEiwKBHJhZnQYBCABKAsyHC5iYWlsaXdpY2sucGVlci52MS5Hcm91cFJhZnRIABInCgRiZWF0GAUgASgLMhcuYmFpbGl3aWNrLnBlZXIudjEuQmVhdEgAEjAKCWJlYXRfZWNobxgGIAEoCzIbLmJhaWxpd2ljay5wZWVyLnYxLkJlYXRFY2hvSAASOAoNc25hcHNob3RfcGFydBgHIAEoCzIfLmJhaWxpd2ljay5wZWVyLnYxLlNuYXBzaG90UGFydEgAEjYKDHNuYXBzaG90X2FjaxgIIAEoCzIeLmJhaWxpd2ljay5wZWVyLnYxLlNuYXBzaG90QWNrSAASLwoIc3RhdHVzZXMYCSABKAsyGy5iYWlsaXdpY2sucGVlci52MS5TdGF0dXNlc0gAEjgKDXN0YXR1c19kaWdlc3QYCiABKAsyHy5iYWlsaXdpY2sucGVlci52MS5TdGF0dXNEaWdlc3RIABI2CgxjbHVzdGVyX25ld3MYCyABKAsyHi5iYWlsaXdpY2sucGVlci52MS5DbHVzdGVyTmV3c0gAEjYKDGNsdXN0ZXJfcHVsbBgMIAEoCzIeLmJhaWxpd2ljay5wZWVyLnYxLkNsdXN0ZXJQdWxsSAASPAoPY2x1c3Rlcl9lbnRyaWVzGA0gASgLMiEuYmFpbGl3aWNrLnBlZXIudjEuQ2x1c3RlckVudHJpZXNIABI4Cg1jbHVzdGVyX3N0YXRlGA4gASgLMh8uYmFpbGl3aWNrLnBlZXIudjEuQ2x1c3RlclN0YXRlSAASOgoOdmVyZGljdF9yZXBvcnQYDyABKAsyIC5iYWlsaXdpY2sucGVlci52MS5WZXJkaWN0UmVwb3J0SAASNgoMdmVyZGljdF9wb2xsGBAgASgLMh4uYmFpbGl3aWNrLnBlZXIudjEuVmVyZGljdFBvbGxIABItCgdmb3J3YXJkGBEgASgLMhouYmFpbGl3aWNrLnBlZXIudjEuRm9yd2FyZEgAEjgKDWZvcndhcmRfcmVwbHkYEiABKAsyHy5iYWlsaXdpY2sucGVlci52MS5Gb3J3YXJkUmVwbHlIABI6Cg5mb3J3YXJkX2NhbmNlbBgTIAEoCzIgLmJhaWxpd2ljay5wZWVyLnYxLkZvcndhcmRDYW5jZWxIABI4Cg1mb3J3YXJkX3dhdGNoGBQgASgLMh8uYmFpbGl3aWNrLnBlZXIudjEuRm9yd2FyZFdhdGNoSAASPAoPZm9yd2FyZF9kcmFpbmVkGBUgASgLMiEuYmFpbGl3aWNrLnBlZXIudjEuRm9yd2FyZERyYWluZWRIABIrCgZpbnZpdGUYFiABKAsyGS5iYWlsaXdpY2sucGVlci52MS5JbnZpdGVIABIvCghkZXBhcnRlZBgXIAEoCzIbLmJhaWxpd2ljay5wZWVyLnYxLkRlcGFydGVkSAASNgoMcmVwbGljYV9sb3N0GBggASgLMh4uYmFpbGl3aWNrLnBlZXIudjEuUmVwbGljYUxvc3RIABI4Cg1vd25lcnNfcmVwb3J0GBkgASgLMh8uYmFpbGl3aWNrLnBlZXIudjEuT3duZXJzUmVwb3J0SAASKQoFaGVsbG8YKCABKAsyGC5iYWlsaXdpY2sucGVlci52MS5IZWxsb0gAEjoKDmhlbGxvX2FjY2VwdGVkGCkgASgLMiAuYmFpbGl3aWNrLnBlZXIudjEuSGVsbG9BY2NlcHRlZEgAEjgKDWhlbGxvX3JlZnVzZWQYKiABKAsyHy5iYWlsaXdpY2sucGVlci52MS5IZWxsb1JlZnVzZWRIABIlCgNsYXAYKyABKAsyFi5iYWlsaXdpY2sucGVlci52MS5MYXBIAEIJCgdtZXNzYWdlImgKBkludml0ZRINCgVncm91cBgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoBBITCgtmcm9tX21lbWJlchgDIAEoBBIRCgl0b19tZW1iZXIYBCABKAQSEgoKaXNfd2l0bmVzcxgFIAEoCCJ1CghEZXBhcnRlZBINCgVncm91cBgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoBBITCgtmcm9tX21lbWJlchgDIAEoBBIRCgl0b19tZW1iZXIYBCABKAQSDQoFaW5kZXgYBSABKAQSDgoGb3duZXJzGAYgAygJIkEKC1JlcGxpY2FMb3N0Eg0KBWdyb3VwGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgEEg4KBm1lbWJlchgDIAEoBCJACgxPd25lcnNSZXBvcnQSMAoFZW50cnkYASABKAsyIS5iYWlsaXdpY2sucGVlci52MS5EaXJlY3RvcnlFbnRyeSKCAQoJR3JvdXBCZWF0Eg0KBWdyb3VwGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgEEikKBGJlYXQYAyABKAsyGy5iYWlsaXdpY2sucGVlci52MS5SYWZ0QmVhdBITCgtmcm9tX21lbWJlchgEIAEoBBIRCgl0b19tZW1iZXIYBSABKAQiXQoEQmVhdBIQCghzZXF1ZW5jZRgBIAEoBBIVCg1jbHVzdGVyX2luZGV4GAIgASgEEiwKBmdyb3VwcxgDIAMoCzIcLmJhaWxpd2ljay5wZWVyLnYxLkdyb3VwQmVhdCKNAQoOR3JvdXBCZWF0UmVwbHkSDQoFZ3JvdXAYASABKAkSEwoLaW5jYXJuYXRpb24YAiABKAQSLwoFcmVwbHkYAyABKAsyIC5iYWlsaXdpY2sucGVlci52MS5SYWZ0QmVhdFJlcGx5EhMKC2Zyb21fbWVtYmVyGAQgASgEEhEKCXRvX21lbWJlchgFIAEoBCJ6CghCZWF0RWNobxIQCghzZXF1ZW5jZRgBIAEoBBIVCg1jbHVzdGVyX2luZGV4GAIgASgEEhIKCnF1YXJhbnRpbmUYAyABKAkSMQoGZ3JvdXBzGAQgAygLMiEuYmFpbGl3aWNrLnBlZXIudjEuR3JvdXBCZWF0UmVwbHkiJgoIU3RhdGVSb3cSCwoDa2V5GAEgASgMEg0KBXZhbHVlGAIgASgMIoYCCgxTbmFwc2hvdFBhcnQSDQoFZ3JvdXAYASABKAkSEwoLaW5jYXJuYXRpb24YAiABKAQSDAoEdGVybRgDIAEoBBIoCgRsYXN0GAQgASgLMhouYmFpbGl3aWNrLnBlZXIudjEuRW50cnlJZBIQCghzZXF1ZW5jZRgFIAEoBBIpCgRyb3dzGAYgAygLMhsuYmFpbGl3aWNrLnBlZXIudjEuU3RhdGVSb3cSDQoFZmluYWwYByABKAgSFwoKc3RhdGVfaGFzaBgIIAEoBkgAiAEBEhMKC2Zyb21fbWVtYmVyGAkgASgEEhEKCXRvX21lbWJlchgKIAEoBEINCgtfc3RhdGVfaGFzaCKfAQoLU25hcHNob3RBY2sSDQoFZ3JvdXAYASABKAkSEwoLaW5jYXJuYXRpb24YAiABKAQSDAoEdGVybRgDIAEoBBIoCgRsYXN0GAQgASgLMhouYmFpbGl3aWNrLnBlZXIudjEuRW50cnlJZBIMCgRuZXh0GAUgASgEEhMKC2Zyb21fbWVtYmVyGAYgASgEEhEKCXRvX21lbWJlchgHIAEoBCJ2CghTdGF0dXNlcxI2Cgpjb21wb25lbnRzGAEgAygLMiIuYmFpbGl3aWNrLnBlZXIudjEuU3RhdHVzQ29tcG9uZW50EjIKCXN1bW1hcmllcxgCIAMoCzIfLmJhaWxpd2ljay5wZWVyLnYxLkdyb3VwU3VtbWFyeSJeCg1TdGF0dXNWZXJzaW9uEg0KBWdyb3VwGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgEEhEKBG5vZGUYAyABKAlIAIgBARINCgVpbmRleBgEIAEoBEIHCgVfbm9kZSJSCgxTdGF0dXNEaWdlc3QSMgoIdmVyc2lvbnMYASADKAsyIC5iYWlsaXdpY2sucGVlci52MS5TdGF0dXNWZXJzaW9uEg4KBmFuc3dlchgCIAEoCCJVCgtDbHVzdGVyTmV3cxIMCgR0ZXJtGAEgASgEEg0KBWluZGV4GAIgASgEEikKB2VudHJpZXMYAyADKAsyGC5iYWlsaXdpY2sucGVlci52MS5FbnRyeSIcCgtDbHVzdGVyUHVsbBINCgVhZnRlchgBIAEoBCJKCg5DbHVzdGVyRW50cmllcxINCgVhZnRlchgBIAEoBBIpCgdlbnRyaWVzGAIgAygLMhguYmFpbGl3aWNrLnBlZXIudjEuRW50cnkiYwoMQ2x1c3RlclN0YXRlEigKBGxhc3QYASABKAsyGi5iYWlsaXdpY2sucGVlci52MS5FbnRyeUlkEikKBHJvd3MYAiADKAsyGy5iYWlsaXdpY2sucGVlci52MS5TdGF0ZVJvdyJGCg1WZXJkaWN0UmVwb3J0EjUKCWNvbXBvbmVudBgBIAEoCzIiLmJhaWxpd2ljay5wZWVyLnYxLlN0YXR1c0NvbXBvbmVudCJOCgtWZXJkaWN0UG9sbBIMCgRub2RlGAEgASgJEjEKBnN0YXR1cxgCIAEoDjIhLmJhaWxpd2ljay5wZWVyLnYxLlJlY292ZXJ5U3RhdHVzIlcKB0ZvcndhcmQSDAoEY2FsbBgBIAEoBBIRCglidWRnZXRfbXMYAiABKAQSKwoHcmVxdWVzdBgDIAEoCzIaLmJhaWxpd2ljay5wZWVyLnYxLlJlcXVlc3QiRQoMRm9yd2FyZFJlcGx5EgwKBGNhbGwYASABKAQSJwoFcmVwbHkYAiABKAsyGC5iYWlsaXdpY2sucGVlci52MS5SZXBseSIdCg1Gb3J3YXJkQ2FuY2VsEgwKBGNhbGwYASABKAQiTgoMRm9yd2FyZFdhdGNoEgwKBGNhbGwYASABKAQSMAoHbWVzc2FnZRgCIAEoCzIfLmJhaWxpd2ljay5wZWVyLnYxLldhdGNoTWVzc2FnZSIvCg5Gb3J3YXJkRHJhaW5lZBIMCgRjYWxsGAEgASgEEg8KB3Rocm91Z2gYAiABKAQiMQoFU3RhcnQSDAoEYm9vdBgBIAEoBBINCgVub25jZRgCIAEoBhILCgNsYXAYAyABKAQiUwoFSGVsbG8SKQoHbGluZWFnZRgBIAMoCzIYLmJhaWxpd2ljay5wZWVyLnYxLlN0YXJ0Eg4KBmFuc3dlchgCIAEoCBIPCgdpc19hbmV3GAMgASgIIjgKDUhlbGxvQWNjZXB0ZWQSJwoFc3RhcnQYASABKAsyGC5iYWlsaXdpY2sucGVlci52MS5TdGFydCI8CgxIZWxsb1JlZnVzZWQSLAoKcmVtZW1iZXJlZBgBIAEoCzIYLmJhaWxpd2ljay5wZWVyLnYxLlN0YXJ0Ii4KA0xhcBInCgVzdGFydBgBIAEoCzIYLmJhaWxpd2ljay5wZWVyLnYxLlN0YXJ0YgZwcm90bzM", [file_bailiwick_peer_v1_forward, file_bailiwick_peer_v1_model, file_bailiwick_peer_v1_raft]);
+  fileDesc("CiBiYWlsaXdpY2svcGVlci92MS9lbnZlbG9wZS5wcm90bxIRYmFpbGl3aWNrLnBlZXIudjEi5wwKCEVudmVsb3BlEg8KB2NsdXN0ZXIYASABKAwSDAoEZnJvbRgCIAEoCRIMCgRib290GAMgASgEEiwKBHJhZnQYBCABKAsyHC5iYWlsaXdpY2sucGVlci52MS5Hcm91cFJhZnRIABInCgRiZWF0GAUgASgLMhcuYmFpbGl3aWNrLnBlZXIudjEuQmVhdEgAEjAKCWJlYXRfZWNobxgGIAEoCzIbLmJhaWxpd2ljay5wZWVyLnYxLkJlYXRFY2hvSAASOAoNc25hcHNob3RfcGFydBgHIAEoCzIfLmJhaWxpd2ljay5wZWVyLnYxLlNuYXBzaG90UGFydEgAEjYKDHNuYXBzaG90X2FjaxgIIAEoCzIeLmJhaWxpd2ljay5wZWVyLnYxLlNuYXBzaG90QWNrSAASLwoIc3RhdHVzZXMYCSABKAsyGy5iYWlsaXdpY2sucGVlci52MS5TdGF0dXNlc0gAEjgKDXN0YXR1c19kaWdlc3QYCiABKAsyHy5iYWlsaXdpY2sucGVlci52MS5TdGF0dXNEaWdlc3RIABI2CgxjbHVzdGVyX25ld3MYCyABKAsyHi5iYWlsaXdpY2sucGVlci52MS5DbHVzdGVyTmV3c0gAEjYKDGNsdXN0ZXJfcHVsbBgMIAEoCzIeLmJhaWxpd2ljay5wZWVyLnYxLkNsdXN0ZXJQdWxsSAASPAoPY2x1c3Rlcl9lbnRyaWVzGA0gASgLMiEuYmFpbGl3aWNrLnBlZXIudjEuQ2x1c3RlckVudHJpZXNIABI4Cg1jbHVzdGVyX3N0YXRlGA4gASgLMh8uYmFpbGl3aWNrLnBlZXIudjEuQ2x1c3RlclN0YXRlSAASOgoOdmVyZGljdF9yZXBvcnQYDyABKAsyIC5iYWlsaXdpY2sucGVlci52MS5WZXJkaWN0UmVwb3J0SAASNgoMdmVyZGljdF9wb2xsGBAgASgLMh4uYmFpbGl3aWNrLnBlZXIudjEuVmVyZGljdFBvbGxIABItCgdmb3J3YXJkGBEgASgLMhouYmFpbGl3aWNrLnBlZXIudjEuRm9yd2FyZEgAEjgKDWZvcndhcmRfcmVwbHkYEiABKAsyHy5iYWlsaXdpY2sucGVlci52MS5Gb3J3YXJkUmVwbHlIABI6Cg5mb3J3YXJkX2NhbmNlbBgTIAEoCzIgLmJhaWxpd2ljay5wZWVyLnYxLkZvcndhcmRDYW5jZWxIABI4Cg1mb3J3YXJkX3dhdGNoGBQgASgLMh8uYmFpbGl3aWNrLnBlZXIudjEuRm9yd2FyZFdhdGNoSAASPAoPZm9yd2FyZF9kcmFpbmVkGBUgASgLMiEuYmFpbGl3aWNrLnBlZXIudjEuRm9yd2FyZERyYWluZWRIABIrCgZpbnZpdGUYFiABKAsyGS5iYWlsaXdpY2sucGVlci52MS5JbnZpdGVIABIvCghkZXBhcnRlZBgXIAEoCzIbLmJhaWxpd2ljay5wZWVyLnYxLkRlcGFydGVkSAASNgoMcmVwbGljYV9sb3N0GBggASgLMh4uYmFpbGl3aWNrLnBlZXIudjEuUmVwbGljYUxvc3RIABI4Cg1vd25lcnNfcmVwb3J0GBkgASgLMh8uYmFpbGl3aWNrLnBlZXIudjEuT3duZXJzUmVwb3J0SAASOgoOc3RhdGVfcXVlc3Rpb24YGiABKAsyIC5iYWlsaXdpY2sucGVlci52MS5TdGF0ZVF1ZXN0aW9uSAASNgoMc3RhdGVfYW5zd2VyGBsgASgLMh4uYmFpbGl3aWNrLnBlZXIudjEuU3RhdGVBbnN3ZXJIABI4Cg1zdGF0ZV92ZXJkaWN0GBwgASgLMh8uYmFpbGl3aWNrLnBlZXIudjEuU3RhdGVWZXJkaWN0SAASKQoFaGVsbG8YKCABKAsyGC5iYWlsaXdpY2sucGVlci52MS5IZWxsb0gAEjoKDmhlbGxvX2FjY2VwdGVkGCkgASgLMiAuYmFpbGl3aWNrLnBlZXIudjEuSGVsbG9BY2NlcHRlZEgAEjgKDWhlbGxvX3JlZnVzZWQYKiABKAsyHy5iYWlsaXdpY2sucGVlci52MS5IZWxsb1JlZnVzZWRIABIlCgNsYXAYKyABKAsyFi5iYWlsaXdpY2sucGVlci52MS5MYXBIAEIJCgdtZXNzYWdlIooBCgZJbnZpdGUSDQoFZ3JvdXAYASABKAkSEwoLaW5jYXJuYXRpb24YAiABKAQSEwoLZnJvbV9tZW1iZXIYAyABKAQSEQoJdG9fbWVtYmVyGAQgASgEEhIKCmlzX3dpdG5lc3MYBSABKAgSFAoHbG9zdF9pbhgGIAEoBkgAiAEBQgoKCF9sb3N0X2luInUKCERlcGFydGVkEg0KBWdyb3VwGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgEEhMKC2Zyb21fbWVtYmVyGAMgASgEEhEKCXRvX21lbWJlchgEIAEoBBINCgVpbmRleBgFIAEoBBIOCgZvd25lcnMYBiADKAkiUAoLUmVwbGljYUxvc3QSDQoFZ3JvdXAYASABKAkSEwoLaW5jYXJuYXRpb24YAiABKAQSDgoGbWVtYmVyGAMgASgEEg0KBXN0YXJ0GAQgASgGInoKDVN0YXRlUXVlc3Rpb24SDQoFZ3JvdXAYASABKAkSEwoLaW5jYXJuYXRpb24YAiABKAQSEwoLZnJvbV9tZW1iZXIYAyABKAQSEQoJdG9fbWVtYmVyGAQgASgEEg0KBWluZGV4GAUgASgEEg4KBmZvcm1hdBgGIAEoBCKGAQoLU3RhdGVBbnN3ZXISDQoFZ3JvdXAYASABKAkSEwoLaW5jYXJuYXRpb24YAiABKAQSEwoLZnJvbV9tZW1iZXIYAyABKAQSEQoJdG9fbWVtYmVyGAQgASgEEg0KBWluZGV4GAUgASgEEg4KBmZvcm1hdBgGIAEoBBIMCgRoYXNoGAcgASgGIpgBCgxTdGF0ZVZlcmRpY3QSDQoFZ3JvdXAYASABKAkSEwoLaW5jYXJuYXRpb24YAiABKAQSEwoLZnJvbV9tZW1iZXIYAyABKAQSEQoJdG9fbWVtYmVyGAQgASgEEg0KBWluZGV4GAUgASgEEg4KBmZvcm1hdBgGIAEoBBIMCgRoYXNoGAcgASgGEg8KB2hvbGRlcnMYCCADKAkiQAoMT3duZXJzUmVwb3J0EjAKBWVudHJ5GAEgASgLMiEuYmFpbGl3aWNrLnBlZXIudjEuRGlyZWN0b3J5RW50cnkiggEKCUdyb3VwQmVhdBINCgVncm91cBgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoBBIpCgRiZWF0GAMgASgLMhsuYmFpbGl3aWNrLnBlZXIudjEuUmFmdEJlYXQSEwoLZnJvbV9tZW1iZXIYBCABKAQSEQoJdG9fbWVtYmVyGAUgASgEIl0KBEJlYXQSEAoIc2VxdWVuY2UYASABKAQSFQoNY2x1c3Rlcl9pbmRleBgCIAEoBBIsCgZncm91cHMYAyADKAsyHC5iYWlsaXdpY2sucGVlci52MS5Hcm91cEJlYXQijQEKDkdyb3VwQmVhdFJlcGx5Eg0KBWdyb3VwGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgEEi8KBXJlcGx5GAMgASgLMiAuYmFpbGl3aWNrLnBlZXIudjEuUmFmdEJlYXRSZXBseRITCgtmcm9tX21lbWJlchgEIAEoBBIRCgl0b19tZW1iZXIYBSABKAQiegoIQmVhdEVjaG8SEAoIc2VxdWVuY2UYASABKAQSFQoNY2x1c3Rlcl9pbmRleBgCIAEoBBISCgpxdWFyYW50aW5lGAMgASgJEjEKBmdyb3VwcxgEIAMoCzIhLmJhaWxpd2ljay5wZWVyLnYxLkdyb3VwQmVhdFJlcGx5IiYKCFN0YXRlUm93EgsKA2tleRgBIAEoDBINCgV2YWx1ZRgCIAEoDCKGAgoMU25hcHNob3RQYXJ0Eg0KBWdyb3VwGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgEEgwKBHRlcm0YAyABKAQSKAoEbGFzdBgEIAEoCzIaLmJhaWxpd2ljay5wZWVyLnYxLkVudHJ5SWQSEAoIc2VxdWVuY2UYBSABKAQSKQoEcm93cxgGIAMoCzIbLmJhaWxpd2ljay5wZWVyLnYxLlN0YXRlUm93Eg0KBWZpbmFsGAcgASgIEhcKCnN0YXRlX2hhc2gYCCABKAZIAIgBARITCgtmcm9tX21lbWJlchgJIAEoBBIRCgl0b19tZW1iZXIYCiABKARCDQoLX3N0YXRlX2hhc2ginwEKC1NuYXBzaG90QWNrEg0KBWdyb3VwGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgEEgwKBHRlcm0YAyABKAQSKAoEbGFzdBgEIAEoCzIaLmJhaWxpd2ljay5wZWVyLnYxLkVudHJ5SWQSDAoEbmV4dBgFIAEoBBITCgtmcm9tX21lbWJlchgGIAEoBBIRCgl0b19tZW1iZXIYByABKAQidgoIU3RhdHVzZXMSNgoKY29tcG9uZW50cxgBIAMoCzIiLmJhaWxpd2ljay5wZWVyLnYxLlN0YXR1c0NvbXBvbmVudBIyCglzdW1tYXJpZXMYAiADKAsyHy5iYWlsaXdpY2sucGVlci52MS5Hcm91cFN1bW1hcnkiXgoNU3RhdHVzVmVyc2lvbhINCgVncm91cBgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoBBIRCgRub2RlGAMgASgJSACIAQESDQoFaW5kZXgYBCABKARCBwoFX25vZGUiUgoMU3RhdHVzRGlnZXN0EjIKCHZlcnNpb25zGAEgAygLMiAuYmFpbGl3aWNrLnBlZXIudjEuU3RhdHVzVmVyc2lvbhIOCgZhbnN3ZXIYAiABKAgiVQoLQ2x1c3Rlck5ld3MSDAoEdGVybRgBIAEoBBINCgVpbmRleBgCIAEoBBIpCgdlbnRyaWVzGAMgAygLMhguYmFpbGl3aWNrLnBlZXIudjEuRW50cnkiHAoLQ2x1c3RlclB1bGwSDQoFYWZ0ZXIYASABKAQiSgoOQ2x1c3RlckVudHJpZXMSDQoFYWZ0ZXIYASABKAQSKQoHZW50cmllcxgCIAMoCzIYLmJhaWxpd2ljay5wZWVyLnYxLkVudHJ5ImMKDENsdXN0ZXJTdGF0ZRIoCgRsYXN0GAEgASgLMhouYmFpbGl3aWNrLnBlZXIudjEuRW50cnlJZBIpCgRyb3dzGAIgAygLMhsuYmFpbGl3aWNrLnBlZXIudjEuU3RhdGVSb3ciRgoNVmVyZGljdFJlcG9ydBI1Cgljb21wb25lbnQYASABKAsyIi5iYWlsaXdpY2sucGVlci52MS5TdGF0dXNDb21wb25lbnQiTgoLVmVyZGljdFBvbGwSDAoEbm9kZRgBIAEoCRIxCgZzdGF0dXMYAiABKA4yIS5iYWlsaXdpY2sucGVlci52MS5SZWNvdmVyeVN0YXR1cyJXCgdGb3J3YXJkEgwKBGNhbGwYASABKAQSEQoJYnVkZ2V0X21zGAIgASgEEisKB3JlcXVlc3QYAyABKAsyGi5iYWlsaXdpY2sucGVlci52MS5SZXF1ZXN0IkUKDEZvcndhcmRSZXBseRIMCgRjYWxsGAEgASgEEicKBXJlcGx5GAIgASgLMhguYmFpbGl3aWNrLnBlZXIudjEuUmVwbHkiHQoNRm9yd2FyZENhbmNlbBIMCgRjYWxsGAEgASgEIk4KDEZvcndhcmRXYXRjaBIMCgRjYWxsGAEgASgEEjAKB21lc3NhZ2UYAiABKAsyHy5iYWlsaXdpY2sucGVlci52MS5XYXRjaE1lc3NhZ2UiLwoORm9yd2FyZERyYWluZWQSDAoEY2FsbBgBIAEoBBIPCgd0aHJvdWdoGAIgASgEIjEKBVN0YXJ0EgwKBGJvb3QYASABKAQSDQoFbm9uY2UYAiABKAYSCwoDbGFwGAMgASgEImcKBUhlbGxvEikKB2xpbmVhZ2UYASADKAsyGC5iYWlsaXdpY2sucGVlci52MS5TdGFydBIOCgZhbnN3ZXIYAiABKAgSDwoHaXNfYW5ldxgDIAEoCBISCgphbmV3X3NpbmNlGAQgASgEIjgKDUhlbGxvQWNjZXB0ZWQSJwoFc3RhcnQYASABKAsyGC5iYWlsaXdpY2sucGVlci52MS5TdGFydCI8CgxIZWxsb1JlZnVzZWQSLAoKcmVtZW1iZXJlZBgBIAEoCzIYLmJhaWxpd2ljay5wZWVyLnYxLlN0YXJ0Ii4KA0xhcBInCgVzdGFydBgBIAEoCzIYLmJhaWxpd2ljay5wZWVyLnYxLlN0YXJ0YgZwcm90bzM", [file_bailiwick_peer_v1_forward, file_bailiwick_peer_v1_model, file_bailiwick_peer_v1_raft]);
 
 /**
  * @generated from message bailiwick.peer.v1.Envelope
@@ -183,6 +183,24 @@ export type Envelope = Message<"bailiwick.peer.v1.Envelope"> & {
     case: "ownersReport";
   } | {
     /**
+     * @generated from field: bailiwick.peer.v1.StateQuestion state_question = 26;
+     */
+    value: StateQuestion;
+    case: "stateQuestion";
+  } | {
+    /**
+     * @generated from field: bailiwick.peer.v1.StateAnswer state_answer = 27;
+     */
+    value: StateAnswer;
+    case: "stateAnswer";
+  } | {
+    /**
+     * @generated from field: bailiwick.peer.v1.StateVerdict state_verdict = 28;
+     */
+    value: StateVerdict;
+    case: "stateVerdict";
+  } | {
+    /**
      * @generated from field: bailiwick.peer.v1.Hello hello = 40;
      */
     value: Hello;
@@ -245,6 +263,13 @@ export type Invite = Message<"bailiwick.peer.v1.Invite"> & {
    * @generated from field: bool is_witness = 5;
    */
   isWitness: boolean;
+
+  /**
+   * Nonce of the start in which the member said that it had lost what it was; absent: its number has another reason.
+   *
+   * @generated from field: optional fixed64 lost_in = 6;
+   */
+  lostIn?: bigint | undefined;
 };
 
 /**
@@ -320,6 +345,13 @@ export type ReplicaLost = Message<"bailiwick.peer.v1.ReplicaLost"> & {
    * @generated from field: uint64 member = 3;
    */
   member: bigint;
+
+  /**
+   * Nonce of the sender's start.
+   *
+   * @generated from field: fixed64 start = 4;
+   */
+  start: bigint;
 };
 
 /**
@@ -328,6 +360,155 @@ export type ReplicaLost = Message<"bailiwick.peer.v1.ReplicaLost"> & {
  */
 export const ReplicaLostSchema: GenMessage<ReplicaLost> = /*@__PURE__*/
   messageDesc(file_bailiwick_peer_v1_envelope, 3);
+
+/**
+ * A group's leader to an owner: which state hash has it at this index?
+ *
+ * @generated from message bailiwick.peer.v1.StateQuestion
+ */
+export type StateQuestion = Message<"bailiwick.peer.v1.StateQuestion"> & {
+  /**
+   * @generated from field: string group = 1;
+   */
+  group: string;
+
+  /**
+   * @generated from field: uint64 incarnation = 2;
+   */
+  incarnation: bigint;
+
+  /**
+   * @generated from field: uint64 from_member = 3;
+   */
+  fromMember: bigint;
+
+  /**
+   * @generated from field: uint64 to_member = 4;
+   */
+  toMember: bigint;
+
+  /**
+   * @generated from field: uint64 index = 5;
+   */
+  index: bigint;
+
+  /**
+   * Of what the hash covers, and how.
+   *
+   * @generated from field: uint64 format = 6;
+   */
+  format: bigint;
+};
+
+/**
+ * Describes the message bailiwick.peer.v1.StateQuestion.
+ * Use `create(StateQuestionSchema)` to create a new message.
+ */
+export const StateQuestionSchema: GenMessage<StateQuestion> = /*@__PURE__*/
+  messageDesc(file_bailiwick_peer_v1_envelope, 4);
+
+/**
+ * @generated from message bailiwick.peer.v1.StateAnswer
+ */
+export type StateAnswer = Message<"bailiwick.peer.v1.StateAnswer"> & {
+  /**
+   * @generated from field: string group = 1;
+   */
+  group: string;
+
+  /**
+   * @generated from field: uint64 incarnation = 2;
+   */
+  incarnation: bigint;
+
+  /**
+   * @generated from field: uint64 from_member = 3;
+   */
+  fromMember: bigint;
+
+  /**
+   * @generated from field: uint64 to_member = 4;
+   */
+  toMember: bigint;
+
+  /**
+   * @generated from field: uint64 index = 5;
+   */
+  index: bigint;
+
+  /**
+   * @generated from field: uint64 format = 6;
+   */
+  format: bigint;
+
+  /**
+   * @generated from field: fixed64 hash = 7;
+   */
+  hash: bigint;
+};
+
+/**
+ * Describes the message bailiwick.peer.v1.StateAnswer.
+ * Use `create(StateAnswerSchema)` to create a new message.
+ */
+export const StateAnswerSchema: GenMessage<StateAnswer> = /*@__PURE__*/
+  messageDesc(file_bailiwick_peer_v1_envelope, 5);
+
+/**
+ * A group's leader to an owner whose answer was another one.
+ *
+ * @generated from message bailiwick.peer.v1.StateVerdict
+ */
+export type StateVerdict = Message<"bailiwick.peer.v1.StateVerdict"> & {
+  /**
+   * @generated from field: string group = 1;
+   */
+  group: string;
+
+  /**
+   * @generated from field: uint64 incarnation = 2;
+   */
+  incarnation: bigint;
+
+  /**
+   * @generated from field: uint64 from_member = 3;
+   */
+  fromMember: bigint;
+
+  /**
+   * @generated from field: uint64 to_member = 4;
+   */
+  toMember: bigint;
+
+  /**
+   * @generated from field: uint64 index = 5;
+   */
+  index: bigint;
+
+  /**
+   * @generated from field: uint64 format = 6;
+   */
+  format: bigint;
+
+  /**
+   * @generated from field: fixed64 hash = 7;
+   */
+  hash: bigint;
+
+  /**
+   * Who has it.
+   *
+   * @generated from field: repeated string holders = 8;
+   */
+  holders: string[];
+};
+
+/**
+ * Describes the message bailiwick.peer.v1.StateVerdict.
+ * Use `create(StateVerdictSchema)` to create a new message.
+ */
+export const StateVerdictSchema: GenMessage<StateVerdict> = /*@__PURE__*/
+  messageDesc(file_bailiwick_peer_v1_envelope, 6);
 
 /**
  * Group manager to the cluster group's leader: the directory shows other owners.
@@ -346,7 +527,7 @@ export type OwnersReport = Message<"bailiwick.peer.v1.OwnersReport"> & {
  * Use `create(OwnersReportSchema)` to create a new message.
  */
 export const OwnersReportSchema: GenMessage<OwnersReport> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 4);
+  messageDesc(file_bailiwick_peer_v1_envelope, 7);
 
 /**
  * @generated from message bailiwick.peer.v1.GroupBeat
@@ -383,7 +564,7 @@ export type GroupBeat = Message<"bailiwick.peer.v1.GroupBeat"> & {
  * Use `create(GroupBeatSchema)` to create a new message.
  */
 export const GroupBeatSchema: GenMessage<GroupBeat> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 5);
+  messageDesc(file_bailiwick_peer_v1_envelope, 8);
 
 /**
  * @generated from message bailiwick.peer.v1.Beat
@@ -410,7 +591,7 @@ export type Beat = Message<"bailiwick.peer.v1.Beat"> & {
  * Use `create(BeatSchema)` to create a new message.
  */
 export const BeatSchema: GenMessage<Beat> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 6);
+  messageDesc(file_bailiwick_peer_v1_envelope, 9);
 
 /**
  * @generated from message bailiwick.peer.v1.GroupBeatReply
@@ -447,7 +628,7 @@ export type GroupBeatReply = Message<"bailiwick.peer.v1.GroupBeatReply"> & {
  * Use `create(GroupBeatReplySchema)` to create a new message.
  */
 export const GroupBeatReplySchema: GenMessage<GroupBeatReply> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 7);
+  messageDesc(file_bailiwick_peer_v1_envelope, 10);
 
 /**
  * @generated from message bailiwick.peer.v1.BeatEcho
@@ -479,7 +660,7 @@ export type BeatEcho = Message<"bailiwick.peer.v1.BeatEcho"> & {
  * Use `create(BeatEchoSchema)` to create a new message.
  */
 export const BeatEchoSchema: GenMessage<BeatEcho> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 8);
+  messageDesc(file_bailiwick_peer_v1_envelope, 11);
 
 /**
  * @generated from message bailiwick.peer.v1.StateRow
@@ -501,7 +682,7 @@ export type StateRow = Message<"bailiwick.peer.v1.StateRow"> & {
  * Use `create(StateRowSchema)` to create a new message.
  */
 export const StateRowSchema: GenMessage<StateRow> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 9);
+  messageDesc(file_bailiwick_peer_v1_envelope, 12);
 
 /**
  * @generated from message bailiwick.peer.v1.SnapshotPart
@@ -565,7 +746,7 @@ export type SnapshotPart = Message<"bailiwick.peer.v1.SnapshotPart"> & {
  * Use `create(SnapshotPartSchema)` to create a new message.
  */
 export const SnapshotPartSchema: GenMessage<SnapshotPart> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 10);
+  messageDesc(file_bailiwick_peer_v1_envelope, 13);
 
 /**
  * @generated from message bailiwick.peer.v1.SnapshotAck
@@ -612,7 +793,7 @@ export type SnapshotAck = Message<"bailiwick.peer.v1.SnapshotAck"> & {
  * Use `create(SnapshotAckSchema)` to create a new message.
  */
 export const SnapshotAckSchema: GenMessage<SnapshotAck> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 11);
+  messageDesc(file_bailiwick_peer_v1_envelope, 14);
 
 /**
  * @generated from message bailiwick.peer.v1.Statuses
@@ -634,7 +815,7 @@ export type Statuses = Message<"bailiwick.peer.v1.Statuses"> & {
  * Use `create(StatusesSchema)` to create a new message.
  */
 export const StatusesSchema: GenMessage<Statuses> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 12);
+  messageDesc(file_bailiwick_peer_v1_envelope, 15);
 
 /**
  * @generated from message bailiwick.peer.v1.StatusVersion
@@ -668,7 +849,7 @@ export type StatusVersion = Message<"bailiwick.peer.v1.StatusVersion"> & {
  * Use `create(StatusVersionSchema)` to create a new message.
  */
 export const StatusVersionSchema: GenMessage<StatusVersion> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 13);
+  messageDesc(file_bailiwick_peer_v1_envelope, 16);
 
 /**
  * @generated from message bailiwick.peer.v1.StatusDigest
@@ -690,7 +871,7 @@ export type StatusDigest = Message<"bailiwick.peer.v1.StatusDigest"> & {
  * Use `create(StatusDigestSchema)` to create a new message.
  */
 export const StatusDigestSchema: GenMessage<StatusDigest> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 14);
+  messageDesc(file_bailiwick_peer_v1_envelope, 17);
 
 /**
  * @generated from message bailiwick.peer.v1.ClusterNews
@@ -717,7 +898,7 @@ export type ClusterNews = Message<"bailiwick.peer.v1.ClusterNews"> & {
  * Use `create(ClusterNewsSchema)` to create a new message.
  */
 export const ClusterNewsSchema: GenMessage<ClusterNews> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 15);
+  messageDesc(file_bailiwick_peer_v1_envelope, 18);
 
 /**
  * @generated from message bailiwick.peer.v1.ClusterPull
@@ -734,7 +915,7 @@ export type ClusterPull = Message<"bailiwick.peer.v1.ClusterPull"> & {
  * Use `create(ClusterPullSchema)` to create a new message.
  */
 export const ClusterPullSchema: GenMessage<ClusterPull> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 16);
+  messageDesc(file_bailiwick_peer_v1_envelope, 19);
 
 /**
  * @generated from message bailiwick.peer.v1.ClusterEntries
@@ -756,7 +937,7 @@ export type ClusterEntries = Message<"bailiwick.peer.v1.ClusterEntries"> & {
  * Use `create(ClusterEntriesSchema)` to create a new message.
  */
 export const ClusterEntriesSchema: GenMessage<ClusterEntries> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 17);
+  messageDesc(file_bailiwick_peer_v1_envelope, 20);
 
 /**
  * @generated from message bailiwick.peer.v1.ClusterState
@@ -778,7 +959,7 @@ export type ClusterState = Message<"bailiwick.peer.v1.ClusterState"> & {
  * Use `create(ClusterStateSchema)` to create a new message.
  */
 export const ClusterStateSchema: GenMessage<ClusterState> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 18);
+  messageDesc(file_bailiwick_peer_v1_envelope, 21);
 
 /**
  * @generated from message bailiwick.peer.v1.VerdictReport
@@ -795,7 +976,7 @@ export type VerdictReport = Message<"bailiwick.peer.v1.VerdictReport"> & {
  * Use `create(VerdictReportSchema)` to create a new message.
  */
 export const VerdictReportSchema: GenMessage<VerdictReport> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 19);
+  messageDesc(file_bailiwick_peer_v1_envelope, 22);
 
 /**
  * @generated from message bailiwick.peer.v1.VerdictPoll
@@ -817,7 +998,7 @@ export type VerdictPoll = Message<"bailiwick.peer.v1.VerdictPoll"> & {
  * Use `create(VerdictPollSchema)` to create a new message.
  */
 export const VerdictPollSchema: GenMessage<VerdictPoll> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 20);
+  messageDesc(file_bailiwick_peer_v1_envelope, 23);
 
 /**
  * @generated from message bailiwick.peer.v1.Forward
@@ -846,7 +1027,7 @@ export type Forward = Message<"bailiwick.peer.v1.Forward"> & {
  * Use `create(ForwardSchema)` to create a new message.
  */
 export const ForwardSchema: GenMessage<Forward> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 21);
+  messageDesc(file_bailiwick_peer_v1_envelope, 24);
 
 /**
  * @generated from message bailiwick.peer.v1.ForwardReply
@@ -868,7 +1049,7 @@ export type ForwardReply = Message<"bailiwick.peer.v1.ForwardReply"> & {
  * Use `create(ForwardReplySchema)` to create a new message.
  */
 export const ForwardReplySchema: GenMessage<ForwardReply> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 22);
+  messageDesc(file_bailiwick_peer_v1_envelope, 25);
 
 /**
  * @generated from message bailiwick.peer.v1.ForwardCancel
@@ -885,7 +1066,7 @@ export type ForwardCancel = Message<"bailiwick.peer.v1.ForwardCancel"> & {
  * Use `create(ForwardCancelSchema)` to create a new message.
  */
 export const ForwardCancelSchema: GenMessage<ForwardCancel> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 23);
+  messageDesc(file_bailiwick_peer_v1_envelope, 26);
 
 /**
  * @generated from message bailiwick.peer.v1.ForwardWatch
@@ -907,7 +1088,7 @@ export type ForwardWatch = Message<"bailiwick.peer.v1.ForwardWatch"> & {
  * Use `create(ForwardWatchSchema)` to create a new message.
  */
 export const ForwardWatchSchema: GenMessage<ForwardWatch> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 24);
+  messageDesc(file_bailiwick_peer_v1_envelope, 27);
 
 /**
  * @generated from message bailiwick.peer.v1.ForwardDrained
@@ -931,7 +1112,7 @@ export type ForwardDrained = Message<"bailiwick.peer.v1.ForwardDrained"> & {
  * Use `create(ForwardDrainedSchema)` to create a new message.
  */
 export const ForwardDrainedSchema: GenMessage<ForwardDrained> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 25);
+  messageDesc(file_bailiwick_peer_v1_envelope, 28);
 
 /**
  * One start of a node.
@@ -962,7 +1143,7 @@ export type Start = Message<"bailiwick.peer.v1.Start"> & {
  * Use `create(StartSchema)` to create a new message.
  */
 export const StartSchema: GenMessage<Start> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 26);
+  messageDesc(file_bailiwick_peer_v1_envelope, 29);
 
 /**
  * @generated from message bailiwick.peer.v1.Hello
@@ -986,6 +1167,13 @@ export type Hello = Message<"bailiwick.peer.v1.Hello"> & {
    * @generated from field: bool is_anew = 3;
    */
   isAnew: boolean;
+
+  /**
+   * The start in which it was quarantined last: what is remembered of earlier ones does not matter. 0: it never was.
+   *
+   * @generated from field: uint64 anew_since = 4;
+   */
+  anewSince: bigint;
 };
 
 /**
@@ -993,7 +1181,7 @@ export type Hello = Message<"bailiwick.peer.v1.Hello"> & {
  * Use `create(HelloSchema)` to create a new message.
  */
 export const HelloSchema: GenMessage<Hello> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 27);
+  messageDesc(file_bailiwick_peer_v1_envelope, 30);
 
 /**
  * @generated from message bailiwick.peer.v1.HelloAccepted
@@ -1010,7 +1198,7 @@ export type HelloAccepted = Message<"bailiwick.peer.v1.HelloAccepted"> & {
  * Use `create(HelloAcceptedSchema)` to create a new message.
  */
 export const HelloAcceptedSchema: GenMessage<HelloAccepted> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 28);
+  messageDesc(file_bailiwick_peer_v1_envelope, 31);
 
 /**
  * @generated from message bailiwick.peer.v1.HelloRefused
@@ -1027,7 +1215,7 @@ export type HelloRefused = Message<"bailiwick.peer.v1.HelloRefused"> & {
  * Use `create(HelloRefusedSchema)` to create a new message.
  */
 export const HelloRefusedSchema: GenMessage<HelloRefused> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 29);
+  messageDesc(file_bailiwick_peer_v1_envelope, 32);
 
 /**
  * @generated from message bailiwick.peer.v1.Lap
@@ -1044,5 +1232,5 @@ export type Lap = Message<"bailiwick.peer.v1.Lap"> & {
  * Use `create(LapSchema)` to create a new message.
  */
 export const LapSchema: GenMessage<Lap> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 30);
+  messageDesc(file_bailiwick_peer_v1_envelope, 33);
 

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { decideBoot } from "../../../server/adapters/decide-boot.ts";
+import { decideBoot } from "../../../server/node/decide-boot.ts";
 
 const outcome = (keyBoot: number, dataBoot: number) => {
   const decision = decideBoot({ keyBoot, dataBoot });
