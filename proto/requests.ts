@@ -284,7 +284,7 @@ export type Reply =
       readonly losses: readonly string[];
     }
   | { readonly type: "refoundCluster"; readonly incarnation: Incarnation }
-  /** `last`: where the node's log ends, committed or not. */
+  /** `last`: where the node's log ends, committed or not; `status.hasQuorum` also while there may be one in a moment. */
   | { readonly type: "replicaStatus"; readonly status: GroupStatus; readonly last: LogIndex }
   | { readonly type: "clusterStatus"; readonly status: ClusterStatus }
   | { readonly type: "nodeStatus"; readonly status: NodeStatus }

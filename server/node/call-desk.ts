@@ -10,6 +10,7 @@ import { type Ask, gatherCluster, gatherNode, type StatusView } from "./cluster-
 import { failed } from "./group-replies.ts";
 import { limits } from "./limits.ts";
 import { earliest } from "./millis.ts";
+import { mayHaveQuorum } from "./quorum-view.ts";
 import { gatherClusterRecovery } from "./recover-cluster.ts";
 import { gatherRecovery } from "./recover-group.ts";
 import type { ResourceGroup } from "./resource-group.ts";
@@ -132,7 +133,8 @@ export class CallDesk {
     if (group === clusterGroup && !isDoubtful()) return { type: "replicaStatus", ...this.#node.database.held(nowMs) };
     const held = this.#node.stored(group);
     if (held !== null) {
-      return { type: "replicaStatus", status: held.status(nowMs), last: held.replica.status.last };
+      const hasQuorum = mayHaveQuorum(held, this.#world, nowMs);
+      return { type: "replicaStatus", status: { ...held.status(nowMs), hasQuorum }, last: held.replica.status.last };
     }
     const why = isDoubtful()
       ? `${self} is in quarantine and holds nothing of ${group}`

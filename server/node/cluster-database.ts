@@ -38,7 +38,7 @@ import { LeaderSight } from "./leader-sight.ts";
 import { limits } from "./limits.ts";
 import type { LossReport } from "./membership-manager.ts";
 import { earliest, isDue } from "./millis.ts";
-import { quorumOf } from "./quorum-view.ts";
+import { mayHaveQuorum, quorumOf } from "./quorum-view.ts";
 import { createRaft } from "./raft-options.ts";
 import { Replica, type ReplicaOwner, type ReplicaParts } from "./replica.ts";
 import { clusterTopic } from "./topics.ts";
@@ -300,7 +300,8 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
       const record = this.#copy.record();
       return { status: clusterCopyStatus(this.state, record, this.record, this.#world.self), last: record.index };
     }
-    const quorum = quorumOf(this, this.#world, nowMs);
+    const hasQuorum = mayHaveQuorum(this, this.#world, nowMs);
+    const quorum = { ...quorumOf(this, this.#world, nowMs), hasQuorum };
     return { status: clusterGroupStatus(replica, this.#world.self, quorum), last: replica.status.last };
   }
 
@@ -334,8 +335,8 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
       const message = `The cluster group is not of incarnation ${incarnation} any more, from which it was to go on`;
       return failure("condition_failed", message, details);
     }
-    if (this.#seat === null || !quorumOf(this, this.#world, nowMs).hasQuorum) return null;
-    return failure("condition_failed", "The cluster group has a quorum, and nothing is to be recovered", details);
+    if (this.#seat === null || !mayHaveQuorum(this, this.#world, nowMs)) return null;
+    return failure("condition_failed", "The cluster group has a quorum, or may be about to have one", details);
   }
 
   /** What this node has written to go on with is durable. */

@@ -3,7 +3,7 @@
 
 import { type Failure, failure } from "../../proto/errors.ts";
 import { type NodeId, toIncarnation, toLogIndex } from "../../proto/ids.ts";
-import type { DirectoryEntry } from "../../proto/model.ts";
+import type { DirectoryEntry, GroupRecovery } from "../../proto/model.ts";
 import type { GroupStatus, Reply, Request } from "../../proto/requests.ts";
 import type { ClusterState } from "./cluster-state.ts";
 import type { Ask } from "./cluster-status.ts";
@@ -16,8 +16,8 @@ type RecoverRequest = Request & { readonly type: "recoverGroup" };
 interface Survey {
   /** As the directory has it. */
   readonly entry: DirectoryEntry;
-  /** Whether the group begins this incarnation anew, and has not said yet that it does. */
-  readonly isPending: boolean;
+  /** How the group begins this incarnation anew, as long as it has not said that it does. */
+  readonly pending: GroupRecovery | null;
   readonly answers: Answers;
 }
 
@@ -34,11 +34,11 @@ export function gatherRecovery(
   if (entry === null || early !== null) return answer(failed(early ?? failure("not_found", `No group ${group}`)));
   const asked = [...new Set([from, ...entry.owners, ...owners])];
   const answers = new Map<NodeId, Reply>();
-  const isPending = state.recovery(group) !== null;
+  const pending = state.recovery(group);
   for (const node of asked) {
     ask({ type: "replicaStatus", group, node }, (reply) => {
       answers.set(node, reply);
-      if (answers.size === asked.length) decide(request, { entry, isPending, answers }, ask, answer);
+      if (answers.size === asked.length) decide(request, { entry, pending, answers }, ask, answer);
     });
   }
 }
@@ -47,6 +47,8 @@ function decide(request: RecoverRequest, survey: Survey, ask: Ask, answer: (repl
   const { group, from, reason, validateOnly } = request;
   const refusal = refuse(request, survey);
   if (refusal !== null) return answer(failed(refusal));
+  // Who did not hear the answer asks again: the same node goes on once.
+  if (survey.pending?.from === from) return answer({ type: "recoverGroup", entry: survey.entry, losses: [] });
   const losses = lossesOf(request.from, survey.answers, survey.entry.owners);
   const incarnation = toIncarnation(survey.entry.incarnation + 1);
   const recovery = { incarnation, from, owners: ownersOf(request, survey) };
@@ -75,7 +77,7 @@ function refuse({ group, from }: RecoverRequest, survey: Survey): Failure | null
   const { object, membership } = held.status;
   if (membership.voters.length === 0) return refusal(`${from} has received nothing of ${group} yet`, from);
   const { incarnation } = survey.entry;
-  if (object.incarnation === incarnation || survey.isPending) return null;
+  if (object.incarnation === incarnation || survey.pending !== null) return null;
   return refusal(
     `${from} holds incarnation ${object.incarnation} of ${group}, which has gone on to ${incarnation}`,
     from,
