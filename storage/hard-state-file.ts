@@ -9,6 +9,8 @@ import { DbError, failure } from "../proto/errors.ts";
 import {
   decodeHardState,
   encodeHardState,
+  encodeHardStateRow,
+  type GroupHardState,
   type HardStateImage,
   type HardStateStore,
   type HardStateTable,
@@ -44,6 +46,8 @@ export class HardStateFile implements HardStateStore {
   /** The newest table that waits for the write under way, with all who wait for it; tables between are superseded. */
   #waiting: { readonly table: HardStateTable; readonly dones: Done[] } | null = null;
   #isWriting = false;
+  /** Rows never change, and most of a table's are those of the table before it. */
+  readonly #encoded = new WeakMap<GroupHardState, Uint8Array>();
   #failure: string | null = null;
   #closing: (() => void) | null = null;
 
@@ -111,11 +115,19 @@ export class HardStateFile implements HardStateStore {
 
   async #writeSlot(table: HardStateTable): Promise<void> {
     const slot = this.#nextSlot;
-    const image = padded(encodeHardState({ generation: this.#generation + 1, table }));
+    const image = padded(encodeHardState({ generation: this.#generation + 1, table }, (row) => this.#bytesOf(row)));
     await writeWhole(this.#files[slot], image);
     await this.#files[slot].datasync();
     this.#generation += 1;
     this.#nextSlot = slot === "hard-state.a" ? "hard-state.b" : "hard-state.a";
+  }
+
+  #bytesOf(row: GroupHardState): Uint8Array {
+    const known = this.#encoded.get(row);
+    if (known !== undefined) return known;
+    const bytes = encodeHardStateRow(row);
+    this.#encoded.set(row, bytes);
+    return bytes;
   }
 
   #poison(reason: unknown): WriteOutcome {

@@ -117,8 +117,9 @@ export interface HardStateImage {
   readonly table: HardStateTable;
 }
 
-export function encodeHardState(image: HardStateImage): Uint8Array {
-  const body = Buffer.concat([uint32(image.table.length), ...image.table.map(encodeRow)]);
+/** @param rowBytes as `encodeHardStateRow`, for those who keep what they encoded */
+export function encodeHardState(image: HardStateImage, rowBytes = encodeHardStateRow): Uint8Array {
+  const body = Buffer.concat([uint32(image.table.length), ...image.table.map((row) => rowBytes(row))]);
   assert(body.byteLength <= bodyBytesMax, () => `hard state of ${body.byteLength} bytes, limit ${bodyBytesMax}`);
   const bytes = new Uint8Array(headerBytes + body.byteLength);
   bytes.set(magic, 0);
@@ -151,7 +152,7 @@ function checksum(bytes: Uint8Array, bodyLength: number): number {
   return crc32(bytes.subarray(headerBytes, headerBytes + bodyLength), crc32(bytes.subarray(4, crcOffset)));
 }
 
-function encodeRow(row: GroupHardState): Uint8Array {
+export function encodeHardStateRow(row: GroupHardState): Uint8Array {
   return Buffer.concat([
     name(row.group),
     uint64(row.incarnation),

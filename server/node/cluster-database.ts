@@ -106,6 +106,8 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
   #created: DirectoryEntry[] = [];
   #appliedNow: Entry[] = [];
   #pulledMs: number = Number.NEGATIVE_INFINITY;
+  /** The highest index that a peer has reached, by its own word. */
+  #told: LogIndex = toLogIndex(0);
   readonly #leaderSight: LeaderSight;
 
   constructor(
@@ -396,11 +398,22 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
     nowMs: Millis,
   ): void {
     if (isFirstHand) this.#follow(message.entries);
-    this.noticeIndex(from, message.index, nowMs);
+    this.#maybePull(from, message.index, nowMs);
+  }
+
+  /** How far a peer is itself. */
+  noticeIndex(peer: NodeId, index: LogIndex, nowMs: Millis): void {
+    this.#told = toLogIndex(Math.max(this.#told, index));
+    this.#maybePull(peer, index, nowMs);
+  }
+
+  /** Nobody who speaks for itself has more of the log. */
+  get isLevel(): boolean {
+    return this.index >= this.#told;
   }
 
   /** A peer has more of the log than this node: ask it, but not again for what is under way. */
-  noticeIndex(peer: NodeId, index: LogIndex, nowMs: Millis): void {
+  #maybePull(peer: NodeId, index: LogIndex, nowMs: Millis): void {
     if (incarnationAt(index) > this.#incarnation) this.#stepDown();
     if (this.replica !== null || index <= this.index || nowMs < this.#pulledMs + limits.clusterPullRetryMs) return;
     this.#pull(peer, nowMs);

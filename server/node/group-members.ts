@@ -51,13 +51,18 @@ export class GroupMembers {
   #manager: MembershipManager | null = null;
   #invitations: Invitations | null = null;
   #nextQuestionMs: Millis = toMillis(0);
+  /** When a message of the group came last, or was asked for. */
+  #heardMs: Millis;
+  #hasVote: boolean;
   /** Calls of `setOwners` that wait for the change to be complete. */
   #waiting: { readonly key: number; readonly owners: readonly NodeId[] }[] = [];
 
-  constructor(world: World, replica: GroupReplica, cluster: ClusterView) {
+  constructor(world: World, replica: GroupReplica, options: ClusterView & { readonly nowMs: Millis }) {
     this.#world = world;
     this.#replica = replica;
-    this.#cluster = cluster;
+    this.#cluster = options;
+    this.#heardMs = options.nowMs;
+    this.#hasVote = this.#isVoter();
   }
 
   lead(nowMs: Millis): void {
@@ -84,6 +89,12 @@ export class GroupMembers {
   /** The membership in force is another one, committed or not. */
   changed(nowMs: Millis): void {
     this.#invitations?.wake(nowMs);
+    this.#hasVote = this.#isVoter();
+  }
+
+  /** A message of the group has come. */
+  heard(nowMs: Millis): void {
+    this.#heardMs = nowMs;
   }
 
   /** What is committed of the members has changed. @returns whether it leaves this node out */
@@ -103,11 +114,12 @@ export class GroupMembers {
   deadline(nowMs: Millis): void {
     const lostIn = (node: NodeId, member: MemberId) => this.#manager?.lossBehind(node, member) ?? null;
     this.#invitations?.deadline({ group: this.#replica, lostIn }, this.#world.out, nowMs);
-    this.#askWhoIsListed(nowMs);
+    if (this.#mayHaveLeft(nowMs)) this.#askOwners(nowMs);
   }
 
   deadlineMs(): Millis | null {
-    return earliest(this.#manager?.deadlineMs() ?? null, this.#invitations?.deadlineMs() ?? null);
+    const silentMs = this.#hasVote ? null : this.#silentMs;
+    return earliest(this.#manager?.deadlineMs() ?? null, this.#invitations?.deadlineMs() ?? null, silentMs);
   }
 
   /** After every step: the next change of the members, or of who leads them. */
@@ -194,15 +206,32 @@ export class GroupMembers {
   }
 
   /**
-   * All whom a member knows may have left while it was away, and then none of them can tell it that it was left out. Who is
-   * an owner by the directory can ({@link answerDeparted}). A pre-vote for an empty log asks it and is never granted.
+   * All whom a member knows may have left while it was away, and then none of them can tell it that it was left out. One
+   * without a vote tells nobody by itself that it is still there.
    */
-  #askWhoIsListed(nowMs: Millis): void {
-    const { role, term } = this.#replica.status;
-    if (role !== "preCandidate" || nowMs < this.#nextQuestionMs) return;
-    const listed = this.#listedWithoutThis();
-    if (listed === null) return;
+  #mayHaveLeft(nowMs: Millis): boolean {
+    if (!this.#hasVote) return nowMs >= this.#silentMs;
+    if (this.#replica.status.role !== "preCandidate" || nowMs < this.#nextQuestionMs) return false;
+    return this.#listedWithoutThis() !== null;
+  }
+
+  get #silentMs(): Millis {
+    return toMillis(this.#heardMs + limits.voicelessSilenceMs);
+  }
+
+  #isVoter(): boolean {
+    const { voters, outgoing } = this.#replica.membership;
+    return [...voters, ...outgoing].some(({ node }) => node === this.#world.self);
+  }
+
+  /**
+   * Who is an owner by the directory can tell ({@link answerDeparted}). A pre-vote for an empty log asks it and is never
+   * granted.
+   */
+  #askOwners(nowMs: Millis): void {
+    this.#heardMs = nowMs;
     this.#nextQuestionMs = toMillis(nowMs + limits.inviteIntervalMs);
+    const { term } = this.#replica.status;
     const message: RaftMessage = {
       type: "preVote",
       term: toTerm(term + 1),
@@ -212,16 +241,23 @@ export class GroupMembers {
     };
     // Not by the numbers that this member knows: they may have begun anew since.
     const address = { ...this.#replica.key, fromMember: this.#replica.member, toMember: anyMember };
-    for (const to of listed.owners) this.#world.out.send(to, { type: "raft", ...address, message });
+    for (const to of this.#listed?.owners ?? []) {
+      if (to !== this.#world.self) this.#world.out.send(to, { type: "raft", ...address, message });
+    }
   }
 
   /** What the directory says of the group, when that is news and leaves this node out. */
   #listedWithoutThis(): DirectoryEntry | null {
-    const { group, incarnation } = this.#replica.key;
-    const listed = this.#cluster.listed(group);
-    if (listed === null || listed.incarnation !== incarnation) return null;
+    const listed = this.#listed;
+    if (listed === null) return null;
     if (listed.index <= this.#replica.state.members.configuration.index) return null;
     return listed.owners.includes(this.#world.self) ? null : listed;
+  }
+
+  get #listed(): DirectoryEntry | null {
+    const { group, incarnation } = this.#replica.key;
+    const listed = this.#cluster.listed(group);
+    return listed?.incarnation === incarnation ? listed : null;
   }
 }
 

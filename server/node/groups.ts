@@ -9,6 +9,7 @@ import type { EntryId } from "../../proto/raft.ts";
 import { emptyBytes } from "../../storage/bytes.ts";
 import { slotRange } from "../../storage/keys.ts";
 import { LogStore } from "../../storage/log-store.ts";
+import type { Agenda } from "./agenda.ts";
 import { Applier, type ReplicatedState } from "./applier.ts";
 import { deleteGroupRecord, logStart, newGroupOperations, putGroupRecord } from "./genesis.ts";
 import { type GroupOutcome, GroupState } from "./group-state.ts";
@@ -25,6 +26,7 @@ type Invite = PeerMessage & { readonly type: "invite" };
 type Departed = PeerMessage & { readonly type: "departed" };
 
 export interface GroupsOptions {
+  readonly agenda: Agenda<ResourceGroup>;
   readonly listener: GroupListener & {
     /** `peer` does not know of the end of a group's incarnation. */
     staleGroup(peer: NodeId): void;
@@ -69,7 +71,7 @@ export class Groups {
   }
 
   restore(image: ReplicaImage<GroupState>, nowMs: Millis): void {
-    this.#groups.set(image.group, this.#build(replicaParts(image, this.#world, nowMs), nowMs));
+    this.#hold(replicaParts(image, this.#world, nowMs), nowMs);
   }
 
   /** What is stored of the group is in doubt as a whole: it goes, and this node speaks as that member no more. */
@@ -168,6 +170,7 @@ export class Groups {
   #setAside(group: ResourceGroup, nowMs: Millis): void {
     const { key, member } = group.replica;
     this.#groups.delete(key.group);
+    this.#options.agenda.drop(group);
     this.#aside.set(key.group, group);
     group.close(nowMs);
     this.#world.out.note("info", "Set a replica aside", { group: key.group, incarnation: key.incarnation, member });
@@ -265,7 +268,9 @@ export class Groups {
     if (held !== undefined) this.#forget({ ...held.key, member: held.member });
     this.#groups.delete(group);
     this.#seats.delete(group);
-    owned?.close(nowMs);
+    if (owned === undefined) return;
+    this.#options.agenda.drop(owned);
+    owned.close(nowMs);
   }
 
   #forget(key: MemberKey): void {
@@ -298,11 +303,13 @@ export class Groups {
     const slice = { previous: last, entries: [] };
     const raft = createRaft({ ...start, log: slice, applied: last.index }, random.fork(), nowMs);
     const applier = new Applier<GroupOutcome, GroupState>(state, last);
-    this.#groups.set(key.group, this.#build({ ...key, raft, log, applier, entries: [] }, nowMs));
+    this.#hold({ ...key, raft, log, applier, entries: [] }, nowMs);
   }
 
-  #build(parts: ConstructorParameters<typeof ResourceGroup>[0], nowMs: Millis): ResourceGroup {
-    return new ResourceGroup(parts, this.#world, { ...this.#options, nowMs });
+  #hold(parts: ConstructorParameters<typeof ResourceGroup>[0], nowMs: Millis): void {
+    const held = new ResourceGroup(parts, this.#world, { ...this.#options, nowMs });
+    this.#groups.set(parts.group, held);
+    this.#options.agenda.add(held);
   }
 }
 

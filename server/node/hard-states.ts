@@ -60,16 +60,13 @@ export class HardStates {
     return [...this.#byMember.values()];
   }
 
+  /** A row in which nothing changes stays the same object: whoever writes the table knows it again. */
   #put({ group, incarnation, member }: MemberKey, { term, vote, standIn }: HardState, acknowledged: LogIndex): void {
-    this.#byMember.set(nameOf({ group, incarnation, member }), {
-      group,
-      incarnation,
-      member,
-      term,
-      vote,
-      standIn,
-      acknowledged,
-    });
+    const name = nameOf({ group, incarnation, member });
+    const old = this.#byMember.get(name);
+    const isSame = old?.term === term && old.vote === vote && old.standIn === standIn;
+    if (isSame && old.acknowledged === acknowledged) return;
+    this.#byMember.set(name, { group, incarnation, member, term, vote, standIn, acknowledged });
   }
 }
 

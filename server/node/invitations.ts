@@ -1,5 +1,6 @@
-// A leader's word to members that it has not heard in its term: a new one has to make its replica before it can answer, and
-// only this message says as what. Repeated until they are heard, so that none of it depends on one message.
+// A leader's word to members that it does not hear: a new one has to make its replica before it can answer, and only this
+// message says as what. Repeated until they are heard, so that none of it depends on one message. One that was heard may fall
+// silent because it lost power before it had on its disk what it was made: what it said then needed no disk.
 
 import { type MemberId, type Millis, type NodeId, toMillis } from "../../proto/ids.ts";
 import type { Membership } from "../../proto/membership.ts";
@@ -35,14 +36,15 @@ export class Invitations {
   deadline({ group, lostIn }: Invited, out: Outbox, nowMs: Millis): void {
     if (this.#nextMs === null || nowMs < this.#nextMs) return;
     const { peers, membership } = group.status;
-    const unheard = peers.filter(({ heardMs }) => heardMs === null);
+    const sinceMs = nowMs - limits.suspectMs;
+    const unheard = peers.filter(({ heardMs }) => heardMs === null || heardMs < sinceMs);
     for (const { peer, isNumbered } of unheard) {
       if (!isNumbered) continue;
       const address = group.addressTo(peer);
       const reason = { isWitness: isWitness(membership, peer), lostIn: lostIn(peer, address.toMember) };
       out.send(peer, { type: "invite", ...address, ...reason });
     }
-    this.#nextMs = unheard.length === 0 ? null : toMillis(nowMs + limits.inviteIntervalMs);
+    this.#nextMs = toMillis(nowMs + limits.inviteIntervalMs);
   }
 
   deadlineMs(): Millis | null {

@@ -55,6 +55,8 @@ export const limits = {
   /** Log bytes kept behind the applied state for followers that lag; beyond it they need a snapshot. */
   logBytesKept: 8 * 1024 * 1024,
   logEntriesKept: 20_000,
+  /** As many halves of these are kept behind a snapshot: else a follower might never catch up with a busy group. */
+  logHalvesHeldMax: 8,
   /** After a change of the hard state, until it is written once more with what has become durable meanwhile. */
   settleMs: 200,
 
@@ -108,6 +110,8 @@ export const limits = {
   membershipCheckMs: 500,
   /** A member that was not heard yet is invited again after this. */
   inviteIntervalMs: 500,
+  /** After which a member without a vote, which hears no leader, asks the owners whether it has been left out. */
+  voicelessSilenceMs: 5_000,
   /** After which a silent witness is replaced, where another node can be one. */
   witnessSilenceMs: 10_000,
   /** How long an owner of higher precedence must be fit before leadership goes to it. */

@@ -18,6 +18,7 @@ export class Manager {
   /** One decision is proposed at a time: the next is made on what became of it. */
   #watched: readonly NodeId[] = [];
   #isDeciding = false;
+  #isRefused = false;
   /** Something has happened on which a decision may depend. */
   #isDue = true;
   /** Owners that are up by the group's verdicts: hearing them is no news. */
@@ -55,6 +56,7 @@ export class Manager {
   decide(state: GroupState, quarantines: ReadonlyMap<NodeId, string>, nowMs: Millis): Uint8Array | null {
     if (this.#isDeciding || !this.#isDue) return null;
     this.#isDue = false;
+    this.#isRefused = false;
     this.#up = new Set(state.verdicts().flatMap(({ node, status }) => (status === "up" ? [node] : [])));
     const command = this.#verdicts(state, quarantines, nowMs) ?? this.#ownership(state, nowMs);
     if (command === null) return null;
@@ -65,6 +67,12 @@ export class Manager {
   /** The command could not be proposed now: decide anew when something else has happened. */
   refused(): void {
     this.#isDeciding = false;
+    this.#isRefused = true;
+  }
+
+  /** The last command could not be proposed: the time may have come for it with every deadline. */
+  get isRefused(): boolean {
+    return this.#isRefused;
   }
 
   /** The proposed command was applied, or never will be. */

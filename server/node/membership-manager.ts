@@ -185,7 +185,8 @@ function firstFit(self: NodeId, { membership, peers, last }: RaftStatus, nowMs: 
     if (isWitness || votes === 0) continue;
     const peer = peers.find((known) => known.peer === node);
     const isHeard = peer !== undefined && peer.heardMs !== null && peer.heardMs >= nowMs - limits.suspectMs;
-    if (isHeard && peer.state === "replicate" && peer.matched === last) return node;
+    const isNear = peer?.state === "replicate" && last - peer.matched <= limits.lagEntriesMax;
+    if (isHeard && isNear) return node;
   }
   return null;
 }

@@ -11,6 +11,7 @@ import { emptyBytes } from "../../storage/bytes.ts";
 import { allVoters } from "../raft/changes.ts";
 import { StatusTable } from "../sphere/status-table.ts";
 import { abandonCalls } from "./abandon-calls.ts";
+import { Agenda } from "./agenda.ts";
 import { Allowance } from "./allowance.ts";
 import { Applier } from "./applier.ts";
 import { Beats, type LedGroup } from "./beats.ts";
@@ -59,6 +60,7 @@ export class Node implements StateMachine, Knowledge {
   readonly #world: World;
   readonly #image: NodeImage;
   readonly #groups: Groups;
+  readonly #agenda = new Agenda<ResourceGroup>();
   readonly #router: Router;
   readonly #beats: Beats;
   readonly #reception: Reception;
@@ -121,7 +123,8 @@ export class Node implements StateMachine, Knowledge {
     const nodes = () => this.database.state.nodes;
     const listed = (group: GroupId) => this.database.state.directory.group(group);
     const recovery = (group: GroupId) => this.database.state.recovery(group);
-    this.#groups = new Groups(this.#world, { listener: this.#groupListener(), nodes, listed, recovery });
+    const listener = this.#groupListener();
+    this.#groups = new Groups(this.#world, { agenda: this.#agenda, listener, nodes, listed, recovery });
   }
 
   step(input: Input, nowMs: Millis): readonly Effect[] {
@@ -133,9 +136,8 @@ export class Node implements StateMachine, Knowledge {
   }
 
   deadlineMs(): Millis | null {
-    const groups = [...this.#groups].map((group) => group.deadlineMs());
     return earliest(
-      ...groups,
+      this.#agenda.deadlineMs(),
       this.#database?.deadlineMs() ?? null,
       this.#statuses?.deadlineMs() ?? null,
       this.#desk.deadlineMs(),
@@ -214,7 +216,7 @@ export class Node implements StateMachine, Knowledge {
   #deadline(nowMs: Millis): void {
     const { database } = this;
     this.#desk.deadline(nowMs);
-    for (const group of this.#groups) group.deadline(nowMs);
+    for (const group of this.#agenda.atDeadline(nowMs)) group.deadline(nowMs);
     database.deadline(nowMs);
     this.#beats.deadline(this.#led(), database.watched(), database.index, nowMs);
     this.#statuses?.deadline(nowMs);
@@ -351,11 +353,12 @@ export class Node implements StateMachine, Knowledge {
   }
 
   /**
-   * Every group that this node owns is here again, brought up by its peers: it is as good as any other. No group waits for the
-   * vote in the cluster group; of a node without groups that is all there is to bring up.
+   * Every group that this node owns is here again, brought up by its peers: it is as good as any other. A group that it once
+   * began is in the cluster's log, and must not begin with it again. No group waits for the vote in the cluster group; of a node
+   * without groups that is all there is to bring up.
    */
   #maybeRelease(): void {
-    if (this.#quarantine === null) return;
+    if (this.#quarantine === null || !this.database.isLevel) return;
     const { directory, voters } = this.database.state;
     const owned = directory.groupsOf(this.#world.self);
     const hasVote = voters.includes(this.#world.self) && this.database.replica !== null;
@@ -422,7 +425,7 @@ export class Node implements StateMachine, Knowledge {
   #durable(write: number, nowMs: Millis): void {
     this.#world.out.durable(write);
     this.#reception.durable(write, nowMs);
-    for (const group of this.#groups) group.replica.durable(write, nowMs);
+    for (const group of this.#agenda.writing()) group.durable(write, nowMs);
     for (const seat of this.#groups.seats) seat.durable(write, nowMs);
     this.#database?.durable(write, nowMs);
   }
@@ -443,7 +446,13 @@ export class Node implements StateMachine, Knowledge {
     if (this.#hasOtherFellows) this.#configureNetwork();
     this.database.settle(nowMs);
     let isLeft = this.database.replica?.hasWork === true;
-    for (const group of this.#groups) isLeft = group.settle(nowMs) || isLeft;
+    for (const group of this.#agenda.take(nowMs)) {
+      if (group.settle(nowMs)) {
+        isLeft = true;
+        this.#agenda.touch(group);
+      }
+      this.#agenda.file(group);
+    }
     this.#settling.settle(nowMs);
     this.#turn.settle(isLeft);
   }
@@ -457,7 +466,7 @@ export class Node implements StateMachine, Knowledge {
   #endTurn(nowMs: Millis): void {
     const beating = this.#turn.end(nowMs);
     if (beating.length > 0) this.#beats.beat(beating, this.database.index);
-    for (const group of this.#groups) group.work(nowMs);
+    for (const group of this.#agenda.touched()) group.work(nowMs);
     this.#database?.work(nowMs);
   }
 
@@ -548,6 +557,9 @@ export class Node implements StateMachine, Knowledge {
   #groupListener(): GroupsOptions["listener"] {
     return {
       staleGroup: (peer) => this.database.hint(peer),
+      touched: (group) => {
+        this.#agenda.touch(group);
+      },
       leaderChanged: (group, nowMs) => {
         this.#router.leaderChanged(group.replica.key.group, nowMs);
         this.#beats.wake(nowMs);

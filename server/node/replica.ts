@@ -68,6 +68,8 @@ export class Replica<Outcome, State extends ReplicatedState<Outcome>> {
   #applier: Applier<Outcome, State>;
   #toApply: Entry[] = [];
   #trimTo: LogIndex | null = null;
+  /** Followers that are being sent a snapshot, or have not caught up since, and as of which index it is. */
+  readonly #snapshots = new Map<NodeId, LogIndex>();
   #toSweep = false;
   /** The write that puts a snapshot in force, until it is durable: a crash before that leaves the old, shorter log. */
   #installing: WriteId | null = null;
@@ -90,7 +92,7 @@ export class Replica<Outcome, State extends ReplicatedState<Outcome>> {
     this.#hardStates = world.hardStates;
     this.#trim = new LogTrim(world.logKept);
     this.#owner = owner;
-    for (const entry of parts.entries) if (entry.index <= this.applied.index) this.#countForTrim(entry);
+    for (const entry of parts.entries) if (entry.index <= this.applied.index) this.#countForTrim(entry, null);
   }
 
   get state(): State {
@@ -138,6 +140,11 @@ export class Replica<Outcome, State extends ReplicatedState<Outcome>> {
   /** Entries are committed that the next steps will apply. */
   get hasWork(): boolean {
     return this.#toApply.length > 0 || this.#trimTo !== null || this.#toSweep;
+  }
+
+  /** Something waits for a write to be durable. */
+  get isWriting(): boolean {
+    return this.#persisting.length > 0 || this.#installing !== null;
   }
 
   /** Everyone who is sent something: of a leader, else nobody. */
@@ -266,7 +273,10 @@ export class Replica<Outcome, State extends ReplicatedState<Outcome>> {
     if (output.roleChange !== null) this.#owner.roleChanged(output.roleChange, nowMs);
     if (output.membership !== null) this.#owner.membersChanged(nowMs);
     for (const read of output.refusedReads) this.#owner.readRefused(read, nowMs);
-    for (const peer of output.needSnapshot) this.#owner.needSnapshot(peer, nowMs);
+    for (const peer of output.needSnapshot) {
+      this.#snapshots.set(peer, this.applied.index);
+      this.#owner.needSnapshot(peer, nowMs);
+    }
     if (output.beatNow) this.#owner.beatNow();
     if (output.committed.length > 0 || output.readable.length > 0) this.work(nowMs);
   }
@@ -331,12 +341,27 @@ export class Replica<Outcome, State extends ReplicatedState<Outcome>> {
     const isOurs = awaited !== undefined && awaited.term === entry.term;
     if (awaited !== undefined && !isOurs) this.#owner.proposalLost(awaited.proposal);
     if (outcome !== null) this.#owner.applied(entry.index, outcome, isOurs ? awaited.proposal : null, nowMs);
-    this.#countForTrim(entry);
+    this.#countForTrim(entry, nowMs);
   }
 
-  #countForTrim(entry: Entry): void {
-    const upTo = this.#trim.applied(entry.index, entry.payload.byteLength);
-    if (upTo !== null) this.#trimTo = upTo;
+  #countForTrim(entry: Entry, nowMs: Millis | null): void {
+    const needed = () => (nowMs === null ? null : this.#neededFrom(nowMs));
+    const upTo = this.#trim.applied(entry.index, entry.payload.byteLength, needed);
+    if (upTo !== null && upTo > this.#log.previous.index) this.#trimTo = upTo;
+  }
+
+  /** What follows a snapshot: without it the follower would need another, and another. */
+  #neededFrom(nowMs: Millis): LogIndex | null {
+    const { peers, last } = this.status;
+    let least: LogIndex | null = null;
+    for (const [peer, at] of this.#snapshots) {
+      const known = peers.find((each) => each.peer === peer);
+      const isHeard = known !== undefined && (known.heardMs ?? 0) >= nowMs - limits.suspectMs;
+      const isBack = known?.state === "replicate" && known.matched >= last - limits.lagEntriesMax;
+      if (!isHeard || isBack) this.#snapshots.delete(peer);
+      else if (least === null || at < least) least = at;
+    }
+    return least;
   }
 
   /** Its leadership ended before it was applied, and another entry, or a snapshot, has taken its place. */

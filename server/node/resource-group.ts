@@ -10,12 +10,14 @@ import { type Entry, isControl } from "../../proto/raft.ts";
 import type { GroupStatus, WatchRequest } from "../../proto/requests.ts";
 import type { RoleChange } from "../raft/types.ts";
 import { WatchHub } from "../watch/watch-hub.ts";
+import type { Planned } from "./agenda.ts";
 import type { Call } from "./calls.ts";
 import { type ClusterView, GroupMembers } from "./group-members.ts";
 import { GroupProposals } from "./group-proposals.ts";
 import { GroupReads } from "./group-reads.ts";
 import { failed, type GroupReplica, groupStatusOf, headerOf, type WriteRequest } from "./group-replies.ts";
 import { type GroupOutcome, GroupState } from "./group-state.ts";
+import type { WriteId } from "./inputs.ts";
 import { LeaderSight } from "./leader-sight.ts";
 import { limits } from "./limits.ts";
 import { Manager } from "./manager.ts";
@@ -29,6 +31,8 @@ import type { World } from "./world.ts";
 
 /** What a group tells the node that holds it. */
 export interface GroupListener {
+  /** Something has happened to the group: it has its turn in this step. */
+  touched(group: ResourceGroup): void;
   /** The leader is another one, or known again: waiting calls may go on. */
   leaderChanged(group: ResourceGroup, nowMs: Millis): void;
   /** A verdict, the ownership or the config object has changed. */
@@ -46,7 +50,7 @@ export interface GroupListener {
   proposalsWaiting(group: ResourceGroup): void;
 }
 
-export class ResourceGroup implements ReplicaOwner<GroupOutcome> {
+export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
   readonly replica: GroupReplica;
   readonly #world: World;
   readonly #listener: GroupListener;
@@ -65,6 +69,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome> {
   readonly #leaderSight: LeaderSight;
   /** When the followers are told of a commit that no append has told them of. */
   #noticeMs: Millis | null = null;
+  #isPreCandidate = false;
 
   constructor(parts: ReplicaParts<GroupOutcome, GroupState>, world: World, options: GroupOptions) {
     this.#world = world;
@@ -118,6 +123,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome> {
    * @returns false when the leader has to serve it
    */
   serve(call: Call, nowMs: Millis): boolean {
+    this.#listener.touched(this);
     const { request } = call;
     switch (request.type) {
       case "groupStatus":
@@ -156,8 +162,10 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome> {
   }
 
   receive(from: NodeId, message: GroupMessage, nowMs: Millis): void {
+    this.#listener.touched(this);
     if (!this.replica.isFor(message)) return this.#world.counters.count("messages for another member");
     this.#manager?.heard(from, nowMs);
+    this.#members.heard(nowMs);
     switch (message.type) {
       case "raft":
         this.#members.answerDeparted(from, message);
@@ -177,11 +185,13 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome> {
   /** Proposes what has gathered during the turn: one append for all. */
   propose(nowMs: Millis): void {
     if (!this.#proposals.areWaiting) return;
+    this.#listener.touched(this);
     this.#noticeMs = null;
     this.#proposals.propose(nowMs);
   }
 
   deadline(nowMs: Millis): void {
+    this.#listener.touched(this);
     if (isDue(this.replica.deadlineMs(), nowMs)) this.replica.step({ type: "deadline" }, nowMs);
     this.#transfers.deadline(nowMs);
     this.#manager?.wake();
@@ -195,6 +205,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome> {
 
   /** Something outside the group has changed on which its manager may have to decide. */
   wake(): void {
+    this.#listener.touched(this);
     this.#manager?.wake();
   }
 
@@ -209,6 +220,12 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome> {
     const { deliveries, more } = this.#watches.poll(this.state.mvcc, nowMs);
     for (const { call, message } of deliveries) this.#world.calls.stream(call, message);
     return more || this.replica.hasWork;
+  }
+
+  /** The write, and all before it, is durable. */
+  durable(write: WriteId, nowMs: Millis): void {
+    this.#listener.touched(this);
+    this.replica.durable(write, nowMs);
   }
 
   /** Applies committed entries that are left from an earlier step. */
@@ -228,17 +245,28 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome> {
     );
   }
 
+  get isRestless(): boolean {
+    return this.#isPreCandidate || this.#transfers.areSending || this.#manager?.isRefused === true;
+  }
+
+  get isWriting(): boolean {
+    return this.replica.isWriting;
+  }
+
   drained(key: number): void {
+    this.#listener.touched(this);
     this.#watches.drained(key);
   }
 
   /** The caller of a stream is gone. */
   closeWatch(key: number): void {
+    this.#listener.touched(this);
     this.#watches.close(key);
   }
 
   /** Followers learn of a commit with the next append or beat: when no append follows at once, a beat does. */
   entryApplied(entry: Entry, nowMs: Millis): void {
+    this.#listener.touched(this);
     if (isControl(entry.payload)) this.#membersApplied(nowMs);
     this.#comparison.applied(entry, nowMs);
     if (this.#manager !== null) this.#noticeMs ??= toMillis(nowMs + limits.commitNoticeMs);
@@ -270,6 +298,8 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome> {
   }
 
   roleChanged(change: RoleChange, nowMs: Millis): void {
+    this.#listener.touched(this);
+    this.#isPreCandidate = change.role === "preCandidate";
     const { group, owners } = this.state.object;
     this.#leaderSight.changed(change.leader, nowMs);
     if (change.role === "leader") this.#lead(owners, nowMs);
@@ -295,6 +325,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome> {
 
   /** A member says that it holds nothing of the group: it is to begin anew. */
   memberLost(node: NodeId, report: LossReport, nowMs: Millis): void {
+    this.#listener.touched(this);
     this.#members.lost(node, report, nowMs);
   }
 

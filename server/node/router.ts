@@ -462,7 +462,7 @@ function groupOf(request: Request): GroupId {
 }
 
 function isWrite(request: Request): boolean {
-  return writes.has(request.type);
+  return writes.has(request.type) && !(request.type === "setOwners" && request.validateOnly);
 }
 
 const writes: ReadonlySet<Request["type"]> = new Set([

@@ -54,6 +54,10 @@ export class Transfers<Outcome, State extends ReplicatedState<Outcome>> {
     for (const sender of [...this.#senders.values()]) this.#carryOn(sender, sender.late(nowMs), nowMs);
   }
 
+  get areSending(): boolean {
+    return this.#senders.size > 0;
+  }
+
   deadlineMs(): Millis | null {
     return earliest(...[...this.#senders.values()].map((sender) => sender.deadlineMs()));
   }

@@ -8,7 +8,7 @@ import { advanceCommit, checkQuorum, releaseReads, takeNextStep } from "./leader
 import type { Member } from "./member.ts";
 import type { Progress } from "./progress.ts";
 import { needSnapshot, resendDueMs, resendIfLost, resendOverdue, sendTo, sendToAll } from "./replication.ts";
-import { endTransferIfDue } from "./transfer.ts";
+import { askHeir, endTransferIfDue } from "./transfer.ts";
 import { answerPreVote, answerVote } from "./votes.ts";
 import { remindWitness, reviewDueMs, reviewReplicationSet } from "./witness.ts";
 
@@ -125,6 +125,7 @@ function acknowledge(member: Member, progress: Progress, matched: LogIndex): voi
   const isNews = progress.advance(matched, member.nowMs);
   const holdsEnough = matched > 0 && matched >= member.log.previous.index;
   if (progress.state === "snapshot" && holdsEnough) progress.becomeReplicate();
+  if (isNews) askHeir(member);
   if (isNews && matched > member.commit) advanceCommit(member);
   else if (isNews && member.membership.target !== null) takeNextStep(member);
 }

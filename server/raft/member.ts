@@ -24,6 +24,8 @@ interface Transfer {
   readonly to: NodeId;
   /** When the leader takes proposals again. */
   readonly untilMs: Millis;
+  /** It was told to ask for votes. */
+  isAsked: boolean;
 }
 
 /** What a member holds only while it leads. */

@@ -5,6 +5,9 @@
 //      loses its data meanwhile gets another;
 //   3. when all of them have caught up, a joint configuration: nothing is decided without a quorum of the old and the new;
 //   4. the old voters are gone.
+// A node is one member at a time. So a witness that is to be an owner leaves when the other new owners have caught up, and
+// then becomes a learner as well; an owner that is to be the witness leaves with the old voters, and comes back as the last.
+// Until the new owners hold the data, no owner that is whole goes.
 // Source: Ongaro's thesis 4.2.1, 4.3.
 
 import { assert } from "../../proto/assert.ts";
@@ -40,12 +43,15 @@ export function beginChange(member: Member, target: Target | null): Changed | nu
 /** The next step of the change under way, if there is one and it may be taken now. */
 export function nextStep(member: Member): Membership | null {
   const { membership } = member;
+  const { target } = membership;
   if (refuseEarly(member) !== null) return null;
   if (isJoint(membership)) return mustChange(leaveJoint(membership));
-  if (membership.target === null) return null;
-  const prepared = mustChange(prepare(membership, membership.target));
+  if (target === null) return null;
+  const prepared = mustChange(prepare(membership, target));
   if (prepared !== membership) return prepared;
-  return isReady(member, membership.target) ? toTarget(membership, membership.target) : null;
+  if (!areBroughtUp(member, target)) return null;
+  const next = promotedWitness(membership, target) ?? toTarget(membership, target);
+  return isHeard(member, next.voters) ? next : null;
 }
 
 export function membershipEntry(member: Member, membership: Membership) {
@@ -131,32 +137,45 @@ function keptNumber(membership: Membership, { node, isWitness }: TargetVoter): M
 
 /** Steps 1 and 2; returns `membership` itself when there is nothing to prepare. */
 function prepare(membership: Membership, target: readonly Voter[]): Changed {
-  const stale = membership.voters.filter(({ node, member }) => {
-    return target.some((voter) => voter.node === node && voter.member !== member);
-  });
-  if (stale.length > 0) return enterJoint(membership, stale.map(removal));
-  const missing = target.filter((voter) => !voter.isWitness && !isMember(membership, voter));
+  const lost = membership.voters.filter((voter) => renumbered(voter, target)?.isWitness === voter.isWitness);
+  if (lost.length > 0) return enterJoint(membership, lost.map(removal));
+  const missing = target.filter(
+    (voter) => !voter.isWitness && !isMember(membership, voter) && !isVoter(membership, voter),
+  );
   // A learner that begins anew goes under its old number first.
   const changes = missing.flatMap((voter) => [removal(voter), toLearner(voter)]);
   return missing.length === 0 ? membership : simpleChange(membership, changes);
 }
 
-/** Step 3: the target's voters, in its order. */
-function toTarget(membership: Membership, target: readonly Voter[]): Membership {
-  const leaving = membership.voters.filter(({ node }) => !target.some((voter) => voter.node === node));
-  const changes: Change[] = [...target.map((voter) => ({ type: "voter" as const, ...voter })), ...leaving.map(removal)];
-  const joint = mustChange(enterJoint(membership, changes));
-  return { ...joint, voters: target, owners: ownersOf(target), target: null };
+/** What the node of `voter` is to be in its place, as another member. */
+function renumbered({ node, member }: Voter, target: readonly Voter[]): Voter | undefined {
+  return target.find((voter) => voter.node === node && voter.member !== member);
 }
 
-/** The new members hold the log, and the target's voters are heard. */
-function isReady(member: Member, target: readonly Voter[]): boolean {
+/** A witness that is to be an owner goes, to come back as a learner; null: there is none. */
+function promotedWitness(membership: Membership, target: readonly Voter[]): Membership | null {
+  const promoted = membership.voters.filter((voter) => voter.isWitness && renumbered(voter, target) !== undefined);
+  return promoted.length === 0 ? null : mustChange(enterJoint(membership, promoted.map(removal)));
+}
+
+/** Step 3: the target's voters, in its order; one that is an owner yet, and is to be the witness, when it is none any more. */
+function toTarget(membership: Membership, target: readonly Voter[]): Membership {
+  const isOwner = ({ node }: Voter) => membership.voters.some((voter) => voter.node === node && !voter.isWitness);
+  const voters = target.filter((voter) => !voter.isWitness || !isOwner(voter));
+  const leaving = membership.voters.filter(({ node }) => !voters.some((voter) => voter.node === node));
+  const changes: Change[] = [...voters.map((voter) => ({ type: "voter" as const, ...voter })), ...leaving.map(removal)];
+  const joint = mustChange(enterJoint(membership, changes));
+  const isWhole = voters.length === target.length;
+  return { ...joint, voters, owners: ownersOf(target), target: isWhole ? null : target };
+}
+
+/** The new members hold the log. */
+function areBroughtUp(member: Member, target: readonly Voter[]): boolean {
   const { progress } = member.leading;
-  for (const { node } of member.membership.learners) {
+  return member.membership.learners.every(({ node }) => {
     const isWanted = target.some((voter) => voter.node === node);
-    if (isWanted && !hasCaughtUp(member, progress.get(node))) return false;
-  }
-  return isHeard(member, target);
+    return !isWanted || hasCaughtUp(member, progress.get(node));
+  });
 }
 
 /** Enough of these voters to go on when the others have no say any more. */
@@ -186,6 +205,11 @@ function ownersOf(voters: readonly Voter[]): readonly NodeId[] {
 
 function isMember({ voters, learners }: Membership, { node, member }: Voter): boolean {
   return [...voters, ...learners].some((known) => known.node === node && known.member === member);
+}
+
+/** Under whatever number. */
+function isVoter({ voters }: Membership, { node }: Voter): boolean {
+  return voters.some((known) => known.node === node);
 }
 
 /** In any order. */

@@ -1,21 +1,32 @@
-// Leadership handed over on purpose: the leader takes no more proposals and tells a voter with its whole log to ask for votes
-// at once. When that comes to nothing, the leader goes on after an election timeout. Source: Raft thesis 3.10.
+// Leadership handed over on purpose: the leader takes no more proposals and tells a voter, as soon as that has its whole log,
+// to ask for votes at once. When that comes to nothing, the leader goes on after an election timeout. Source: Raft thesis 3.10.
 
 import { type NodeId, toMillis } from "../../proto/ids.ts";
 import { allVoters } from "./changes.ts";
 import type { Member } from "./member.ts";
 
-/** @returns false when `to` may not lead or its log is not as long as the leader's: nothing happens */
+/** @returns false when `to` may not lead or is far behind: nothing happens */
 export function beginTransfer(member: Member, to: NodeId): boolean {
-  const { leading, log, term, options } = member;
+  const { leading, log, options } = member;
   const progress = leading.progress.get(to);
-  if (leading.transfer !== null || progress?.state !== "replicate" || progress.matched < log.lastIndex) return false;
-  if (!mayLead(member, to)) return false;
-  leading.transfer = { to, untilMs: toMillis(member.nowMs + options.electionTimeoutMs) };
+  if (leading.transfer !== null || progress?.state !== "replicate") return false;
+  if (log.lastIndex - progress.matched > options.lagEntriesMax || !mayLead(member, to)) return false;
+  leading.transfer = { to, untilMs: toMillis(member.nowMs + options.electionTimeoutMs), isAsked: false };
   // A late `timeoutNow` may still unseat this leader at any moment of the term (etcd issue 12704).
   leading.lease?.revoke();
-  member.output.send(to, { type: "timeoutNow", term });
+  askHeir(member);
   return true;
+}
+
+/** Under load the end of the log is reached only when it grows no more. */
+export function askHeir(member: Member): void {
+  const { leading, log, term } = member;
+  const { transfer } = leading;
+  if (transfer === null || transfer.isAsked) return;
+  const matched = leading.progress.get(transfer.to)?.matched ?? 0;
+  if (matched < log.lastIndex || !mayLead(member, transfer.to)) return;
+  transfer.isAsked = true;
+  member.output.send(transfer.to, { type: "timeoutNow", term });
 }
 
 /** The time of a transfer is over: whoever was to lead did not begin a term. */

@@ -40,7 +40,7 @@ export type RaftInput =
    * target of the same voters may be set once more to renew some of them.
    */
   | { readonly type: "reconfigure"; readonly target: Target | null }
-  /** Makes `to` the leader. Ignored unless this member leads and `to` is a voter whose log is as long as its own. */
+  /** Makes `to` the leader. Ignored unless this member leads and `to` is a voter that lacks `lagEntriesMax` at most. */
   | { readonly type: "transfer"; readonly to: NodeId };
 
 /** What a group is to become. */
@@ -142,7 +142,7 @@ export interface RaftOptions {
   /** Per follower: entries and payload bytes that may be sent and not yet acknowledged. */
   readonly inflightEntriesMax: number;
   readonly inflightBytesMax: number;
-  /** Entries that a learner may lack and still count as brought up. */
+  /** Entries that a learner may lack and still count as brought up, and a voter that is to be made leader. */
   readonly lagEntriesMax: number;
   /** Payload bytes of one append message. */
   readonly appendBytesMax: number;

@@ -25,10 +25,10 @@ interface Who {
   readonly isQuiet: boolean;
 }
 
-export function converge({ world, options, neighbourhood, atlas }: Testbed, who: Who): void {
+export function converge({ world, options, memberships, atlas }: Testbed, who: Who): void {
   const untilMs = world.nowMs + options.livenessMsMax;
   for (;;) {
-    const survey = new Survey(world, { topology: options.topology, neighbourhood, atlas, ...who });
+    const survey = new Survey(world, { topology: options.topology, memberships, atlas, ...who });
     world.runFor(surveyMs);
     const missing = survey.missing();
     if (missing === null) return;
@@ -44,9 +44,13 @@ interface Probe {
 }
 
 /** Every group with a quorum answers a read through every node (F1). */
-export function probe({ world, options, random, atlas }: Testbed, isWell: IsWell): void {
+export function probe({ world, options, random, memberships, atlas }: Testbed, isWell: IsWell): void {
   const { topology } = options;
-  const groups = [...topology.groups.keys()].filter((group) => atlas.hasQuorum(group, isWell));
+  const isServed = (group: GroupId) => {
+    const isWhole = (node: NodeId) => isWell(node) && atlas.counts(node, group);
+    return memberships.hasQuorum(group, isWhole) && memberships.isListed(group, isWell);
+  };
+  const groups = [...topology.groups.keys()].filter(isServed);
   const nodes = topology.nodes.filter(isWell);
   const pairs = nodes.flatMap((node) => groups.map((group) => ({ node, group, answer: null, isOpen: false })));
   const probes: readonly Probe[] = pairs.length <= probesMax ? pairs : random.shuffle(pairs).slice(0, probesMax);

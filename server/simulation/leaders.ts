@@ -3,9 +3,8 @@
 
 import { type GroupId, type NodeId, toGroupId } from "../../proto/ids.ts";
 import type { NoteFields } from "../node/effects.ts";
-import type { Observer } from "./world.ts";
 
-export class Leaders implements Observer {
+export class Leaders {
   readonly #byGroup = new Map<GroupId, Set<NodeId>>();
 
   of(group: GroupId): readonly NodeId[] {

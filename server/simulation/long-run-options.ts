@@ -18,8 +18,11 @@ export interface LongRunOptions {
 
 export const hourlyMs = 3_600_000;
 
-/** Faults that make sense in a long run: everybody is healed at its checkpoints. */
-export const longRunFaults: readonly FaultName[] = faultNames.filter((name) => name !== "core" && name !== "rot");
+/** Everybody is healed at the checkpoints of a long run, and the cluster that a user asks about keeps its owners. */
+const shortRunFaults: readonly FaultName[] = ["core", "churn", "rot"];
+
+/** Faults that make sense in a long run. */
+export const longRunFaults: readonly FaultName[] = faultNames.filter((name) => !shortRunFaults.includes(name));
 
 /** Without being asked: all but gossip that never arrives, which is no accident. */
 export const usualFaults: readonly FaultName[] = longRunFaults.filter((name) => name !== "gossip");
@@ -61,6 +64,7 @@ export function simOptionsOf({ seed, topology, durationMs, faults }: Omit<LongRu
     lossyPath: { meanMs: meanMs(15 * minuteMs), durationMsMax: lastingMs(minuteMs), lossMax: 0.5 },
     diskFailure: { meanMs: meanMs(60 * minuteMs), durationMsMax: lastingMs(2 * minuteMs), nodesMax: 1 },
     stuckDisk: { meanMs: meanMs(30 * minuteMs), durationMsMin: 500, durationMsMax: lastingMs(5_000) },
+    churn: null,
     bitRot: null,
     core: null,
   };

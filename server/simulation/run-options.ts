@@ -66,6 +66,12 @@ export interface BitRotOptions {
   readonly downMsMax: number;
 }
 
+export interface ChurnOptions {
+  readonly meanMs: number;
+  /** Owners that come or go in one change, up to this. */
+  readonly ownersMax: number;
+}
+
 export interface WorkloadOptions {
   readonly clients: number;
   readonly thinkMsMean: number;
@@ -112,6 +118,8 @@ export interface SimOptions {
   /** Full and broken disks. */
   readonly diskFailure: DiskFailureOptions | null;
   readonly stuckDisk: StuckDiskOptions | null;
+  /** Owners of groups are replaced. */
+  readonly churn: ChurnOptions | null;
   /** Only for nodes that rebuild from their peers what is damaged. */
   readonly bitRot: BitRotOptions | null;
   /** Recovery is demanded of a part of the cluster first; null: of all of it. */

@@ -2,18 +2,22 @@
 // within a bounded time, then all of it (liveness), then the whole history compared with what the groups ended with.
 
 import type { GroupId } from "../../proto/ids.ts";
+import type { GroupObject } from "../../proto/model.ts";
 import { checkKeys } from "./checkers/linearizability/keys.ts";
+import { nameOf } from "./checkers/memberships.ts";
 import { checkReplay, type Timeline } from "./checkers/replay.ts";
+import { demandSame, replayGroup } from "./checkers/replayed-group.ts";
 import { checkScope } from "./checkers/scope.ts";
-import { readTimeline } from "./checkers/timeline-reader.ts";
+import { readHeld } from "./checkers/timeline-reader.ts";
 import { checkWatch } from "./checkers/watches.ts";
 import { catchUp, converge, demandAnswers, probe } from "./convergence.ts";
 import { chooseCore, healEverybody, isolateCore } from "./core.ts";
+import { changeBudgetMs } from "./faults/churn.ts";
 import type { Fault } from "./faults/fault.ts";
 import type { RunCounts, RunReport } from "./report.ts";
 import type { SimOptions } from "./run-options.ts";
 import { type RunExtras, Testbed } from "./testbed.ts";
-import { toViolation, Violation } from "./violation.ts";
+import { demand, toViolation, Violation } from "./violation.ts";
 
 /** A valid run has at least this many acknowledged operations. */
 const acknowledgedMin = 20;
@@ -32,6 +36,8 @@ class Run {
   readonly testbed: Testbed;
   readonly #faults: readonly Fault[];
   readonly #withoutReplay: boolean;
+  /** Of each group, when nobody writes any more. */
+  readonly #timelines = new Map<GroupId, Timeline>();
   #answersCompared = 0;
   #operationsPlaced = 0;
   #keysUndecided = 0;
@@ -95,36 +101,30 @@ class Run {
   }
 
   #liveness(): void {
-    const { world, clients, watchers, options, random, history, atlas } = this.testbed;
+    const { world, clients, watchers, options, history } = this.testbed;
     for (const fault of this.#faults) fault.heal();
     const healedMs = world.nowMs;
-    const core = chooseCore({ topology: options.topology, atlas, random }, options.core);
+    const core = chooseCore({ ...this.testbed, topology: options.topology }, options.core);
     isolateCore(world, core, options.core?.rest ?? "down");
     converge(this.testbed, { isWell: (node) => core.has(node), isQuiet: false });
     probe(this.testbed, (node) => core.has(node));
     clients.stop();
     healEverybody(world);
     converge(this.testbed, { isWell: () => true, isQuiet: false });
-    world.runFor(options.workload.budgetMsMax + 4_000);
+    const budgetMs = Math.max(options.workload.budgetMsMax, options.churn === null ? 0 : changeBudgetMs);
+    world.runFor(budgetMs + 4_000);
     converge(this.testbed, { isWell: () => true, isQuiet: true });
     const stillMsMax = Math.max(...[options.pause, options.stall].map((pause) => pause?.durationMsMax ?? 0));
     demandAnswers(history.operations, healedMs + stillMsMax);
-    catchUp(this.testbed, this.#newestRevisions());
+    for (const object of options.topology.bootstrap.groups) this.#timelines.set(object.group, this.#replay(object));
+    const newest = [...this.#timelines].map(([group, timeline]) => [group, timeline.newest] as const);
+    catchUp(this.testbed, new Map(newest));
     watchers.stop();
   }
 
-  #newestRevisions(): ReadonlyMap<GroupId, number> {
-    const newest = new Map<GroupId, number>();
-    for (const group of this.testbed.options.topology.groups.keys())
-      newest.set(group, this.#readTimeline(group).newest);
-    return newest;
-  }
-
   #compare(): void {
-    const { options, history, watchers, world } = this.testbed;
-    const { topology } = options;
-    for (const group of topology.groups.keys()) {
-      const timeline = this.#readTimeline(group);
+    const { history, watchers } = this.testbed;
+    for (const [group, timeline] of this.#timelines) {
       const operations = history.operations.filter((operation) => operation.group === group);
       if (!this.#withoutReplay) this.#answersCompared += checkReplay(timeline, operations);
       const { placed, undecided } = checkKeys(group, operations);
@@ -134,19 +134,29 @@ class Run {
         if (log.group === group) this.#watchEventsCompared += checkWatch(log, timeline);
       }
     }
-    this.#rowsChecked = checkScope(world, topology.groups);
+    this.#rowsChecked = this.#checkScope();
   }
 
-  /** From every owner that has it all: they must tell the same. */
-  #readTimeline(group: GroupId): Timeline {
-    const { world, options, random } = this.testbed;
-    const owners = random.shuffle(options.topology.groups.get(group) ?? []);
-    const told = owners.flatMap((owner) => readTimeline(world, group, world.node(owner)) ?? []);
-    const [first] = told;
-    if (first === undefined) throw new Violation("invalid", "history", `No owner has the whole history of ${group}`);
-    if (told.every(({ newest, events }) => newest === first.newest && events.length === first.events.length))
-      return first;
-    throw new Violation("correctness", "replicas", `${group}: ${owners} end at different revisions`);
+  /** As the log makes the group from the beginning: every owner must hold the same. */
+  #replay(object: GroupObject): Timeline {
+    const { world, log, memberships } = this.testbed;
+    const { group } = object;
+    const { owners } = memberships.newest(group, () => true).value;
+    const entries = log.logs.all(nameOf(group));
+    const { timeline, stateHash } = replayGroup(object, entries);
+    const held = log.stateHashAt(nameOf(group), entries.length) ?? stateHash;
+    demand(held === stateHash, "replicas", () => `${group}: the state at ${entries.length} is not what its log makes`);
+    for (const owner of owners) demandSame(`${owner}: ${group}`, readHeld(world, group, world.node(owner)), timeline);
+    return timeline;
+  }
+
+  /** The end of a process brings to the disk what waited in memory to be written with the next sync. */
+  #checkScope(): number {
+    const { world, options, memberships } = this.testbed;
+    for (const node of world.nodes) if (node.isRunning) node.crash("process");
+    const groups = [...options.topology.groups.keys()];
+    const ownersOf = (group: GroupId) => memberships.newest(group, () => true).value.owners;
+    return checkScope(world, new Map(groups.map((group) => [group, ownersOf(group)])));
   }
 
   #validate(): void {

@@ -10,7 +10,7 @@ import { carryOf } from "./carry.ts";
 import { Coverage } from "./checkers/coverage.ts";
 import { ElectionChecker } from "./checkers/election.ts";
 import { LogChecker } from "./checkers/log.ts";
-import { Neighbourhood } from "./checkers/neighbourhood.ts";
+import { Memberships } from "./checkers/memberships.ts";
 import { PromiseChecker } from "./checkers/promises.ts";
 import { StateAlarms } from "./checkers/state-alarms.ts";
 import { createFaults } from "./faults/create-faults.ts";
@@ -40,7 +40,7 @@ export class Testbed {
   readonly options: SimOptions;
   /** For what the runner itself decides. */
   readonly random: Random;
-  readonly neighbourhood: Neighbourhood;
+  readonly memberships: Memberships;
   readonly history = new History();
   readonly election = new ElectionChecker();
   readonly coverage = new Coverage();
@@ -61,8 +61,8 @@ export class Testbed {
     const { cluster } = topology.bootstrap;
     this.world = new World({ seed, cluster, nodes: topology.nodes, boot, carry: carryOf(options.carry) });
     this.options = options;
-    this.neighbourhood = new Neighbourhood(topology);
     this.log = new LogChecker(this.world, (group) => votersOf(topology, groupOf(group)));
+    this.memberships = new Memberships(topology, this.log);
     this.promises = new PromiseChecker(this.world, this.log.mirror);
     const membershipOf = (group: GroupId) => this.log.membershipOf(`${group}/1`);
     const diskOf = (node: NodeId) => this.world.node(node).disk;

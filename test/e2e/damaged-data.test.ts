@@ -18,7 +18,7 @@ import { describeWrite, isAcknowledged, readKeys, WriteLoad } from "./support/wr
 const noticeMs = 20_000;
 const perSecond = 60;
 /** Between two damages, so that the files hold something. */
-const writesBetween = 120;
+const writesBetween = 60;
 const group = "all";
 const owners = ["n1", "n2", "n3"] as const;
 // A voter of the cluster group that was quarantined has no vote in it any more: here it is none of the owners.

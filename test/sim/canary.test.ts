@@ -53,6 +53,7 @@ function optionsOf(seed: number, changes: Partial<SimOptions> = {}): SimOptions 
     wallClock: null,
     diskFailure: null,
     stuckDisk: null,
+    churn: null,
     bitRot: null,
     core: null,
     ...changes,

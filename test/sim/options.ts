@@ -6,6 +6,7 @@ import { FaultAtlas } from "../../server/simulation/faults/fault-atlas.ts";
 import { calmLink, type LinkOptions } from "../../server/simulation/link-options.ts";
 import type {
   BitRotOptions,
+  ChurnOptions,
   ClockRateOptions,
   CoreOptions,
   CrashOptions,
@@ -31,7 +32,12 @@ type Strength = "off" | "mild" | "extreme";
 export function drawOptions(seed: number): SimOptions {
   const random = new Random(seed);
   const pace = random.fork().pick([1, 1, 1, 1, slowTimes]);
-  return slowed(drawBrisk(seed, random), pace);
+  return slowed(apart(drawBrisk(seed, random)), pace);
+}
+
+/** How much damage a group can spare is counted by the owners with which it began (fault-atlas.ts). */
+function apart(options: SimOptions): SimOptions {
+  return options.churn === null ? options : { ...options, bitRot: null };
 }
 
 function drawBrisk(seed: number, random: Random): SimOptions {
@@ -63,6 +69,7 @@ function drawBrisk(seed: number, random: Random): SimOptions {
     lossyPath: drawLossyPath(random.fork()),
     diskFailure: drawDiskFailure(random.fork()),
     stuckDisk: drawStuckDisk(random.fork()),
+    churn: drawChurn(random.fork()),
     bitRot: drawBitRot(random.fork(), topology),
   };
 }
@@ -148,6 +155,12 @@ function drawStuckDisk(random: Random): StuckDiskOptions | null {
   if (strength === "off") return null;
   if (strength === "mild") return { meanMs: 700, durationMsMin: 500, durationMsMax: 3_000 };
   return { meanMs: 800, durationMsMin: 2_000, durationMsMax: 10_000 };
+}
+
+function drawChurn(random: Random): ChurnOptions | null {
+  const strength = drawStrength(random);
+  if (strength === "off") return null;
+  return strength === "mild" ? { meanMs: 3_000, ownersMax: 1 } : { meanMs: 700, ownersMax: random.between(2, 7) };
 }
 
 /** Only where replication can spare a disk. */

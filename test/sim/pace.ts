@@ -26,6 +26,7 @@ export function slowed(options: SimOptions, times: number): SimOptions {
     wallClock: rarer(options.wallClock),
     diskFailure: rarer(options.diskFailure),
     stuckDisk: rarer(options.stuckDisk),
+    churn: rarer(options.churn),
     bitRot: rarer(options.bitRot),
   };
 }

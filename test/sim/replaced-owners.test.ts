@@ -6,6 +6,7 @@ import { test } from "node:test";
 import type { NodeId } from "../../proto/ids.ts";
 import type { PeerMessage } from "../../proto/messages.ts";
 import { isControl } from "../../proto/raft.ts";
+import type { GroupRequest, Reply } from "../../proto/requests.ts";
 import type { Effect } from "../../server/node/effects.ts";
 import type { Input } from "../../server/node/inputs.ts";
 import { parseKey } from "../../storage/keys.ts";
@@ -115,5 +116,53 @@ test("any old or new owner may lose power at any step of it", () => {
   for (let step = 0; step < steps; step += stepsBetween) {
     const victim = members[step % members.length] as NodeId;
     mustPlay(2, { step, victim: () => victim }, victim);
+  }
+});
+
+test("a node that was being brought up when the change was given up keeps nothing of the group", () => {
+  const scene = new Scene(1, shape);
+  const [first, ...others] = after as [NodeId, NodeId, NodeId];
+  const silent = others[0] as NodeId;
+  const requestOf = (owners: readonly NodeId[]): GroupRequest => {
+    return { type: "setOwners", group, owners, ifIndex: null, validateOnly: false };
+  };
+  scene.node(silent).crash("process");
+  const abandoned = { reply: () => {}, watch: () => {}, lost: () => {} };
+  scene.node(outsider).call(requestOf([...before, first, silent]), 5_000, abandoned);
+  const hasReplica = () => scene.testbed.log.mirror.holders("rg1/1").includes(first);
+  scene.until("A replica on a new owner", hasReplica, 3_000);
+  const given = scene.ask(outsider, requestOf(before.toReversed()), "setOwners");
+  scene.until("The owners in another order", () => given.answer !== null, 10_000);
+  scene.until("No replica on whoever is no owner", () => !hasReplica(), 5_000);
+  assert.ok(scene.compare(before) > 0);
+  scene.checkScope(before);
+});
+
+test("a new owner that loses power before its disk has it that it is one is invited again", () => {
+  for (let seed = 1; seed <= 4; seed++) {
+    const scene = new Scene(seed, shape);
+    const joining = after[0] as NodeId;
+    // A new leader would invite everybody anew.
+    scene.until("The first owner's turn", () => scene.leader === before[0], 10_000);
+    scene.node(joining).disk.condition.stickFor(1_500);
+    let hasJoined = false;
+    scene.testbed.world.observe({
+      noted: (node, _level, text) => {
+        if (node === joining && text === "Joins a group") hasJoined = true;
+      },
+    });
+    const request: GroupRequest = { type: "setOwners", group, owners: after, ifIndex: null, validateOnly: false };
+    let answer: Reply | null = null;
+    const reply = (given: Reply) => {
+      answer = given;
+    };
+    // Once: whoever asks again begins another change.
+    scene.node(outsider).call(request, changeMsMax, { reply, watch: () => {}, lost: () => {} });
+    scene.until("An invitation", () => hasJoined, 2_000);
+    scene.runFor(500);
+    scene.crash(joining, 500);
+    scene.until("The answer", () => answer !== null, changeMsMax + 1_000);
+    assert.equal((answer as Reply | null)?.type, "setOwners", `seed ${seed}: ${JSON.stringify(answer)}`);
+    assert.ok(scene.compare(after) > 0);
   }
 });

@@ -172,6 +172,7 @@ function calmOptions(seed: number, topology: Topology): SimOptions {
     wallClock: null,
     diskFailure: null,
     stuckDisk: null,
+    churn: null,
     bitRot: null,
     core: null,
   };

@@ -8,6 +8,7 @@ import type { PeerMessage } from "../../../proto/messages.ts";
 import type { AppliedRecord } from "../../../proto/model.ts";
 import { demand } from "../violation.ts";
 import type { Observer, World } from "../world.ts";
+import { CommittedLogs } from "./committed-logs.ts";
 import { type GroupName, type MirrorEvents, type MirroredEntry, ReplicaMirror } from "./replica-mirror.ts";
 
 interface GroupLog {
@@ -38,6 +39,7 @@ const entriesRemembered = 4_000;
 
 export class LogChecker implements MirrorEvents {
   readonly mirror: ReplicaMirror;
+  readonly logs: CommittedLogs;
   readonly #founders: (group: GroupName) => readonly NodeId[];
   readonly #groups = new Map<GroupName, GroupLog>();
   #compared = 0;
@@ -47,6 +49,7 @@ export class LogChecker implements MirrorEvents {
   constructor(world: World, founders: (group: GroupName) => readonly NodeId[]) {
     this.#founders = founders;
     this.mirror = new ReplicaMirror(world, this);
+    this.logs = new CommittedLogs(this.mirror);
   }
 
   /** What the world is to call: the mirror sees a write before this checker hears of the messages that follow it. */
@@ -61,6 +64,7 @@ export class LogChecker implements MirrorEvents {
 
   /** Drops what is known of all but the last entries of each group; replicas that lag by more are compared no longer. */
   forget(): void {
+    this.logs.forget();
     for (const log of this.#groups.values()) {
       const until = log.commit - entriesRemembered;
       for (const index of log.committed.keys()) {
@@ -81,6 +85,11 @@ export class LogChecker implements MirrorEvents {
     return this.#compared;
   }
 
+  /** Of whoever applied the group's entries up to `index`; null: nobody stopped there. */
+  stateHashAt(group: GroupName, index: number): string | null {
+    return this.#group(group, null).states.get(index)?.hash ?? null;
+  }
+
   logged(node: NodeId, group: GroupName, index: number, entry: MirroredEntry): void {
     const { payloads } = this.#group(group, node);
     const name = `${entry.term}/${index}`;
@@ -91,6 +100,7 @@ export class LogChecker implements MirrorEvents {
   }
 
   applied(node: NodeId, group: GroupName, record: AppliedRecord): void {
+    this.logs.take(node, group, record.index);
     if (record.stateHash === "") return;
     const { states } = this.#group(group, node);
     const known = states.get(record.index);
@@ -124,6 +134,7 @@ export class LogChecker implements MirrorEvents {
     demand(commit >= (told ?? 0), "commit", () => `${group}: ${name} takes its commit index ${told} back to ${commit}`);
     log.told.set(name, commit);
     for (let index = from + 1; index <= commit; index++) this.#commit({ leader, group, term }, index, log);
+    this.logs.take(leader, group, commit);
   }
 
   /** A leader's first word in its term: it must hold all that leaders of lower terms have committed. */
@@ -186,7 +197,8 @@ export class LogChecker implements MirrorEvents {
   #group(group: GroupName, node: NodeId | null): GroupLog {
     const known = this.#groups.get(group);
     if (known !== undefined) return known;
-    const first = node === null || group.endsWith("/1") ? null : this.mirror.membership(node, group);
+    const first =
+      node === null || group.endsWith("/1") ? null : (this.mirror.appliedMembership(node, group)?.value ?? null);
     const membership = { index: 0, value: first ?? firstConfiguration(this.#founders(group)).membership };
     const maps = { payloads: new Map(), committed: new Map(), told: new Map(), states: new Map() };
     const made: GroupLog = { ...maps, commit: 0, membership };

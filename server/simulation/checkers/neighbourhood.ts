@@ -1,9 +1,9 @@
-// Who is near whom, by the owner lists alone: worked out once, and apart from how the nodes work it out.
+// Who is near whom, by the owner lists alone: worked out apart from how the nodes work it out.
 
 import type { GroupId, NodeId } from "../../../proto/ids.ts";
-import type { Topology } from "../topology.ts";
 
-type Owned = readonly [GroupId, readonly NodeId[]];
+/** A group and its owners. */
+export type Owned = readonly [GroupId, readonly NodeId[]];
 
 export class Neighbourhood {
   /** By node: those it shares a group with, itself among them. */
@@ -11,7 +11,7 @@ export class Neighbourhood {
   readonly #groupsOf = new Map<NodeId, Owned[]>();
   readonly #near = new Map<NodeId, readonly Owned[]>();
 
-  constructor({ nodes, groups }: Topology) {
+  constructor(nodes: readonly NodeId[], groups: readonly Owned[]) {
     for (const node of nodes) {
       this.#spheres.set(node, new Set([node]));
       this.#groupsOf.set(node, []);

@@ -1,10 +1,13 @@
 // Promises between nodes: terms never fall, a vote is never changed within a term, no node speaks as a member whose promises
-// were on a disk that it has lost, and no vote or acknowledgement leaves a node before the disk would keep what it promises (invariant 3).
+// were on a disk that it has lost, and no vote or acknowledgement leaves a node before the disk would keep what it promises
+// (invariant 3). Each member of a group promises for itself, also where two of them, one after the other, live on one node.
 
 import type { NodeId } from "../../../proto/ids.ts";
 import type { Addressed, PeerMessage } from "../../../proto/messages.ts";
 import type { RaftMessage } from "../../../proto/raft.ts";
+import { decodeGroupRecord } from "../../../storage/group-record.ts";
 import type { GroupHardState, HardStateTable } from "../../../storage/hard-state.ts";
+import { groupKey } from "../../../storage/keys.ts";
 import type { Effect } from "../../node/effects.ts";
 import type { Input } from "../../node/inputs.ts";
 import { demand } from "../violation.ts";
@@ -74,21 +77,31 @@ export class PromiseChecker implements Observer {
     this.#spoken.set(from, spoken);
   }
 
-  #checkRaft(from: NodeId, to: string, { fromMember, ...key }: Addressed, message: RaftMessage): void {
-    const group = `${key.group}/${key.incarnation}`;
-    const durable = byMember(this.#world.node(from).disk.durableTable).get(`${group} #${fromMember}`);
+  #checkRaft(from: NodeId, to: string, address: Addressed, message: RaftMessage): void {
+    const group = `${address.group}/${address.incarnation}`;
+    const member = `${group}/${address.fromMember}`;
+    const durable = byMember(this.#world.node(from).disk.durableTable).get(member);
     if (message.type === "voteReply" && message.granted) {
-      const isKept = durable !== undefined && isVoteKept(durable, message.term, to);
+      const isVoteThere = durable !== undefined && isVoteKept(durable, message.term, to);
+      const isKept = isVoteThere || this.#isGone(from, address);
       demand(isKept, "promise", () => `${group}: ${from} votes for ${to} in term ${message.term} without keeping it`);
       this.#checked += 1;
     }
     if ((message.type === "appendReply" || message.type === "beatReply") && message.matched > 0) {
       const { matched, term } = message;
-      const isKept =
-        this.#mirror.isDurable(from, group, matched, null) || this.#isOvertaken(from, group, matched, term);
+      const isThere = this.#mirror.isDurableAs(from, member, matched);
+      const isKept = isThere || this.#isOvertaken(from, group, matched, term) || this.#isGone(from, address);
       demand(isKept, "promise", () => `${group}: ${from} acknowledges ${matched} before it is durable`);
       this.#checked += 1;
     }
+  }
+
+  /** A member that has left its group for good, and durably, keeps what it promised by its silence. */
+  #isGone(node: NodeId, { group, incarnation, fromMember }: Addressed): boolean {
+    const bytes = this.#world.node(node).disk.durableRow(groupKey(group, incarnation));
+    const record = bytes === null ? "none" : decodeGroupRecord(bytes);
+    if (typeof record === "string") return false;
+    return record.member > fromMember || (record.role === "gone" && record.member === fromMember);
   }
 
   /**
@@ -107,6 +120,9 @@ function addressesIn(message: PeerMessage): readonly Addressed[] {
     case "raft":
     case "snapshotPart":
     case "snapshotAck":
+    case "stateQuestion":
+    case "stateAnswer":
+    case "stateVerdict":
       return [message];
     case "beat":
     case "beatEcho":
@@ -129,7 +145,7 @@ function checkStep(node: NodeId, member: string, before: GroupHardState, after: 
   demand(isKept, "terms", () => `${member}: ${node} forgets that it acknowledged ${before.acknowledged}`);
 }
 
-/** Another member of a group on the same node has promised nothing of what one before it has. */
+/** One that comes back to a group under another number has promised nothing yet. */
 function byMember(table: HardStateTable): Map<string, GroupHardState> {
-  return new Map(table.map((row) => [`${row.group}/${row.incarnation} #${row.member}`, row]));
+  return new Map(table.map((row) => [`${row.group}/${row.incarnation}/${row.member}`, row]));
 }

@@ -223,7 +223,7 @@ function withValueOf(kv: KeyValue, other: KeyValue | null): KeyValue {
   return other === null ? kv : { ...kv, value: other.value };
 }
 
-function textOfKv(kv: KeyValue | null): string {
+export function textOfKv(kv: KeyValue | null): string {
   if (kv === null) return "nothing";
   const { key, value, createRevision, modRevision, version } = kv;
   return `${textOf(key)}=${nameOfValue(value)} created ${createRevision} modified ${modRevision} version ${version}`;

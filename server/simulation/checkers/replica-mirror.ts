@@ -22,12 +22,28 @@ import type { Observer, World } from "../world.ts";
 /** `group/incarnation` */
 export type GroupName = string;
 
+/** `group/incarnation/member` */
+export type MemberName = string;
+
 export interface MirroredEntry {
   readonly term: number;
   /** Checksum. */
   readonly payload: number;
+  readonly bytes: Uint8Array;
   /** That the entry brings; null: it brings none. */
   readonly membership: Membership | null;
+}
+
+/** A membership, and the index of the entry that brought it. */
+export interface MirroredMembership {
+  readonly index: number;
+  readonly value: Membership;
+}
+
+/** Where a log ends; compares by term, then by index. */
+export interface LogEnd {
+  readonly term: number;
+  readonly index: number;
 }
 
 interface OwnEntry extends MirroredEntry {
@@ -36,13 +52,13 @@ interface OwnEntry extends MirroredEntry {
 }
 
 interface MirroredSlot {
-  /** Index of the newest entry that the log no longer holds. */
-  boundary: number;
+  /** The newest entry that the log no longer holds. */
+  boundary: LogEnd;
   readonly entries: Map<number, OwnEntry>;
   /** Those of the entries that change the membership. */
   readonly changes: Map<number, Membership>;
-  /** As of what is applied. */
-  membership: Membership | null;
+  /** Of the applied state; null: there is none yet. */
+  applied: MirroredMembership | null;
 }
 
 /** What a disk held durably when it was damaged: a quorum that rested on it was one. */
@@ -54,6 +70,8 @@ interface LostDisk {
 interface MirroredNode {
   readonly slots: Map<Slot, MirroredSlot>;
   readonly slotOf: Map<GroupName, Slot>;
+  /** Also those of members that have left. */
+  readonly slotOfMember: Map<MemberName, Slot>;
 }
 
 /** What the mirror tells those who listen. */
@@ -82,12 +100,34 @@ export class ReplicaMirror implements Observer {
 
   /** Up to where `node` holds the group as state and not as log. */
   boundary(node: NodeId, group: GroupName): number {
-    return this.#slot(node, group)?.boundary ?? 0;
+    return this.#slot(node, group)?.boundary.index ?? 0;
   }
 
-  /** As the state of `node` has it; null: it has none. */
-  membership(node: NodeId, group: GroupName): Membership | null {
-    return this.#slot(node, group)?.membership ?? null;
+  /** Who has a replica of the group. */
+  holders(group: GroupName): readonly NodeId[] {
+    return [...this.#nodes].filter(([, { slotOf }]) => slotOf.has(group)).map(([node]) => node);
+  }
+
+  /** The end of the log of `node`; null when it has none. */
+  end(node: NodeId, group: GroupName): LogEnd | null {
+    const slot = this.#slot(node, group);
+    if (slot === null) return null;
+    let end = slot.boundary;
+    for (const [index, { term }] of slot.entries) if (index > end.index) end = { term, index };
+    return end;
+  }
+
+  /** As of what `node` has applied. */
+  appliedMembership(node: NodeId, group: GroupName): MirroredMembership | null {
+    return this.#slot(node, group)?.applied ?? null;
+  }
+
+  /** In force at `node`, committed or not: the newest in its log. */
+  membershipAt(node: NodeId, group: GroupName): MirroredMembership | null {
+    const slot = this.#slot(node, group);
+    let newest = slot?.applied ?? null;
+    for (const [index, value] of slot?.changes ?? []) if (index > (newest?.index ?? -1)) newest = { index, value };
+    return newest;
   }
 
   /** Memberships that the log of `node` holds above `index`, committed or not. */
@@ -113,9 +153,19 @@ export class ReplicaMirror implements Observer {
   /** Whether the log of `node` would be whole up to `index` after a power loss, with `term` there if that is known. */
   isDurable(node: NodeId, group: GroupName, index: number, term: number | null): boolean {
     const slot = this.#nodes.get(node)?.slotOf.get(group);
-    if (slot === undefined) return false;
-    if (index <= this.boundary(node, group)) return true;
-    const entry = this.#slot(node, group)?.entries.get(index);
+    return slot !== undefined && this.#isDurableIn(node, slot, index, term);
+  }
+
+  /** The same of what `node` holds, or has held until it left the group, as that member. */
+  isDurableAs(node: NodeId, member: MemberName, index: number): boolean {
+    const slot = this.#nodes.get(node)?.slotOfMember.get(member);
+    return slot !== undefined && this.#isDurableIn(node, slot, index, null);
+  }
+
+  #isDurableIn(node: NodeId, slot: Slot, index: number, term: number | null): boolean {
+    const mirrored = this.#nodes.get(node)?.slots.get(slot);
+    if (index <= (mirrored?.boundary.index ?? 0)) return true;
+    const entry = mirrored?.entries.get(index);
     if (entry?.isDurable === true && (term === null || entry.term === term)) return true;
     const bytes = this.#world.node(node).disk.durableRow(logKey(slot, index as never));
     if (bytes === null) return false;
@@ -152,7 +202,7 @@ export class ReplicaMirror implements Observer {
 
   /** What the disk holds is where the new process begins. */
   started(node: NodeId): void {
-    const fresh: MirroredNode = { slots: new Map(), slotOf: new Map() };
+    const fresh: MirroredNode = { slots: new Map(), slotOf: new Map(), slotOfMember: new Map() };
     this.#nodes.set(node, fresh);
     for (const { key, value } of this.#world.node(node).disk.durablePage(everyRange(), pageLimits).rows) {
       if (!isUnreadable(key, value)) this.#take(node, { type: "put", key, value }, true);
@@ -178,8 +228,8 @@ export class ReplicaMirror implements Observer {
     if (key.type === "group") takeGroup(mirrored, key, operation);
     else if (key.type === "logBoundary") takeBoundary(mirrored, key.slot, operation);
     else if (key.type === "log") this.#takeEntry(node, mirrored, key, operation, isOld);
-    else if (key.type === "state" && key.table === "membership") takeMembership(mirrored, key.slot, operation);
     else if (key.type === "state" && key.table === "applied") this.#takeApplied(node, mirrored, key, operation, isOld);
+    else if (key.type === "state" && key.table === "membership") takeMembership(mirrored, key.slot, operation);
   }
 
   #takeEntry(
@@ -197,7 +247,7 @@ export class ReplicaMirror implements Observer {
     }
     const { term, payload } = mustDecode(operation.value);
     const membership = membershipIn(payload);
-    const entry: OwnEntry = { term, payload: crc32(payload), membership, isDurable: false };
+    const entry: OwnEntry = { term, payload: crc32(payload), bytes: payload, membership, isDurable: false };
     entries.set(key.index, entry);
     if (membership !== null) changes.set(key.index, membership);
     const group = groupOf(mirrored, key.slot);
@@ -226,23 +276,29 @@ function takeGroup(mirrored: MirroredNode, key: Extract<ParsedKey, { type: "grou
   const record = decodeGroupRecord(operation.value);
   assert(typeof record !== "string", () => `${group}: ${record}`);
   // A witness, and a node that left, store nothing of the group.
-  if (record.role === "owner" || record.role === "learner") mirrored.slotOf.set(group, record.slot);
-  else mirrored.slotOf.delete(group);
+  if (record.role !== "owner" && record.role !== "learner") mirrored.slotOf.delete(group);
+  else {
+    mirrored.slotOf.set(group, record.slot);
+    mirrored.slotOfMember.set(`${group}/${record.member}`, record.slot);
+  }
 }
 
 function takeBoundary(mirrored: MirroredNode, slot: Slot, operation: Operation): void {
   if (operation.type === "delete") mirrored.slots.delete(slot);
-  else slotOf(mirrored, slot).boundary = mustDecode(operation.value).index;
+  else slotOf(mirrored, slot).boundary = mustDecode(operation.value);
 }
 
 function takeMembership(mirrored: MirroredNode, slot: Slot, operation: Operation): void {
-  if (operation.type === "put") slotOf(mirrored, slot).membership = decodeConfiguration(operation.value).membership;
+  if (operation.type === "delete") return;
+  const { index, membership } = decodeConfiguration(operation.value);
+  slotOf(mirrored, slot).applied = { index, value: membership };
 }
 
 function slotOf(mirrored: MirroredNode, slot: Slot): MirroredSlot {
   const known = mirrored.slots.get(slot);
   if (known !== undefined) return known;
-  const made: MirroredSlot = { boundary: 0, entries: new Map(), changes: new Map(), membership: null };
+  const boundary = { term: 0, index: 0 };
+  const made: MirroredSlot = { boundary, entries: new Map(), changes: new Map(), applied: null };
   mirrored.slots.set(slot, made);
   return made;
 }

@@ -1,16 +1,18 @@
 // Asks every node how it is, and says what is not well yet. It demands nothing of groups that cannot have a quorum.
 
 import { clusterGroup, type GroupId, type NodeId } from "../../../proto/ids.ts";
+import type { Membership } from "../../../proto/membership.ts";
 import type { GroupStatus, NodeSelf, Request } from "../../../proto/requests.ts";
 import type { IsWell } from "../core.ts";
 import type { FaultAtlas } from "../faults/fault-atlas.ts";
 import type { Topology } from "../topology.ts";
 import type { World } from "../world.ts";
-import type { Neighbourhood } from "./neighbourhood.ts";
+import type { Memberships } from "./memberships.ts";
+import { Neighbourhood } from "./neighbourhood.ts";
 
 export interface SurveyScope {
   readonly topology: Topology;
-  readonly neighbourhood: Neighbourhood;
+  readonly memberships: Memberships;
   readonly atlas: FaultAtlas;
   /** Who is asked, and is to be held for up by those who are asked; all others are down or cut off. */
   readonly isWell: IsWell;
@@ -23,6 +25,9 @@ const budgetMs = 400;
 export class Survey {
   readonly #world: World;
   readonly #scope: SurveyScope;
+  /** As they were when everybody was asked. */
+  readonly #members = new Map<GroupId, Membership>();
+  readonly #neighbourhood: Neighbourhood;
   readonly #statuses = new Map<string, GroupStatus>();
   readonly #selves = new Map<NodeId, NodeSelf>();
 
@@ -30,16 +35,24 @@ export class Survey {
   constructor(world: World, scope: SurveyScope) {
     this.#world = world;
     this.#scope = scope;
-    for (const [group, owners] of scope.topology.groups) {
-      for (const owner of owners) this.#ask(owner, { type: "groupStatus", group });
+    const { topology, memberships, isWell } = scope;
+    for (const group of topology.groups.keys()) {
+      const { value } = memberships.newest(group, isWell);
+      this.#members.set(group, value);
+      for (const owner of value.owners) this.#ask(owner, { type: "groupStatus", group });
     }
+    const listed = [...this.#members].filter(([group]) => memberships.isListed(group, isWell));
+    this.#neighbourhood = new Neighbourhood(
+      topology.nodes,
+      listed.map(([group, { owners }]) => [group, owners]),
+    );
     for (const { node } of world.nodes) this.#ask(node, { type: "nodeSelf", node });
   }
 
   /** The first thing that is not well; null when all is. */
   missing(): string | null {
-    for (const [group, owners] of this.#scope.topology.groups) {
-      const missing = this.#groupMissing(group, owners);
+    for (const [group, members] of this.#members) {
+      const missing = this.#groupMissing(group, members);
       if (missing !== null) return missing;
     }
     for (const node of this.#well(this.#scope.topology.nodes)) {
@@ -50,7 +63,8 @@ export class Survey {
   }
 
   #hasQuorum(group: GroupId): boolean {
-    return this.#scope.atlas.hasQuorum(group, this.#scope.isWell);
+    const { memberships, atlas, isWell } = this.#scope;
+    return memberships.hasQuorum(group, (node) => isWell(node) && atlas.counts(node, group));
   }
 
   #ask(node: NodeId, request: Request): void {
@@ -66,8 +80,27 @@ export class Survey {
     });
   }
 
-  #groupMissing(group: GroupId, owners: readonly NodeId[]): string | null {
+  #groupMissing(group: GroupId, members: Membership): string | null {
     if (!this.#hasQuorum(group)) return null;
+    return this.#changeMissing(group, members) ?? this.#ownerMissing(group, members) ?? this.#leaverMissing(group);
+  }
+
+  /** A change of the members comes to its end, unless somebody is away who has to catch up first. */
+  #changeMissing(group: GroupId, members: Membership): string | null {
+    if (members.outgoing.length > 0) return `${group}: two sets of voters decide together`;
+    const owners = members.target?.filter(({ isWitness }) => !isWitness) ?? [];
+    const isUnderWay = owners.length > 0 && owners.every(({ node }) => this.#scope.isWell(node));
+    return isUnderWay ? `${group}: it is on its way to ${owners.map(({ node }) => node)}` : null;
+  }
+
+  /** Whoever belongs to a group no more holds nothing of it, where the directory or the group itself can say so. */
+  #leaverMissing(group: GroupId): string | null {
+    const { memberships, isWell } = this.#scope;
+    const [leaver] = memberships.isListed(group, isWell) ? memberships.strays(group, isWell) : [];
+    return leaver === undefined ? null : `${group}: ${leaver} has not left it`;
+  }
+
+  #ownerMissing(group: GroupId, { owners }: Membership): string | null {
     const first = this.#statuses.get(`${this.#well(owners)[0]} ${group}`);
     if (first === undefined) return `${group}: ${this.#well(owners)[0]} does not answer`;
     for (const owner of this.#well(owners)) {
@@ -109,9 +142,9 @@ export class Survey {
 
   /** Of every node in its sphere, a node knows the verdict of each of that node's groups (A2). */
   #componentMissing(self: NodeSelf): string | null {
-    for (const [group, owners] of this.#scope.neighbourhood.groupsNear(self.node)) {
+    for (const [group, owners] of this.#neighbourhood.groupsNear(self.node)) {
       if (!this.#hasQuorum(group)) continue;
-      for (const owner of owners.filter((each) => this.#scope.neighbourhood.isNear(self.node, each))) {
+      for (const owner of owners.filter((each) => this.#neighbourhood.isNear(self.node, each))) {
         const held = self.statuses.find((component) => component.group === group && component.node === owner);
         if (this.#canHear(self.node, group) && !this.#isRight(owner, held?.status)) {
           return `${self.node} holds that ${owner} is ${held?.status} to ${group}`;
@@ -123,7 +156,7 @@ export class Survey {
 
   /** Of every interlocked group, a node knows the current owner (A4). */
   #summaryMissing(self: NodeSelf): string | null {
-    for (const [group, owners] of this.#scope.neighbourhood.groupsNear(self.node)) {
+    for (const [group, owners] of this.#neighbourhood.groupsNear(self.node)) {
       if (owners.includes(self.node) || !this.#hasQuorum(group) || !this.#canHear(self.node, group)) continue;
       const held = self.summaries.find((summary) => summary.group === group);
       const status = this.#statuses.get(`${this.#well(owners)[0]} ${group}`);
@@ -137,8 +170,8 @@ export class Survey {
 
   /** Whether a node of the group that is well shares a group with `node`, so that news can come by it. */
   #canHear(node: NodeId, group: GroupId): boolean {
-    const owners = this.#well(this.#scope.topology.groups.get(group) ?? []);
-    return owners.some((owner) => this.#scope.neighbourhood.isNear(node, owner));
+    const owners = this.#well(this.#members.get(group)?.owners ?? []);
+    return owners.some((owner) => this.#neighbourhood.isNear(node, owner));
   }
 
   /** One that never was up is not down but still joining. */

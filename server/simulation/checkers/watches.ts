@@ -31,7 +31,7 @@ function sameEvent(left: KeyEvent, right: KeyEvent): boolean {
   return textOfEvent(left) === textOfEvent(right);
 }
 
-function textOfEvent(event: KeyEvent | undefined): string {
+export function textOfEvent(event: KeyEvent | undefined): string {
   if (event === undefined) return "nothing";
   const value = event.kv === null ? "deleted" : `${nameOfValue(event.kv.value)} version ${event.kv.version}`;
   const previous = event.previous === null ? "nothing" : nameOfValue(event.previous.value);

@@ -1,9 +1,11 @@
 // The faults of a run: only those that its options ask for, so that each of them can be demanded to have struck.
 
 import type { Random } from "../../../proto/random.ts";
+import type { Memberships } from "../checkers/memberships.ts";
 import type { SimOptions } from "../run-options.ts";
 import type { World } from "../world.ts";
 import { BadGossip } from "./bad-gossip.ts";
+import { churn } from "./churn.ts";
 import { clockRates, wallClockJumps } from "./clocks.ts";
 import { crashes } from "./crashes.ts";
 import { diskFailures, stuckDisks } from "./disks.ts";
@@ -15,15 +17,18 @@ import { pauses } from "./pauses.ts";
 import { rottenDisks } from "./rotten-disks.ts";
 import { BadLinks, SlowDisks } from "./weather.ts";
 
-export interface FaultPlace {
+/** What faults befall. */
+export interface Befallen {
   readonly world: World;
+  readonly memberships: Memberships;
   readonly atlas: FaultAtlas;
 }
 
 type Create<Options> = (world: World, random: Random, options: Options) => Fault;
 
 /** @param random is drawn from for every fault, there or not, so that leaving one out moves nothing in the others */
-export function createFaults({ world, atlas }: FaultPlace, random: Random, options: SimOptions): readonly Fault[] {
+export function createFaults(befallen: Befallen, random: Random, options: SimOptions): readonly Fault[] {
+  const { world, memberships, atlas } = befallen;
   const { link, disk } = options;
   /** A fault of its own chance, when it is asked for. */
   const maybe = <Options>(wanted: Options | null, create: Create<Options>): Fault[] => {
@@ -42,6 +47,9 @@ export function createFaults({ world, atlas }: FaultPlace, random: Random, optio
     ...maybe(options.lossyPath, lossyPaths),
     ...maybe(options.diskFailure, diskFailures),
     ...maybe(options.stuckDisk, stuckDisks),
+    ...maybe(options.churn, (_world, chance, wanted) => {
+      return churn({ world, memberships, random: chance, groups: [...options.topology.groups.keys()] }, wanted);
+    }),
     ...maybe(options.bitRot, (_world, chance, bitRot) => rottenDisks({ world, random: chance, atlas }, bitRot)),
   ];
 }

@@ -19,6 +19,7 @@ const switches = {
   paths: { isOn: ({ lossyPath }) => lossyPath !== null, off: { lossyPath: null } },
   "full-disks": { isOn: ({ diskFailure }) => diskFailure !== null, off: { diskFailure: null } },
   "stuck-disks": { isOn: ({ stuckDisk }) => stuckDisk !== null, off: { stuckDisk: null } },
+  churn: { isOn: ({ churn }) => churn !== null, off: { churn: null } },
   rot: { isOn: ({ bitRot }) => bitRot !== null, off: { bitRot: null } },
   links: { isOn: ({ link }) => link !== calmLink, off: { link: calmLink } },
   disks: { isOn: ({ disk }) => disk !== calmDisk, off: { disk: calmDisk } },

@@ -11,7 +11,7 @@ test("between half of the limits and all of them is kept, and never less", () =>
       const trim = new LogTrim(kept);
       let from = 0;
       for (const [at, size] of sizes.entries()) {
-        const upTo = trim.applied(toLogIndex(at + 1), size);
+        const upTo = trim.applied(toLogIndex(at + 1), size, () => null);
         if (upTo !== null) {
           assert.ok(upTo > from && upTo <= at + 1);
           from = upTo;
@@ -24,4 +24,21 @@ test("between half of the limits and all of them is kept, and never less", () =>
       }
     }),
   );
+});
+
+test("what somebody needs is kept up to four times the limits, and no longer", () => {
+  const kept = { bytes: 1e9, entries: 20 };
+  const trimmed = (needed: number | null, applied: number) => {
+    const trim = new LogTrim(kept);
+    let upTo = 0;
+    for (let at = 1; at <= applied; at++) {
+      upTo = trim.applied(toLogIndex(at), 1, () => (needed === null ? null : toLogIndex(needed))) ?? upTo;
+    }
+    return upTo;
+  };
+  assert.equal(trimmed(null, 80), 70);
+  assert.equal(trimmed(75, 80), 70);
+  assert.equal(trimmed(33, 80), 33);
+  assert.equal(trimmed(0, 80), 0);
+  assert.equal(trimmed(0, 200), 120);
 });

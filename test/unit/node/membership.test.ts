@@ -111,6 +111,25 @@ test("a node that is rebuilt and loses what it has of the group, halfway, is reb
   assert.equal(textIn(cluster.ask(n3, get("k"), "get", 10_000)), "v");
 });
 
+test("a node that was to be an owner has nothing of the group soon after it is not wanted any more", () => {
+  const cluster = new Cluster(shape);
+  cluster.leader();
+  cluster.copies = (_from, to, { type }) => (to === n5 && type === "snapshotPart" ? 0 : 1);
+  cluster.ask(n1, setOwners(n1, n2, n5), "failed", 3_000);
+  assert.notEqual(cluster.member(n5).machine.group(rg), null);
+  cluster.ask(n1, setOwners(n1, n2, n4), "setOwners", 10_000);
+  cluster.until(() => cluster.member(n5).machine.group(rg) === null, 10_000);
+});
+
+test("a change of the owners that was passed on, and not answered in time, may have happened", () => {
+  const cluster = new Cluster(shape);
+  cluster.leader();
+  cluster.copies = (_from, _to, { type }) => (type === "forwardReply" ? 0 : 1);
+  assert.equal(cluster.ask(n7, setOwners(n1, n2, n5), "failed", 3_000).failure.effect, "unknown");
+  const validated = { ...setOwners(n1, n5), validateOnly: true } as Request;
+  assert.equal(cluster.ask(n7, validated, "failed", 3_000).failure.effect, "none");
+});
+
 test("two owners get a witness, which stores nothing and keeps the group going without either of them", () => {
   for (const lost of [n1, n2]) {
     const cluster = new Cluster(pair);

@@ -253,6 +253,32 @@ test("a node that ends again while it is rebuilt begins anew once more, and is r
   assert.equal(textIn(cluster.ask(wiped, get("k", "local"), "get")), "v");
 });
 
+test("a wiped node is readmitted only when it has heard of all groups that it may have begun, and begins none twice", () => {
+  const cluster = new Cluster();
+  cluster.leader();
+  const late = toGroupId("late");
+  const create: Request = { type: "createGroup", group: late, owners: [n1, n2, n3], validateOnly: false };
+  cluster.ask(n4, create, "createGroup");
+  cluster.ask(n4, put("k", "v", late), "put", 8000);
+  cluster.advance(1000);
+  cluster.stop(n3);
+  cluster.wipe(n3);
+  cluster.copies = (_from, to, { type }) => (to === n3 && /^cluster/.test(type) ? 0 : 1);
+  cluster.sent = [];
+  cluster.start(n3, "its data was wiped");
+  cluster.until(() => cluster.member(n3).machine.group(rg)?.isOwner === true);
+  cluster.advance(1000);
+  assert.notEqual(cluster.ask(n3, { type: "nodeSelf", node: n3 }, "nodeSelf").self.quarantine, null);
+  cluster.copies = () => 1;
+  cluster.until(() => cluster.member(n3).notes.includes("Readmitted"), 10_000);
+  const said = cluster.sent.flatMap(({ from, message }) => (from === n3 && message.type === "raft" ? [message] : []));
+  assert.deepEqual(
+    said.filter(({ fromMember }) => fromMember === 1),
+    [],
+  );
+  assert.equal(textIn(cluster.ask(n3, get("k", "local", late), "get")), "v");
+});
+
 test("a node in quarantine does not vote with the replicas that are still on its disk", () => {
   const cluster = new Cluster();
   cluster.leader();

@@ -240,11 +240,10 @@ export class World {
   }
 
   #transfer(member: DiskMember): void {
-    const { peers, last } = member.running.status();
-    const heirs = peers.filter(({ state, matched }) => state === "replicate" && matched === last);
+    const heirs = member.running.status().peers.filter(({ state }) => state === "replicate");
     if (heirs.length === 0) return;
-    const { messages } = this.#step(member, { type: "transfer", to: this.random.pick(heirs).peer });
-    if (!messages.some(({ message }) => message.type === "timeoutNow")) return;
+    this.#step(member, { type: "transfer", to: this.random.pick(heirs).peer });
+    if (member.running.status().heir === null) return;
     this.counts.transfers++;
     this.#collect(member);
     this.#maybeCutOff(member);

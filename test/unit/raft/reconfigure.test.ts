@@ -2,7 +2,7 @@ import { strict as assert } from "node:assert";
 import { test } from "node:test";
 import { decodeControl } from "../../../proto/codec/control.ts";
 import { type NodeId, toMemberId } from "../../../proto/ids.ts";
-import { firstConfiguration, type Membership } from "../../../proto/membership.ts";
+import { firstConfiguration, type Membership, memberOf } from "../../../proto/membership.ts";
 import { type Change, enterJoint, simpleChange } from "../../../server/raft/changes.ts";
 import type { RaftOutput, TargetVoter } from "../../../server/raft/types.ts";
 import { appendReply, Bench, beatReply, n1, n2, n3, n4, n5, sent } from "./fixtures.ts";
@@ -187,4 +187,50 @@ test("one answer may dismiss the witness and let the change go on: the step broa
     message?.type === "append" ? message.slice.entries.map(({ index }) => index as number) : [],
   );
   assert.deepEqual(entries, [6, 7, 7, 7]);
+});
+
+/** Everybody who is a member by then holds the log, until there is nothing left to do. @returns every membership on the way */
+function carryThrough(bench: Bench, target: readonly TargetVoter[]): readonly Membership[] {
+  change(bench, target);
+  const passed: Membership[] = [];
+  while (passed.at(-1) !== bench.raft.membership) {
+    const { membership } = bench.raft;
+    passed.push(membership);
+    bench.persist();
+    const { last } = bench.raft.status();
+    for (const node of [n2, n3, n4, n5]) {
+      const member = memberOf(membership, node);
+      if (member !== null) bench.step({ type: "message", from: node, member, message: appendReply(1, last) });
+    }
+  }
+  return passed;
+}
+
+const votersOf = ({ voters }: Membership) => voters.map((voter) => `${voter.node}${voter.isWitness ? "w" : ""}`).join();
+
+test("an owner becomes the witness last, when the new owners have a say already", () => {
+  const bench = leading();
+  const passed = carryThrough(bench, [owner(n1), owner(n4), witness(n2)]);
+  assert.deepEqual([...new Set(passed.map(votersOf))], ["n1,n2,n3", "n1,n4", "n1,n4,n2w"]);
+  assert.deepEqual([passed.at(-1)?.owners, passed.at(-1)?.target, passed.at(-1)?.outgoing], [[n1, n4], null, []]);
+});
+
+test("an owner and the witness change places, and the group has two owners all the time", () => {
+  const bench = leading();
+  carryThrough(bench, [owner(n1), owner(n2), witness(n4)]);
+  const passed = carryThrough(bench, [owner(n1), owner(n4), witness(n2)]);
+  assert.deepEqual([...new Set(passed.map(votersOf))], ["n1,n2,n4w", "n1,n2", "n1,n4", "n1,n4,n2w"]);
+  assert.equal(passed.at(-1)?.target, null);
+});
+
+test("nobody leaves for a change of places while another new owner has not been brought up", () => {
+  const bench = leading();
+  carryThrough(bench, [owner(n1), owner(n2), witness(n4)]);
+  change(bench, [owner(n5), owner(n4), witness(n2)]);
+  bench.persist();
+  const { last } = bench.raft.status();
+  bench.receive(n2, appendReply(1, last));
+  const { voters, outgoing, learners } = bench.raft.membership;
+  assert.equal(votersOf(bench.raft.membership), "n1,n2,n4w");
+  assert.deepEqual([voters.length, outgoing, learners.map(({ node }) => node)], [3, [], [n5]]);
 });

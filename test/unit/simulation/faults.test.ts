@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { GroupId } from "../../../proto/ids.ts";
 import type { Envelope } from "../../../proto/messages.ts";
 import { Random } from "../../../proto/random.ts";
 import { createBoot, readDisk } from "../../../server/simulation/boot.ts";
@@ -10,7 +11,9 @@ import { diskFailures, stuckDisks } from "../../../server/simulation/faults/disk
 import { FaultAtlas } from "../../../server/simulation/faults/fault-atlas.ts";
 import { pauses } from "../../../server/simulation/faults/pauses.ts";
 import { rottenDisks } from "../../../server/simulation/faults/rotten-disks.ts";
+import { simOptionsOf } from "../../../server/simulation/long-run-options.ts";
 import { createReferenceTopology } from "../../../server/simulation/reference-topology.ts";
+import { Testbed } from "../../../server/simulation/testbed.ts";
 import { World } from "../../../server/simulation/world.ts";
 import { BeatingWorld } from "./beating-world.ts";
 
@@ -161,4 +164,28 @@ test("a disk rots while its node is down, on no more owners than each group can 
   fault.heal();
   world.runFor(5_000);
   assert.equal(fault.count, damaged.length);
+});
+
+test("churn gives groups other owners while they serve, and no change is left half-way once it is healed", () => {
+  const topology = createReferenceTopology();
+  const calm = simOptionsOf({ seed: 1, topology, durationMs: 60_000, faults: [] });
+  const testbed = new Testbed({ ...calm, churn: { meanMs: 500, ownersMax: 3 } });
+  const { world, memberships } = testbed;
+  const groups = [...topology.groups.keys()];
+  const membersOf = (group: GroupId) => memberships.newest(group, () => true).value;
+  for (const node of world.nodes) node.start();
+  world.runFor(3_000);
+  const [fault] = testbed.createFaults();
+  fault?.start();
+  world.runFor(10_000);
+  assert.ok((fault?.count ?? 0) > 10, `${fault?.count} strikes`);
+  for (const group of groups) assert.notDeepEqual(membersOf(group).owners, topology.groups.get(group));
+  fault?.heal();
+  world.runFor(5_000);
+  const healed = fault?.count;
+  const members = groups.map(membersOf);
+  for (const { outgoing, target } of members) assert.deepEqual([outgoing, target], [[], null]);
+  world.runFor(5_000);
+  assert.equal(fault?.count, healed);
+  assert.deepEqual(groups.map(membersOf), members);
 });

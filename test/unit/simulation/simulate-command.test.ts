@@ -10,6 +10,8 @@ import { cli } from "../cli/harness.ts";
 const refused: readonly (readonly [string, RegExp, number])[] = [
   ["--faults flood", /--faults names "flood".*crash, partition/, 2],
   ["--faults crash,", /--faults names ""/, 2],
+  // The cluster that a user asks about keeps its owners.
+  ["--faults churn", /--faults names "churn"/, 2],
   ["--hours none", /hours are a number from 0.01/, 2],
   ["--hours 0", /hours are a number from 0.01/, 2],
   ["--seed -1", /a seed is an integer/, 2],

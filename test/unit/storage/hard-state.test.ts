@@ -142,6 +142,16 @@ test("HardStateFile answers every write when a newer table is durable, in order"
   assert.deepEqual(await reopened(directory), { terms: [40], isNew: false });
 });
 
+test("HardStateFile writes rows that it wrote before, and those in their place, as they are", async (context) => {
+  const directory = directoryOf(context);
+  const store = await HardStateFile.open(directory);
+  const [first, second] = [row(1), row(2)];
+  await write(store, [first, second]);
+  await write(store, [second, row(3)]);
+  await close(store);
+  assert.deepEqual(await reopened(directory), { terms: [2, 3], isNew: false });
+});
+
 test("one torn slot is normal: the other one holds, whichever it is, and is not overwritten next", async (context) => {
   for (const torn of ["hard-state.a", "hard-state.b"]) {
     for (const terms of [2, 3]) {

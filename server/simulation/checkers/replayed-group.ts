@@ -1,0 +1,58 @@
+// A group as its committed log makes it, entry by entry from the first: what every owner must hold, whether it was there
+// from the beginning or began from a snapshot.
+
+import { type LogIndex, type Term, toRevision } from "../../../proto/ids.ts";
+import type { GroupObject, KeyValue } from "../../../proto/model.ts";
+import type { KeyEvent } from "../../../proto/requests.ts";
+import { Applier } from "../../node/applier.ts";
+import { logStart } from "../../node/genesis.ts";
+import { type GroupOutcome, GroupState } from "../../node/group-state.ts";
+import { demand, Violation } from "../violation.ts";
+import { Timeline, textOfKv } from "./replay.ts";
+import type { MirroredEntry } from "./replica-mirror.ts";
+import { textOfEvent } from "./watches.ts";
+
+const everything = { eventsMax: Number.POSITIVE_INFINITY, bytesMax: Number.POSITIVE_INFINITY };
+
+export interface ReplayedGroup {
+  readonly timeline: Timeline;
+  /** As a replica at the same index has it. */
+  readonly stateHash: string;
+}
+
+/** @param entries all that is committed, from the first on */
+export function replayGroup(object: GroupObject, entries: readonly MirroredEntry[]): ReplayedGroup {
+  const applier = new Applier<GroupOutcome, GroupState>(GroupState.genesis(object, 1), logStart);
+  for (const [position, { term, bytes }] of entries.entries()) {
+    applier.apply({ term: term as Term, index: (position + 1) as LogIndex, payload: bytes });
+  }
+  const { stateHash } = applier.record();
+  return { timeline: new Timeline(eventsOf(applier.state)), stateHash };
+}
+
+function eventsOf({ mvcc }: GroupState): readonly KeyEvent[] {
+  const changes = mvcc.changesSince(toRevision(1), everything);
+  if (changes.type !== "changes")
+    throw new Violation("invalid", "history", "The group has forgotten its first revisions");
+  return changes.revisions.flatMap(({ revision, events }) => events.map((event) => ({ ...event, revision })));
+}
+
+/** What an owner shows is what the log makes, from where its history begins. */
+export function demandSame(name: string, held: Timeline, replayed: Timeline): void {
+  const { revision } = held.base;
+  const shown = textsOf(held.base.content, held.events);
+  const behind = replayed.events.filter((event) => event.revision > revision);
+  const made = textsOf(replayed.contentAt(revision), behind);
+  const longer = shown.length > made.length ? shown : made;
+  const differs = longer.findIndex((_text, at) => shown[at] !== made[at]);
+  const isSame = differs < 0;
+  demand(
+    isSame,
+    "replicas",
+    () => `${name} shows ${shown[differs] ?? "nothing"}, its log makes ${made[differs] ?? "nothing"}`,
+  );
+}
+
+function textsOf(content: readonly KeyValue[], events: readonly KeyEvent[]): readonly string[] {
+  return [...content.map(textOfKv), ...events.map(textOfEvent)];
+}
