@@ -92,6 +92,25 @@ export class Client implements AsyncDisposable {
     return cluster.createGroup(this.#caller, group, options);
   }
 
+  /**
+   * Changes the owners online, any number at once; answers when the change is complete.
+   *
+   * @throws {DbError} `condition_failed`, `invalid_argument` of the owners, `overloaded`, `outcome_unknown`
+   */
+  setGroupOwners(owners: cluster.NewOwners, options: RequestOptions = {}): Promise<cluster.GroupChanged> {
+    return cluster.setGroupOwners(this.#caller, owners, options);
+  }
+
+  /**
+   * For a group that lost its quorum for good: it goes on from what one node has, under a new incarnation. Needs the cluster's
+   * quorum.
+   *
+   * @throws {DbError} `condition_failed`: it has a quorum, `from` does not answer or holds nothing, or the confirmation is wrong
+   */
+  recoverGroup(recovery: cluster.GroupRecovery, options: RequestOptions = {}): Promise<cluster.GroupRecovered> {
+    return cluster.recoverGroup(this.#caller, recovery, options);
+  }
+
   /** All nodes, with the statuses that the answering node holds; all statuses with `askAll`. */
   nodes(options: RequestOptions & { readonly askAll?: boolean | undefined } = {}): Promise<cluster.NodesAnswer> {
     return cluster.listNodes(this.#caller, options);
@@ -115,6 +134,15 @@ export class Client implements AsyncDisposable {
   /** The newest events of the cluster database. `limit`: 1 to 1,000 */
   clusterEvents(options: RequestOptions & { readonly limit: number }): Promise<cluster.EventsAnswer> {
     return cluster.listClusterEvents(this.#caller, options);
+  }
+
+  /**
+   * For a cluster database that lost its quorum for good: it goes on from what one node has.
+   *
+   * @throws {DbError} `condition_failed`: it has a quorum, `from` does not answer or is in quarantine, or the confirmation is wrong
+   */
+  recoverCluster(recovery: cluster.ClusterRecovery, options: RequestOptions = {}): Promise<cluster.ClusterRecovered> {
+    return cluster.recoverCluster(this.#caller, recovery, options);
   }
 
   /** Ends calls and watches under way; later ones fail as `unreachable`. */

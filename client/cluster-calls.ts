@@ -1,13 +1,16 @@
 // The calls about groups, nodes and the cluster. Answers are the messages of bailiwick.v1 in their plain form.
 
 import { create, type JsonValue, type MessageShape } from "@bufbuild/protobuf";
+import { logIndex } from "../proto/codec/integers.ts";
 import { DbError, failure } from "../proto/errors.ts";
+import { type Cluster, ClusterSchema } from "../proto/gen/bailiwick/v1/cluster_pb.ts";
 import {
   ClusterService,
   GetStatusRequestSchema,
   GetStatusResponseSchema,
   ListClusterEventsRequestSchema,
   ListClusterEventsResponseSchema,
+  RecoverClusterRequestSchema,
 } from "../proto/gen/bailiwick/v1/cluster_service_pb.ts";
 import { type Header, ReadConsistency } from "../proto/gen/bailiwick/v1/common_pb.ts";
 import { GroupConfigSchema } from "../proto/gen/bailiwick/v1/group_config_pb.ts";
@@ -17,6 +20,8 @@ import {
   GetGroupRequestSchema,
   GroupService,
   ListGroupsRequestSchema,
+  RecoverGroupRequestSchema,
+  SetGroupOwnersRequestSchema,
 } from "../proto/gen/bailiwick/v1/group_service_pb.ts";
 import { type Node, NodeSchema } from "../proto/gen/bailiwick/v1/node_pb.ts";
 import {
@@ -26,6 +31,7 @@ import {
   ListNodesRequestSchema,
   NodeService,
 } from "../proto/gen/bailiwick/v1/node_service_pb.ts";
+import { toLogIndex } from "../proto/ids.ts";
 import { fromPlainJson } from "../proto/plain-json.ts";
 import type { Caller, RequestOptions } from "./caller.ts";
 import { type AnswerHeader, fromWireHeader } from "./key-values.ts";
@@ -63,6 +69,73 @@ export interface CreatedGroup {
   readonly group: Plain<Group>;
   /** For people: what will not work as one might think. */
   readonly warnings: readonly string[];
+}
+
+/** A new owner list. */
+export interface NewOwners {
+  readonly group: string;
+  /** The whole list in order of precedence, 2 or more. */
+  readonly owners: readonly string[];
+  /** Only if `configurationIndex` of the group is this. */
+  readonly ifConfigurationIndex?: number | undefined;
+  /** Checks and does nothing. */
+  readonly validateOnly?: boolean | undefined;
+}
+
+export interface GroupChanged {
+  readonly header: AnswerHeader;
+  readonly group: Plain<Group>;
+  /** For people: what will not work as one might think. */
+  readonly warnings: readonly string[];
+}
+
+/** A group that lost its quorum for good, and what it is to go on from. */
+export interface GroupRecovery {
+  readonly group: string;
+  /** The node whose data becomes the group. */
+  readonly from: string;
+  /** In order of precedence; absent: `from` and the owners that answer. */
+  readonly owners?: readonly string[] | undefined;
+  /** Must be true, and is not looked at with `validateOnly`: what `from` does not have is lost. */
+  readonly acceptDataLoss: boolean;
+  /** What the operator typed: the group's name. */
+  readonly confirmation: string;
+  /** For people, audited: at most 200 characters. */
+  readonly why?: string | undefined;
+  /** Says what would be lost and does nothing. */
+  readonly validateOnly?: boolean | undefined;
+}
+
+export interface GroupRecovered {
+  readonly header: AnswerHeader;
+  /** Under its new incarnation. */
+  readonly group: Plain<Group>;
+  /** For people: what is known to be lost. */
+  readonly losses: readonly string[];
+}
+
+/** A cluster database that lost its quorum for good, and what it is to go on from. */
+export interface ClusterRecovery {
+  /** The node whose copy becomes the database. */
+  readonly from: string;
+  /** Odd in number; absent: `from`, the voters that answer, and others in place of those that do not. */
+  readonly voters?: readonly string[] | undefined;
+  /** Must be true, and is not looked at with `validateOnly`: what `from` does not have is lost. */
+  readonly acceptDataLoss: boolean;
+  /** What the operator typed: the name of `from`. */
+  readonly confirmation: string;
+  /** For people, audited: at most 200 characters. */
+  readonly why?: string | undefined;
+  /** Says what would be lost and does nothing. */
+  readonly validateOnly?: boolean | undefined;
+}
+
+export interface ClusterRecovered {
+  readonly header: AnswerHeader;
+  /** Its voters are those that it is on its way to. */
+  readonly cluster: Plain<Cluster>;
+  /** For people: what is known to be lost. */
+  readonly losses: readonly string[];
 }
 
 export interface NodesAnswer {
@@ -134,6 +207,37 @@ export async function createGroup(
   return { header: fromWireHeader(answer.header), group: toPlain(GroupSchema, there(answer.group)), warnings };
 }
 
+export async function setGroupOwners(
+  caller: Caller,
+  { group, owners, ifConfigurationIndex, validateOnly = false }: NewOwners,
+  options: RequestOptions,
+): Promise<GroupChanged> {
+  const request = create(SetGroupOwnersRequestSchema, {
+    group,
+    owners: [...owners],
+    validateOnly,
+    ...(ifConfigurationIndex === undefined
+      ? {}
+      : { ifConfigurationIndex: logIndex.toWire(toLogIndex(ifConfigurationIndex), "ifConfigurationIndex") }),
+  });
+  const answer = await caller.write(GroupService.method.setGroupOwners, request, options);
+  const { warnings } = answer;
+  return { header: fromWireHeader(answer.header), group: toPlain(GroupSchema, there(answer.group)), warnings };
+}
+
+export async function recoverGroup(
+  caller: Caller,
+  recovery: GroupRecovery,
+  options: RequestOptions,
+): Promise<GroupRecovered> {
+  const { group, from, owners = [], acceptDataLoss, confirmation, why = "", validateOnly = false } = recovery;
+  const asked = { group, from, owners: [...owners], acceptDataLoss, confirmation, why, validateOnly };
+  const request = create(RecoverGroupRequestSchema, asked);
+  const answer = await caller.write(GroupService.method.recoverGroup, request, options);
+  const { losses } = answer;
+  return { header: fromWireHeader(answer.header), group: toPlain(GroupSchema, there(answer.group)), losses };
+}
+
 export async function listNodes(
   caller: Caller,
   options: RequestOptions & { readonly askAll?: boolean | undefined },
@@ -161,6 +265,19 @@ export async function getSphere(caller: Caller, node: string, options: RequestOp
 export async function getStatus(caller: Caller, options: RequestOptions): Promise<StatusAnswer> {
   const answer = await caller.read(ClusterService.method.getStatus, create(GetStatusRequestSchema), options);
   return { ...toPlain(GetStatusResponseSchema, answer), header: fromWireHeader(answer.header) };
+}
+
+export async function recoverCluster(
+  caller: Caller,
+  recovery: ClusterRecovery,
+  options: RequestOptions,
+): Promise<ClusterRecovered> {
+  const { from, voters = [], acceptDataLoss, confirmation, why = "", validateOnly = false } = recovery;
+  const asked = { from, voters: [...voters], acceptDataLoss, confirmation, why, validateOnly };
+  const request = create(RecoverClusterRequestSchema, asked);
+  const answer = await caller.write(ClusterService.method.recoverCluster, request, options);
+  const { losses } = answer;
+  return { header: fromWireHeader(answer.header), cluster: toPlain(ClusterSchema, there(answer.cluster)), losses };
 }
 
 export async function listClusterEvents(

@@ -7,11 +7,17 @@ export type { KeyValue } from "../proto/model.ts";
 export type { RequestOptions } from "./caller.ts";
 export { Client, type ClientOptions } from "./client.ts";
 export type {
+  ClusterRecovered,
+  ClusterRecovery,
   CreatedGroup,
   EventsAnswer,
   GroupAnswer,
+  GroupChanged,
+  GroupRecovered,
+  GroupRecovery,
   GroupsAnswer,
   NewGroup,
+  NewOwners,
   NodeAnswer,
   NodesAnswer,
   SphereAnswer,

@@ -1,8 +1,16 @@
 // What is written into the logs: a group's commands and the cluster group's. A command is applied by every replica in the
 // same order and must give the same result everywhere: it carries all that its effect depends on.
 
-import type { Epoch, LogIndex, NodeId, Revision } from "./ids.ts";
-import type { ClusterChange, DirectoryEntry, KeySpan, OwnershipState, RecoveryStatus, StateHashes } from "./model.ts";
+import type { Epoch, GroupId, LogIndex, NodeId, Revision } from "./ids.ts";
+import type {
+  ClusterChange,
+  DirectoryEntry,
+  GroupRecovery,
+  KeySpan,
+  OwnershipState,
+  RecoveryStatus,
+  StateHashes,
+} from "./model.ts";
 
 export type Write =
   | { readonly type: "put"; readonly key: Uint8Array; readonly value: Uint8Array; readonly lease: number }
@@ -51,5 +59,13 @@ export type ClusterCommand =
   | { readonly type: "createGroup"; readonly atMs: number; readonly entry: DirectoryEntry }
   /** What groups have decided: the directory follows, and never goes back. */
   | { readonly type: "ownersChanged"; readonly atMs: number; readonly entries: readonly DirectoryEntry[] }
+  /** Takes effect only when the incarnation is the group's next: of two proposals the first wins. */
+  | {
+      readonly type: "recoverGroup";
+      readonly atMs: number;
+      readonly group: GroupId;
+      readonly recovery: GroupRecovery;
+      readonly reason: string;
+    }
   /** Of nodes in no group, which the cluster group itself watches (A2). */
   | { readonly type: "verdicts"; readonly atMs: number; readonly changes: readonly VerdictChange[] };

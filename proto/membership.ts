@@ -96,6 +96,26 @@ export function firstConfiguration(owners: readonly NodeId[]): Configuration {
   return { index: toLogIndex(0), membership: firstMembership(owners), mark: { term: 0, subterm: 0 } };
 }
 
+/**
+ * What a group goes on with from the data of `from` alone, which has the only vote.
+ *
+ * @param owners who are to be its owners, `from` among them, in order of precedence: the group is on its way to them
+ * @param index where the group begins again in its log
+ */
+export function recoveredConfiguration(
+  { from, owners }: { readonly from: NodeId; readonly owners: readonly NodeId[] },
+  index: LogIndex,
+): Configuration {
+  const { membership, mark } = firstConfiguration([from]);
+  const numberOf = (node: NodeId) => 2 + owners.filter((owner) => owner !== from).indexOf(node);
+  const target = owners.map((node) => {
+    const member = node === from ? founderId : toMemberId(numberOf(node));
+    return { node, member, votes: 1, isWitness: false };
+  });
+  const nextMember = toMemberId(1 + owners.length);
+  return { index, membership: { ...membership, target: owners.length > 1 ? target : null, nextMember }, mark };
+}
+
 /** The number under which `node` belongs to the group, the newest if it is under two; null: it does not. */
 export function memberOf(membership: Membership, node: NodeId): MemberId | null {
   const { voters, outgoing, learners, learnersNext } = membership;

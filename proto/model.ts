@@ -95,6 +95,16 @@ export interface DirectoryEntry extends GroupKey {
   readonly index: LogIndex;
 }
 
+/** A group that goes on from one node's data under a new incarnation, until it says itself that it does. */
+export interface GroupRecovery {
+  /** The new one. */
+  readonly incarnation: Incarnation;
+  /** The node whose data becomes the group. */
+  readonly from: NodeId;
+  /** Who are to be its owners, `from` among them, in order of precedence. */
+  readonly owners: readonly NodeId[];
+}
+
 export interface NodeRecord {
   readonly node: NodeId;
   /** libp2p peer identity, as printed by `node init`. */
@@ -120,7 +130,22 @@ export type ClusterChange =
   | { readonly type: "nodeFailed"; readonly node: NodeId; readonly reason: string }
   | { readonly type: "nodeReintegrated"; readonly node: NodeId; readonly reason: string }
   | { readonly type: "groupCreated"; readonly entry: DirectoryEntry }
-  | { readonly type: "ownersChanged"; readonly entry: DirectoryEntry };
+  | { readonly type: "ownersChanged"; readonly entry: DirectoryEntry }
+  /** `reason`: as the operator said; at most {@link reasonCharsMax}. */
+  | {
+      readonly type: "groupRecovered";
+      readonly entry: DirectoryEntry;
+      readonly from: NodeId;
+      readonly reason: string;
+    }
+  /** This database itself goes on from what `from` had. */
+  | {
+      readonly type: "clusterRecovered";
+      readonly incarnation: Incarnation;
+      readonly from: NodeId;
+      readonly voters: readonly NodeId[];
+      readonly reason: string;
+    };
 
 /** How far the rows of a replica cover its log; written with them, in one batch (invariant 5). */
 export interface AppliedRecord {

@@ -7,6 +7,7 @@ import type {
   ClusterEvent,
   DirectoryEntry,
   GroupObject,
+  GroupRecovery,
   GroupSummary,
   KeySpan,
   KeyValue,
@@ -105,6 +106,51 @@ export type ClusterRequest =
       readonly owners: readonly NodeId[];
       readonly validateOnly: boolean;
     }
+  /**
+   * For a group that has lost its quorum for good. Asks all who may hold it, and then the cluster group, whose quorum it needs.
+   * `condition_failed`: the group has a quorum, or `from` does not answer or holds nothing to go on from.
+   */
+  | {
+      readonly type: "recoverGroup";
+      readonly group: GroupId;
+      /** The node whose data becomes the group. */
+      readonly from: NodeId;
+      /** In order of precedence; empty: `from` and the owners that answer. */
+      readonly owners: readonly NodeId[];
+      /** As the operator says; at most `reasonCharsMax`. */
+      readonly reason: string;
+      readonly validateOnly: boolean;
+    }
+  /** The part of `recoverGroup` that the cluster group decides. */
+  | {
+      readonly type: "refoundGroup";
+      readonly group: GroupId;
+      readonly recovery: GroupRecovery;
+      readonly reason: string;
+    }
+  /**
+   * For the cluster group itself. `condition_failed`: it has a quorum, or `from` does not answer or is in quarantine. Of two
+   * nodes that are named at the same time, apart from each other, both would go on: the higher incarnation wins, or nobody.
+   */
+  | {
+      readonly type: "recoverCluster";
+      readonly from: NodeId;
+      /** In order of precedence; empty: `from`, the voters that answer, and others for those that do not. */
+      readonly voters: readonly NodeId[];
+      readonly reason: string;
+      readonly validateOnly: boolean;
+    }
+  /** The part of `recoverCluster` that `node`, whose data becomes the database, carries out by itself. */
+  | {
+      readonly type: "refoundCluster";
+      readonly node: NodeId;
+      /** From which it goes on. */
+      readonly incarnation: Incarnation;
+      readonly voters: readonly NodeId[];
+      readonly reason: string;
+    }
+  /** Of this one node, about its own replica, whether it takes part in the group or not. */
+  | { readonly type: "replicaStatus"; readonly group: GroupId; readonly node: NodeId }
   | { readonly type: "clusterStatus" }
   | { readonly type: "nodeStatus"; readonly node: NodeId }
   | { readonly type: "directory" }
@@ -227,6 +273,19 @@ export type Reply =
   | { readonly type: "setOwners"; readonly header: Header; readonly index: LogIndex }
   | { readonly type: "groupStatus"; readonly status: GroupStatus }
   | { readonly type: "createGroup"; readonly entry: DirectoryEntry }
+  /** `losses`: what is known to be lost, for people. */
+  | { readonly type: "recoverGroup"; readonly entry: DirectoryEntry; readonly losses: readonly string[] }
+  | { readonly type: "refoundGroup"; readonly entry: DirectoryEntry }
+  /** `incarnation`: the new one, or, of `validateOnly`, from which it would go on. */
+  | {
+      readonly type: "recoverCluster";
+      readonly incarnation: Incarnation;
+      readonly voters: readonly NodeId[];
+      readonly losses: readonly string[];
+    }
+  | { readonly type: "refoundCluster"; readonly incarnation: Incarnation }
+  /** `last`: where the node's log ends, committed or not; `status.hasQuorum` also while there may be one in a moment. */
+  | { readonly type: "replicaStatus"; readonly status: GroupStatus; readonly last: LogIndex }
   | { readonly type: "clusterStatus"; readonly status: ClusterStatus }
   | { readonly type: "nodeStatus"; readonly status: NodeStatus }
   | { readonly type: "directory"; readonly nodes: readonly NodeRecord[]; readonly groups: readonly DirectoryEntry[] }

@@ -18,6 +18,8 @@ export interface CliDeps {
   /** @throws the error of the file system, with its `code` */
   readonly readFile: (path: string) => Promise<Uint8Array>;
   readonly readStdin: () => Promise<Uint8Array>;
+  /** Asks whoever sits before standard input, and returns the line that comes; empty when none does. */
+  readonly askLine: (question: string) => Promise<string>;
   /** Resolves after `ms`, or as soon as `signal` is aborted. */
   readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
   /** Wall clock, for people. */

@@ -4,10 +4,13 @@
 import { Command, Option } from "commander";
 import type { CliCommand } from "./cli-command.ts";
 import type { CliDeps } from "./cli-deps.ts";
+import { clusterRecover } from "./commands/cluster-recover.ts";
 import { clusterStatus } from "./commands/cluster-status.ts";
 import { groupCreate } from "./commands/group-create.ts";
 import { groupGet } from "./commands/group-get.ts";
 import { groupList } from "./commands/group-list.ts";
+import { groupRecover } from "./commands/group-recover.ts";
+import { groupSetOwners } from "./commands/group-set-owners.ts";
 import { keyDelete } from "./commands/key-delete.ts";
 import { keyGet } from "./commands/key-get.ts";
 import { keyList } from "./commands/key-list.ts";
@@ -44,12 +47,18 @@ const groupHelp = `
 Examples:
   $ bailiwick group list
   $ bailiwick group create orders --owners n202,n208,n214
+  $ bailiwick group set-owners orders n204 n208 n214
 `;
 
 const nodeHelp = `
 Examples:
   $ bailiwick node list --all
   $ bailiwick node init n208 --dir /etc/bailiwick
+`;
+
+const clusterHelp = `
+Examples:
+  $ bailiwick cluster recover --from n206 --dry-run
 `;
 
 /** The program; it throws commander's `CommanderError` instead of leaving the process, and prints through `deps`. */
@@ -76,10 +85,14 @@ export function createProgram(deps: CliDeps, run: RunCommand): Command {
   add(group, groupList, run);
   add(group, groupGet, run);
   add(group, groupCreate, run);
+  add(group, groupSetOwners, run);
+  add(group, groupRecover, run);
   const node = program.command("node").description("nodes of the cluster").addHelpText("after", nodeHelp);
   add(node, nodeList, run);
   add(node, nodeGet, run);
   add(node, nodeSphere, run);
+  const cluster = program.command("cluster").description("the cluster database").addHelpText("after", clusterHelp);
+  add(cluster, clusterRecover, run);
   return program;
 }
 
@@ -89,7 +102,8 @@ function add<Options>(parent: Command, command: CliCommand<Options>, run: RunCom
   for (const [syntax, description] of command.flags) added.option(syntax, description);
   added.addHelpText("after", command.help);
   added.action((...received: unknown[]) => {
-    const args = received.slice(0, command.arguments.length).filter((arg): arg is string => typeof arg === "string");
+    const given = received.slice(0, command.arguments.length).flat();
+    const args = given.filter((arg): arg is string => typeof arg === "string");
     return run(command, { args, flags: new Flags(added.optsWithGlobals()) });
   });
 }

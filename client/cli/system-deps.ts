@@ -1,6 +1,7 @@
 // The command line's dependencies in a real process.
 
 import { readFile } from "node:fs/promises";
+import { createInterface } from "node:readline/promises";
 import { systemClock } from "../clock.ts";
 import type { CliDeps } from "./cli-deps.ts";
 
@@ -13,6 +14,7 @@ export function createSystemDeps(version: string): CliDeps {
     err: (text) => void process.stderr.write(text),
     readFile: (path) => readFile(path),
     readStdin,
+    askLine,
     sleep: systemClock.sleep,
     nowMs: () => Date.now(),
     isTty: process.stdout.isTTY === true,
@@ -34,6 +36,17 @@ async function readStdin(): Promise<Uint8Array> {
   const parts: Buffer[] = [];
   for await (const part of process.stdin) parts.push(Buffer.from(part as Uint8Array));
   return Buffer.concat(parts);
+}
+
+/** The question goes to standard error: the answer to a command is data. */
+async function askLine(question: string): Promise<string> {
+  const reader = createInterface({ input: process.stdin, output: process.stderr });
+  const ended = new Promise<string>((resolve) => reader.once("close", () => resolve("")));
+  try {
+    return await Promise.race([reader.question(question), ended]);
+  } finally {
+    reader.close();
+  }
 }
 
 /** The first SIGINT or SIGTERM asks; the second, no longer handled, ends the process. */

@@ -7,12 +7,13 @@ import {
   clusterChange,
   configBytes,
   directoryEntry,
+  groupRecovery,
   keySpan,
   ownershipState,
   recoveryStatus,
   stateHashes,
 } from "./model.ts";
-import { keyBytes, nodeId, reason, valueBytes } from "./scalars.ts";
+import { groupId, keyBytes, nodeId, reason, valueBytes } from "./scalars.ts";
 import { inBytes, list, message, nullable, only, required, union } from "./structure.ts";
 import { wireLimits } from "./wire-limits.ts";
 
@@ -66,6 +67,12 @@ const clusterCommand = only(
     events: message(wire.EventsCommandSchema, { atMs: uint64, changes: list(clusterChange, itemsMax) }),
     createGroup: message(wire.CreateGroupCommandSchema, { atMs: uint64, entry: required(directoryEntry) }),
     ownersChanged: message(wire.OwnersChangedCommandSchema, { atMs: uint64, entries: list(directoryEntry, itemsMax) }),
+    recoverGroup: message(wire.RecoverGroupCommandSchema, {
+      atMs: uint64,
+      group: groupId,
+      recovery: required(groupRecovery),
+      reason,
+    }),
     verdicts: message(wire.ClusterVerdictsCommandSchema, { atMs: uint64, changes: list(verdictChange, itemsMax) }),
   }),
 );

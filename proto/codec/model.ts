@@ -7,6 +7,7 @@ import type {
   ClusterEvent,
   DirectoryEntry,
   GroupObject,
+  GroupRecovery,
   GroupSummary,
   KeySpan,
   KeyValue,
@@ -111,6 +112,12 @@ export const directoryEntry = message<DirectoryEntry, typeof wire.DirectoryEntry
   index: logIndex,
 });
 
+export const groupRecovery = message<GroupRecovery, typeof wire.GroupRecoverySchema>(wire.GroupRecoverySchema, {
+  incarnation,
+  from: nodeId,
+  owners,
+});
+
 const label: Codec<readonly [name: string, value: string], wire.Label> = {
   toWire: ([name, value], field) => labelFields.toWire({ name, value }, field),
   fromWire(label, field) {
@@ -140,6 +147,8 @@ export const clusterChange: Codec<ClusterChange, wire.ClusterChange> = only(
     nodeReintegrated: message(wire.NodeReintegratedSchema, { node: nodeId, reason }),
     groupCreated: message(wire.GroupCreatedSchema, { entry: required(directoryEntry) }),
     ownersChanged: message(wire.OwnersChangedSchema, { entry: required(directoryEntry) }),
+    clusterRecovered: message(wire.ClusterRecoveredSchema, { incarnation, from: nodeId, voters: owners, reason }),
+    groupRecovered: message(wire.GroupRecoveredSchema, { entry: required(directoryEntry), from: nodeId, reason }),
   }),
 );
 

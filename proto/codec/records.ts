@@ -11,6 +11,7 @@ import {
   clusterEvent,
   directoryEntry,
   groupObject,
+  groupRecovery,
   groupSummary,
   nodeRecord,
   ownership,
@@ -70,6 +71,11 @@ export const { encode: encodeNodeRecord, decode: decodeNodeRecord } = inBytes(
 export const { encode: encodeDirectoryEntry, decode: decodeDirectoryEntry } = inBytes(
   model.DirectoryEntrySchema,
   directoryEntry,
+  bytesMax,
+);
+export const { encode: encodeGroupRecovery, decode: decodeGroupRecovery } = inBytes(
+  model.GroupRecoverySchema,
+  groupRecovery,
   bytesMax,
 );
 export const { encode: encodeClusterEvent, decode: decodeClusterEvent } = inBytes(

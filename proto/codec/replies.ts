@@ -138,6 +138,18 @@ export const reply = only(
     setOwners: message(wire.SetOwnersReplySchema, { header: required(header), index: logIndex }),
     groupStatus: message(wire.GroupStatusReplySchema, { status: required(groupStatus) }),
     createGroup: message(wire.CreateGroupReplySchema, { entry: required(directoryEntry) }),
+    recoverGroup: message(wire.RecoverGroupReplySchema, {
+      entry: required(directoryEntry),
+      losses: list(text(textCharsMax), itemsMax),
+    }),
+    refoundGroup: message(wire.RefoundGroupReplySchema, { entry: required(directoryEntry) }),
+    recoverCluster: message(wire.RecoverClusterReplySchema, {
+      incarnation,
+      voters: nodeIds,
+      losses: list(text(textCharsMax), itemsMax),
+    }),
+    refoundCluster: message(wire.RefoundClusterReplySchema, { incarnation }),
+    replicaStatus: message(wire.ReplicaStatusReplySchema, { status: required(groupStatus), last: logIndex }),
     clusterStatus: message(wire.ClusterStatusReplySchema, { status: required(clusterStatus) }),
     nodeStatus: message(wire.NodeStatusReplySchema, { status: required(nodeStatus) }),
     directory: message(wire.DirectoryReplySchema, {

@@ -2,9 +2,9 @@
 
 import * as wire from "../gen/bailiwick/peer/v1/forward_pb.ts";
 import type { Consistency, Fence, Request } from "../requests.ts";
-import { epoch, logIndex, revision, uint64, wholeMs } from "./integers.ts";
-import { configBytes, keySpan, owners } from "./model.ts";
-import { flag, groupId, keyBytes, nodeId, oneOf, valueBytes } from "./scalars.ts";
+import { epoch, incarnation, logIndex, revision, uint64, wholeMs } from "./integers.ts";
+import { configBytes, groupRecovery, keySpan, owners } from "./model.ts";
+import { flag, groupId, keyBytes, nodeId, oneOf, reason, valueBytes } from "./scalars.ts";
 import { message, nullable, only, required, union } from "./structure.ts";
 
 const consistency = oneOf<Consistency, wire.Consistency>({
@@ -63,6 +63,26 @@ export const request = only(
       progressIntervalMs: wholeMs,
     }),
     createGroup: message(wire.CreateGroupRequestSchema, { group: groupId, owners, validateOnly: flag }),
+    recoverGroup: message(wire.RecoverGroupRequestSchema, {
+      group: groupId,
+      from: nodeId,
+      owners,
+      reason,
+      validateOnly: flag,
+    }),
+    refoundGroup: message(wire.RefoundGroupRequestSchema, {
+      group: groupId,
+      recovery: required(groupRecovery),
+      reason,
+    }),
+    recoverCluster: message(wire.RecoverClusterRequestSchema, {
+      from: nodeId,
+      voters: owners,
+      reason,
+      validateOnly: flag,
+    }),
+    refoundCluster: message(wire.RefoundClusterRequestSchema, { node: nodeId, incarnation, voters: owners, reason }),
+    replicaStatus: message(wire.ReplicaStatusRequestSchema, { group: groupId, node: nodeId }),
     clusterStatus: message(wire.ClusterStatusRequestSchema, {}),
     nodeStatus: message(wire.NodeStatusRequestSchema, { node: nodeId }),
     directory: message(wire.DirectoryRequestSchema, {}),

@@ -25,9 +25,7 @@ export function reportOf(content: DiskContent): DiskReport {
   const state = readDatabase(content);
   const directory = state?.directory ?? new Directory({ nodes: [], groups: [] });
   const groups = content.groups.filter(({ group }) => group !== clusterGroup);
-  const replicas = groups
-    .filter(({ role }) => role !== "witness")
-    .map((record) => ({ record, content: readSlot(record, content) }));
+  const replicas = groups.filter(storesState).map((record) => ({ record, content: readSlot(record, content) }));
   const witnessOf = groups.filter(({ role }) => role === "witness").map(({ group }) => group);
   return {
     node: self,
@@ -45,6 +43,11 @@ export function reportOf(content: DiskContent): DiskReport {
   };
 }
 
+/** Of a group that it witnesses for, or that it left, a node keeps a number. */
+function storesState({ role }: StoredGroup): boolean {
+  return role === "owner" || role === "learner";
+}
+
 function readSlot(record: StoredGroup, content: DiskContent) {
   const slot = content.slots.get(record.slot);
   return slot === undefined ? emptyReplica : readReplica(slot);
@@ -52,7 +55,7 @@ function readSlot(record: StoredGroup, content: DiskContent) {
 
 /** The cluster database on this disk; null when it is missing or damaged. */
 function readDatabase(content: DiskContent): ClusterState | null {
-  const record = content.groups.find(({ group }) => group === clusterGroup);
+  const record = content.groups.find((stored) => stored.group === clusterGroup && storesState(stored));
   const slot = record === undefined ? undefined : content.slots.get(record.slot);
   if (slot === undefined) return null;
   try {

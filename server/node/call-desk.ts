@@ -2,7 +2,7 @@
 // and leaves the rest to the router. Ends what nobody waits for.
 
 import { failure } from "../../proto/errors.ts";
-import { type GroupId, type Millis, type NodeId, type Revision, toMillis } from "../../proto/ids.ts";
+import { clusterGroup, type GroupId, type Millis, type NodeId, type Revision, toMillis } from "../../proto/ids.ts";
 import type { NodeSelf, Reply, Request } from "../../proto/requests.ts";
 import type { Call, Caller } from "./calls.ts";
 import type { ClusterDatabase } from "./cluster-database.ts";
@@ -10,6 +10,9 @@ import { type Ask, gatherCluster, gatherNode, type StatusView } from "./cluster-
 import { failed } from "./group-replies.ts";
 import { limits } from "./limits.ts";
 import { earliest } from "./millis.ts";
+import { mayHaveQuorum } from "./quorum-view.ts";
+import { gatherClusterRecovery } from "./recover-cluster.ts";
+import { gatherRecovery } from "./recover-group.ts";
 import type { ResourceGroup } from "./resource-group.ts";
 import type { Router } from "./router.ts";
 import { validateRequest } from "./validate.ts";
@@ -19,6 +22,8 @@ import type { World } from "./world.ts";
 export interface Knowledge {
   readonly database: ClusterDatabase;
   group(name: GroupId): ResourceGroup | null;
+  /** Also one that takes part no more. */
+  stored(name: GroupId): ResourceGroup | null;
   self(nowMs: Millis): NodeSelf;
 }
 
@@ -26,11 +31,18 @@ export class CallDesk {
   readonly #world: World;
   readonly #router: Router;
   readonly #node: Knowledge;
+  /** Of the present step. */
+  #nowMs: Millis = toMillis(0);
 
   constructor(world: World, router: Router, node: Knowledge) {
     this.#world = world;
     this.#router = router;
     this.#node = node;
+  }
+
+  /** A step begins. */
+  stepBegins(nowMs: Millis): void {
+    this.#nowMs = nowMs;
   }
 
   /** @param budgetMs time left to answer; streams have no end */
@@ -89,22 +101,50 @@ export class CallDesk {
       case "clusterEvents":
         return answer({ type: "clusterEvents", events: state.eventsAfter(request.after, request.limit), index });
       case "clusterStatus":
-        return gatherCluster(this.#view(nowMs), this.#asker(nowMs), answer);
+        return gatherCluster(this.#view(nowMs), this.#asker(), answer);
       case "nodeStatus":
         if (!state.directory.isNode(request.node)) return answer(unknownNode(request.node));
-        return gatherNode(request.node, this.#view(nowMs), this.#asker(nowMs), answer);
+        return gatherNode(request.node, this.#view(nowMs), this.#asker(), answer);
       case "nodeSelf":
         if (request.node === this.#world.self) return answer({ type: "nodeSelf", self: this.#node.self(nowMs) });
         if (!state.directory.isNode(request.node)) return answer(unknownNode(request.node));
         return this.#router.route(call, nowMs);
+      case "replicaStatus":
+        if (request.node === this.#world.self) return answer(this.#replicaStatus(request.group, nowMs));
+        if (!state.directory.isNode(request.node)) return answer(unknownNode(request.node));
+        return this.#router.route(call, nowMs);
+      case "recoverCluster": {
+        const others = state.directory.nodes.filter((node) => this.#world.connected.has(node));
+        return gatherClusterRecovery(request, { state, others }, this.#asker(), answer);
+      }
+      case "refoundCluster":
+        if (request.node === this.#world.self) return this.#node.database.refound(call, request, nowMs);
+        if (!state.directory.isNode(request.node)) return answer(unknownNode(request.node));
+        return this.#router.route(call, nowMs);
+      case "recoverGroup":
+        return gatherRecovery(request, state, this.#asker(), answer);
       default:
         return this.#router.route(call, nowMs);
     }
   }
 
-  /** Asks for a part of a larger answer, here or elsewhere. */
-  #asker(nowMs: Millis): Ask {
-    return (request, answer) => this.open({ type: "part", answer }, request, limits.fanOutMs, nowMs);
+  #replicaStatus(group: GroupId, nowMs: Millis): Reply {
+    const { self, isDoubtful } = this.#world;
+    if (group === clusterGroup && !isDoubtful()) return { type: "replicaStatus", ...this.#node.database.held(nowMs) };
+    const held = this.#node.stored(group);
+    if (held !== null) {
+      const hasQuorum = mayHaveQuorum(held, this.#world, nowMs);
+      return { type: "replicaStatus", status: { ...held.status(nowMs), hasQuorum }, last: held.replica.status.last };
+    }
+    const why = isDoubtful()
+      ? `${self} is in quarantine and holds nothing of ${group}`
+      : `${self} has no replica of ${group}`;
+    return failed(failure("condition_failed", why, { group, node: self }));
+  }
+
+  /** Asks for a part of a larger answer, here or elsewhere; some parts only when others have come, in a later step. */
+  #asker(): Ask {
+    return (request, answer) => this.open({ type: "part", answer }, request, limits.fanOutMs, this.#nowMs);
   }
 
   #view(nowMs: Millis): StatusView {

@@ -4,35 +4,61 @@
 import { assert } from "../../proto/assert.ts";
 import { CodecError } from "../../proto/codec/codec-error.ts";
 import { encodeClusterCommand } from "../../proto/codec/commands.ts";
-import { failure } from "../../proto/errors.ts";
-import { clusterGroup, type LogIndex, type Millis, type NodeId, toLogIndex } from "../../proto/ids.ts";
-import type { Membership } from "../../proto/membership.ts";
-import type { GroupMessage, PeerMessage } from "../../proto/messages.ts";
-import type { DirectoryEntry } from "../../proto/model.ts";
-import type { Entry } from "../../proto/raft.ts";
-import { rowOfSlot } from "../../storage/keys.ts";
+import { type Failure, failure } from "../../proto/errors.ts";
+import {
+  clusterGroup,
+  type Incarnation,
+  type LogIndex,
+  type MemberId,
+  type Millis,
+  type NodeId,
+  toLogIndex,
+} from "../../proto/ids.ts";
+import { anyMember, founderId, type Membership } from "../../proto/membership.ts";
+import type { Addressed, GroupMessage, PeerMessage } from "../../proto/messages.ts";
+import type { DirectoryEntry, GroupKey } from "../../proto/model.ts";
+import { type Entry, type EntryId, isControl } from "../../proto/raft.ts";
+import type { GroupStatus } from "../../proto/requests.ts";
+import { rowOfSlot, type Slot, slotRange } from "../../storage/keys.ts";
+import { LogStore } from "../../storage/log-store.ts";
+import type { Operation } from "../../storage/ordered-store.ts";
 import type { RoleChange } from "../raft/types.ts";
 import { Applier } from "./applier.ts";
 import type { Call } from "./calls.ts";
+import { beginningOf, incarnationAt, successorOf } from "./cluster-incarnations.ts";
+import { ClusterMembers } from "./cluster-members.ts";
 import { type ClusterOutcome, ClusterState } from "./cluster-state.ts";
-import { clusterGroupStatus } from "./cluster-status.ts";
+import { clusterCopyStatus, clusterGroupStatus } from "./cluster-status.ts";
+import { type ClusterHeir, succeedCluster } from "./cluster-succession.ts";
 import { Coordinator } from "./coordinator.ts";
+import { logStart, putGroupRecord, stepDownOperations } from "./genesis.ts";
 import { failed, fateUnknown } from "./group-replies.ts";
+import type { WriteId } from "./inputs.ts";
 import { LeaderSight } from "./leader-sight.ts";
 import { limits } from "./limits.ts";
+
+import type { LossReport } from "./membership-manager.ts";
 import { earliest } from "./millis.ts";
-import { quorumOf } from "./quorum-view.ts";
+import { mayHaveQuorum, quorumOf } from "./quorum-view.ts";
+import { createRaft } from "./raft-options.ts";
+
 import { Replica, type ReplicaOwner, type ReplicaParts } from "./replica.ts";
 import { clusterTopic } from "./topics.ts";
 import { Transfers } from "./transfers.ts";
 import { type World, wallMs } from "./world.ts";
 
 export type ClusterApplier = Applier<ClusterOutcome, ClusterState>;
+/** On a node without a vote: as which member it was known last, or 1. */
+export interface ClusterCopy {
+  readonly copy: ClusterApplier;
+  readonly incarnation: Incarnation;
+  readonly member: MemberId;
+}
 export type ClusterReplicaParts = ReplicaParts<ClusterOutcome, ClusterState>;
 type ClusterReplica = Replica<ClusterOutcome, ClusterState>;
 
 export interface ClusterListener {
-  /** The database has moved on; `created`: groups that came with it. */
+  /** The database has moved on; `created`: groups that came with it, new ones or in another incarnation. */
   clusterChanged(created: readonly DirectoryEntry[]): void;
   clusterLeaderChanged(nowMs: Millis): void;
   clusterBeatNow(): void;
@@ -43,16 +69,40 @@ export interface ClusterListener {
 
 type Proposal = { readonly type: "call"; readonly key: number } | { readonly type: "decision" };
 
+interface Succession {
+  readonly write: WriteId;
+  readonly heir: ClusterHeir;
+  readonly incarnation: Incarnation;
+  readonly log: LogStore;
+  readonly call: number;
+}
+
+/** A replica, and the snapshots that it sends or is sent. */
+interface Seat {
+  readonly replica: ClusterReplica;
+  readonly transfers: Transfers<ClusterOutcome, ClusterState>;
+}
+
 export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
   readonly #world: World;
   readonly #listener: ClusterListener;
+  #incarnation: Incarnation;
+  /** As which member the node is known here: it must never speak as that, or as a lower one, without a replica. */
+  #member: MemberId;
   /** null on a node that has no vote. */
-  readonly #replica: ClusterReplica | null;
-  readonly #transfers: Transfers<ClusterOutcome, ClusterState> | null;
+  #seat: Seat | null;
+  /** What this node goes on with alone, until it is durable. */
+  #succession: Succession | null = null;
+  /** Call that waits until this node leads it. */
+  #refoundCall: number | null = null;
+  /** A replica that has received nothing yet: until it has, the copy is followed. */
+  #joining: Seat | null = null;
   #copy: ClusterApplier;
   /** The newest entries, oldest first, for nodes that missed some. */
   #recent: Entry[] = [];
+  /** Both are there while this node leads. */
   #coordinator: Coordinator | null = null;
+  #members: ClusterMembers | null = null;
   readonly #proposals = new Map<number, Proposal>();
   #lastProposal = 0;
   #created: DirectoryEntry[] = [];
@@ -63,7 +113,7 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
   readonly #leaderSight: LeaderSight;
 
   constructor(
-    content: { readonly voter: ClusterReplicaParts } | { readonly copy: ClusterApplier },
+    content: { readonly voter: ClusterReplicaParts } | ClusterCopy,
     world: World,
     options: { readonly listener: ClusterListener; readonly nowMs: Millis },
   ) {
@@ -71,32 +121,47 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
     this.#listener = options.listener;
     this.#leaderSight = new LeaderSight(options.nowMs);
     const isVoter = "voter" in content;
+    const { incarnation, member } = isVoter ? content.voter : content;
+    this.#incarnation = incarnation;
+    this.#member = member;
     this.#copy = isVoter ? content.voter.applier : content.copy;
-    this.#replica = isVoter ? new Replica(content.voter, world, this) : null;
-    this.#transfers = this.#replica === null ? null : new Transfers(world, this.#replica, ClusterState.restore);
+    this.#seat = isVoter ? this.#seatOf(content.voter) : null;
   }
 
   get state(): ClusterState {
-    return this.#replica === null ? this.#copy.state : this.#replica.state;
+    return this.#applier.state;
   }
 
   /** The log is applied up to here. */
   get index(): LogIndex {
-    return (this.#replica === null ? this.#copy.applied : this.#replica.applied).index;
+    return this.#applier.applied.index;
   }
 
   /** The database as it is here, to be followed from now on without a vote. */
-  asCopy(): ClusterApplier {
-    return new Applier<ClusterOutcome, ClusterState>(this.state, this.#applier.applied);
+  asCopy(): ClusterCopy {
+    const copy = new Applier<ClusterOutcome, ClusterState>(this.state, this.#applier.applied);
+    return { copy, incarnation: this.#incarnation, member: this.#member };
   }
 
+  /** Nobody's word is for a replica of this database any more. */
+  leave(): void {
+    for (const { replica } of this.#seats()) this.#world.vouching.gone(replica);
+  }
+
+  /** As what it stands in the record of the group. */
+  get record(): GroupKey & { readonly slot: Slot; readonly member: MemberId } {
+    const key = { group: clusterGroup, incarnation: this.#incarnation };
+    return { ...key, slot: this.state.rows.slot, member: this.#member };
+  }
+
+  /** null on a node that has no vote, or has not received what it is to vote on. */
   get replica(): ClusterReplica | null {
-    return this.#replica;
+    return this.#seat?.replica ?? null;
   }
 
   /** Of the cluster group, as a voter knows it; null on other nodes. */
   get leader(): NodeId | null {
-    return this.#replica?.status.leader ?? null;
+    return this.replica?.status.leader ?? null;
   }
 
   get isCoordinator(): boolean {
@@ -104,7 +169,7 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
   }
 
   get membership(): Membership {
-    return this.#replica?.membership ?? this.state.members.membership;
+    return this.replica?.membership ?? this.state.members.membership;
   }
 
   leaderlessMs(nowMs: Millis): number {
@@ -112,8 +177,8 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
   }
 
   silent(nowMs: Millis): readonly NodeId[] | null {
-    this.#replica?.catchUp();
-    return this.#replica?.silent(nowMs) ?? null;
+    this.replica?.catchUp();
+    return this.replica?.silent(nowMs) ?? null;
   }
 
   /** Nodes that no group watches and that this node therefore beats with while it leads. */
@@ -130,38 +195,210 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
   /** @returns false when the leader of the cluster group has to serve the call */
   serve(call: Call, nowMs: Millis): boolean {
     const { request } = call;
-    if (this.#replica === null) return false;
+    const { replica } = this;
+    if (replica === null) return false;
     if (request.type === "groupStatus") {
       const quorum = quorumOf(this, this.#world, nowMs);
-      const status = clusterGroupStatus(this.#replica, this.#world.self, quorum);
+      const status = clusterGroupStatus(replica, this.#world.self, quorum);
       this.#world.calls.answer(call.key, { type: "groupStatus", status });
       return true;
     }
+    if (replica.status.role !== "leader") return false;
+    if (request.type === "refoundGroup") this.#refound(call, request, nowMs);
+    else this.#createGroup(call, request, nowMs);
+    return true;
+  }
+
+  #createGroup(call: Call, request: Call["request"], nowMs: Millis): void {
     assert(request.type === "createGroup", () => `The cluster group was asked for ${request.type}`);
-    if (this.#replica.status.role !== "leader") return false;
     const { group, owners, validateOnly } = request;
     const refusal = this.state.refuseGroup({ group, owners }) ?? this.#world.diskSpace.refusal(request);
     const entry = { group, owners, incarnation: this.state.nextIncarnation(group), index: toLogIndex(0) };
     if (refusal !== null) this.#world.calls.answer(call.key, failed(refusal));
     else if (validateOnly) this.#world.calls.answer(call.key, { type: "createGroup", entry });
     else this.#create(call, entry, nowMs);
-    return true;
   }
 
   receive(from: NodeId, message: GroupMessage, nowMs: Millis): void {
-    if (message.incarnation !== this.#replica?.key.incarnation || !this.#replica.isFor(message)) {
-      return this.#world.counters.count("messages of a cluster group that is not here");
+    if (this.#succession !== null) return;
+    const seat = this.#joining ?? this.#seat;
+    if (seat === null || message.incarnation !== this.#incarnation || !seat.replica.isFor(message)) {
+      return this.#answerStranger(from, message, nowMs);
     }
     if (message.type === "raft") {
       const { fromMember: member, message: raft } = message;
-      this.#replica?.step({ type: "message", from, member, message: raft }, nowMs);
+      seat.replica.step({ type: "message", from, member, message: raft }, nowMs);
     }
-    if (message.type === "snapshotAck") this.#transfers?.acknowledged(from, message, nowMs);
-    if (message.type === "snapshotPart" && this.#transfers?.receive(from, message, nowMs) === true) {
-      this.#recent = [];
-      this.#listener.clusterChanged([...this.state.directory.groups]);
-    }
+    if (message.type === "snapshotAck") seat.transfers.acknowledged(from, message, nowMs);
+    if (message.type === "snapshotPart" && seat.transfers.receive(from, message, nowMs)) this.#stateReplaced();
     this.#flush();
+  }
+
+  /** The leader counts on this node as a new member: it begins with nothing, while the copy is followed on. */
+  invited(from: NodeId, invite: PeerMessage & { readonly type: "invite" }, nowMs: Millis): void {
+    if (this.#succession !== null) return;
+    const isOther = invite.incarnation !== this.#incarnation || invite.isWitness;
+    if (isOther || invite.toMember <= this.#member) return this.#answerStranger(from, invite, nowMs);
+    // It may have been this very member before it forgot: unless it got the number for saying so in this start.
+    if (this.#world.isForgetful() && invite.lostIn !== this.#world.nonce) return this.#sayLost(from, invite.toMember);
+    this.#stepDown();
+    this.#setMember(invite.toMember);
+    this.#joining = this.#seatOf(this.#blank(nowMs));
+    this.#world.out.note("info", "Joins a group", { group: clusterGroup, member: invite.toMember, from });
+  }
+
+  /** A member says that it holds nothing of the group as this member: it is to begin anew. */
+  memberLost(node: NodeId, report: LossReport, nowMs: Millis): void {
+    this.#members?.lost(node, report, nowMs);
+  }
+
+  /** Whoever is spoken to as a member that is gone says so: nobody must wait for it, or count on it. */
+  #answerStranger(from: NodeId, { incarnation, toMember }: Addressed, nowMs: Millis): void {
+    this.#world.counters.count("messages of a cluster group that is not here");
+    if (incarnation < this.#incarnation) return this.hint(from);
+    if (incarnation > this.#incarnation) return this.noticeIndex(from, beginningOf(incarnation), nowMs);
+    if (toMember === anyMember || this.#seat !== null || this.#joining !== null) return;
+    // A node that forgot once cannot tell which numbers it has had: any that it is not known as may be one.
+    if (toMember <= this.#member) this.#sayLost(from, this.#member);
+    else if (this.#world.isForgetful()) this.#sayLost(from, toMember);
+  }
+
+  #sayLost(to: NodeId, member: MemberId): void {
+    const { nonce: start, out } = this.#world;
+    out.sendPromise(to, { type: "replicaLost", group: clusterGroup, incarnation: this.#incarnation, member, start });
+  }
+
+  /** From now on known as this member, of which nothing is stored yet: a start before it is says that it is lost. */
+  #setMember(member: MemberId): void {
+    this.#world.hardStates.delete({ ...this.record, member: this.#member });
+    this.#member = member;
+    this.#world.out.writeDurably(stepDownOperations(this.record), this.#world.hardStates.table());
+  }
+
+  /** If this node has a vote, or was to have one, it has none any more, and goes on as a copy. */
+  #stepDown(): void {
+    if (this.#seat === null && this.#joining === null) return;
+    if (this.#seat !== null) this.#copy = this.asCopy().copy;
+    this.#resign();
+    this.leave();
+    this.#seat = null;
+    this.#joining = null;
+    for (const number of [...this.#proposals.keys()]) this.proposalForgotten(number);
+    this.#world.out.writeDurably(stepDownOperations(this.record), null);
+    this.#world.out.note("info", "Left a group", { group: clusterGroup, member: this.#member });
+  }
+
+  /** The database of another incarnation is the one from now on: what this node was in the one before is over. */
+  #enter(incarnation: Incarnation): void {
+    if (incarnation === this.#incarnation) return;
+    const ended = this.#end();
+    this.#incarnation = incarnation;
+    this.#member = founderId;
+    this.#world.out.writeDurably([...ended, ...stepDownOperations(this.record)], this.#world.hardStates.table());
+  }
+
+  /** Of the present incarnation nothing but a number is kept. */
+  #end(): readonly Operation[] {
+    const { group, incarnation, member } = this.record;
+    this.#world.hardStates.delete({ group, incarnation, member });
+    return [putGroupRecord({ group, incarnation }, { slot: 0, role: "gone", member })];
+  }
+
+  /** What this node holds, with a vote or without. @returns the status, and where the log ends here */
+  held(nowMs: Millis): { readonly status: GroupStatus; readonly last: LogIndex } {
+    const { replica } = this;
+    if (replica === null) {
+      const record = this.#copy.record();
+      return { status: clusterCopyStatus(this.state, record, this.record, this.#world.self), last: record.index };
+    }
+    const hasQuorum = mayHaveQuorum(this, this.#world, nowMs);
+    const quorum = { ...quorumOf(this, this.#world, nowMs), hasQuorum };
+    return { status: clusterGroupStatus(replica, this.#world.self, quorum), last: replica.status.last };
+  }
+
+  /**
+   * This node goes on alone with what it has, as another incarnation: all of it on disk with this step, and in force, for others
+   * to hear of, once it is durable. Answered when this node leads it.
+   */
+  refound(call: Call, request: Call["request"] & { readonly type: "refoundCluster" }, nowMs: Millis): void {
+    const refusal = this.#refuseRefounding(request.incarnation, nowMs);
+    if (refusal !== null) return this.#world.calls.answer(call.key, failed(refusal));
+    call.mayHaveHappened = true;
+    const { self, random, slots, out } = this.#world;
+    const end = this.#seat === null ? this.#copy.applied : this.#seat.replica.applyRest();
+    const incarnation = successorOf(request.incarnation, random);
+    const { voters, reason } = request;
+    const plan = { incarnation, from: self, voters, reason, atMs: wallMs(this.#world, nowMs), slot: slots.take() };
+    const heir = succeedCluster(this.state, end, plan);
+    this.#stepDown();
+    const log = LogStore.create(plan.slot, heir.last);
+    const key = { group: clusterGroup, incarnation };
+    const record = putGroupRecord(key, { slot: plan.slot, role: "owner", member: founderId });
+    this.#succession = { write: out.nextWrite, heir, incarnation, log: log.store, call: call.key };
+    out.writeDurably([...this.#end(), record, ...log.operations, ...heir.operations], this.#world.hardStates.table());
+  }
+
+  #refuseRefounding(incarnation: Incarnation, nowMs: Millis): Failure | null {
+    const { self, isDoubtful } = this.#world;
+    const details = { group: clusterGroup, node: self };
+    if (isDoubtful()) return failure("condition_failed", `${self} is in quarantine`, details);
+    if (incarnation !== this.#incarnation || this.#succession !== null) {
+      const message = `The cluster group is not of incarnation ${incarnation} any more, from which it was to go on`;
+      return failure("condition_failed", message, details);
+    }
+    if (this.#seat === null || !mayHaveQuorum(this, this.#world, nowMs)) return null;
+    return failure("condition_failed", "The cluster group has a quorum, or may be about to have one", details);
+  }
+
+  /** What this node has written to go on with is durable. */
+  #succeed({ heir, incarnation, log, call }: Succession, nowMs: Millis): void {
+    this.#succession = null;
+    this.#world.out.erase(slotRange(this.record.slot));
+    this.#copy = heir.applier;
+    this.#incarnation = incarnation;
+    this.#member = founderId;
+    this.#recent = [];
+    this.leave();
+    this.#seat = this.#seatOf(this.#partsOf(heir.applier, log, heir.last, nowMs));
+    this.#refoundCall = call;
+    const { index } = heir.last;
+    this.#world.out.note("warn", "Goes on alone", { group: clusterGroup, incarnation, index });
+    this.#listener.clusterChanged([...this.state.directory.groups]);
+  }
+
+  #blank(nowMs: Millis): ClusterReplicaParts {
+    const slot = this.#world.slots.take();
+    const state = ClusterState.genesis({ nodes: [], groups: [], voters: [] }, slot);
+    const applier = new Applier<ClusterOutcome, ClusterState>(state, logStart);
+    return this.#partsOf(applier, LogStore.create(slot, logStart).store, logStart, nowMs);
+  }
+
+  /** A state that covers an empty log up to `last`. */
+  #partsOf(applier: ClusterApplier, log: LogStore, last: EntryId, nowMs: Millis): ClusterReplicaParts {
+    const { hardStates, random, self, leaseRead } = this.#world;
+    const key = { group: clusterGroup, incarnation: this.#incarnation, member: this.#member };
+    const { configuration } = applier.state.members;
+    const hardState = hardStates.get(key);
+    const start = { self, leaseRead, member: key.member, isWitness: false, configuration, hardState };
+    const slice = { previous: last, entries: [] };
+    const raft = createRaft({ ...start, log: slice, applied: last.index }, random.fork(), nowMs);
+    return { ...key, raft, log, applier, entries: [] };
+  }
+
+  #seatOf(parts: ClusterReplicaParts): Seat {
+    const replica = new Replica(parts, this.#world, this);
+    return { replica, transfers: new Transfers(this.#world, replica, ClusterState.restore) };
+  }
+
+  /** A snapshot is in force. A replica that began with nothing is the database from now on. */
+  #stateReplaced(): void {
+    if (this.#joining !== null) {
+      this.#world.out.erase(slotRange(this.#copy.state.rows.slot));
+      this.#seat = this.#joining;
+      this.#joining = null;
+    }
+    this.#recent = [];
+    this.#listener.clusterChanged([...this.state.directory.groups]);
   }
 
   /** A publication: its entries count when their author is who handed them over; else they are a hint to ask. */
@@ -188,8 +425,20 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
 
   /** A peer has more of the log than this node: ask it, but not again for what is under way. */
   #maybePull(peer: NodeId, index: LogIndex, nowMs: Millis): void {
-    if (this.#replica !== null || index <= this.index || nowMs < this.#pulledMs + limits.clusterPullRetryMs) return;
+    if (incarnationAt(index) > this.#incarnation) this.#stepDown();
+    if (this.replica !== null || index <= this.index || nowMs < this.#pulledMs + limits.clusterPullRetryMs) return;
     this.#pull(peer, nowMs);
+  }
+
+  /** A connection has opened: what was missed meanwhile is asked for at once, groups that have begun anew above all. */
+  peerUp(peer: NodeId): void {
+    if (this.replica === null) this.#world.out.send(peer, { type: "clusterPull", after: this.index });
+  }
+
+  /** Tells a peer how far the log is here. */
+  hint(peer: NodeId): void {
+    const { term, index } = this.#applier.applied;
+    this.#world.out.send(peer, { type: "clusterNews", term, index, entries: [] });
   }
 
   answerPull(from: NodeId, after: LogIndex): void {
@@ -216,7 +465,10 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
   /** The whole database, for a copy that is too far behind. */
   takeState(message: PeerMessage & { readonly type: "clusterState" }): void {
     this.#pulledMs = Number.NEGATIVE_INFINITY;
-    if (this.#replica !== null || message.last.index <= this.index) return;
+    if (message.last.index <= this.index || this.#succession !== null) return;
+    const incarnation = incarnationAt(message.last.index);
+    if (incarnation > this.#incarnation) this.#stepDown();
+    if (this.replica !== null) return;
     const { slot } = this.state.rows;
     const next = this.#decoded(() => ClusterState.fromRows(slot, message.rows));
     if (next === null) return;
@@ -224,6 +476,7 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
     this.#world.out.write(old.map(({ key }) => ({ type: "delete", key: rowOfSlot(slot, key) })));
     next.rows.rewrite();
     this.#copy = new Applier(next, message.last);
+    this.#enter(incarnation);
     this.#world.out.write(this.#copy.takeOperations());
     this.#recent = [];
     this.#listener.clusterChanged([...next.directory.groups]);
@@ -240,9 +493,12 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
   }
 
   deadline(nowMs: Millis): void {
-    this.#replica?.deadline(nowMs);
-    this.#transfers?.deadline(nowMs);
+    for (const { replica, transfers } of this.#seats()) {
+      replica.deadline(nowMs);
+      transfers.deadline(nowMs);
+    }
     this.#coordinator?.wake();
+    this.#members?.deadline(nowMs);
   }
 
   /** What follows from the inputs of this step. */
@@ -250,30 +506,37 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
     const command = this.#coordinator?.decide(this.state, wallMs(this.#world, nowMs), nowMs) ?? null;
     for (const node of this.#coordinator?.takeOwnPolls() ?? []) this.#listener.verdictWanted(node, nowMs);
     if (command !== null) this.#propose(encodeClusterCommand(command), { type: "decision" }, nowMs);
+    this.#members?.manage(nowMs);
     this.#flush();
   }
 
-  work(nowMs: Millis): boolean {
-    if (this.#replica?.hasWork === true) this.#replica.work(nowMs);
+  work(nowMs: Millis): void {
+    if (this.replica?.hasWork === true) this.replica.work(nowMs);
     this.#flush();
-    return this.#replica?.hasWork === true;
   }
 
   durable(write: number, nowMs: Millis): void {
-    this.#replica?.durable(write, nowMs);
+    if (this.#succession !== null && this.#succession.write <= write) this.#succeed(this.#succession, nowMs);
+    for (const { replica } of this.#seats()) replica.durable(write, nowMs);
     this.#flush();
   }
 
   deadlineMs(): Millis | null {
-    return earliest(
-      this.#replica?.deadlineMs() ?? null,
-      this.#transfers?.deadlineMs() ?? null,
-      this.#coordinator?.deadlineMs() ?? null,
-    );
+    const seats = this.#seats().flatMap(({ replica, transfers }) => [replica.deadlineMs(), transfers.deadlineMs()]);
+    return earliest(...seats, this.#coordinator?.deadlineMs() ?? null, this.#members?.deadlineMs() ?? null);
   }
 
-  /** Kept for nodes that will have missed it. */
-  entryApplied(entry: Entry): void {
+  #seats(): readonly Seat[] {
+    return [this.#seat, this.#joining].filter((seat) => seat !== null);
+  }
+
+  entryApplied(entry: Entry, nowMs: Millis): void {
+    if (isControl(entry.payload)) this.#members?.changed(nowMs);
+    this.#keep(entry);
+  }
+
+  /** For nodes that will have missed it. */
+  #keep(entry: Entry): void {
     this.#coordinator?.wake();
     this.#appliedNow.push(entry);
     this.#recent.push(entry);
@@ -281,12 +544,14 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
   }
 
   applied(_index: LogIndex, outcome: ClusterOutcome, number: number | null): void {
-    if (outcome.type === "groupCreated") this.#created.push(outcome.entry);
+    if ("entry" in outcome) this.#created.push(outcome.entry);
     const proposal = number === null ? null : this.#take(number);
     if (proposal?.type === "decision") this.#coordinator?.decided();
     if (proposal?.type !== "call") return;
     if (outcome.type === "groupCreated") {
       this.#world.calls.answer(proposal.key, { type: "createGroup", entry: outcome.entry });
+    } else if (outcome.type === "groupRecovered") {
+      this.#world.calls.answer(proposal.key, { type: "refoundGroup", entry: outcome.entry });
     } else if (outcome.type === "refused") {
       this.#world.calls.answer(proposal.key, failed(outcome.failure));
     }
@@ -314,7 +579,7 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
 
   roleChanged(change: RoleChange, nowMs: Millis): void {
     this.#leaderSight.changed(change.leader, nowMs);
-    if (change.role === "leader") this.#coordinator ??= new Coordinator(this.#world);
+    if (change.role === "leader") this.#lead(nowMs);
     else this.#resign();
     const { role, term, leader } = change;
     this.#world.out.note("info", "Role changed", { group: clusterGroup, role, term, leader });
@@ -322,6 +587,7 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
   }
 
   membersChanged(nowMs: Millis): void {
+    this.#members?.changed(nowMs);
     this.#listener.clusterLeaderChanged(nowMs);
   }
 
@@ -330,12 +596,23 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
   }
 
   needSnapshot(peer: NodeId, nowMs: Millis): void {
-    this.#transfers?.begin(peer, nowMs);
+    this.#seat?.transfers.begin(peer, nowMs);
+  }
+
+  #lead(nowMs: Millis): void {
+    const replica = this.replica;
+    if (replica === null) return;
+    this.#coordinator ??= new Coordinator(this.#world);
+    this.#members ??= new ClusterMembers(this.#world, replica, nowMs);
+    if (this.#refoundCall === null) return;
+    this.#world.calls.answer(this.#refoundCall, { type: "refoundCluster", incarnation: this.#incarnation });
+    this.#refoundCall = null;
   }
 
   #resign(): void {
     this.#coordinator = null;
-    this.#transfers?.abandon();
+    this.#members = null;
+    this.#seat?.transfers.abandon();
   }
 
   #pull(peer: NodeId, nowMs: Millis): void {
@@ -343,8 +620,17 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
     this.#world.out.send(peer, { type: "clusterPull", after: this.index });
   }
 
-  get #applier(): { readonly applied: { readonly term: Entry["term"]; readonly index: LogIndex } } {
-    return this.#replica ?? this.#copy;
+  get #applier(): { readonly state: ClusterState; readonly applied: EntryId } {
+    return this.replica ?? this.#copy;
+  }
+
+  #refound(call: Call, request: Call["request"] & { readonly type: "refoundGroup" }, nowMs: Millis): void {
+    const { group, recovery, reason } = request;
+    const refusal = this.state.refuseRecovery(group, recovery);
+    if (refusal !== null) return this.#world.calls.answer(call.key, failed(refusal));
+    call.mayHaveHappened = true;
+    const command = { type: "recoverGroup", atMs: wallMs(this.#world, nowMs), group, recovery, reason } as const;
+    this.#propose(encodeClusterCommand(command), { type: "call", key: call.key }, nowMs);
   }
 
   #create(call: Call, entry: DirectoryEntry, nowMs: Millis): void {
@@ -357,7 +643,7 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
     this.#lastProposal += 1;
     const number = this.#lastProposal;
     this.#proposals.set(number, proposal);
-    if (this.#replica?.propose([payload], [number], nowMs) === true) return;
+    if (this.replica?.propose([payload], [number], nowMs) === true) return;
     this.#take(number);
     if (proposal.type === "decision") this.#coordinator?.decided();
     else this.#listener.reroute([proposal.key], nowMs);
@@ -365,15 +651,15 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
 
   /** Applies what continues this node's copy of the log. */
   #follow(entries: readonly Entry[]): void {
-    if (this.#replica !== null) return;
+    if (this.replica !== null) return;
     const next = entries.filter((entry) => entry.index > this.index);
     for (const entry of next) {
       if (entry.index !== this.index + 1) break;
       const applied = this.#decoded(() => ({ outcome: this.#copy.apply(entry) }));
       if (applied === null) break;
       const { outcome } = applied;
-      this.entryApplied(entry);
-      if (outcome?.type === "groupCreated") this.#created.push(outcome.entry);
+      this.#keep(entry);
+      if (outcome !== null && "entry" in outcome) this.#created.push(outcome.entry);
     }
     if (next.length > 0) this.#world.out.write(this.#copy.takeOperations());
     this.#flush();

@@ -1,14 +1,17 @@
 // The cluster database: nodes, group directory, cluster events, and verdicts on the nodes that are in no group. Replicated by
 // the system group's log; every node applies that log, voter or not (A3).
 
+import { present } from "../../proto/assert.ts";
 import { decodeClusterCommand } from "../../proto/codec/commands.ts";
 import {
   decodeClusterEvent,
   decodeDirectoryEntry,
+  decodeGroupRecovery,
   decodeNodeRecord,
   decodeStatusComponent,
   encodeClusterEvent,
   encodeDirectoryEntry,
+  encodeGroupRecovery,
   encodeNodeRecord,
   encodeStatusComponent,
 } from "../../proto/codec/records.ts";
@@ -24,8 +27,16 @@ import {
   toLogIndex,
   toRevision,
 } from "../../proto/ids.ts";
+import type { Configuration } from "../../proto/membership.ts";
 import type { StateRow } from "../../proto/messages.ts";
-import type { ClusterChange, ClusterEvent, DirectoryEntry, NodeRecord, StatusComponent } from "../../proto/model.ts";
+import type {
+  ClusterChange,
+  ClusterEvent,
+  DirectoryEntry,
+  GroupRecovery,
+  NodeRecord,
+  StatusComponent,
+} from "../../proto/model.ts";
 import type { Entry } from "../../proto/raft.ts";
 import { bytesOf, textOf } from "../../storage/bytes.ts";
 import { parseKey, rowOfSlot, type Slot } from "../../storage/keys.ts";
@@ -40,6 +51,8 @@ export type ClusterOutcome =
   | { readonly type: "decided" }
   /** Its owners make their replicas in the step that applies this. */
   | { readonly type: "groupCreated"; readonly entry: DirectoryEntry }
+  /** One node goes on from its replica in the step that applies this. */
+  | { readonly type: "groupRecovered"; readonly entry: DirectoryEntry }
   | { readonly type: "refused"; readonly failure: Failure };
 
 /** What the cluster database last recorded of a node; `new`: nothing yet (a first start is no event). */
@@ -48,12 +61,21 @@ export type RecordedStatus = "new" | "up" | "down";
 const decided: ClusterOutcome = { type: "decided" };
 const noKeys = { revision: toRevision(1), floor: toRevision(1) };
 
+/** How the cluster group goes on in another incarnation. */
+export interface ClusterSuccession {
+  readonly configuration: Configuration;
+  readonly atMs: number;
+  readonly change: ClusterChange & { readonly type: "clusterRecovered" };
+}
+
 export class ClusterState implements ReplicatedState<ClusterOutcome> {
   readonly rows: StateRows;
   readonly members: MembersRow;
   readonly mvcc = noKeys;
   readonly #nodes = new Map<NodeId, NodeRecord>();
   readonly #groups = new Map<GroupId, DirectoryEntry>();
+  /** Of groups that have not said yet that they go on. */
+  readonly #recoveries = new Map<GroupId, GroupRecovery>();
   readonly #recorded = new Map<NodeId, RecordedStatus>();
   readonly #verdicts = new Map<NodeId, StatusComponent>();
   /** Oldest first, with their rows. */
@@ -98,6 +120,20 @@ export class ClusterState implements ReplicatedState<ClusterOutcome> {
     if (members === null) return null;
     const state = new ClusterState(own, members);
     for (const row of small) state.#restoreRow(row);
+    return state;
+  }
+
+  /**
+   * The same database in another incarnation, in a slot that holds nothing: to be written whole. It tells of itself by an event
+   * at its first index.
+   */
+  static goOn(old: ClusterState, slot: Slot, succession: ClusterSuccession): ClusterState {
+    const state = present(ClusterState.fromRows(slot, old.rows.smallRows()), "the voters of the cluster group");
+    const { configuration, atMs, change } = succession;
+    state.members.replace(configuration);
+    state.#record(change, { index: configuration.index, ordinal: 0 }, atMs);
+    state.rows.takeOperations();
+    state.rows.rewrite();
     return state;
   }
 
@@ -155,10 +191,30 @@ export class ClusterState implements ReplicatedState<ClusterOutcome> {
     return failure("invalid_argument", message, { group, node: stranger, field: "owners" });
   }
 
-  /** Whether a group's own word on its owners is newer than the directory's. */
+  /** How the group begins its present incarnation, when it goes on from one node's data and has not said yet that it does. */
+  recovery(group: GroupId): GroupRecovery | null {
+    return this.#recoveries.get(group) ?? null;
+  }
+
+  /** Why a group may not go on so; null when it may. */
+  refuseRecovery(group: GroupId, { incarnation, from, owners }: GroupRecovery): Failure | null {
+    const known = this.#groups.get(group);
+    if (known === undefined) return failure("not_found", `There is no group ${group} in this cluster`, { group });
+    if (known.incarnation !== incarnation - 1) {
+      const message = `The group ${group} is of incarnation ${known.incarnation} by now, it was to go on from ${incarnation - 1}`;
+      return failure("condition_failed", message, { group });
+    }
+    const stranger = [from, ...owners].find((node) => !this.#nodes.has(node));
+    if (stranger === undefined) return null;
+    const message = `The node ${stranger} is not one of this cluster`;
+    return failure("invalid_argument", message, { group, node: stranger });
+  }
+
+  /** Whether a group's own word on its owners is newer than the directory's, which may itself have been recovered. */
   isNews({ group, incarnation, index }: DirectoryEntry): boolean {
     const known = this.#groups.get(group);
-    return known !== undefined && known.incarnation === incarnation && known.index < index;
+    if (known === undefined || known.incarnation > incarnation) return false;
+    return known.incarnation < incarnation || known.index < index;
   }
 
   nextIncarnation(group: GroupId): Incarnation {
@@ -189,6 +245,8 @@ export class ClusterState implements ReplicatedState<ClusterOutcome> {
         return this.#createGroup(command, index);
       case "ownersChanged":
         return this.#changeOwners(command, index);
+      case "recoverGroup":
+        return this.#recoverGroup(command, index);
       case "verdicts":
         for (const change of command.changes) this.#decide(change, index);
         return decided;
@@ -208,9 +266,22 @@ export class ClusterState implements ReplicatedState<ClusterOutcome> {
     const news = command.entries.filter((entry) => this.isNews(entry));
     for (const [ordinal, entry] of news.entries()) {
       this.#setGroup(entry);
+      this.#setRecovery(entry.group, null);
       this.#record({ type: "ownersChanged", entry }, { index, ordinal }, command.atMs);
     }
     return decided;
+  }
+
+  #recoverGroup(command: Extract<ClusterCommand, { type: "recoverGroup" }>, index: LogIndex): ClusterOutcome {
+    const { group, recovery, reason, atMs } = command;
+    const refusal = this.refuseRecovery(group, recovery);
+    if (refusal !== null) return { type: "refused", failure: refusal };
+    const { incarnation, from } = recovery;
+    const entry = { group, incarnation, owners: [from], index: toLogIndex(0) };
+    this.#setGroup(entry);
+    this.#setRecovery(group, recovery);
+    this.#record({ type: "groupRecovered", entry, from, reason }, { index, ordinal: 0 }, atMs);
+    return { type: "groupRecovered", entry };
   }
 
   #record(change: ClusterChange, at: { index: LogIndex; ordinal: number }, atMs: number): void {
@@ -243,6 +314,16 @@ export class ClusterState implements ReplicatedState<ClusterOutcome> {
     this.rows.set("cluster", nameKey("group", entry.group), encodeDirectoryEntry(entry));
   }
 
+  #setRecovery(group: GroupId, recovery: GroupRecovery | null): void {
+    const key = nameKey("recovery", group);
+    if (recovery === null) {
+      if (this.#recoveries.delete(group)) this.rows.delete("cluster", key);
+      return;
+    }
+    this.#recoveries.set(group, recovery);
+    this.rows.set("cluster", key, encodeGroupRecovery(recovery));
+  }
+
   #setRecorded(node: NodeId, status: RecordedStatus): void {
     this.#recorded.set(node, status);
     this.rows.set("cluster", nameKey("recorded", node), bytesOf(status));
@@ -254,6 +335,7 @@ export class ClusterState implements ReplicatedState<ClusterOutcome> {
     const [kind, name] = readClusterKey(row.key);
     if (kind === "node") this.#nodes.set(name as NodeId, decodeNodeRecord(row.value));
     else if (kind === "group") this.#groups.set(name as GroupId, decodeDirectoryEntry(row.value));
+    else if (kind === "recovery") this.#recoveries.set(name as GroupId, decodeGroupRecovery(row.value));
     else if (kind === "recorded") this.#recorded.set(name as NodeId, textOf(row.value) as RecordedStatus);
     else if (kind === "verdict") this.#verdicts.set(name as NodeId, decodeStatusComponent(row.value));
     else this.#events.push({ event: decodeClusterEvent(row.value), key: row.key.subarray(tailHeaderBytes) });
@@ -266,7 +348,7 @@ function tabled(slot: Slot, row: StateRow): readonly SmallRow[] {
   return key.type === "state" ? [{ ...row, table: key.table }] : [];
 }
 
-type RowKind = "node" | "group" | "recorded" | "verdict" | "event";
+type RowKind = "node" | "group" | "recovery" | "recorded" | "verdict" | "event";
 
 /** Keys of table `cluster`: a word, a slash, a name or number. */
 function nameKey(kind: RowKind, name: string): Uint8Array {

@@ -2,9 +2,10 @@
 // answer in time is named (F1).
 
 import { clusterGroup, type GroupId, type NodeId, toEpoch } from "../../proto/ids.ts";
-import type { Ownership, StatusComponent } from "../../proto/model.ts";
+import type { AppliedRecord, GroupKey, Ownership, StatusComponent } from "../../proto/model.ts";
 import type { ClusterStatus, GroupStatus, NodeSelf, NodeStatus, Reply, Request } from "../../proto/requests.ts";
 import { emptyBytes } from "../../storage/bytes.ts";
+import { quorumVotes } from "../raft/quorum.ts";
 import { nodeStatus } from "../sphere/node-status.ts";
 import type { ClusterOutcome, ClusterState } from "./cluster-state.ts";
 import type { QuorumView } from "./group-replies.ts";
@@ -49,6 +50,40 @@ export function clusterGroupStatus(
     membership: status.membership,
     membershipIndex: status.membershipIndex,
     isDegraded: status.standIn !== null,
+    dispute: null,
+    compared: null,
+  };
+}
+
+/** What a node without a vote knows of the system group: the database, and nothing of its quorum. */
+export function clusterCopyStatus(
+  state: ClusterState,
+  record: AppliedRecord,
+  key: GroupKey,
+  node: NodeId,
+): GroupStatus {
+  const { membership, index } = state.members.configuration;
+  return {
+    object: { group: clusterGroup, incarnation: key.incarnation, owners: state.voters, config: emptyBytes },
+    node,
+    manager: null,
+    term: record.term,
+    ownership: noOwnership,
+    hasQuorum: false,
+    needed: quorumVotes(membership.voters),
+    missing: [],
+    verdicts: state.verdicts(),
+    revision: record.revision,
+    compactedRevision: record.floor,
+    applied: record.index,
+    commit: record.index,
+    stateHash: record.stateHash,
+    keys: 0,
+    bytes: 0,
+    replicas: [],
+    membership,
+    membershipIndex: index,
+    isDegraded: false,
     dispute: null,
     compared: null,
   };

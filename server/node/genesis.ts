@@ -106,8 +106,15 @@ export function quarantineOperations(
   reason: string,
   boot: BootNumber,
 ): readonly Operation[] {
+  return [...anewOperations(reason, boot), ...stepDownOperations(database)];
+}
+
+/** The node follows the cluster database from now on, without a vote. */
+export function stepDownOperations(
+  database: GroupKey & { readonly slot: Slot; readonly member: MemberId },
+): readonly Operation[] {
   const { slot, member } = database;
-  return [...anewOperations(reason, boot), putGroupRecord(database, { slot, role: "learner", member })];
+  return [putGroupRecord(database, { slot, role: "learner", member })];
 }
 
 /** What the node promised before the start `boot` is given up, and stays so when the quarantine is over. */

@@ -15,7 +15,17 @@ import {
 } from "../../proto/codec/records.ts";
 import type { Compare, GroupCommand, VerdictChange, Write } from "../../proto/commands.ts";
 import { type Failure, failure } from "../../proto/errors.ts";
-import { type GroupId, type LogIndex, type NodeId, type Revision, toEpoch, toLogIndex } from "../../proto/ids.ts";
+import {
+  type GroupId,
+  type Incarnation,
+  type LogIndex,
+  type NodeId,
+  type Revision,
+  toEpoch,
+  toLogIndex,
+  toRevision,
+} from "../../proto/ids.ts";
+import type { Configuration } from "../../proto/membership.ts";
 import type {
   GroupObject,
   GroupSummary,
@@ -53,6 +63,15 @@ interface Parts {
   readonly summary: GroupSummary;
 }
 
+/** How a group goes on in another incarnation. */
+export interface Succession {
+  readonly incarnation: Incarnation;
+  readonly slot: Slot;
+  readonly configuration: Configuration;
+  /** For people. */
+  readonly reason: string;
+}
+
 export class GroupState implements ReplicatedState<GroupOutcome> {
   readonly mvcc: Mvcc;
   readonly rows: StateRows;
@@ -81,6 +100,26 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
     state.#setObject(object);
     state.#setSummary(summary);
     for (const node of owners) state.#setVerdict({ ...start, node, status: "joining", reason: "not heard yet" });
+    return state;
+  }
+
+  /**
+   * The same keys and config object in another incarnation, in a slot that holds nothing: to be written whole. Revisions and
+   * epochs go on above all that the old incarnation can have given out, with no history; every owner is `joining`.
+   */
+  static goOn(old: GroupState, { incarnation, slot, configuration, reason }: Succession): GroupState {
+    const { index, membership } = configuration;
+    const start = { group: old.object.group, incarnation };
+    const object = { ...start, owners: membership.owners, config: old.object.config };
+    const epoch = toEpoch(old.ownership.epoch + limits.recoveryJump);
+    const ownership: Ownership = { currentOwner: null, epoch, state: "offline", reason };
+    const summary = { ...old.summary, ...start, index, owners: object.owners, ownership };
+    const rows = new StateRows(slot);
+    const mvcc = continued(old.mvcc, rows);
+    const state = new GroupState({ object, mvcc, rows, members: MembersRow.begin(rows, configuration), summary });
+    state.#setObject(object);
+    state.#setSummary(summary);
+    for (const node of object.owners) state.#setVerdict({ ...start, node, index, status: "joining", reason });
     return state;
   }
 
@@ -313,4 +352,25 @@ function disputeFailure(group: GroupId, { index, hashes }: StateHashes): Failure
 
 function toVersionedWrite(write: Write): VersionedWrite {
   return write.type === "put" ? write : { type: "delete", range: write.span };
+}
+
+/** The present values of all keys, written to other rows, without their history. */
+function continued(old: Mvcc, rows: StateRows): Mvcc {
+  const everything = { after: null, rowsMax: Number.POSITIVE_INFINITY, bytesMax: Number.POSITIVE_INFINITY };
+  const page = old.snapshot(old.revision, everything);
+  assert(page.type === "page", "the newest revision can always be read");
+  const versions = page.rows.toSorted((left, right) => {
+    return left.revision - right.revision || left.ordinal - right.ordinal;
+  });
+  const revision = toRevision(old.revision + limits.recoveryJump);
+  const restored = Mvcc.restore({ revision, floor: revision, rows: versions });
+  assert(restored.type === "restored", () => `A state does not fit itself: ${JSON.stringify(restored)}`);
+  const { mvcc } = restored;
+  const present = mvcc.range({ start: emptyBytes, end: null }, { at: null, limit: Number.POSITIVE_INFINITY });
+  assert(present.type === "page", "the newest revision can always be read");
+  rows.setKeys(
+    versions,
+    present.kvs.map((kv) => ({ key: kv.key, kv, previous: null })),
+  );
+  return mvcc;
 }

@@ -4,7 +4,8 @@
 import type { GroupId, MemberId, Millis, NodeId } from "../../proto/ids.ts";
 import { anyMember, founderId } from "../../proto/membership.ts";
 import type { GroupMessage, PeerMessage } from "../../proto/messages.ts";
-import type { DirectoryEntry, GroupKey, GroupObject, NodeRecord } from "../../proto/model.ts";
+import type { DirectoryEntry, GroupKey, GroupObject, GroupRecovery, NodeRecord } from "../../proto/model.ts";
+import type { EntryId } from "../../proto/raft.ts";
 import { emptyBytes } from "../../storage/bytes.ts";
 import { slotRange } from "../../storage/keys.ts";
 import { LogStore } from "../../storage/log-store.ts";
@@ -17,6 +18,7 @@ import type { ReplicaImage, SeatImage } from "./image.ts";
 import { createRaft } from "./raft-options.ts";
 import type { ReplicaParts } from "./replica.ts";
 import { type GroupListener, ResourceGroup } from "./resource-group.ts";
+import { succeed } from "./succession.ts";
 import { WitnessSeat } from "./witness-seat.ts";
 import type { World } from "./world.ts";
 
@@ -25,11 +27,16 @@ type Departed = PeerMessage & { readonly type: "departed" };
 
 export interface GroupsOptions {
   readonly agenda: Agenda<ResourceGroup>;
-  readonly listener: GroupListener;
+  readonly listener: GroupListener & {
+    /** `peer` does not know of the end of a group's incarnation. */
+    staleGroup(peer: NodeId): void;
+  };
   /** As the cluster database knows them. */
   readonly nodes: () => readonly NodeRecord[];
   /** By the cluster's directory; null: there is no such group. */
   readonly listed: (group: GroupId) => DirectoryEntry | null;
+  /** How the group begins its present incarnation, while it has not said that it goes on. */
+  readonly recovery: (group: GroupId) => GroupRecovery | null;
 }
 
 export class Groups {
@@ -38,6 +45,8 @@ export class Groups {
   readonly #groups = new Map<GroupId, ResourceGroup>();
   readonly #seats = new Map<GroupId, WitnessSeat>();
   readonly #gone = new Map<GroupId, MemberKey>();
+  /** Replicas of an incarnation that is over, while it is not certain that the next one has begun: none of them takes part. */
+  readonly #aside = new Map<GroupId, ResourceGroup>();
 
   constructor(world: World, options: GroupsOptions) {
     this.#world = world;
@@ -54,6 +63,11 @@ export class Groups {
 
   get(group: GroupId): ResourceGroup | null {
     return this.#groups.get(group) ?? null;
+  }
+
+  /** Also one that takes part no more. */
+  stored(group: GroupId): ResourceGroup | null {
+    return this.#groups.get(group) ?? this.#aside.get(group) ?? null;
   }
 
   restore(image: ReplicaImage<GroupState>, nowMs: Millis): void {
@@ -78,6 +92,7 @@ export class Groups {
   loseAll(nowMs: Millis): void {
     for (const group of [...this.#groups.values()]) this.lose(group, nowMs);
     for (const { key, member } of [...this.#seats.values()]) this.#leave(key, member, nowMs);
+    for (const group of [...this.#aside.keys()]) this.#forgetAside(group);
   }
 
   /** A group that begins with this node: an empty replica, on disk with this step. */
@@ -93,19 +108,22 @@ export class Groups {
   /** Only what is addressed to this very incarnation of a group reaches it; whether the sender counts is the group's affair. */
   receive(from: NodeId, message: GroupMessage, nowMs: Millis): void {
     const held = this.#groups.get(message.group) ?? this.#seats.get(message.group);
-    if (held === undefined) return this.#answerStranger(from, message);
+    if (held === undefined)
+      return this.#isOver(message) ? this.#answerStale(from, message) : this.#answerStranger(from, message);
     const isHere = (held instanceof WitnessSeat ? held : held.replica).key.incarnation === message.incarnation;
     if (isHere) held.receive(from, message, nowMs);
-    else this.#world.counters.count("messages of a group that is not here");
+    else this.#answerStale(from, message);
   }
 
   /** A group's leader counts on this node. It may have to make a replica, or to say that it lost the one it had. */
   invited(from: NodeId, invite: Invite, nowMs: Millis): void {
+    if (this.#isOver(invite)) return this.#answerStale(from, invite);
     const member = this.#memberIn(invite);
     if (member !== null && invite.toMember <= member) return this.#answerStranger(from, invite);
     if (this.#mayHaveBeen(invite)) return this.#disown(from, invite);
     const held = this.#groups.get(invite.group)?.replica ?? this.#seats.get(invite.group);
     if (held !== undefined) this.#leave(held.key, held.member, nowMs);
+    this.#forgetAside(invite.group);
     this.#gone.delete(invite.group);
     if (invite.isWitness) this.#sit(invite, nowMs);
     else this.#begin({ ...keyOf(invite), owners: [], config: emptyBytes }, invite.toMember, nowMs);
@@ -124,13 +142,74 @@ export class Groups {
 
   /** What is stored of the group is not to be trusted: this node speaks as that member no more. */
   lose(group: ResourceGroup, nowMs: Millis): void {
-    this.#leave(group.replica.key, group.replica.member, nowMs);
+    const { key, member } = group.replica;
+    if (this.#groups.get(key.group) === group) this.#leave(key, member, nowMs);
   }
 
-  /** Groups that the directory knows under a later incarnation are other groups: what is here goes. */
-  superseded(key: GroupKey, nowMs: Millis): void {
-    const held = this.#groups.get(key.group)?.replica ?? this.#seats.get(key.group);
-    if (held !== undefined && held.key.incarnation < key.incarnation) this.#leave(held.key, held.member, nowMs);
+  /**
+   * Groups that the directory knows under a later incarnation are other groups: what is here goes. Of a group that is being
+   * recovered it is kept, apart, until the group says that it goes on: before that, another of them may yet be chosen.
+   */
+  followDirectory(nowMs: Millis): void {
+    for (const group of new Set([...this.#groups.keys(), ...this.#seats.keys(), ...this.#aside.keys()])) {
+      const entry = this.#options.listed(group);
+      if (entry !== null) this.#follow(entry, this.#options.recovery(group), nowMs);
+    }
+  }
+
+  #follow({ group, incarnation }: GroupKey, recovery: GroupRecovery | null, nowMs: Millis): void {
+    const owned = this.#groups.get(group);
+    const held = owned?.replica ?? this.#seats.get(group);
+    const isOld = held !== undefined && held.key.incarnation < incarnation;
+    if (isOld && owned !== undefined && recovery !== null) this.#setAside(owned, nowMs);
+    else if (isOld) this.#leave(held.key, held.member, nowMs);
+    if (recovery === null) this.#forgetAside(group);
+    else if (recovery.from === this.#world.self) this.#goOn(group, recovery, nowMs);
+  }
+
+  #setAside(group: ResourceGroup, nowMs: Millis): void {
+    const { key, member } = group.replica;
+    this.#groups.delete(key.group);
+    this.#world.vouching.gone(group.replica);
+    this.#options.agenda.drop(group);
+    this.#aside.set(key.group, group);
+    group.close(nowMs);
+    this.#world.out.note("info", "Set a replica aside", { group: key.group, incarnation: key.incarnation, member });
+    this.#options.listener.held(nowMs);
+  }
+
+  #forgetAside(group: GroupId): void {
+    const aside = this.#aside.get(group)?.replica;
+    if (aside === undefined) return;
+    this.#aside.delete(group);
+    this.#world.out.erase(slotRange(aside.slot));
+    this.#remember({ ...aside.key, member: aside.member });
+  }
+
+  /** The group goes on from what is here, all of it on disk with this step. Once, and never from what is not whole. */
+  #goOn(group: GroupId, recovery: GroupRecovery, nowMs: Millis): void {
+    const old = this.#aside.get(group)?.replica;
+    const key = { group, incarnation: recovery.incarnation };
+    if (old === undefined || old.state.object.owners.length === 0 || this.#memberIn(key) !== null) return;
+    const { state, last, operations } = succeed(old, recovery, this.#world.slots.take());
+    this.#forgetAside(group);
+    const log = LogStore.create(state.rows.slot, last);
+    const record = putGroupRecord(key, { slot: state.rows.slot, role: "owner", member: founderId });
+    this.#world.out.writeDurably([record, ...log.operations, ...operations], null);
+    this.#open({ ...key, member: founderId }, state, { log: log.store, last }, nowMs);
+    this.#world.out.note("warn", "Goes on alone", { group, incarnation: key.incarnation, index: last.index });
+    this.#options.listener.held(nowMs);
+  }
+
+  /** Whether the group is known to have begun anew since. */
+  #isOver({ group, incarnation }: GroupKey): boolean {
+    return incarnation < (this.#options.listed(group)?.incarnation ?? 0);
+  }
+
+  /** Whoever speaks of an incarnation that is over has missed it: it is told that there is news. */
+  #answerStale(from: NodeId, key: GroupKey): void {
+    this.#world.counters.count("messages of a group that is not here");
+    if (this.#isOver(key)) this.#options.listener.staleGroup(from);
   }
 
   #leave(key: GroupKey, member: MemberId, nowMs: Millis): void {
@@ -215,21 +294,19 @@ export class Groups {
     const { store } = LogStore.create(slot, logStart);
     const state = GroupState.genesis(object, slot);
     state.rows.takeOperations();
-    const { configuration } = state.members;
+    this.#open({ group, incarnation, member }, state, { log: store, last: logStart }, nowMs);
+  }
+
+  /** Takes part from now on with a state that covers an empty log up to `last`. */
+  #open(key: MemberKey, state: GroupState, { log, last }: { log: LogStore; last: EntryId }, nowMs: Millis): void {
     const { hardStates, self, random, leaseRead } = this.#world;
-    const start = {
-      self,
-      leaseRead,
-      member,
-      isWitness: false,
-      configuration,
-      hardState: hardStates.get({ ...object, member }),
-    };
-    const log = { previous: logStart, entries: [] };
-    const raft = createRaft({ ...start, log, applied: logStart.index }, random.fork(), nowMs);
-    const applier = new Applier<GroupOutcome, GroupState>(state, logStart);
-    const parts = { group, incarnation, member, raft, log: store, applier, entries: [] };
-    this.#hold(parts, nowMs);
+    const { configuration } = state.members;
+    const hardState = hardStates.get(key);
+    const start = { self, leaseRead, member: key.member, isWitness: false, configuration, hardState };
+    const slice = { previous: last, entries: [] };
+    const raft = createRaft({ ...start, log: slice, applied: last.index }, random.fork(), nowMs);
+    const applier = new Applier<GroupOutcome, GroupState>(state, last);
+    this.#hold({ ...key, raft, log, applier, entries: [] }, nowMs);
   }
 
   #hold(parts: ConstructorParameters<typeof ResourceGroup>[0], nowMs: Millis): void {

@@ -122,6 +122,15 @@ export const limits = {
   precedencePauseMs: 15_000,
   precedencePauseMsMax: 600_000,
 
+  // Recovery of a group from one node's data.
+  /** Added to revision and epoch: above all that the lost members may have given out, at a thousand a second for 11 days. */
+  recoveryJump: 1_000_000_000,
+
+  /** By how much an incarnation of the cluster group is later than the one before, at most: room for some 250 recoveries. */
+  clusterIncarnationStepMax: 1_024,
+  /** Nodes besides the voters that are asked what they know of the cluster database before it is recovered. */
+  recoveryAskedMax: 64,
+
   // Starts of nodes.
   /** Starts that a node keeps of itself; a peer that remembers an older one can no longer tell, and refuses it. */
   lineageMax: 1_024,

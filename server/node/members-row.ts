@@ -21,8 +21,13 @@ export class MembersRow {
 
   /** Of a group that begins with these owners. */
   static genesis(rows: StateRows, owners: readonly NodeId[]): MembersRow {
-    const members = new MembersRow(rows, firstConfiguration(owners));
-    members.#set(members.#configuration);
+    return MembersRow.begin(rows, firstConfiguration(owners));
+  }
+
+  /** Of a group that goes on with these members. */
+  static begin(rows: StateRows, configuration: Configuration): MembersRow {
+    const members = new MembersRow(rows, configuration);
+    members.#set(configuration);
     return members;
   }
 
@@ -30,6 +35,11 @@ export class MembersRow {
   static restore(rows: StateRows, small: readonly SmallRow[]): MembersRow | null {
     const row = small.find(({ table }) => table === "membership");
     return row === undefined ? null : new MembersRow(rows, decodeConfiguration(row.value));
+  }
+
+  /** The group goes on with these members. */
+  replace(configuration: Configuration): void {
+    this.#set(configuration);
   }
 
   get configuration(): Configuration {

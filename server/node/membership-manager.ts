@@ -26,7 +26,7 @@ export interface MembershipView {
 
 export class MembershipManager {
   readonly #self: NodeId;
-  readonly #precedence: Precedence;
+  readonly #precedence: Precedence | null;
   /** The present witness, and since when this leader has known it as such. */
   #witness: { readonly node: NodeId; readonly sinceMs: Millis } | null = null;
   /** Members that say that they have nothing of the group any more, by node. */
@@ -39,7 +39,8 @@ export class MembershipManager {
   #begun: readonly NodeId[] | null = null;
   #nextMs: Millis;
 
-  constructor(self: NodeId, precedence: Precedence, nowMs: Millis) {
+  /** @param precedence null: whoever leads goes on leading */
+  constructor(self: NodeId, precedence: Precedence | null, nowMs: Millis) {
     this.#self = self;
     this.#precedence = precedence;
     this.#nextMs = nowMs;
@@ -94,7 +95,7 @@ export class MembershipManager {
     if (isJoint(status.membership)) return null;
     const change = this.#change(view, nowMs);
     if (change !== undefined) return { type: "reconfigure", target: change };
-    const heir = this.#precedence.heir(this.#self, status, nowMs);
+    const heir = this.#precedence?.heir(this.#self, status, nowMs) ?? null;
     return heir === null ? null : { type: "transfer", to: heir };
   }
 

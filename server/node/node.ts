@@ -23,8 +23,8 @@ import type { ClusterOutcome, ClusterState } from "./cluster-state.ts";
 import { Counters } from "./counters.ts";
 import { DiskSpace } from "./disk-space.ts";
 import type { Effect } from "./effects.ts";
-import { quarantineOperations, releaseOperations } from "./genesis.ts";
-import { Groups, replicaParts } from "./groups.ts";
+import { quarantineOperations, releaseOperations, stepDownOperations } from "./genesis.ts";
+import { Groups, type GroupsOptions, replicaParts } from "./groups.ts";
 import { HardStates } from "./hard-states.ts";
 import type { NodeImage } from "./image.ts";
 import type { Input } from "./inputs.ts";
@@ -35,7 +35,7 @@ import { earliest } from "./millis.ts";
 import { networkNeeds } from "./network-needs.ts";
 import { Outbox } from "./outbox.ts";
 import { Reception } from "./reception.ts";
-import type { GroupListener, ResourceGroup } from "./resource-group.ts";
+import type { ResourceGroup } from "./resource-group.ts";
 import { type LocalGroup, Router } from "./router.ts";
 import { type Acknowledger, Settling } from "./settling.ts";
 import { Slots } from "./slots.ts";
@@ -128,11 +128,13 @@ export class Node implements StateMachine, Knowledge {
     this.#settling = new Settling(this.#world);
     const nodes = () => this.database.state.nodes;
     const listed = (group: GroupId) => this.database.state.directory.group(group);
+    const recovery = (group: GroupId) => this.database.state.recovery(group);
     const listener = this.#groupListener();
-    this.#groups = new Groups(this.#world, { agenda: this.#agenda, listener, nodes, listed });
+    this.#groups = new Groups(this.#world, { agenda: this.#agenda, listener, nodes, listed, recovery });
   }
 
   step(input: Input, nowMs: Millis): readonly Effect[] {
+    this.#desk.stepBegins(nowMs);
     this.#take(input, nowMs);
     if (this.#database !== null) this.#settle(nowMs);
     if (this.#world.out.hasPromise) this.#reception.promised(nowMs);
@@ -188,15 +190,18 @@ export class Node implements StateMachine, Knowledge {
     const isVoter = database.log !== null && quarantine === null;
     const content = isVoter
       ? { voter: replicaParts<ClusterOutcome, ClusterState>(database, this.#world, nowMs) }
-      : { copy: new Applier<ClusterOutcome, ClusterState>(database.state, database.rows.applied) };
+      : { ...database, copy: new Applier<ClusterOutcome, ClusterState>(database.state, database.rows.applied) };
     const options = { listener: this.#clusterListener(), nowMs };
     this.#database = new ClusterDatabase(content, this.#world, options);
+    if (database.role === "owner" && !isVoter)
+      this.#world.out.writeDurably(stepDownOperations(this.#database.record), null);
     // What a node in quarantine has on its disk may miss what it promised: nothing of it takes part.
     for (const group of groups) {
       if (quarantine === null) this.#groups.restore(group, nowMs);
       else this.#groups.discard(group);
     }
     for (const seat of seats) this.#groups.restoreSeat(seat, nowMs);
+    this.#groups.followDirectory(nowMs);
     for (const { group } of isVoter ? [database, ...groups, ...seats] : [...groups, ...seats]) {
       this.#reception.close(group, nowMs);
     }
@@ -266,10 +271,12 @@ export class Node implements StateMachine, Knowledge {
       case "beatEcho":
         return this.#beatEcho(from, message, nowMs);
       case "invite":
+        if (message.group === clusterGroup) return database.invited(from, message, nowMs);
         return this.#groups.invited(from, message, nowMs);
       case "departed":
         return this.#groups.departed(message, nowMs);
       case "replicaLost":
+        if (message.group === clusterGroup) return database.memberLost(from, message, nowMs);
         return this.#groups.get(message.group)?.memberLost(from, message, nowMs);
       case "ownersReport":
         return database.reportOwners(message.entry);
@@ -333,20 +340,15 @@ export class Node implements StateMachine, Knowledge {
     this.#world.quarantines.set(this.#world.self, reason);
     this.#router.renumber();
     this.#world.out.note("warn", "Quarantined", { reason });
-    const { group, incarnation, member } = this.#image.database;
-    const { slot } = database.state.rows;
-    const asCopy = { group, incarnation, member, slot };
-    this.#world.out.writeDurably(quarantineOperations(asCopy, reason, this.#world.boot), null);
+    this.#world.out.writeDurably(quarantineOperations(database.record, reason, this.#world.boot), null);
     const left = [...this.#groups].map(({ replica }) => replica.key.group);
-    if (database.replica !== null) {
-      left.push(clusterGroup);
-      this.#world.vouching.gone(database.replica);
-    }
+    if (database.replica !== null) left.push(clusterGroup);
+    database.leave();
     this.#groups.loseAll(nowMs);
     this.#turn.forget();
     this.#reception.beginAnew(nowMs);
     const options = { listener: this.#clusterListener(), nowMs };
-    this.#database = new ClusterDatabase({ copy: database.asCopy() }, this.#world, options);
+    this.#database = new ClusterDatabase(database.asCopy(), this.#world, options);
     abandonCalls(left, this.#world, this.#router, nowMs);
   }
 
@@ -359,13 +361,16 @@ export class Node implements StateMachine, Knowledge {
 
   /**
    * Every group that this node owns is here again, brought up by its peers: it is as good as any other. A group that it once
-   * began is in the cluster's log, and must not begin with it again.
+   * began is in the cluster's log, and must not begin with it again. No group waits for the vote in the cluster group; of a node
+   * without groups that is all there is to bring up.
    */
   #maybeRelease(): void {
     if (this.#quarantine === null || !this.database.isLevel) return;
-    const { directory } = this.database.state;
+    const { directory, voters } = this.database.state;
     const owned = directory.groupsOf(this.#world.self);
-    if (owned.length === 0 || !owned.every(({ group }) => this.#groups.get(group)?.isOwner === true)) return;
+    const hasVote = voters.includes(this.#world.self) && this.database.replica !== null;
+    if (owned.length === 0 && !hasVote) return;
+    if (!owned.every(({ group }) => this.#groups.get(group)?.isOwner === true)) return;
     this.#quarantine = null;
     this.#world.quarantines.delete(this.#world.self);
     this.#reception.beNoLongerAnew();
@@ -427,6 +432,7 @@ export class Node implements StateMachine, Knowledge {
     this.#world.connected.add(peer);
     if (this.#database !== null && this.#fellows().has(peer)) this.#reception.peerUp(peer, nowMs);
     this.#router.peerUp(peer, nowMs);
+    this.#database?.peerUp(peer);
     this.#statuses?.peerUp(peer);
   }
 
@@ -490,11 +496,12 @@ export class Node implements StateMachine, Knowledge {
     const created = this.#created;
     if (created === null) return;
     this.#created = null;
-    const { directory } = this.database.state;
+    const { state } = this.database;
+    const { directory } = state;
+    this.#groups.followDirectory(nowMs);
     for (const { group, incarnation, owners, index } of created) {
-      this.#groups.superseded({ group, incarnation }, nowMs);
       // Of a group whose owners have changed since it began, its manager invites.
-      const isFounder = index === 0 && owners.includes(this.#world.self);
+      const isFounder = index === 0 && state.recovery(group) === null && owners.includes(this.#world.self);
       if (isFounder && this.#groups.mayCreate({ group, incarnation })) {
         this.#groups.create({ group, incarnation, owners, config: emptyBytes }, nowMs);
         this.#reception.close(group, nowMs);
@@ -534,6 +541,10 @@ export class Node implements StateMachine, Knowledge {
     return this.#groups.get(name);
   }
 
+  stored(name: GroupId): ResourceGroup | null {
+    return this.#groups.stored(name);
+  }
+
   /** What the node says of itself. */
   self(nowMs: Millis): NodeSelf {
     return {
@@ -556,8 +567,9 @@ export class Node implements StateMachine, Knowledge {
     return present(this.#database, "the cluster database");
   }
 
-  #groupListener(): GroupListener {
+  #groupListener(): GroupsOptions["listener"] {
     return {
+      staleGroup: (peer) => this.database.hint(peer),
       touched: (group) => {
         this.#agenda.touch(group);
       },

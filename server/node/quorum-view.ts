@@ -26,6 +26,11 @@ export function quorumOf(group: Quorate, world: World, nowMs: Millis): QuorumVie
   return { hasQuorum: group.leader !== null || isElecting, needed, missing };
 }
 
+/** Nobody takes a group from a quorum that may be about to show itself: one that has only just lost its leader, or started. */
+export function mayHaveQuorum(group: Quorate, world: World, nowMs: Millis): boolean {
+  return group.leaderlessMs(nowMs) < limits.noQuorumGraceMs || quorumOf(group, world, nowMs).hasQuorum;
+}
+
 /** Why a call cannot wait any longer for a leader; null while an election may still bring one. */
 export function noQuorumFailure(name: string, group: Quorate, world: World, nowMs: Millis): Failure | null {
   if (group.leader !== null || group.leaderlessMs(nowMs) < limits.noQuorumGraceMs) return null;

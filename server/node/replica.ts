@@ -261,6 +261,15 @@ export class Replica<Outcome, State extends ReplicatedState<Outcome>> implements
     this.#serveReads();
   }
 
+  /**
+   * Applies all that the log holds, committed or not, for a group that goes on from this replica alone: what is in the log may
+   * have been acknowledged. Nothing of it is written, and the replica itself must not be used any more.
+   */
+  applyRest(): EntryId {
+    for (const entry of this.#raft.entriesAfter(this.applied.index)) this.#applier.apply(entry);
+    return this.applied;
+  }
+
   /** Whether a snapshot that ends at `last` would bring nothing: appends bring the rest. */
   holds(last: EntryId): boolean {
     return last.index <= this.#raft.status().commit || this.#raft.holds(last);

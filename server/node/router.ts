@@ -92,7 +92,7 @@ export class Router {
   }
 
   route(call: Call, nowMs: Millis): void {
-    if (call.request.type === "nodeSelf") return this.#forward(call, call.request.node, nowMs);
+    if (isOfNode(call.request)) return this.#forward(call, call.request.node, nowMs);
     const group = groupOf(call.request);
     const local = this.#table.local(group);
     if (local !== null) this.#routeLocally(call, group, local, nowMs);
@@ -325,7 +325,7 @@ export class Router {
 
   #rescue(call: Call, sinceMs: Millis, nowMs: Millis): void {
     const { request, key, refusal } = call;
-    if (request.type === "nodeSelf") return;
+    if (isOfNode(request)) return;
     if (refusal !== null) {
       if (nowMs >= sinceMs + limits.knockMs) this.#giveUp(key, refusal);
       return;
@@ -449,11 +449,29 @@ function isNews(forward: Forwarded, message: WatchMessage): boolean {
   }
 }
 
+/** What one node is asked about itself: no other can answer. */
+function isOfNode(
+  request: Request,
+): request is Request & { readonly type: "nodeSelf" | "replicaStatus" | "refoundCluster" } {
+  return ["nodeSelf", "replicaStatus", "refoundCluster"].includes(request.type);
+}
+
 function groupOf(request: Request): GroupId {
-  return request.type === "createGroup" || !("group" in request) ? clusterGroup : request.group;
+  const isOfCluster = request.type === "createGroup" || request.type === "refoundGroup";
+  return isOfCluster || !("group" in request) ? clusterGroup : request.group;
 }
 
 function isWrite(request: Request): boolean {
-  if (request.type === "setOwners") return !request.validateOnly;
-  return ["put", "delete", "compact", "configure", "createGroup"].includes(request.type);
+  return writes.has(request.type) && !(request.type === "setOwners" && request.validateOnly);
 }
+
+const writes: ReadonlySet<Request["type"]> = new Set([
+  "put",
+  "delete",
+  "compact",
+  "configure",
+  "setOwners",
+  "createGroup",
+  "refoundGroup",
+  "refoundCluster",
+]);

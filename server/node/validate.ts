@@ -2,7 +2,7 @@
 
 import { type Failure, failure } from "../../proto/errors.ts";
 import { clusterGroup, type GroupId, isName } from "../../proto/ids.ts";
-import type { KeySpan } from "../../proto/model.ts";
+import { type KeySpan, reasonCharsMax } from "../../proto/model.ts";
 import type { Fence, Request } from "../../proto/requests.ts";
 import { compareBytes } from "../../storage/bytes.ts";
 import { limits } from "./limits.ts";
@@ -32,6 +32,10 @@ export function validateRequest(request: Request): Failure | null {
     case "createGroup":
     case "setOwners":
       return checkGroup(request.group, request.owners);
+    case "recoverGroup":
+      return checkRecovery(request);
+    case "recoverCluster":
+      return checkFrom(request) ?? checkVoters(request);
     case "configure":
       return checkSize("config", request.config, limits.configBytesMax);
     default:
@@ -39,9 +43,16 @@ export function validateRequest(request: Request): Failure | null {
   }
 }
 
+const ofAllGroups: ReadonlySet<Request["type"]> = new Set([
+  "groupStatus",
+  "createGroup",
+  "recoverGroup",
+  "replicaStatus",
+]);
+
 /** What resource groups alone can answer, asked of the system group. */
 function isOfKeys(request: Request): boolean {
-  const isOfAll = request.type === "groupStatus" || request.type === "createGroup";
+  const isOfAll = ofAllGroups.has(request.type);
   return "group" in request && request.group === clusterGroup && !isOfAll;
 }
 
@@ -73,10 +84,43 @@ function checkLimit(value: number, max: number): Failure | null {
   return wrong("limit", `The limit is ${value}, it must be from 1 to ${max}`);
 }
 
+function checkFrom({ from, reason }: { readonly from: string; readonly reason: string }): Failure | null {
+  if (!isName(from)) return wrong("from", `"${from}" is not a node name`);
+  if (reason.length <= reasonCharsMax) return null;
+  return wrong("why", `The reason has ${reason.length} characters, limit ${reasonCharsMax}`);
+}
+
+function checkVoters({ from, voters }: Request & { readonly type: "recoverCluster" }): Failure | null {
+  if (voters.length === 0) return null;
+  if (!voters.includes(from)) {
+    return wrong("voters", `The voters must have ${from} among them, which the cluster database goes on from`);
+  }
+  if (voters.length % 2 === 0) return wrong("voters", `The voters are ${voters.length}, they must be odd in number`);
+  const bad = voters.find((voter) => !isName(voter));
+  if (bad !== undefined) return wrong("voters", `"${bad}" is not a node name`);
+  const repeated = voters.find((voter, position) => voters.indexOf(voter) !== position);
+  return repeated === undefined ? null : wrong("voters", `The voter ${repeated} is named more than once`);
+}
+
+function checkRecovery(request: Request & { readonly type: "recoverGroup" }): Failure | null {
+  const { group, from, owners } = request;
+  if (group === clusterGroup) return wrong("group", 'The group "cluster" is the system group, it is recovered apart');
+  const early = checkFrom(request);
+  if (early !== null) return early;
+  if (owners.length === 0) return null;
+  if (!owners.includes(from))
+    return wrong("owners", `The owners must have ${from} among them, which the group goes on from`);
+  return checkOwners(owners);
+}
+
 /** The owner list of a new group, by itself: whether the owners exist is for the cluster database to say. */
 function checkGroup(group: string, owners: readonly string[]): Failure | null {
   if (group === clusterGroup) return wrong("group", 'The name "cluster" is the system group\'s');
   if (owners.length < 2) return wrong("owners", `The group has ${owners.length} owners, it needs at least 2`);
+  return checkOwners(owners);
+}
+
+function checkOwners(owners: readonly string[]): Failure | null {
   if (owners.length > limits.ownersMax) {
     return wrong("owners", `The group has ${owners.length} owners, limit ${limits.ownersMax}`);
   }

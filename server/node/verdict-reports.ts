@@ -64,10 +64,15 @@ export class VerdictReports {
   }
 }
 
-/** Other owners than the directory shows: a new witness, or a member that began anew, is the group's own affair. */
+/**
+ * Other owners than the directory shows, or the first word of a group that goes on from one node: a new witness, or a member
+ * that began anew, is the group's own affair.
+ */
 function isOfOthers(entry: DirectoryEntry, { state }: ClusterDatabase): boolean {
-  const known = state.directory.group(entry.group)?.owners ?? [];
-  return state.isNews(entry) && known.join() !== entry.owners.join();
+  const known = state.directory.group(entry.group);
+  if (known === null || !state.isNews(entry)) return false;
+  const isOther = known.incarnation !== entry.incarnation || known.owners.join() !== entry.owners.join();
+  return isOther || state.recovery(entry.group) !== null;
 }
 
 function verdictsOn(node: NodeId, groups: Iterable<ResourceGroup>): readonly StatusComponent[] {

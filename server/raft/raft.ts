@@ -7,7 +7,7 @@
 import { assert } from "../../proto/assert.ts";
 import { type LogIndex, type MemberId, type Millis, type NodeId, type Term, toMillis } from "../../proto/ids.ts";
 import { type Configuration, type Membership, memberOf } from "../../proto/membership.ts";
-import { type EntryId, isControl, type LogSlice, type RaftMessage } from "../../proto/raft.ts";
+import { type Entry, type EntryId, isControl, type LogSlice, type RaftMessage } from "../../proto/raft.ts";
 import type { Random } from "../../proto/random.ts";
 import { candidateHandlers, preCandidateHandlers } from "./candidate.ts";
 import { countOwnVote, handleElectionDeadline } from "./election.ts";
@@ -92,6 +92,11 @@ export class Raft {
   /** Whether the log holds this entry, or ends its compacted prefix with it: no snapshot that ends there is needed. */
   holds(id: EntryId): boolean {
     return this.#member.log.holds(id);
+  }
+
+  /** Entries behind `index`, the newest last, committed or not. `index`: not compacted */
+  entriesAfter(index: LogIndex): readonly Entry[] {
+    return this.#member.log.entriesAfter(index);
   }
 
   /**

@@ -228,6 +228,55 @@ test("CreateGroup with validate_only changes nothing", async () => {
   assert.equal(harness.node.all("call").length, 1);
 });
 
+test("RecoverGroup wants the loss accepted and the name typed, and answers once the group goes on", async () => {
+  const { answer } = harness.node;
+  let polls = 0;
+  harness.node.answer = (request, budgetMs) => {
+    if (request.type === "recoverGroup") {
+      const recovered = { ...entry("rg220", [request.from]), incarnation: toIncarnation(4) };
+      return { type: "recoverGroup", entry: recovered, losses: [`for ${request.reason}`] };
+    }
+    const reply = answer(request, budgetMs);
+    if (reply?.type !== "groupStatus") return reply;
+    polls++;
+    const incarnation = toIncarnation(polls < 3 ? 3 : 4);
+    return { ...reply, status: { ...reply.status, object: { ...reply.status.object, incarnation } } };
+  };
+  const { recoverGroup } = GroupService.method;
+  const asked = { group: "rg220", from: "n208", why: "rack 7 burnt" };
+  const careless = await harness.refused(recoverGroup, { ...asked, confirmation: "rg220" });
+  assert.equal(careless.info?.metadata["field"], "accept_data_loss");
+  const mistyped = await harness.refused(recoverGroup, { ...asked, acceptDataLoss: true, confirmation: "rg222" });
+  assert.equal(mistyped.info?.reason, "CONDITION_FAILED");
+  assert.equal(mistyped.error.details, 'The confirmation is "rg222", it must be the name "rg220"');
+  assert.equal(polls, 0);
+  const check = await harness.call(recoverGroup, { ...asked, validateOnly: true });
+  assert.deepEqual([check.group?.incarnation, check.losses], [4n, ["for rack 7 burnt"]]);
+  const done = await harness.call(recoverGroup, { ...asked, acceptDataLoss: true, confirmation: "rg220" });
+  assert.equal(polls, 3);
+  assert.deepEqual([done.group?.incarnation, done.header?.incarnation], [4n, 4n]);
+});
+
+test("RecoverCluster wants the loss accepted and the node's name typed", async () => {
+  const { answer } = harness.node;
+  harness.node.answer = (request, budgetMs) => {
+    if (request.type !== "recoverCluster") return answer(request, budgetMs);
+    const { from, reason } = request;
+    return { type: "recoverCluster", incarnation: toIncarnation(9), voters: [from, n202], losses: [`for ${reason}`] };
+  };
+  const { recoverCluster } = ClusterService.method;
+  const asked = { from: "n208", why: "racks burnt" };
+  const careless = await harness.refused(recoverCluster, { ...asked, confirmation: "n208" });
+  assert.equal(careless.info?.metadata["field"], "accept_data_loss");
+  const mistyped = await harness.refused(recoverCluster, { ...asked, acceptDataLoss: true, confirmation: "n202" });
+  assert.equal(mistyped.error.details, 'The confirmation is "n202", it must be the name "n208"');
+  assert.equal(harness.node.all("call").length, 0);
+  const check = await harness.call(recoverCluster, { ...asked, validateOnly: true });
+  assert.deepEqual([check.cluster?.leader, check.losses], ["", ["for racks burnt"]]);
+  const done = await harness.call(recoverCluster, { ...asked, acceptDataLoss: true, confirmation: "n208" });
+  assert.deepEqual([done.cluster?.leader, done.cluster?.voters], ["n208", ["n202", "n208"]]);
+});
+
 test("UpdateGroup replaces the configuration and reads the group back", async () => {
   const { answer } = harness.node;
   const header = { group: rg220, incarnation: toIncarnation(3), revision: toRevision(41), node: n208, stale: false };

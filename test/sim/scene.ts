@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { type NodeId, toGroupId, toNodeId } from "../../proto/ids.ts";
-import type { GroupRequest, Reply } from "../../proto/requests.ts";
+import type { GroupRequest, Reply, Request } from "../../proto/requests.ts";
 import { checkKeys } from "../../server/simulation/checkers/linearizability/keys.ts";
 import { checkReplay, since } from "../../server/simulation/checkers/replay.ts";
 import { checkScope } from "../../server/simulation/checkers/scope.ts";
@@ -79,7 +79,7 @@ export class Scene {
   }
 
   /** Asks a running node again and again. @returns a box that holds the answer once it has come */
-  ask<Type extends Reply["type"]>(through: NodeId, request: GroupRequest, wanted: Type): Asked<Type> {
+  ask<Type extends Reply["type"]>(through: NodeId, request: Request, wanted: Type): Asked<Type> {
     const asked: Asked<Type> = { answer: null };
     const again = () => this.testbed.world.scheduler.after(200, attempt);
     const attempt = () => {

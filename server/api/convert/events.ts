@@ -42,5 +42,27 @@ function changeFields(change: model.ClusterChange): MessageInitShape<typeof Clus
         group: change.entry.group,
         why: `The owners are now ${change.entry.owners.join(", ")}`,
       };
+    case "clusterRecovered":
+      return {
+        type: ClusterEventType.CLUSTER_RECOVERED,
+        node: change.from,
+        why: withReason(`The cluster database goes on from what ${change.from} had`, change.reason),
+      };
+    case "groupRecovered":
+      return {
+        type: ClusterEventType.GROUP_RECOVERED,
+        group: change.entry.group,
+        node: change.from,
+        why: recoveredWhy(change),
+      };
   }
+}
+
+function recoveredWhy({ entry, from, reason }: model.ClusterChange & { readonly type: "groupRecovered" }): string {
+  const what = `Goes on from what ${from} had, as incarnation ${entry.incarnation}; what it did not have is lost`;
+  return withReason(what, reason);
+}
+
+function withReason(what: string, reason: string): string {
+  return reason === "" ? what : `${what}: ${reason}`;
 }

@@ -20,11 +20,12 @@ import { addRoles, toKnownNode, toNode, toNodeConfig } from "../convert/nodes.ts
 import { defineService } from "../service.ts";
 import { askClusterGroup, askLocal, type LocalView } from "./ask-groups.ts";
 import { listClusterEvents } from "./cluster-events.ts";
+import { recoverCluster } from "./recover-cluster.ts";
 
 export const clusterService = defineService(
   wire.ClusterService,
-  { getStatus, getCluster, listClusterEvents },
-  { plan: "leases and allocation", recoverCluster: "backup and recovery" },
+  { getStatus, getCluster, listClusterEvents, recoverCluster },
+  { plan: "leases and allocation" },
 );
 
 async function getStatus(request: wire.GetStatusRequest, context: CallContext): Promise<wire.GetStatusResponse> {

@@ -18,12 +18,13 @@ import { pageByName } from "../page-token.ts";
 import { defineService } from "../service.ts";
 import { askClusterGroup, askGroups, askLocal } from "./ask-groups.ts";
 import { createGroup } from "./create-group.ts";
+import { recoverGroup } from "./recover-group.ts";
 
 const ownership = "leases and allocation";
 
 export const groupService = defineService(
   wire.GroupService,
-  { listGroups, getGroup, createGroup, updateGroup, setGroupOwners },
+  { listGroups, getGroup, createGroup, updateGroup, setGroupOwners, recoverGroup },
   {
     deleteGroup: "online changes of owner lists",
     moveGroup: ownership,
@@ -34,7 +35,6 @@ export const groupService = defineService(
     // The schema's word for an application that could not be started; quoted, for no identifier here may speak of faults.
     ["clearGroupFault"]: ownership,
     explainGroup: ownership,
-    recoverGroup: "backup and recovery",
   },
 );
 

@@ -77,7 +77,7 @@ export class LogChecker implements MirrorEvents {
 
   /** The newest that a leader has said to be committed. */
   membershipOf(group: GroupName): Membership {
-    return this.#group(group).membership.value;
+    return this.#group(group, null).membership.value;
   }
 
   /** Times that two replicas were found equal at one applied index. */
@@ -87,11 +87,11 @@ export class LogChecker implements MirrorEvents {
 
   /** Of whoever applied the group's entries up to `index`; null: nobody stopped there. */
   stateHashAt(group: GroupName, index: number): string | null {
-    return this.#group(group).states.get(index)?.hash ?? null;
+    return this.#group(group, null).states.get(index)?.hash ?? null;
   }
 
   logged(node: NodeId, group: GroupName, index: number, entry: MirroredEntry): void {
-    const { payloads } = this.#group(group);
+    const { payloads } = this.#group(group, node);
     const name = `${entry.term}/${index}`;
     const known = payloads.get(name);
     const isMatching = known === undefined || known === entry.payload;
@@ -102,7 +102,7 @@ export class LogChecker implements MirrorEvents {
   applied(node: NodeId, group: GroupName, record: AppliedRecord): void {
     this.logs.take(node, group, record.index);
     if (record.stateHash === "") return;
-    const { states } = this.#group(group);
+    const { states } = this.#group(group, node);
     const known = states.get(record.index);
     if (known === undefined) {
       states.set(record.index, { hash: record.stateHash, node });
@@ -126,7 +126,7 @@ export class LogChecker implements MirrorEvents {
   }
 
   #commits(leader: NodeId, group: GroupName, term: number, commit: number): void {
-    const log = this.#group(group);
+    const log = this.#group(group, leader);
     const name = `${leader} term ${term}`;
     const told = log.told.get(name);
     if (told === undefined) this.#checkComplete(leader, group, term, log);
@@ -193,10 +193,13 @@ export class LogChecker implements MirrorEvents {
     });
   }
 
-  #group(group: GroupName): GroupLog {
+  /** @param node the first to show anything of it: a group that goes on in another incarnation begins with what that one holds */
+  #group(group: GroupName, node: NodeId | null): GroupLog {
     const known = this.#groups.get(group);
     if (known !== undefined) return known;
-    const membership = { index: 0, value: firstConfiguration(this.#founders(group)).membership };
+    const first =
+      node === null || group.endsWith("/1") ? null : (this.mirror.appliedMembership(node, group)?.value ?? null);
+    const membership = { index: 0, value: first ?? firstConfiguration(this.#founders(group)).membership };
     const maps = { payloads: new Map(), committed: new Map(), told: new Map(), states: new Map() };
     const made: GroupLog = { ...maps, commit: 0, membership };
     this.#groups.set(group, made);

@@ -59,7 +59,7 @@ export class PromiseChecker implements Observer {
     const now = byMember(table);
     for (const [member, before] of this.#written.get(node) ?? []) {
       const after = now.get(member);
-      if (after !== undefined) checkStep(node, `${before.group}/${before.incarnation}`, before, after);
+      if (after !== undefined) checkStep(node, member, before, after);
     }
     this.#written.set(node, now);
   }
@@ -136,13 +136,13 @@ function isVoteKept(durable: GroupHardState, term: number, candidate: string): b
   return durable.term > term || (durable.term === term && durable.vote === candidate);
 }
 
-function checkStep(node: NodeId, group: string, before: GroupHardState, after: GroupHardState): void {
-  demand(after.term >= before.term, "terms", () => `${group}: ${node} goes from term ${before.term} to ${after.term}`);
+function checkStep(node: NodeId, member: string, before: GroupHardState, after: GroupHardState): void {
+  demand(after.term >= before.term, "terms", () => `${member}: ${node} goes from term ${before.term} to ${after.term}`);
   const isNewTerm = after.term > before.term;
   const isSameVote = isNewTerm || before.vote === null || before.vote === after.vote;
-  demand(isSameVote, "votes", () => `${group}: ${node} votes for ${before.vote} and ${after.vote} in ${after.term}`);
+  demand(isSameVote, "votes", () => `${member}: ${node} votes for ${before.vote} and ${after.vote} in ${after.term}`);
   const isKept = after.acknowledged >= before.acknowledged;
-  demand(isKept, "terms", () => `${group}: ${node} forgets that it acknowledged ${before.acknowledged}`);
+  demand(isKept, "terms", () => `${member}: ${node} forgets that it acknowledged ${before.acknowledged}`);
 }
 
 /** One that comes back to a group under another number has promised nothing yet. */

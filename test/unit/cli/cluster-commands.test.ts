@@ -270,6 +270,67 @@ test("group create refuses a configuration file that is empty or holds the key c
   assert.deepEqual(cluster.calls, []);
 });
 
+test("group set-owners takes the list in one word or in many", async () => {
+  const cluster = new FakeCluster();
+  const changed = await cli("group set-owners rg220 n208 n214", { cluster });
+  assert.deepEqual([changed.code, changed.out], [0, "The owners of rg220 are n208 n214\n"]);
+  const checked = await cli("group set-owners rg220 n208,n214 --dry-run --if-index 41", { cluster });
+  assert.deepEqual([checked.code, checked.out], [0, "Would set the owners of rg220 to n208 n214\n"]);
+  const json = await cli("group set-owners rg220 n208,n214 -o json", { cluster });
+  assert.deepEqual(shapeOf(json.json()), { group, header, warnings: [] });
+  const calls = ["setGroupOwners make", "setGroupOwners check if 41", "setGroupOwners make"];
+  assert.deepEqual(
+    cluster.calls,
+    calls.map((call) => `127.0.0.1:7401 ${call}`),
+  );
+  assert.match((await cli("group set-owners rg220 n208,,n214")).err, /The owners "n208,,n214" are not node/);
+  assert.match((await cli("group set-owners rg220 n208 --if-index x")).err, /--if-index is "x", not an integer from 0/);
+  assert.equal((await cli("group set-owners rg220")).code, 2);
+});
+
+test("group recover is done once the operator has typed the group's name", async () => {
+  const cluster = new FakeCluster();
+  const line = ["group", "recover", "rg220", "--from", "n214", "--accept-data-loss", "--why", "rack 7 burnt"];
+  const done = await cli(line, { cluster, stdin: "rg220\n" });
+  assert.deepEqual([done.code, done.out], [0, "rg220 goes on from n214 as incarnation 2, owners n214\n"]);
+  assert.equal(done.err, "warning: n202 does not answer\nType the name of the group to go on: ");
+  const made = "127.0.0.1:7401 recoverGroup make accepted rg220 rack 7 burnt";
+  assert.deepEqual(cluster.calls, ["127.0.0.1:7401 recoverGroup check", made]);
+  const scripted = await cli([...line, "--owners", "n214,n216", "--confirm", "rg220", "-o", "json"], { cluster });
+  assert.deepEqual(shapeOf(scripted.json()), { group, header, losses: [text] });
+  assert.doesNotMatch(scripted.err, /Type/);
+  for (const setting of [{ stdin: "rg222\n" }, { stdin: "" }]) {
+    const refused = await cli(line, { cluster, ...setting });
+    assert.equal(refused.code, 2);
+    assert.match(refused.err, /error: Nothing was done: ".*" is not the name of the group, rg220/);
+  }
+  assert.equal((await cli([...line, "--confirm", "rg222"], { cluster })).code, 2);
+  assert.equal(cluster.calls.filter((call) => call.includes("make")).length, 2);
+  const dry = await cli("group recover rg220 --from n214 --dry-run", { cluster });
+  assert.deepEqual([dry.code, dry.out], [0, "Would go on from n214 with owners n214\n"]);
+  assert.match((await cli("group recover rg220 --from n214")).err, /Give --accept-data-loss/);
+  assert.match((await cli("group recover rg220 --accept-data-loss")).err, /Give --from/);
+});
+
+test("cluster recover is done once the operator has typed the name of the node", async () => {
+  const cluster = new FakeCluster();
+  const line = ["cluster", "recover", "--from", "n206", "--accept-data-loss", "--why", "racks burnt"];
+  const done = await cli(line, { cluster, stdin: "n206\n" });
+  assert.deepEqual([done.code, done.out], [0, "The cluster database goes on from n206, voters n206\n"]);
+  assert.equal(done.err, "warning: n202 does not answer\nType the name of the node to go on: ");
+  const made = "127.0.0.1:7401 recoverCluster make accepted n206 racks burnt";
+  assert.deepEqual(cluster.calls, ["127.0.0.1:7401 recoverCluster check", made]);
+  const refused = await cli(line, { cluster, stdin: "n202\n" });
+  assert.equal(refused.code, 2);
+  assert.match(refused.err, /error: Nothing was done: "n202" is not the name of the node, n206/);
+  assert.equal((await cli([...line, "--confirm", "n204"], { cluster })).code, 2);
+  assert.equal(cluster.calls.filter((call) => call.includes("make")).length, 1);
+  const dry = await cli("cluster recover --from n206 --voters n206,n208,n210 --dry-run", { cluster });
+  assert.deepEqual([dry.code, dry.out], [0, "Would go on from n206 with voters n206 n208 n210\n"]);
+  assert.match((await cli("cluster recover --from n206")).err, /Give --accept-data-loss/);
+  assert.match((await cli("cluster recover --accept-data-loss")).err, /Give --from/);
+});
+
 test("node list, get and sphere show nodes", async () => {
   const { out } = await cli("node list");
   assert.match(out, /^n208\tdown\trg220 rg226\t-\t2030-03-17T17:46:40Z\trg220: Silent for 2.1 s$/m);

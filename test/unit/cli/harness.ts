@@ -56,6 +56,10 @@ export async function cli(line: string | readonly string[], setting: Setting = {
         return Buffer.from(text);
       },
       readStdin: () => Promise.resolve(Buffer.from(stdin)),
+      askLine: (question) => {
+        printed.err += question;
+        return Promise.resolve(stdin.split("\n")[0] ?? "");
+      },
       sleep: () => new Promise((resolve) => setImmediate(resolve)),
       nowMs: () => 1_900_000_000_000,
       isTty,

@@ -157,6 +157,17 @@ export class FakeCluster {
           const made = fakeGroup({ name, owners, ...(config ? { config } : {}) });
           return { header: this.#header(node), group: made, warnings: ["Two owners without a witness"] };
         },
+        setGroupOwners: ({ group: name, owners, ifConfigurationIndex, validateOnly }) => {
+          const condition = ifConfigurationIndex === undefined ? "" : ` if ${ifConfigurationIndex}`;
+          this.#enter(node, `setGroupOwners ${validateOnly ? "check" : "make"}${condition}`);
+          return { header: this.#header(node), group: fakeGroup({ name, owners }) };
+        },
+        recoverGroup: ({ group: name, from, owners, acceptDataLoss, confirmation, why, validateOnly }) => {
+          const asserted = `${acceptDataLoss ? "accepted" : ""} ${confirmation} ${why}`;
+          this.#enter(node, validateOnly ? "recoverGroup check" : `recoverGroup make ${asserted}`);
+          const made = fakeGroup({ name, incarnation: 2n, owners: owners.length > 0 ? owners : [from] });
+          return { header: this.#header(node), group: made, losses: ["n202 does not answer"] };
+        },
       }),
       inProcessService(NodeService, {
         listNodes: () => {
@@ -183,6 +194,12 @@ export class FakeCluster {
         getStatus: () => {
           this.#enter(node, "getStatus");
           return fakeStatus(this.#header(node));
+        },
+        recoverCluster: ({ from, voters, acceptDataLoss, confirmation, why, validateOnly }) => {
+          const asserted = `${acceptDataLoss ? "accepted" : ""} ${confirmation} ${why}`;
+          this.#enter(node, validateOnly ? "recoverCluster check" : `recoverCluster make ${asserted}`);
+          const made = { id: clusterId, voters: voters.length > 0 ? voters : [from] };
+          return { header: this.#header(node), cluster: made, losses: ["n202 does not answer"] };
         },
         listClusterEvents: () => {
           this.#enter(node, "listClusterEvents");

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { encodeGroupSummary, encodeStatusComponent } from "../../../proto/codec/records.ts";
 import {
+  clusterGroup,
   toBootNumber,
   toClusterId,
   toEpoch,
@@ -17,10 +18,11 @@ import {
   toNodeId,
   toRevision,
 } from "../../../proto/ids.ts";
+import { founderId } from "../../../proto/membership.ts";
 import type { NodeRecord } from "../../../proto/model.ts";
 import { copyRows } from "../../../server/inspect/copy-rows.ts";
 import { inspectDirectory } from "../../../server/inspect/inspect-directory.ts";
-import { genesisOperations, newGroupOperations } from "../../../server/node/genesis.ts";
+import { genesisOperations, newGroupOperations, putGroupRecord } from "../../../server/node/genesis.ts";
 import { emptyBytes } from "../../../storage/bytes.ts";
 import { interlockKey, nodeStatusKey, peerStartKey, stateKey, versionKey } from "../../../storage/keys.ts";
 import { LevelStore } from "../../../storage/level-store.ts";
@@ -239,6 +241,21 @@ test("inspectDirectory() takes a status that belongs to the sphere for what it i
 test("inspectDirectory() does not take a group's leftover of its own for foreign", async () => {
   const rows = [...genesis("n202"), ...newGroupOperations(object("rg220", owners.rg220), 30).slice(1)];
   assert.deepEqual((await inspectDirectory(await nodeDirectory("n202", rows))).foreign, []);
+});
+
+test("inspectDirectory() does not take the number of a group that was left, or is over, for a replica", async () => {
+  const left = { group: toGroupId("rg224"), incarnation };
+  const before = { group: clusterGroup, incarnation };
+  const now = { group: clusterGroup, incarnation: toIncarnation(7) };
+  const path = await nodeDirectory("n202", [
+    ...genesis("n202"),
+    summary("rg226"),
+    putGroupRecord(left, { slot: 0, role: "gone", member: founderId }),
+    putGroupRecord(before, { slot: 0, role: "gone", member: founderId }),
+    putGroupRecord(now, { slot: 0, role: "learner", member: founderId }),
+  ]);
+  const { groups, cluster, foreign } = await inspectDirectory(path);
+  assert.deepEqual([groups.map(({ name }) => name), cluster.nodes, foreign], [["rg220"], names, []]);
 });
 
 test("inspectDirectory() reports a disk without a cluster database", async () => {

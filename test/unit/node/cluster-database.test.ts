@@ -16,6 +16,7 @@ import { bootstrapOf, Cluster, n1, n2, n4, peerInput, sentBy, smallShape, worldO
 
 const start = { term: toTerm(0), index: toLogIndex(0) };
 const term = toTerm(1);
+const as = { incarnation: toIncarnation(1), member: founderId };
 
 function copyOn(node: NodeId): { readonly world: World; readonly database: ClusterDatabase } {
   const world = worldOf(node);
@@ -28,7 +29,7 @@ function copyOn(node: NodeId): { readonly world: World; readonly database: Clust
     reroute: () => {},
   };
   const options = { listener, topic: "t", nowMs: toMillis(0) };
-  return { world, database: new ClusterDatabase({ copy: new Applier(state, start) }, world, options) };
+  return { world, database: new ClusterDatabase({ ...as, copy: new Applier(state, start) }, world, options) };
 }
 
 /** Each of about a quarter of a MiB. */

@@ -216,8 +216,8 @@ test("a witness that lost its votes says nothing as the one that it was, and the
   cluster.until(() => (witnessIn()?.member ?? 0) > before.member, 30_000);
 });
 
-/** As which members a message of a group speaks. */
+/** As which members of the group a message speaks. */
 function spokenAs(message: PeerMessage): readonly number[] {
-  if (message.type === "raft") return [message.fromMember];
-  return message.type === "beatEcho" ? message.groups.map(({ fromMember }) => fromMember) : [];
+  const said = message.type === "raft" ? [message] : message.type === "beatEcho" ? message.groups : [];
+  return said.filter(({ group }) => group === rg).map(({ fromMember }) => fromMember);
 }

@@ -283,6 +283,16 @@ const clusterAction = fc.oneof(
   }),
   fc.record({ type: fc.constant("event" as const), node: fc.constantFrom(n1, n2), up: fc.boolean() }),
   fc.record({ type: fc.constant("verdict" as const), node: fc.constant(n4), up: fc.boolean() }),
+  fc.record({
+    type: fc.constant("recover" as const),
+    group: fc.constantFrom("ga", "rg"),
+    incarnation: fc.integer({ min: 1, max: 4 }),
+  }),
+  fc.record({
+    type: fc.constant("goesOn" as const),
+    group: fc.constantFrom("ga", "rg"),
+    incarnation: fc.integer({ min: 1, max: 4 }),
+  }),
 );
 
 function clusterCommandOf(action: typeof clusterAction extends fc.Arbitrary<infer A> ? A : never): ClusterCommand {
@@ -299,6 +309,15 @@ function clusterCommandOf(action: typeof clusterAction extends fc.Arbitrary<infe
     case "event": {
       const change = { type: action.up ? "nodeReintegrated" : "nodeFailed", node: action.node, reason: "" } as const;
       return { type: "events", atMs: 6, changes: [change, change] };
+    }
+    case "recover": {
+      const recovery = { incarnation: toIncarnation(action.incarnation), from: n2, owners: [n1, n2] };
+      return { type: "recoverGroup", atMs: 8, group: toGroupId(action.group), recovery, reason: "lost" };
+    }
+    case "goesOn": {
+      const incarnation = toIncarnation(action.incarnation);
+      const entry = { group: toGroupId(action.group), incarnation, owners: [n2], index: toLogIndex(5) };
+      return { type: "ownersChanged", atMs: 9, entries: [entry] };
     }
     case "verdict":
       return {
@@ -329,6 +348,7 @@ test("the cluster database is the same after it has read its rows, or those of a
           [n1, n2, n4].map((node) => state.recorded(node)),
         );
         assert.deepEqual(copy.verdicts(), state.verdicts());
+        for (const group of [rg, toGroupId("ga")]) assert.deepEqual(copy.recovery(group), state.recovery(group));
       }
     }),
     { numRuns: 60 },
@@ -353,4 +373,29 @@ test("a group needs owners that are nodes, and a name of its own", () => {
   assert.equal(state.refuseGroup(stranger)?.details.node, "n9");
   assert.equal(state.refuseGroup({ group: rg, owners: [n1, n2] })?.code, "already_exists");
   assert.equal(state.refuseGroup({ group: toGroupId("ga"), owners: [n1, n2] }), null);
+});
+
+test("a group goes on from one node once: as its next incarnation, until it says itself that it does", () => {
+  const stored = new Stored(ClusterState.genesis(bootstrapOf(smallShape), 3), 3);
+  const { state } = stored.applier;
+  const recovery = { incarnation: toIncarnation(2), from: n2, owners: [n2, n4] };
+  const command = { type: "recoverGroup", atMs: 1, group: rg, recovery, reason: "two disks burnt" } as const;
+  stored.apply(encodeClusterCommand(command));
+  const entry = { group: rg, incarnation: recovery.incarnation, owners: [n2], index: toLogIndex(0) };
+  assert.deepEqual(state.directory.group(rg), entry);
+  assert.deepEqual(state.recovery(rg), recovery);
+  assert.deepEqual(state.newestEvents(1)[0]?.change, {
+    type: "groupRecovered",
+    entry,
+    from: n2,
+    reason: "two disks burnt",
+  });
+  const again = state.refuseRecovery(rg, recovery);
+  assert.equal(again?.code, "condition_failed");
+  assert.equal(again.message, "The group rg is of incarnation 2 by now, it was to go on from 1");
+  const stranger = { incarnation: toIncarnation(3), from: n2, owners: ["n9" as typeof n1] };
+  assert.equal(state.refuseRecovery(rg, stranger)?.details.node, "n9");
+  assert.equal(state.refuseRecovery(toGroupId("none"), recovery)?.code, "not_found");
+  stored.apply(encodeClusterCommand({ type: "ownersChanged", atMs: 2, entries: [{ ...entry, index: toLogIndex(9) }] }));
+  assert.equal(state.recovery(rg), null);
 });

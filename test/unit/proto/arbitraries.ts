@@ -13,6 +13,7 @@ import {
   type DirectoryEntry,
   type GroupKey,
   type GroupObject,
+  type GroupRecovery,
   type GroupSummary,
   type KeySpan,
   type KeyValue,
@@ -120,6 +121,13 @@ const clusterChange = anyOf<ClusterChange>({
   nodeReintegrated: { node, reason: text },
   groupCreated: { entry: directoryEntry },
   ownersChanged: { entry: directoryEntry },
+  groupRecovered: { entry: directoryEntry, from: node, reason: text },
+  clusterRecovered: { incarnation: groupKey.incarnation, from: node, voters: few(node), reason: text },
+});
+export const groupRecovery = shape<GroupRecovery>({
+  incarnation: groupKey.incarnation,
+  from: node,
+  owners: few(node),
 });
 export const clusterEvent = shape<ClusterEvent>({ index: quantity(), atMs: quantity(), change: clusterChange });
 export const appliedRecord = shape<AppliedRecord>({
@@ -152,6 +160,7 @@ export const clusterCommand = anyOf<ClusterCommand>({
   events: { atMs: quantity(), changes: few(clusterChange) },
   createGroup: { atMs: quantity(), entry: directoryEntry },
   ownersChanged: { atMs: quantity(), entries: few(directoryEntry) },
+  recoverGroup: { atMs: quantity(), group, recovery: groupRecovery, reason: text },
   verdicts: { atMs: quantity(), changes: few(verdictChange) },
 });
 
@@ -233,6 +242,11 @@ export const request = anyOf<Request>({
     progressIntervalMs: quantity(),
   },
   createGroup: { group, owners: few(node), validateOnly: flag },
+  recoverGroup: { group, from: node, owners: few(node), reason: text, validateOnly: flag },
+  refoundGroup: { group, recovery: groupRecovery, reason: text },
+  recoverCluster: { from: node, voters: few(node), reason: text, validateOnly: flag },
+  refoundCluster: { node, incarnation: groupKey.incarnation, voters: few(node), reason: text },
+  replicaStatus: { group, node },
   clusterStatus: {},
   nodeStatus: { node },
   directory: {},
@@ -329,6 +343,11 @@ export const reply = anyOf<Reply>({
   configure: { header },
   groupStatus: { status: groupStatus },
   createGroup: { entry: directoryEntry },
+  recoverGroup: { entry: directoryEntry, losses: few(text) },
+  refoundGroup: { entry: directoryEntry },
+  recoverCluster: { incarnation: groupKey.incarnation, voters: few(node), losses: few(text) },
+  refoundCluster: { incarnation: groupKey.incarnation },
+  replicaStatus: { status: groupStatus, last: quantity() },
   clusterStatus: { status: clusterStatus },
   nodeStatus: { status: nodeStatus },
   directory: { nodes: few(nodeRecord), groups: few(directoryEntry) },

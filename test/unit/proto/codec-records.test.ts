@@ -12,6 +12,7 @@ import type {
   ClusterEvent,
   DirectoryEntry,
   GroupObject,
+  GroupRecovery,
   GroupSummary,
   NodeRecord,
   Ownership,
@@ -33,6 +34,7 @@ const key = Uint8Array.from([0x6b, 0x00, 0xff]);
 const value = Uint8Array.from([0x76]);
 const object = { group: "rg220", incarnation: 2, owners: ["n202", "n208", "n214"] };
 const entry = { ...object, index: 0 };
+const recovery = { incarnation: 4, from: "n214", owners: ["n214", "n202"] };
 const differing = {
   index: 80,
   hashes: [
@@ -85,6 +87,7 @@ const shapes: readonly Shape<never>[] = [
       },
       createGroup: { type: "createGroup", atMs: 1, entry },
       ownersChanged: { type: "ownersChanged", atMs: 2, entries: [{ ...entry, index: 9 }] },
+      recoverGroup: { type: "recoverGroup", atMs: 3, group: "rg220", recovery, reason: "two disks burnt" },
       verdicts: { type: "verdicts", atMs: 1, changes: [{ node: "n300", status: "up", reason: "" }] },
     },
   }),
@@ -139,6 +142,13 @@ const shapes: readonly Shape<never>[] = [
         { ...online, state, currentOwner: state === "offline" ? null : "n202" },
       ]),
     ),
+  }),
+  shape<GroupRecovery>({
+    name: "groupRecovery",
+    encode: records.encodeGroupRecovery,
+    decode: records.decodeGroupRecovery,
+    any: arbitraries.groupRecovery,
+    samples: { recovery },
   }),
   shape<NodeRecord>({
     name: "nodeRecord",

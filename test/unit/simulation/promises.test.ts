@@ -75,5 +75,5 @@ test("a vote stays within its term, and another member of the same node has none
   write(row(1, n2));
   write(row(1, n2), row(2, null));
   write(row(1, n2), row(2, n1));
-  assert.throws(() => write(row(1, n2), row(2, n2)), /g1\/1: n1 votes for n1 and n2 in 3/);
+  assert.throws(() => write(row(1, n2), row(2, n2)), /g1\/1\/2: n1 votes for n1 and n2 in 3/);
 });

@@ -24,7 +24,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file bailiwick/v1/cluster_service.proto.
  */
 export const file_bailiwick_v1_cluster_service: GenFile = /*@__PURE__*/
-  fileDesc("CiJiYWlsaXdpY2svdjEvY2x1c3Rlcl9zZXJ2aWNlLnByb3RvEgxiYWlsaXdpY2sudjEiRQoQR2V0U3RhdHVzUmVxdWVzdBINCgVsb2NhbBgBIAEoCBIOCgZncm91cHMYAiADKAkSEgoKdGltZW91dF9tcxgDIAEoDSLjAgoRR2V0U3RhdHVzUmVzcG9uc2USJAoGaGVhZGVyGAEgASgLMhQuYmFpbGl3aWNrLnYxLkhlYWRlchImCgdjbHVzdGVyGAIgASgLMhUuYmFpbGl3aWNrLnYxLkNsdXN0ZXISIQoFbm9kZXMYAyADKAsyEi5iYWlsaXdpY2sudjEuTm9kZRIjCgZncm91cHMYBCADKAsyEy5iYWlsaXdpY2sudjEuR3JvdXASLwoHcGVuZGluZxgFIAMoCzIeLmJhaWxpd2ljay52MS5QZW5kaW5nT3BlcmF0aW9uEicKCGZhaWx1cmVzGAYgAygLMhUuYmFpbGl3aWNrLnYxLkZhaWx1cmUSEwoLdW5yZWFjaGFibGUYByADKAkSGgoSdW5yZWFjaGFibGVfZ3JvdXBzGAggAygJEi0KC2Fuc3dlcmVkX2F0GAkgASgLMhguYmFpbGl3aWNrLnYxLkFuc3dlcmVkQXQiEwoRR2V0Q2x1c3RlclJlcXVlc3QiYgoSR2V0Q2x1c3RlclJlc3BvbnNlEiQKBmhlYWRlchgBIAEoCzIULmJhaWxpd2ljay52MS5IZWFkZXISJgoHY2x1c3RlchgCIAEoCzIVLmJhaWxpd2ljay52MS5DbHVzdGVyIpcBChhMaXN0Q2x1c3RlckV2ZW50c1JlcXVlc3QSEwoLYWZ0ZXJfaW5kZXgYASABKAQSFAoMbmV3ZXN0X2ZpcnN0GAIgASgIEi0KBXR5cGVzGAMgAygOMh4uYmFpbGl3aWNrLnYxLkNsdXN0ZXJFdmVudFR5cGUSDQoFbGltaXQYBCABKA0SEgoKcGFnZV90b2tlbhgFIAEoDCKGAQoZTGlzdENsdXN0ZXJFdmVudHNSZXNwb25zZRIkCgZoZWFkZXIYASABKAsyFC5iYWlsaXdpY2sudjEuSGVhZGVyEioKBmV2ZW50cxgCIAMoCzIaLmJhaWxpd2ljay52MS5DbHVzdGVyRXZlbnQSFwoPbmV4dF9wYWdlX3Rva2VuGAMgASgMIokBChVSZWNvdmVyQ2x1c3RlclJlcXVlc3QSDAoEbG9zdBgBIAMoCRIOCgZ2b3RlcnMYAiADKAkSGAoQYWNjZXB0X2RhdGFfbG9zcxgDIAEoCBIUCgxjb25maXJtYXRpb24YBCABKAkSFQoNdmFsaWRhdGVfb25seRgFIAEoCBILCgN3aHkYBiABKAkidgoWUmVjb3ZlckNsdXN0ZXJSZXNwb25zZRIkCgZoZWFkZXIYASABKAsyFC5iYWlsaXdpY2sudjEuSGVhZGVyEiYKB2NsdXN0ZXIYAiABKAsyFS5iYWlsaXdpY2sudjEuQ2x1c3RlchIOCgZsb3NzZXMYAyADKAkysQMKDkNsdXN0ZXJTZXJ2aWNlEkwKCUdldFN0YXR1cxIeLmJhaWxpd2ljay52MS5HZXRTdGF0dXNSZXF1ZXN0Gh8uYmFpbGl3aWNrLnYxLkdldFN0YXR1c1Jlc3BvbnNlEk8KCkdldENsdXN0ZXISHy5iYWlsaXdpY2sudjEuR2V0Q2x1c3RlclJlcXVlc3QaIC5iYWlsaXdpY2sudjEuR2V0Q2x1c3RlclJlc3BvbnNlEmQKEUxpc3RDbHVzdGVyRXZlbnRzEiYuYmFpbGl3aWNrLnYxLkxpc3RDbHVzdGVyRXZlbnRzUmVxdWVzdBonLmJhaWxpd2ljay52MS5MaXN0Q2x1c3RlckV2ZW50c1Jlc3BvbnNlEj0KBFBsYW4SGS5iYWlsaXdpY2sudjEuUGxhblJlcXVlc3QaGi5iYWlsaXdpY2sudjEuUGxhblJlc3BvbnNlElsKDlJlY292ZXJDbHVzdGVyEiMuYmFpbGl3aWNrLnYxLlJlY292ZXJDbHVzdGVyUmVxdWVzdBokLmJhaWxpd2ljay52MS5SZWNvdmVyQ2x1c3RlclJlc3BvbnNlYgZwcm90bzM", [file_bailiwick_v1_cluster, file_bailiwick_v1_cluster_event, file_bailiwick_v1_common, file_bailiwick_v1_group, file_bailiwick_v1_node, file_bailiwick_v1_plan]);
+  fileDesc("CiJiYWlsaXdpY2svdjEvY2x1c3Rlcl9zZXJ2aWNlLnByb3RvEgxiYWlsaXdpY2sudjEiRQoQR2V0U3RhdHVzUmVxdWVzdBINCgVsb2NhbBgBIAEoCBIOCgZncm91cHMYAiADKAkSEgoKdGltZW91dF9tcxgDIAEoDSLjAgoRR2V0U3RhdHVzUmVzcG9uc2USJAoGaGVhZGVyGAEgASgLMhQuYmFpbGl3aWNrLnYxLkhlYWRlchImCgdjbHVzdGVyGAIgASgLMhUuYmFpbGl3aWNrLnYxLkNsdXN0ZXISIQoFbm9kZXMYAyADKAsyEi5iYWlsaXdpY2sudjEuTm9kZRIjCgZncm91cHMYBCADKAsyEy5iYWlsaXdpY2sudjEuR3JvdXASLwoHcGVuZGluZxgFIAMoCzIeLmJhaWxpd2ljay52MS5QZW5kaW5nT3BlcmF0aW9uEicKCGZhaWx1cmVzGAYgAygLMhUuYmFpbGl3aWNrLnYxLkZhaWx1cmUSEwoLdW5yZWFjaGFibGUYByADKAkSGgoSdW5yZWFjaGFibGVfZ3JvdXBzGAggAygJEi0KC2Fuc3dlcmVkX2F0GAkgASgLMhguYmFpbGl3aWNrLnYxLkFuc3dlcmVkQXQiEwoRR2V0Q2x1c3RlclJlcXVlc3QiYgoSR2V0Q2x1c3RlclJlc3BvbnNlEiQKBmhlYWRlchgBIAEoCzIULmJhaWxpd2ljay52MS5IZWFkZXISJgoHY2x1c3RlchgCIAEoCzIVLmJhaWxpd2ljay52MS5DbHVzdGVyIpcBChhMaXN0Q2x1c3RlckV2ZW50c1JlcXVlc3QSEwoLYWZ0ZXJfaW5kZXgYASABKAQSFAoMbmV3ZXN0X2ZpcnN0GAIgASgIEi0KBXR5cGVzGAMgAygOMh4uYmFpbGl3aWNrLnYxLkNsdXN0ZXJFdmVudFR5cGUSDQoFbGltaXQYBCABKA0SEgoKcGFnZV90b2tlbhgFIAEoDCKGAQoZTGlzdENsdXN0ZXJFdmVudHNSZXNwb25zZRIkCgZoZWFkZXIYASABKAsyFC5iYWlsaXdpY2sudjEuSGVhZGVyEioKBmV2ZW50cxgCIAMoCzIaLmJhaWxpd2ljay52MS5DbHVzdGVyRXZlbnQSFwoPbmV4dF9wYWdlX3Rva2VuGAMgASgMIokBChVSZWNvdmVyQ2x1c3RlclJlcXVlc3QSDAoEZnJvbRgBIAEoCRIOCgZ2b3RlcnMYAiADKAkSGAoQYWNjZXB0X2RhdGFfbG9zcxgDIAEoCBIUCgxjb25maXJtYXRpb24YBCABKAkSFQoNdmFsaWRhdGVfb25seRgFIAEoCBILCgN3aHkYBiABKAkidgoWUmVjb3ZlckNsdXN0ZXJSZXNwb25zZRIkCgZoZWFkZXIYASABKAsyFC5iYWlsaXdpY2sudjEuSGVhZGVyEiYKB2NsdXN0ZXIYAiABKAsyFS5iYWlsaXdpY2sudjEuQ2x1c3RlchIOCgZsb3NzZXMYAyADKAkysQMKDkNsdXN0ZXJTZXJ2aWNlEkwKCUdldFN0YXR1cxIeLmJhaWxpd2ljay52MS5HZXRTdGF0dXNSZXF1ZXN0Gh8uYmFpbGl3aWNrLnYxLkdldFN0YXR1c1Jlc3BvbnNlEk8KCkdldENsdXN0ZXISHy5iYWlsaXdpY2sudjEuR2V0Q2x1c3RlclJlcXVlc3QaIC5iYWlsaXdpY2sudjEuR2V0Q2x1c3RlclJlc3BvbnNlEmQKEUxpc3RDbHVzdGVyRXZlbnRzEiYuYmFpbGl3aWNrLnYxLkxpc3RDbHVzdGVyRXZlbnRzUmVxdWVzdBonLmJhaWxpd2ljay52MS5MaXN0Q2x1c3RlckV2ZW50c1Jlc3BvbnNlEj0KBFBsYW4SGS5iYWlsaXdpY2sudjEuUGxhblJlcXVlc3QaGi5iYWlsaXdpY2sudjEuUGxhblJlc3BvbnNlElsKDlJlY292ZXJDbHVzdGVyEiMuYmFpbGl3aWNrLnYxLlJlY292ZXJDbHVzdGVyUmVxdWVzdBokLmJhaWxpd2ljay52MS5SZWNvdmVyQ2x1c3RlclJlc3BvbnNlYgZwcm90bzM", [file_bailiwick_v1_cluster, file_bailiwick_v1_cluster_event, file_bailiwick_v1_common, file_bailiwick_v1_group, file_bailiwick_v1_node, file_bailiwick_v1_plan]);
 
 /**
  * What to show.
@@ -266,28 +266,29 @@ export const ListClusterEventsResponseSchema: GenMessage<ListClusterEventsRespon
  */
 export type RecoverClusterRequest = Message<"bailiwick.v1.RecoverClusterRequest"> & {
   /**
-   * Every voter that is lost for good; at least so many that no quorum is left.
+   * The node whose copy becomes the database, with a vote or without; the call must reach it. Required.
    *
-   * @generated from field: repeated string lost = 1;
+   * @generated from field: string from = 1;
    */
-  lost: string[];
+  from: string;
 
   /**
-   * The new voters; empty: chosen among the nodes that answer.
+   * The new voters in order of precedence, odd in number, `from` among them; empty: `from`, the voters that answer, and other
+   * nodes that answer in place of those that do not.
    *
    * @generated from field: repeated string voters = 2;
    */
   voters: string[];
 
   /**
-   * Must be true: cluster events and new names that the answering node does not have are lost.
+   * Must be true: cluster events and new names that `from` does not have are lost.
    *
    * @generated from field: bool accept_data_loss = 3;
    */
   acceptDataLoss: boolean;
 
   /**
-   * What the operator typed: the cluster's name.
+   * What the operator typed: the name of `from`.
    *
    * @generated from field: string confirmation = 4;
    */
@@ -327,7 +328,7 @@ export type RecoverClusterResponse = Message<"bailiwick.v1.RecoverClusterRespons
   header?: Header | undefined;
 
   /**
-   * As of then.
+   * As of then; its voters are those that it is on its way to.
    *
    * @generated from field: bailiwick.v1.Cluster cluster = 2;
    */
@@ -396,9 +397,9 @@ export const ClusterService: GenService<{
     output: typeof PlanResponseSchema;
   },
   /**
-   * The way out when the cluster database has lost its quorum for good: it goes on from the answering node's data with new
-   * voters, and old voters are refused when they return. Groups are not touched. `condition_failed`: it has a quorum, or
-   * the confirmation is wrong.
+   * The way out when the cluster database has lost its quorum for good: it goes on from one node's data with new voters, and
+   * old voters take part in it, without a vote, when they return. Groups are not touched. `condition_failed`: it has a
+   * quorum, the node does not answer or is in quarantine, or the confirmation is wrong.
    *
    * @generated from rpc bailiwick.v1.ClusterService.RecoverCluster
    */

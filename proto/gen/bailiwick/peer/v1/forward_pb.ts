@@ -7,7 +7,7 @@
 
 import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import type { ClusterEvent, DirectoryEntry, GroupObject, GroupSummary, KeySpan, KeyValue, NodeRecord, Ownership, RecoveryStatus, StateHashes, StatusComponent } from "./model_pb.ts";
+import type { ClusterEvent, DirectoryEntry, GroupObject, GroupRecovery, GroupSummary, KeySpan, KeyValue, NodeRecord, Ownership, RecoveryStatus, StateHashes, StatusComponent } from "./model_pb.ts";
 import { file_bailiwick_peer_v1_model } from "./model_pb.ts";
 import type { Membership } from "./raft_pb.ts";
 import { file_bailiwick_peer_v1_raft } from "./raft_pb.ts";
@@ -17,7 +17,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file bailiwick/peer/v1/forward.proto.
  */
 export const file_bailiwick_peer_v1_forward: GenFile = /*@__PURE__*/
-  fileDesc("Ch9iYWlsaXdpY2svcGVlci92MS9mb3J3YXJkLnByb3RvEhFiYWlsaXdpY2sucGVlci52MSIlCgVGZW5jZRINCgVncm91cBgBIAEoCRINCgVlcG9jaBgCIAEoBCKBAQoKR2V0UmVxdWVzdBINCgVncm91cBgBIAEoCRILCgNrZXkYAiABKAwSFQoIcmV2aXNpb24YAyABKARIAIgBARIzCgtjb25zaXN0ZW5jeRgEIAEoDjIeLmJhaWxpd2ljay5wZWVyLnYxLkNvbnNpc3RlbmN5QgsKCV9yZXZpc2lvbiLVAQoLTGlzdFJlcXVlc3QSDQoFZ3JvdXAYASABKAkSKAoEc3BhbhgCIAEoCzIaLmJhaWxpd2ljay5wZWVyLnYxLktleVNwYW4SFQoIcmV2aXNpb24YAyABKARIAIgBARIzCgtjb25zaXN0ZW5jeRgEIAEoDjIeLmJhaWxpd2ljay5wZWVyLnYxLkNvbnNpc3RlbmN5Eg0KBWxpbWl0GAUgASgEEhEKCWtleXNfb25seRgGIAEoCBISCgpjb3VudF9vbmx5GAcgASgIQgsKCV9yZXZpc2lvbiK6AQoKUHV0UmVxdWVzdBINCgVncm91cBgBIAEoCRILCgNrZXkYAiABKAwSDQoFdmFsdWUYAyABKAwSDQoFbGVhc2UYBCABKAQSHAoPaWZfbW9kX3JldmlzaW9uGAUgASgESACIAQESJwoFZmVuY2UYBiABKAsyGC5iYWlsaXdpY2sucGVlci52MS5GZW5jZRIXCg9yZXR1cm5fcHJldmlvdXMYByABKAhCEgoQX2lmX21vZF9yZXZpc2lvbiK8AQoNRGVsZXRlUmVxdWVzdBINCgVncm91cBgBIAEoCRIoCgRzcGFuGAIgASgLMhouYmFpbGl3aWNrLnBlZXIudjEuS2V5U3BhbhIcCg9pZl9tb2RfcmV2aXNpb24YAyABKARIAIgBARInCgVmZW5jZRgEIAEoCzIYLmJhaWxpd2ljay5wZWVyLnYxLkZlbmNlEhcKD3JldHVybl9wcmV2aW91cxgFIAEoCEISChBfaWZfbW9kX3JldmlzaW9uIjEKDkNvbXBhY3RSZXF1ZXN0Eg0KBWdyb3VwGAEgASgJEhAKCHJldmlzaW9uGAIgASgEIjEKEENvbmZpZ3VyZVJlcXVlc3QSDQoFZ3JvdXAYASABKAkSDgoGY29uZmlnGAIgASgMIiMKEkdyb3VwU3RhdHVzUmVxdWVzdBINCgVncm91cBgBIAEoCSLNAQoMV2F0Y2hSZXF1ZXN0Eg0KBWdyb3VwGAEgASgJEigKBHNwYW4YAiABKAsyGi5iYWlsaXdpY2sucGVlci52MS5LZXlTcGFuEhsKDnN0YXJ0X3JldmlzaW9uGAMgASgESACIAQESDAoEcHV0cxgEIAEoCBIPCgdkZWxldGVzGAUgASgIEhcKD3ByZXZpb3VzX3ZhbHVlcxgGIAEoCBIcChRwcm9ncmVzc19pbnRlcnZhbF9tcxgHIAEoBEIRCg9fc3RhcnRfcmV2aXNpb24iSgoSQ3JlYXRlR3JvdXBSZXF1ZXN0Eg0KBWdyb3VwGAEgASgJEg4KBm93bmVycxgCIAMoCRIVCg12YWxpZGF0ZV9vbmx5GAMgASgIImwKEFNldE93bmVyc1JlcXVlc3QSDQoFZ3JvdXAYASABKAkSDgoGb3duZXJzGAIgAygJEhUKCGlmX2luZGV4GAMgASgESACIAQESFQoNdmFsaWRhdGVfb25seRgEIAEoCEILCglfaWZfaW5kZXgiFgoUQ2x1c3RlclN0YXR1c1JlcXVlc3QiIQoRTm9kZVN0YXR1c1JlcXVlc3QSDAoEbm9kZRgBIAEoCSISChBEaXJlY3RvcnlSZXF1ZXN0Ih8KD05vZGVTZWxmUmVxdWVzdBIMCgRub2RlGAEgASgJIjQKFENsdXN0ZXJFdmVudHNSZXF1ZXN0Eg0KBWFmdGVyGAEgASgEEg0KBWxpbWl0GAIgASgEIuUGCgdSZXF1ZXN0EiwKA2dldBgBIAEoCzIdLmJhaWxpd2ljay5wZWVyLnYxLkdldFJlcXVlc3RIABIuCgRsaXN0GAIgASgLMh4uYmFpbGl3aWNrLnBlZXIudjEuTGlzdFJlcXVlc3RIABIsCgNwdXQYAyABKAsyHS5iYWlsaXdpY2sucGVlci52MS5QdXRSZXF1ZXN0SAASMgoGZGVsZXRlGAQgASgLMiAuYmFpbGl3aWNrLnBlZXIudjEuRGVsZXRlUmVxdWVzdEgAEjQKB2NvbXBhY3QYBSABKAsyIS5iYWlsaXdpY2sucGVlci52MS5Db21wYWN0UmVxdWVzdEgAEj0KDGdyb3VwX3N0YXR1cxgGIAEoCzIlLmJhaWxpd2ljay5wZWVyLnYxLkdyb3VwU3RhdHVzUmVxdWVzdEgAEjAKBXdhdGNoGAcgASgLMh8uYmFpbGl3aWNrLnBlZXIudjEuV2F0Y2hSZXF1ZXN0SAASPQoMY3JlYXRlX2dyb3VwGAggASgLMiUuYmFpbGl3aWNrLnBlZXIudjEuQ3JlYXRlR3JvdXBSZXF1ZXN0SAASQQoOY2x1c3Rlcl9zdGF0dXMYCSABKAsyJy5iYWlsaXdpY2sucGVlci52MS5DbHVzdGVyU3RhdHVzUmVxdWVzdEgAEjsKC25vZGVfc3RhdHVzGAogASgLMiQuYmFpbGl3aWNrLnBlZXIudjEuTm9kZVN0YXR1c1JlcXVlc3RIABI4CglkaXJlY3RvcnkYCyABKAsyIy5iYWlsaXdpY2sucGVlci52MS5EaXJlY3RvcnlSZXF1ZXN0SAASNwoJbm9kZV9zZWxmGAwgASgLMiIuYmFpbGl3aWNrLnBlZXIudjEuTm9kZVNlbGZSZXF1ZXN0SAASQQoOY2x1c3Rlcl9ldmVudHMYDSABKAsyJy5iYWlsaXdpY2sucGVlci52MS5DbHVzdGVyRXZlbnRzUmVxdWVzdEgAEjgKCWNvbmZpZ3VyZRgOIAEoCzIjLmJhaWxpd2ljay5wZWVyLnYxLkNvbmZpZ3VyZVJlcXVlc3RIABI5CgpzZXRfb3duZXJzGA8gASgLMiMuYmFpbGl3aWNrLnBlZXIudjEuU2V0T3duZXJzUmVxdWVzdEgAQgkKB3JlcXVlc3QiWwoGSGVhZGVyEg0KBWdyb3VwGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgEEhAKCHJldmlzaW9uGAMgASgEEgwKBG5vZGUYBCABKAkSDQoFc3RhbGUYBSABKAgi6AEKDkZhaWx1cmVEZXRhaWxzEhIKBWdyb3VwGAEgASgJSACIAQESEQoEbm9kZRgCIAEoCUgBiAEBEhIKBWZpZWxkGAMgASgJSAKIAQESFAoHbWlzc2luZxgEIAEoCUgDiAEBEhMKBmxlYWRlchgFIAEoCUgEiAEBEhUKCHJldmlzaW9uGAYgASgJSAWIAQESEAoDa2V5GAcgASgJSAaIAQFCCAoGX2dyb3VwQgcKBV9ub2RlQggKBl9maWVsZEIKCghfbWlzc2luZ0IJCgdfbGVhZGVyQgsKCV9yZXZpc2lvbkIGCgRfa2V5IocBCgdGYWlsdXJlEgwKBGNvZGUYASABKAkSDwoHbWVzc2FnZRgCIAEoCRIyCgdkZXRhaWxzGAMgASgLMiEuYmFpbGl3aWNrLnBlZXIudjEuRmFpbHVyZURldGFpbHMSKQoGZWZmZWN0GAQgASgOMhkuYmFpbGl3aWNrLnBlZXIudjEuRWZmZWN0IjcKB1JlcGxpY2ESDAoEbm9kZRgBIAEoCRIPCgdtYXRjaGVkGAIgASgEEg0KBXN0YXRlGAMgASgJIsEFCgtHcm91cFN0YXR1cxIuCgZvYmplY3QYASABKAsyHi5iYWlsaXdpY2sucGVlci52MS5Hcm91cE9iamVjdBIMCgRub2RlGAIgASgJEhQKB21hbmFnZXIYAyABKAlIAIgBARIMCgR0ZXJtGAQgASgEEi8KCW93bmVyc2hpcBgFIAEoCzIcLmJhaWxpd2ljay5wZWVyLnYxLk93bmVyc2hpcBISCgpoYXNfcXVvcnVtGAYgASgIEg4KBm5lZWRlZBgHIAEoBBIPCgdtaXNzaW5nGAggAygJEjQKCHZlcmRpY3RzGAkgAygLMiIuYmFpbGl3aWNrLnBlZXIudjEuU3RhdHVzQ29tcG9uZW50EhAKCHJldmlzaW9uGAogASgEEhoKEmNvbXBhY3RlZF9yZXZpc2lvbhgLIAEoBBIPCgdhcHBsaWVkGAwgASgEEg4KBmNvbW1pdBgNIAEoBBIXCgpzdGF0ZV9oYXNoGA4gASgGSAGIAQESDAoEa2V5cxgPIAEoBBINCgVieXRlcxgQIAEoBBIsCghyZXBsaWNhcxgRIAMoCzIaLmJhaWxpd2ljay5wZWVyLnYxLlJlcGxpY2ESMQoKbWVtYmVyc2hpcBgSIAEoCzIdLmJhaWxpd2ljay5wZWVyLnYxLk1lbWJlcnNoaXASGAoQbWVtYmVyc2hpcF9pbmRleBgTIAEoBBITCgtpc19kZWdyYWRlZBgUIAEoCBI0CgdkaXNwdXRlGBUgASgLMh4uYmFpbGl3aWNrLnBlZXIudjEuU3RhdGVIYXNoZXNIAogBARI1Cghjb21wYXJlZBgWIAEoCzIeLmJhaWxpd2ljay5wZWVyLnYxLlN0YXRlSGFzaGVzSAOIAQFCCgoIX21hbmFnZXJCDQoLX3N0YXRlX2hhc2hCCgoIX2Rpc3B1dGVCCwoJX2NvbXBhcmVkIiYKB0NvdW50ZXISDAoEbmFtZRgBIAEoCRINCgV2YWx1ZRgCIAEoASKFAwoITm9kZVNlbGYSDAoEbm9kZRgBIAEoCRIMCgRib290GAIgASgEEhEKCXVwdGltZV9tcxgDIAEoBBIVCg1jbHVzdGVyX2luZGV4GAQgASgEEhcKCnF1YXJhbnRpbmUYBSABKAlIAIgBARIRCgljb25uZWN0ZWQYBiADKAkSMgoJc3VtbWFyaWVzGAcgAygLMh8uYmFpbGl3aWNrLnBlZXIudjEuR3JvdXBTdW1tYXJ5EjQKCHN0YXR1c2VzGAggAygLMiIuYmFpbGl3aWNrLnBlZXIudjEuU3RhdHVzQ29tcG9uZW50EiwKCGNvdW50ZXJzGAkgAygLMhouYmFpbGl3aWNrLnBlZXIudjEuQ291bnRlchIcCg9kaXNrX2ZyZWVfYnl0ZXMYCiABKARIAYgBARIbCg53cml0ZXNfcmVmdXNlZBgLIAEoCUgCiAEBQg0KC19xdWFyYW50aW5lQhIKEF9kaXNrX2ZyZWVfYnl0ZXNCEQoPX3dyaXRlc19yZWZ1c2VkIvEBCgpOb2RlU3RhdHVzEi0KBnJlY29yZBgBIAEoCzIdLmJhaWxpd2ljay5wZWVyLnYxLk5vZGVSZWNvcmQSMQoGc3RhdHVzGAIgASgOMiEuYmFpbGl3aWNrLnBlZXIudjEuUmVjb3ZlcnlTdGF0dXMSNgoKY29tcG9uZW50cxgDIAMoCzIiLmJhaWxpd2ljay5wZWVyLnYxLlN0YXR1c0NvbXBvbmVudBIOCgZzcGhlcmUYBCADKAkSDgoGZ3JvdXBzGAUgAygJEikKBHNlbGYYBiABKAsyGy5iYWlsaXdpY2sucGVlci52MS5Ob2RlU2VsZiLFAgoNQ2x1c3RlclN0YXR1cxIPCgdjbHVzdGVyGAEgASgMEgwKBG5vZGUYAiABKAkSFQoNY2x1c3Rlcl9pbmRleBgDIAEoBBIYCgtjb29yZGluYXRvchgEIAEoCUgAiAEBEg4KBnZvdGVycxgFIAMoCRIsCgVub2RlcxgGIAMoCzIdLmJhaWxpd2ljay5wZWVyLnYxLk5vZGVTdGF0dXMSLgoGZ3JvdXBzGAcgAygLMh4uYmFpbGl3aWNrLnBlZXIudjEuR3JvdXBTdGF0dXMSGgoSdW5yZWFjaGFibGVfZ3JvdXBzGAggAygJEhkKEXVucmVhY2hhYmxlX25vZGVzGAkgAygJEi8KBmV2ZW50cxgKIAMoCzIfLmJhaWxpd2ljay5wZWVyLnYxLkNsdXN0ZXJFdmVudEIOCgxfY29vcmRpbmF0b3IiOgoLRmFpbGVkUmVwbHkSKwoHZmFpbHVyZRgBIAEoCzIaLmJhaWxpd2ljay5wZWVyLnYxLkZhaWx1cmUiXgoIR2V0UmVwbHkSKQoGaGVhZGVyGAEgASgLMhkuYmFpbGl3aWNrLnBlZXIudjEuSGVhZGVyEicKAmt2GAIgASgLMhsuYmFpbGl3aWNrLnBlZXIudjEuS2V5VmFsdWUifQoJTGlzdFJlcGx5EikKBmhlYWRlchgBIAEoCzIZLmJhaWxpd2ljay5wZWVyLnYxLkhlYWRlchIoCgNrdnMYAiADKAsyGy5iYWlsaXdpY2sucGVlci52MS5LZXlWYWx1ZRIMCgRtb3JlGAMgASgIEg0KBWNvdW50GAQgASgEImQKCFB1dFJlcGx5EikKBmhlYWRlchgBIAEoCzIZLmJhaWxpd2ljay5wZWVyLnYxLkhlYWRlchItCghwcmV2aW91cxgCIAEoCzIbLmJhaWxpd2ljay5wZWVyLnYxLktleVZhbHVlIngKC0RlbGV0ZVJlcGx5EikKBmhlYWRlchgBIAEoCzIZLmJhaWxpd2ljay5wZWVyLnYxLkhlYWRlchIPCgdkZWxldGVkGAIgASgEEi0KCHByZXZpb3VzGAMgAygLMhsuYmFpbGl3aWNrLnBlZXIudjEuS2V5VmFsdWUiOQoMQ29tcGFjdFJlcGx5EikKBmhlYWRlchgBIAEoCzIZLmJhaWxpd2ljay5wZWVyLnYxLkhlYWRlciI7Cg5Db25maWd1cmVSZXBseRIpCgZoZWFkZXIYASABKAsyGS5iYWlsaXdpY2sucGVlci52MS5IZWFkZXIiSgoOU2V0T3duZXJzUmVwbHkSKQoGaGVhZGVyGAEgASgLMhkuYmFpbGl3aWNrLnBlZXIudjEuSGVhZGVyEg0KBWluZGV4GAIgASgEIkIKEEdyb3VwU3RhdHVzUmVwbHkSLgoGc3RhdHVzGAEgASgLMh4uYmFpbGl3aWNrLnBlZXIudjEuR3JvdXBTdGF0dXMiRAoQQ3JlYXRlR3JvdXBSZXBseRIwCgVlbnRyeRgBIAEoCzIhLmJhaWxpd2ljay5wZWVyLnYxLkRpcmVjdG9yeUVudHJ5IkYKEkNsdXN0ZXJTdGF0dXNSZXBseRIwCgZzdGF0dXMYASABKAsyIC5iYWlsaXdpY2sucGVlci52MS5DbHVzdGVyU3RhdHVzIkAKD05vZGVTdGF0dXNSZXBseRItCgZzdGF0dXMYASABKAsyHS5iYWlsaXdpY2sucGVlci52MS5Ob2RlU3RhdHVzInEKDkRpcmVjdG9yeVJlcGx5EiwKBW5vZGVzGAEgAygLMh0uYmFpbGl3aWNrLnBlZXIudjEuTm9kZVJlY29yZBIxCgZncm91cHMYAiADKAsyIS5iYWlsaXdpY2sucGVlci52MS5EaXJlY3RvcnlFbnRyeSI6Cg1Ob2RlU2VsZlJlcGx5EikKBHNlbGYYASABKAsyGy5iYWlsaXdpY2sucGVlci52MS5Ob2RlU2VsZiJUChJDbHVzdGVyRXZlbnRzUmVwbHkSLwoGZXZlbnRzGAEgAygLMh8uYmFpbGl3aWNrLnBlZXIudjEuQ2x1c3RlckV2ZW50Eg0KBWluZGV4GAIgASgEIsUGCgVSZXBseRIwCgZmYWlsZWQYASABKAsyHi5iYWlsaXdpY2sucGVlci52MS5GYWlsZWRSZXBseUgAEioKA2dldBgCIAEoCzIbLmJhaWxpd2ljay5wZWVyLnYxLkdldFJlcGx5SAASLAoEbGlzdBgDIAEoCzIcLmJhaWxpd2ljay5wZWVyLnYxLkxpc3RSZXBseUgAEioKA3B1dBgEIAEoCzIbLmJhaWxpd2ljay5wZWVyLnYxLlB1dFJlcGx5SAASMAoGZGVsZXRlGAUgASgLMh4uYmFpbGl3aWNrLnBlZXIudjEuRGVsZXRlUmVwbHlIABIyCgdjb21wYWN0GAYgASgLMh8uYmFpbGl3aWNrLnBlZXIudjEuQ29tcGFjdFJlcGx5SAASOwoMZ3JvdXBfc3RhdHVzGAcgASgLMiMuYmFpbGl3aWNrLnBlZXIudjEuR3JvdXBTdGF0dXNSZXBseUgAEjsKDGNyZWF0ZV9ncm91cBgIIAEoCzIjLmJhaWxpd2ljay5wZWVyLnYxLkNyZWF0ZUdyb3VwUmVwbHlIABI/Cg5jbHVzdGVyX3N0YXR1cxgJIAEoCzIlLmJhaWxpd2ljay5wZWVyLnYxLkNsdXN0ZXJTdGF0dXNSZXBseUgAEjkKC25vZGVfc3RhdHVzGAogASgLMiIuYmFpbGl3aWNrLnBlZXIudjEuTm9kZVN0YXR1c1JlcGx5SAASNgoJZGlyZWN0b3J5GAsgASgLMiEuYmFpbGl3aWNrLnBlZXIudjEuRGlyZWN0b3J5UmVwbHlIABI1Cglub2RlX3NlbGYYDCABKAsyIC5iYWlsaXdpY2sucGVlci52MS5Ob2RlU2VsZlJlcGx5SAASPwoOY2x1c3Rlcl9ldmVudHMYDSABKAsyJS5iYWlsaXdpY2sucGVlci52MS5DbHVzdGVyRXZlbnRzUmVwbHlIABI2Cgljb25maWd1cmUYDiABKAsyIS5iYWlsaXdpY2sucGVlci52MS5Db25maWd1cmVSZXBseUgAEjcKCnNldF9vd25lcnMYDyABKAsyIS5iYWlsaXdpY2sucGVlci52MS5TZXRPd25lcnNSZXBseUgAQgcKBXJlcGx5IoEBCghLZXlFdmVudBILCgNrZXkYASABKAwSJwoCa3YYAiABKAsyGy5iYWlsaXdpY2sucGVlci52MS5LZXlWYWx1ZRItCghwcmV2aW91cxgDIAEoCzIbLmJhaWxpd2ljay5wZWVyLnYxLktleVZhbHVlEhAKCHJldmlzaW9uGAQgASgEIkoKC1dhdGNoT3BlbmVkEikKBmhlYWRlchgBIAEoCzIZLmJhaWxpd2ljay5wZWVyLnYxLkhlYWRlchIQCghyZXZpc2lvbhgCIAEoBCJMCgtXYXRjaEV2ZW50cxIQCghyZXZpc2lvbhgBIAEoBBIrCgZldmVudHMYAiADKAsyGy5iYWlsaXdpY2sucGVlci52MS5LZXlFdmVudCIhCg1XYXRjaFByb2dyZXNzEhAKCHJldmlzaW9uGAEgASgEIh8KDldhdGNoQ29tcGFjdGVkEg0KBWZsb29yGAEgASgEIjwKDVdhdGNoQ2FuY2VsZWQSKwoHZmFpbHVyZRgBIAEoCzIaLmJhaWxpd2ljay5wZWVyLnYxLkZhaWx1cmUioQIKDFdhdGNoTWVzc2FnZRIwCgZvcGVuZWQYASABKAsyHi5iYWlsaXdpY2sucGVlci52MS5XYXRjaE9wZW5lZEgAEjAKBmV2ZW50cxgCIAEoCzIeLmJhaWxpd2ljay5wZWVyLnYxLldhdGNoRXZlbnRzSAASNAoIcHJvZ3Jlc3MYAyABKAsyIC5iYWlsaXdpY2sucGVlci52MS5XYXRjaFByb2dyZXNzSAASNgoJY29tcGFjdGVkGAQgASgLMiEuYmFpbGl3aWNrLnBlZXIudjEuV2F0Y2hDb21wYWN0ZWRIABI0CghjYW5jZWxlZBgFIAEoCzIgLmJhaWxpd2ljay5wZWVyLnYxLldhdGNoQ2FuY2VsZWRIAEIJCgdtZXNzYWdlKl8KC0NvbnNpc3RlbmN5EhsKF0NPTlNJU1RFTkNZX1VOU1BFQ0lGSUVEEAASHAoYQ09OU0lTVEVOQ1lfTElORUFSSVpBQkxFEAESFQoRQ09OU0lTVEVOQ1lfTE9DQUwQAipFCgZFZmZlY3QSFgoSRUZGRUNUX1VOU1BFQ0lGSUVEEAASDwoLRUZGRUNUX05PTkUQARISCg5FRkZFQ1RfVU5LTk9XThACYgZwcm90bzM", [file_bailiwick_peer_v1_model, file_bailiwick_peer_v1_raft]);
+  fileDesc("Ch9iYWlsaXdpY2svcGVlci92MS9mb3J3YXJkLnByb3RvEhFiYWlsaXdpY2sucGVlci52MSIlCgVGZW5jZRINCgVncm91cBgBIAEoCRINCgVlcG9jaBgCIAEoBCKBAQoKR2V0UmVxdWVzdBINCgVncm91cBgBIAEoCRILCgNrZXkYAiABKAwSFQoIcmV2aXNpb24YAyABKARIAIgBARIzCgtjb25zaXN0ZW5jeRgEIAEoDjIeLmJhaWxpd2ljay5wZWVyLnYxLkNvbnNpc3RlbmN5QgsKCV9yZXZpc2lvbiLVAQoLTGlzdFJlcXVlc3QSDQoFZ3JvdXAYASABKAkSKAoEc3BhbhgCIAEoCzIaLmJhaWxpd2ljay5wZWVyLnYxLktleVNwYW4SFQoIcmV2aXNpb24YAyABKARIAIgBARIzCgtjb25zaXN0ZW5jeRgEIAEoDjIeLmJhaWxpd2ljay5wZWVyLnYxLkNvbnNpc3RlbmN5Eg0KBWxpbWl0GAUgASgEEhEKCWtleXNfb25seRgGIAEoCBISCgpjb3VudF9vbmx5GAcgASgIQgsKCV9yZXZpc2lvbiK6AQoKUHV0UmVxdWVzdBINCgVncm91cBgBIAEoCRILCgNrZXkYAiABKAwSDQoFdmFsdWUYAyABKAwSDQoFbGVhc2UYBCABKAQSHAoPaWZfbW9kX3JldmlzaW9uGAUgASgESACIAQESJwoFZmVuY2UYBiABKAsyGC5iYWlsaXdpY2sucGVlci52MS5GZW5jZRIXCg9yZXR1cm5fcHJldmlvdXMYByABKAhCEgoQX2lmX21vZF9yZXZpc2lvbiK8AQoNRGVsZXRlUmVxdWVzdBINCgVncm91cBgBIAEoCRIoCgRzcGFuGAIgASgLMhouYmFpbGl3aWNrLnBlZXIudjEuS2V5U3BhbhIcCg9pZl9tb2RfcmV2aXNpb24YAyABKARIAIgBARInCgVmZW5jZRgEIAEoCzIYLmJhaWxpd2ljay5wZWVyLnYxLkZlbmNlEhcKD3JldHVybl9wcmV2aW91cxgFIAEoCEISChBfaWZfbW9kX3JldmlzaW9uIjEKDkNvbXBhY3RSZXF1ZXN0Eg0KBWdyb3VwGAEgASgJEhAKCHJldmlzaW9uGAIgASgEIjEKEENvbmZpZ3VyZVJlcXVlc3QSDQoFZ3JvdXAYASABKAkSDgoGY29uZmlnGAIgASgMIiMKEkdyb3VwU3RhdHVzUmVxdWVzdBINCgVncm91cBgBIAEoCSLNAQoMV2F0Y2hSZXF1ZXN0Eg0KBWdyb3VwGAEgASgJEigKBHNwYW4YAiABKAsyGi5iYWlsaXdpY2sucGVlci52MS5LZXlTcGFuEhsKDnN0YXJ0X3JldmlzaW9uGAMgASgESACIAQESDAoEcHV0cxgEIAEoCBIPCgdkZWxldGVzGAUgASgIEhcKD3ByZXZpb3VzX3ZhbHVlcxgGIAEoCBIcChRwcm9ncmVzc19pbnRlcnZhbF9tcxgHIAEoBEIRCg9fc3RhcnRfcmV2aXNpb24iSgoSQ3JlYXRlR3JvdXBSZXF1ZXN0Eg0KBWdyb3VwGAEgASgJEg4KBm93bmVycxgCIAMoCRIVCg12YWxpZGF0ZV9vbmx5GAMgASgIImwKEFNldE93bmVyc1JlcXVlc3QSDQoFZ3JvdXAYASABKAkSDgoGb3duZXJzGAIgAygJEhUKCGlmX2luZGV4GAMgASgESACIAQESFQoNdmFsaWRhdGVfb25seRgEIAEoCEILCglfaWZfaW5kZXgiMwoUUmVwbGljYVN0YXR1c1JlcXVlc3QSDQoFZ3JvdXAYASABKAkSDAoEbm9kZRgCIAEoCSJpChNSZWNvdmVyR3JvdXBSZXF1ZXN0Eg0KBWdyb3VwGAEgASgJEgwKBGZyb20YAiABKAkSDgoGb3duZXJzGAMgAygJEg4KBnJlYXNvbhgEIAEoCRIVCg12YWxpZGF0ZV9vbmx5GAUgASgIImgKE1JlZm91bmRHcm91cFJlcXVlc3QSDQoFZ3JvdXAYASABKAkSMgoIcmVjb3ZlcnkYAiABKAsyIC5iYWlsaXdpY2sucGVlci52MS5Hcm91cFJlY292ZXJ5Eg4KBnJlYXNvbhgDIAEoCSJcChVSZWNvdmVyQ2x1c3RlclJlcXVlc3QSDAoEZnJvbRgBIAEoCRIOCgZ2b3RlcnMYAiADKAkSDgoGcmVhc29uGAMgASgJEhUKDXZhbGlkYXRlX29ubHkYBCABKAgiWgoVUmVmb3VuZENsdXN0ZXJSZXF1ZXN0EgwKBG5vZGUYASABKAkSEwoLaW5jYXJuYXRpb24YAiABKAQSDgoGdm90ZXJzGAMgAygJEg4KBnJlYXNvbhgEIAEoCSIWChRDbHVzdGVyU3RhdHVzUmVxdWVzdCIhChFOb2RlU3RhdHVzUmVxdWVzdBIMCgRub2RlGAEgASgJIhIKEERpcmVjdG9yeVJlcXVlc3QiHwoPTm9kZVNlbGZSZXF1ZXN0EgwKBG5vZGUYASABKAkiNAoUQ2x1c3RlckV2ZW50c1JlcXVlc3QSDQoFYWZ0ZXIYASABKAQSDQoFbGltaXQYAiABKAQitAkKB1JlcXVlc3QSLAoDZ2V0GAEgASgLMh0uYmFpbGl3aWNrLnBlZXIudjEuR2V0UmVxdWVzdEgAEi4KBGxpc3QYAiABKAsyHi5iYWlsaXdpY2sucGVlci52MS5MaXN0UmVxdWVzdEgAEiwKA3B1dBgDIAEoCzIdLmJhaWxpd2ljay5wZWVyLnYxLlB1dFJlcXVlc3RIABIyCgZkZWxldGUYBCABKAsyIC5iYWlsaXdpY2sucGVlci52MS5EZWxldGVSZXF1ZXN0SAASNAoHY29tcGFjdBgFIAEoCzIhLmJhaWxpd2ljay5wZWVyLnYxLkNvbXBhY3RSZXF1ZXN0SAASPQoMZ3JvdXBfc3RhdHVzGAYgASgLMiUuYmFpbGl3aWNrLnBlZXIudjEuR3JvdXBTdGF0dXNSZXF1ZXN0SAASMAoFd2F0Y2gYByABKAsyHy5iYWlsaXdpY2sucGVlci52MS5XYXRjaFJlcXVlc3RIABI9CgxjcmVhdGVfZ3JvdXAYCCABKAsyJS5iYWlsaXdpY2sucGVlci52MS5DcmVhdGVHcm91cFJlcXVlc3RIABJBCg5jbHVzdGVyX3N0YXR1cxgJIAEoCzInLmJhaWxpd2ljay5wZWVyLnYxLkNsdXN0ZXJTdGF0dXNSZXF1ZXN0SAASOwoLbm9kZV9zdGF0dXMYCiABKAsyJC5iYWlsaXdpY2sucGVlci52MS5Ob2RlU3RhdHVzUmVxdWVzdEgAEjgKCWRpcmVjdG9yeRgLIAEoCzIjLmJhaWxpd2ljay5wZWVyLnYxLkRpcmVjdG9yeVJlcXVlc3RIABI3Cglub2RlX3NlbGYYDCABKAsyIi5iYWlsaXdpY2sucGVlci52MS5Ob2RlU2VsZlJlcXVlc3RIABJBCg5jbHVzdGVyX2V2ZW50cxgNIAEoCzInLmJhaWxpd2ljay5wZWVyLnYxLkNsdXN0ZXJFdmVudHNSZXF1ZXN0SAASOAoJY29uZmlndXJlGA4gASgLMiMuYmFpbGl3aWNrLnBlZXIudjEuQ29uZmlndXJlUmVxdWVzdEgAEjkKCnNldF9vd25lcnMYDyABKAsyIy5iYWlsaXdpY2sucGVlci52MS5TZXRPd25lcnNSZXF1ZXN0SAASQQoOcmVwbGljYV9zdGF0dXMYECABKAsyJy5iYWlsaXdpY2sucGVlci52MS5SZXBsaWNhU3RhdHVzUmVxdWVzdEgAEj8KDXJlY292ZXJfZ3JvdXAYESABKAsyJi5iYWlsaXdpY2sucGVlci52MS5SZWNvdmVyR3JvdXBSZXF1ZXN0SAASPwoNcmVmb3VuZF9ncm91cBgSIAEoCzImLmJhaWxpd2ljay5wZWVyLnYxLlJlZm91bmRHcm91cFJlcXVlc3RIABJDCg9yZWNvdmVyX2NsdXN0ZXIYEyABKAsyKC5iYWlsaXdpY2sucGVlci52MS5SZWNvdmVyQ2x1c3RlclJlcXVlc3RIABJDCg9yZWZvdW5kX2NsdXN0ZXIYFCABKAsyKC5iYWlsaXdpY2sucGVlci52MS5SZWZvdW5kQ2x1c3RlclJlcXVlc3RIAEIJCgdyZXF1ZXN0IlsKBkhlYWRlchINCgVncm91cBgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoBBIQCghyZXZpc2lvbhgDIAEoBBIMCgRub2RlGAQgASgJEg0KBXN0YWxlGAUgASgIIugBCg5GYWlsdXJlRGV0YWlscxISCgVncm91cBgBIAEoCUgAiAEBEhEKBG5vZGUYAiABKAlIAYgBARISCgVmaWVsZBgDIAEoCUgCiAEBEhQKB21pc3NpbmcYBCABKAlIA4gBARITCgZsZWFkZXIYBSABKAlIBIgBARIVCghyZXZpc2lvbhgGIAEoCUgFiAEBEhAKA2tleRgHIAEoCUgGiAEBQggKBl9ncm91cEIHCgVfbm9kZUIICgZfZmllbGRCCgoIX21pc3NpbmdCCQoHX2xlYWRlckILCglfcmV2aXNpb25CBgoEX2tleSKHAQoHRmFpbHVyZRIMCgRjb2RlGAEgASgJEg8KB21lc3NhZ2UYAiABKAkSMgoHZGV0YWlscxgDIAEoCzIhLmJhaWxpd2ljay5wZWVyLnYxLkZhaWx1cmVEZXRhaWxzEikKBmVmZmVjdBgEIAEoDjIZLmJhaWxpd2ljay5wZWVyLnYxLkVmZmVjdCI3CgdSZXBsaWNhEgwKBG5vZGUYASABKAkSDwoHbWF0Y2hlZBgCIAEoBBINCgVzdGF0ZRgDIAEoCSLBBQoLR3JvdXBTdGF0dXMSLgoGb2JqZWN0GAEgASgLMh4uYmFpbGl3aWNrLnBlZXIudjEuR3JvdXBPYmplY3QSDAoEbm9kZRgCIAEoCRIUCgdtYW5hZ2VyGAMgASgJSACIAQESDAoEdGVybRgEIAEoBBIvCglvd25lcnNoaXAYBSABKAsyHC5iYWlsaXdpY2sucGVlci52MS5Pd25lcnNoaXASEgoKaGFzX3F1b3J1bRgGIAEoCBIOCgZuZWVkZWQYByABKAQSDwoHbWlzc2luZxgIIAMoCRI0Cgh2ZXJkaWN0cxgJIAMoCzIiLmJhaWxpd2ljay5wZWVyLnYxLlN0YXR1c0NvbXBvbmVudBIQCghyZXZpc2lvbhgKIAEoBBIaChJjb21wYWN0ZWRfcmV2aXNpb24YCyABKAQSDwoHYXBwbGllZBgMIAEoBBIOCgZjb21taXQYDSABKAQSFwoKc3RhdGVfaGFzaBgOIAEoBkgBiAEBEgwKBGtleXMYDyABKAQSDQoFYnl0ZXMYECABKAQSLAoIcmVwbGljYXMYESADKAsyGi5iYWlsaXdpY2sucGVlci52MS5SZXBsaWNhEjEKCm1lbWJlcnNoaXAYEiABKAsyHS5iYWlsaXdpY2sucGVlci52MS5NZW1iZXJzaGlwEhgKEG1lbWJlcnNoaXBfaW5kZXgYEyABKAQSEwoLaXNfZGVncmFkZWQYFCABKAgSNAoHZGlzcHV0ZRgVIAEoCzIeLmJhaWxpd2ljay5wZWVyLnYxLlN0YXRlSGFzaGVzSAKIAQESNQoIY29tcGFyZWQYFiABKAsyHi5iYWlsaXdpY2sucGVlci52MS5TdGF0ZUhhc2hlc0gDiAEBQgoKCF9tYW5hZ2VyQg0KC19zdGF0ZV9oYXNoQgoKCF9kaXNwdXRlQgsKCV9jb21wYXJlZCImCgdDb3VudGVyEgwKBG5hbWUYASABKAkSDQoFdmFsdWUYAiABKAEihQMKCE5vZGVTZWxmEgwKBG5vZGUYASABKAkSDAoEYm9vdBgCIAEoBBIRCgl1cHRpbWVfbXMYAyABKAQSFQoNY2x1c3Rlcl9pbmRleBgEIAEoBBIXCgpxdWFyYW50aW5lGAUgASgJSACIAQESEQoJY29ubmVjdGVkGAYgAygJEjIKCXN1bW1hcmllcxgHIAMoCzIfLmJhaWxpd2ljay5wZWVyLnYxLkdyb3VwU3VtbWFyeRI0CghzdGF0dXNlcxgIIAMoCzIiLmJhaWxpd2ljay5wZWVyLnYxLlN0YXR1c0NvbXBvbmVudBIsCghjb3VudGVycxgJIAMoCzIaLmJhaWxpd2ljay5wZWVyLnYxLkNvdW50ZXISHAoPZGlza19mcmVlX2J5dGVzGAogASgESAGIAQESGwoOd3JpdGVzX3JlZnVzZWQYCyABKAlIAogBAUINCgtfcXVhcmFudGluZUISChBfZGlza19mcmVlX2J5dGVzQhEKD193cml0ZXNfcmVmdXNlZCLxAQoKTm9kZVN0YXR1cxItCgZyZWNvcmQYASABKAsyHS5iYWlsaXdpY2sucGVlci52MS5Ob2RlUmVjb3JkEjEKBnN0YXR1cxgCIAEoDjIhLmJhaWxpd2ljay5wZWVyLnYxLlJlY292ZXJ5U3RhdHVzEjYKCmNvbXBvbmVudHMYAyADKAsyIi5iYWlsaXdpY2sucGVlci52MS5TdGF0dXNDb21wb25lbnQSDgoGc3BoZXJlGAQgAygJEg4KBmdyb3VwcxgFIAMoCRIpCgRzZWxmGAYgASgLMhsuYmFpbGl3aWNrLnBlZXIudjEuTm9kZVNlbGYixQIKDUNsdXN0ZXJTdGF0dXMSDwoHY2x1c3RlchgBIAEoDBIMCgRub2RlGAIgASgJEhUKDWNsdXN0ZXJfaW5kZXgYAyABKAQSGAoLY29vcmRpbmF0b3IYBCABKAlIAIgBARIOCgZ2b3RlcnMYBSADKAkSLAoFbm9kZXMYBiADKAsyHS5iYWlsaXdpY2sucGVlci52MS5Ob2RlU3RhdHVzEi4KBmdyb3VwcxgHIAMoCzIeLmJhaWxpd2ljay5wZWVyLnYxLkdyb3VwU3RhdHVzEhoKEnVucmVhY2hhYmxlX2dyb3VwcxgIIAMoCRIZChF1bnJlYWNoYWJsZV9ub2RlcxgJIAMoCRIvCgZldmVudHMYCiADKAsyHy5iYWlsaXdpY2sucGVlci52MS5DbHVzdGVyRXZlbnRCDgoMX2Nvb3JkaW5hdG9yIjoKC0ZhaWxlZFJlcGx5EisKB2ZhaWx1cmUYASABKAsyGi5iYWlsaXdpY2sucGVlci52MS5GYWlsdXJlIl4KCEdldFJlcGx5EikKBmhlYWRlchgBIAEoCzIZLmJhaWxpd2ljay5wZWVyLnYxLkhlYWRlchInCgJrdhgCIAEoCzIbLmJhaWxpd2ljay5wZWVyLnYxLktleVZhbHVlIn0KCUxpc3RSZXBseRIpCgZoZWFkZXIYASABKAsyGS5iYWlsaXdpY2sucGVlci52MS5IZWFkZXISKAoDa3ZzGAIgAygLMhsuYmFpbGl3aWNrLnBlZXIudjEuS2V5VmFsdWUSDAoEbW9yZRgDIAEoCBINCgVjb3VudBgEIAEoBCJkCghQdXRSZXBseRIpCgZoZWFkZXIYASABKAsyGS5iYWlsaXdpY2sucGVlci52MS5IZWFkZXISLQoIcHJldmlvdXMYAiABKAsyGy5iYWlsaXdpY2sucGVlci52MS5LZXlWYWx1ZSJ4CgtEZWxldGVSZXBseRIpCgZoZWFkZXIYASABKAsyGS5iYWlsaXdpY2sucGVlci52MS5IZWFkZXISDwoHZGVsZXRlZBgCIAEoBBItCghwcmV2aW91cxgDIAMoCzIbLmJhaWxpd2ljay5wZWVyLnYxLktleVZhbHVlIjkKDENvbXBhY3RSZXBseRIpCgZoZWFkZXIYASABKAsyGS5iYWlsaXdpY2sucGVlci52MS5IZWFkZXIiOwoOQ29uZmlndXJlUmVwbHkSKQoGaGVhZGVyGAEgASgLMhkuYmFpbGl3aWNrLnBlZXIudjEuSGVhZGVyIkoKDlNldE93bmVyc1JlcGx5EikKBmhlYWRlchgBIAEoCzIZLmJhaWxpd2ljay5wZWVyLnYxLkhlYWRlchINCgVpbmRleBgCIAEoBCJCChBHcm91cFN0YXR1c1JlcGx5Ei4KBnN0YXR1cxgBIAEoCzIeLmJhaWxpd2ljay5wZWVyLnYxLkdyb3VwU3RhdHVzIkQKEENyZWF0ZUdyb3VwUmVwbHkSMAoFZW50cnkYASABKAsyIS5iYWlsaXdpY2sucGVlci52MS5EaXJlY3RvcnlFbnRyeSJGChJDbHVzdGVyU3RhdHVzUmVwbHkSMAoGc3RhdHVzGAEgASgLMiAuYmFpbGl3aWNrLnBlZXIudjEuQ2x1c3RlclN0YXR1cyJACg9Ob2RlU3RhdHVzUmVwbHkSLQoGc3RhdHVzGAEgASgLMh0uYmFpbGl3aWNrLnBlZXIudjEuTm9kZVN0YXR1cyJxCg5EaXJlY3RvcnlSZXBseRIsCgVub2RlcxgBIAMoCzIdLmJhaWxpd2ljay5wZWVyLnYxLk5vZGVSZWNvcmQSMQoGZ3JvdXBzGAIgAygLMiEuYmFpbGl3aWNrLnBlZXIudjEuRGlyZWN0b3J5RW50cnkiOgoNTm9kZVNlbGZSZXBseRIpCgRzZWxmGAEgASgLMhsuYmFpbGl3aWNrLnBlZXIudjEuTm9kZVNlbGYiVAoSQ2x1c3RlckV2ZW50c1JlcGx5Ei8KBmV2ZW50cxgBIAMoCzIfLmJhaWxpd2ljay5wZWVyLnYxLkNsdXN0ZXJFdmVudBINCgVpbmRleBgCIAEoBCJSChJSZXBsaWNhU3RhdHVzUmVwbHkSLgoGc3RhdHVzGAEgASgLMh4uYmFpbGl3aWNrLnBlZXIudjEuR3JvdXBTdGF0dXMSDAoEbGFzdBgCIAEoBCJVChFSZWNvdmVyR3JvdXBSZXBseRIwCgVlbnRyeRgBIAEoCzIhLmJhaWxpd2ljay5wZWVyLnYxLkRpcmVjdG9yeUVudHJ5Eg4KBmxvc3NlcxgCIAMoCSJFChFSZWZvdW5kR3JvdXBSZXBseRIwCgVlbnRyeRgBIAEoCzIhLmJhaWxpd2ljay5wZWVyLnYxLkRpcmVjdG9yeUVudHJ5IkoKE1JlY292ZXJDbHVzdGVyUmVwbHkSEwoLaW5jYXJuYXRpb24YASABKAQSDgoGdm90ZXJzGAIgAygJEg4KBmxvc3NlcxgDIAMoCSIqChNSZWZvdW5kQ2x1c3RlclJlcGx5EhMKC2luY2FybmF0aW9uGAEgASgEIooJCgVSZXBseRIwCgZmYWlsZWQYASABKAsyHi5iYWlsaXdpY2sucGVlci52MS5GYWlsZWRSZXBseUgAEioKA2dldBgCIAEoCzIbLmJhaWxpd2ljay5wZWVyLnYxLkdldFJlcGx5SAASLAoEbGlzdBgDIAEoCzIcLmJhaWxpd2ljay5wZWVyLnYxLkxpc3RSZXBseUgAEioKA3B1dBgEIAEoCzIbLmJhaWxpd2ljay5wZWVyLnYxLlB1dFJlcGx5SAASMAoGZGVsZXRlGAUgASgLMh4uYmFpbGl3aWNrLnBlZXIudjEuRGVsZXRlUmVwbHlIABIyCgdjb21wYWN0GAYgASgLMh8uYmFpbGl3aWNrLnBlZXIudjEuQ29tcGFjdFJlcGx5SAASOwoMZ3JvdXBfc3RhdHVzGAcgASgLMiMuYmFpbGl3aWNrLnBlZXIudjEuR3JvdXBTdGF0dXNSZXBseUgAEjsKDGNyZWF0ZV9ncm91cBgIIAEoCzIjLmJhaWxpd2ljay5wZWVyLnYxLkNyZWF0ZUdyb3VwUmVwbHlIABI/Cg5jbHVzdGVyX3N0YXR1cxgJIAEoCzIlLmJhaWxpd2ljay5wZWVyLnYxLkNsdXN0ZXJTdGF0dXNSZXBseUgAEjkKC25vZGVfc3RhdHVzGAogASgLMiIuYmFpbGl3aWNrLnBlZXIudjEuTm9kZVN0YXR1c1JlcGx5SAASNgoJZGlyZWN0b3J5GAsgASgLMiEuYmFpbGl3aWNrLnBlZXIudjEuRGlyZWN0b3J5UmVwbHlIABI1Cglub2RlX3NlbGYYDCABKAsyIC5iYWlsaXdpY2sucGVlci52MS5Ob2RlU2VsZlJlcGx5SAASPwoOY2x1c3Rlcl9ldmVudHMYDSABKAsyJS5iYWlsaXdpY2sucGVlci52MS5DbHVzdGVyRXZlbnRzUmVwbHlIABI2Cgljb25maWd1cmUYDiABKAsyIS5iYWlsaXdpY2sucGVlci52MS5Db25maWd1cmVSZXBseUgAEjcKCnNldF9vd25lcnMYDyABKAsyIS5iYWlsaXdpY2sucGVlci52MS5TZXRPd25lcnNSZXBseUgAEj8KDnJlcGxpY2Ffc3RhdHVzGBAgASgLMiUuYmFpbGl3aWNrLnBlZXIudjEuUmVwbGljYVN0YXR1c1JlcGx5SAASPQoNcmVjb3Zlcl9ncm91cBgRIAEoCzIkLmJhaWxpd2ljay5wZWVyLnYxLlJlY292ZXJHcm91cFJlcGx5SAASPQoNcmVmb3VuZF9ncm91cBgSIAEoCzIkLmJhaWxpd2ljay5wZWVyLnYxLlJlZm91bmRHcm91cFJlcGx5SAASQQoPcmVjb3Zlcl9jbHVzdGVyGBMgASgLMiYuYmFpbGl3aWNrLnBlZXIudjEuUmVjb3ZlckNsdXN0ZXJSZXBseUgAEkEKD3JlZm91bmRfY2x1c3RlchgUIAEoCzImLmJhaWxpd2ljay5wZWVyLnYxLlJlZm91bmRDbHVzdGVyUmVwbHlIAEIHCgVyZXBseSKBAQoIS2V5RXZlbnQSCwoDa2V5GAEgASgMEicKAmt2GAIgASgLMhsuYmFpbGl3aWNrLnBlZXIudjEuS2V5VmFsdWUSLQoIcHJldmlvdXMYAyABKAsyGy5iYWlsaXdpY2sucGVlci52MS5LZXlWYWx1ZRIQCghyZXZpc2lvbhgEIAEoBCJKCgtXYXRjaE9wZW5lZBIpCgZoZWFkZXIYASABKAsyGS5iYWlsaXdpY2sucGVlci52MS5IZWFkZXISEAoIcmV2aXNpb24YAiABKAQiTAoLV2F0Y2hFdmVudHMSEAoIcmV2aXNpb24YASABKAQSKwoGZXZlbnRzGAIgAygLMhsuYmFpbGl3aWNrLnBlZXIudjEuS2V5RXZlbnQiIQoNV2F0Y2hQcm9ncmVzcxIQCghyZXZpc2lvbhgBIAEoBCIfCg5XYXRjaENvbXBhY3RlZBINCgVmbG9vchgBIAEoBCI8Cg1XYXRjaENhbmNlbGVkEisKB2ZhaWx1cmUYASABKAsyGi5iYWlsaXdpY2sucGVlci52MS5GYWlsdXJlIqECCgxXYXRjaE1lc3NhZ2USMAoGb3BlbmVkGAEgASgLMh4uYmFpbGl3aWNrLnBlZXIudjEuV2F0Y2hPcGVuZWRIABIwCgZldmVudHMYAiABKAsyHi5iYWlsaXdpY2sucGVlci52MS5XYXRjaEV2ZW50c0gAEjQKCHByb2dyZXNzGAMgASgLMiAuYmFpbGl3aWNrLnBlZXIudjEuV2F0Y2hQcm9ncmVzc0gAEjYKCWNvbXBhY3RlZBgEIAEoCzIhLmJhaWxpd2ljay5wZWVyLnYxLldhdGNoQ29tcGFjdGVkSAASNAoIY2FuY2VsZWQYBSABKAsyIC5iYWlsaXdpY2sucGVlci52MS5XYXRjaENhbmNlbGVkSABCCQoHbWVzc2FnZSpfCgtDb25zaXN0ZW5jeRIbChdDT05TSVNURU5DWV9VTlNQRUNJRklFRBAAEhwKGENPTlNJU1RFTkNZX0xJTkVBUklaQUJMRRABEhUKEUNPTlNJU1RFTkNZX0xPQ0FMEAIqRQoGRWZmZWN0EhYKEkVGRkVDVF9VTlNQRUNJRklFRBAAEg8KC0VGRkVDVF9OT05FEAESEgoORUZGRUNUX1VOS05PV04QAmIGcHJvdG8z", [file_bailiwick_peer_v1_model, file_bailiwick_peer_v1_raft]);
 
 /**
  * @generated from message bailiwick.peer.v1.Fence
@@ -382,6 +382,168 @@ export const SetOwnersRequestSchema: GenMessage<SetOwnersRequest> = /*@__PURE__*
   messageDesc(file_bailiwick_peer_v1_forward, 10);
 
 /**
+ * Of one node, about its own replica, whatever the group says.
+ *
+ * @generated from message bailiwick.peer.v1.ReplicaStatusRequest
+ */
+export type ReplicaStatusRequest = Message<"bailiwick.peer.v1.ReplicaStatusRequest"> & {
+  /**
+   * @generated from field: string group = 1;
+   */
+  group: string;
+
+  /**
+   * @generated from field: string node = 2;
+   */
+  node: string;
+};
+
+/**
+ * Describes the message bailiwick.peer.v1.ReplicaStatusRequest.
+ * Use `create(ReplicaStatusRequestSchema)` to create a new message.
+ */
+export const ReplicaStatusRequestSchema: GenMessage<ReplicaStatusRequest> = /*@__PURE__*/
+  messageDesc(file_bailiwick_peer_v1_forward, 11);
+
+/**
+ * @generated from message bailiwick.peer.v1.RecoverGroupRequest
+ */
+export type RecoverGroupRequest = Message<"bailiwick.peer.v1.RecoverGroupRequest"> & {
+  /**
+   * @generated from field: string group = 1;
+   */
+  group: string;
+
+  /**
+   * @generated from field: string from = 2;
+   */
+  from: string;
+
+  /**
+   * Empty: `from` and the owners that answer.
+   *
+   * @generated from field: repeated string owners = 3;
+   */
+  owners: string[];
+
+  /**
+   * @generated from field: string reason = 4;
+   */
+  reason: string;
+
+  /**
+   * @generated from field: bool validate_only = 5;
+   */
+  validateOnly: boolean;
+};
+
+/**
+ * Describes the message bailiwick.peer.v1.RecoverGroupRequest.
+ * Use `create(RecoverGroupRequestSchema)` to create a new message.
+ */
+export const RecoverGroupRequestSchema: GenMessage<RecoverGroupRequest> = /*@__PURE__*/
+  messageDesc(file_bailiwick_peer_v1_forward, 12);
+
+/**
+ * To the cluster group.
+ *
+ * @generated from message bailiwick.peer.v1.RefoundGroupRequest
+ */
+export type RefoundGroupRequest = Message<"bailiwick.peer.v1.RefoundGroupRequest"> & {
+  /**
+   * @generated from field: string group = 1;
+   */
+  group: string;
+
+  /**
+   * @generated from field: bailiwick.peer.v1.GroupRecovery recovery = 2;
+   */
+  recovery?: GroupRecovery | undefined;
+
+  /**
+   * @generated from field: string reason = 3;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message bailiwick.peer.v1.RefoundGroupRequest.
+ * Use `create(RefoundGroupRequestSchema)` to create a new message.
+ */
+export const RefoundGroupRequestSchema: GenMessage<RefoundGroupRequest> = /*@__PURE__*/
+  messageDesc(file_bailiwick_peer_v1_forward, 13);
+
+/**
+ * @generated from message bailiwick.peer.v1.RecoverClusterRequest
+ */
+export type RecoverClusterRequest = Message<"bailiwick.peer.v1.RecoverClusterRequest"> & {
+  /**
+   * @generated from field: string from = 1;
+   */
+  from: string;
+
+  /**
+   * Empty: `from`, the voters that answer, and others for those that do not.
+   *
+   * @generated from field: repeated string voters = 2;
+   */
+  voters: string[];
+
+  /**
+   * @generated from field: string reason = 3;
+   */
+  reason: string;
+
+  /**
+   * @generated from field: bool validate_only = 4;
+   */
+  validateOnly: boolean;
+};
+
+/**
+ * Describes the message bailiwick.peer.v1.RecoverClusterRequest.
+ * Use `create(RecoverClusterRequestSchema)` to create a new message.
+ */
+export const RecoverClusterRequestSchema: GenMessage<RecoverClusterRequest> = /*@__PURE__*/
+  messageDesc(file_bailiwick_peer_v1_forward, 14);
+
+/**
+ * To the node whose data becomes the cluster database.
+ *
+ * @generated from message bailiwick.peer.v1.RefoundClusterRequest
+ */
+export type RefoundClusterRequest = Message<"bailiwick.peer.v1.RefoundClusterRequest"> & {
+  /**
+   * @generated from field: string node = 1;
+   */
+  node: string;
+
+  /**
+   * From which it goes on.
+   *
+   * @generated from field: uint64 incarnation = 2;
+   */
+  incarnation: bigint;
+
+  /**
+   * @generated from field: repeated string voters = 3;
+   */
+  voters: string[];
+
+  /**
+   * @generated from field: string reason = 4;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message bailiwick.peer.v1.RefoundClusterRequest.
+ * Use `create(RefoundClusterRequestSchema)` to create a new message.
+ */
+export const RefoundClusterRequestSchema: GenMessage<RefoundClusterRequest> = /*@__PURE__*/
+  messageDesc(file_bailiwick_peer_v1_forward, 15);
+
+/**
  * @generated from message bailiwick.peer.v1.ClusterStatusRequest
  */
 export type ClusterStatusRequest = Message<"bailiwick.peer.v1.ClusterStatusRequest"> & {
@@ -392,7 +554,7 @@ export type ClusterStatusRequest = Message<"bailiwick.peer.v1.ClusterStatusReque
  * Use `create(ClusterStatusRequestSchema)` to create a new message.
  */
 export const ClusterStatusRequestSchema: GenMessage<ClusterStatusRequest> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 11);
+  messageDesc(file_bailiwick_peer_v1_forward, 16);
 
 /**
  * @generated from message bailiwick.peer.v1.NodeStatusRequest
@@ -409,7 +571,7 @@ export type NodeStatusRequest = Message<"bailiwick.peer.v1.NodeStatusRequest"> &
  * Use `create(NodeStatusRequestSchema)` to create a new message.
  */
 export const NodeStatusRequestSchema: GenMessage<NodeStatusRequest> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 12);
+  messageDesc(file_bailiwick_peer_v1_forward, 17);
 
 /**
  * @generated from message bailiwick.peer.v1.DirectoryRequest
@@ -422,7 +584,7 @@ export type DirectoryRequest = Message<"bailiwick.peer.v1.DirectoryRequest"> & {
  * Use `create(DirectoryRequestSchema)` to create a new message.
  */
 export const DirectoryRequestSchema: GenMessage<DirectoryRequest> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 13);
+  messageDesc(file_bailiwick_peer_v1_forward, 18);
 
 /**
  * @generated from message bailiwick.peer.v1.NodeSelfRequest
@@ -439,7 +601,7 @@ export type NodeSelfRequest = Message<"bailiwick.peer.v1.NodeSelfRequest"> & {
  * Use `create(NodeSelfRequestSchema)` to create a new message.
  */
 export const NodeSelfRequestSchema: GenMessage<NodeSelfRequest> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 14);
+  messageDesc(file_bailiwick_peer_v1_forward, 19);
 
 /**
  * @generated from message bailiwick.peer.v1.ClusterEventsRequest
@@ -461,7 +623,7 @@ export type ClusterEventsRequest = Message<"bailiwick.peer.v1.ClusterEventsReque
  * Use `create(ClusterEventsRequestSchema)` to create a new message.
  */
 export const ClusterEventsRequestSchema: GenMessage<ClusterEventsRequest> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 15);
+  messageDesc(file_bailiwick_peer_v1_forward, 20);
 
 /**
  * @generated from message bailiwick.peer.v1.Request
@@ -560,6 +722,36 @@ export type Request = Message<"bailiwick.peer.v1.Request"> & {
      */
     value: SetOwnersRequest;
     case: "setOwners";
+  } | {
+    /**
+     * @generated from field: bailiwick.peer.v1.ReplicaStatusRequest replica_status = 16;
+     */
+    value: ReplicaStatusRequest;
+    case: "replicaStatus";
+  } | {
+    /**
+     * @generated from field: bailiwick.peer.v1.RecoverGroupRequest recover_group = 17;
+     */
+    value: RecoverGroupRequest;
+    case: "recoverGroup";
+  } | {
+    /**
+     * @generated from field: bailiwick.peer.v1.RefoundGroupRequest refound_group = 18;
+     */
+    value: RefoundGroupRequest;
+    case: "refoundGroup";
+  } | {
+    /**
+     * @generated from field: bailiwick.peer.v1.RecoverClusterRequest recover_cluster = 19;
+     */
+    value: RecoverClusterRequest;
+    case: "recoverCluster";
+  } | {
+    /**
+     * @generated from field: bailiwick.peer.v1.RefoundClusterRequest refound_cluster = 20;
+     */
+    value: RefoundClusterRequest;
+    case: "refoundCluster";
   } | { case: undefined; value?: undefined };
 };
 
@@ -568,7 +760,7 @@ export type Request = Message<"bailiwick.peer.v1.Request"> & {
  * Use `create(RequestSchema)` to create a new message.
  */
 export const RequestSchema: GenMessage<Request> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 16);
+  messageDesc(file_bailiwick_peer_v1_forward, 21);
 
 /**
  * @generated from message bailiwick.peer.v1.Header
@@ -605,7 +797,7 @@ export type Header = Message<"bailiwick.peer.v1.Header"> & {
  * Use `create(HeaderSchema)` to create a new message.
  */
 export const HeaderSchema: GenMessage<Header> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 17);
+  messageDesc(file_bailiwick_peer_v1_forward, 22);
 
 /**
  * Names as in google.rpc.ErrorInfo.metadata; all optional.
@@ -654,7 +846,7 @@ export type FailureDetails = Message<"bailiwick.peer.v1.FailureDetails"> & {
  * Use `create(FailureDetailsSchema)` to create a new message.
  */
 export const FailureDetailsSchema: GenMessage<FailureDetails> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 18);
+  messageDesc(file_bailiwick_peer_v1_forward, 23);
 
 /**
  * @generated from message bailiwick.peer.v1.Failure
@@ -688,7 +880,7 @@ export type Failure = Message<"bailiwick.peer.v1.Failure"> & {
  * Use `create(FailureSchema)` to create a new message.
  */
 export const FailureSchema: GenMessage<Failure> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 19);
+  messageDesc(file_bailiwick_peer_v1_forward, 24);
 
 /**
  * @generated from message bailiwick.peer.v1.Replica
@@ -715,7 +907,7 @@ export type Replica = Message<"bailiwick.peer.v1.Replica"> & {
  * Use `create(ReplicaSchema)` to create a new message.
  */
 export const ReplicaSchema: GenMessage<Replica> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 20);
+  messageDesc(file_bailiwick_peer_v1_forward, 25);
 
 /**
  * @generated from message bailiwick.peer.v1.GroupStatus
@@ -847,7 +1039,7 @@ export type GroupStatus = Message<"bailiwick.peer.v1.GroupStatus"> & {
  * Use `create(GroupStatusSchema)` to create a new message.
  */
 export const GroupStatusSchema: GenMessage<GroupStatus> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 21);
+  messageDesc(file_bailiwick_peer_v1_forward, 26);
 
 /**
  * @generated from message bailiwick.peer.v1.Counter
@@ -869,7 +1061,7 @@ export type Counter = Message<"bailiwick.peer.v1.Counter"> & {
  * Use `create(CounterSchema)` to create a new message.
  */
 export const CounterSchema: GenMessage<Counter> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 22);
+  messageDesc(file_bailiwick_peer_v1_forward, 27);
 
 /**
  * @generated from message bailiwick.peer.v1.NodeSelf
@@ -944,7 +1136,7 @@ export type NodeSelf = Message<"bailiwick.peer.v1.NodeSelf"> & {
  * Use `create(NodeSelfSchema)` to create a new message.
  */
 export const NodeSelfSchema: GenMessage<NodeSelf> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 23);
+  messageDesc(file_bailiwick_peer_v1_forward, 28);
 
 /**
  * @generated from message bailiwick.peer.v1.NodeStatus
@@ -988,7 +1180,7 @@ export type NodeStatus = Message<"bailiwick.peer.v1.NodeStatus"> & {
  * Use `create(NodeStatusSchema)` to create a new message.
  */
 export const NodeStatusSchema: GenMessage<NodeStatus> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 24);
+  messageDesc(file_bailiwick_peer_v1_forward, 29);
 
 /**
  * @generated from message bailiwick.peer.v1.ClusterStatus
@@ -1052,7 +1244,7 @@ export type ClusterStatus = Message<"bailiwick.peer.v1.ClusterStatus"> & {
  * Use `create(ClusterStatusSchema)` to create a new message.
  */
 export const ClusterStatusSchema: GenMessage<ClusterStatus> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 25);
+  messageDesc(file_bailiwick_peer_v1_forward, 30);
 
 /**
  * @generated from message bailiwick.peer.v1.FailedReply
@@ -1069,7 +1261,7 @@ export type FailedReply = Message<"bailiwick.peer.v1.FailedReply"> & {
  * Use `create(FailedReplySchema)` to create a new message.
  */
 export const FailedReplySchema: GenMessage<FailedReply> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 26);
+  messageDesc(file_bailiwick_peer_v1_forward, 31);
 
 /**
  * @generated from message bailiwick.peer.v1.GetReply
@@ -1093,7 +1285,7 @@ export type GetReply = Message<"bailiwick.peer.v1.GetReply"> & {
  * Use `create(GetReplySchema)` to create a new message.
  */
 export const GetReplySchema: GenMessage<GetReply> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 27);
+  messageDesc(file_bailiwick_peer_v1_forward, 32);
 
 /**
  * @generated from message bailiwick.peer.v1.ListReply
@@ -1125,7 +1317,7 @@ export type ListReply = Message<"bailiwick.peer.v1.ListReply"> & {
  * Use `create(ListReplySchema)` to create a new message.
  */
 export const ListReplySchema: GenMessage<ListReply> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 28);
+  messageDesc(file_bailiwick_peer_v1_forward, 33);
 
 /**
  * @generated from message bailiwick.peer.v1.PutReply
@@ -1147,7 +1339,7 @@ export type PutReply = Message<"bailiwick.peer.v1.PutReply"> & {
  * Use `create(PutReplySchema)` to create a new message.
  */
 export const PutReplySchema: GenMessage<PutReply> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 29);
+  messageDesc(file_bailiwick_peer_v1_forward, 34);
 
 /**
  * @generated from message bailiwick.peer.v1.DeleteReply
@@ -1174,7 +1366,7 @@ export type DeleteReply = Message<"bailiwick.peer.v1.DeleteReply"> & {
  * Use `create(DeleteReplySchema)` to create a new message.
  */
 export const DeleteReplySchema: GenMessage<DeleteReply> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 30);
+  messageDesc(file_bailiwick_peer_v1_forward, 35);
 
 /**
  * @generated from message bailiwick.peer.v1.CompactReply
@@ -1191,7 +1383,7 @@ export type CompactReply = Message<"bailiwick.peer.v1.CompactReply"> & {
  * Use `create(CompactReplySchema)` to create a new message.
  */
 export const CompactReplySchema: GenMessage<CompactReply> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 31);
+  messageDesc(file_bailiwick_peer_v1_forward, 36);
 
 /**
  * @generated from message bailiwick.peer.v1.ConfigureReply
@@ -1208,7 +1400,7 @@ export type ConfigureReply = Message<"bailiwick.peer.v1.ConfigureReply"> & {
  * Use `create(ConfigureReplySchema)` to create a new message.
  */
 export const ConfigureReplySchema: GenMessage<ConfigureReply> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 32);
+  messageDesc(file_bailiwick_peer_v1_forward, 37);
 
 /**
  * @generated from message bailiwick.peer.v1.SetOwnersReply
@@ -1232,7 +1424,7 @@ export type SetOwnersReply = Message<"bailiwick.peer.v1.SetOwnersReply"> & {
  * Use `create(SetOwnersReplySchema)` to create a new message.
  */
 export const SetOwnersReplySchema: GenMessage<SetOwnersReply> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 33);
+  messageDesc(file_bailiwick_peer_v1_forward, 38);
 
 /**
  * @generated from message bailiwick.peer.v1.GroupStatusReply
@@ -1249,7 +1441,7 @@ export type GroupStatusReply = Message<"bailiwick.peer.v1.GroupStatusReply"> & {
  * Use `create(GroupStatusReplySchema)` to create a new message.
  */
 export const GroupStatusReplySchema: GenMessage<GroupStatusReply> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 34);
+  messageDesc(file_bailiwick_peer_v1_forward, 39);
 
 /**
  * @generated from message bailiwick.peer.v1.CreateGroupReply
@@ -1266,7 +1458,7 @@ export type CreateGroupReply = Message<"bailiwick.peer.v1.CreateGroupReply"> & {
  * Use `create(CreateGroupReplySchema)` to create a new message.
  */
 export const CreateGroupReplySchema: GenMessage<CreateGroupReply> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 35);
+  messageDesc(file_bailiwick_peer_v1_forward, 40);
 
 /**
  * @generated from message bailiwick.peer.v1.ClusterStatusReply
@@ -1283,7 +1475,7 @@ export type ClusterStatusReply = Message<"bailiwick.peer.v1.ClusterStatusReply">
  * Use `create(ClusterStatusReplySchema)` to create a new message.
  */
 export const ClusterStatusReplySchema: GenMessage<ClusterStatusReply> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 36);
+  messageDesc(file_bailiwick_peer_v1_forward, 41);
 
 /**
  * @generated from message bailiwick.peer.v1.NodeStatusReply
@@ -1300,7 +1492,7 @@ export type NodeStatusReply = Message<"bailiwick.peer.v1.NodeStatusReply"> & {
  * Use `create(NodeStatusReplySchema)` to create a new message.
  */
 export const NodeStatusReplySchema: GenMessage<NodeStatusReply> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 37);
+  messageDesc(file_bailiwick_peer_v1_forward, 42);
 
 /**
  * @generated from message bailiwick.peer.v1.DirectoryReply
@@ -1322,7 +1514,7 @@ export type DirectoryReply = Message<"bailiwick.peer.v1.DirectoryReply"> & {
  * Use `create(DirectoryReplySchema)` to create a new message.
  */
 export const DirectoryReplySchema: GenMessage<DirectoryReply> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 38);
+  messageDesc(file_bailiwick_peer_v1_forward, 43);
 
 /**
  * @generated from message bailiwick.peer.v1.NodeSelfReply
@@ -1339,7 +1531,7 @@ export type NodeSelfReply = Message<"bailiwick.peer.v1.NodeSelfReply"> & {
  * Use `create(NodeSelfReplySchema)` to create a new message.
  */
 export const NodeSelfReplySchema: GenMessage<NodeSelfReply> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 39);
+  messageDesc(file_bailiwick_peer_v1_forward, 44);
 
 /**
  * @generated from message bailiwick.peer.v1.ClusterEventsReply
@@ -1361,7 +1553,118 @@ export type ClusterEventsReply = Message<"bailiwick.peer.v1.ClusterEventsReply">
  * Use `create(ClusterEventsReplySchema)` to create a new message.
  */
 export const ClusterEventsReplySchema: GenMessage<ClusterEventsReply> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 40);
+  messageDesc(file_bailiwick_peer_v1_forward, 45);
+
+/**
+ * @generated from message bailiwick.peer.v1.ReplicaStatusReply
+ */
+export type ReplicaStatusReply = Message<"bailiwick.peer.v1.ReplicaStatusReply"> & {
+  /**
+   * @generated from field: bailiwick.peer.v1.GroupStatus status = 1;
+   */
+  status?: GroupStatus | undefined;
+
+  /**
+   * End of the log.
+   *
+   * @generated from field: uint64 last = 2;
+   */
+  last: bigint;
+};
+
+/**
+ * Describes the message bailiwick.peer.v1.ReplicaStatusReply.
+ * Use `create(ReplicaStatusReplySchema)` to create a new message.
+ */
+export const ReplicaStatusReplySchema: GenMessage<ReplicaStatusReply> = /*@__PURE__*/
+  messageDesc(file_bailiwick_peer_v1_forward, 46);
+
+/**
+ * @generated from message bailiwick.peer.v1.RecoverGroupReply
+ */
+export type RecoverGroupReply = Message<"bailiwick.peer.v1.RecoverGroupReply"> & {
+  /**
+   * @generated from field: bailiwick.peer.v1.DirectoryEntry entry = 1;
+   */
+  entry?: DirectoryEntry | undefined;
+
+  /**
+   * For people.
+   *
+   * @generated from field: repeated string losses = 2;
+   */
+  losses: string[];
+};
+
+/**
+ * Describes the message bailiwick.peer.v1.RecoverGroupReply.
+ * Use `create(RecoverGroupReplySchema)` to create a new message.
+ */
+export const RecoverGroupReplySchema: GenMessage<RecoverGroupReply> = /*@__PURE__*/
+  messageDesc(file_bailiwick_peer_v1_forward, 47);
+
+/**
+ * @generated from message bailiwick.peer.v1.RefoundGroupReply
+ */
+export type RefoundGroupReply = Message<"bailiwick.peer.v1.RefoundGroupReply"> & {
+  /**
+   * @generated from field: bailiwick.peer.v1.DirectoryEntry entry = 1;
+   */
+  entry?: DirectoryEntry | undefined;
+};
+
+/**
+ * Describes the message bailiwick.peer.v1.RefoundGroupReply.
+ * Use `create(RefoundGroupReplySchema)` to create a new message.
+ */
+export const RefoundGroupReplySchema: GenMessage<RefoundGroupReply> = /*@__PURE__*/
+  messageDesc(file_bailiwick_peer_v1_forward, 48);
+
+/**
+ * @generated from message bailiwick.peer.v1.RecoverClusterReply
+ */
+export type RecoverClusterReply = Message<"bailiwick.peer.v1.RecoverClusterReply"> & {
+  /**
+   * @generated from field: uint64 incarnation = 1;
+   */
+  incarnation: bigint;
+
+  /**
+   * @generated from field: repeated string voters = 2;
+   */
+  voters: string[];
+
+  /**
+   * For people.
+   *
+   * @generated from field: repeated string losses = 3;
+   */
+  losses: string[];
+};
+
+/**
+ * Describes the message bailiwick.peer.v1.RecoverClusterReply.
+ * Use `create(RecoverClusterReplySchema)` to create a new message.
+ */
+export const RecoverClusterReplySchema: GenMessage<RecoverClusterReply> = /*@__PURE__*/
+  messageDesc(file_bailiwick_peer_v1_forward, 49);
+
+/**
+ * @generated from message bailiwick.peer.v1.RefoundClusterReply
+ */
+export type RefoundClusterReply = Message<"bailiwick.peer.v1.RefoundClusterReply"> & {
+  /**
+   * @generated from field: uint64 incarnation = 1;
+   */
+  incarnation: bigint;
+};
+
+/**
+ * Describes the message bailiwick.peer.v1.RefoundClusterReply.
+ * Use `create(RefoundClusterReplySchema)` to create a new message.
+ */
+export const RefoundClusterReplySchema: GenMessage<RefoundClusterReply> = /*@__PURE__*/
+  messageDesc(file_bailiwick_peer_v1_forward, 50);
 
 /**
  * @generated from message bailiwick.peer.v1.Reply
@@ -1460,6 +1763,36 @@ export type Reply = Message<"bailiwick.peer.v1.Reply"> & {
      */
     value: SetOwnersReply;
     case: "setOwners";
+  } | {
+    /**
+     * @generated from field: bailiwick.peer.v1.ReplicaStatusReply replica_status = 16;
+     */
+    value: ReplicaStatusReply;
+    case: "replicaStatus";
+  } | {
+    /**
+     * @generated from field: bailiwick.peer.v1.RecoverGroupReply recover_group = 17;
+     */
+    value: RecoverGroupReply;
+    case: "recoverGroup";
+  } | {
+    /**
+     * @generated from field: bailiwick.peer.v1.RefoundGroupReply refound_group = 18;
+     */
+    value: RefoundGroupReply;
+    case: "refoundGroup";
+  } | {
+    /**
+     * @generated from field: bailiwick.peer.v1.RecoverClusterReply recover_cluster = 19;
+     */
+    value: RecoverClusterReply;
+    case: "recoverCluster";
+  } | {
+    /**
+     * @generated from field: bailiwick.peer.v1.RefoundClusterReply refound_cluster = 20;
+     */
+    value: RefoundClusterReply;
+    case: "refoundCluster";
   } | { case: undefined; value?: undefined };
 };
 
@@ -1468,7 +1801,7 @@ export type Reply = Message<"bailiwick.peer.v1.Reply"> & {
  * Use `create(ReplySchema)` to create a new message.
  */
 export const ReplySchema: GenMessage<Reply> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 41);
+  messageDesc(file_bailiwick_peer_v1_forward, 51);
 
 /**
  * @generated from message bailiwick.peer.v1.KeyEvent
@@ -1502,7 +1835,7 @@ export type KeyEvent = Message<"bailiwick.peer.v1.KeyEvent"> & {
  * Use `create(KeyEventSchema)` to create a new message.
  */
 export const KeyEventSchema: GenMessage<KeyEvent> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 42);
+  messageDesc(file_bailiwick_peer_v1_forward, 52);
 
 /**
  * @generated from message bailiwick.peer.v1.WatchOpened
@@ -1524,7 +1857,7 @@ export type WatchOpened = Message<"bailiwick.peer.v1.WatchOpened"> & {
  * Use `create(WatchOpenedSchema)` to create a new message.
  */
 export const WatchOpenedSchema: GenMessage<WatchOpened> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 43);
+  messageDesc(file_bailiwick_peer_v1_forward, 53);
 
 /**
  * @generated from message bailiwick.peer.v1.WatchEvents
@@ -1546,7 +1879,7 @@ export type WatchEvents = Message<"bailiwick.peer.v1.WatchEvents"> & {
  * Use `create(WatchEventsSchema)` to create a new message.
  */
 export const WatchEventsSchema: GenMessage<WatchEvents> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 44);
+  messageDesc(file_bailiwick_peer_v1_forward, 54);
 
 /**
  * @generated from message bailiwick.peer.v1.WatchProgress
@@ -1563,7 +1896,7 @@ export type WatchProgress = Message<"bailiwick.peer.v1.WatchProgress"> & {
  * Use `create(WatchProgressSchema)` to create a new message.
  */
 export const WatchProgressSchema: GenMessage<WatchProgress> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 45);
+  messageDesc(file_bailiwick_peer_v1_forward, 55);
 
 /**
  * @generated from message bailiwick.peer.v1.WatchCompacted
@@ -1580,7 +1913,7 @@ export type WatchCompacted = Message<"bailiwick.peer.v1.WatchCompacted"> & {
  * Use `create(WatchCompactedSchema)` to create a new message.
  */
 export const WatchCompactedSchema: GenMessage<WatchCompacted> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 46);
+  messageDesc(file_bailiwick_peer_v1_forward, 56);
 
 /**
  * @generated from message bailiwick.peer.v1.WatchCanceled
@@ -1597,7 +1930,7 @@ export type WatchCanceled = Message<"bailiwick.peer.v1.WatchCanceled"> & {
  * Use `create(WatchCanceledSchema)` to create a new message.
  */
 export const WatchCanceledSchema: GenMessage<WatchCanceled> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 47);
+  messageDesc(file_bailiwick_peer_v1_forward, 57);
 
 /**
  * @generated from message bailiwick.peer.v1.WatchMessage
@@ -1644,7 +1977,7 @@ export type WatchMessage = Message<"bailiwick.peer.v1.WatchMessage"> & {
  * Use `create(WatchMessageSchema)` to create a new message.
  */
 export const WatchMessageSchema: GenMessage<WatchMessage> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_forward, 48);
+  messageDesc(file_bailiwick_peer_v1_forward, 58);
 
 /**
  * @generated from enum bailiwick.peer.v1.Consistency

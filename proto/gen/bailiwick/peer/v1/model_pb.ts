@@ -13,7 +13,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file bailiwick/peer/v1/model.proto.
  */
 export const file_bailiwick_peer_v1_model: GenFile = /*@__PURE__*/
-  fileDesc("Ch1iYWlsaXdpY2svcGVlci92MS9tb2RlbC5wcm90bxIRYmFpbGl3aWNrLnBlZXIudjEidQoIS2V5VmFsdWUSCwoDa2V5GAEgASgMEg0KBXZhbHVlGAIgASgMEhcKD2NyZWF0ZV9yZXZpc2lvbhgDIAEoBBIUCgxtb2RfcmV2aXNpb24YBCABKAQSDwoHdmVyc2lvbhgFIAEoBBINCgVsZWFzZRgGIAEoBCIyCgdLZXlTcGFuEg0KBXN0YXJ0GAEgASgMEhAKA2VuZBgCIAEoDEgAiAEBQgYKBF9lbmQilQEKD1N0YXR1c0NvbXBvbmVudBINCgVncm91cBgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoBBIMCgRub2RlGAMgASgJEg0KBWluZGV4GAQgASgEEjEKBnN0YXR1cxgFIAEoDjIhLmJhaWxpd2ljay5wZWVyLnYxLlJlY292ZXJ5U3RhdHVzEg4KBnJlYXNvbhgGIAEoCSKKAQoJT3duZXJzaGlwEhoKDWN1cnJlbnRfb3duZXIYASABKAlIAIgBARINCgVlcG9jaBgCIAEoBBIwCgVzdGF0ZRgDIAEoDjIhLmJhaWxpd2ljay5wZWVyLnYxLk93bmVyc2hpcFN0YXRlEg4KBnJlYXNvbhgEIAEoCUIQCg5fY3VycmVudF9vd25lciKVAQoMR3JvdXBTdW1tYXJ5Eg0KBWdyb3VwGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgEEg0KBWluZGV4GAMgASgEEg4KBm93bmVycxgEIAMoCRIvCglvd25lcnNoaXAYBSABKAsyHC5iYWlsaXdpY2sucGVlci52MS5Pd25lcnNoaXASEQoJcGxhY2VtZW50GAYgASgMIlEKC0dyb3VwT2JqZWN0Eg0KBWdyb3VwGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgEEg4KBm93bmVycxgDIAMoCRIOCgZjb25maWcYBCABKAwiUwoORGlyZWN0b3J5RW50cnkSDQoFZ3JvdXAYASABKAkSEwoLaW5jYXJuYXRpb24YAiABKAQSDgoGb3duZXJzGAMgAygJEg0KBWluZGV4GAQgASgEIiQKBUxhYmVsEgwKBG5hbWUYASABKAkSDQoFdmFsdWUYAiABKAkigQEKCk5vZGVSZWNvcmQSDAoEbm9kZRgBIAEoCRIQCghpZGVudGl0eRgCIAEoCRIUCgxwZWVyX2FkZHJlc3MYAyABKAkSEwoLYXBpX2FkZHJlc3MYBCABKAkSKAoGbGFiZWxzGAUgAygLMhguYmFpbGl3aWNrLnBlZXIudjEuTGFiZWwiKgoKTm9kZUZhaWxlZBIMCgRub2RlGAEgASgJEg4KBnJlYXNvbhgCIAEoCSIwChBOb2RlUmVpbnRlZ3JhdGVkEgwKBG5vZGUYASABKAkSDgoGcmVhc29uGAIgASgJIkAKDEdyb3VwQ3JlYXRlZBIwCgVlbnRyeRgBIAEoCzIhLmJhaWxpd2ljay5wZWVyLnYxLkRpcmVjdG9yeUVudHJ5IkEKDU93bmVyc0NoYW5nZWQSMAoFZW50cnkYASABKAsyIS5iYWlsaXdpY2sucGVlci52MS5EaXJlY3RvcnlFbnRyeSKHAgoNQ2x1c3RlckNoYW5nZRI0Cgtub2RlX2ZhaWxlZBgBIAEoCzIdLmJhaWxpd2ljay5wZWVyLnYxLk5vZGVGYWlsZWRIABJAChFub2RlX3JlaW50ZWdyYXRlZBgCIAEoCzIjLmJhaWxpd2ljay5wZWVyLnYxLk5vZGVSZWludGVncmF0ZWRIABI4Cg1ncm91cF9jcmVhdGVkGAMgASgLMh8uYmFpbGl3aWNrLnBlZXIudjEuR3JvdXBDcmVhdGVkSAASOgoOb3duZXJzX2NoYW5nZWQYBCABKAsyIC5iYWlsaXdpY2sucGVlci52MS5Pd25lcnNDaGFuZ2VkSABCCAoGY2hhbmdlIl4KDENsdXN0ZXJFdmVudBINCgVpbmRleBgBIAEoBBINCgVhdF9tcxgCIAEoBBIwCgZjaGFuZ2UYAyABKAsyIC5iYWlsaXdpY2sucGVlci52MS5DbHVzdGVyQ2hhbmdlIikKC1JlcGxpY2FIYXNoEgwKBG5vZGUYASABKAkSDAoEaGFzaBgCIAEoBiJMCgtTdGF0ZUhhc2hlcxINCgVpbmRleBgBIAEoBBIuCgZoYXNoZXMYAiADKAsyHi5iYWlsaXdpY2sucGVlci52MS5SZXBsaWNhSGFzaCqTAgoOUmVjb3ZlcnlTdGF0dXMSHwobUkVDT1ZFUllfU1RBVFVTX1VOU1BFQ0lGSUVEEAASGwoXUkVDT1ZFUllfU1RBVFVTX0pPSU5JTkcQARIWChJSRUNPVkVSWV9TVEFUVVNfVVAQAhIbChdSRUNPVkVSWV9TVEFUVVNfU1VTUEVDVBADEhsKF1JFQ09WRVJZX1NUQVRVU19QQVJUSUFMEAQSGAoUUkVDT1ZFUllfU1RBVFVTX0RPV04QBRIcChhSRUNPVkVSWV9TVEFUVVNfRFJBSU5JTkcQBhIfChtSRUNPVkVSWV9TVEFUVVNfTUFJTlRFTkFOQ0UQBxIYChRSRUNPVkVSWV9TVEFUVVNfTEVGVBAIKuIBCg5Pd25lcnNoaXBTdGF0ZRIfChtPV05FUlNISVBfU1RBVEVfVU5TUEVDSUZJRUQQABIbChdPV05FUlNISVBfU1RBVEVfT0ZGTElORRABEh0KGU9XTkVSU0hJUF9TVEFURV9BQ1FVSVJJTkcQAhIaChZPV05FUlNISVBfU1RBVEVfT05MSU5FEAMSHQoZT1dORVJTSElQX1NUQVRFX1JFTEVBU0lORxAEEh0KGU9XTkVSU0hJUF9TVEFURV9TVVNQRU5ERUQQBRIZChVPV05FUlNISVBfU1RBVEVfRVJST1IQBmIGcHJvdG8z");
+  fileDesc("Ch1iYWlsaXdpY2svcGVlci92MS9tb2RlbC5wcm90bxIRYmFpbGl3aWNrLnBlZXIudjEidQoIS2V5VmFsdWUSCwoDa2V5GAEgASgMEg0KBXZhbHVlGAIgASgMEhcKD2NyZWF0ZV9yZXZpc2lvbhgDIAEoBBIUCgxtb2RfcmV2aXNpb24YBCABKAQSDwoHdmVyc2lvbhgFIAEoBBINCgVsZWFzZRgGIAEoBCIyCgdLZXlTcGFuEg0KBXN0YXJ0GAEgASgMEhAKA2VuZBgCIAEoDEgAiAEBQgYKBF9lbmQilQEKD1N0YXR1c0NvbXBvbmVudBINCgVncm91cBgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoBBIMCgRub2RlGAMgASgJEg0KBWluZGV4GAQgASgEEjEKBnN0YXR1cxgFIAEoDjIhLmJhaWxpd2ljay5wZWVyLnYxLlJlY292ZXJ5U3RhdHVzEg4KBnJlYXNvbhgGIAEoCSKKAQoJT3duZXJzaGlwEhoKDWN1cnJlbnRfb3duZXIYASABKAlIAIgBARINCgVlcG9jaBgCIAEoBBIwCgVzdGF0ZRgDIAEoDjIhLmJhaWxpd2ljay5wZWVyLnYxLk93bmVyc2hpcFN0YXRlEg4KBnJlYXNvbhgEIAEoCUIQCg5fY3VycmVudF9vd25lciKVAQoMR3JvdXBTdW1tYXJ5Eg0KBWdyb3VwGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgEEg0KBWluZGV4GAMgASgEEg4KBm93bmVycxgEIAMoCRIvCglvd25lcnNoaXAYBSABKAsyHC5iYWlsaXdpY2sucGVlci52MS5Pd25lcnNoaXASEQoJcGxhY2VtZW50GAYgASgMIlEKC0dyb3VwT2JqZWN0Eg0KBWdyb3VwGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgEEg4KBm93bmVycxgDIAMoCRIOCgZjb25maWcYBCABKAwiUwoORGlyZWN0b3J5RW50cnkSDQoFZ3JvdXAYASABKAkSEwoLaW5jYXJuYXRpb24YAiABKAQSDgoGb3duZXJzGAMgAygJEg0KBWluZGV4GAQgASgEIkIKDUdyb3VwUmVjb3ZlcnkSEwoLaW5jYXJuYXRpb24YASABKAQSDAoEZnJvbRgCIAEoCRIOCgZvd25lcnMYAyADKAkiJAoFTGFiZWwSDAoEbmFtZRgBIAEoCRINCgV2YWx1ZRgCIAEoCSKBAQoKTm9kZVJlY29yZBIMCgRub2RlGAEgASgJEhAKCGlkZW50aXR5GAIgASgJEhQKDHBlZXJfYWRkcmVzcxgDIAEoCRITCgthcGlfYWRkcmVzcxgEIAEoCRIoCgZsYWJlbHMYBSADKAsyGC5iYWlsaXdpY2sucGVlci52MS5MYWJlbCIqCgpOb2RlRmFpbGVkEgwKBG5vZGUYASABKAkSDgoGcmVhc29uGAIgASgJIjAKEE5vZGVSZWludGVncmF0ZWQSDAoEbm9kZRgBIAEoCRIOCgZyZWFzb24YAiABKAkiQAoMR3JvdXBDcmVhdGVkEjAKBWVudHJ5GAEgASgLMiEuYmFpbGl3aWNrLnBlZXIudjEuRGlyZWN0b3J5RW50cnkiQQoNT3duZXJzQ2hhbmdlZBIwCgVlbnRyeRgBIAEoCzIhLmJhaWxpd2ljay5wZWVyLnYxLkRpcmVjdG9yeUVudHJ5ImAKDkdyb3VwUmVjb3ZlcmVkEjAKBWVudHJ5GAEgASgLMiEuYmFpbGl3aWNrLnBlZXIudjEuRGlyZWN0b3J5RW50cnkSDAoEZnJvbRgCIAEoCRIOCgZyZWFzb24YAyABKAkiVQoQQ2x1c3RlclJlY292ZXJlZBITCgtpbmNhcm5hdGlvbhgBIAEoBBIMCgRmcm9tGAIgASgJEg4KBnZvdGVycxgDIAMoCRIOCgZyZWFzb24YBCABKAkihwMKDUNsdXN0ZXJDaGFuZ2USNAoLbm9kZV9mYWlsZWQYASABKAsyHS5iYWlsaXdpY2sucGVlci52MS5Ob2RlRmFpbGVkSAASQAoRbm9kZV9yZWludGVncmF0ZWQYAiABKAsyIy5iYWlsaXdpY2sucGVlci52MS5Ob2RlUmVpbnRlZ3JhdGVkSAASOAoNZ3JvdXBfY3JlYXRlZBgDIAEoCzIfLmJhaWxpd2ljay5wZWVyLnYxLkdyb3VwQ3JlYXRlZEgAEjoKDm93bmVyc19jaGFuZ2VkGAQgASgLMiAuYmFpbGl3aWNrLnBlZXIudjEuT3duZXJzQ2hhbmdlZEgAEjwKD2dyb3VwX3JlY292ZXJlZBgFIAEoCzIhLmJhaWxpd2ljay5wZWVyLnYxLkdyb3VwUmVjb3ZlcmVkSAASQAoRY2x1c3Rlcl9yZWNvdmVyZWQYBiABKAsyIy5iYWlsaXdpY2sucGVlci52MS5DbHVzdGVyUmVjb3ZlcmVkSABCCAoGY2hhbmdlIl4KDENsdXN0ZXJFdmVudBINCgVpbmRleBgBIAEoBBINCgVhdF9tcxgCIAEoBBIwCgZjaGFuZ2UYAyABKAsyIC5iYWlsaXdpY2sucGVlci52MS5DbHVzdGVyQ2hhbmdlIikKC1JlcGxpY2FIYXNoEgwKBG5vZGUYASABKAkSDAoEaGFzaBgCIAEoBiJMCgtTdGF0ZUhhc2hlcxINCgVpbmRleBgBIAEoBBIuCgZoYXNoZXMYAiADKAsyHi5iYWlsaXdpY2sucGVlci52MS5SZXBsaWNhSGFzaCqTAgoOUmVjb3ZlcnlTdGF0dXMSHwobUkVDT1ZFUllfU1RBVFVTX1VOU1BFQ0lGSUVEEAASGwoXUkVDT1ZFUllfU1RBVFVTX0pPSU5JTkcQARIWChJSRUNPVkVSWV9TVEFUVVNfVVAQAhIbChdSRUNPVkVSWV9TVEFUVVNfU1VTUEVDVBADEhsKF1JFQ09WRVJZX1NUQVRVU19QQVJUSUFMEAQSGAoUUkVDT1ZFUllfU1RBVFVTX0RPV04QBRIcChhSRUNPVkVSWV9TVEFUVVNfRFJBSU5JTkcQBhIfChtSRUNPVkVSWV9TVEFUVVNfTUFJTlRFTkFOQ0UQBxIYChRSRUNPVkVSWV9TVEFUVVNfTEVGVBAIKuIBCg5Pd25lcnNoaXBTdGF0ZRIfChtPV05FUlNISVBfU1RBVEVfVU5TUEVDSUZJRUQQABIbChdPV05FUlNISVBfU1RBVEVfT0ZGTElORRABEh0KGU9XTkVSU0hJUF9TVEFURV9BQ1FVSVJJTkcQAhIaChZPV05FUlNISVBfU1RBVEVfT05MSU5FEAMSHQoZT1dORVJTSElQX1NUQVRFX1JFTEVBU0lORxAEEh0KGU9XTkVSU0hJUF9TVEFURV9TVVNQRU5ERUQQBRIZChVPV05FUlNISVBfU1RBVEVfRVJST1IQBmIGcHJvdG8z");
 
 /**
  * @generated from message bailiwick.peer.v1.KeyValue
@@ -286,6 +286,41 @@ export const DirectoryEntrySchema: GenMessage<DirectoryEntry> = /*@__PURE__*/
   messageDesc(file_bailiwick_peer_v1_model, 6);
 
 /**
+ * A group that goes on from one node's data, until it says itself that it does.
+ *
+ * @generated from message bailiwick.peer.v1.GroupRecovery
+ */
+export type GroupRecovery = Message<"bailiwick.peer.v1.GroupRecovery"> & {
+  /**
+   * The new one.
+   *
+   * @generated from field: uint64 incarnation = 1;
+   */
+  incarnation: bigint;
+
+  /**
+   * The node whose data becomes the group.
+   *
+   * @generated from field: string from = 2;
+   */
+  from: string;
+
+  /**
+   * Who are to be its owners, in order of precedence.
+   *
+   * @generated from field: repeated string owners = 3;
+   */
+  owners: string[];
+};
+
+/**
+ * Describes the message bailiwick.peer.v1.GroupRecovery.
+ * Use `create(GroupRecoverySchema)` to create a new message.
+ */
+export const GroupRecoverySchema: GenMessage<GroupRecovery> = /*@__PURE__*/
+  messageDesc(file_bailiwick_peer_v1_model, 7);
+
+/**
  * @generated from message bailiwick.peer.v1.Label
  */
 export type Label = Message<"bailiwick.peer.v1.Label"> & {
@@ -305,7 +340,7 @@ export type Label = Message<"bailiwick.peer.v1.Label"> & {
  * Use `create(LabelSchema)` to create a new message.
  */
 export const LabelSchema: GenMessage<Label> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_model, 7);
+  messageDesc(file_bailiwick_peer_v1_model, 8);
 
 /**
  * @generated from message bailiwick.peer.v1.NodeRecord
@@ -350,7 +385,7 @@ export type NodeRecord = Message<"bailiwick.peer.v1.NodeRecord"> & {
  * Use `create(NodeRecordSchema)` to create a new message.
  */
 export const NodeRecordSchema: GenMessage<NodeRecord> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_model, 8);
+  messageDesc(file_bailiwick_peer_v1_model, 9);
 
 /**
  * @generated from message bailiwick.peer.v1.NodeFailed
@@ -372,7 +407,7 @@ export type NodeFailed = Message<"bailiwick.peer.v1.NodeFailed"> & {
  * Use `create(NodeFailedSchema)` to create a new message.
  */
 export const NodeFailedSchema: GenMessage<NodeFailed> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_model, 9);
+  messageDesc(file_bailiwick_peer_v1_model, 10);
 
 /**
  * @generated from message bailiwick.peer.v1.NodeReintegrated
@@ -394,7 +429,7 @@ export type NodeReintegrated = Message<"bailiwick.peer.v1.NodeReintegrated"> & {
  * Use `create(NodeReintegratedSchema)` to create a new message.
  */
 export const NodeReintegratedSchema: GenMessage<NodeReintegrated> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_model, 10);
+  messageDesc(file_bailiwick_peer_v1_model, 11);
 
 /**
  * @generated from message bailiwick.peer.v1.GroupCreated
@@ -411,7 +446,7 @@ export type GroupCreated = Message<"bailiwick.peer.v1.GroupCreated"> & {
  * Use `create(GroupCreatedSchema)` to create a new message.
  */
 export const GroupCreatedSchema: GenMessage<GroupCreated> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_model, 11);
+  messageDesc(file_bailiwick_peer_v1_model, 12);
 
 /**
  * @generated from message bailiwick.peer.v1.OwnersChanged
@@ -428,7 +463,74 @@ export type OwnersChanged = Message<"bailiwick.peer.v1.OwnersChanged"> & {
  * Use `create(OwnersChangedSchema)` to create a new message.
  */
 export const OwnersChangedSchema: GenMessage<OwnersChanged> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_model, 12);
+  messageDesc(file_bailiwick_peer_v1_model, 13);
+
+/**
+ * An operator has had the group go on from the data of `from`.
+ *
+ * @generated from message bailiwick.peer.v1.GroupRecovered
+ */
+export type GroupRecovered = Message<"bailiwick.peer.v1.GroupRecovered"> & {
+  /**
+   * @generated from field: bailiwick.peer.v1.DirectoryEntry entry = 1;
+   */
+  entry?: DirectoryEntry | undefined;
+
+  /**
+   * @generated from field: string from = 2;
+   */
+  from: string;
+
+  /**
+   * As the operator said.
+   *
+   * @generated from field: string reason = 3;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message bailiwick.peer.v1.GroupRecovered.
+ * Use `create(GroupRecoveredSchema)` to create a new message.
+ */
+export const GroupRecoveredSchema: GenMessage<GroupRecovered> = /*@__PURE__*/
+  messageDesc(file_bailiwick_peer_v1_model, 14);
+
+/**
+ * An operator has had the cluster group go on from the data of `from`.
+ *
+ * @generated from message bailiwick.peer.v1.ClusterRecovered
+ */
+export type ClusterRecovered = Message<"bailiwick.peer.v1.ClusterRecovered"> & {
+  /**
+   * @generated from field: uint64 incarnation = 1;
+   */
+  incarnation: bigint;
+
+  /**
+   * @generated from field: string from = 2;
+   */
+  from: string;
+
+  /**
+   * @generated from field: repeated string voters = 3;
+   */
+  voters: string[];
+
+  /**
+   * As the operator said.
+   *
+   * @generated from field: string reason = 4;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message bailiwick.peer.v1.ClusterRecovered.
+ * Use `create(ClusterRecoveredSchema)` to create a new message.
+ */
+export const ClusterRecoveredSchema: GenMessage<ClusterRecovered> = /*@__PURE__*/
+  messageDesc(file_bailiwick_peer_v1_model, 15);
 
 /**
  * One cluster-level change.
@@ -463,6 +565,18 @@ export type ClusterChange = Message<"bailiwick.peer.v1.ClusterChange"> & {
      */
     value: OwnersChanged;
     case: "ownersChanged";
+  } | {
+    /**
+     * @generated from field: bailiwick.peer.v1.GroupRecovered group_recovered = 5;
+     */
+    value: GroupRecovered;
+    case: "groupRecovered";
+  } | {
+    /**
+     * @generated from field: bailiwick.peer.v1.ClusterRecovered cluster_recovered = 6;
+     */
+    value: ClusterRecovered;
+    case: "clusterRecovered";
   } | { case: undefined; value?: undefined };
 };
 
@@ -471,7 +585,7 @@ export type ClusterChange = Message<"bailiwick.peer.v1.ClusterChange"> & {
  * Use `create(ClusterChangeSchema)` to create a new message.
  */
 export const ClusterChangeSchema: GenMessage<ClusterChange> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_model, 13);
+  messageDesc(file_bailiwick_peer_v1_model, 16);
 
 /**
  * @generated from message bailiwick.peer.v1.ClusterEvent
@@ -502,7 +616,7 @@ export type ClusterEvent = Message<"bailiwick.peer.v1.ClusterEvent"> & {
  * Use `create(ClusterEventSchema)` to create a new message.
  */
 export const ClusterEventSchema: GenMessage<ClusterEvent> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_model, 14);
+  messageDesc(file_bailiwick_peer_v1_model, 17);
 
 /**
  * State hash of one replica.
@@ -526,7 +640,7 @@ export type ReplicaHash = Message<"bailiwick.peer.v1.ReplicaHash"> & {
  * Use `create(ReplicaHashSchema)` to create a new message.
  */
 export const ReplicaHashSchema: GenMessage<ReplicaHash> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_model, 15);
+  messageDesc(file_bailiwick_peer_v1_model, 18);
 
 /**
  * State hashes of the replicas of a group, all at one index of its log.
@@ -550,7 +664,7 @@ export type StateHashes = Message<"bailiwick.peer.v1.StateHashes"> & {
  * Use `create(StateHashesSchema)` to create a new message.
  */
 export const StateHashesSchema: GenMessage<StateHashes> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_model, 16);
+  messageDesc(file_bailiwick_peer_v1_model, 19);
 
 /**
  * Recovery status of a node, as one group has decided it.

@@ -7,7 +7,7 @@
 
 import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import type { ClusterChange, DirectoryEntry, KeySpan, OwnershipState, RecoveryStatus, StateHashes } from "./model_pb.ts";
+import type { ClusterChange, DirectoryEntry, GroupRecovery, KeySpan, OwnershipState, RecoveryStatus, StateHashes } from "./model_pb.ts";
 import { file_bailiwick_peer_v1_model } from "./model_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
@@ -15,7 +15,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file bailiwick/peer/v1/record.proto.
  */
 export const file_bailiwick_peer_v1_record: GenFile = /*@__PURE__*/
-  fileDesc("Ch5iYWlsaXdpY2svcGVlci92MS9yZWNvcmQucHJvdG8SEWJhaWxpd2ljay5wZWVyLnYxIjUKCFB1dFdyaXRlEgsKA2tleRgBIAEoDBINCgV2YWx1ZRgCIAEoDBINCgVsZWFzZRgDIAEoBCI3CgtEZWxldGVXcml0ZRIoCgRzcGFuGAEgASgLMhouYmFpbGl3aWNrLnBlZXIudjEuS2V5U3BhbiJuCgVXcml0ZRIqCgNwdXQYASABKAsyGy5iYWlsaXdpY2sucGVlci52MS5QdXRXcml0ZUgAEjAKBmRlbGV0ZRgCIAEoCzIeLmJhaWxpd2ljay5wZWVyLnYxLkRlbGV0ZVdyaXRlSABCBwoFd3JpdGUiMwoSQ29tcGFyZU1vZFJldmlzaW9uEgsKA2tleRgBIAEoDBIQCghyZXZpc2lvbhgCIAEoBCJTCgdDb21wYXJlEj0KDG1vZF9yZXZpc2lvbhgBIAEoCzIlLmJhaWxpd2ljay5wZWVyLnYxLkNvbXBhcmVNb2RSZXZpc2lvbkgAQgkKB2NvbXBhcmUihAEKDFdyaXRlQ29tbWFuZBIsCghjb21wYXJlcxgBIAMoCzIaLmJhaWxpd2ljay5wZWVyLnYxLkNvbXBhcmUSEgoFZmVuY2UYAiABKARIAIgBARIoCgZ3cml0ZXMYAyADKAsyGC5iYWlsaXdpY2sucGVlci52MS5Xcml0ZUIICgZfZmVuY2UiYAoNVmVyZGljdENoYW5nZRIMCgRub2RlGAEgASgJEjEKBnN0YXR1cxgCIAEoDjIhLmJhaWxpd2ljay5wZWVyLnYxLlJlY292ZXJ5U3RhdHVzEg4KBnJlYXNvbhgDIAEoCSJECg9WZXJkaWN0c0NvbW1hbmQSMQoHY2hhbmdlcxgBIAMoCzIgLmJhaWxpd2ljay5wZWVyLnYxLlZlcmRpY3RDaGFuZ2UiiwEKCk93bkNvbW1hbmQSGgoNY3VycmVudF9vd25lchgBIAEoCUgAiAEBEg0KBWVwb2NoGAIgASgEEjAKBXN0YXRlGAMgASgOMiEuYmFpbGl3aWNrLnBlZXIudjEuT3duZXJzaGlwU3RhdGUSDgoGcmVhc29uGAQgASgJQhAKDl9jdXJyZW50X293bmVyIiIKDkNvbXBhY3RDb21tYW5kEhAKCHJldmlzaW9uGAEgASgEIiIKEENvbmZpZ3VyZUNvbW1hbmQSDgoGY29uZmlnGAEgASgMIkAKDkRpc3B1dGVDb21tYW5kEi4KBmhhc2hlcxgBIAEoCzIeLmJhaWxpd2ljay5wZWVyLnYxLlN0YXRlSGFzaGVzIh4KDVNldHRsZUNvbW1hbmQSDQoFaW5kZXgYASABKAQiiwMKDEdyb3VwQ29tbWFuZBIwCgV3cml0ZRgBIAEoCzIfLmJhaWxpd2ljay5wZWVyLnYxLldyaXRlQ29tbWFuZEgAEjYKCHZlcmRpY3RzGAIgASgLMiIuYmFpbGl3aWNrLnBlZXIudjEuVmVyZGljdHNDb21tYW5kSAASLAoDb3duGAMgASgLMh0uYmFpbGl3aWNrLnBlZXIudjEuT3duQ29tbWFuZEgAEjQKB2NvbXBhY3QYBCABKAsyIS5iYWlsaXdpY2sucGVlci52MS5Db21wYWN0Q29tbWFuZEgAEjgKCWNvbmZpZ3VyZRgFIAEoCzIjLmJhaWxpd2ljay5wZWVyLnYxLkNvbmZpZ3VyZUNvbW1hbmRIABI0CgdkaXNwdXRlGAYgASgLMiEuYmFpbGl3aWNrLnBlZXIudjEuRGlzcHV0ZUNvbW1hbmRIABIyCgZzZXR0bGUYByABKAsyIC5iYWlsaXdpY2sucGVlci52MS5TZXR0bGVDb21tYW5kSABCCQoHY29tbWFuZCJRCg1FdmVudHNDb21tYW5kEg0KBWF0X21zGAEgASgEEjEKB2NoYW5nZXMYAiADKAsyIC5iYWlsaXdpY2sucGVlci52MS5DbHVzdGVyQ2hhbmdlIlUKEkNyZWF0ZUdyb3VwQ29tbWFuZBINCgVhdF9tcxgBIAEoBBIwCgVlbnRyeRgCIAEoCzIhLmJhaWxpd2ljay5wZWVyLnYxLkRpcmVjdG9yeUVudHJ5IlkKFE93bmVyc0NoYW5nZWRDb21tYW5kEg0KBWF0X21zGAEgASgEEjIKB2VudHJpZXMYAiADKAsyIS5iYWlsaXdpY2sucGVlci52MS5EaXJlY3RvcnlFbnRyeSJaChZDbHVzdGVyVmVyZGljdHNDb21tYW5kEg0KBWF0X21zGAEgASgEEjEKB2NoYW5nZXMYAiADKAsyIC5iYWlsaXdpY2sucGVlci52MS5WZXJkaWN0Q2hhbmdlIpACCg5DbHVzdGVyQ29tbWFuZBIyCgZldmVudHMYASABKAsyIC5iYWlsaXdpY2sucGVlci52MS5FdmVudHNDb21tYW5kSAASPQoMY3JlYXRlX2dyb3VwGAIgASgLMiUuYmFpbGl3aWNrLnBlZXIudjEuQ3JlYXRlR3JvdXBDb21tYW5kSAASPQoIdmVyZGljdHMYAyABKAsyKS5iYWlsaXdpY2sucGVlci52MS5DbHVzdGVyVmVyZGljdHNDb21tYW5kSAASQQoOb3duZXJzX2NoYW5nZWQYBCABKAsyJy5iYWlsaXdpY2sucGVlci52MS5Pd25lcnNDaGFuZ2VkQ29tbWFuZEgAQgkKB2NvbW1hbmQidQoNQXBwbGllZFJlY29yZBINCgVpbmRleBgBIAEoBBIMCgR0ZXJtGAIgASgEEhAKCHJldmlzaW9uGAMgASgEEg0KBWZsb29yGAQgASgEEhcKCnN0YXRlX2hhc2gYBSABKAZIAIgBAUINCgtfc3RhdGVfaGFzaGIGcHJvdG8z", [file_bailiwick_peer_v1_model]);
+  fileDesc("Ch5iYWlsaXdpY2svcGVlci92MS9yZWNvcmQucHJvdG8SEWJhaWxpd2ljay5wZWVyLnYxIjUKCFB1dFdyaXRlEgsKA2tleRgBIAEoDBINCgV2YWx1ZRgCIAEoDBINCgVsZWFzZRgDIAEoBCI3CgtEZWxldGVXcml0ZRIoCgRzcGFuGAEgASgLMhouYmFpbGl3aWNrLnBlZXIudjEuS2V5U3BhbiJuCgVXcml0ZRIqCgNwdXQYASABKAsyGy5iYWlsaXdpY2sucGVlci52MS5QdXRXcml0ZUgAEjAKBmRlbGV0ZRgCIAEoCzIeLmJhaWxpd2ljay5wZWVyLnYxLkRlbGV0ZVdyaXRlSABCBwoFd3JpdGUiMwoSQ29tcGFyZU1vZFJldmlzaW9uEgsKA2tleRgBIAEoDBIQCghyZXZpc2lvbhgCIAEoBCJTCgdDb21wYXJlEj0KDG1vZF9yZXZpc2lvbhgBIAEoCzIlLmJhaWxpd2ljay5wZWVyLnYxLkNvbXBhcmVNb2RSZXZpc2lvbkgAQgkKB2NvbXBhcmUihAEKDFdyaXRlQ29tbWFuZBIsCghjb21wYXJlcxgBIAMoCzIaLmJhaWxpd2ljay5wZWVyLnYxLkNvbXBhcmUSEgoFZmVuY2UYAiABKARIAIgBARIoCgZ3cml0ZXMYAyADKAsyGC5iYWlsaXdpY2sucGVlci52MS5Xcml0ZUIICgZfZmVuY2UiYAoNVmVyZGljdENoYW5nZRIMCgRub2RlGAEgASgJEjEKBnN0YXR1cxgCIAEoDjIhLmJhaWxpd2ljay5wZWVyLnYxLlJlY292ZXJ5U3RhdHVzEg4KBnJlYXNvbhgDIAEoCSJECg9WZXJkaWN0c0NvbW1hbmQSMQoHY2hhbmdlcxgBIAMoCzIgLmJhaWxpd2ljay5wZWVyLnYxLlZlcmRpY3RDaGFuZ2UiiwEKCk93bkNvbW1hbmQSGgoNY3VycmVudF9vd25lchgBIAEoCUgAiAEBEg0KBWVwb2NoGAIgASgEEjAKBXN0YXRlGAMgASgOMiEuYmFpbGl3aWNrLnBlZXIudjEuT3duZXJzaGlwU3RhdGUSDgoGcmVhc29uGAQgASgJQhAKDl9jdXJyZW50X293bmVyIiIKDkNvbXBhY3RDb21tYW5kEhAKCHJldmlzaW9uGAEgASgEIiIKEENvbmZpZ3VyZUNvbW1hbmQSDgoGY29uZmlnGAEgASgMIkAKDkRpc3B1dGVDb21tYW5kEi4KBmhhc2hlcxgBIAEoCzIeLmJhaWxpd2ljay5wZWVyLnYxLlN0YXRlSGFzaGVzIh4KDVNldHRsZUNvbW1hbmQSDQoFaW5kZXgYASABKAQiiwMKDEdyb3VwQ29tbWFuZBIwCgV3cml0ZRgBIAEoCzIfLmJhaWxpd2ljay5wZWVyLnYxLldyaXRlQ29tbWFuZEgAEjYKCHZlcmRpY3RzGAIgASgLMiIuYmFpbGl3aWNrLnBlZXIudjEuVmVyZGljdHNDb21tYW5kSAASLAoDb3duGAMgASgLMh0uYmFpbGl3aWNrLnBlZXIudjEuT3duQ29tbWFuZEgAEjQKB2NvbXBhY3QYBCABKAsyIS5iYWlsaXdpY2sucGVlci52MS5Db21wYWN0Q29tbWFuZEgAEjgKCWNvbmZpZ3VyZRgFIAEoCzIjLmJhaWxpd2ljay5wZWVyLnYxLkNvbmZpZ3VyZUNvbW1hbmRIABI0CgdkaXNwdXRlGAYgASgLMiEuYmFpbGl3aWNrLnBlZXIudjEuRGlzcHV0ZUNvbW1hbmRIABIyCgZzZXR0bGUYByABKAsyIC5iYWlsaXdpY2sucGVlci52MS5TZXR0bGVDb21tYW5kSABCCQoHY29tbWFuZCJRCg1FdmVudHNDb21tYW5kEg0KBWF0X21zGAEgASgEEjEKB2NoYW5nZXMYAiADKAsyIC5iYWlsaXdpY2sucGVlci52MS5DbHVzdGVyQ2hhbmdlIlUKEkNyZWF0ZUdyb3VwQ29tbWFuZBINCgVhdF9tcxgBIAEoBBIwCgVlbnRyeRgCIAEoCzIhLmJhaWxpd2ljay5wZWVyLnYxLkRpcmVjdG9yeUVudHJ5IlkKFE93bmVyc0NoYW5nZWRDb21tYW5kEg0KBWF0X21zGAEgASgEEjIKB2VudHJpZXMYAiADKAsyIS5iYWlsaXdpY2sucGVlci52MS5EaXJlY3RvcnlFbnRyeSJ3ChNSZWNvdmVyR3JvdXBDb21tYW5kEg0KBWF0X21zGAEgASgEEg0KBWdyb3VwGAIgASgJEjIKCHJlY292ZXJ5GAMgASgLMiAuYmFpbGl3aWNrLnBlZXIudjEuR3JvdXBSZWNvdmVyeRIOCgZyZWFzb24YBCABKAkiWgoWQ2x1c3RlclZlcmRpY3RzQ29tbWFuZBINCgVhdF9tcxgBIAEoBBIxCgdjaGFuZ2VzGAIgAygLMiAuYmFpbGl3aWNrLnBlZXIudjEuVmVyZGljdENoYW5nZSLRAgoOQ2x1c3RlckNvbW1hbmQSMgoGZXZlbnRzGAEgASgLMiAuYmFpbGl3aWNrLnBlZXIudjEuRXZlbnRzQ29tbWFuZEgAEj0KDGNyZWF0ZV9ncm91cBgCIAEoCzIlLmJhaWxpd2ljay5wZWVyLnYxLkNyZWF0ZUdyb3VwQ29tbWFuZEgAEj0KCHZlcmRpY3RzGAMgASgLMikuYmFpbGl3aWNrLnBlZXIudjEuQ2x1c3RlclZlcmRpY3RzQ29tbWFuZEgAEkEKDm93bmVyc19jaGFuZ2VkGAQgASgLMicuYmFpbGl3aWNrLnBlZXIudjEuT3duZXJzQ2hhbmdlZENvbW1hbmRIABI/Cg1yZWNvdmVyX2dyb3VwGAUgASgLMiYuYmFpbGl3aWNrLnBlZXIudjEuUmVjb3Zlckdyb3VwQ29tbWFuZEgAQgkKB2NvbW1hbmQidQoNQXBwbGllZFJlY29yZBINCgVpbmRleBgBIAEoBBIMCgR0ZXJtGAIgASgEEhAKCHJldmlzaW9uGAMgASgEEg0KBWZsb29yGAQgASgEEhcKCnN0YXRlX2hhc2gYBSABKAZIAIgBAUINCgtfc3RhdGVfaGFzaGIGcHJvdG8z", [file_bailiwick_peer_v1_model]);
 
 /**
  * @generated from message bailiwick.peer.v1.PutWrite
@@ -450,6 +450,40 @@ export const OwnersChangedCommandSchema: GenMessage<OwnersChangedCommand> = /*@_
   messageDesc(file_bailiwick_peer_v1_record, 16);
 
 /**
+ * The group goes on from the data of one node. Takes effect only when `recovery.incarnation` is the group's next.
+ *
+ * @generated from message bailiwick.peer.v1.RecoverGroupCommand
+ */
+export type RecoverGroupCommand = Message<"bailiwick.peer.v1.RecoverGroupCommand"> & {
+  /**
+   * @generated from field: uint64 at_ms = 1;
+   */
+  atMs: bigint;
+
+  /**
+   * @generated from field: string group = 2;
+   */
+  group: string;
+
+  /**
+   * @generated from field: bailiwick.peer.v1.GroupRecovery recovery = 3;
+   */
+  recovery?: GroupRecovery | undefined;
+
+  /**
+   * @generated from field: string reason = 4;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message bailiwick.peer.v1.RecoverGroupCommand.
+ * Use `create(RecoverGroupCommandSchema)` to create a new message.
+ */
+export const RecoverGroupCommandSchema: GenMessage<RecoverGroupCommand> = /*@__PURE__*/
+  messageDesc(file_bailiwick_peer_v1_record, 17);
+
+/**
  * @generated from message bailiwick.peer.v1.ClusterVerdictsCommand
  */
 export type ClusterVerdictsCommand = Message<"bailiwick.peer.v1.ClusterVerdictsCommand"> & {
@@ -469,7 +503,7 @@ export type ClusterVerdictsCommand = Message<"bailiwick.peer.v1.ClusterVerdictsC
  * Use `create(ClusterVerdictsCommandSchema)` to create a new message.
  */
 export const ClusterVerdictsCommandSchema: GenMessage<ClusterVerdictsCommand> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 17);
+  messageDesc(file_bailiwick_peer_v1_record, 18);
 
 /**
  * In the log of the cluster group.
@@ -504,6 +538,12 @@ export type ClusterCommand = Message<"bailiwick.peer.v1.ClusterCommand"> & {
      */
     value: OwnersChangedCommand;
     case: "ownersChanged";
+  } | {
+    /**
+     * @generated from field: bailiwick.peer.v1.RecoverGroupCommand recover_group = 5;
+     */
+    value: RecoverGroupCommand;
+    case: "recoverGroup";
   } | { case: undefined; value?: undefined };
 };
 
@@ -512,7 +552,7 @@ export type ClusterCommand = Message<"bailiwick.peer.v1.ClusterCommand"> & {
  * Use `create(ClusterCommandSchema)` to create a new message.
  */
 export const ClusterCommandSchema: GenMessage<ClusterCommand> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 18);
+  messageDesc(file_bailiwick_peer_v1_record, 19);
 
 /**
  * Up to where a replica's stored state covers the log of its group; changes in one batch with that state.
@@ -555,5 +595,5 @@ export type AppliedRecord = Message<"bailiwick.peer.v1.AppliedRecord"> & {
  * Use `create(AppliedRecordSchema)` to create a new message.
  */
 export const AppliedRecordSchema: GenMessage<AppliedRecord> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 19);
+  messageDesc(file_bailiwick_peer_v1_record, 20);
 
