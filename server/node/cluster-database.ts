@@ -1,9 +1,7 @@
 // The cluster database on one node. On a voter it is a replica of the system group; on every other node a copy that follows
 // the same log, from publications and, for what it missed, from any peer by index (A3). Holders of either give it on.
 
-import { assert } from "../../proto/assert.ts";
 import { CodecError } from "../../proto/codec/codec-error.ts";
-import { encodeClusterCommand } from "../../proto/codec/commands.ts";
 import { type Failure, failure } from "../../proto/errors.ts";
 import {
   clusterGroup,
@@ -27,12 +25,13 @@ import { Applier } from "./applier.ts";
 import type { Call } from "./calls.ts";
 import { beginningOf, incarnationAt, successorOf } from "./cluster-incarnations.ts";
 import { ClusterMembers } from "./cluster-members.ts";
+import { ClusterProposals } from "./cluster-proposals.ts";
 import { type ClusterOutcome, ClusterState } from "./cluster-state.ts";
 import { clusterCopyStatus, clusterGroupStatus } from "./cluster-status.ts";
 import { type ClusterHeir, succeedCluster } from "./cluster-succession.ts";
 import { Coordinator } from "./coordinator.ts";
 import { logStart, putGroupRecord, stepDownOperations } from "./genesis.ts";
-import { failed, fateUnknown } from "./group-replies.ts";
+import { failed } from "./group-replies.ts";
 import type { WriteId } from "./inputs.ts";
 import { LeaderSight } from "./leader-sight.ts";
 import { limits } from "./limits.ts";
@@ -42,6 +41,7 @@ import { earliest } from "./millis.ts";
 import { mayHaveQuorum, quorumOf } from "./quorum-view.ts";
 import { createRaft } from "./raft-options.ts";
 
+import { RecentEntries } from "./recent-entries.ts";
 import { Replica, type ReplicaOwner, type ReplicaParts } from "./replica.ts";
 import { clusterTopic } from "./topics.ts";
 import { Transfers } from "./transfers.ts";
@@ -66,8 +66,6 @@ export interface ClusterListener {
   verdictWanted(node: NodeId, nowMs: Millis): void;
   reroute(calls: readonly number[], nowMs: Millis): void;
 }
-
-type Proposal = { readonly type: "call"; readonly key: number } | { readonly type: "decision" };
 
 interface Succession {
   readonly write: WriteId;
@@ -98,13 +96,11 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
   /** A replica that has received nothing yet: until it has, the copy is followed. */
   #joining: Seat | null = null;
   #copy: ClusterApplier;
-  /** The newest entries, oldest first, for nodes that missed some. */
-  #recent: Entry[] = [];
+  readonly #recent = new RecentEntries(limits.clusterEntriesKept);
   /** Both are there while this node leads. */
   #coordinator: Coordinator | null = null;
   #members: ClusterMembers | null = null;
-  readonly #proposals = new Map<number, Proposal>();
-  #lastProposal = 0;
+  readonly #proposals: ClusterProposals;
   #created: DirectoryEntry[] = [];
   #appliedNow: Entry[] = [];
   #pulledMs: number = Number.NEGATIVE_INFINITY;
@@ -120,6 +116,7 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
     this.#world = world;
     this.#listener = options.listener;
     this.#leaderSight = new LeaderSight(options.nowMs);
+    this.#proposals = new ClusterProposals(world, this);
     const isVoter = "voter" in content;
     const { incarnation, member } = isVoter ? content.voter : content;
     this.#incarnation = incarnation;
@@ -164,8 +161,13 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
     return this.replica?.status.leader ?? null;
   }
 
-  get isCoordinator(): boolean {
-    return this.#coordinator !== null;
+  /** While this node leads. */
+  get coordinator(): Coordinator | null {
+    return this.#coordinator;
+  }
+
+  reroute(calls: readonly number[], nowMs: Millis): void {
+    this.#listener.reroute(calls, nowMs);
   }
 
   get membership(): Membership {
@@ -204,19 +206,8 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
       return true;
     }
     if (replica.status.role !== "leader") return false;
-    if (request.type === "refoundGroup") this.#refound(call, request, nowMs);
-    else this.#createGroup(call, request, nowMs);
+    this.#proposals.serve(call, nowMs);
     return true;
-  }
-
-  #createGroup(call: Call, request: Call["request"], nowMs: Millis): void {
-    assert(request.type === "createGroup", () => `The cluster group was asked for ${request.type}`);
-    const { group, owners, validateOnly } = request;
-    const refusal = this.state.refuseGroup({ group, owners }) ?? this.#world.diskSpace.refusal(request);
-    const entry = { group, owners, incarnation: this.state.nextIncarnation(group), index: toLogIndex(0) };
-    if (refusal !== null) this.#world.calls.answer(call.key, failed(refusal));
-    else if (validateOnly) this.#world.calls.answer(call.key, { type: "createGroup", entry });
-    else this.#create(call, entry, nowMs);
   }
 
   receive(from: NodeId, message: GroupMessage, nowMs: Millis): void {
@@ -283,7 +274,7 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
     this.leave();
     this.#seat = null;
     this.#joining = null;
-    for (const number of [...this.#proposals.keys()]) this.proposalForgotten(number);
+    this.#proposals.forgetAll();
     this.#world.out.writeDurably(stepDownOperations(this.record), null);
     this.#world.out.note("info", "Left a group", { group: clusterGroup, member: this.#member });
   }
@@ -357,7 +348,7 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
     this.#copy = heir.applier;
     this.#incarnation = incarnation;
     this.#member = founderId;
-    this.#recent = [];
+    this.#recent.clear();
     this.leave();
     this.#seat = this.#seatOf(this.#partsOf(heir.applier, log, heir.last, nowMs));
     this.#refoundCall = call;
@@ -397,7 +388,7 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
       this.#seat = this.#joining;
       this.#joining = null;
     }
-    this.#recent = [];
+    this.#recent.clear();
     this.#listener.clusterChanged([...this.state.directory.groups]);
   }
 
@@ -443,15 +434,10 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
 
   answerPull(from: NodeId, after: LogIndex): void {
     if (after >= this.index) return;
-    const first = this.#recent[0];
-    if (first !== undefined && first.index <= after + 1) {
-      const missed = this.#recent.filter((entry) => entry.index > after);
-      const entries = firstWithin(missed, limits.clusterEntriesBytesMax);
-      this.#world.out.send(from, { type: "clusterEntries", after, entries });
-    } else {
-      const rows = this.state.rows.smallRows();
-      this.#world.out.send(from, { type: "clusterState", last: this.#applier.applied, rows });
-    }
+    const entries = this.#recent.after(after, limits.clusterEntriesBytesMax);
+    if (entries !== null) return this.#world.out.send(from, { type: "clusterEntries", after, entries });
+    const rows = this.state.rows.smallRows();
+    this.#world.out.send(from, { type: "clusterState", last: this.#applier.applied, rows });
   }
 
   /** Asks for more at once: an answer holds only so much. */
@@ -478,7 +464,7 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
     this.#copy = new Applier(next, message.last);
     this.#enter(incarnation);
     this.#world.out.write(this.#copy.takeOperations());
-    this.#recent = [];
+    this.#recent.clear();
     this.#listener.clusterChanged([...next.directory.groups]);
   }
 
@@ -505,7 +491,7 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
   settle(nowMs: Millis): void {
     const command = this.#coordinator?.decide(this.state, wallMs(this.#world, nowMs), nowMs) ?? null;
     for (const node of this.#coordinator?.takeOwnPolls() ?? []) this.#listener.verdictWanted(node, nowMs);
-    if (command !== null) this.#propose(encodeClusterCommand(command), { type: "decision" }, nowMs);
+    if (command !== null) this.#proposals.decision(command, nowMs);
     this.#members?.manage(nowMs);
     this.#flush();
   }
@@ -539,35 +525,20 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
   #keep(entry: Entry): void {
     this.#coordinator?.wake();
     this.#appliedNow.push(entry);
-    this.#recent.push(entry);
-    if (this.#recent.length > limits.clusterEntriesKept) this.#recent.shift();
+    this.#recent.keep(entry);
   }
 
   applied(_index: LogIndex, outcome: ClusterOutcome, number: number | null): void {
     if ("entry" in outcome) this.#created.push(outcome.entry);
-    const proposal = number === null ? null : this.#take(number);
-    if (proposal?.type === "decision") this.#coordinator?.decided();
-    if (proposal?.type !== "call") return;
-    if (outcome.type === "groupCreated") {
-      this.#world.calls.answer(proposal.key, { type: "createGroup", entry: outcome.entry });
-    } else if (outcome.type === "groupRecovered") {
-      this.#world.calls.answer(proposal.key, { type: "refoundGroup", entry: outcome.entry });
-    } else if (outcome.type === "refused") {
-      this.#world.calls.answer(proposal.key, failed(outcome.failure));
-    }
+    if (number !== null) this.#proposals.applied(number, outcome);
   }
 
   proposalLost(number: number): void {
-    const proposal = this.#take(number);
-    if (proposal?.type === "decision") this.#coordinator?.decided();
-    if (proposal?.type !== "call") return;
-    const message = "The leader of the cluster group changed before the change took effect; it did not happen";
-    this.#world.calls.answer(proposal.key, failed(failure("no_leader", message, { group: clusterGroup })));
+    this.#proposals.lost(number);
   }
 
   proposalForgotten(number: number): void {
-    const proposal = this.#take(number);
-    if (proposal?.type === "call") this.#world.calls.answer(proposal.key, failed(fateUnknown(clusterGroup)));
+    this.#proposals.forgotten(number);
   }
 
   readable(): void {}
@@ -624,31 +595,6 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
     return this.replica ?? this.#copy;
   }
 
-  #refound(call: Call, request: Call["request"] & { readonly type: "refoundGroup" }, nowMs: Millis): void {
-    const { group, recovery, reason } = request;
-    const refusal = this.state.refuseRecovery(group, recovery);
-    if (refusal !== null) return this.#world.calls.answer(call.key, failed(refusal));
-    call.mayHaveHappened = true;
-    const command = { type: "recoverGroup", atMs: wallMs(this.#world, nowMs), group, recovery, reason } as const;
-    this.#propose(encodeClusterCommand(command), { type: "call", key: call.key }, nowMs);
-  }
-
-  #create(call: Call, entry: DirectoryEntry, nowMs: Millis): void {
-    call.mayHaveHappened = true;
-    const command = { type: "createGroup", atMs: wallMs(this.#world, nowMs), entry } as const;
-    this.#propose(encodeClusterCommand(command), { type: "call", key: call.key }, nowMs);
-  }
-
-  #propose(payload: Uint8Array, proposal: Proposal, nowMs: Millis): void {
-    this.#lastProposal += 1;
-    const number = this.#lastProposal;
-    this.#proposals.set(number, proposal);
-    if (this.replica?.propose([payload], [number], nowMs) === true) return;
-    this.#take(number);
-    if (proposal.type === "decision") this.#coordinator?.decided();
-    else this.#listener.reroute([proposal.key], nowMs);
-  }
-
   /** Applies what continues this node's copy of the log. */
   #follow(entries: readonly Entry[]): void {
     if (this.replica !== null) return;
@@ -676,12 +622,6 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
     }
   }
 
-  #take(number: number): Proposal | null {
-    const proposal = this.#proposals.get(number) ?? null;
-    this.#proposals.delete(number);
-    return proposal;
-  }
-
   /** Tells the node, and as the leader everybody, what this step has applied. */
   #flush(): void {
     const entries = this.#appliedNow;
@@ -695,14 +635,4 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
     }
     this.#listener.clusterChanged(created);
   }
-}
-
-/** The first entries that hold `bytesMax` together; at least one. */
-function firstWithin(entries: readonly Entry[], bytesMax: number): readonly Entry[] {
-  let bytes = 0;
-  const end = entries.findIndex(({ payload }, position) => {
-    bytes += payload.byteLength;
-    return position > 0 && bytes > bytesMax;
-  });
-  return end < 0 ? entries : entries.slice(0, end);
 }
