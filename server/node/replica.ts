@@ -1,7 +1,7 @@
 // One group's replica on this node: joins the Raft core, the log's rows and the replicated state. It turns what Raft asks
 // for into effects, applies what is committed, and tells proposers and readers. What the state means is its owner's affair.
 
-import type { LogIndex, MemberId, Millis, NodeId, Term } from "../../proto/ids.ts";
+import { type LogIndex, type MemberId, type Millis, type NodeId, type Term, toMemberId } from "../../proto/ids.ts";
 import { anyMember, type Membership, memberOf } from "../../proto/membership.ts";
 import type { Addressed, PeerMessage } from "../../proto/messages.ts";
 import type { AppliedRecord, GroupKey } from "../../proto/model.ts";
@@ -78,6 +78,11 @@ export class Replica<Outcome, State extends ReplicatedState<Outcome>> implements
   #trimTo: LogIndex | null = null;
   /** Followers that are being sent a snapshot, or have not caught up since, and as of which index it is. */
   readonly #snapshots = new Map<NodeId, LogIndex>();
+  /**
+   * The highest number under which each node has spoken here. It may have begun anew in changes that this member was away for:
+   * what is answered to the number in the log here would be for nobody.
+   */
+  readonly #heardAs = new Map<NodeId, MemberId>();
   #toSweep = false;
   /** The write that puts a snapshot in force, until it is durable: a crash before that leaves the old, shorter log. */
   #installing: WriteId | null = null;
@@ -147,7 +152,9 @@ export class Replica<Outcome, State extends ReplicatedState<Outcome>> implements
 
   /** Says between which members of the group a message goes. */
   addressTo(peer: NodeId): Addressed {
-    return { ...this.key, fromMember: this.member, toMember: memberOf(this.membership, peer) ?? anyMember };
+    const known = memberOf(this.membership, peer) ?? anyMember;
+    const toMember = toMemberId(Math.max(known, this.#heardAs.get(peer) ?? anyMember));
+    return { ...this.key, fromMember: this.member, toMember };
   }
 
   /** Entries are committed that the next steps will apply. */
@@ -214,7 +221,12 @@ export class Replica<Outcome, State extends ReplicatedState<Outcome>> implements
   }
 
   step(input: RaftInput, nowMs: Millis): void {
+    if (input.type === "message") this.#noteNumber(input.from, input.member);
     this.#carryOut(this.#stepRaft(input, nowMs), nowMs);
+  }
+
+  #noteNumber(node: NodeId, member: MemberId): void {
+    this.#heardAs.set(node, toMemberId(Math.max(member, this.#heardAs.get(node) ?? anyMember)));
   }
 
   /** The deadline that was told may have moved since: what was vouched for meanwhile is taken in only now. */
