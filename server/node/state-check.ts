@@ -55,6 +55,11 @@ export class StateCheck {
     this.#nextMs = toMillis(nowMs + limits.stateCheckRetryMs);
   }
 
+  /** Something is amiss that the next comparison may end. */
+  soon(nowMs: Millis): void {
+    this.#nextBy(toMillis(nowMs + limits.stateCheckRetryMs));
+  }
+
   answered({ node, member }: Answerer, index: LogIndex, hash: string): void {
     if (this.#attempt?.index === index) this.#attempt.answers.set(node, { member, hash });
   }

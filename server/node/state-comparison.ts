@@ -144,6 +144,8 @@ export class StateComparison {
     this.#compared = finding.hashes;
     if (finding.hash === null) this.#maybeDispute(finding);
     else this.#agree(finding, finding.hash);
+    // Also when a new owner has not answered yet.
+    if (this.#replica.state.dispute !== null) check.soon(nowMs);
   }
 
   #maybeDispute({ type, hashes }: Finding): void {
