@@ -221,3 +221,17 @@ function spokenAs(message: PeerMessage): readonly number[] {
   const said = message.type === "raft" ? [message] : message.type === "beatEcho" ? message.groups : [];
   return said.filter(({ group }) => group === rg).map(({ fromMember }) => fromMember);
 }
+
+test("an owner that was away while another left and came back as a new member answers that one as its manager", () => {
+  const four: Shape = { nodes, groups: { rg: [n2, n1, n3, n4] }, voters: [n5, n6, n7] };
+  const cluster = new Cluster(four);
+  cluster.ask(n7, put("k", "v"), "put", 10_000);
+  cluster.stop(n3);
+  cluster.ask(n7, setOwners(n1, n3, n4), "setOwners", 20_000);
+  cluster.ask(n7, setOwners(n2, n1, n3, n4), "setOwners", 20_000);
+  cluster.until(() => statusOf(cluster, n2).manager === n2, 60_000);
+  cluster.start(n3);
+  const isBroughtUp = () =>
+    statusOf(cluster, n2).replicas.some(({ node, state }) => node === n3 && state === "replicate");
+  cluster.until(isBroughtUp, 10_000);
+});
