@@ -94,12 +94,18 @@ export function testCrash(cluster: TestCluster): void {
   });
 }
 
-/** At a start all groups come to the first of their list that is up, which may take a moment until all are. */
+/**
+ * At a start all groups come to the first of their list that is up, which may take a moment until all are, and then they are
+ * managed by the first of their list as well: what follows is not to be taken for that.
+ */
 async function settleOwners(cluster: TestCluster): Promise<void> {
   await eventually(hearMs, async () => {
     const { nodes, groups } = await cluster.client(["n202"]).status();
     assert.deepEqual(new Set(nodes.map(({ recoveryStatus }) => recoveryStatus)), new Set(["up"]));
-    for (const { name, currentOwner } of groups) assert.notEqual(currentOwner, "", name);
+    for (const { name, currentOwner, manager, owners } of groups) {
+      assert.notEqual(currentOwner, "", name);
+      assert.equal(manager, owners[0], `manager of ${name}`);
+    }
   });
 }
 
