@@ -69,6 +69,8 @@ export const limits = {
   digestIntervalMs: 2_000,
   /** Peers that are asked in each interval. */
   digestPeers: 3,
+  /** Peers that are asked at once when owners have joined a group; the others' turns come next. */
+  digestJoinersMax: 16,
   clusterPullIntervalMs: 2_000,
   clusterPullRetryMs: 500,
   eventIntervalMs: 1_000,

@@ -9,6 +9,7 @@ import { interlockKey, nodeStatusKey } from "../../storage/keys.ts";
 import { audience } from "../sphere/audience.ts";
 import type { Directory } from "../sphere/directory.ts";
 import { mayHoldComponent, mayHoldSummary } from "../sphere/holding.ts";
+import { Rota } from "../sphere/rota.ts";
 import type { StatusTable } from "../sphere/status-table.ts";
 import { limits } from "./limits.ts";
 import { sphereTopic } from "./topics.ts";
@@ -21,6 +22,7 @@ export class StatusExchange {
   #directory: Directory;
   /** Nodes that hold something which this node may hold too. */
   #partners: readonly NodeId[] = [];
+  readonly #rota: Rota;
   #nextDigestMs: Millis;
 
   constructor(world: World, table: StatusTable, directory: Directory, options: StatusOptions) {
@@ -29,6 +31,8 @@ export class StatusExchange {
     this.#directory = directory;
     this.#ownSummaries = options.ownSummaries;
     this.#partners = partnersOf(world.self, directory);
+    this.#rota = new Rota(world.random);
+    this.#rota.assign(this.#partners);
     this.#nextDigestMs = options.nowMs;
   }
 
@@ -44,11 +48,25 @@ export class StatusExchange {
     return this.#table.summaries();
   }
 
-  /** What this node may hold has changed: the rest goes, on disk too. */
+  /**
+   * What this node may hold has changed: the rest goes, on disk too. Whoever joined a group brings news to its sphere and wants
+   * news from it; both sides compare notes when they learn of it, for the other may not know it yet and refuse.
+   */
   directoryChanged(directory: Directory): void {
+    const { self } = this.#world;
+    const joined = directory.joinedSince(this.#directory);
     this.#directory = directory;
-    this.#partners = partnersOf(this.#world.self, directory);
-    for (const dropped of this.#table.retain(directory, this.#world.self)) {
+    this.#partners = partnersOf(self, directory);
+    this.#rota.assign(this.#partners);
+    this.#drop();
+    const sphere = directory.sphereOf(self).filter((node) => node !== self);
+    const concerned = joined.has(self) ? sphere : sphere.filter((node) => joined.has(node));
+    this.#rota.moveUp(concerned);
+    this.#compareNotes(Math.min(concerned.length, limits.digestJoinersMax));
+  }
+
+  #drop(): void {
+    for (const dropped of this.#table.retain(this.#directory, this.#world.self)) {
       const isComponent = dropped.type === "component";
       const key = isComponent ? nodeStatusKey(dropped.node, dropped.group) : interlockKey(dropped.group);
       this.#world.out.write([{ type: "delete", key }]);
@@ -79,9 +97,7 @@ export class StatusExchange {
   deadline(nowMs: Millis): void {
     if (nowMs < this.#nextDigestMs) return;
     this.#nextDigestMs = toMillis(nowMs + limits.digestIntervalMs);
-    const reachable = this.#partners.filter((node) => this.#world.connected.has(node));
-    const chosen = this.#world.random.shuffle(reachable).slice(0, limits.digestPeers);
-    for (const peer of chosen) this.#sendDigest(peer, true);
+    this.#compareNotes(limits.digestPeers);
   }
 
   deadlineMs(): Millis | null {
@@ -107,6 +123,11 @@ export class StatusExchange {
         this.#world.out.send(node, { type: "statuses", components: [], summaries: [summary] });
       }
     }
+  }
+
+  #compareNotes(peersMax: number): void {
+    const chosen = this.#rota.next(peersMax, (peer) => this.#world.connected.has(peer));
+    for (const peer of chosen) this.#sendDigest(peer, true);
   }
 
   #sendDigest(peer: NodeId, answer: boolean): void {

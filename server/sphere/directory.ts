@@ -88,6 +88,18 @@ export class Directory {
     return node === center || this.groupsOf(center).some((entry) => this.owns(node, entry.group));
   }
 
+  /** Who owns a group here that it did not own in `before`; a group that was made anew is another one. */
+  joinedSince(before: Directory): ReadonlySet<NodeId> {
+    const joined = new Set<NodeId>();
+    for (const entry of this.groups) {
+      const earlier = before.group(entry.group);
+      if (earlier === entry) continue;
+      const isSame = earlier?.incarnation === entry.incarnation;
+      for (const owner of entry.owners) if (!isSame || !before.owns(owner, entry.group)) joined.add(owner);
+    }
+    return joined;
+  }
+
   /** The other groups that have an owner in common with `group`, by name; empty for an unknown group. */
   interlockedWith(group: GroupId): readonly Interlock[] {
     const known = this.#interlocks.get(group);

@@ -7,8 +7,16 @@ import type { GroupSummary } from "../../../proto/model.ts";
 import { limits } from "../../../server/node/limits.ts";
 import { StatusExchange } from "../../../server/node/status-exchange.ts";
 import type { World } from "../../../server/node/world.ts";
+import { Directory } from "../../../server/sphere/directory.ts";
 import { StatusTable } from "../../../server/sphere/status-table.ts";
-import { componentOf, referenceDirectory, summaryOf } from "../sphere/reference-cluster.ts";
+import {
+  componentOf,
+  nodesOf,
+  referenceDirectory,
+  referenceGroups,
+  referenceNodes,
+  summaryOf,
+} from "../sphere/reference-cluster.ts";
 import { effectsOf, sentBy, worldOf } from "./cluster.ts";
 
 function exchangeOn(node: string, own: readonly GroupSummary[] = []) {
@@ -93,6 +101,37 @@ test("what a peer lacks is sent when it says what it has, and the other way roun
     for (const [to, message] of sentBy(side.world)) queue.push({ from: next.to, to, message });
   }
   assert.deepEqual(right.exchange.components(), [shared]);
+});
+
+test("whoever joins a group compares notes with its whole sphere at once, and its sphere with it", () => {
+  // n218 joins rg226, which n204 has in common with nobody.
+  const groups = referenceGroups.map((entry) =>
+    entry.group === "rg226" ? { ...entry, owners: [...entry.owners, toNodeId("n218")] } : entry,
+  );
+  const asked = (node: string) => {
+    const { world, exchange } = exchangeOn(node);
+    for (const each of referenceNodes) world.connected.add(each);
+    exchange.directoryChanged(new Directory({ nodes: referenceNodes, groups }));
+    return sentBy(world)
+      .map(([to]) => to)
+      .toSorted();
+  };
+  assert.deepEqual(asked("n218"), nodesOf("206 208 210 212"));
+  assert.deepEqual(asked("n208"), nodesOf("218"));
+  assert.deepEqual(asked("n206"), nodesOf("218"));
+  assert.deepEqual(asked("n204"), []);
+});
+
+test("the partners take turns, so that two that meet nowhere else meet in time", () => {
+  const { world, exchange } = exchangeOn("n208");
+  for (const partner of exchange.partners) world.connected.add(partner);
+  const rounds = Math.ceil(exchange.partners.length / limits.digestPeers);
+  const asked = new Set<NodeId>();
+  for (let round = 1; round <= rounds; round++) {
+    exchange.deadline(toMillis(round * limits.digestIntervalMs));
+    for (const [to] of sentBy(world)) asked.add(to);
+  }
+  assert.deepEqual([...asked].toSorted(), exchange.partners.toSorted());
 });
 
 test("notes are compared with a few partners at a time, and never with those that are not there", () => {

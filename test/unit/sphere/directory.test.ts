@@ -80,3 +80,13 @@ test("isInSphere() is symmetric and agrees with sphereOf()", () => {
     { numRuns: 60 },
   );
 });
+
+test("joinedSince() names the owners that are new to a group, and all owners of one that was made anew", () => {
+  const nodes = nodesOf("1 2 3 4 5");
+  const directoryOf = (...groups: ReturnType<typeof entryOf>[]) => new Directory({ nodes, groups });
+  const before = directoryOf(entryOf("a", "1 2 3"), entryOf("b", "3 4"), entryOf("c", "1 2"));
+  const joined = (...groups: ReturnType<typeof entryOf>[]) => [...directoryOf(...groups).joinedSince(before)];
+  assert.deepEqual(joined(entryOf("a", "3 1"), entryOf("b", "3 4"), entryOf("c", "1 2")), []);
+  assert.deepEqual(joined(entryOf("a", "4 1 2 3"), entryOf("c", "1 2")), nodesOf("4"));
+  assert.deepEqual(joined(entryOf("b", "3 4", 2), entryOf("d", "5")), nodesOf("3 4 5"));
+});
