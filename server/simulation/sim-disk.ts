@@ -177,7 +177,7 @@ export class SimDisk {
     return {
       write: (batch, done) => {
         this.#lastWriteMs = this.#scheduler.nowMs;
-        faulty.write(batch, (outcome) => process.run("outside", () => done(outcome)));
+        faulty.write(batch, (outcome) => process.read("disk", () => done(outcome)));
       },
       erase: (range) => faulty.erase(range),
     };

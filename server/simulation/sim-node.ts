@@ -116,7 +116,7 @@ export class SimNode {
     const process = new Process(this.node, scheduler, random.fork());
     const clock = new SimClock(scheduler, process, { offsetMs, rate: this.#clockRate });
     const callers = new Map<CallId, Caller>();
-    const deliver = (input: Input) => process.run("outside", () => host.deliver(input));
+    const deliver = (input: Input) => process.read(sourceOf(input), () => host.deliver(input));
     const ports: Ports = {
       clock,
       disk: this.disk.open(process),
@@ -175,7 +175,7 @@ export class SimNode {
 
   #deliver(input: Input): void {
     const { process, host } = this.#mustRun();
-    process.run("outside", () => host.deliver(input));
+    process.read(sourceOf(input), () => host.deliver(input));
   }
 
   #end(kind: CrashKind): void {
@@ -207,6 +207,23 @@ export class SimNode {
 
   #mustRun(): Running {
     return present(this.#running, `process of ${this.node}`);
+  }
+}
+
+/** Inputs of one source keep their order; those of two may be read in any. Every call has a stream of its own. */
+function sourceOf(input: Input): string {
+  switch (input.type) {
+    case "peer":
+      return `peer ${input.from}`;
+    case "peerUp":
+    case "peerDown":
+      return `peer ${input.peer}`;
+    case "call":
+    case "cancel":
+    case "drained":
+      return `call ${input.call}`;
+    default:
+      return input.type;
   }
 }
 

@@ -3,6 +3,7 @@
 
 import type { Random } from "../../../proto/random.ts";
 import type { PauseOptions } from "../run-options.ts";
+import type { SimNode } from "../sim-node.ts";
 import type { World } from "../world.ts";
 import { type Fault, recurring } from "./fault.ts";
 
@@ -15,9 +16,15 @@ export function pauses(world: World, random: Random, options: PauseOptions): Fau
       strike: () => {
         const running = world.nodes.filter((node) => node.isRunning);
         if (running.length === 0) return 0;
-        random.pick(running).pause(durationMsMin + random.fraction() * (durationMsMax - durationMsMin));
+        chosen(world, running, random).pause(durationMsMin + random.fraction() * (durationMsMax - durationMsMin));
         return 1;
       },
     },
   );
+}
+
+/** A leader in half of the cases, if one runs: nobody else is missed as much, or has as much to learn when it goes on. */
+function chosen(world: World, running: readonly SimNode[], random: Random): SimNode {
+  const leading = world.leaders.all.map((node) => world.node(node)).filter((node) => node.isRunning);
+  return random.pick(leading.length > 0 && random.chance(0.5) ? leading : running);
 }

@@ -25,7 +25,7 @@ function paused(seed: number) {
 function afterPause(seed: number): readonly string[] {
   const { scheduler, process, clock, seen, deliver } = paused(seed);
   clock.setTimer(toMillis(50), () => deliver("deadline"));
-  for (const atMs of [10, 20, 60]) scheduler.at(atMs, () => process.run("outside", () => deliver(`message ${atMs}`)));
+  for (const atMs of [10, 20, 60]) scheduler.at(atMs, () => process.read("socket", () => deliver(`message ${atMs}`)));
   scheduler.runUntil(99);
   assert.deepEqual(seen, [], "nothing runs in a pause");
   scheduler.runUntil(100);
@@ -48,10 +48,21 @@ test("after a pause the deadline counts before all, some or none of what has gat
   assert.deepEqual([...before].sort(), [0, 1, 2, 3]);
 });
 
+test("after a pause one socket may be read to its end before another that has waited longer, in the order of each", () => {
+  const orders = new Set<string>();
+  for (let seed = 1; seed <= 100; seed++) {
+    const { scheduler, process, seen } = paused(seed);
+    for (const name of ["a1", "b1", "a2", "b2"]) process.read(name.slice(0, 1), () => seen.push(name));
+    scheduler.runUntil(100);
+    orders.add(seen.join(" "));
+  }
+  assert.deepEqual([...orders].toSorted(), ["a1 a2 b1 b2", "a1 b1 a2 b2", "b1 b2 a1 a2"]);
+});
+
 test("a pause that is lengthened holds everything until its new end", () => {
   const { scheduler, process, seen, deliver } = paused(1);
   scheduler.at(90, () => process.pauseUntil(300));
-  scheduler.at(95, () => process.run("outside", () => deliver("message")));
+  scheduler.at(95, () => process.read("socket", () => deliver("message")));
   scheduler.runUntil(299);
   assert.deepEqual(seen, []);
   scheduler.runUntil(300);
@@ -60,8 +71,8 @@ test("a pause that is lengthened holds everything until its new end", () => {
 
 test("nothing of a process runs after its end, not even what a pause has held", () => {
   const { scheduler, process, seen, deliver } = paused(1);
-  process.run("outside", () => deliver("message"));
-  process.run("outside", () => deliver("another"));
+  process.read("socket", () => deliver("message"));
+  process.read("socket", () => deliver("another"));
   scheduler.at(50, () => process.end());
   scheduler.runUntil(1_000);
   assert.deepEqual(seen, []);
