@@ -14,6 +14,8 @@ import { sendToAll } from "./replication.ts";
 
 /** Share of the election timeout after which a silent owner is no longer waited for: before anyone asks for votes. */
 const silenceShare = 0.5;
+/** Share of the election timeout after which it is looked again whether the witness still answers. */
+const answerShare = 0.1;
 
 function witnessOf(voters: Voters): Voter | null {
   return voters.find(({ isWitness }) => isWitness) ?? null;
@@ -59,10 +61,11 @@ export function reviewReplicationSet(member: Member): void {
   }
 }
 
-/** When an owner that is heard now will have been silent for too long; null without a witness. */
+/** When an owner that is heard now will have been silent for too long, or the witness is waited for; null without one. */
 export function reviewDueMs(member: Member): Millis | null {
   const sets = voterSets(member.membership);
   if (!sets.some((voters) => witnessOf(voters) !== null)) return null;
+  if (isNamingDue(member, sets)) return toMillis(member.nowMs + answerShare * member.options.electionTimeoutMs);
   let earliest: Millis | null = null;
   for (const { node, isWitness } of sets.flat()) {
     const silentMs = isWitness || node === member.self ? null : silentFromMs(member, node);
@@ -100,12 +103,31 @@ export function mayElect(member: Member, candidate: NodeId, message: MessageOf<"
 /** Only who holds all that may be committed is named: those named before may have committed it without the others. */
 function nameIfEnough(member: Member, sets: readonly Voters[], heard: readonly NodeId[]): void {
   const owners = heard.filter((node) => isLevel(member, node));
-  if (!canStandIn(sets, owners)) return;
+  if (!canStandIn(sets, owners) || !doWitnessesAnswer(member, sets, heard)) return;
   member.leading.replicationSet.name(owners);
   for (const voters of sets) {
     const witness = witnessOf(voters);
     if (witness !== null) askToStandIn(member, witness.node);
   }
+}
+
+/**
+ * Since the others fell silent. A leader that hears nobody is the one that is cut off: were its name recorded as the only one,
+ * nobody else could be elected.
+ */
+function doWitnessesAnswer(member: Member, sets: readonly Voters[], heard: readonly NodeId[]): boolean {
+  const silent = sets.flat().filter(({ node, isWitness }) => !isWitness && !heard.includes(node));
+  const sinceMs = Math.max(...silent.map(({ node }) => silentFromMs(member, node)));
+  const witnesses = sets.flatMap((voters) => witnessOf(voters) ?? []);
+  return witnesses.every(({ node }) => (member.leading.progress.get(node)?.heardMs ?? -1) >= sinceMs);
+}
+
+/** The owners that are heard are no quorum without the witness, and it is not asked to stand in with them yet. */
+function isNamingDue(member: Member, sets: readonly Voters[]): boolean {
+  const { named } = member.leading.replicationSet;
+  const heard = heardOwners(member, sets);
+  if (named !== null) return !isStillRight(sets, named, heard);
+  return !sets.every((voters) => suffice(voters, heard)) && canStandIn(sets, heard);
 }
 
 function askToStandIn(member: Member, witness: NodeId): void {

@@ -185,3 +185,18 @@ test("nothing is lost when an owner goes down at any moment while the other one 
     }
   }
 });
+
+test("a manager that hears nobody has the witness stand in with nobody, so that the other owner serves", () => {
+  for (let seed = 1; seed <= 12; seed++) {
+    const scene = new Pair(seed);
+    scene.runFor(100 * seed);
+    const deaf = scene.status()?.manager as NodeId;
+    const { connections } = scene.testbed.world.network;
+    for (const node of nodes) if (node !== deaf) connections.block(node, deaf);
+    scene.runFor(3_000);
+    scene.mustServe(`while ${deaf} is deaf, seed ${seed}`, 10_000);
+    connections.unblockAll();
+    scene.mustLevel();
+    scene.mustHoldAll();
+  }
+});

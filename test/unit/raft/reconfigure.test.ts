@@ -179,6 +179,7 @@ test("one answer may dismiss the witness and let the change go on: the step broa
   bench.nowMs += 1500;
   answer(n5, 3, 5);
   const round = bench.raft.beatFor(n2)?.round as number;
+  bench.step({ type: "message", from: n4, member: toMemberId(2), message: beatReply(1, round, 0) });
   const named = sent(bench.receive(n2, beatReply(1, round, 5)), "standIn")[0]?.message;
   assert.deepEqual(named?.owners, [n1, n2]);
   const { broadcast, messages } = bench.receive(n3, beatReply(1, round, 5));
