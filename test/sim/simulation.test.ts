@@ -12,20 +12,21 @@ const seedsWanted = 300;
 const invalidMax = 20;
 const seedsTwice = 20;
 const processes = 2;
+/** Each within the time of one test, also on a machine that is slow or busy. */
+const parts = 4;
 
-test("300 seeds under faults lose no acknowledged write, split no group and come to rest", {
-  concurrency: true,
-}, async () => {
-  const share = (seedsWanted + invalidMax) / processes;
-  const runs = Array.from({ length: processes }, (_, part) => runSeeds(1 + part * share, share, []));
-  const lines = (await Promise.all(runs)).flat();
-  const invalid = lines.filter(({ kind }) => kind === "invalid");
-  assertPassed(lines.filter(({ kind }) => kind !== "invalid"));
-  assert.ok(invalid.length <= invalidMax, invalid.map(({ text }) => text).join("\n"));
-  assert.ok(lines.length - invalid.length >= seedsWanted);
-  const faults = lines.flatMap((line) => Object.values(line.faults)).reduce((sum, count) => sum + count, 0);
-  assert.ok(faults >= 5 * seedsWanted, `only ${faults} faults in all`);
-});
+for (let part = 0; part < parts; part++) {
+  test(`seeds under faults lose no acknowledged write, split no group and come to rest, part ${part + 1} of ${parts}`, async () => {
+    const share = (seedsWanted + invalidMax) / (parts * processes);
+    const firsts = Array.from({ length: processes }, (_, process) => 1 + (part * processes + process) * share);
+    const lines = (await Promise.all(firsts.map((first) => runSeeds(first, share, [])))).flat();
+    const invalid = lines.filter(({ kind }) => kind === "invalid");
+    assertPassed(lines.filter(({ kind }) => kind !== "invalid"));
+    assert.ok(invalid.length <= invalidMax / parts, invalid.map(({ text }) => text).join("\n"));
+    const faults = lines.flatMap((line) => Object.values(line.faults)).reduce((sum, count) => sum + count, 0);
+    assert.ok(faults >= 5 * lines.length, `only ${faults} faults in all`);
+  });
+}
 
 test("two runs of one seed give one hash", async () => {
   const lines = await runSeeds(1, seedsTwice, ["--twice"]);
