@@ -213,7 +213,10 @@ export class Router {
   }
 
   #routeLocally(call: Call, group: GroupId, local: LocalGroup, nowMs: Millis): void {
-    if (local.serve(call, nowMs)) return;
+    if (local.serve(call, nowMs)) {
+      this.#stranded.delete(call.key);
+      return;
+    }
     const { leader } = local;
     if (leader === null || leader === this.#world.self) this.#park(call, group, local, nowMs);
     else if (call.caller.type === "peer") {
@@ -228,6 +231,7 @@ export class Router {
       this.#world.calls.answer(call.key, failed(hopeless));
       return;
     }
+    this.#stranded.delete(call.key);
     const keys = this.#parked.get(group) ?? new Set();
     keys.add(call.key);
     this.#parked.set(group, keys);

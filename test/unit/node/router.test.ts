@@ -242,6 +242,16 @@ test("a write that could not be sent to anybody has not happened, and is not los
   assert.deepEqual(rig.said, ["ask n3"]);
 });
 
+test("a write that this node serves after all, as the leader, is not given up because nobody can be reached", () => {
+  const rig = new Rig([]);
+  rig.local = owner(n1, 0);
+  rig.call(put("k", "v"));
+  rig.local = { ...owner(n4, 0), serve: () => true };
+  rig.router.peerDown(n1, toMillis(rig.nowMs));
+  rig.advance(2 * limits.noQuorumGraceMs);
+  assert.deepEqual(rig.said, []);
+});
+
 test("with no owner to be reached a call fails, and names them all", () => {
   const rig = new Rig([]);
   rig.call(put("k", "v"));
