@@ -9,6 +9,7 @@ import * as keyValue from "./key-value-calls.ts";
 import type { Bytes, KeySelection } from "./key-values.ts";
 import { clientLimits } from "./limits.ts";
 import { defaultRetry, type RetryOptions } from "./retry.ts";
+import { type TransactAnswer, type Transaction, transact } from "./transact-calls.ts";
 import type { Connect } from "./transport.ts";
 import { type WatchNotice, type WatchOptions, watchKeys } from "./watch.ts";
 
@@ -67,6 +68,15 @@ export class Client implements AsyncDisposable {
   /** Deletes one key or many, in one revision; deleting nothing is no error and makes no revision. */
   delete(group: string, keys: KeySelection, options: keyValue.WriteOptions = {}): Promise<keyValue.DeleteAnswer> {
     return keyValue.deleteKeys(this.#caller, { group, keys }, options);
+  }
+
+  /**
+   * Compares, reads and writes at one point in time; all or nothing.
+   *
+   * @throws {DbError} `txn_conflict`: nothing was done; `fenced`, `outcome_unknown`; `invalid_argument` with the field's path
+   */
+  transact(transaction: Transaction, options: RequestOptions = {}): Promise<TransactAnswer> {
+    return transact(this.#caller, transaction, options);
   }
 
   /** As {@link watchKeys}: resumes by itself, and throws `compacted` rather than leave a gap. */

@@ -36,6 +36,14 @@ export type {
 export type { AnswerHeader, Bytes, KeySelection } from "./key-values.ts";
 export type { Plain } from "./plain.ts";
 export { defaultRetry, type RetryOptions } from "./retry.ts";
+export type {
+  Compared,
+  Comparison,
+  Operation,
+  OperationResult,
+  TransactAnswer,
+  Transaction,
+} from "./transact-calls.ts";
 export { type ClientError, type ClientErrorCode, type ClientFailure, UnreachableError } from "./unreachable-error.ts";
 export type { WatchedEvent, WatchNotice, WatchOptions } from "./watch.ts";
 

@@ -11,6 +11,7 @@ import type {
   RecoveryStatus,
   StateHashes,
 } from "./model.ts";
+import type { Decision, Part, TransactionId } from "./transactions.ts";
 
 export type Write =
   | { readonly type: "put"; readonly key: Uint8Array; readonly value: Uint8Array; readonly lease: number }
@@ -35,6 +36,17 @@ export type GroupCommand =
       readonly fence: Epoch | null;
       readonly writes: readonly Write[];
     }
+  /** Of this group alone. */
+  | { readonly type: "transact"; readonly part: Part }
+  /** Of several groups, in the log of the one that coordinates it: the entry's index names the transaction. */
+  | { readonly type: "begin"; readonly groups: readonly GroupId[]; readonly part: Part }
+  /** The first decision on a record counts. This group's own part is carried out with it. */
+  | { readonly type: "decide"; readonly id: TransactionId; readonly decision: Decision }
+  /** Every group has carried out the decision. */
+  | { readonly type: "forget"; readonly id: TransactionId }
+  /** In the other groups. `floor`: every transaction of the coordinating group below it is over. */
+  | { readonly type: "prepare"; readonly id: TransactionId; readonly part: Part; readonly floor: LogIndex }
+  | { readonly type: "finish"; readonly id: TransactionId; readonly decision: Decision; readonly floor: LogIndex }
   | { readonly type: "verdicts"; readonly changes: readonly VerdictChange[] }
   /** Takes effect only when the epoch is the group's next: of two proposals the first wins. */
   | {

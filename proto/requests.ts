@@ -17,6 +17,7 @@ import type {
   StateHashes,
   StatusComponent,
 } from "./model.ts";
+import type { Decision, Part, PartResult, TransactionId, Vote } from "./transactions.ts";
 
 /** `local` answers from this replica's applied state, which may be stale, and says so. */
 export type Consistency = "linearizable" | "local";
@@ -66,6 +67,25 @@ export type GroupRequest =
       readonly fence: Fence | null;
       readonly returnPrevious: boolean;
     }
+  /** All or nothing. `group`: the first by name of those that take part; each takes part once. */
+  | { readonly type: "transact"; readonly group: GroupId; readonly parts: readonly Part[] }
+  /** From the group that coordinates a transaction to another that takes part; see the commands of the same names. */
+  | {
+      readonly type: "prepare";
+      readonly group: GroupId;
+      readonly id: TransactionId;
+      readonly part: Part;
+      readonly floor: LogIndex;
+    }
+  | {
+      readonly type: "finish";
+      readonly group: GroupId;
+      readonly id: TransactionId;
+      readonly decision: Decision;
+      readonly floor: LogIndex;
+    }
+  /** The other way round: what became of a transaction that was prepared. */
+  | { readonly type: "decision"; readonly group: GroupId; readonly id: TransactionId }
   | { readonly type: "compact"; readonly group: GroupId; readonly revision: Revision }
   /** Replaces the config object. */
   | { readonly type: "configure"; readonly group: GroupId; readonly config: Uint8Array }
@@ -197,6 +217,8 @@ export interface GroupStatus {
   readonly membershipIndex: LogIndex;
   /** The witness stands in for an owner that is away. */
   readonly isDegraded: boolean;
+  /** Over several groups: coordinated here, or prepared and not over. */
+  readonly openTransactions: number;
   /** The replicas differ and no state has a quorum: the group refuses writes; null: it does not. */
   readonly dispute: StateHashes | null;
   /** Of the manager: what its last comparison of the replicas has brought; null: not compared yet, or not the manager. */
@@ -267,6 +289,19 @@ export type Reply =
       readonly deleted: number;
       readonly previous: readonly KeyValue[];
     }
+  /** `header`: of `group`; the parts in the order of the request. */
+  | {
+      readonly type: "transact";
+      readonly header: Header;
+      /** Whether all comparisons held. */
+      readonly succeeded: boolean;
+      readonly parts: readonly PartResult[];
+    }
+  | { readonly type: "prepare"; readonly header: Header; readonly vote: Vote }
+  /** `header.revision`: that the transaction made there. */
+  | { readonly type: "finish"; readonly header: Header }
+  /** null: not decided yet */
+  | { readonly type: "decision"; readonly header: Header; readonly decision: Decision | null }
   | { readonly type: "compact"; readonly header: Header }
   | { readonly type: "configure"; readonly header: Header }
   /** `index`: of the change in the group's log. */

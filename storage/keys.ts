@@ -16,6 +16,9 @@
 //                        06 | key …                          cluster database: nodes, directory, events
 //                        07 | key …                          members of the group, as of the applied index
 //                        08 | key …                          hashes of replicas that differ, while none has a quorum
+//                        09 | key …                          transactions that the group coordinates
+//                        0a | key …                          transactions that it has prepared
+//                        0b | group name …                   transactions of other coordinators that are over
 //   04 | len node name | len group name                 component of a node's status, received from that group's manager
 //   05 | len name                                       summary of an interlocked group
 //   06                                                  hard state mark: how new the slot files outside level are at least
@@ -50,6 +53,9 @@ const stateTables = {
   cluster: 6,
   membership: 7,
   dispute: 8,
+  coordinated: 9,
+  prepared: 10,
+  closed: 11,
 } as const;
 
 export type MetaField = keyof typeof metaFields;

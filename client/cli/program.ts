@@ -19,6 +19,7 @@ import { keyWatch } from "./commands/key-watch.ts";
 import { nodeGet } from "./commands/node-get.ts";
 import { nodeList } from "./commands/node-list.ts";
 import { nodeSphere } from "./commands/node-sphere.ts";
+import { txn } from "./commands/txn.ts";
 import { Flags } from "./flags.ts";
 import { defaultEndpoint, defaultTimeout } from "./global-flags.ts";
 import { formats } from "./output.ts";
@@ -80,6 +81,7 @@ export function createProgram(deps: CliDeps, run: RunCommand): Command {
   add(program, keyPut, run);
   add(program, keyDelete, run);
   add(program, keyList, run);
+  add(program, txn, run);
   add(program, keyWatch, run);
   const group = program.command("group").description("resource groups").addHelpText("after", groupHelp);
   add(group, groupList, run);

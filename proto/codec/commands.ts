@@ -15,6 +15,7 @@ import {
 } from "./model.ts";
 import { groupId, keyBytes, nodeId, reason, valueBytes } from "./scalars.ts";
 import { inBytes, list, message, nullable, only, required, union } from "./structure.ts";
+import { decision, part, transactionId } from "./transactions.ts";
 import { wireLimits } from "./wire-limits.ts";
 
 const { itemsMax, rowBytesMax } = wireLimits;
@@ -51,6 +52,12 @@ const groupCommand = only(
       fence: nullable(epoch),
       writes: list(write, itemsMax),
     }),
+    transact: message(wire.TransactCommandSchema, { part: required(part) }),
+    begin: message(wire.BeginCommandSchema, { groups: list(groupId, itemsMax), part: required(part) }),
+    decide: message(wire.DecideCommandSchema, { id: required(transactionId), decision }),
+    forget: message(wire.ForgetCommandSchema, { id: required(transactionId) }),
+    prepare: message(wire.PrepareCommandSchema, { id: required(transactionId), part: required(part), floor: logIndex }),
+    finish: message(wire.FinishCommandSchema, { id: required(transactionId), decision, floor: logIndex }),
     verdicts: message(wire.VerdictsCommandSchema, { changes: list(verdictChange, itemsMax) }),
     own: message(wire.OwnCommandSchema, { currentOwner: nullable(nodeId), epoch, state: ownershipState, reason }),
     compact: message(wire.CompactCommandSchema, { revision }),

@@ -4,6 +4,7 @@
 import * as model from "../gen/bailiwick/peer/v1/model_pb.ts";
 import * as raft from "../gen/bailiwick/peer/v1/raft_pb.ts";
 import * as wire from "../gen/bailiwick/peer/v1/record_pb.ts";
+import * as transaction from "../gen/bailiwick/peer/v1/transaction_pb.ts";
 import type { AppliedRecord } from "../model.ts";
 import { configuration } from "./control.ts";
 import { logIndex, revision, term } from "./integers.ts";
@@ -20,6 +21,7 @@ import {
 } from "./model.ts";
 import { stateHash } from "./scalars.ts";
 import { inBytes, message } from "./structure.ts";
+import { closedTransactions, preparedTransaction, transactionRecord } from "./transactions.ts";
 import { wireLimits } from "./wire-limits.ts";
 
 const appliedRecord = message<AppliedRecord, typeof wire.AppliedRecordSchema>(wire.AppliedRecordSchema, {
@@ -81,5 +83,20 @@ export const { encode: encodeGroupRecovery, decode: decodeGroupRecovery } = inBy
 export const { encode: encodeClusterEvent, decode: decodeClusterEvent } = inBytes(
   model.ClusterEventSchema,
   clusterEvent,
+  bytesMax,
+);
+export const { encode: encodeTransactionRecord, decode: decodeTransactionRecord } = inBytes(
+  transaction.TransactionRecordSchema,
+  transactionRecord,
+  bytesMax,
+);
+export const { encode: encodePreparedTransaction, decode: decodePreparedTransaction } = inBytes(
+  transaction.PreparedTransactionSchema,
+  preparedTransaction,
+  bytesMax,
+);
+export const { encode: encodeClosedTransactions, decode: decodeClosedTransactions } = inBytes(
+  transaction.ClosedTransactionsSchema,
+  closedTransactions,
   bytesMax,
 );

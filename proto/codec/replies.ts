@@ -29,6 +29,7 @@ import {
 } from "./model.ts";
 import { clusterId, finite, flag, groupId, keyBytes, nodeId, stateHash, text, word } from "./scalars.ts";
 import { type Codec, list, message, nullable, only, required, union } from "./structure.ts";
+import { decision, partResult, vote } from "./transactions.ts";
 import { wireLimits } from "./wire-limits.ts";
 
 const { itemsMax, textCharsMax } = wireLimits;
@@ -68,6 +69,7 @@ const groupStatus = message<GroupStatus, typeof wire.GroupStatusSchema>(wire.Gro
   membership: required(membership),
   membershipIndex: logIndex,
   isDegraded: flag,
+  openTransactions: uint64,
   dispute: nullable(stateHashes),
   compared: nullable(stateHashes),
 });
@@ -133,6 +135,14 @@ export const reply = only(
     list: message(wire.ListReplySchema, { header: required(header), kvs: keyValues, more: flag, count: uint64 }),
     put: message(wire.PutReplySchema, { header: required(header), previous }),
     delete: message(wire.DeleteReplySchema, { header: required(header), deleted: uint64, previous: keyValues }),
+    transact: message(wire.TransactReplySchema, {
+      header: required(header),
+      succeeded: flag,
+      parts: list(partResult, itemsMax),
+    }),
+    prepare: message(wire.PrepareReplySchema, { header: required(header), vote: required(vote) }),
+    finish: message(wire.FinishReplySchema, { header: required(header) }),
+    decision: message(wire.DecisionReplySchema, { header: required(header), decision: nullable(decision) }),
     compact: message(wire.CompactReplySchema, { header: required(header) }),
     configure: message(wire.ConfigureReplySchema, { header: required(header) }),
     setOwners: message(wire.SetOwnersReplySchema, { header: required(header), index: logIndex }),

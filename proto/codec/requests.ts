@@ -5,7 +5,11 @@ import type { Consistency, Fence, Request } from "../requests.ts";
 import { epoch, incarnation, logIndex, revision, uint64, wholeMs } from "./integers.ts";
 import { configBytes, groupRecovery, keySpan, owners } from "./model.ts";
 import { flag, groupId, keyBytes, nodeId, oneOf, reason, valueBytes } from "./scalars.ts";
-import { message, nullable, only, required, union } from "./structure.ts";
+import { list, message, nullable, only, required, union } from "./structure.ts";
+import { decision, part, transactionId } from "./transactions.ts";
+import { wireLimits } from "./wire-limits.ts";
+
+const { itemsMax } = wireLimits;
 
 const consistency = oneOf<Consistency, wire.Consistency>({
   linearizable: wire.Consistency.LINEARIZABLE,
@@ -44,6 +48,20 @@ export const request = only(
       fence: nullable(fence),
       returnPrevious: flag,
     }),
+    transact: message(wire.TransactRequestSchema, { group: groupId, parts: list(part, itemsMax) }),
+    prepare: message(wire.PrepareRequestSchema, {
+      group: groupId,
+      id: required(transactionId),
+      part: required(part),
+      floor: logIndex,
+    }),
+    finish: message(wire.FinishRequestSchema, {
+      group: groupId,
+      id: required(transactionId),
+      decision,
+      floor: logIndex,
+    }),
+    decision: message(wire.DecisionRequestSchema, { group: groupId, id: required(transactionId) }),
     compact: message(wire.CompactRequestSchema, { group: groupId, revision }),
     configure: message(wire.ConfigureRequestSchema, { group: groupId, config: configBytes }),
     setOwners: message(wire.SetOwnersRequestSchema, {

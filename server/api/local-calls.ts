@@ -3,6 +3,7 @@
 
 import { type Failure, failure } from "../../proto/errors.ts";
 import type { Reply, Request, WatchMessage, WatchRequest } from "../../proto/requests.ts";
+import { bytesOfPart } from "../../proto/transactions.ts";
 import type { CallId } from "../node/inputs.ts";
 import { limits } from "../node/limits.ts";
 import type { Answers, Deliver } from "../node/ports.ts";
@@ -163,5 +164,6 @@ function canceled(): Failure {
 /** What a request holds in memory, as far as it is chosen by the client. */
 function bytesOf(request: CallRequest): number {
   if (request.type === "put") return request.key.byteLength + request.value.byteLength;
+  if (request.type === "transact") return request.parts.reduce((sum, part) => sum + bytesOfPart(part), 0);
   return request.type === "configure" ? request.config.byteLength : 0;
 }

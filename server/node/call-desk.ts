@@ -56,6 +56,11 @@ export class CallDesk {
     else this.#world.calls.answer(call.key, failed(wrong));
   }
 
+  /** A call of this node's own. */
+  ask(request: Request, budgetMs: number, answer: (reply: Reply) => void): void {
+    this.open({ type: "part", answer }, request, budgetMs, this.#nowMs);
+  }
+
   cancel(caller: Caller): void {
     const call = this.#world.calls.find(caller);
     if (call !== null) this.#drop(call);
@@ -144,7 +149,7 @@ export class CallDesk {
 
   /** Asks for a part of a larger answer, here or elsewhere; some parts only when others have come, in a later step. */
   #asker(): Ask {
-    return (request, answer) => this.open({ type: "part", answer }, request, limits.fanOutMs, this.#nowMs);
+    return (request, answer) => this.ask(request, limits.fanOutMs, answer);
   }
 
   #view(nowMs: Millis): StatusView {

@@ -3,6 +3,7 @@
 import { type Failure, failure } from "../../proto/errors.ts";
 import type { Millis, NodeId, Revision } from "../../proto/ids.ts";
 import type { Reply, Request, WatchMessage } from "../../proto/requests.ts";
+import type { TransactionId } from "../../proto/transactions.ts";
 import { Deadlines } from "./deadlines.ts";
 import type { CallId } from "./inputs.ts";
 import { limits } from "./limits.ts";
@@ -27,6 +28,8 @@ export interface Call {
   eventsThrough: Revision | null;
   /** Owners that were asked and could not serve it. */
   tries: number;
+  /** Of a read: the transaction whose end it waits for. */
+  heldBy: TransactionId | null;
   /** What an owner without a quorum has said, until another one knows better. */
   refusal: Failure | null;
 }
@@ -49,7 +52,7 @@ export class Calls {
   /** @returns null when the node answers too many calls already; the caller has been told */
   open(caller: Caller, request: Request, deadlineMs: Millis | null): Call | null {
     this.#lastKey += 1;
-    const fresh = { mayHaveHappened: false, eventsThrough: null, tries: 0, refusal: null };
+    const fresh = { mayHaveHappened: false, eventsThrough: null, tries: 0, heldBy: null, refusal: null };
     const call: Call = { key: this.#lastKey, caller, request, deadlineMs, ...fresh };
     if (this.#open.size >= limits.callsMax) {
       const message = `The node is answering ${this.#open.size} calls, limit ${limits.callsMax}`;

@@ -50,6 +50,7 @@ export function clusterGroupStatus(
     membership: status.membership,
     membershipIndex: status.membershipIndex,
     isDegraded: status.standIn !== null,
+    openTransactions: 0,
     dispute: null,
     compared: null,
   };
@@ -84,6 +85,7 @@ export function clusterCopyStatus(
     membership,
     membershipIndex: index,
     isDegraded: false,
+    openTransactions: 0,
     dispute: null,
     compared: null,
   };

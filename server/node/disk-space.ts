@@ -4,6 +4,7 @@
 import { type Failure, failure } from "../../proto/errors.ts";
 import type { NodeId } from "../../proto/ids.ts";
 import type { Request } from "../../proto/requests.ts";
+import { growthOf } from "../../proto/transactions.ts";
 import { limits } from "./limits.ts";
 
 /** What a measurement has changed. */
@@ -53,11 +54,16 @@ export class DiskSpace {
   /** @returns null when there is room for what the request writes, if anything */
   refusal(request: Request): Failure | null {
     const { shortage } = this;
-    if (shortage === null || !filling.has(request.type)) return null;
+    if (shortage === null || !fills(request)) return null;
     return failure("overloaded", shortage, { node: this.#self, ...("group" in request && { group: request.group }) });
   }
 
   get #bytesToResume(): number {
     return this.#bytesMin * limits.diskFreeResumeFactor;
   }
+}
+
+function fills(request: Request): boolean {
+  if (request.type === "prepare") return growthOf(request.part) > 0;
+  return request.type === "transact" ? request.parts.some((part) => growthOf(part) > 0) : filling.has(request.type);
 }

@@ -5,7 +5,16 @@ import type { Compare, GroupCommand } from "../../proto/commands.ts";
 import { type Failure, failure } from "../../proto/errors.ts";
 import type { Millis, Revision } from "../../proto/ids.ts";
 import type { Call } from "./calls.ts";
-import { answerWrite, failed, fateUnknown, type GroupReplica, headerOf, type WriteRequest } from "./group-replies.ts";
+import {
+  answerWrite,
+  failed,
+  fateUnknown,
+  firstPart,
+  type GroupReplica,
+  headerOf,
+  type TransactRequest,
+  type WriteRequest,
+} from "./group-replies.ts";
 import type { GroupOutcome } from "./group-state.ts";
 import { limits } from "./limits.ts";
 import type { Manager } from "./manager.ts";
@@ -24,6 +33,8 @@ export interface ProposalsOwner {
   readonly manager: () => Manager | null;
   /** The first one of this turn has come: they are to be proposed at its end. */
   readonly waiting: () => void;
+  /** A transaction over several groups that a client has asked for goes on from its record. */
+  readonly begun: (key: number, begun: GroupOutcome & { readonly type: "prepared" }, nowMs: Millis) => void;
   /** Calls that this member can no longer serve: to be routed again. */
   readonly reroute: (calls: readonly number[], nowMs: Millis) => void;
 }
@@ -72,10 +83,10 @@ export class GroupProposals {
     for (const number of numbers) this.#refuse(number, nowMs);
   }
 
-  applied(number: number, outcome: GroupOutcome): void {
+  applied(number: number, outcome: GroupOutcome, nowMs: Millis): void {
     const proposal = this.#take(number);
     if (proposal?.type === "decision") this.#owner.manager()?.decided();
-    if (proposal?.type === "call") this.#answer(proposal.key, outcome);
+    if (proposal?.type === "call") this.#answer(proposal.key, outcome, nowMs);
   }
 
   /** Another entry has taken its place. */
@@ -124,11 +135,13 @@ export class GroupProposals {
     return proposal;
   }
 
-  #answer(key: number, outcome: GroupOutcome): void {
+  #answer(key: number, outcome: GroupOutcome, nowMs: Millis): void {
     const call = this.#world.calls.get(key);
     if (call === null) return;
+    const request = call.request as WriteRequest;
+    if (request.type === "transact" && outcome.type === "prepared") return this.#owner.begun(key, outcome, nowMs);
     const header = headerOf(this.#replica.state, this.#world.self, false);
-    this.#world.calls.answer(key, answerWrite(call.request as WriteRequest, outcome, header));
+    this.#world.calls.answer(key, answerWrite(request, outcome, header));
   }
 
   /** Nothing was proposed: this member leads no more, hands leadership over, or holds too much that is uncommitted. */
@@ -157,6 +170,12 @@ function commandOf(request: WriteRequest): GroupCommand {
       return { type: "compact", revision: request.revision };
     case "configure":
       return { type: "configure", config: request.config };
+    case "transact":
+      return transactCommandOf(request);
+    case "prepare":
+      return { type: "prepare", id: request.id, part: request.part, floor: request.floor };
+    case "finish":
+      return { type: "finish", id: request.id, decision: request.decision, floor: request.floor };
     case "put":
       return {
         type: "write",
@@ -172,6 +191,13 @@ function commandOf(request: WriteRequest): GroupCommand {
         writes: [{ type: "delete", span: request.span }],
       };
   }
+}
+
+/** The first part is of the group that coordinates, which is this one. */
+function transactCommandOf(request: TransactRequest): GroupCommand {
+  const part = firstPart(request);
+  if (request.parts.length === 1) return { type: "transact", part };
+  return { type: "begin", groups: request.parts.map(({ group }) => group), part };
 }
 
 function comparesOf(key: Uint8Array, revision: Revision | null): readonly Compare[] {

@@ -2,7 +2,10 @@
 
 import { failure } from "../../proto/errors.ts";
 import type { Millis } from "../../proto/ids.ts";
-import { answerRead, failed, type GroupReplica, headerOf, type ReadRequest } from "./group-replies.ts";
+import type { KeySpan } from "../../proto/model.ts";
+import { spanOfKey } from "../../storage/mvcc/span.ts";
+import { footprintOf } from "../txn/locks.ts";
+import { answerRead, failed, firstPart, type GroupReplica, headerOf, type ReadRequest } from "./group-replies.ts";
 import { limits } from "./limits.ts";
 import type { World } from "./world.ts";
 
@@ -11,6 +14,8 @@ export class GroupReads {
   readonly #replica: GroupReplica;
   /** Calls whose read is being confirmed, by the number under which the core knows it. */
   readonly #confirming = new Map<number, number>();
+  /** Calls whose read is confirmed, of keys that a transaction is about to write. */
+  readonly #locked = new Set<number>();
   #last = 0;
 
   constructor(world: World, replica: GroupReplica) {
@@ -20,7 +25,7 @@ export class GroupReads {
 
   /** @returns false when the leader has to serve it */
   read(key: number, request: ReadRequest, nowMs: Millis): boolean {
-    if (request.consistency === "local") {
+    if ((request.type === "get" || request.type === "list") && request.consistency === "local") {
       this.#answer(key, request, true);
       return true;
     }
@@ -38,8 +43,15 @@ export class GroupReads {
 
   readable(read: number): void {
     const key = this.take(read);
-    const call = key === null ? null : this.#world.calls.get(key);
-    if (call !== null) this.#answer(call.key, call.request as ReadRequest, false);
+    if (key !== null) this.#serve(key);
+  }
+
+  /** Transactions have come to an end: reads of keys that they held may be answered. */
+  unlock(): void {
+    if (this.#locked.size === 0) return;
+    const keys = [...this.#locked];
+    this.#locked.clear();
+    for (const key of keys) this.#serve(key);
   }
 
   /** The call of a read that is not confirmed any more. */
@@ -51,13 +63,46 @@ export class GroupReads {
 
   /** The calls of all of them. */
   takeAll(): readonly number[] {
-    const keys = [...this.#confirming.values()];
+    const keys = [...this.#confirming.values(), ...this.#locked];
     this.#confirming.clear();
+    this.#locked.clear();
     return keys;
+  }
+
+  /** The calls that wait for the end of a transaction. */
+  takeLocked(): readonly number[] {
+    const keys = [...this.#locked];
+    this.#locked.clear();
+    return keys;
+  }
+
+  /** Nobody sees one group's half of a transaction and not yet the other's: a read of what it holds waits for its end. */
+  #serve(key: number): void {
+    const call = this.#world.calls.get(key);
+    if (call === null) return;
+    const request = call.request as ReadRequest;
+    const holder = this.#replica.state.transactions.conflict({ reads: spansRead(request), writes: [] });
+    if (holder === null) return this.#answer(key, request, false);
+    call.heldBy = holder.id;
+    this.#locked.add(key);
   }
 
   #answer(key: number, request: ReadRequest, stale: boolean): void {
     const header = headerOf(this.#replica.state, this.#world.self, stale);
     this.#world.calls.answer(key, answerRead(request, this.#replica.state, header));
+  }
+}
+
+/** At the newest revision; older ones are what they are. */
+function spansRead(request: ReadRequest): readonly KeySpan[] {
+  switch (request.type) {
+    case "get":
+      return request.revision === null ? [spanOfKey(request.key)] : [];
+    case "list":
+      return request.revision === null ? [request.span] : [];
+    case "transact":
+      return footprintOf(firstPart(request)).reads;
+    case "decision":
+      return [];
   }
 }

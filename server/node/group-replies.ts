@@ -1,16 +1,22 @@
 // What a replica answers from its state: reads, outcomes of writes, and its status. Pure translation.
 
+import { present } from "../../proto/assert.ts";
 import { type Failure, failure } from "../../proto/errors.ts";
 import type { GroupId, NodeId } from "../../proto/ids.ts";
 import type { KeyValue } from "../../proto/model.ts";
 import type { GroupRequest, GroupStatus, Header, Reply } from "../../proto/requests.ts";
+import type { Decision, Part, TransactionId } from "../../proto/transactions.ts";
 import type { RevisionFailure } from "../../storage/mvcc/types.ts";
 import type { GroupOutcome, GroupState } from "./group-state.ts";
 import { limits } from "./limits.ts";
 import type { Replica } from "./replica.ts";
 
-export type ReadRequest = GroupRequest & { readonly type: "get" | "list" };
-export type WriteRequest = GroupRequest & { readonly type: "put" | "delete" | "compact" | "configure" };
+export type TransactRequest = GroupRequest & { readonly type: "transact" };
+/** A transaction is a read when no branch of it writes. */
+export type ReadRequest = (GroupRequest & { readonly type: "get" | "list" | "decision" }) | TransactRequest;
+export type WriteRequest =
+  | (GroupRequest & { readonly type: "put" | "delete" | "compact" | "configure" | "prepare" | "finish" })
+  | TransactRequest;
 export type GroupReplica = Replica<GroupOutcome, GroupState>;
 
 export function failed(reason: Failure): Reply {
@@ -30,6 +36,8 @@ export function headerOf(state: GroupState, node: NodeId, stale: boolean): Heade
 
 export function answerRead(request: ReadRequest, state: GroupState, header: Header): Reply {
   if (request.type === "list") return answerList(request, state, header);
+  if (request.type === "transact") return answerTransact(state.answer(firstPart(request)), header);
+  if (request.type === "decision") return { type: "decision", header, decision: decisionOn(request.id, state) };
   const found = state.mvcc.get(request.key, request.revision);
   if (found.type !== "value") return failed(revisionFailure(found, request));
   return { type: "get", header, kv: found.kv };
@@ -49,6 +57,9 @@ function answerList(request: GroupRequest & { readonly type: "list" }, state: Gr
 
 export function answerWrite(request: WriteRequest, outcome: GroupOutcome, header: Header): Reply {
   if (outcome.type === "refused") return failed(outcome.failure);
+  if (outcome.type === "transacted") return answerTransact(outcome, header);
+  if (outcome.type === "prepared") return { type: "prepare", header, vote: outcome.vote };
+  if (outcome.type === "finished") return { type: "finish", header: { ...header, revision: outcome.revision } };
   if (outcome.type === "decided") {
     return request.type === "configure" ? { type: "configure", header } : { type: "compact", header };
   }
@@ -57,6 +68,25 @@ export function answerWrite(request: WriteRequest, outcome: GroupOutcome, header
   const previous = returnsPrevious ? outcome.replaced : [];
   if (request.type === "delete") return { type: "delete", header: written, deleted: outcome.replaced.length, previous };
   return { type: "put", header: written, previous: previous[0] ?? null };
+}
+
+function answerTransact(outcome: GroupOutcome & { readonly type: "transacted" | "refused" }, header: Header): Reply {
+  if (outcome.type === "refused") return failed(outcome.failure);
+  const { succeeded, revision, results } = outcome;
+  const { group, incarnation } = header;
+  const parts = [{ group, incarnation, revision, results }];
+  return { type: "transact", header: { ...header, revision }, succeeded, parts };
+}
+
+/** A transaction without a record was aborted: before its record goes, all who take part have carried out the decision. */
+function decisionOn(id: TransactionId, { transactions }: GroupState): Decision | null {
+  const record = transactions.record(id);
+  return record === null ? "aborted" : record.decision;
+}
+
+/** Of the only group, or the one that coordinates. */
+export function firstPart({ parts }: TransactRequest): Part {
+  return present(parts[0], "the part of a transaction");
 }
 
 /** Who would have to answer for the group to have a quorum. */
@@ -88,6 +118,7 @@ export function groupStatusOf(replica: GroupReplica, node: NodeId, quorum: Quoru
     membership: status.membership,
     membershipIndex: status.membershipIndex,
     isDegraded: status.standIn !== null,
+    openTransactions: state.transactions.open,
     dispute: state.dispute,
   };
 }

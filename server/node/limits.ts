@@ -8,6 +8,14 @@ export const limits = {
   listBytesMax: 1024 * 1024,
   configBytesMax: 1024 * 1024,
   ownersMax: 4096,
+  /** Comparisons, and operations of either branch. */
+  transactionOperationsMax: 128,
+  transactionBytesMax: 1.5 * 1024 * 1024,
+  transactionGroupsMax: 16,
+  /** Of one group. Replicas that differ in it would apply a transaction differently: it never changes. */
+  transactionAnswerBytesMax: 4 * 1024 * 1024,
+  /** Over several groups, that one group coordinates, or has prepared; beyond it `overloaded`. */
+  transactionsOpenMax: 256,
 
   // What a node holds at once; beyond it `overloaded`.
   callsMax: 10_000,
@@ -61,6 +69,17 @@ export const limits = {
   logHalvesHeldMax: 8,
   /** After a change of the hard state, until it is written once more with what has become durable meanwhile. */
   settleMs: 200,
+
+  // Transactions over several groups.
+  /** From its record on, until all have prepared; then it is aborted. */
+  transactionTimeoutMs: 4_000,
+  /** A client is answered after this although some have not carried out the decision yet. */
+  transactionAnswerMs: 500,
+  /** For one question to another group, and until it is asked again. */
+  transactionAskMs: 1_500,
+  transactionRetryMs: 200,
+  /** Prepared for this long, a group asks the one that coordinates. */
+  transactionInquireMs: 2_000,
 
   // Failure detection and repair.
   suspectMs: 1_200,

@@ -594,6 +594,7 @@ export class Node implements StateMachine, Knowledge {
         this.#reports.wake(nowMs);
       },
       reroute: (calls, nowMs) => this.#router.reroute(calls, nowMs),
+      ask: (request, answer) => this.#desk.ask(request, limits.transactionAskMs, answer),
       proposalsWaiting: (group) => {
         this.#turn.propose(group);
       },

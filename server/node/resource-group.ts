@@ -7,7 +7,8 @@ import type { Membership } from "../../proto/membership.ts";
 import type { GroupMessage } from "../../proto/messages.ts";
 import type { DirectoryEntry } from "../../proto/model.ts";
 import { type Entry, isControl } from "../../proto/raft.ts";
-import type { GroupStatus, WatchRequest } from "../../proto/requests.ts";
+import type { GroupRequest, GroupStatus, Reply, WatchRequest } from "../../proto/requests.ts";
+import { growthOf, isReadOnly } from "../../proto/transactions.ts";
 import type { RoleChange } from "../raft/types.ts";
 import { WatchHub } from "../watch/watch-hub.ts";
 import type { Planned } from "./agenda.ts";
@@ -15,7 +16,7 @@ import type { Call } from "./calls.ts";
 import { type ClusterView, GroupMembers } from "./group-members.ts";
 import { GroupProposals } from "./group-proposals.ts";
 import { GroupReads } from "./group-reads.ts";
-import { failed, type GroupReplica, groupStatusOf, headerOf, type WriteRequest } from "./group-replies.ts";
+import { failed, firstPart, type GroupReplica, groupStatusOf, headerOf, type WriteRequest } from "./group-replies.ts";
 import { type GroupOutcome, GroupState } from "./group-state.ts";
 import type { WriteId } from "./inputs.ts";
 import { LeaderSight } from "./leader-sight.ts";
@@ -26,6 +27,7 @@ import { earliest, isDue } from "./millis.ts";
 import { quorumOf } from "./quorum-view.ts";
 import { Replica, type ReplicaOwner, type ReplicaParts } from "./replica.ts";
 import { StateComparison } from "./state-comparison.ts";
+import { Transactions } from "./transactions.ts";
 import { replacedBySnapshot, Transfers } from "./transfers.ts";
 import type { World } from "./world.ts";
 
@@ -46,6 +48,8 @@ export interface GroupListener {
   held(nowMs: Millis): void;
   /** Calls that this member can no longer serve: to be routed again. */
   reroute(calls: readonly number[], nowMs: Millis): void;
+  /** Asks another group, on behalf of this one. */
+  readonly ask: (request: GroupRequest, answer: (reply: Reply) => void) => void;
   /** The group has proposals to make at the end of the turn. */
   proposalsWaiting(group: ResourceGroup): void;
 }
@@ -65,6 +69,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
   readonly #members: GroupMembers;
   readonly #proposals: GroupProposals;
   readonly #reads: GroupReads;
+  readonly #transactions: Transactions;
   readonly #comparison: StateComparison;
   readonly #leaderSight: LeaderSight;
   /** When the followers are told of a commit that no append has told them of. */
@@ -82,7 +87,13 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
     this.#proposals = new GroupProposals(world, this.replica, {
       manager: () => this.#manager,
       waiting: () => this.#listener.proposalsWaiting(this),
+      begun: (key, begun, nowMs) => this.#transactions.begun(key, begun, nowMs),
       reroute: (calls, nowMs) => this.#listener.reroute(calls, nowMs),
+    });
+    this.#transactions = new Transactions(world, this.replica, {
+      propose: (command) => this.#proposals.finding(command),
+      ask: options.listener.ask,
+      touched: () => this.#listener.touched(this),
     });
     this.#comparison = new StateComparison(world, this.replica, {
       propose: (command) => this.#proposals.finding(command),
@@ -135,6 +146,14 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
       case "get":
       case "list":
         return this.#reads.read(call.key, request, nowMs);
+      case "decision":
+        return this.#reads.read(call.key, request, nowMs);
+      case "transact":
+        return request.parts.length === 1 && request.parts.every(isReadOnly)
+          ? this.#reads.read(call.key, request, nowMs)
+          : this.#write(call, request);
+      case "prepare":
+      case "finish":
       case "put":
       case "delete":
       case "compact":
@@ -220,6 +239,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
     this.replica.catchUp();
     this.#manage(nowMs);
     this.#members.manage(nowMs);
+    this.#transactions.drive(nowMs);
     const { deliveries, more } = this.#watches.poll(this.state.mvcc, nowMs);
     for (const { call, message } of deliveries) this.#world.calls.stream(call, message);
     return more || this.replica.hasWork;
@@ -244,6 +264,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
       this.#manager?.deadlineMs() ?? null,
       this.#members.deadlineMs(),
       this.#comparison.deadlineMs(),
+      this.#transactions.deadlineMs(),
       this.#noticeMs,
     );
   }
@@ -280,7 +301,10 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
       this.#manager?.wake();
       this.#listener.statusChanged(this, nowMs);
     }
-    if (number !== null) this.#proposals.applied(number, outcome);
+    if (number !== null) this.#proposals.applied(number, outcome, nowMs);
+    if (outcome.type !== "finished") return;
+    if (outcome.id.group === this.replica.key.group) this.#transactions.decided(outcome.id, outcome.revision);
+    this.#reads.unlock();
   }
 
   proposalLost(number: number): void {
@@ -352,12 +376,15 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
     this.#manager = new Manager(this.#world.self, owners, nowMs);
     this.#members.lead(nowMs);
     this.#comparison.lead();
+    this.#transactions.lead();
   }
 
   #resign(nowMs: Millis): void {
     this.#manager = null;
     this.#members.resign();
     this.#comparison.resign();
+    this.#transactions.resign();
+    this.#listener.reroute(this.#reads.takeLocked(), nowMs);
     this.#noticeMs = null;
     this.#transfers.abandon();
     this.#proposals.resign(nowMs);
@@ -382,7 +409,8 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
       return true;
     }
     const { bytes } = this.state.mvcc;
-    if (request.type === "put" && bytes + request.value.byteLength > limits.groupBytesMax) {
+    const growth = growthOfRequest(request);
+    if (growth > 0 && bytes + growth > limits.groupBytesMax) {
       const message = `The group holds ${bytes} bytes, limit ${limits.groupBytesMax}: delete or compact`;
       this.#world.calls.answer(call.key, failed(failure("overloaded", message, { group: request.group })));
       return true;
@@ -415,4 +443,11 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
 export interface GroupOptions extends ClusterView {
   readonly listener: GroupListener;
   readonly nowMs: Millis;
+}
+
+/** What the request would add to the group at most. */
+function growthOfRequest(request: WriteRequest): number {
+  if (request.type === "put") return request.value.byteLength;
+  if (request.type === "prepare") return growthOf(request.part);
+  return request.type === "transact" ? growthOf(firstPart(request)) : 0;
 }

@@ -5,6 +5,7 @@ import { type ErrorCode, type Failure, failure } from "../../proto/errors.ts";
 import { clusterGroup, type GroupId, type Millis, type NodeId, toMillis, toRevision } from "../../proto/ids.ts";
 import type { PeerMessage } from "../../proto/messages.ts";
 import type { Reply, Request, WatchMessage, WatchRequest } from "../../proto/requests.ts";
+import { isReadOnly, type TransactionId } from "../../proto/transactions.ts";
 import type { Call } from "./calls.ts";
 import { Deadlines } from "./deadlines.ts";
 import { failed } from "./group-replies.ts";
@@ -207,6 +208,7 @@ export class Router {
     const number = this.#forwardOf.get(call.key);
     const forward = number === undefined ? undefined : this.#forwarded.get(number);
     if (forward !== undefined) this.#fellSilent(forward.to, group);
+    if (call.heldBy !== null) return heldFailure(group, call.heldBy);
     const where =
       forward === undefined ? `The group ${group} did not answer` : `${forward.to}, asked for ${group}, did not answer`;
     return failure("deadline", `${where} in time`, { group }, call.mayHaveHappened ? "unknown" : "none");
@@ -460,12 +462,19 @@ function isOfNode(
   return ["nodeSelf", "replicaStatus", "refoundCluster"].includes(request.type);
 }
 
+/** A read whose keys a transaction holds that is not over yet. */
+function heldFailure(group: GroupId, { group: by, index }: TransactionId): Failure {
+  const message = `The keys are held by transaction ${index} of ${by}, which is not over yet: ${by} may have no quorum`;
+  return failure("deadline", message, { group }, "none");
+}
+
 function groupOf(request: Request): GroupId {
   const isOfCluster = request.type === "createGroup" || request.type === "refoundGroup";
   return isOfCluster || !("group" in request) ? clusterGroup : request.group;
 }
 
 function isWrite(request: Request): boolean {
+  if (request.type === "transact") return !request.parts.every(isReadOnly);
   return writes.has(request.type) && !(request.type === "setOwners" && request.validateOnly);
 }
 
@@ -474,6 +483,8 @@ const writes: ReadonlySet<Request["type"]> = new Set([
   "delete",
   "compact",
   "configure",
+  "prepare",
+  "finish",
   "setOwners",
   "createGroup",
   "refoundGroup",

@@ -1,11 +1,12 @@
 // Checks a request against the limits before anything else happens: the answer names the field, the value and the limit.
 
-import { type Failure, failure } from "../../proto/errors.ts";
+import type { Failure } from "../../proto/errors.ts";
 import { clusterGroup, type GroupId, isName } from "../../proto/ids.ts";
-import { type KeySpan, reasonCharsMax } from "../../proto/model.ts";
+import { reasonCharsMax } from "../../proto/model.ts";
 import type { Fence, Request } from "../../proto/requests.ts";
-import { compareBytes } from "../../storage/bytes.ts";
+import { checkKey, checkLimit, checkSize, checkSpan, wrong } from "./checks.ts";
 import { limits } from "./limits.ts";
+import { validateTransaction } from "./validate-transaction.ts";
 
 /** @returns null when the request may be carried out */
 export function validateRequest(request: Request): Failure | null {
@@ -25,6 +26,8 @@ export function validateRequest(request: Request): Failure | null {
       return checkSpan(request.span) ?? checkLimit(request.limit, limits.listRowsMax);
     case "delete":
       return checkSpan(request.span) ?? checkFence(request.group, request.fence);
+    case "transact":
+      return validateTransaction(request);
     case "watch":
       return checkSpan(request.span);
     case "clusterEvents":
@@ -56,32 +59,10 @@ function isOfKeys(request: Request): boolean {
   return "group" in request && request.group === clusterGroup && !isOfAll;
 }
 
-function checkKey(field: string, key: Uint8Array): Failure | null {
-  if (key.byteLength === 0) return wrong(field, "The key is empty");
-  return checkSize(field, key, limits.keyBytesMax);
-}
-
-function checkSize(field: string, bytes: Uint8Array, max: number): Failure | null {
-  if (bytes.byteLength <= max) return null;
-  return wrong(field, `The ${field} has ${bytes.byteLength} bytes, limit ${max}`);
-}
-
-function checkSpan(span: KeySpan): Failure | null {
-  const tooLong = checkSize("start", span.start, limits.keyBytesMax);
-  if (tooLong !== null || span.end === null) return tooLong;
-  if (compareBytes(span.start, span.end) >= 0) return wrong("end", "The span ends before it starts");
-  return checkSize("end", span.end, limits.keyBytesMax + 1);
-}
-
 /** A group knows no epoch but its own. */
 function checkFence(group: GroupId, fence: Fence | null): Failure | null {
   if (fence === null || fence.group === group) return null;
   return wrong("fence.group", `The fencing token is of group ${fence.group}, the write is to ${group}`);
-}
-
-function checkLimit(value: number, max: number): Failure | null {
-  if (Number.isInteger(value) && value >= 1 && value <= max) return null;
-  return wrong("limit", `The limit is ${value}, it must be from 1 to ${max}`);
 }
 
 function checkFrom({ from, reason }: { readonly from: string; readonly reason: string }): Failure | null {
@@ -128,8 +109,4 @@ function checkOwners(owners: readonly string[]): Failure | null {
   if (bad !== undefined) return wrong("owners", `"${bad}" is not a node name`);
   const repeated = owners.find((owner, position) => owners.indexOf(owner) !== position);
   return repeated === undefined ? null : wrong("owners", `The owner ${repeated} is named more than once`);
-}
-
-function wrong(field: string, message: string): Failure {
-  return failure("invalid_argument", message, { field });
 }

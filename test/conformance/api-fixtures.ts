@@ -72,6 +72,7 @@ export function statusOf(of: DirectoryEntry, changes: Partial<GroupStatus> = {})
     membership: firstConfiguration(of.owners).membership,
     membershipIndex: of.index,
     isDegraded: false,
+    openTransactions: 0,
     dispute: null,
     compared: null,
     missing: of.owners.slice(2),

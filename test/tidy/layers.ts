@@ -49,8 +49,8 @@ const mayImport: Readonly<Record<Zone, readonly Zone[]>> = {
 
 /** Edges that the table allows for some files of a zone only. */
 const exceptions: readonly { readonly from: RegExp; readonly to: RegExp }[] = [
-  // txn, lease and watch work on versions.
-  { from: /^server\/(?:txn|lease|watch)\//, to: /^storage\/mvcc\// },
+  // txn, lease and watch work on versions, and compare bytes as those are ordered.
+  { from: /^server\/(?:txn|lease|watch)\//, to: /^storage\/(?:mvcc\/|bytes\.ts$)/ },
   // The simulator ships with the product; only its own command reaches it.
   { from: /^server\/(?:main|.*simulate[^/]*)\.ts$/, to: /^server\/simulation\// },
 ];

@@ -1,9 +1,15 @@
 // KeyValueService: each call is one request to the node, which forwards it to an owner of the group.
 
 import { create } from "@bufbuild/protobuf";
+import { present } from "../../../proto/assert.ts";
 import { epoch, revision, uint64 } from "../../../proto/codec/integers.ts";
 import type { Fence as WireFence } from "../../../proto/gen/bailiwick/v1/common_pb.ts";
 import * as wire from "../../../proto/gen/bailiwick/v1/key_value_pb.ts";
+import {
+  type TransactRequest,
+  type TransactResponse,
+  TransactResponseSchema,
+} from "../../../proto/gen/bailiwick/v1/transaction_pb.ts";
 import type { GroupId, Revision } from "../../../proto/ids.ts";
 import type { Fence } from "../../../proto/requests.ts";
 import { limits } from "../../node/limits.ts";
@@ -11,13 +17,14 @@ import type { CallContext } from "../call-context.ts";
 import { invalid, readConsistency, readField, readGroup, readRevision, refuseRequestId } from "../convert/fields.ts";
 import { toHeader } from "../convert/headers.ts";
 import { readKey, readSpan, toKeyValue } from "../convert/key-values.ts";
+import { readTransaction, toResults, toRevisions } from "../convert/transactions.ts";
 import { defineService } from "../service.ts";
 import { listPage } from "./list-page.ts";
 
 export const keyValueService = defineService(
   wire.KeyValueService,
-  { get, list: listPage, put, delete: deleteKeys, compact },
-  { transact: "transactions over several keys and groups" },
+  { get, list: listPage, put, delete: deleteKeys, transact, compact },
+  {},
 );
 
 async function get(request: wire.GetRequest, context: CallContext): Promise<wire.GetResponse> {
@@ -72,6 +79,19 @@ async function deleteKeys(request: wire.DeleteRequest, context: CallContext): Pr
     header: toHeader(context.self, header),
     deleted: uint64.toWire(deleted, "deleted"),
     previous: previous.map((kv) => toKeyValue(kv)),
+  });
+}
+
+async function transact(request: TransactRequest, context: CallContext): Promise<TransactResponse> {
+  refuseRequestId(request.requestId);
+  const { parts, success, failure } = readTransaction(request);
+  const group = present(parts[0], "a part").group;
+  const { header, succeeded, parts: done } = await context.ask({ type: "transact", group, parts });
+  return create(TransactResponseSchema, {
+    header: toHeader(context.self, header),
+    succeeded,
+    results: toResults(succeeded ? success : failure, done),
+    revisions: toRevisions(done),
   });
 }
 

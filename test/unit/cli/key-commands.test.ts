@@ -210,3 +210,69 @@ test("watch ends with 3 when its group is unknown or its history is gone", async
   assert.equal(code, 3);
   assert.match(err, /revision: 9\n/);
 });
+
+const transaction = `
+group: rg220
+comparisons:
+  - {key: a, modRevision: 2}
+  - {group: rg226, prefix: p/, is: less, value: "5"}
+success:
+  - put: {key: b, value: "two", previous: true}
+  - get: {keyBase64: YQ==}
+  - {group: rg226, delete: {start: a, end: c}}
+failure:
+  - list: {prefix: "", limit: 2}
+fences: [{epoch: 4}]
+`;
+
+test("txn carries out what a file says, and prints what every operation answered", async () => {
+  const cluster = clusterWith({ a: "one" });
+  const files = { "t.yaml": transaction };
+  const { code, out } = await cli("txn t.yaml", { cluster, files });
+  assert.deepEqual([code, out], [0, "success\nput\nget: a one\ndelete: 1\n  a one\nrg220 revision 2\n"]);
+  const [request] = cluster.transactions;
+  assert.deepEqual(
+    request?.comparisons.map(({ group, keys, operand, relation }) => [group, keys.case, operand.case, relation]),
+    [
+      ["", "key", "modRevision", 1],
+      ["rg226", "prefix", "value", 4],
+    ],
+  );
+  assert.deepEqual(
+    request?.fences.map(({ group, epoch }) => [group, epoch]),
+    [["rg220", 4n]],
+  );
+  const json = (await cli("txn t.yaml -o json", { cluster, files })).json() as { results: unknown };
+  const record = { key: "a", value: "one", createRevision: 2, modRevision: 2, version: 1, lease: 0 };
+  assert.deepEqual(json.results, [
+    { put: { previous: null } },
+    { get: { keyValue: record } },
+    { delete: { deleted: 1, previous: [record] } },
+  ]);
+});
+
+test("txn ends with 3 when a comparison did not hold, after it has carried out the other branch", async () => {
+  const files = { "t.yaml": transaction.replace("modRevision: 2", "modRevision: 9") };
+  const { code, out } = await cli("txn t.yaml", { cluster: clusterWith({ a: "one" }), files });
+  assert.deepEqual([code, out], [3, "failure: a comparison did not hold\nlist: 1 of 1\n  a one\nrg220 revision 2\n"]);
+});
+
+test("txn names the file and the field that is wrong", async () => {
+  const wrong: readonly (readonly [string, RegExp])[] = [
+    ["comparisons: [{key: a}]", /t.yaml: comparisons\[0\] takes exactly one of value, /],
+    ["comparisons: [{key: a, value: x, version: 1}]", /comparisons\[0\] takes exactly one of value/],
+    ["comparisons: [{key: a, prefix: b, version: 1}]", /comparisons\[0\] takes exactly one of key, /],
+    ["success: [{put: {key: a}}]", /success\[0\].put takes exactly one of value and valueBase64/],
+    ["success: [{get: {key: a}, list: {prefix: a}}]", /success\[0\] takes exactly one of get, list, put, delete/],
+    ["success: [{delete: {end: a}}]", /success\[0\].delete takes exactly one of key/],
+    ["succes: []", /t.yaml: .*succes/],
+    ["fences: [{epoch: 0}]", /t.yaml: fences\[0\].epoch/],
+    ["a: [", /t.yaml:1:5: /],
+  ];
+  for (const [text, said] of wrong) {
+    const { code, err } = await cli("txn t.yaml", { files: { "t.yaml": text } });
+    assert.equal(code, 2, text);
+    assert.match(err, said);
+  }
+  assert.match((await cli("txn absent.yaml")).err, /Cannot read absent.yaml: ENOENT/);
+});

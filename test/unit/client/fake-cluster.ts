@@ -26,6 +26,11 @@ import {
 } from "../../../proto/gen/bailiwick/v1/key_value_pb.ts";
 import { NodeService } from "../../../proto/gen/bailiwick/v1/node_service_pb.ts";
 import { type KeyValue, KeyValueSchema } from "../../../proto/gen/bailiwick/v1/record_pb.ts";
+import type {
+  Operation,
+  OperationResultSchema,
+  TransactRequest,
+} from "../../../proto/gen/bailiwick/v1/transaction_pb.ts";
 import {
   type WatchCreate,
   type WatchRequest,
@@ -52,6 +57,7 @@ export class FakeCluster {
   readonly calls: string[] = [];
   /** Every request to create a watch. */
   readonly watches: WatchCreate[] = [];
+  readonly transactions: TransactRequest[] = [];
   /** Sends the events of a revision one to a message, as fragments. */
   sendsFragments = false;
   /** Breaks the stream once, after a fragment. */
@@ -248,6 +254,18 @@ export class FakeCluster {
         for (const listener of this.#listeners) listener();
         return { header: this.#header(node), ...(request.previousValue && before ? { previous: before } : {}) };
       },
+      /** Reads what there is and writes nothing: comparisons of mod revisions are looked at, and no others. */
+      transact: (request: TransactRequest) => {
+        this.#enter(node, "transact");
+        this.transactions.push(request);
+        const succeeded = request.comparisons.every(({ keys, operand }) => {
+          const key = keys.case === "key" ? text(keys.value) : "";
+          return operand.case !== "modRevision" || operand.value === (this.#keys.get(key)?.modRevision ?? 0n);
+        });
+        const results = (succeeded ? request.success : request.failure).map(({ operation }) => this.#result(operation));
+        const revisions = [{ group, incarnation, revision: this.revision }];
+        return { header: this.#header(node), succeeded, results, revisions };
+      },
       delete: (request: DeleteRequest) => {
         this.#enter(node, "delete");
         const gone = [...this.#keys.entries()].filter(([key]) => selects(request, key));
@@ -262,6 +280,20 @@ export class FakeCluster {
         return { header: this.#header(node), deleted: BigInt(gone.length), previous };
       },
     };
+  }
+
+  #result(operation: Operation["operation"]): MessageInitShape<typeof OperationResultSchema> {
+    const keyValues = [...this.#keys.values()];
+    switch (operation.case) {
+      case "get":
+        return { result: { case: "get", value: { keyValue: this.#keys.get(text(operation.value.key)) } } };
+      case "list":
+        return { result: { case: "list", value: { keyValues, count: BigInt(keyValues.length) } } };
+      case "put":
+        return { result: { case: "put", value: { previous: this.#keys.get(text(operation.value.key)) } } };
+      default:
+        return { result: { case: "delete", value: { deleted: BigInt(keyValues.length), previous: keyValues } } };
+    }
   }
 
   #at(key: string, revision: bigint): KeyValue | undefined {

@@ -38,6 +38,21 @@ import type {
   WatchMessage,
 } from "../../../proto/requests.ts";
 
+import type {
+  ClosedTransactions,
+  Comparison,
+  Operand,
+  Operation,
+  OperationResult,
+  Part,
+  PartResult,
+  PreparedTransaction,
+  Target,
+  TransactionId,
+  TransactionRecord,
+  Vote,
+} from "../../../proto/transactions.ts";
+
 /** The shape of `Union` whose `type` is `Type`, as arbitraries of its other properties. */
 type Parts<Union extends { readonly type: string }, Type extends Union["type"]> = {
   readonly [Name in keyof Omit<Extract<Union, { readonly type: Type }>, "type">]: Arbitrary<
@@ -146,9 +161,66 @@ export const stateHashes = shape<StateHashes>({
 
 const write = anyOf<Write>({ put: { key: bytes, value: bytes, lease: quantity() }, delete: { span } });
 const compare = anyOf<Compare>({ modRevision: { key: bytes, revision: quantity() } });
+const target = anyOf<Target>({ key: { key: bytes }, span: { span } });
+const operand = anyOf<Operand>({
+  value: { value: bytes },
+  version: { number: quantity() },
+  createRevision: { number: quantity() },
+  modRevision: { number: quantity() },
+  lease: { number: quantity() },
+});
+const comparison = shape<Comparison>({
+  target,
+  relation: fc.constantFrom("equal" as const, "notEqual" as const, "greater" as const, "less" as const),
+  operand,
+});
+const operation = anyOf<Operation>({
+  get: { key: bytes },
+  list: { span, limit: quantity(), keysOnly: flag, countOnly: flag },
+  put: { key: bytes, value: bytes, lease: quantity(), returnPrevious: flag },
+  delete: { span, returnPrevious: flag },
+});
+const part = shape<Part>({
+  group,
+  comparisons: few(comparison),
+  fence: maybe(quantity()),
+  success: few(operation),
+  failure: few(operation),
+});
+const operationResult = anyOf<OperationResult>({
+  get: { kv: maybe(keyValue) },
+  list: { kvs: few(keyValue), more: flag, count: quantity() },
+  put: { previous: maybe(keyValue) },
+  delete: { deleted: quantity(), previous: few(keyValue) },
+});
+const transactionId = shape<TransactionId>({ ...groupKey, index: quantity() });
+const decision = fc.constantFrom("success" as const, "failure" as const, "aborted" as const);
+const vote = shape<Vote>({ holds: flag, success: few(operationResult), failure: few(operationResult) });
+export const transactionRecord = shape<TransactionRecord>({
+  id: transactionId,
+  groups: few(group),
+  decision: maybe(decision),
+});
+export const preparedTransaction = shape<PreparedTransaction>({ id: transactionId, part });
+export const closedTransactions = shape<ClosedTransactions>({
+  ...groupKey,
+  floor: quantity(),
+  closed: few(shape<ClosedTransactions["closed"][number]>({ index: quantity(), revision: quantity() })),
+});
+const partResult = shape<PartResult>({
+  ...groupKey,
+  revision: quantity(),
+  results: few(operationResult),
+});
 const verdictChange = shape<VerdictChange>({ node, status, reason: text });
 export const groupCommand = anyOf<GroupCommand>({
   write: { compares: few(compare), fence: maybe(quantity()), writes: few(write) },
+  transact: { part },
+  begin: { groups: few(group), part },
+  decide: { id: transactionId, decision },
+  forget: { id: transactionId },
+  prepare: { id: transactionId, part, floor: quantity() },
+  finish: { id: transactionId, decision, floor: quantity() },
   verdicts: { changes: few(verdictChange) },
   own: { currentOwner: maybe(node), epoch: quantity(), state: ownershipState, reason: text },
   compact: { revision: quantity() },
@@ -227,6 +299,10 @@ export const request = anyOf<Request>({
     countOnly: flag,
   },
   put: { group, key: bytes, value: bytes, lease: quantity(), ifModRevision, fence, returnPrevious: flag },
+  transact: { group, parts: few(part) },
+  prepare: { group, id: transactionId, part, floor: quantity() },
+  finish: { group, id: transactionId, decision, floor: quantity() },
+  decision: { group, id: transactionId },
   delete: { group, span, ifModRevision, fence, returnPrevious: flag },
   compact: { group, revision: quantity() },
   configure: { group, config: bytes },
@@ -279,6 +355,7 @@ const groupStatus = shape<GroupStatus>({
   membership,
   membershipIndex: quantity(),
   isDegraded: flag,
+  openTransactions: quantity(),
   dispute: maybe(stateHashes),
   compared: maybe(stateHashes),
   object: groupObject,
@@ -333,6 +410,10 @@ const clusterStatus = shape<ClusterStatus>({
   events: few(clusterEvent),
 });
 export const reply = anyOf<Reply>({
+  transact: { header, succeeded: flag, parts: few(partResult) },
+  prepare: { header, vote },
+  finish: { header },
+  decision: { header, decision: maybe(decision) },
   setOwners: { header, index: quantity() },
   failed: { failure },
   get: { header, kv: maybe(keyValue) },

@@ -19,6 +19,7 @@ import type {
   StateHashes,
   StatusComponent,
 } from "../../../proto/model.ts";
+import type { ClosedTransactions, PreparedTransaction, TransactionRecord } from "../../../proto/transactions.ts";
 import * as arbitraries from "./arbitraries.ts";
 
 interface Shape<Domain> {
@@ -42,6 +43,24 @@ const differing = {
     { node: "n208", hash: "ff00000000000000" },
   ],
 };
+const span = { start: key, end: null };
+const part = {
+  group: "rg220",
+  comparisons: [
+    { target: { type: "key", key }, relation: "equal", operand: { type: "modRevision", number: 0 } },
+    { target: { type: "span", span }, relation: "notEqual", operand: { type: "value", value } },
+  ],
+  fence: 7,
+  success: [
+    { type: "put", key, value, lease: 9, returnPrevious: true },
+    { type: "delete", span, returnPrevious: false },
+  ],
+  failure: [
+    { type: "get", key },
+    { type: "list", span, limit: 10, keysOnly: true, countOnly: false },
+  ],
+};
+const transactionId = { group: "rg226", incarnation: 2, index: 33 };
 const online = { currentOwner: "n202", epoch: 7, state: "online", reason: "First in the list" };
 
 const shapes: readonly Shape<never>[] = [
@@ -66,6 +85,12 @@ const shapes: readonly Shape<never>[] = [
       disown: { type: "own", currentOwner: null, epoch: 8, state: "offline", reason: "" },
       compact: { type: "compact", revision: 300 },
       configure: { type: "configure", config: value },
+      transact: { type: "transact", part },
+      begin: { type: "begin", groups: ["rg220", "rg226"], part },
+      decide: { type: "decide", id: transactionId, decision: "success" },
+      forget: { type: "forget", id: transactionId },
+      prepare: { type: "prepare", id: transactionId, part, floor: 12 },
+      finish: { type: "finish", id: transactionId, decision: "aborted", floor: 13 },
       dispute: { type: "dispute", hashes: differing },
       settle: { type: "settle", index: 90 },
     },
@@ -181,6 +206,32 @@ const shapes: readonly Shape<never>[] = [
     decode: records.decodeClusterEvent,
     any: arbitraries.clusterEvent,
     samples: { failed: { index: 3, atMs: 1, change: { type: "nodeFailed", node: "n208", reason: "down in rg220" } } },
+  }),
+  shape<TransactionRecord>({
+    name: "transactionRecord",
+    encode: records.encodeTransactionRecord,
+    decode: records.decodeTransactionRecord,
+    any: arbitraries.transactionRecord,
+    samples: Object.fromEntries(
+      [null, "success", "failure", "aborted"].map((decision) => [
+        decision ?? "open",
+        { id: transactionId, groups: ["rg220", "rg226"], decision },
+      ]),
+    ),
+  }),
+  shape<PreparedTransaction>({
+    name: "preparedTransaction",
+    encode: records.encodePreparedTransaction,
+    decode: records.decodePreparedTransaction,
+    any: arbitraries.preparedTransaction,
+    samples: { prepared: { id: transactionId, part } },
+  }),
+  shape<ClosedTransactions>({
+    name: "closedTransactions",
+    encode: records.encodeClosedTransactions,
+    decode: records.decodeClosedTransactions,
+    any: arbitraries.closedTransactions,
+    samples: { closed: { group: "rg226", incarnation: 2, floor: 12, closed: [{ index: 33, revision: 0 }] } },
   }),
 ];
 

@@ -20,7 +20,8 @@ export const file_bailiwick_v1_transaction: GenFile = /*@__PURE__*/
 
 /**
  * If every comparison holds, `success` is executed, otherwise `failure`; all of it at one point in time. Either all groups
- * apply their part or none does. At most 128 comparisons and 128 operations in each branch, together 2 MiB.
+ * apply their part or none does. At most 16 groups, 128 comparisons and 128 operations in each branch, together 1.5 MiB of
+ * keys and values; at most 4 MiB are answered of a group.
  *
  * @generated from message bailiwick.v1.TransactRequest
  */
@@ -340,7 +341,7 @@ export type ListOperation = Message<"bailiwick.v1.ListOperation"> & {
   } | { case: undefined; value?: undefined };
 
   /**
-   * 1 to 10,000; 0: 1,000.
+   * 1 to 1,000; 0: 1,000.
    *
    * @generated from field: uint32 limit = 3;
    */

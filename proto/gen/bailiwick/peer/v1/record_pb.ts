@@ -9,13 +9,15 @@ import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import type { ClusterChange, DirectoryEntry, GroupRecovery, KeySpan, OwnershipState, RecoveryStatus, StateHashes } from "./model_pb.ts";
 import { file_bailiwick_peer_v1_model } from "./model_pb.ts";
+import type { Decision, Part, TransactionId } from "./transaction_pb.ts";
+import { file_bailiwick_peer_v1_transaction } from "./transaction_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file bailiwick/peer/v1/record.proto.
  */
 export const file_bailiwick_peer_v1_record: GenFile = /*@__PURE__*/
-  fileDesc("Ch5iYWlsaXdpY2svcGVlci92MS9yZWNvcmQucHJvdG8SEWJhaWxpd2ljay5wZWVyLnYxIjUKCFB1dFdyaXRlEgsKA2tleRgBIAEoDBINCgV2YWx1ZRgCIAEoDBINCgVsZWFzZRgDIAEoBCI3CgtEZWxldGVXcml0ZRIoCgRzcGFuGAEgASgLMhouYmFpbGl3aWNrLnBlZXIudjEuS2V5U3BhbiJuCgVXcml0ZRIqCgNwdXQYASABKAsyGy5iYWlsaXdpY2sucGVlci52MS5QdXRXcml0ZUgAEjAKBmRlbGV0ZRgCIAEoCzIeLmJhaWxpd2ljay5wZWVyLnYxLkRlbGV0ZVdyaXRlSABCBwoFd3JpdGUiMwoSQ29tcGFyZU1vZFJldmlzaW9uEgsKA2tleRgBIAEoDBIQCghyZXZpc2lvbhgCIAEoBCJTCgdDb21wYXJlEj0KDG1vZF9yZXZpc2lvbhgBIAEoCzIlLmJhaWxpd2ljay5wZWVyLnYxLkNvbXBhcmVNb2RSZXZpc2lvbkgAQgkKB2NvbXBhcmUihAEKDFdyaXRlQ29tbWFuZBIsCghjb21wYXJlcxgBIAMoCzIaLmJhaWxpd2ljay5wZWVyLnYxLkNvbXBhcmUSEgoFZmVuY2UYAiABKARIAIgBARIoCgZ3cml0ZXMYAyADKAsyGC5iYWlsaXdpY2sucGVlci52MS5Xcml0ZUIICgZfZmVuY2UiYAoNVmVyZGljdENoYW5nZRIMCgRub2RlGAEgASgJEjEKBnN0YXR1cxgCIAEoDjIhLmJhaWxpd2ljay5wZWVyLnYxLlJlY292ZXJ5U3RhdHVzEg4KBnJlYXNvbhgDIAEoCSJECg9WZXJkaWN0c0NvbW1hbmQSMQoHY2hhbmdlcxgBIAMoCzIgLmJhaWxpd2ljay5wZWVyLnYxLlZlcmRpY3RDaGFuZ2UiiwEKCk93bkNvbW1hbmQSGgoNY3VycmVudF9vd25lchgBIAEoCUgAiAEBEg0KBWVwb2NoGAIgASgEEjAKBXN0YXRlGAMgASgOMiEuYmFpbGl3aWNrLnBlZXIudjEuT3duZXJzaGlwU3RhdGUSDgoGcmVhc29uGAQgASgJQhAKDl9jdXJyZW50X293bmVyIiIKDkNvbXBhY3RDb21tYW5kEhAKCHJldmlzaW9uGAEgASgEIiIKEENvbmZpZ3VyZUNvbW1hbmQSDgoGY29uZmlnGAEgASgMIkAKDkRpc3B1dGVDb21tYW5kEi4KBmhhc2hlcxgBIAEoCzIeLmJhaWxpd2ljay5wZWVyLnYxLlN0YXRlSGFzaGVzIh4KDVNldHRsZUNvbW1hbmQSDQoFaW5kZXgYASABKAQiiwMKDEdyb3VwQ29tbWFuZBIwCgV3cml0ZRgBIAEoCzIfLmJhaWxpd2ljay5wZWVyLnYxLldyaXRlQ29tbWFuZEgAEjYKCHZlcmRpY3RzGAIgASgLMiIuYmFpbGl3aWNrLnBlZXIudjEuVmVyZGljdHNDb21tYW5kSAASLAoDb3duGAMgASgLMh0uYmFpbGl3aWNrLnBlZXIudjEuT3duQ29tbWFuZEgAEjQKB2NvbXBhY3QYBCABKAsyIS5iYWlsaXdpY2sucGVlci52MS5Db21wYWN0Q29tbWFuZEgAEjgKCWNvbmZpZ3VyZRgFIAEoCzIjLmJhaWxpd2ljay5wZWVyLnYxLkNvbmZpZ3VyZUNvbW1hbmRIABI0CgdkaXNwdXRlGAYgASgLMiEuYmFpbGl3aWNrLnBlZXIudjEuRGlzcHV0ZUNvbW1hbmRIABIyCgZzZXR0bGUYByABKAsyIC5iYWlsaXdpY2sucGVlci52MS5TZXR0bGVDb21tYW5kSABCCQoHY29tbWFuZCJRCg1FdmVudHNDb21tYW5kEg0KBWF0X21zGAEgASgEEjEKB2NoYW5nZXMYAiADKAsyIC5iYWlsaXdpY2sucGVlci52MS5DbHVzdGVyQ2hhbmdlIlUKEkNyZWF0ZUdyb3VwQ29tbWFuZBINCgVhdF9tcxgBIAEoBBIwCgVlbnRyeRgCIAEoCzIhLmJhaWxpd2ljay5wZWVyLnYxLkRpcmVjdG9yeUVudHJ5IlkKFE93bmVyc0NoYW5nZWRDb21tYW5kEg0KBWF0X21zGAEgASgEEjIKB2VudHJpZXMYAiADKAsyIS5iYWlsaXdpY2sucGVlci52MS5EaXJlY3RvcnlFbnRyeSJ3ChNSZWNvdmVyR3JvdXBDb21tYW5kEg0KBWF0X21zGAEgASgEEg0KBWdyb3VwGAIgASgJEjIKCHJlY292ZXJ5GAMgASgLMiAuYmFpbGl3aWNrLnBlZXIudjEuR3JvdXBSZWNvdmVyeRIOCgZyZWFzb24YBCABKAkiWgoWQ2x1c3RlclZlcmRpY3RzQ29tbWFuZBINCgVhdF9tcxgBIAEoBBIxCgdjaGFuZ2VzGAIgAygLMiAuYmFpbGl3aWNrLnBlZXIudjEuVmVyZGljdENoYW5nZSLRAgoOQ2x1c3RlckNvbW1hbmQSMgoGZXZlbnRzGAEgASgLMiAuYmFpbGl3aWNrLnBlZXIudjEuRXZlbnRzQ29tbWFuZEgAEj0KDGNyZWF0ZV9ncm91cBgCIAEoCzIlLmJhaWxpd2ljay5wZWVyLnYxLkNyZWF0ZUdyb3VwQ29tbWFuZEgAEj0KCHZlcmRpY3RzGAMgASgLMikuYmFpbGl3aWNrLnBlZXIudjEuQ2x1c3RlclZlcmRpY3RzQ29tbWFuZEgAEkEKDm93bmVyc19jaGFuZ2VkGAQgASgLMicuYmFpbGl3aWNrLnBlZXIudjEuT3duZXJzQ2hhbmdlZENvbW1hbmRIABI/Cg1yZWNvdmVyX2dyb3VwGAUgASgLMiYuYmFpbGl3aWNrLnBlZXIudjEuUmVjb3Zlckdyb3VwQ29tbWFuZEgAQgkKB2NvbW1hbmQidQoNQXBwbGllZFJlY29yZBINCgVpbmRleBgBIAEoBBIMCgR0ZXJtGAIgASgEEhAKCHJldmlzaW9uGAMgASgEEg0KBWZsb29yGAQgASgEEhcKCnN0YXRlX2hhc2gYBSABKAZIAIgBAUINCgtfc3RhdGVfaGFzaGIGcHJvdG8z", [file_bailiwick_peer_v1_model]);
+  fileDesc("Ch5iYWlsaXdpY2svcGVlci92MS9yZWNvcmQucHJvdG8SEWJhaWxpd2ljay5wZWVyLnYxIjUKCFB1dFdyaXRlEgsKA2tleRgBIAEoDBINCgV2YWx1ZRgCIAEoDBINCgVsZWFzZRgDIAEoBCI3CgtEZWxldGVXcml0ZRIoCgRzcGFuGAEgASgLMhouYmFpbGl3aWNrLnBlZXIudjEuS2V5U3BhbiJuCgVXcml0ZRIqCgNwdXQYASABKAsyGy5iYWlsaXdpY2sucGVlci52MS5QdXRXcml0ZUgAEjAKBmRlbGV0ZRgCIAEoCzIeLmJhaWxpd2ljay5wZWVyLnYxLkRlbGV0ZVdyaXRlSABCBwoFd3JpdGUiMwoSQ29tcGFyZU1vZFJldmlzaW9uEgsKA2tleRgBIAEoDBIQCghyZXZpc2lvbhgCIAEoBCJTCgdDb21wYXJlEj0KDG1vZF9yZXZpc2lvbhgBIAEoCzIlLmJhaWxpd2ljay5wZWVyLnYxLkNvbXBhcmVNb2RSZXZpc2lvbkgAQgkKB2NvbXBhcmUihAEKDFdyaXRlQ29tbWFuZBIsCghjb21wYXJlcxgBIAMoCzIaLmJhaWxpd2ljay5wZWVyLnYxLkNvbXBhcmUSEgoFZmVuY2UYAiABKARIAIgBARIoCgZ3cml0ZXMYAyADKAsyGC5iYWlsaXdpY2sucGVlci52MS5Xcml0ZUIICgZfZmVuY2UiYAoNVmVyZGljdENoYW5nZRIMCgRub2RlGAEgASgJEjEKBnN0YXR1cxgCIAEoDjIhLmJhaWxpd2ljay5wZWVyLnYxLlJlY292ZXJ5U3RhdHVzEg4KBnJlYXNvbhgDIAEoCSJECg9WZXJkaWN0c0NvbW1hbmQSMQoHY2hhbmdlcxgBIAMoCzIgLmJhaWxpd2ljay5wZWVyLnYxLlZlcmRpY3RDaGFuZ2UiiwEKCk93bkNvbW1hbmQSGgoNY3VycmVudF9vd25lchgBIAEoCUgAiAEBEg0KBWVwb2NoGAIgASgEEjAKBXN0YXRlGAMgASgOMiEuYmFpbGl3aWNrLnBlZXIudjEuT3duZXJzaGlwU3RhdGUSDgoGcmVhc29uGAQgASgJQhAKDl9jdXJyZW50X293bmVyIiIKDkNvbXBhY3RDb21tYW5kEhAKCHJldmlzaW9uGAEgASgEIiIKEENvbmZpZ3VyZUNvbW1hbmQSDgoGY29uZmlnGAEgASgMIkAKDkRpc3B1dGVDb21tYW5kEi4KBmhhc2hlcxgBIAEoCzIeLmJhaWxpd2ljay5wZWVyLnYxLlN0YXRlSGFzaGVzIh4KDVNldHRsZUNvbW1hbmQSDQoFaW5kZXgYASABKAQiOAoPVHJhbnNhY3RDb21tYW5kEiUKBHBhcnQYASABKAsyFy5iYWlsaXdpY2sucGVlci52MS5QYXJ0IkUKDEJlZ2luQ29tbWFuZBIOCgZncm91cHMYASADKAkSJQoEcGFydBgCIAEoCzIXLmJhaWxpd2ljay5wZWVyLnYxLlBhcnQibAoNRGVjaWRlQ29tbWFuZBIsCgJpZBgBIAEoCzIgLmJhaWxpd2ljay5wZWVyLnYxLlRyYW5zYWN0aW9uSWQSLQoIZGVjaXNpb24YAiABKA4yGy5iYWlsaXdpY2sucGVlci52MS5EZWNpc2lvbiI9Cg1Gb3JnZXRDb21tYW5kEiwKAmlkGAEgASgLMiAuYmFpbGl3aWNrLnBlZXIudjEuVHJhbnNhY3Rpb25JZCJ0Cg5QcmVwYXJlQ29tbWFuZBIsCgJpZBgBIAEoCzIgLmJhaWxpd2ljay5wZWVyLnYxLlRyYW5zYWN0aW9uSWQSJQoEcGFydBgCIAEoCzIXLmJhaWxpd2ljay5wZWVyLnYxLlBhcnQSDQoFZmxvb3IYAyABKAQiewoNRmluaXNoQ29tbWFuZBIsCgJpZBgBIAEoCzIgLmJhaWxpd2ljay5wZWVyLnYxLlRyYW5zYWN0aW9uSWQSLQoIZGVjaXNpb24YAiABKA4yGy5iYWlsaXdpY2sucGVlci52MS5EZWNpc2lvbhINCgVmbG9vchgDIAEoBCLHBQoMR3JvdXBDb21tYW5kEjAKBXdyaXRlGAEgASgLMh8uYmFpbGl3aWNrLnBlZXIudjEuV3JpdGVDb21tYW5kSAASNgoIdmVyZGljdHMYAiABKAsyIi5iYWlsaXdpY2sucGVlci52MS5WZXJkaWN0c0NvbW1hbmRIABIsCgNvd24YAyABKAsyHS5iYWlsaXdpY2sucGVlci52MS5Pd25Db21tYW5kSAASNAoHY29tcGFjdBgEIAEoCzIhLmJhaWxpd2ljay5wZWVyLnYxLkNvbXBhY3RDb21tYW5kSAASOAoJY29uZmlndXJlGAUgASgLMiMuYmFpbGl3aWNrLnBlZXIudjEuQ29uZmlndXJlQ29tbWFuZEgAEjQKB2Rpc3B1dGUYBiABKAsyIS5iYWlsaXdpY2sucGVlci52MS5EaXNwdXRlQ29tbWFuZEgAEjIKBnNldHRsZRgHIAEoCzIgLmJhaWxpd2ljay5wZWVyLnYxLlNldHRsZUNvbW1hbmRIABI2Cgh0cmFuc2FjdBgIIAEoCzIiLmJhaWxpd2ljay5wZWVyLnYxLlRyYW5zYWN0Q29tbWFuZEgAEjAKBWJlZ2luGAkgASgLMh8uYmFpbGl3aWNrLnBlZXIudjEuQmVnaW5Db21tYW5kSAASMgoGZGVjaWRlGAogASgLMiAuYmFpbGl3aWNrLnBlZXIudjEuRGVjaWRlQ29tbWFuZEgAEjIKBmZvcmdldBgLIAEoCzIgLmJhaWxpd2ljay5wZWVyLnYxLkZvcmdldENvbW1hbmRIABI0CgdwcmVwYXJlGAwgASgLMiEuYmFpbGl3aWNrLnBlZXIudjEuUHJlcGFyZUNvbW1hbmRIABIyCgZmaW5pc2gYDSABKAsyIC5iYWlsaXdpY2sucGVlci52MS5GaW5pc2hDb21tYW5kSABCCQoHY29tbWFuZCJRCg1FdmVudHNDb21tYW5kEg0KBWF0X21zGAEgASgEEjEKB2NoYW5nZXMYAiADKAsyIC5iYWlsaXdpY2sucGVlci52MS5DbHVzdGVyQ2hhbmdlIlUKEkNyZWF0ZUdyb3VwQ29tbWFuZBINCgVhdF9tcxgBIAEoBBIwCgVlbnRyeRgCIAEoCzIhLmJhaWxpd2ljay5wZWVyLnYxLkRpcmVjdG9yeUVudHJ5IlkKFE93bmVyc0NoYW5nZWRDb21tYW5kEg0KBWF0X21zGAEgASgEEjIKB2VudHJpZXMYAiADKAsyIS5iYWlsaXdpY2sucGVlci52MS5EaXJlY3RvcnlFbnRyeSJ3ChNSZWNvdmVyR3JvdXBDb21tYW5kEg0KBWF0X21zGAEgASgEEg0KBWdyb3VwGAIgASgJEjIKCHJlY292ZXJ5GAMgASgLMiAuYmFpbGl3aWNrLnBlZXIudjEuR3JvdXBSZWNvdmVyeRIOCgZyZWFzb24YBCABKAkiWgoWQ2x1c3RlclZlcmRpY3RzQ29tbWFuZBINCgVhdF9tcxgBIAEoBBIxCgdjaGFuZ2VzGAIgAygLMiAuYmFpbGl3aWNrLnBlZXIudjEuVmVyZGljdENoYW5nZSLRAgoOQ2x1c3RlckNvbW1hbmQSMgoGZXZlbnRzGAEgASgLMiAuYmFpbGl3aWNrLnBlZXIudjEuRXZlbnRzQ29tbWFuZEgAEj0KDGNyZWF0ZV9ncm91cBgCIAEoCzIlLmJhaWxpd2ljay5wZWVyLnYxLkNyZWF0ZUdyb3VwQ29tbWFuZEgAEj0KCHZlcmRpY3RzGAMgASgLMikuYmFpbGl3aWNrLnBlZXIudjEuQ2x1c3RlclZlcmRpY3RzQ29tbWFuZEgAEkEKDm93bmVyc19jaGFuZ2VkGAQgASgLMicuYmFpbGl3aWNrLnBlZXIudjEuT3duZXJzQ2hhbmdlZENvbW1hbmRIABI/Cg1yZWNvdmVyX2dyb3VwGAUgASgLMiYuYmFpbGl3aWNrLnBlZXIudjEuUmVjb3Zlckdyb3VwQ29tbWFuZEgAQgkKB2NvbW1hbmQidQoNQXBwbGllZFJlY29yZBINCgVpbmRleBgBIAEoBBIMCgR0ZXJtGAIgASgEEhAKCHJldmlzaW9uGAMgASgEEg0KBWZsb29yGAQgASgEEhcKCnN0YXRlX2hhc2gYBSABKAZIAIgBAUINCgtfc3RhdGVfaGFzaGIGcHJvdG8z", [file_bailiwick_peer_v1_model, file_bailiwick_peer_v1_transaction]);
 
 /**
  * @generated from message bailiwick.peer.v1.PutWrite
@@ -319,6 +321,142 @@ export const SettleCommandSchema: GenMessage<SettleCommand> = /*@__PURE__*/
   messageDesc(file_bailiwick_peer_v1_record, 12);
 
 /**
+ * A transaction of this group alone.
+ *
+ * @generated from message bailiwick.peer.v1.TransactCommand
+ */
+export type TransactCommand = Message<"bailiwick.peer.v1.TransactCommand"> & {
+  /**
+   * @generated from field: bailiwick.peer.v1.Part part = 1;
+   */
+  part?: Part | undefined;
+};
+
+/**
+ * Describes the message bailiwick.peer.v1.TransactCommand.
+ * Use `create(TransactCommandSchema)` to create a new message.
+ */
+export const TransactCommandSchema: GenMessage<TransactCommand> = /*@__PURE__*/
+  messageDesc(file_bailiwick_peer_v1_record, 13);
+
+/**
+ * A transaction of several groups begins, in the log of the one that coordinates it.
+ *
+ * @generated from message bailiwick.peer.v1.BeginCommand
+ */
+export type BeginCommand = Message<"bailiwick.peer.v1.BeginCommand"> & {
+  /**
+   * @generated from field: repeated string groups = 1;
+   */
+  groups: string[];
+
+  /**
+   * @generated from field: bailiwick.peer.v1.Part part = 2;
+   */
+  part?: Part | undefined;
+};
+
+/**
+ * Describes the message bailiwick.peer.v1.BeginCommand.
+ * Use `create(BeginCommandSchema)` to create a new message.
+ */
+export const BeginCommandSchema: GenMessage<BeginCommand> = /*@__PURE__*/
+  messageDesc(file_bailiwick_peer_v1_record, 14);
+
+/**
+ * @generated from message bailiwick.peer.v1.DecideCommand
+ */
+export type DecideCommand = Message<"bailiwick.peer.v1.DecideCommand"> & {
+  /**
+   * @generated from field: bailiwick.peer.v1.TransactionId id = 1;
+   */
+  id?: TransactionId | undefined;
+
+  /**
+   * @generated from field: bailiwick.peer.v1.Decision decision = 2;
+   */
+  decision: Decision;
+};
+
+/**
+ * Describes the message bailiwick.peer.v1.DecideCommand.
+ * Use `create(DecideCommandSchema)` to create a new message.
+ */
+export const DecideCommandSchema: GenMessage<DecideCommand> = /*@__PURE__*/
+  messageDesc(file_bailiwick_peer_v1_record, 15);
+
+/**
+ * @generated from message bailiwick.peer.v1.ForgetCommand
+ */
+export type ForgetCommand = Message<"bailiwick.peer.v1.ForgetCommand"> & {
+  /**
+   * @generated from field: bailiwick.peer.v1.TransactionId id = 1;
+   */
+  id?: TransactionId | undefined;
+};
+
+/**
+ * Describes the message bailiwick.peer.v1.ForgetCommand.
+ * Use `create(ForgetCommandSchema)` to create a new message.
+ */
+export const ForgetCommandSchema: GenMessage<ForgetCommand> = /*@__PURE__*/
+  messageDesc(file_bailiwick_peer_v1_record, 16);
+
+/**
+ * @generated from message bailiwick.peer.v1.PrepareCommand
+ */
+export type PrepareCommand = Message<"bailiwick.peer.v1.PrepareCommand"> & {
+  /**
+   * @generated from field: bailiwick.peer.v1.TransactionId id = 1;
+   */
+  id?: TransactionId | undefined;
+
+  /**
+   * @generated from field: bailiwick.peer.v1.Part part = 2;
+   */
+  part?: Part | undefined;
+
+  /**
+   * @generated from field: uint64 floor = 3;
+   */
+  floor: bigint;
+};
+
+/**
+ * Describes the message bailiwick.peer.v1.PrepareCommand.
+ * Use `create(PrepareCommandSchema)` to create a new message.
+ */
+export const PrepareCommandSchema: GenMessage<PrepareCommand> = /*@__PURE__*/
+  messageDesc(file_bailiwick_peer_v1_record, 17);
+
+/**
+ * @generated from message bailiwick.peer.v1.FinishCommand
+ */
+export type FinishCommand = Message<"bailiwick.peer.v1.FinishCommand"> & {
+  /**
+   * @generated from field: bailiwick.peer.v1.TransactionId id = 1;
+   */
+  id?: TransactionId | undefined;
+
+  /**
+   * @generated from field: bailiwick.peer.v1.Decision decision = 2;
+   */
+  decision: Decision;
+
+  /**
+   * @generated from field: uint64 floor = 3;
+   */
+  floor: bigint;
+};
+
+/**
+ * Describes the message bailiwick.peer.v1.FinishCommand.
+ * Use `create(FinishCommandSchema)` to create a new message.
+ */
+export const FinishCommandSchema: GenMessage<FinishCommand> = /*@__PURE__*/
+  messageDesc(file_bailiwick_peer_v1_record, 18);
+
+/**
  * In the log of a resource group.
  *
  * @generated from message bailiwick.peer.v1.GroupCommand
@@ -369,6 +507,42 @@ export type GroupCommand = Message<"bailiwick.peer.v1.GroupCommand"> & {
      */
     value: SettleCommand;
     case: "settle";
+  } | {
+    /**
+     * @generated from field: bailiwick.peer.v1.TransactCommand transact = 8;
+     */
+    value: TransactCommand;
+    case: "transact";
+  } | {
+    /**
+     * @generated from field: bailiwick.peer.v1.BeginCommand begin = 9;
+     */
+    value: BeginCommand;
+    case: "begin";
+  } | {
+    /**
+     * @generated from field: bailiwick.peer.v1.DecideCommand decide = 10;
+     */
+    value: DecideCommand;
+    case: "decide";
+  } | {
+    /**
+     * @generated from field: bailiwick.peer.v1.ForgetCommand forget = 11;
+     */
+    value: ForgetCommand;
+    case: "forget";
+  } | {
+    /**
+     * @generated from field: bailiwick.peer.v1.PrepareCommand prepare = 12;
+     */
+    value: PrepareCommand;
+    case: "prepare";
+  } | {
+    /**
+     * @generated from field: bailiwick.peer.v1.FinishCommand finish = 13;
+     */
+    value: FinishCommand;
+    case: "finish";
   } | { case: undefined; value?: undefined };
 };
 
@@ -377,7 +551,7 @@ export type GroupCommand = Message<"bailiwick.peer.v1.GroupCommand"> & {
  * Use `create(GroupCommandSchema)` to create a new message.
  */
 export const GroupCommandSchema: GenMessage<GroupCommand> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 13);
+  messageDesc(file_bailiwick_peer_v1_record, 19);
 
 /**
  * @generated from message bailiwick.peer.v1.EventsCommand
@@ -399,7 +573,7 @@ export type EventsCommand = Message<"bailiwick.peer.v1.EventsCommand"> & {
  * Use `create(EventsCommandSchema)` to create a new message.
  */
 export const EventsCommandSchema: GenMessage<EventsCommand> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 14);
+  messageDesc(file_bailiwick_peer_v1_record, 20);
 
 /**
  * Without the config object, which only the group's owners store.
@@ -423,7 +597,7 @@ export type CreateGroupCommand = Message<"bailiwick.peer.v1.CreateGroupCommand">
  * Use `create(CreateGroupCommandSchema)` to create a new message.
  */
 export const CreateGroupCommandSchema: GenMessage<CreateGroupCommand> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 15);
+  messageDesc(file_bailiwick_peer_v1_record, 21);
 
 /**
  * What the groups themselves have decided: the directory follows.
@@ -447,7 +621,7 @@ export type OwnersChangedCommand = Message<"bailiwick.peer.v1.OwnersChangedComma
  * Use `create(OwnersChangedCommandSchema)` to create a new message.
  */
 export const OwnersChangedCommandSchema: GenMessage<OwnersChangedCommand> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 16);
+  messageDesc(file_bailiwick_peer_v1_record, 22);
 
 /**
  * The group goes on from the data of one node. Takes effect only when `recovery.incarnation` is the group's next.
@@ -481,7 +655,7 @@ export type RecoverGroupCommand = Message<"bailiwick.peer.v1.RecoverGroupCommand
  * Use `create(RecoverGroupCommandSchema)` to create a new message.
  */
 export const RecoverGroupCommandSchema: GenMessage<RecoverGroupCommand> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 17);
+  messageDesc(file_bailiwick_peer_v1_record, 23);
 
 /**
  * @generated from message bailiwick.peer.v1.ClusterVerdictsCommand
@@ -503,7 +677,7 @@ export type ClusterVerdictsCommand = Message<"bailiwick.peer.v1.ClusterVerdictsC
  * Use `create(ClusterVerdictsCommandSchema)` to create a new message.
  */
 export const ClusterVerdictsCommandSchema: GenMessage<ClusterVerdictsCommand> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 18);
+  messageDesc(file_bailiwick_peer_v1_record, 24);
 
 /**
  * In the log of the cluster group.
@@ -552,7 +726,7 @@ export type ClusterCommand = Message<"bailiwick.peer.v1.ClusterCommand"> & {
  * Use `create(ClusterCommandSchema)` to create a new message.
  */
 export const ClusterCommandSchema: GenMessage<ClusterCommand> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 19);
+  messageDesc(file_bailiwick_peer_v1_record, 25);
 
 /**
  * Up to where a replica's stored state covers the log of its group; changes in one batch with that state.
@@ -595,5 +769,5 @@ export type AppliedRecord = Message<"bailiwick.peer.v1.AppliedRecord"> & {
  * Use `create(AppliedRecordSchema)` to create a new message.
  */
 export const AppliedRecordSchema: GenMessage<AppliedRecord> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 20);
+  messageDesc(file_bailiwick_peer_v1_record, 26);
 

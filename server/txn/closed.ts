@@ -1,0 +1,37 @@
+// Which transactions of other coordinators are over for a group. A message that comes late must neither lock keys for a
+// transaction that is over nor carry it out a second time; a coordinator says below which index all of its own are over.
+
+import type { LogIndex, Revision } from "../../proto/ids.ts";
+import type { ClosedTransactions, TransactionId } from "../../proto/transactions.ts";
+
+/** @param known of this coordinator; null: nothing */
+export function isClosed(known: ClosedTransactions | null, id: TransactionId): boolean {
+  if (known === null || id.incarnation > known.incarnation) return false;
+  return id.incarnation < known.incarnation || id.index < known.floor || find(known, id.index) !== null;
+}
+
+/** The revision that it made here; null: not known, or none. */
+export function revisionOf(known: ClosedTransactions | null, id: TransactionId): Revision | null {
+  if (known === null || known.incarnation !== id.incarnation) return null;
+  return find(known, id.index)?.revision ?? null;
+}
+
+/** The transaction is over, and so are all of its coordinator below `floor`. */
+export function close(
+  known: ClosedTransactions | null,
+  id: TransactionId,
+  { revision, floor }: { readonly revision: Revision; readonly floor: LogIndex },
+): ClosedTransactions {
+  const { group, incarnation, index } = id;
+  // Of an earlier incarnation everything is over.
+  if (known !== null && known.incarnation > incarnation) return known;
+  const before = known?.incarnation === incarnation ? known : { floor, closed: [] };
+  const raised = Math.max(before.floor, floor) as LogIndex;
+  const others = before.closed.filter((each) => each.index >= raised && each.index !== index);
+  const closed = index < raised ? others : [...others, { index, revision }];
+  return { group, incarnation, floor: raised, closed };
+}
+
+function find({ closed }: ClosedTransactions, index: LogIndex) {
+  return closed.find((each) => each.index === index) ?? null;
+}

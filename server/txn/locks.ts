@@ -1,0 +1,51 @@
+// What prepared transactions hold of a group's keys until they are decided. Nobody waits for a lock to write: who comes later
+// gives way, so that no two can wait for each other.
+
+import type { KeySpan } from "../../proto/model.ts";
+import type { Operation, Part } from "../../proto/transactions.ts";
+import { doOverlap, spanOfKey } from "../../storage/mvcc/span.ts";
+
+/** Keys that something reads and writes. */
+export interface Footprint {
+  readonly reads: readonly KeySpan[];
+  readonly writes: readonly KeySpan[];
+}
+
+/** Of both branches, and of the comparisons that choose one. */
+export function footprintOf({ comparisons, success, failure }: Part): Footprint {
+  const compared = comparisons.map(({ target }) => (target.type === "key" ? spanOfKey(target.key) : target.span));
+  const operations = [...success, ...failure];
+  const isWrite = ({ type }: Operation) => type === "put" || type === "delete";
+  return {
+    reads: [...compared, ...operations.filter((operation) => !isWrite(operation)).map(spanOf)],
+    writes: operations.filter(isWrite).map(spanOf),
+  };
+}
+
+export class Locks<Holder> {
+  readonly #held = new Map<Holder, Footprint>();
+
+  hold(holder: Holder, footprint: Footprint): void {
+    this.#held.set(holder, footprint);
+  }
+
+  release(holder: Holder): void {
+    this.#held.delete(holder);
+  }
+
+  /** Who reads what is to be written, or writes what is to be read or written; null: nobody. */
+  conflict({ reads, writes }: Footprint): Holder | null {
+    for (const [holder, held] of this.#held) {
+      if (overlap(held.writes, reads) || overlap(held.writes, writes) || overlap(held.reads, writes)) return holder;
+    }
+    return null;
+  }
+}
+
+function overlap(left: readonly KeySpan[], right: readonly KeySpan[]): boolean {
+  return left.some((one) => right.some((other) => doOverlap(one, other)));
+}
+
+function spanOf(operation: Operation): KeySpan {
+  return operation.type === "list" || operation.type === "delete" ? operation.span : spanOfKey(operation.key);
+}

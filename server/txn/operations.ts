@@ -1,0 +1,79 @@
+// The operations of one branch of a transaction: what they answer, from the state before any of them, and what they write.
+
+import { assert } from "../../proto/assert.ts";
+import { type Failure, failure } from "../../proto/errors.ts";
+import type { GroupId } from "../../proto/ids.ts";
+import type { KeyValue } from "../../proto/model.ts";
+import type { Operation, OperationResult } from "../../proto/transactions.ts";
+import { emptyBytes } from "../../storage/bytes.ts";
+import type { Mvcc } from "../../storage/mvcc/mvcc.ts";
+import type { Write } from "../../storage/mvcc/types.ts";
+import { keysIn } from "./present-keys.ts";
+
+/** One for each operation, in order. */
+export function resultsOf(branch: readonly Operation[], mvcc: Mvcc): readonly OperationResult[] {
+  return branch.map((operation) => resultOf(operation, mvcc));
+}
+
+export function writesOf(branch: readonly Operation[]): readonly Write[] {
+  return branch.flatMap((operation): Write[] => {
+    if (operation.type === "put") return [operation];
+    return operation.type === "delete" ? [{ type: "delete", range: operation.span }] : [];
+  });
+}
+
+/** An answer that is too large is none, and nothing is written for it. */
+export function refuseLargeResults(
+  results: readonly OperationResult[],
+  { group, bytesMax }: { readonly group: GroupId; readonly bytesMax: number },
+): Failure | null {
+  const kvs = results.flatMap(keyValuesOf);
+  const bytes = kvs.reduce((sum, { key, value }) => sum + key.byteLength + value.byteLength, 0);
+  if (bytes <= bytesMax) return null;
+  const message = `The operations answer ${bytes} bytes of keys and values, limit ${bytesMax}`;
+  return failure("invalid_argument", message, { group, field: "operations" });
+}
+
+function resultOf(operation: Operation, mvcc: Mvcc): OperationResult {
+  switch (operation.type) {
+    case "get":
+      return { type: "get", kv: currentOf(mvcc, operation.key) };
+    case "list":
+      return listOf(operation, mvcc);
+    case "put":
+      return { type: "put", previous: operation.returnPrevious ? currentOf(mvcc, operation.key) : null };
+    case "delete": {
+      const present = keysIn(mvcc, operation.span);
+      return { type: "delete", deleted: present.length, previous: operation.returnPrevious ? present : [] };
+    }
+  }
+}
+
+function listOf(
+  { span, limit, keysOnly, countOnly }: Operation & { readonly type: "list" },
+  mvcc: Mvcc,
+): OperationResult {
+  const page = mvcc.range(span, { at: null, limit: countOnly ? 0 : limit, countAll: true });
+  assert(page.type === "page", "the newest revision can always be read");
+  const kvs = keysOnly ? page.kvs.map((kv) => ({ ...kv, value: emptyBytes })) : page.kvs;
+  return { type: "list", kvs, more: page.more && !countOnly, count: page.count };
+}
+
+function currentOf(mvcc: Mvcc, key: Uint8Array): KeyValue | null {
+  const found = mvcc.get(key, null);
+  assert(found.type === "value", "the newest revision can always be read");
+  return found.kv;
+}
+
+function keyValuesOf(result: OperationResult): readonly KeyValue[] {
+  switch (result.type) {
+    case "get":
+      return result.kv === null ? [] : [result.kv];
+    case "put":
+      return result.previous === null ? [] : [result.previous];
+    case "list":
+      return result.kvs;
+    case "delete":
+      return result.previous;
+  }
+}
