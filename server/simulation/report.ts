@@ -19,6 +19,8 @@ export interface RunCounts {
   readonly operationsPlaced: number;
   readonly keysUndecided: number;
   readonly watchEventsCompared: number;
+  /** Over several groups. */
+  readonly transactionsCompared: number;
   readonly rowsChecked: number;
   readonly snapshots: number;
   /** Appends that went by gossip. */

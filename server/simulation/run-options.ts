@@ -79,6 +79,8 @@ export interface WorkloadOptions {
   readonly valueBytesMax: number;
   readonly budgetMsMax: number;
   readonly watches: number;
+  /** Clients that move money between groups. */
+  readonly transfers: number;
 }
 
 /** `forged`: publications arrive, and with them others that nobody sent. */

@@ -9,6 +9,7 @@ import { checkReplay, type Timeline } from "./checkers/replay.ts";
 import { demandSame, replayGroup } from "./checkers/replayed-group.ts";
 import { checkScope } from "./checkers/scope.ts";
 import { readHeld } from "./checkers/timeline-reader.ts";
+import { checkTransactions } from "./checkers/transactions.ts";
 import { checkWatch } from "./checkers/watches.ts";
 import { catchUp, converge, demandAnswers, probe } from "./convergence.ts";
 import { chooseCore, healEverybody, isolateCore } from "./core.ts";
@@ -42,6 +43,7 @@ class Run {
   #operationsPlaced = 0;
   #keysUndecided = 0;
   #watchEventsCompared = 0;
+  #transactionsCompared = 0;
   #rowsChecked = 0;
 
   constructor(testbed: Testbed, withoutReplay: boolean) {
@@ -78,6 +80,7 @@ class Run {
       operationsPlaced: this.#operationsPlaced,
       keysUndecided: this.#keysUndecided,
       watchEventsCompared: this.#watchEventsCompared,
+      transactionsCompared: this.#transactionsCompared,
       rowsChecked: this.#rowsChecked,
       snapshots: coverage.snapshots,
       publications: coverage.publications,
@@ -88,10 +91,11 @@ class Run {
   }
 
   #safety(): void {
-    const { world, clients, watchers, options } = this.testbed;
+    const { world, clients, transfers, watchers, options } = this.testbed;
     for (const fault of this.#faults.filter(({ isConstant }) => isConstant)) fault.start();
     for (const node of world.nodes) node.start();
     clients.start();
+    transfers.start();
     watchers.start();
     world.runFor(warmUpMs);
     for (const fault of this.#faults.filter(({ isConstant }) => !isConstant)) fault.start();
@@ -100,7 +104,7 @@ class Run {
   }
 
   #liveness(): void {
-    const { world, clients, watchers, options, history } = this.testbed;
+    const { world, clients, transfers, watchers, options, history } = this.testbed;
     for (const fault of this.#faults) fault.heal();
     const healedMs = world.nowMs;
     const core = chooseCore({ ...this.testbed, topology: options.topology }, options.core);
@@ -108,6 +112,7 @@ class Run {
     converge(this.testbed, { isWell: (node) => core.has(node), isQuiet: false });
     probe(this.testbed, (node) => core.has(node));
     clients.stop();
+    transfers.stop();
     healEverybody(world);
     converge(this.testbed, { isWell: () => true, isQuiet: false });
     const budgetMs = Math.max(options.workload.budgetMsMax, options.churn === null ? 0 : changeBudgetMs);
@@ -122,7 +127,7 @@ class Run {
   }
 
   #compare(): void {
-    const { history, watchers } = this.testbed;
+    const { history, transfers, watchers } = this.testbed;
     for (const [group, timeline] of this.#timelines) {
       const operations = history.operations.filter((operation) => operation.group === group);
       if (!this.#withoutReplay) this.#answersCompared += checkReplay(timeline, operations);
@@ -133,6 +138,7 @@ class Run {
         if (log.group === group) this.#watchEventsCompared += checkWatch(log, timeline);
       }
     }
+    this.#transactionsCompared = checkTransactions(transfers.transactions, this.#timelines);
     this.#rowsChecked = this.#checkScope();
   }
 

@@ -57,7 +57,7 @@ function drawBrisk(seed: number, random: Random): SimOptions {
     safetyMs: Math.round(general.between(8_000, 13_000) * shareOfTime(topology)),
     livenessMsMax: 30_000,
     logEntriesKept: general.pick([20_000, 200, 24]),
-    workload: spread(drawWorkload(random.fork()), topology),
+    workload: { ...spread(drawWorkload(random.fork()), topology), transfers: drawTransfers(new Random(seed + 3)) },
     link,
     disk: drawDisk(random.fork()),
     gossip: general.pick(["normal", "normal", "lost", "forged"] as const),
@@ -83,7 +83,7 @@ function shareOfTime({ nodes }: Topology): number {
 }
 
 /** Few groups get fewer operations, for all of them end in few histories. */
-function spread(workload: WorkloadOptions, { groups }: Topology): WorkloadOptions {
+function spread<Workload extends { readonly thinkMsMean: number }>(workload: Workload, { groups }: Topology): Workload {
   return { ...workload, thinkMsMean: Math.round(workload.thinkMsMean * Math.max(1, 4 / groups.size)) };
 }
 
@@ -138,6 +138,11 @@ function drawClockRate(random: Random): ClockRateOptions | null {
   if (strength === "off") return null;
   if (strength === "mild") return { meanMs: 1_000, ...usualRates };
   return { meanMs: 500, rateMin: 0.5, rateMax: 2 };
+}
+
+/** Drawn apart, as the lease reads are. */
+function drawTransfers(random: Random): number {
+  return random.pick([0, 2, 4]);
 }
 
 /** Drawn apart, so that the rest of a seed's options does not depend on it. */
@@ -214,7 +219,7 @@ function drawDisk(random: Random): DiskOptions {
   return { ...calmDisk, syncMsMean, stallProbability: random.fraction() * 0.02, stallMsMax };
 }
 
-function drawWorkload(random: Random): WorkloadOptions {
+function drawWorkload(random: Random): Omit<WorkloadOptions, "transfers"> {
   const isBulky = random.chance(0.06);
   return {
     clients: random.between(3, 8),

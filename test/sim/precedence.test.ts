@@ -15,6 +15,7 @@ const workload = {
   valueBytesMax: 32,
   budgetMsMax: 1_000,
   watches: 0,
+  transfers: 0,
 };
 
 test("leadership goes back to the first owner under load, and nothing is lost by it", () => {

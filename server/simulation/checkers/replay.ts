@@ -2,11 +2,12 @@
 // revision, once; no refused one is; every read shows the group as it was at the revision that it names; and revisions
 // respect the order of real time, which together makes the history linearizable.
 
-import type { KeyValue } from "../../../proto/model.ts";
+import type { KeySpan, KeyValue } from "../../../proto/model.ts";
 import type { KeyEvent, Reply } from "../../../proto/requests.ts";
 import { compareBytes, textOf } from "../../../storage/bytes.ts";
 import { demand } from "../violation.ts";
 import { answeredRevision, nameOfValue, type Operation } from "../workload/history.ts";
+import { accountPrefix } from "../workload/transfers.ts";
 
 type Ok<Type extends Reply["type"]> = Extract<Reply, { type: Type }>;
 
@@ -98,8 +99,9 @@ function checkOrigins(timeline: Timeline, operations: readonly Operation[]): voi
     if (operation.request.type === "put") writers.set(textOf(operation.request.value), operation);
   }
   const used = new Map<number, number>();
-  for (const { kv, revision } of timeline.events) {
-    if (kv === null) continue;
+  for (const { key, kv, revision } of timeline.events) {
+    // Transactions are compared apart (transactions.ts).
+    if (kv === null || textOf(key).startsWith(accountPrefix)) continue;
     const writer = writers.get(textOf(kv.value));
     demand(writer !== undefined, "origin", () => `Revision ${revision} holds a value that nobody wrote`);
     const isPossible = writer.outcome?.type !== "failed";
@@ -174,9 +176,7 @@ function checkDelete(timeline: Timeline, operation: Operation, reply: Ok<"delete
   const { request } = operation;
   demand(request.type === "delete", "answers", () => `${nameOf(operation)} was answered as a delete`);
   const { revision } = reply.header;
-  const { start, end } = request.span;
-  const isInside = ({ key }: { readonly key: Uint8Array }) =>
-    compareBytes(key, start) >= 0 && (end === null || compareBytes(key, end) < 0);
+  const isInside = ({ key }: { readonly key: Uint8Array }) => isInSpan(key, request.span);
   const before = timeline.contentAt(reply.deleted > 0 ? revision - 1 : revision).filter(isInside);
   const isSame = before.length === reply.deleted;
   demand(isSame, "acknowledged delete", () => `${nameOf(operation)} removed ${reply.deleted} keys of ${before.length}`);
@@ -196,7 +196,7 @@ function checkList(timeline: Timeline, operation: Operation, reply: Ok<"list">):
   const { request } = operation;
   demand(request.type === "list", "answers", () => `${nameOf(operation)} was answered as a list`);
   checkKnown(timeline, operation, reply.header.revision);
-  const content = timeline.contentAt(reply.header.revision);
+  const content = timeline.contentAt(reply.header.revision).filter(({ key }) => isInSpan(key, request.span));
   const isCounted = reply.count === content.length;
   demand(isCounted, "reads", () => `${nameOf(operation)} counts ${reply.count} keys of ${content.length}`);
   if (request.countOnly) return;
@@ -260,4 +260,8 @@ function push<Key, Item>(map: Map<Key, Item[]>, key: Key, item: Item): void {
   const list = map.get(key);
   if (list === undefined) map.set(key, [item]);
   else list.push(item);
+}
+
+function isInSpan(key: Uint8Array, { start, end }: KeySpan): boolean {
+  return compareBytes(key, start) >= 0 && (end === null || compareBytes(key, end) < 0);
 }

@@ -116,9 +116,10 @@ export class Survey {
   }
 
   #statusMissing(status: GroupStatus): string | null {
-    const { manager, verdicts, ownership, applied, commit } = status;
+    const { manager, verdicts, ownership, applied, commit, openTransactions } = status;
     if (manager === null || !this.#scope.isWell(manager)) return `that ${manager} manages it`;
     if (this.#scope.isQuiet && applied !== commit) return `that it has applied ${applied} of ${commit}`;
+    if (this.#scope.isQuiet && openTransactions > 0) return `that ${openTransactions} transactions are not over`;
     for (const { node, status: verdict } of verdicts) {
       if (!this.#isRight(node, verdict)) return `that ${node} is ${verdict}`;
     }

@@ -6,7 +6,7 @@ import { toRevision } from "../../../proto/ids.ts";
 import type { KeySpan } from "../../../proto/model.ts";
 import type { Random } from "../../../proto/random.ts";
 import type { GroupRequest } from "../../../proto/requests.ts";
-import { bytesOf, emptyBytes } from "../../../storage/bytes.ts";
+import { bytesOf } from "../../../storage/bytes.ts";
 import type { WorkloadOptions } from "../run-options.ts";
 import type { World } from "../world.ts";
 import type { History, Operation } from "./history.ts";
@@ -19,7 +19,8 @@ const givesUpMs = 3_000;
 const burstPuts = 15;
 const rivalsShare = 0.8;
 
-const wholeSpan: KeySpan = { start: emptyBytes, end: null };
+/** All keys that these clients write; there are others. */
+const wholeSpan: KeySpan = { start: bytesOf("key-"), end: bytesOf("key.") };
 
 interface ClientsOptions {
   readonly world: World;

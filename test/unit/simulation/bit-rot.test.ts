@@ -30,6 +30,7 @@ const workload = {
   valueBytesMax: 60,
   budgetMsMax: 1_000,
   watches: 0,
+  transfers: 0,
 };
 
 /** A disk of a node that has served clients, kept little of its log, and lost its power. */
