@@ -137,7 +137,9 @@ export class Transactions {
     if (!this.#isLeading) return;
     for (const answer of this.#answers.splice(0)) this.#take(answer, nowMs);
     this.#dueMs = null;
-    const { transactions } = this.#replica.state;
+    const { transactions, lock } = this.#replica.state;
+    // Nothing is decided or carried out while the replicas differ.
+    if (lock !== null) return;
     for (const record of transactions.coordinated) this.#step(record, nowMs);
     for (const transaction of transactions.prepared) this.#inquire(transaction, nowMs);
     for (const [name, driven] of this.#driven) if (this.#isOver(name, driven)) this.#driven.delete(name);
