@@ -268,3 +268,61 @@ test("all of it outlives a restart of every node in between", () => {
   from.until(() => isSettled(from), 30_000);
   assert.deepEqual([read(from, a), read(from, b)], ["a1", "b1"]);
 });
+
+test("a group that was recovered goes on with what it had decided, and aborts what it had not", () => {
+  for (const [lost, found] of [
+    ["prepare", [null, null]],
+    ["finish", ["a1", "c1"]],
+  ] as const) {
+    const from = cluster();
+    losing(from, ({ type }) => type === lost);
+    from
+      .member(stranger)
+      .call(transaction({ group: a, success: [txn.put("k", "a1")] }, { group: c, success: [txn.put("k", "c1")] }));
+    from.until(() => from.sent.some(({ message }) => message.type === "forward" && message.request.type === lost));
+    from.advance(100);
+    const [kept, ...gone] = nodesOf(1, 2, 3) as [NodeId, NodeId, NodeId];
+    for (const node of gone) from.stop(node);
+    from.copies = () => 1;
+    from.advance(3_000);
+    const why = { owners: [kept], reason: "two disks burnt", validateOnly: false };
+    from.ask(stranger, { type: "recoverGroup", group: a, from: kept, ...why }, "recoverGroup", 20_000);
+    from.until(() => isSettled(from), 60_000);
+    assert.deepEqual([read(from, a), read(from, c)], found, lost);
+  }
+});
+
+/** Whether a message drives a transaction on: between groups, or within one. */
+function isStep({ type, ...message }: PeerMessage): boolean {
+  if (type === "forward" || type === "forwardReply") return true;
+  const raft = "message" in message ? message.message : null;
+  return type === "raft" && raft !== null && ["append", "appendReply"].includes(raft.type);
+}
+
+test("nothing is split when the manager of either group goes down at any message of a transaction", () => {
+  for (const group of [a, b]) {
+    let isWhole = false;
+    for (let step = 0; !isWhole; step++) {
+      const from = cluster();
+      const manager = leaderOf(from, group);
+      from.advance(1_000);
+      let steps = 0;
+      from.copies = (sender, to, message) => {
+        if (steps > step && (sender === manager || to === manager)) return 0;
+        if (isStep(message)) steps += 1;
+        return 1;
+      };
+      from.member(stranger).call(both);
+      from.settle();
+      isWhole = steps <= step;
+      from.stop(manager);
+      from.copies = () => 1;
+      from.advance(500);
+      from.start(manager);
+      from.until(() => isSettled(from), 60_000);
+      const found = [read(from, a), read(from, b)];
+      const isAllOrNothing = found.every((value) => value === null) || (found[0] === "a1" && found[1] === "b1");
+      assert.ok(isAllOrNothing, `${found} when the manager of ${group} went down at message ${step}`);
+    }
+  }
+});
