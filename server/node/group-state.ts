@@ -36,39 +36,27 @@ import type {
   StatusComponent,
 } from "../../proto/model.ts";
 import type { Entry } from "../../proto/raft.ts";
-import type { Decision, OperationResult, Part, TransactionId, Vote } from "../../proto/transactions.ts";
+import type { Part } from "../../proto/transactions.ts";
 import { bytesOf, emptyBytes } from "../../storage/bytes.ts";
 import type { Hash64 } from "../../storage/hash.ts";
 import { type Slot, tailOfRow, versionKey } from "../../storage/keys.ts";
 import { Mvcc } from "../../storage/mvcc/mvcc.ts";
 import { spanOfKey } from "../../storage/mvcc/span.ts";
 import type { Write as VersionedWrite } from "../../storage/mvcc/types.ts";
-import { doHold } from "../txn/comparisons.ts";
-import { type Footprint, footprintOf } from "../txn/locks.ts";
-import { refuseLargeResults, resultsOf, writesOf } from "../txn/operations.ts";
+import type { Footprint } from "../txn/locks.ts";
 import type { ReplicatedState, VersionPage } from "./applier.ts";
 import { limits } from "./limits.ts";
 import { MembersRow } from "./members-row.ts";
 import type { ReplicaRows } from "./replica-rows.ts";
 import { StateRows } from "./state-rows.ts";
-import { TransactionState } from "./transaction-state.ts";
+import { type Answer, TransactionCommands, type TransactionOutcome } from "./transaction-commands.ts";
+import type { TransactionState } from "./transaction-state.ts";
 
 /** What the proposer of a command is told. */
 export type GroupOutcome =
   | { readonly type: "decided" }
   | { readonly type: "written"; readonly revision: Revision; readonly replaced: readonly KeyValue[] }
-  | {
-      readonly type: "transacted";
-      /** Whether all comparisons held. */
-      readonly succeeded: boolean;
-      readonly revision: Revision;
-      readonly results: readonly OperationResult[];
-    }
-  /** Of a transaction over several groups: it can be carried out here, either way. */
-  | { readonly type: "prepared"; readonly id: TransactionId; readonly vote: Vote }
-  /** It is over here. 0: it made no revision, or which is not known any more. */
-  | { readonly type: "finished"; readonly id: TransactionId; readonly revision: Revision }
-  | { readonly type: "refused"; readonly failure: Failure };
+  | TransactionOutcome;
 
 const decided: GroupOutcome = { type: "decided" };
 const noOwnership: Ownership = { currentOwner: null, epoch: toEpoch(0), state: "offline", reason: "never started" };
@@ -96,7 +84,7 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
   readonly members: MembersRow;
   #object: GroupObject;
   #summary: GroupSummary;
-  readonly transactions: TransactionState;
+  readonly #transactions: TransactionCommands;
   #dispute: StateHashes | null = null;
   readonly #verdicts = new Map<NodeId, StatusComponent>();
 
@@ -106,7 +94,11 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
     this.rows = parts.rows;
     this.members = parts.members;
     this.#summary = parts.summary;
-    this.transactions = new TransactionState(parts.rows);
+    this.#transactions = new TransactionCommands(parts.mvcc, parts.rows, {
+      key: () => this.#object,
+      lock: () => this.lock,
+      fenced: (fence) => this.#fenced(fence),
+    });
   }
 
   /** A group before its first command: no keys, no owner, every owner `joining`. */
@@ -187,6 +179,11 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
     return this.#dispute === null ? null : disputeFailure(this.object.group, this.#dispute);
   }
 
+  /** Of several groups, that are not over, or whose end must be remembered. */
+  get transactions(): TransactionState {
+    return this.#transactions.state;
+  }
+
   /** Counts all rows anew; see `StateRows.hashAsHeld`. */
   hashAsHeld(then: Hash64): Hash64 {
     return this.rows.hashAsHeld(then, this.#present());
@@ -198,14 +195,8 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
   }
 
   /** What a transaction answers at this point of the group's history; what it writes is left out. */
-  answer(part: Part): GroupOutcome & { readonly type: "transacted" | "refused" } {
-    const fenced = this.#fenced(part.fence);
-    if (fenced !== null) return { type: "refused", failure: fenced };
-    const succeeded = doHold(part.comparisons, this.mvcc);
-    const results = resultsOf(succeeded ? part.success : part.failure, this.mvcc);
-    const tooMuch = refuseLargeResults(results, answerLimit(part));
-    if (tooMuch !== null) return { type: "refused", failure: tooMuch };
-    return { type: "transacted", succeeded, revision: this.mvcc.revision, results };
+  answer(part: Part): Answer {
+    return this.#transactions.answer(part);
   }
 
   applyEntry(entry: Entry): GroupOutcome {
@@ -246,18 +237,12 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
       case "write":
         return this.#write(command);
       case "transact":
-        return this.#transact(command.part);
       case "begin":
-        return this.#begin(command, index);
       case "prepare":
-        return this.#prepare(command);
       case "decide":
-        return this.#decideTransaction(command);
       case "finish":
-        return this.#finish(command);
       case "forget":
-        this.transactions.forget(command.id);
-        return { type: "finished", id: command.id, revision: toRevision(0) };
+        return this.#transactions.apply(command, index);
       case "verdicts":
         for (const change of command.changes) this.#decide(change, index);
         return decided;
@@ -277,91 +262,11 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
   }
 
   #write(command: Extract<GroupCommand, { type: "write" }>): GroupOutcome {
-    const refusal = this.lock ?? this.#conflict(footprintOfWrite(command)) ?? this.#refusal(command);
+    const refusal = this.lock ?? this.#transactions.conflict(footprintOfWrite(command)) ?? this.#refusal(command);
     if (refusal !== null) return { type: "refused", failure: refusal };
     const changed = this.mvcc.apply(command.writes.map(toVersionedWrite));
     this.rows.setKeys(changed.rows, changed.events);
     return { type: "written", revision: changed.revision, replaced: changed.replaced.flat() };
-  }
-
-  #transact(part: Part): GroupOutcome {
-    const refusal = this.lock ?? this.#conflict(footprintOf(part));
-    if (refusal !== null) return { type: "refused", failure: refusal };
-    const answer = this.answer(part);
-    if (answer.type === "refused") return answer;
-    const changed = this.mvcc.apply(writesOf(answer.succeeded ? part.success : part.failure));
-    this.rows.setKeys(changed.rows, changed.events);
-    return { ...answer, revision: changed.revision };
-  }
-
-  /** The record of a transaction, and this group's own promise. */
-  #begin({ groups, part }: Extract<GroupCommand, { type: "begin" }>, index: LogIndex): GroupOutcome {
-    const { group, incarnation } = this.#object;
-    const id = { group, incarnation, index };
-    const prepared = this.#promise(id, part);
-    if (prepared.type === "prepared") this.transactions.begin({ id, groups, decision: null });
-    return prepared;
-  }
-
-  #prepare({ id, part }: Extract<GroupCommand, { type: "prepare" }>): GroupOutcome {
-    const known = this.transactions.find(id);
-    if (known !== null) return { type: "prepared", id, vote: this.#vote(known.part) };
-    if (this.transactions.isClosed(id)) return { type: "refused", failure: isOver(this.#object.group, id) };
-    return this.#promise(id, part);
-  }
-
-  /** From here on nothing changes that the part has to do with. */
-  #promise(id: TransactionId, part: Part): GroupOutcome {
-    const refusal = this.lock ?? this.#fenced(part.fence) ?? this.#conflict(footprintOf(part)) ?? this.#noRoom();
-    if (refusal !== null) return { type: "refused", failure: refusal };
-    const vote = this.#vote(part);
-    const tooMuch = refuseLargeResults([...vote.success, ...vote.failure], answerLimit(part));
-    if (tooMuch !== null) return { type: "refused", failure: tooMuch };
-    this.transactions.prepare({ id, part });
-    return { type: "prepared", id, vote };
-  }
-
-  #decideTransaction({ id, decision }: Extract<GroupCommand, { type: "decide" }>): GroupOutcome {
-    if (this.lock !== null) return { type: "refused", failure: this.lock };
-    if (this.transactions.record(id)?.decision !== null) return { type: "finished", id, revision: toRevision(0) };
-    this.transactions.decide(id, decision);
-    return { type: "finished", id, revision: this.#carryOut(id, decision) };
-  }
-
-  #finish({ id, decision, floor }: Extract<GroupCommand, { type: "finish" }>): GroupOutcome {
-    if (this.lock !== null) return { type: "refused", failure: this.lock };
-    const before = this.transactions.revisionOf(id);
-    const revision = this.transactions.find(id) === null ? (before ?? toRevision(0)) : this.#carryOut(id, decision);
-    this.transactions.close(id, { revision, floor });
-    return { type: "finished", id, revision };
-  }
-
-  /** @returns the revision that it made; 0: it was aborted */
-  #carryOut(id: TransactionId, decision: Decision): Revision {
-    const part = this.transactions.find(id)?.part;
-    this.transactions.release(id);
-    if (part === undefined || decision === "aborted") return toRevision(0);
-    const changed = this.mvcc.apply(writesOf(part[decision]));
-    this.rows.setKeys(changed.rows, changed.events);
-    return changed.revision;
-  }
-
-  #vote({ comparisons, success, failure: otherwise }: Part): Vote {
-    const holds = doHold(comparisons, this.mvcc);
-    return { holds, success: resultsOf(success, this.mvcc), failure: resultsOf(otherwise, this.mvcc) };
-  }
-
-  #conflict(footprint: Footprint): Failure | null {
-    const holder = this.transactions.conflict(footprint);
-    if (holder === null) return null;
-    const message = `A transaction that ${holder.id.group} coordinates holds keys that this one needs`;
-    return failure("txn_conflict", message, { group: this.#object.group });
-  }
-
-  #noRoom(): Failure | null {
-    if (!this.transactions.isFull) return null;
-    const message = `The group takes part in ${limits.transactionsOpenMax} transactions over several groups, the limit`;
-    return failure("overloaded", message, { group: this.#object.group });
   }
 
   #fenced(fence: Epoch | null): Failure | null {
@@ -485,15 +390,6 @@ function footprintOfWrite({ compares, writes }: Extract<GroupCommand, { type: "w
     reads: compares.map(({ key }) => spanOfKey(key)),
     writes: writes.map((write) => (write.type === "put" ? spanOfKey(write.key) : write.span)),
   };
-}
-
-function answerLimit({ group }: Part) {
-  return { group, bytesMax: limits.transactionAnswerBytesMax };
-}
-
-/** Whoever coordinates it has come to an end without this group. */
-function isOver(group: GroupId, id: TransactionId): Failure {
-  return failure("txn_conflict", `The transaction ${id.index} of ${id.group} is over for ${group}`, { group });
 }
 
 function toVersionedWrite(write: Write): VersionedWrite {

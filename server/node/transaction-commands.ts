@@ -1,0 +1,181 @@
+// The commands of a group's log about transactions: of the group alone, carried out at once; of several groups, first promised,
+// then carried out or dropped as the group that coordinates has decided.
+
+import type { GroupCommand } from "../../proto/commands.ts";
+import { type Failure, failure } from "../../proto/errors.ts";
+import { type Epoch, type GroupId, type LogIndex, type Revision, toRevision } from "../../proto/ids.ts";
+import type { GroupKey } from "../../proto/model.ts";
+import type { Decision, OperationResult, Part, TransactionId, Vote } from "../../proto/transactions.ts";
+import type { Mvcc } from "../../storage/mvcc/mvcc.ts";
+import { doHold } from "../txn/comparisons.ts";
+import { type Footprint, footprintOf } from "../txn/locks.ts";
+import { refuseLargeResults, resultsOf, writesOf } from "../txn/operations.ts";
+import { limits } from "./limits.ts";
+import type { StateRows } from "./state-rows.ts";
+import { TransactionState } from "./transaction-state.ts";
+
+type Command<Type extends GroupCommand["type"]> = Extract<GroupCommand, { readonly type: Type }>;
+export type TransactionCommand = Command<"transact" | "begin" | "prepare" | "decide" | "finish" | "forget">;
+
+export type Answer =
+  | {
+      readonly type: "transacted";
+      /** Whether all comparisons held. */
+      readonly succeeded: boolean;
+      readonly revision: Revision;
+      readonly results: readonly OperationResult[];
+    }
+  | { readonly type: "refused"; readonly failure: Failure };
+
+export type TransactionOutcome =
+  | Answer
+  /** Of several groups: it can be carried out here, either way. */
+  | { readonly type: "prepared"; readonly id: TransactionId; readonly vote: Vote }
+  /** It is over here. 0: it made no revision, or which is not known any more. */
+  | { readonly type: "finished"; readonly id: TransactionId; readonly revision: Revision };
+
+/** What the rest of the group's state says of a transaction. */
+export interface TransactionRules {
+  readonly key: () => GroupKey;
+  /** Why nothing that a client asked for takes effect now; null: it does. */
+  readonly lock: () => Failure | null;
+  readonly fenced: (fence: Epoch | null) => Failure | null;
+}
+
+const noRevision = toRevision(0);
+
+export class TransactionCommands {
+  readonly state: TransactionState;
+  readonly #mvcc: Mvcc;
+  readonly #rows: StateRows;
+  readonly #rules: TransactionRules;
+
+  constructor(mvcc: Mvcc, rows: StateRows, rules: TransactionRules) {
+    this.state = new TransactionState(rows);
+    this.#mvcc = mvcc;
+    this.#rows = rows;
+    this.#rules = rules;
+  }
+
+  apply(command: TransactionCommand, index: LogIndex): TransactionOutcome {
+    switch (command.type) {
+      case "transact":
+        return this.#transact(command.part);
+      case "begin":
+        return this.#begin(command, index);
+      case "prepare":
+        return this.#prepare(command);
+      case "decide":
+        return this.#decide(command);
+      case "finish":
+        return this.#finish(command);
+      case "forget":
+        this.state.forget(command.id);
+        return { type: "finished", id: command.id, revision: noRevision };
+    }
+  }
+
+  /** What a transaction answers at this point of the group's history; what it writes is left out. */
+  answer(part: Part): Answer {
+    const fenced = this.#rules.fenced(part.fence);
+    if (fenced !== null) return { type: "refused", failure: fenced };
+    const succeeded = doHold(part.comparisons, this.#mvcc);
+    const results = resultsOf(succeeded ? part.success : part.failure, this.#mvcc);
+    const tooMuch = refuseLargeResults(results, answerLimit(part));
+    if (tooMuch !== null) return { type: "refused", failure: tooMuch };
+    return { type: "transacted", succeeded, revision: this.#mvcc.revision, results };
+  }
+
+  /** Why something with these keys gives way to a prepared transaction; null: it need not. */
+  conflict(footprint: Footprint): Failure | null {
+    const holder = this.state.conflict(footprint);
+    if (holder === null) return null;
+    const message = `A transaction that ${holder.id.group} coordinates holds keys that this one needs`;
+    return failure("txn_conflict", message, { group: this.#rules.key().group });
+  }
+
+  #transact(part: Part): Answer {
+    const refusal = this.#rules.lock() ?? this.conflict(footprintOf(part));
+    if (refusal !== null) return { type: "refused", failure: refusal };
+    const answer = this.answer(part);
+    if (answer.type === "refused") return answer;
+    return { ...answer, revision: this.#write(answer.succeeded ? part.success : part.failure) };
+  }
+
+  /** The record of a transaction, and this group's own promise. */
+  #begin({ groups, part }: Command<"begin">, index: LogIndex): TransactionOutcome {
+    const { group, incarnation } = this.#rules.key();
+    const id = { group, incarnation, index };
+    const prepared = this.#promise(id, part);
+    if (prepared.type === "prepared") this.state.begin({ id, groups, decision: null });
+    return prepared;
+  }
+
+  #prepare({ id, part }: Command<"prepare">): TransactionOutcome {
+    const known = this.state.find(id);
+    if (known !== null) return { type: "prepared", id, vote: this.#vote(known.part) };
+    if (this.state.isClosed(id)) return { type: "refused", failure: isOver(this.#rules.key().group, id) };
+    return this.#promise(id, part);
+  }
+
+  /** From here on nothing changes that the part has to do with. */
+  #promise(id: TransactionId, part: Part): TransactionOutcome {
+    const refusal = this.#rules.lock() ?? this.#rules.fenced(part.fence) ?? this.conflict(footprintOf(part));
+    if (refusal !== null) return { type: "refused", failure: refusal };
+    const vote = this.#vote(part);
+    const tooMuch = this.#noRoom() ?? refuseLargeResults([...vote.success, ...vote.failure], answerLimit(part));
+    if (tooMuch !== null) return { type: "refused", failure: tooMuch };
+    this.state.prepare({ id, part });
+    return { type: "prepared", id, vote };
+  }
+
+  #decide({ id, decision }: Command<"decide">): TransactionOutcome {
+    const lock = this.#rules.lock();
+    if (lock !== null) return { type: "refused", failure: lock };
+    if (this.state.record(id)?.decision !== null) return { type: "finished", id, revision: noRevision };
+    this.state.decide(id, decision);
+    return { type: "finished", id, revision: this.#carryOut(id, decision) };
+  }
+
+  #finish({ id, decision, floor }: Command<"finish">): TransactionOutcome {
+    const lock = this.#rules.lock();
+    if (lock !== null) return { type: "refused", failure: lock };
+    const before = this.state.revisionOf(id) ?? noRevision;
+    const revision = this.state.find(id) === null ? before : this.#carryOut(id, decision);
+    this.state.close(id, { revision, floor });
+    return { type: "finished", id, revision };
+  }
+
+  /** @returns the revision that it made; 0: it was aborted */
+  #carryOut(id: TransactionId, decision: Decision): Revision {
+    const part = this.state.find(id)?.part;
+    this.state.release(id);
+    return part === undefined || decision === "aborted" ? noRevision : this.#write(part[decision]);
+  }
+
+  #write(branch: Part["success"]): Revision {
+    const changed = this.#mvcc.apply(writesOf(branch));
+    this.#rows.setKeys(changed.rows, changed.events);
+    return changed.revision;
+  }
+
+  #vote({ comparisons, success, failure: otherwise }: Part): Vote {
+    const holds = doHold(comparisons, this.#mvcc);
+    return { holds, success: resultsOf(success, this.#mvcc), failure: resultsOf(otherwise, this.#mvcc) };
+  }
+
+  #noRoom(): Failure | null {
+    if (!this.state.isFull) return null;
+    const message = `The group takes part in ${limits.transactionsOpenMax} transactions over several groups, the limit`;
+    return failure("overloaded", message, { group: this.#rules.key().group });
+  }
+}
+
+function answerLimit({ group }: Part) {
+  return { group, bytesMax: limits.transactionAnswerBytesMax };
+}
+
+/** Whoever coordinates it has come to an end without this group. */
+function isOver(group: GroupId, id: TransactionId): Failure {
+  return failure("txn_conflict", `The transaction ${id.index} of ${id.group} is over for ${group}`, { group });
+}
