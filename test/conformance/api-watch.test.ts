@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { status as grpcStatus } from "@grpc/grpc-js";
 import { fromStatus } from "../../proto/error-status.ts";
@@ -102,6 +103,9 @@ test("the node is told to go on once for each message of events, and only after 
   assert.deepEqual(new Set(harness.node.all("drained").map(({ call }) => call)), new Set([fake.call]));
 });
 
+/** Whoever has room says so in far less. */
+const unheardMs = 1_000;
+
 test("a reader that does not read has one message in flight, and harms no other", async () => {
   const slowClient = newClient(harness.server.address);
   const slow = harness.openWatch(slowClient);
@@ -113,11 +117,14 @@ test("a reader that does not read has one message in flight, and harms no other"
   const isDrained = () => harness.node.all("drained").filter(({ call }) => call === slowWatch.call).length === sent;
   const big = new Uint8Array(512 * 1024);
   // The client's own queue (16 messages), the operating system and HTTP/2 take some; then the node hears nothing more.
-  while (sent < 200 && isDrained()) {
+  const drained = async () => {
+    const heard = harness.node.until(isDrained).then(() => true);
+    return Promise.race([heard, delay(unheardMs, false)]);
+  };
+  do {
     sent++;
     slowWatch.say({ type: "events", revision: toRevision(42 + sent), events: [put(42 + sent, big)] });
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
+  } while (sent < 200 && (await drained()));
   assert.ok(sent < 60, `${sent} messages were taken from the node`);
   for (let count = 1; count <= 20; count++) {
     briskWatch.say({ type: "events", revision: toRevision(50 + count), events: [put(50 + count)] });
