@@ -31,8 +31,7 @@ export class GroupReads {
     }
     if (this.#replica.status.role !== "leader") return false;
     if (this.#confirming.size >= limits.readsMax) {
-      const message = `The group is confirming ${this.#confirming.size} reads, limit ${limits.readsMax}`;
-      this.#world.calls.answer(key, failed(failure("overloaded", message, { group: request.group })));
+      this.#refuse(key, "confirming", this.#confirming.size);
       return true;
     }
     this.#last += 1;
@@ -83,8 +82,22 @@ export class GroupReads {
     const request = call.request as ReadRequest;
     const holder = this.#replica.state.transactions.conflict({ reads: spansRead(request), writes: [] });
     if (holder === null) return this.#answer(key, request, false);
+    if (this.#locked.size >= limits.readsMax) this.#forgetClosed();
+    if (this.#locked.size >= limits.readsMax)
+      return this.#refuse(key, "waiting for transactions with", this.#locked.size);
     call.heldBy = holder.id;
     this.#locked.add(key);
+  }
+
+  /** Nobody waits for them any more. */
+  #forgetClosed(): void {
+    for (const key of this.#locked) if (this.#world.calls.get(key) === null) this.#locked.delete(key);
+  }
+
+  #refuse(key: number, doing: string, reads: number): void {
+    const { group } = this.#replica.key;
+    const message = `The group is ${doing} ${reads} reads, limit ${limits.readsMax}`;
+    this.#world.calls.answer(key, failed(failure("overloaded", message, { group })));
   }
 
   #answer(key: number, request: ReadRequest, stale: boolean): void {

@@ -16,6 +16,8 @@ export const limits = {
   transactionAnswerBytesMax: 4 * 1024 * 1024,
   /** Over several groups, that one group coordinates, or has prepared; beyond it `overloaded`. */
   transactionsOpenMax: 256,
+  /** Of one other coordinator, remembered one by one; older ones count as over. */
+  transactionsClosedMax: 1_024,
 
   // What a node holds at once; beyond it `overloaded`.
   callsMax: 10_000,

@@ -125,7 +125,8 @@ export class TransactionState {
 
   /** Of another coordinator. */
   close(id: TransactionId, over: { readonly revision: Revision; readonly floor: LogIndex }): void {
-    const closed = close(this.#closed.get(id.group) ?? null, id, over);
+    const closedMax = limits.transactionsClosedMax;
+    const closed = close(this.#closed.get(id.group) ?? null, id, { ...over, closedMax });
     this.#closed.set(id.group, closed);
     this.#rows.set("closed", bytesOf(id.group), encodeClosedTransactions(closed));
   }

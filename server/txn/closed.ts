@@ -16,11 +16,15 @@ export function revisionOf(known: ClosedTransactions | null, id: TransactionId):
   return find(known, id.index)?.revision ?? null;
 }
 
-/** The transaction is over, and so are all of its coordinator below `floor`. */
+/**
+ * The transaction is over, and so are all of its coordinator below `floor`. One that stays open for long holds the floor back:
+ * of those behind it no more than `closedMax` are remembered one by one, and what is older than they are counts as over, so
+ * that it can be prepared here no more.
+ */
 export function close(
   known: ClosedTransactions | null,
   id: TransactionId,
-  { revision, floor }: { readonly revision: Revision; readonly floor: LogIndex },
+  { revision, floor, closedMax }: Over,
 ): ClosedTransactions {
   const { group, incarnation, index } = id;
   // Of an earlier incarnation everything is over.
@@ -29,7 +33,22 @@ export function close(
   const raised = Math.max(before.floor, floor) as LogIndex;
   const others = before.closed.filter((each) => each.index >= raised && each.index !== index);
   const closed = index < raised ? others : [...others, { index, revision }];
-  return { group, incarnation, floor: raised, closed };
+  return { group, incarnation, ...newest({ floor: raised, closed }, closedMax) };
+}
+
+export interface Over {
+  readonly revision: Revision;
+  readonly floor: LogIndex;
+  readonly closedMax: number;
+}
+
+type Memory = Pick<ClosedTransactions, "floor" | "closed">;
+
+function newest({ floor, closed }: Memory, closedMax: number): Memory {
+  if (closed.length <= closedMax) return { floor, closed };
+  const indexes = closed.map(({ index }) => index).sort((left, right) => left - right);
+  const least = indexes[indexes.length - closedMax] as LogIndex;
+  return { floor: least, closed: closed.filter(({ index }) => index >= least) };
 }
 
 function find({ closed }: ClosedTransactions, index: LogIndex) {

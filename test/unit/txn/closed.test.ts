@@ -9,7 +9,9 @@ const idOf = (index: number, incarnation = 1) => ({
   incarnation: toIncarnation(incarnation),
   index: toLogIndex(index),
 });
-const over = (revision: number, floor: number) => ({ revision: toRevision(revision), floor: toLogIndex(floor) });
+const over = (revision: number, floor: number, closedMax = 100) => {
+  return { revision: toRevision(revision), floor: toLogIndex(floor), closedMax };
+};
 
 test("a transaction is over once it was closed, or lies below the floor", () => {
   const known = close(close(null, idOf(20), over(7, 10)), idOf(15), over(0, 10));
@@ -46,4 +48,14 @@ test("all of an earlier incarnation is over, and nothing of a later one", () => 
   assert.equal(isClosed(known, idOf(1, 3)), false);
   assert.deepEqual(close(known, idOf(30, 1), over(1, 30)), known);
   assert.deepEqual(close(known, idOf(1, 3), over(1, 1)).floor, 1);
+});
+
+test("while one stays open and holds the floor back, only so many behind it are remembered, and older ones are over", () => {
+  let known: ClosedTransactions | null = null;
+  for (const index of [12, 11, 15, 14, 13]) known = close(known, idOf(index), over(index, 10, 3));
+  assert.deepEqual(known?.closed.map(({ index }) => index).sort(), [13, 14, 15]);
+  assert.deepEqual(
+    [10, 12, 13, 16].map((index) => isClosed(known, idOf(index))),
+    [true, true, true, false],
+  );
 });
