@@ -62,9 +62,8 @@ export class GroupReads {
 
   /** The calls of all of them. */
   takeAll(): readonly number[] {
-    const keys = [...this.#confirming.values(), ...this.#locked];
+    const keys = [...this.#confirming.values(), ...this.takeLocked()];
     this.#confirming.clear();
-    this.#locked.clear();
     return keys;
   }
 
