@@ -11,6 +11,7 @@ import type {
   RecoveryStatus,
   StateHashes,
 } from "./model.ts";
+import type { RequestIdentity } from "./sessions.ts";
 import type { Decision, Part, TransactionId } from "./transactions.ts";
 
 export type Write =
@@ -62,7 +63,21 @@ export type GroupCommand =
   /** The replicas differ and no state has a quorum: until `settle` the group takes no writes of clients. */
   | { readonly type: "dispute"; readonly hashes: StateHashes }
   /** A quorum of the replicas agree at `index`. */
-  | { readonly type: "settle"; readonly index: LogIndex };
+  | { readonly type: "settle"; readonly index: LogIndex }
+  /** Carried out unless the session is unknown or the sequence was seen. `digest`: of the whole request. */
+  | {
+      readonly type: "identified";
+      readonly identity: RequestIdentity;
+      readonly digest: string;
+      readonly command: IdentifiableCommand;
+    }
+  | { readonly type: "openSession"; readonly session: string; readonly ttlMs: number }
+  | { readonly type: "closeSession"; readonly session: string }
+  /** Each only while the sequence is its highest: then nothing was heard of it since. */
+  | { readonly type: "expireSessions"; readonly sessions: readonly RequestIdentity[] };
+
+/** What clients ask for, and may ask for again. */
+export type IdentifiableCommand = Extract<GroupCommand, { readonly type: "write" | "transact" | "begin" | "compact" }>;
 
 export type ClusterCommand =
   /** Coalesced: at most one a second (A3). */

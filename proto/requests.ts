@@ -17,6 +17,7 @@ import type {
   StateHashes,
   StatusComponent,
 } from "./model.ts";
+import type { RequestIdentity } from "./sessions.ts";
 import type { Decision, Part, PartResult, TransactionId, Vote } from "./transactions.ts";
 
 /** `local` answers from this replica's applied state, which may be stale, and says so. */
@@ -101,7 +102,24 @@ export type GroupRequest =
     }
   /** Any owner answers, from what it knows. */
   | { readonly type: "groupStatus"; readonly group: GroupId }
-  | WatchRequest;
+  | WatchRequest
+  /** Answered as the request in it, which is carried out once under this identity. `group`: as there. */
+  | {
+      readonly type: "identified";
+      readonly group: GroupId;
+      readonly identity: RequestIdentity;
+      readonly request: IdentifiableRequest;
+    }
+  /** `session`: that exists in another group, or before; null: a new one. */
+  | {
+      readonly type: "openSession";
+      readonly group: GroupId;
+      readonly session: string | null;
+      readonly ttlMs: number;
+    }
+  | { readonly type: "closeSession"; readonly group: GroupId; readonly session: string };
+
+export type IdentifiableRequest = Extract<GroupRequest, { readonly type: "put" | "delete" | "transact" | "compact" }>;
 
 /** Opens a stream of {@link WatchMessage}, which ends with `compacted` or `canceled`. Any owner serves it. */
 export interface WatchRequest {
@@ -179,6 +197,13 @@ export type ClusterRequest =
   | { readonly type: "clusterEvents"; readonly after: LogIndex; readonly limit: number };
 
 export type Request = GroupRequest | ClusterRequest;
+
+/** What is asked for, under whatever identity. */
+export function plainRequest<Any extends Request>(
+  request: Any,
+): Exclude<Any, { readonly type: "identified" }> | IdentifiableRequest {
+  return request.type === "identified" ? request.request : (request as Exclude<Any, { readonly type: "identified" }>);
+}
 
 export interface Header {
   readonly group: GroupId;
@@ -303,6 +328,15 @@ export type Reply =
   /** null: not decided yet */
   | { readonly type: "decision"; readonly header: Header; readonly decision: Decision | null }
   | { readonly type: "compact"; readonly header: Header }
+  /** `sequence`: the highest that the group has seen of it. */
+  | {
+      readonly type: "openSession";
+      readonly header: Header;
+      readonly session: string;
+      readonly ttlMs: number;
+      readonly sequence: number;
+    }
+  | { readonly type: "closeSession"; readonly header: Header }
   | { readonly type: "configure"; readonly header: Header }
   /** `index`: of the change in the group's log. */
   | { readonly type: "setOwners"; readonly header: Header; readonly index: LogIndex }

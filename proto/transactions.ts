@@ -110,6 +110,7 @@ export interface ClosedTransactions {
 /** What a group has done of a transaction. */
 export interface PartResult {
   readonly group: GroupId;
+  /** 0: not known any more, of another group than the one that answers a repetition. */
   readonly incarnation: Incarnation;
   /** That the transaction made there, or at which it read; 0: it will be carried out, and was not yet. */
   readonly revision: Revision;

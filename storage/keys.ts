@@ -19,6 +19,8 @@
 //                        09 | key …                          transactions that the group coordinates
 //                        0a | key …                          transactions that it has prepared
 //                        0b | group name …                   transactions of other coordinators that are over
+//                        10 | session                        sessions of clients
+//                        11 | session | 00 | sequence u64    what their requests were answered
 //   04 | len node name | len group name                 component of a node's status, received from that group's manager
 //   05 | len name                                       summary of an interlocked group
 //   06                                                  hard state mark: how new the slot files outside level are at least
@@ -29,7 +31,7 @@
 
 import { assert } from "../proto/assert.ts";
 import { type GroupId, type Incarnation, isName, type LogIndex, type NodeId, type Revision } from "../proto/ids.ts";
-import { keyAfter, readUint32, readUint64, writeUint32, writeUint64 } from "./bytes.ts";
+import { bytesOf, keyAfter, readUint32, readUint64, writeUint32, writeUint64 } from "./bytes.ts";
 import type { KeyRange } from "./ordered-store.ts";
 
 const tags = { meta: 1, group: 2, slot: 3, nodeStatus: 4, interlock: 5, hardStateMark: 6, peerStart: 7 } as const;
@@ -56,6 +58,8 @@ const stateTables = {
   coordinated: 9,
   prepared: 10,
   closed: 11,
+  sessions: 16,
+  answers: 17,
 } as const;
 
 export type MetaField = keyof typeof metaFields;
@@ -142,6 +146,15 @@ export function stateKey(slot: Slot, table: StateTable, key: Uint8Array): Uint8A
   const row = tablePrefix(slot, table, key.byteLength);
   row.set(key, 7);
   return row;
+}
+
+/** Key of a row of the table `answers`: in order of session and sequence. */
+export function answerKey(session: string, sequence: number): Uint8Array {
+  const name = bytesOf(session);
+  const key = new Uint8Array(name.byteLength + 9);
+  key.set(name, 0);
+  writeUint64(key, name.byteLength + 1, sequence);
+  return key;
 }
 
 export function stateRange(slot: Slot, table: StateTable): KeyRange {

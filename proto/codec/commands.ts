@@ -1,8 +1,8 @@
 // Payloads of log entries (proto/commands.ts) as bytes.
 
-import type { ClusterCommand, Compare, GroupCommand, VerdictChange, Write } from "../commands.ts";
+import type { ClusterCommand, Compare, GroupCommand, IdentifiableCommand, VerdictChange, Write } from "../commands.ts";
 import * as wire from "../gen/bailiwick/peer/v1/record_pb.ts";
-import { epoch, logIndex, revision, uint64 } from "./integers.ts";
+import { epoch, logIndex, revision, uint64, wholeMs } from "./integers.ts";
 import {
   clusterChange,
   configBytes,
@@ -13,7 +13,8 @@ import {
   recoveryStatus,
   stateHashes,
 } from "./model.ts";
-import { groupId, keyBytes, nodeId, reason, valueBytes } from "./scalars.ts";
+import { groupId, hash64, keyBytes, nodeId, reason, valueBytes, word } from "./scalars.ts";
+import { requestIdentity } from "./sessions.ts";
 import { inBytes, list, message, nullable, only, required, union } from "./structure.ts";
 import { decision, part, transactionId } from "./transactions.ts";
 import { wireLimits } from "./wire-limits.ts";
@@ -43,27 +44,39 @@ const verdictChange = message<VerdictChange, typeof wire.VerdictChangeSchema>(wi
   reason,
 });
 
+const identifiable = {
+  write: message(wire.WriteCommandSchema, {
+    compares: list(compare, itemsMax),
+    fence: nullable(epoch),
+    writes: list(write, itemsMax),
+  }),
+  compact: message(wire.CompactCommandSchema, { revision }),
+  transact: message(wire.TransactCommandSchema, { part: required(part) }),
+  begin: message(wire.BeginCommandSchema, { groups: list(groupId, itemsMax), part: required(part) }),
+};
+
 const groupCommand = only(
   wire.GroupCommandSchema,
   "command",
   union<GroupCommand, wire.GroupCommand["command"]>({
-    write: message(wire.WriteCommandSchema, {
-      compares: list(compare, itemsMax),
-      fence: nullable(epoch),
-      writes: list(write, itemsMax),
-    }),
-    transact: message(wire.TransactCommandSchema, { part: required(part) }),
-    begin: message(wire.BeginCommandSchema, { groups: list(groupId, itemsMax), part: required(part) }),
+    ...identifiable,
     decide: message(wire.DecideCommandSchema, { id: required(transactionId), decision }),
     forget: message(wire.ForgetCommandSchema, { id: required(transactionId) }),
     prepare: message(wire.PrepareCommandSchema, { id: required(transactionId), part: required(part), floor: logIndex }),
     finish: message(wire.FinishCommandSchema, { id: required(transactionId), decision, floor: logIndex }),
     verdicts: message(wire.VerdictsCommandSchema, { changes: list(verdictChange, itemsMax) }),
     own: message(wire.OwnCommandSchema, { currentOwner: nullable(nodeId), epoch, state: ownershipState, reason }),
-    compact: message(wire.CompactCommandSchema, { revision }),
     configure: message(wire.ConfigureCommandSchema, { config: configBytes }),
     dispute: message(wire.DisputeCommandSchema, { hashes: required(stateHashes) }),
     settle: message(wire.SettleCommandSchema, { index: logIndex }),
+    identified: message(wire.IdentifiedCommandSchema, {
+      identity: required(requestIdentity),
+      digest: hash64,
+      command: union<IdentifiableCommand, wire.IdentifiedCommand["command"]>(identifiable),
+    }),
+    openSession: message(wire.OpenSessionCommandSchema, { session: word, ttlMs: wholeMs }),
+    closeSession: message(wire.CloseSessionCommandSchema, { session: word }),
+    expireSessions: message(wire.ExpireSessionsCommandSchema, { sessions: list(requestIdentity, itemsMax) }),
   }),
 );
 

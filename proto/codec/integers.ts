@@ -44,6 +44,8 @@ export const revision = fromZero<Revision>();
 export const epoch = fromZero<Epoch>();
 /** 0 names no group. */
 export const incarnation = fromOne<Incarnation>();
+/** 0: not known. */
+export const incarnationOrNone = fromZero<Incarnation>();
 /** 0 names no member. */
 export const memberId = fromOne<MemberId>();
 /** 0: whichever holds the group. */

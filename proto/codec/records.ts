@@ -4,6 +4,7 @@
 import * as model from "../gen/bailiwick/peer/v1/model_pb.ts";
 import * as raft from "../gen/bailiwick/peer/v1/raft_pb.ts";
 import * as wire from "../gen/bailiwick/peer/v1/record_pb.ts";
+import * as session from "../gen/bailiwick/peer/v1/session_pb.ts";
 import * as transaction from "../gen/bailiwick/peer/v1/transaction_pb.ts";
 import type { AppliedRecord } from "../model.ts";
 import { configuration } from "./control.ts";
@@ -20,6 +21,7 @@ import {
   statusComponent,
 } from "./model.ts";
 import { stateHash } from "./scalars.ts";
+import { rememberedAnswer, sessionRecord } from "./sessions.ts";
 import { inBytes, message } from "./structure.ts";
 import { closedTransactions, preparedTransaction, transactionRecord } from "./transactions.ts";
 import { wireLimits } from "./wire-limits.ts";
@@ -98,5 +100,15 @@ export const { encode: encodePreparedTransaction, decode: decodePreparedTransact
 export const { encode: encodeClosedTransactions, decode: decodeClosedTransactions } = inBytes(
   transaction.ClosedTransactionsSchema,
   closedTransactions,
+  bytesMax,
+);
+export const { encode: encodeSessionRecord, decode: decodeSessionRecord } = inBytes(
+  session.SessionRecordSchema,
+  sessionRecord,
+  bytesMax,
+);
+export const { encode: encodeRememberedAnswer, decode: decodeRememberedAnswer } = inBytes(
+  session.RememberedAnswerSchema,
+  rememberedAnswer,
   bytesMax,
 );

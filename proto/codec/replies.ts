@@ -144,6 +144,13 @@ export const reply = only(
     finish: message(wire.FinishReplySchema, { header: required(header) }),
     decision: message(wire.DecisionReplySchema, { header: required(header), decision: nullable(decision) }),
     compact: message(wire.CompactReplySchema, { header: required(header) }),
+    openSession: message(wire.OpenSessionReplySchema, {
+      header: required(header),
+      session: word,
+      ttlMs: wholeMs,
+      sequence: uint64,
+    }),
+    closeSession: message(wire.CloseSessionReplySchema, { header: required(header) }),
     configure: message(wire.ConfigureReplySchema, { header: required(header) }),
     setOwners: message(wire.SetOwnersReplySchema, { header: required(header), index: logIndex }),
     groupStatus: message(wire.GroupStatusReplySchema, { status: required(groupStatus) }),

@@ -1,15 +1,16 @@
 // Wire form of a request that one node hands to another (proto/requests.ts).
 
 import * as wire from "../gen/bailiwick/peer/v1/forward_pb.ts";
-import type { Consistency, Fence, Request } from "../requests.ts";
+import type { Consistency, Fence, IdentifiableRequest, Request } from "../requests.ts";
 import { epoch, incarnation, logIndex, revision, uint64, wholeMs } from "./integers.ts";
 import { configBytes, groupRecovery, keySpan, owners } from "./model.ts";
-import { flag, groupId, keyBytes, nodeId, oneOf, reason, valueBytes } from "./scalars.ts";
-import { list, message, nullable, only, required, union } from "./structure.ts";
+import { flag, groupId, keyBytes, nodeId, oneOf, reason, valueBytes, word } from "./scalars.ts";
+import { requestIdentity } from "./sessions.ts";
+import { inBytes, list, message, nullable, only, required, union } from "./structure.ts";
 import { decision, part, transactionId } from "./transactions.ts";
 import { wireLimits } from "./wire-limits.ts";
 
-const { itemsMax } = wireLimits;
+const { itemsMax, rowBytesMax } = wireLimits;
 
 const consistency = oneOf<Consistency, wire.Consistency>({
   linearizable: wire.Consistency.LINEARIZABLE,
@@ -17,6 +18,27 @@ const consistency = oneOf<Consistency, wire.Consistency>({
 });
 
 const fence = message<Fence, typeof wire.FenceSchema>(wire.FenceSchema, { group: groupId, epoch });
+
+const identifiable = {
+  put: message(wire.PutRequestSchema, {
+    group: groupId,
+    key: keyBytes,
+    value: valueBytes,
+    lease: uint64,
+    ifModRevision: nullable(revision),
+    fence: nullable(fence),
+    returnPrevious: flag,
+  }),
+  delete: message(wire.DeleteRequestSchema, {
+    group: groupId,
+    span: required(keySpan),
+    ifModRevision: nullable(revision),
+    fence: nullable(fence),
+    returnPrevious: flag,
+  }),
+  transact: message(wire.TransactRequestSchema, { group: groupId, parts: list(part, itemsMax) }),
+  compact: message(wire.CompactRequestSchema, { group: groupId, revision }),
+};
 
 export const request = only(
   wire.RequestSchema,
@@ -32,23 +54,7 @@ export const request = only(
       keysOnly: flag,
       countOnly: flag,
     }),
-    put: message(wire.PutRequestSchema, {
-      group: groupId,
-      key: keyBytes,
-      value: valueBytes,
-      lease: uint64,
-      ifModRevision: nullable(revision),
-      fence: nullable(fence),
-      returnPrevious: flag,
-    }),
-    delete: message(wire.DeleteRequestSchema, {
-      group: groupId,
-      span: required(keySpan),
-      ifModRevision: nullable(revision),
-      fence: nullable(fence),
-      returnPrevious: flag,
-    }),
-    transact: message(wire.TransactRequestSchema, { group: groupId, parts: list(part, itemsMax) }),
+    ...identifiable,
     prepare: message(wire.PrepareRequestSchema, {
       group: groupId,
       id: required(transactionId),
@@ -62,7 +68,6 @@ export const request = only(
       floor: logIndex,
     }),
     decision: message(wire.DecisionRequestSchema, { group: groupId, id: required(transactionId) }),
-    compact: message(wire.CompactRequestSchema, { group: groupId, revision }),
     configure: message(wire.ConfigureRequestSchema, { group: groupId, config: configBytes }),
     setOwners: message(wire.SetOwnersRequestSchema, {
       group: groupId,
@@ -106,5 +111,15 @@ export const request = only(
     directory: message(wire.DirectoryRequestSchema, {}),
     nodeSelf: message(wire.NodeSelfRequestSchema, { node: nodeId }),
     clusterEvents: message(wire.ClusterEventsRequestSchema, { after: logIndex, limit: uint64 }),
+    identified: message(wire.IdentifiedRequestSchema, {
+      group: groupId,
+      identity: required(requestIdentity),
+      request: union<IdentifiableRequest, wire.IdentifiedRequest["request"]>(identifiable),
+    }),
+    openSession: message(wire.OpenSessionRequestSchema, { group: groupId, session: nullable(word), ttlMs: wholeMs }),
+    closeSession: message(wire.CloseSessionRequestSchema, { group: groupId, session: word }),
   }),
 );
+
+/** The same bytes for the same request, whichever node encodes it: what its digest is of. */
+export const { encode: encodeRequest } = inBytes(wire.RequestSchema, request, rowBytesMax);

@@ -17,7 +17,7 @@ import type {
   TransactionRecord,
   Vote,
 } from "../transactions.ts";
-import { epoch, incarnation, logIndex, revision, uint64 } from "./integers.ts";
+import { epoch, incarnation, incarnationOrNone, logIndex, revision, uint64 } from "./integers.ts";
 import { keySpan, keyValue } from "./model.ts";
 import { flag, groupId, keyBytes, oneOf, valueBytes } from "./scalars.ts";
 import { list, message, nullable, only, required, union } from "./structure.ts";
@@ -100,7 +100,7 @@ const operationResult = only(
 
 export const partResult = message<PartResult, typeof wire.PartResultSchema>(wire.PartResultSchema, {
   group: groupId,
-  incarnation,
+  incarnation: incarnationOrNone,
   revision,
   results: list(operationResult, itemsMax),
 });

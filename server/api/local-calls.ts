@@ -2,7 +2,7 @@
 // Knows nothing of gRPC; deadlines are kept by the node.
 
 import { type Failure, failure } from "../../proto/errors.ts";
-import type { Reply, Request, WatchMessage, WatchRequest } from "../../proto/requests.ts";
+import { plainRequest, type Reply, type Request, type WatchMessage, type WatchRequest } from "../../proto/requests.ts";
 import { bytesOfPart } from "../../proto/transactions.ts";
 import type { CallId } from "../node/inputs.ts";
 import { limits } from "../node/limits.ts";
@@ -162,7 +162,8 @@ function canceled(): Failure {
 }
 
 /** What a request holds in memory, as far as it is chosen by the client. */
-function bytesOf(request: CallRequest): number {
+function bytesOf(any: CallRequest): number {
+  const request = plainRequest(any);
   if (request.type === "put") return request.key.byteLength + request.value.byteLength;
   if (request.type === "transact") return request.parts.reduce((sum, part) => sum + bytesOfPart(part), 0);
   return request.type === "configure" ? request.config.byteLength : 0;

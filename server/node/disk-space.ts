@@ -3,7 +3,7 @@
 
 import { type Failure, failure } from "../../proto/errors.ts";
 import type { NodeId } from "../../proto/ids.ts";
-import type { Request } from "../../proto/requests.ts";
+import { plainRequest, type Request } from "../../proto/requests.ts";
 import { growthOf } from "../../proto/transactions.ts";
 import { limits } from "./limits.ts";
 
@@ -14,7 +14,7 @@ export type SpaceChange = "low" | "enough";
  * What adds to the disk for good. A deletion leaves one small row a key that exists, once, and a compaction takes rows
  * away: together they are how a group makes space, so they go on.
  */
-const filling: ReadonlySet<Request["type"]> = new Set(["put", "configure", "createGroup"]);
+const filling: ReadonlySet<Request["type"]> = new Set(["put", "configure", "createGroup", "openSession"]);
 
 export class DiskSpace {
   readonly #self: NodeId;
@@ -63,7 +63,8 @@ export class DiskSpace {
   }
 }
 
-function fills(request: Request): boolean {
+function fills(any: Request): boolean {
+  const request = plainRequest(any);
   if (request.type === "prepare") return growthOf(request.part) > 0;
   return request.type === "transact" ? request.parts.some((part) => growthOf(part) > 0) : filling.has(request.type);
 }

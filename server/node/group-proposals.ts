@@ -1,9 +1,13 @@
 // What an owner proposes to its group: gathered during a turn, one append for all, and each told what became of it.
 
 import { encodeGroupCommand } from "../../proto/codec/commands.ts";
-import type { Compare, GroupCommand } from "../../proto/commands.ts";
+import { encodeRequest } from "../../proto/codec/requests.ts";
+import type { Compare, GroupCommand, IdentifiableCommand } from "../../proto/commands.ts";
 import { type Failure, failure } from "../../proto/errors.ts";
 import type { Millis, Revision } from "../../proto/ids.ts";
+import { type GroupRequest, type IdentifiableRequest, plainRequest } from "../../proto/requests.ts";
+import type { TransactionId } from "../../proto/transactions.ts";
+import { hash64, hashText } from "../../storage/hash.ts";
 import type { Call } from "./calls.ts";
 import {
   answerWrite,
@@ -11,7 +15,6 @@ import {
   fateUnknown,
   firstPart,
   type GroupReplica,
-  headerOf,
   type TransactRequest,
   type WriteRequest,
 } from "./group-replies.ts";
@@ -19,6 +22,8 @@ import type { GroupOutcome } from "./group-state.ts";
 import { limits } from "./limits.ts";
 import type { Manager } from "./manager.ts";
 import type { World } from "./world.ts";
+
+export type IdentifiedRequest = GroupRequest & { readonly type: "identified" };
 
 /** A finding is made again while it holds: nobody waits for what becomes of it. */
 type Proposal = { readonly type: "call"; readonly key: number } | { readonly type: "decision" | "finding" };
@@ -35,6 +40,8 @@ export interface ProposalsOwner {
   readonly waiting: () => void;
   /** A transaction over several groups that a client has asked for goes on from its record. */
   readonly begun: (key: number, begun: GroupOutcome & { readonly type: "prepared" }, nowMs: Millis) => void;
+  /** It is asked for once more, and not decided yet. */
+  readonly repeated: (key: number, id: TransactionId, nowMs: Millis) => void;
   /** Calls that this member can no longer serve: to be routed again. */
   readonly reroute: (calls: readonly number[], nowMs: Millis) => void;
 }
@@ -55,9 +62,18 @@ export class GroupProposals {
     this.#owner = owner;
   }
 
-  write(call: Call, request: WriteRequest): void {
+  write(call: Call, request: WriteRequest | IdentifiedRequest): void {
     call.mayHaveHappened = true;
-    this.#queue({ payload: encodeGroupCommand(commandOf(request)), proposal: { type: "call", key: call.key } });
+    this.#queue({ payload: encodeGroupCommand(this.#commandOf(request)), proposal: { type: "call", key: call.key } });
+  }
+
+  /** Answers a request that was carried out before, when that is applied here. @returns false: it was not */
+  recall(call: Call, request: IdentifiedRequest, nowMs: Millis): boolean {
+    const { state } = this.#replica;
+    if (state.sessions.find(request.identity) === null) return false;
+    const outcome = state.recall(request.identity, digestOf(request.request));
+    if (outcome !== null) this.#answer(call.key, outcome, nowMs);
+    return outcome !== null;
   }
 
   decision(payload: Uint8Array): void {
@@ -138,10 +154,30 @@ export class GroupProposals {
   #answer(key: number, outcome: GroupOutcome, nowMs: Millis): void {
     const call = this.#world.calls.get(key);
     if (call === null) return;
-    const request = call.request as WriteRequest;
+    const request = plainRequest(call.request) as WriteRequest;
     if (request.type === "transact" && outcome.type === "prepared") return this.#owner.begun(key, outcome, nowMs);
-    const header = headerOf(this.#replica.state, this.#world.self, false);
-    this.#world.calls.answer(key, answerWrite(request, outcome, header));
+    const recalled = outcome.type === "recalled" ? outcome.answer.outcome : null;
+    if (recalled?.type === "begun") return this.#owner.repeated(key, recalled.id, nowMs);
+    this.#world.calls.answer(key, answerWrite(request, outcome, this.#replica.state, this.#world.self));
+  }
+
+  #commandOf(request: WriteRequest | IdentifiedRequest): GroupCommand {
+    switch (request.type) {
+      case "identified": {
+        const { identity, request: asked } = request;
+        return { type: "identified", identity, digest: digestOf(asked), command: identifiableCommandOf(asked) };
+      }
+      case "openSession":
+        return { type: "openSession", session: request.session ?? this.#newSession(), ttlMs: request.ttlMs };
+      default:
+        return commandOf(request);
+    }
+  }
+
+  /** 96 bits: no two of them are ever equal. */
+  #newSession(): string {
+    const { random } = this.#world;
+    return `s${[1, 2, 3].map(() => random.uint32().toString(16).padStart(8, "0")).join("")}`;
   }
 
   /** Nothing was proposed: this member leads no more, hands leadership over, or holds too much that is uncommitted. */
@@ -164,18 +200,27 @@ export class GroupProposals {
   }
 }
 
-function commandOf(request: WriteRequest): GroupCommand {
+function commandOf(request: Exclude<WriteRequest, { readonly type: "openSession" }>): GroupCommand {
   switch (request.type) {
-    case "compact":
-      return { type: "compact", revision: request.revision };
     case "configure":
       return { type: "configure", config: request.config };
-    case "transact":
-      return transactCommandOf(request);
     case "prepare":
       return { type: "prepare", id: request.id, part: request.part, floor: request.floor };
     case "finish":
       return { type: "finish", id: request.id, decision: request.decision, floor: request.floor };
+    case "closeSession":
+      return { type: "closeSession", session: request.session };
+    default:
+      return identifiableCommandOf(request);
+  }
+}
+
+function identifiableCommandOf(request: IdentifiableRequest): IdentifiableCommand {
+  switch (request.type) {
+    case "compact":
+      return { type: "compact", revision: request.revision };
+    case "transact":
+      return transactCommandOf(request);
     case "put":
       return {
         type: "write",
@@ -194,10 +239,15 @@ function commandOf(request: WriteRequest): GroupCommand {
 }
 
 /** The first part is of the group that coordinates, which is this one. */
-function transactCommandOf(request: TransactRequest): GroupCommand {
+function transactCommandOf(request: TransactRequest): IdentifiableCommand {
   const part = firstPart(request);
   if (request.parts.length === 1) return { type: "transact", part };
   return { type: "begin", groups: request.parts.map(({ group }) => group), part };
+}
+
+/** Of all of it, other groups' parts included. */
+function digestOf(request: IdentifiableRequest): string {
+  return hashText(hash64(encodeRequest(request)));
 }
 
 function comparesOf(key: Uint8Array, revision: Revision | null): readonly Compare[] {

@@ -3,6 +3,7 @@
 import { failure } from "../../proto/errors.ts";
 import type { Millis } from "../../proto/ids.ts";
 import type { KeySpan } from "../../proto/model.ts";
+import { plainRequest } from "../../proto/requests.ts";
 import { spanOfKey } from "../../storage/mvcc/span.ts";
 import { footprintOf } from "../txn/locks.ts";
 import { answerRead, failed, firstPart, type GroupReplica, headerOf, type ReadRequest } from "./group-replies.ts";
@@ -78,7 +79,7 @@ export class GroupReads {
   #serve(key: number): void {
     const call = this.#world.calls.get(key);
     if (call === null) return;
-    const request = call.request as ReadRequest;
+    const request = plainRequest(call.request) as ReadRequest;
     const holder = this.#replica.state.transactions.conflict({ reads: spansRead(request), writes: [] });
     if (holder === null) return this.#answer(key, request, false);
     if (this.#locked.size >= limits.readsMax) this.#forgetClosed();

@@ -4,11 +4,12 @@ import { present } from "../../proto/assert.ts";
 import { type Failure, failure } from "../../proto/errors.ts";
 import type { GroupId, NodeId } from "../../proto/ids.ts";
 import type { KeyValue } from "../../proto/model.ts";
-import type { GroupRequest, GroupStatus, Header, Reply } from "../../proto/requests.ts";
+import type { GroupRequest, GroupStatus, Header, IdentifiableRequest, Reply } from "../../proto/requests.ts";
 import type { Decision, Part, TransactionId } from "../../proto/transactions.ts";
 import type { RevisionFailure } from "../../storage/mvcc/types.ts";
 import type { GroupOutcome, GroupState } from "./group-state.ts";
 import { limits } from "./limits.ts";
+import { answerRecalled } from "./recall.ts";
 import type { Replica } from "./replica.ts";
 
 export type TransactRequest = GroupRequest & { readonly type: "transact" };
@@ -16,6 +17,7 @@ export type TransactRequest = GroupRequest & { readonly type: "transact" };
 export type ReadRequest = (GroupRequest & { readonly type: "get" | "list" | "decision" }) | TransactRequest;
 export type WriteRequest =
   | (GroupRequest & { readonly type: "put" | "delete" | "compact" | "configure" | "prepare" | "finish" })
+  | (GroupRequest & { readonly type: "openSession" | "closeSession" })
   | TransactRequest;
 export type GroupReplica = Replica<GroupOutcome, GroupState>;
 
@@ -55,8 +57,12 @@ function answerList(request: GroupRequest & { readonly type: "list" }, state: Gr
   return { type: "list", header, kvs, more: page.more && !request.countOnly, count: page.count };
 }
 
-export function answerWrite(request: WriteRequest, outcome: GroupOutcome, header: Header): Reply {
+export function answerWrite(request: WriteRequest, outcome: GroupOutcome, state: GroupState, node: NodeId): Reply {
+  const header = headerOf(state, node, false);
   if (outcome.type === "refused") return failed(outcome.failure);
+  if (outcome.type === "recalled") return answerRecalled(request as IdentifiableRequest, outcome.answer, state, header);
+  if (outcome.type === "sessionOpened") return { ...outcome, type: "openSession", header };
+  if (outcome.type === "sessionClosed") return { type: "closeSession", header };
   if (outcome.type === "transacted") return answerTransact(outcome, header);
   if (outcome.type === "prepared") return { type: "prepare", header, vote: outcome.vote };
   if (outcome.type === "finished") return { type: "finish", header: { ...header, revision: outcome.revision } };

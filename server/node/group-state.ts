@@ -13,7 +13,7 @@ import {
   encodeStateHashes,
   encodeStatusComponent,
 } from "../../proto/codec/records.ts";
-import type { Compare, GroupCommand, VerdictChange, Write } from "../../proto/commands.ts";
+import type { Compare, GroupCommand, IdentifiableCommand, VerdictChange, Write } from "../../proto/commands.ts";
 import { type Failure, failure } from "../../proto/errors.ts";
 import {
   type Epoch,
@@ -36,6 +36,7 @@ import type {
   StatusComponent,
 } from "../../proto/model.ts";
 import type { Entry } from "../../proto/raft.ts";
+import type { RequestIdentity } from "../../proto/sessions.ts";
 import type { Part } from "../../proto/transactions.ts";
 import { bytesOf, emptyBytes } from "../../storage/bytes.ts";
 import type { Hash64 } from "../../storage/hash.ts";
@@ -48,17 +49,16 @@ import type { ReplicatedState, VersionPage } from "./applier.ts";
 import { limits } from "./limits.ts";
 import { MembersRow } from "./members-row.ts";
 import type { ReplicaRows } from "./replica-rows.ts";
+import { type PlainOutcome, SessionCommands, type SessionOutcome } from "./session-commands.ts";
+import type { SessionState } from "./session-state.ts";
 import { StateRows } from "./state-rows.ts";
-import { type Answer, TransactionCommands, type TransactionOutcome } from "./transaction-commands.ts";
+import { type Answer, TransactionCommands } from "./transaction-commands.ts";
 import type { TransactionState } from "./transaction-state.ts";
 
 /** What the proposer of a command is told. */
-export type GroupOutcome =
-  | { readonly type: "decided" }
-  | { readonly type: "written"; readonly revision: Revision; readonly replaced: readonly KeyValue[] }
-  | TransactionOutcome;
+export type GroupOutcome = PlainOutcome | SessionOutcome;
 
-const decided: GroupOutcome = { type: "decided" };
+const decided: PlainOutcome = { type: "decided" };
 const noOwnership: Ownership = { currentOwner: null, epoch: toEpoch(0), state: "offline", reason: "never started" };
 
 interface Parts {
@@ -85,6 +85,7 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
   #object: GroupObject;
   #summary: GroupSummary;
   readonly #transactions: TransactionCommands;
+  readonly #sessions: SessionCommands;
   #dispute: StateHashes | null = null;
   readonly #verdicts = new Map<NodeId, StatusComponent>();
 
@@ -98,6 +99,11 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
       key: () => this.#object,
       lock: () => this.lock,
       fenced: (fence) => this.#fenced(fence),
+    });
+    this.#sessions = new SessionCommands(parts.mvcc, parts.rows, {
+      key: () => this.#object,
+      lock: () => this.lock,
+      carryOut: (command, index) => this.#carryOut(command, index),
     });
   }
 
@@ -133,6 +139,7 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
     state.#setSummary(summary);
     for (const node of object.owners) state.#setVerdict({ ...start, node, index, status: "joining", reason });
     state.transactions.takeOver(old.transactions);
+    state.sessions.takeOver(old.sessions);
     return state;
   }
 
@@ -184,6 +191,11 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
     return this.#transactions.state;
   }
 
+  /** Of clients, and what their requests were answered. */
+  get sessions(): SessionState {
+    return this.#sessions.state;
+  }
+
   /** Counts all rows anew; see `StateRows.hashAsHeld`. */
   hashAsHeld(then: Hash64): Hash64 {
     return this.rows.hashAsHeld(then, this.#present());
@@ -197,6 +209,11 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
   /** What a transaction answers at this point of the group's history; what it writes is left out. */
   answer(part: Part): Answer {
     return this.#transactions.answer(part);
+  }
+
+  /** What a request is answered without anything being done; null: it is new, and may be carried out. */
+  recall(identity: RequestIdentity, digest: string): SessionOutcome | null {
+    return this.#sessions.recall(identity, digest);
   }
 
   applyEntry(entry: Entry): GroupOutcome {
@@ -235,21 +252,21 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
   #apply(command: GroupCommand, index: LogIndex): GroupOutcome {
     switch (command.type) {
       case "write":
-        return this.#write(command);
       case "transact":
       case "begin":
+      case "compact":
+        return this.#carryOut(command, index);
       case "prepare":
-      case "decide":
       case "finish":
       case "forget":
         return this.#transactions.apply(command, index);
+      case "decide":
+        return this.#conclude(command, index);
       case "verdicts":
         for (const change of command.changes) this.#decide(change, index);
         return decided;
       case "own":
         return this.#own(command, index);
-      case "compact":
-        return this.#compact(command.revision);
       case "configure":
         return this.#configure(command.config);
       case "dispute":
@@ -258,10 +275,35 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
       case "settle":
         this.#setDispute(null);
         return decided;
+      case "identified":
+      case "openSession":
+      case "closeSession":
+      case "expireSessions":
+        return this.#sessions.apply(command, index);
     }
   }
 
-  #write(command: Extract<GroupCommand, { type: "write" }>): GroupOutcome {
+  /** What clients ask for, by itself or under an identity. */
+  #carryOut(command: IdentifiableCommand, index: LogIndex): PlainOutcome {
+    switch (command.type) {
+      case "write":
+        return this.#write(command);
+      case "compact":
+        return this.#compact(command.revision);
+      case "transact":
+      case "begin":
+        return this.#transactions.apply(command, index);
+    }
+  }
+
+  /** Whoever asked for the transaction under an identity is answered by it; only the first decision counts. */
+  #conclude(command: Extract<GroupCommand, { type: "decide" }>, index: LogIndex): PlainOutcome {
+    const decide = () => this.#transactions.apply(command, index);
+    const isOpen = this.transactions.record(command.id)?.decision === null;
+    return isOpen ? this.#sessions.concluding(command, decide) : decide();
+  }
+
+  #write(command: Extract<GroupCommand, { type: "write" }>): PlainOutcome {
     const refusal = this.lock ?? this.#transactions.conflict(footprintOfWrite(command)) ?? this.#refusal(command);
     if (refusal !== null) return { type: "refused", failure: refusal };
     const changed = this.mvcc.apply(command.writes.map(toVersionedWrite));
@@ -310,7 +352,7 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
     return decided;
   }
 
-  #compact(revision: Revision): GroupOutcome {
+  #compact(revision: Revision): PlainOutcome {
     const { group } = this.object;
     if (this.lock !== null) return { type: "refused", failure: this.lock };
     const refused = this.mvcc.compact(revision);
@@ -363,10 +405,12 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
       this.rows.restoreSmall(row);
       if (row.table === "dispute") this.#dispute = decodeStateHashes(row.value);
       this.transactions.restore(row.table, row);
+      this.sessions.restore(row.table, row);
       if (row.table !== "verdicts") continue;
       const component = decodeStatusComponent(row.value);
       this.#verdicts.set(component.node, component);
     }
+    this.sessions.restored();
     for (const kv of this.#present()) this.rows.restoreKey(kv);
   }
 

@@ -83,6 +83,23 @@ export const limits = {
   /** Prepared for this long, a group asks the one that coordinates. */
   transactionInquireMs: 2_000,
 
+  // Sessions. What a group remembers of them decides what it carries out: replicas that differ in it would differ.
+  /** Of one group; beyond it `overloaded`. */
+  sessionsMax: 10_000,
+  sessionTtlMsMin: 10_000,
+  sessionTtlMsMax: 86_400_000,
+  sessionTtlMsUsual: 3_600_000,
+  /** Answers of one session that are remembered; older sequences are refused as too old to tell. */
+  sessionAnswersMax: 1_024,
+  /** Of all sessions of a group; the oldest is forgotten, and its sequence and all below it are too old from then on. */
+  groupAnswersMax: 131_072,
+  /** Of a refusal that is remembered. */
+  refusalCharsMax: 300,
+  /** Between two looks of the leader for sessions that nobody uses any more. */
+  sessionCheckMs: 2_500,
+  /** Of one entry; the rest follow in the next. */
+  sessionsExpiredMax: 16,
+
   // Failure detection and repair.
   suspectMs: 1_200,
   downMs: 2_000,
@@ -179,6 +196,8 @@ export const limits = {
   /** Wait for the voters of the cluster database, which most answers can do without. */
   clusterAnswerMsMax: 500,
   streamWatchesMax: 100,
+  /** Calls in flight on one stream of calls, answers that are not written yet among them; more are not read. */
+  streamCallsMax: 1_024,
   /** Events of one response: below every client's usual receive limit of 4 MiB, with room for one event of two values. */
   watchMessageBytesMax: 1024 * 1024,
   pageKeysMax: 10_000,

@@ -7,16 +7,31 @@ import type { Membership } from "../../proto/membership.ts";
 import type { GroupMessage } from "../../proto/messages.ts";
 import type { DirectoryEntry } from "../../proto/model.ts";
 import { type Entry, isControl } from "../../proto/raft.ts";
-import type { GroupRequest, GroupStatus, Reply, WatchRequest } from "../../proto/requests.ts";
+import {
+  type GroupRequest,
+  type GroupStatus,
+  plainRequest,
+  type Reply,
+  type WatchRequest,
+} from "../../proto/requests.ts";
 import { growthOf, isReadOnly } from "../../proto/transactions.ts";
 import type { RoleChange } from "../raft/types.ts";
 import { WatchHub } from "../watch/watch-hub.ts";
 import type { Planned } from "./agenda.ts";
 import type { Call } from "./calls.ts";
 import { type ClusterView, GroupMembers } from "./group-members.ts";
-import { GroupProposals } from "./group-proposals.ts";
+import { GroupProposals, type IdentifiedRequest } from "./group-proposals.ts";
 import { GroupReads } from "./group-reads.ts";
-import { failed, firstPart, type GroupReplica, groupStatusOf, headerOf, type WriteRequest } from "./group-replies.ts";
+import {
+  failed,
+  fateUnknown,
+  firstPart,
+  type GroupReplica,
+  groupStatusOf,
+  headerOf,
+  type TransactRequest,
+  type WriteRequest,
+} from "./group-replies.ts";
 import { type GroupOutcome, GroupState } from "./group-state.ts";
 import type { WriteId } from "./inputs.ts";
 import { LeaderSight } from "./leader-sight.ts";
@@ -25,7 +40,9 @@ import { Manager } from "./manager.ts";
 import type { LossReport } from "./membership-manager.ts";
 import { earliest, isDue } from "./millis.ts";
 import { quorumOf } from "./quorum-view.ts";
+import { answerRecalled } from "./recall.ts";
 import { Replica, type ReplicaOwner, type ReplicaParts } from "./replica.ts";
+import { SessionKeeper } from "./session-keeper.ts";
 import { StateComparison } from "./state-comparison.ts";
 import { Transactions } from "./transactions.ts";
 import { replacedBySnapshot, Transfers } from "./transfers.ts";
@@ -70,6 +87,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
   readonly #proposals: GroupProposals;
   readonly #reads: GroupReads;
   readonly #transactions: Transactions;
+  readonly #sessions: SessionKeeper;
   readonly #comparison: StateComparison;
   readonly #leaderSight: LeaderSight;
   /** When the followers are told of a commit that no append has told them of. */
@@ -88,13 +106,16 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
       manager: () => this.#manager,
       waiting: () => this.#listener.proposalsWaiting(this),
       begun: (key, begun, nowMs) => this.#transactions.begun(key, begun, nowMs),
+      repeated: (key, id, nowMs) => this.#transactions.repeated(key, id, nowMs),
       reroute: (calls, nowMs) => this.#listener.reroute(calls, nowMs),
     });
     this.#transactions = new Transactions(world, this.replica, {
       propose: (command) => this.#proposals.finding(command),
       ask: options.listener.ask,
       touched: () => this.#listener.touched(this),
+      again: (key) => this.#again(key),
     });
+    this.#sessions = new SessionKeeper(this.replica, (command) => this.#proposals.finding(command));
     this.#comparison = new StateComparison(world, this.replica, {
       propose: (command) => this.#proposals.finding(command),
       inDoubt: (reason) => this.#listener.inDoubt(this, reason),
@@ -149,16 +170,18 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
       case "decision":
         return this.#reads.read(call.key, request, nowMs);
       case "transact":
-        return request.parts.length === 1 && request.parts.every(isReadOnly)
-          ? this.#reads.read(call.key, request, nowMs)
-          : this.#write(call, request);
+        return isLocalRead(request) ? this.#reads.read(call.key, request, nowMs) : this.#write(call, request, nowMs);
       case "prepare":
       case "finish":
       case "put":
       case "delete":
       case "compact":
       case "configure":
-        return this.#write(call, request);
+      case "openSession":
+      case "closeSession":
+        return this.#write(call, request, nowMs);
+      case "identified":
+        return this.#once(call, request, nowMs);
       case "setOwners":
         return this.#members.setOwners(call, request, nowMs);
       default:
@@ -240,6 +263,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
     this.#manage(nowMs);
     this.#members.manage(nowMs);
     this.#transactions.drive(nowMs);
+    this.#sessions.drive(nowMs);
     const { deliveries, more } = this.#watches.poll(this.state.mvcc, nowMs);
     for (const { call, message } of deliveries) this.#world.calls.stream(call, message);
     return more || this.replica.hasWork;
@@ -265,6 +289,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
       this.#members.deadlineMs(),
       this.#comparison.deadlineMs(),
       this.#transactions.deadlineMs(),
+      this.#sessions.deadlineMs(),
       this.#noticeMs,
     );
   }
@@ -377,6 +402,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
     this.#members.lead(nowMs);
     this.#comparison.lead();
     this.#transactions.lead();
+    this.#sessions.lead(nowMs);
   }
 
   #resign(nowMs: Millis): void {
@@ -384,6 +410,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
     this.#members.resign();
     this.#comparison.resign();
     this.#transactions.resign();
+    this.#sessions.resign();
     this.#listener.reroute(this.#reads.takeLocked(), nowMs);
     this.#noticeMs = null;
     this.#transfers.abandon();
@@ -401,15 +428,38 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
     if (this.#members.applied(nowMs)) this.#listener.leftOut(this);
   }
 
-  #write(call: Call, request: WriteRequest): boolean {
+  /** A read needs no identity: it is repeated as often as one likes. */
+  #once(call: Call, request: IdentifiedRequest, nowMs: Millis): boolean {
+    const { request: asked, identity } = request;
+    if (asked.type === "transact" && isLocalRead(asked)) return this.#reads.read(call.key, asked, nowMs);
     if (this.replica.status.role !== "leader") return false;
+    this.#sessions.heard(identity.session, nowMs);
+    return this.#proposals.recall(call, request, nowMs) || this.#write(call, request, nowMs);
+  }
+
+  /** What became of it meanwhile is remembered, or its end is known to nobody here. */
+  #again(key: number): void {
+    const call = this.#world.calls.get(key);
+    if (call?.request.type !== "identified") return;
+    const { state } = this;
+    const answer = state.sessions.find(call.request.identity);
+    const header = headerOf(state, this.#world.self, false);
+    const group = this.replica.key.group;
+    const reply =
+      answer === null ? failed(fateUnknown(group)) : answerRecalled(call.request.request, answer, state, header);
+    this.#world.calls.answer(key, reply);
+  }
+
+  #write(call: Call, request: WriteRequest | IdentifiedRequest, nowMs: Millis): boolean {
+    if (this.replica.status.role !== "leader") return false;
+    if (request.type === "openSession" && request.session !== null) this.#sessions.heard(request.session, nowMs);
     const refusal = this.state.lock ?? this.#world.diskSpace.refusal(request);
     if (refusal !== null) {
       this.#world.calls.answer(call.key, failed(refusal));
       return true;
     }
     const { bytes } = this.state.mvcc;
-    const growth = growthOfRequest(request);
+    const growth = growthOfRequest(plainRequest(request) as WriteRequest);
     if (growth > 0 && bytes + growth > limits.groupBytesMax) {
       const message = `The group holds ${bytes} bytes, limit ${limits.groupBytesMax}: delete or compact`;
       this.#world.calls.answer(call.key, failed(failure("overloaded", message, { group: request.group })));
@@ -443,6 +493,11 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
 export interface GroupOptions extends ClusterView {
   readonly listener: GroupListener;
   readonly nowMs: Millis;
+}
+
+/** Of this group alone, and nothing but reads. */
+function isLocalRead({ parts }: TransactRequest): boolean {
+  return parts.length === 1 && parts.every(isReadOnly);
 }
 
 /** What the request would add to the group at most. */

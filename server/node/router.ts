@@ -4,7 +4,7 @@
 import { type ErrorCode, type Failure, failure } from "../../proto/errors.ts";
 import { clusterGroup, type GroupId, type Millis, type NodeId, toMillis, toRevision } from "../../proto/ids.ts";
 import type { PeerMessage } from "../../proto/messages.ts";
-import type { Reply, Request, WatchMessage, WatchRequest } from "../../proto/requests.ts";
+import { plainRequest, type Reply, type Request, type WatchMessage, type WatchRequest } from "../../proto/requests.ts";
 import { isReadOnly, type TransactionId } from "../../proto/transactions.ts";
 import type { Call } from "./calls.ts";
 import { Deadlines } from "./deadlines.ts";
@@ -473,7 +473,8 @@ function groupOf(request: Request): GroupId {
   return isOfCluster || !("group" in request) ? clusterGroup : request.group;
 }
 
-function isWrite(request: Request): boolean {
+function isWrite(any: Request): boolean {
+  const request = plainRequest(any);
   if (request.type === "transact") return !request.parts.every(isReadOnly);
   return writes.has(request.type) && !(request.type === "setOwners" && request.validateOnly);
 }
@@ -489,4 +490,6 @@ const writes: ReadonlySet<Request["type"]> = new Set([
   "createGroup",
   "refoundGroup",
   "refoundCluster",
+  "openSession",
+  "closeSession",
 ]);

@@ -16,7 +16,7 @@ import {
   toMillis,
   toRevision,
 } from "../../proto/ids.ts";
-import type { GroupRequest, Reply } from "../../proto/requests.ts";
+import { type GroupRequest, plainRequest, type Reply } from "../../proto/requests.ts";
 import type {
   Decision,
   Part,
@@ -37,6 +37,8 @@ export interface TransactionsOwner {
   readonly ask: (request: GroupRequest, answer: (reply: Reply) => void) => void;
   /** There is something to do in this step. */
   readonly touched: () => void;
+  /** A call that may be answered now from what is remembered. */
+  readonly again: (key: number) => void;
 }
 
 /** What another group has said that it did. */
@@ -49,6 +51,8 @@ interface Driven {
   readonly sinceMs: Millis;
   /** Of the client that waits; null: the transaction began under another leader. */
   readonly call: { readonly key: number; readonly parts: ReadonlyMap<GroupId, Part> } | null;
+  /** Calls that ask for it once more, under the same identity. */
+  repeated: number[];
   readonly votes: Map<GroupId, { readonly vote: Vote; readonly incarnation: Incarnation }>;
   readonly finished: Map<GroupId, Done>;
   /** Who is being asked (null), and when others may be asked again. */
@@ -105,8 +109,8 @@ export class Transactions {
   /** Whoever waits is not told by this member what becomes of the transaction. */
   resign(): void {
     this.#isLeading = false;
-    for (const { call } of this.#driven.values())
-      if (call !== null) this.#answer(call.key, failed(this.#fateUnknown()));
+    for (const driven of this.#driven.values())
+      for (const key of waitingFor(driven)) this.#answer(key, failed(this.#fateUnknown()));
     this.#driven.clear();
     this.#inquiries.clear();
     this.#answers = [];
@@ -118,10 +122,20 @@ export class Transactions {
     const call = this.#world.calls.get(key);
     if (call === null) return;
     if (!this.#isLeading) return this.#answer(key, failed(this.#fateUnknown()));
-    const parts = new Map((call.request as TransactRequest).parts.map((part) => [part.group, part]));
+    const { parts: asked } = plainRequest(call.request) as TransactRequest;
+    const parts = new Map(asked.map((part) => [part.group, part]));
     const driven = newDriven({ key, parts }, nowMs);
     driven.votes.set(id.group, { vote, incarnation: id.incarnation });
     this.#driven.set(nameOf(id), driven);
+  }
+
+  /** Whoever repeats the request for a transaction that is not decided yet is answered with whoever asked first. */
+  repeated(key: number, id: TransactionId, nowMs: Millis): void {
+    if (!this.#isLeading) return this.#answer(key, failed(this.#fateUnknown()));
+    const driven = this.#driven.get(nameOf(id)) ?? newDriven(null, nowMs);
+    this.#driven.set(nameOf(id), driven);
+    driven.repeated = [...driven.repeated.filter((each) => this.#world.calls.get(each) !== null), key];
+    this.#owner.touched();
   }
 
   /** This group has carried out the decision on a transaction that it coordinates. */
@@ -142,7 +156,7 @@ export class Transactions {
     if (lock !== null) return;
     for (const record of transactions.coordinated) this.#step(record, nowMs);
     for (const transaction of transactions.prepared) this.#inquire(transaction, nowMs);
-    for (const [name, driven] of this.#driven) if (this.#isOver(name, driven)) this.#driven.delete(name);
+    for (const [name, driven] of this.#driven) if (this.#isOver(name, driven)) this.#close(name, driven);
     for (const name of this.#inquiries.keys()) if (!transactions.isPrepared(name)) this.#inquiries.delete(name);
   }
 
@@ -191,7 +205,8 @@ export class Transactions {
   #reasonToAbort(driven: Driven, groups: readonly GroupId[], nowMs: Millis): Failure | null {
     const { group } = this.#replica.key;
     if (driven.call === null) return failure("no_leader", `The manager of ${group} changed`, { group }, "none");
-    if (this.#world.calls.get(driven.call.key) === null) return failure("canceled", "Nobody waits for it", {}, "none");
+    const isAwaited = waitingFor(driven).some((key) => this.#world.calls.get(key) !== null);
+    if (!isAwaited) return failure("canceled", "Nobody waits for it", {}, "none");
     if (nowMs < driven.sinceMs + limits.transactionTimeoutMs) return null;
     const silent = groups.find((each) => !driven.votes.has(each)) ?? group;
     const message = `${silent} did not prepare within ${limits.transactionTimeoutMs} ms; nothing was done`;
@@ -199,9 +214,21 @@ export class Transactions {
   }
 
   #reply(id: TransactionId, groups: readonly GroupId[], driven: Driven, decision: Decision): void {
-    if (driven.call === null) return;
-    const { key } = driven.call;
-    if (decision === "aborted") return this.#answer(key, failed(driven.refusal ?? this.#fateUnknown()));
+    if (driven.call === null) return this.#answerFromMemory(driven);
+    const isAborted = decision === "aborted";
+    const reply = isAborted
+      ? failed(driven.refusal ?? this.#fateUnknown())
+      : this.#replyOf(id, groups, driven, decision);
+    for (const key of waitingFor(driven)) this.#answer(key, reply);
+    driven.repeated = [];
+  }
+
+  #replyOf(
+    id: TransactionId,
+    groups: readonly GroupId[],
+    driven: Driven,
+    decision: Exclude<Decision, "aborted">,
+  ): Reply {
     const parts = groups.map((group) => {
       const { vote, incarnation } = present(driven.votes.get(group), `the vote of ${group}`);
       return {
@@ -213,8 +240,18 @@ export class Transactions {
     });
     const header = headerOf(this.#replica.state, this.#world.self, false);
     const own = driven.finished.get(id.group)?.revision ?? header.revision;
-    const succeeded = decision === "success";
-    this.#answer(key, { type: "transact", header: { ...header, revision: own }, succeeded, parts });
+    return { type: "transact", header: { ...header, revision: own }, succeeded: decision === "success", parts };
+  }
+
+  /** Of a transaction that began under another leader, the log says what became of it, and nothing more. */
+  #answerFromMemory(driven: Driven): void {
+    const keys = driven.repeated.splice(0);
+    for (const key of keys) this.#owner.again(key);
+  }
+
+  #close(name: string, driven: Driven): void {
+    this.#answerFromMemory(driven);
+    this.#driven.delete(name);
   }
 
   /** A transaction of another coordinator that has been prepared for long: that one may have forgotten to tell. */
@@ -306,7 +343,11 @@ export class Transactions {
 
 type AnswerOf = Answer extends infer Each ? (Each extends Answer ? Omit<Each, "reply"> : never) : never;
 
+function waitingFor({ call, repeated }: Driven): readonly number[] {
+  return call === null ? repeated : [call.key, ...repeated];
+}
+
 function newDriven(call: Driven["call"], nowMs: Millis): Driven {
-  const fresh = { refusal: null, decidedMs: null, proposeMs: null };
+  const fresh = { repeated: [], refusal: null, decidedMs: null, proposeMs: null };
   return { sinceMs: nowMs, call, votes: new Map(), finished: new Map(), asked: new Map(), ...fresh };
 }

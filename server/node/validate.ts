@@ -39,6 +39,12 @@ export function validateRequest(request: Request): Failure | null {
       return checkRecovery(request);
     case "recoverCluster":
       return checkFrom(request) ?? checkVoters(request);
+    case "identified":
+      return checkIdentity(request) ?? validateRequest(request.request);
+    case "openSession":
+      return checkSession("session", request.session) ?? checkTtl(request.ttlMs);
+    case "closeSession":
+      return checkSession("session", request.session);
     case "configure":
       return checkSize("config", request.config, limits.configBytesMax);
     default:
@@ -63,6 +69,24 @@ function isOfKeys(request: Request): boolean {
 function checkFence(group: GroupId, fence: Fence | null): Failure | null {
   if (fence === null || fence.group === group) return null;
   return wrong("fence.group", `The fencing token is of group ${fence.group}, the write is to ${group}`);
+}
+
+function checkIdentity({ group, identity, request }: Request & { readonly type: "identified" }): Failure | null {
+  const { session, sequence } = identity;
+  if (request.group !== group) return wrong("group", `The request in it is to ${request.group}, not to ${group}`);
+  if (sequence >= 1) return checkSession("request_id.session", session);
+  return wrong("request_id.sequence", "The request_id.sequence is 0, the least is 1");
+}
+
+function checkSession(field: string, session: string | null): Failure | null {
+  if (session === null || isName(session)) return null;
+  return wrong(field, `The ${field} ${JSON.stringify(session)} is no session's name: 1 to 63 of a-z 0-9 -`);
+}
+
+function checkTtl(ttlMs: number): Failure | null {
+  const { sessionTtlMsMin: least, sessionTtlMsMax: most } = limits;
+  if (ttlMs >= least && ttlMs <= most) return null;
+  return wrong("ttl_ms", `The ttl_ms is ${ttlMs}, it must be from ${least} to ${most}`);
 }
 
 function checkFrom({ from, reason }: { readonly from: string; readonly reason: string }): Failure | null {

@@ -2,7 +2,7 @@
 
 import { assert } from "../../proto/assert.ts";
 import { type Failure, failure } from "../../proto/errors.ts";
-import type { GroupId } from "../../proto/ids.ts";
+import type { GroupId, Revision } from "../../proto/ids.ts";
 import type { KeyValue } from "../../proto/model.ts";
 import type { Operation, OperationResult } from "../../proto/transactions.ts";
 import { emptyBytes } from "../../storage/bytes.ts";
@@ -10,9 +10,13 @@ import type { Mvcc } from "../../storage/mvcc/mvcc.ts";
 import type { Write } from "../../storage/mvcc/types.ts";
 import { keysIn } from "./present-keys.ts";
 
-/** One for each operation, in order. */
-export function resultsOf(branch: readonly Operation[], mvcc: Mvcc): readonly OperationResult[] {
-  return branch.map((operation) => resultOf(operation, mvcc));
+/** One for each operation, in order. @param at that can be read; null: the newest */
+export function resultsOf(
+  branch: readonly Operation[],
+  mvcc: Mvcc,
+  at: Revision | null = null,
+): readonly OperationResult[] {
+  return branch.map((operation) => resultOf(operation, mvcc, at));
 }
 
 export function writesOf(branch: readonly Operation[]): readonly Write[] {
@@ -34,16 +38,16 @@ export function refuseLargeResults(
   return failure("invalid_argument", message, { group, field: "operations" });
 }
 
-function resultOf(operation: Operation, mvcc: Mvcc): OperationResult {
+function resultOf(operation: Operation, mvcc: Mvcc, at: Revision | null): OperationResult {
   switch (operation.type) {
     case "get":
-      return { type: "get", kv: currentOf(mvcc, operation.key) };
+      return { type: "get", kv: valueAt(mvcc, operation.key, at) };
     case "list":
-      return listOf(operation, mvcc);
+      return listOf(operation, mvcc, at);
     case "put":
-      return { type: "put", previous: operation.returnPrevious ? currentOf(mvcc, operation.key) : null };
+      return { type: "put", previous: operation.returnPrevious ? valueAt(mvcc, operation.key, at) : null };
     case "delete": {
-      const present = keysIn(mvcc, operation.span);
+      const present = keysIn(mvcc, operation.span, at);
       return { type: "delete", deleted: present.length, previous: operation.returnPrevious ? present : [] };
     }
   }
@@ -52,16 +56,17 @@ function resultOf(operation: Operation, mvcc: Mvcc): OperationResult {
 function listOf(
   { span, limit, keysOnly, countOnly }: Operation & { readonly type: "list" },
   mvcc: Mvcc,
+  at: Revision | null,
 ): OperationResult {
-  const page = mvcc.range(span, { at: null, limit: countOnly ? 0 : limit, countAll: true });
-  assert(page.type === "page", "the newest revision can always be read");
+  const page = mvcc.range(span, { at, limit: countOnly ? 0 : limit, countAll: true });
+  assert(page.type === "page", () => `revision ${at} can be read`);
   const kvs = keysOnly ? page.kvs.map((kv) => ({ ...kv, value: emptyBytes })) : page.kvs;
   return { type: "list", kvs, more: page.more && !countOnly, count: page.count };
 }
 
-function currentOf(mvcc: Mvcc, key: Uint8Array): KeyValue | null {
-  const found = mvcc.get(key, null);
-  assert(found.type === "value", "the newest revision can always be read");
+function valueAt(mvcc: Mvcc, key: Uint8Array, at: Revision | null): KeyValue | null {
+  const found = mvcc.get(key, at);
+  assert(found.type === "value", () => `revision ${at} can be read`);
   return found.kv;
 }
 

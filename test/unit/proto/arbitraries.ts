@@ -1,9 +1,25 @@
 // Random domain values for fast-check: everything that nodes may say to each other or keep on disk, within its limits.
 
 import fc, { type Arbitrary } from "fast-check";
-import type { ClusterCommand, Compare, GroupCommand, VerdictChange, Write } from "../../../proto/commands.ts";
+import type {
+  ClusterCommand,
+  Compare,
+  GroupCommand,
+  IdentifiableCommand,
+  VerdictChange,
+  Write,
+} from "../../../proto/commands.ts";
 import { type ErrorCode, type ErrorDetails, errorCodes, type Failure } from "../../../proto/errors.ts";
-import { type ClusterId, type GroupId, isName, type NodeId, toMemberId, toTerm } from "../../../proto/ids.ts";
+import {
+  type ClusterId,
+  type Epoch,
+  type GroupId,
+  isName,
+  type NodeId,
+  type Revision,
+  toMemberId,
+  toTerm,
+} from "../../../proto/ids.ts";
 import type { Learner, Membership, Voter } from "../../../proto/membership.ts";
 import type { Envelope, PeerMessage, Start, StateRow, StatusVersion, Vouch } from "../../../proto/messages.ts";
 import {
@@ -30,6 +46,7 @@ import type {
   Fence,
   GroupStatus,
   Header,
+  IdentifiableRequest,
   KeyEvent,
   NodeSelf,
   NodeStatus,
@@ -38,6 +55,7 @@ import type {
   WatchMessage,
 } from "../../../proto/requests.ts";
 
+import type { RememberedAnswer, RememberedOutcome, RequestIdentity, SessionRecord } from "../../../proto/sessions.ts";
 import type {
   ClosedTransactions,
   Comparison,
@@ -208,22 +226,32 @@ export const closedTransactions = shape<ClosedTransactions>({
   closed: few(shape<ClosedTransactions["closed"][number]>({ index: quantity(), revision: quantity() })),
 });
 const partResult = shape<PartResult>({
-  ...groupKey,
+  group,
+  incarnation: quantity(),
   revision: quantity(),
   results: few(operationResult),
 });
 const verdictChange = shape<VerdictChange>({ node, status, reason: text });
-export const groupCommand = anyOf<GroupCommand>({
-  write: { compares: few(compare), fence: maybe(quantity()), writes: few(write) },
+const requestIdentity = shape<RequestIdentity>({ session: name(), sequence: quantity() });
+export const sessionRecord = shape<SessionRecord>({ session: name(), ttlMs: quantity(), floor: quantity() });
+const identifiableCommands = {
+  write: { compares: few(compare), fence: maybe(quantity<Epoch>()), writes: few(write) },
   transact: { part },
   begin: { groups: few(group), part },
+  compact: { revision: quantity<Revision>() },
+};
+export const groupCommand = anyOf<GroupCommand>({
+  ...identifiableCommands,
+  identified: { identity: requestIdentity, digest: hash64, command: anyOf<IdentifiableCommand>(identifiableCommands) },
+  openSession: { session: name(), ttlMs: quantity() },
+  closeSession: { session: name() },
+  expireSessions: { sessions: few(requestIdentity) },
   decide: { id: transactionId, decision },
   forget: { id: transactionId },
   prepare: { id: transactionId, part, floor: quantity() },
   finish: { id: transactionId, decision, floor: quantity() },
   verdicts: { changes: few(verdictChange) },
   own: { currentOwner: maybe(node), epoch: quantity(), state: ownershipState, reason: text },
-  compact: { revision: quantity() },
   configure: { config: bytes },
   dispute: { hashes: stateHashes },
   settle: { index: quantity() },
@@ -287,7 +315,17 @@ const beatReply = fc.record(
 const fence = maybe(shape<Fence>({ group, epoch: quantity() }));
 const consistency = fc.constantFrom("linearizable" as const, "local" as const);
 const ifModRevision = maybe(quantity<KeyValue["modRevision"]>());
+const identifiableRequests = {
+  put: { group, key: bytes, value: bytes, lease: quantity(), ifModRevision, fence, returnPrevious: flag },
+  transact: { group, parts: few(part) },
+  delete: { group, span, ifModRevision, fence, returnPrevious: flag },
+  compact: { group, revision: quantity<Revision>() },
+};
 export const request = anyOf<Request>({
+  ...identifiableRequests,
+  identified: { group, identity: requestIdentity, request: anyOf<IdentifiableRequest>(identifiableRequests) },
+  openSession: { group, session: maybe(name()), ttlMs: quantity() },
+  closeSession: { group, session: name() },
   get: { group, key: bytes, revision: maybe(quantity()), consistency },
   list: {
     group,
@@ -298,13 +336,9 @@ export const request = anyOf<Request>({
     keysOnly: flag,
     countOnly: flag,
   },
-  put: { group, key: bytes, value: bytes, lease: quantity(), ifModRevision, fence, returnPrevious: flag },
-  transact: { group, parts: few(part) },
   prepare: { group, id: transactionId, part, floor: quantity() },
   finish: { group, id: transactionId, decision, floor: quantity() },
   decision: { group, id: transactionId },
-  delete: { group, span, ifModRevision, fence, returnPrevious: flag },
-  compact: { group, revision: quantity() },
   configure: { group, config: bytes },
   setOwners: { group, owners: few(node), ifIndex: maybe(quantity()), validateOnly: flag },
   groupStatus: { group },
@@ -337,6 +371,21 @@ const failure = shape<Failure>({
   message: text,
   details,
   effect: fc.constantFrom("none", "unknown"),
+});
+const rememberedOutcome = anyOf<RememberedOutcome>({
+  refused: { failure },
+  decided: {},
+  written: { revision: quantity(), replaced: quantity() },
+  transacted: { succeeded: flag, revision: quantity(), isMade: flag },
+  begun: { id: transactionId },
+  concluded: { id: transactionId, decision, revision: quantity(), isMade: flag },
+});
+export const rememberedAnswer = shape<RememberedAnswer>({
+  identity: requestIdentity,
+  digest: hash64,
+  incarnation: quantity(1),
+  index: quantity(),
+  outcome: rememberedOutcome,
 });
 const header = shape<Header>({ ...groupKey, revision: quantity(), node, stale: flag });
 const memberNumber = fc.integer({ min: 1, max: 99 }).map(toMemberId);
@@ -410,6 +459,8 @@ const clusterStatus = shape<ClusterStatus>({
   events: few(clusterEvent),
 });
 export const reply = anyOf<Reply>({
+  openSession: { header, session: name(), ttlMs: quantity(), sequence: quantity() },
+  closeSession: { header },
   transact: { header, succeeded: flag, parts: few(partResult) },
   prepare: { header, vote },
   finish: { header },

@@ -19,6 +19,7 @@ import type {
   StateHashes,
   StatusComponent,
 } from "../../../proto/model.ts";
+import type { RememberedAnswer, SessionRecord } from "../../../proto/sessions.ts";
 import type { ClosedTransactions, PreparedTransaction, TransactionRecord } from "../../../proto/transactions.ts";
 import * as arbitraries from "./arbitraries.ts";
 
@@ -61,6 +62,17 @@ const part = {
   ],
 };
 const transactionId = { group: "rg226", incarnation: 2, index: 33 };
+const identity = { session: "s1", sequence: 7 };
+const digest = "00000000000000ff";
+const identifiedSamples = Object.fromEntries(
+  [
+    { type: "write", compares: [], fence: null, writes: [{ type: "put", key, value, lease: 0 }] },
+    { type: "compact", revision: 300 },
+    { type: "transact", part },
+    { type: "begin", groups: ["rg220", "rg226"], part },
+  ].map((command) => [`identified-${command.type}`, { type: "identified", identity, digest, command }]),
+);
+const refusal = { code: "fenced", message: "Old", details: { group: "rg220" }, effect: "none" };
 const online = { currentOwner: "n202", epoch: 7, state: "online", reason: "First in the list" };
 
 const shapes: readonly Shape<never>[] = [
@@ -93,6 +105,10 @@ const shapes: readonly Shape<never>[] = [
       finish: { type: "finish", id: transactionId, decision: "aborted", floor: 13 },
       dispute: { type: "dispute", hashes: differing },
       settle: { type: "settle", index: 90 },
+      ...identifiedSamples,
+      openSession: { type: "openSession", session: "s1", ttlMs: 10_000 },
+      closeSession: { type: "closeSession", session: "s1" },
+      expireSessions: { type: "expireSessions", sessions: [identity] },
     },
   }),
   shape<ClusterCommand>({
@@ -232,6 +248,29 @@ const shapes: readonly Shape<never>[] = [
     decode: records.decodeClosedTransactions,
     any: arbitraries.closedTransactions,
     samples: { closed: { group: "rg226", incarnation: 2, floor: 12, closed: [{ index: 33, revision: 0 }] } },
+  }),
+  shape<SessionRecord>({
+    name: "sessionRecord",
+    encode: records.encodeSessionRecord,
+    decode: records.decodeSessionRecord,
+    any: arbitraries.sessionRecord,
+    samples: { session: { session: "s1", ttlMs: 3_600_000, floor: 4 } },
+  }),
+  shape<RememberedAnswer>({
+    name: "rememberedAnswer",
+    encode: records.encodeRememberedAnswer,
+    decode: records.decodeRememberedAnswer,
+    any: arbitraries.rememberedAnswer,
+    samples: Object.fromEntries(
+      [
+        { type: "refused", failure: refusal },
+        { type: "decided" },
+        { type: "written", revision: 9, replaced: 1 },
+        { type: "transacted", succeeded: true, revision: 9, isMade: false },
+        { type: "begun", id: transactionId },
+        { type: "concluded", id: transactionId, decision: "aborted", revision: 9, isMade: true },
+      ].map((outcome) => [outcome.type, { identity, digest, incarnation: 1, index: 12, outcome }]),
+    ),
   }),
 ];
 

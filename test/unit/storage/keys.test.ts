@@ -7,6 +7,7 @@ import { type Incarnation, type LogIndex, toGroupId, toMemberId, toNodeId, toRev
 import { compareBytes } from "../../../storage/bytes.ts";
 import { decodeGroupRecord, encodeGroupRecord } from "../../../storage/group-record.ts";
 import {
+  answerKey,
   everyRange,
   groupKey,
   groupRange,
@@ -83,6 +84,16 @@ const examples: readonly (readonly [string, Uint8Array, ParsedKey])[] = [
     "0300000000020b6b",
     stateKey(0, "closed", Uint8Array.of(0x6b)),
     { type: "state", slot: 0, table: "closed", key: Uint8Array.of(0x6b) },
+  ],
+  [
+    "030000000002106b",
+    stateKey(0, "sessions", Uint8Array.of(0x6b)),
+    { type: "state", slot: 0, table: "sessions", key: Uint8Array.of(0x6b) },
+  ],
+  [
+    "030000000002116b000000000000000007",
+    stateKey(0, "answers", answerKey("k", 7)),
+    { type: "state", slot: 0, table: "answers", key: Uint8Array.of(0x6b, 0, 0, 0, 0, 0, 0, 0, 0, 7) },
   ],
   ["04046e323032057267323230", nodeStatusKey(n202, rg), { type: "nodeStatus", node: n202, group: rg }],
   ["05057267323230", interlockKey(rg), { type: "interlock", group: rg }],

@@ -7,7 +7,7 @@
 
 import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import type { ClusterChange, DirectoryEntry, GroupRecovery, KeySpan, OwnershipState, RecoveryStatus, StateHashes } from "./model_pb.ts";
+import type { ClusterChange, DirectoryEntry, GroupRecovery, KeySpan, OwnershipState, RecoveryStatus, RequestIdentity, StateHashes } from "./model_pb.ts";
 import { file_bailiwick_peer_v1_model } from "./model_pb.ts";
 import type { Decision, Part, TransactionId } from "./transaction_pb.ts";
 import { file_bailiwick_peer_v1_transaction } from "./transaction_pb.ts";
@@ -17,7 +17,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file bailiwick/peer/v1/record.proto.
  */
 export const file_bailiwick_peer_v1_record: GenFile = /*@__PURE__*/
-  fileDesc("Ch5iYWlsaXdpY2svcGVlci92MS9yZWNvcmQucHJvdG8SEWJhaWxpd2ljay5wZWVyLnYxIjUKCFB1dFdyaXRlEgsKA2tleRgBIAEoDBINCgV2YWx1ZRgCIAEoDBINCgVsZWFzZRgDIAEoBCI3CgtEZWxldGVXcml0ZRIoCgRzcGFuGAEgASgLMhouYmFpbGl3aWNrLnBlZXIudjEuS2V5U3BhbiJuCgVXcml0ZRIqCgNwdXQYASABKAsyGy5iYWlsaXdpY2sucGVlci52MS5QdXRXcml0ZUgAEjAKBmRlbGV0ZRgCIAEoCzIeLmJhaWxpd2ljay5wZWVyLnYxLkRlbGV0ZVdyaXRlSABCBwoFd3JpdGUiMwoSQ29tcGFyZU1vZFJldmlzaW9uEgsKA2tleRgBIAEoDBIQCghyZXZpc2lvbhgCIAEoBCJTCgdDb21wYXJlEj0KDG1vZF9yZXZpc2lvbhgBIAEoCzIlLmJhaWxpd2ljay5wZWVyLnYxLkNvbXBhcmVNb2RSZXZpc2lvbkgAQgkKB2NvbXBhcmUihAEKDFdyaXRlQ29tbWFuZBIsCghjb21wYXJlcxgBIAMoCzIaLmJhaWxpd2ljay5wZWVyLnYxLkNvbXBhcmUSEgoFZmVuY2UYAiABKARIAIgBARIoCgZ3cml0ZXMYAyADKAsyGC5iYWlsaXdpY2sucGVlci52MS5Xcml0ZUIICgZfZmVuY2UiYAoNVmVyZGljdENoYW5nZRIMCgRub2RlGAEgASgJEjEKBnN0YXR1cxgCIAEoDjIhLmJhaWxpd2ljay5wZWVyLnYxLlJlY292ZXJ5U3RhdHVzEg4KBnJlYXNvbhgDIAEoCSJECg9WZXJkaWN0c0NvbW1hbmQSMQoHY2hhbmdlcxgBIAMoCzIgLmJhaWxpd2ljay5wZWVyLnYxLlZlcmRpY3RDaGFuZ2UiiwEKCk93bkNvbW1hbmQSGgoNY3VycmVudF9vd25lchgBIAEoCUgAiAEBEg0KBWVwb2NoGAIgASgEEjAKBXN0YXRlGAMgASgOMiEuYmFpbGl3aWNrLnBlZXIudjEuT3duZXJzaGlwU3RhdGUSDgoGcmVhc29uGAQgASgJQhAKDl9jdXJyZW50X293bmVyIiIKDkNvbXBhY3RDb21tYW5kEhAKCHJldmlzaW9uGAEgASgEIiIKEENvbmZpZ3VyZUNvbW1hbmQSDgoGY29uZmlnGAEgASgMIkAKDkRpc3B1dGVDb21tYW5kEi4KBmhhc2hlcxgBIAEoCzIeLmJhaWxpd2ljay5wZWVyLnYxLlN0YXRlSGFzaGVzIh4KDVNldHRsZUNvbW1hbmQSDQoFaW5kZXgYASABKAQiOAoPVHJhbnNhY3RDb21tYW5kEiUKBHBhcnQYASABKAsyFy5iYWlsaXdpY2sucGVlci52MS5QYXJ0IkUKDEJlZ2luQ29tbWFuZBIOCgZncm91cHMYASADKAkSJQoEcGFydBgCIAEoCzIXLmJhaWxpd2ljay5wZWVyLnYxLlBhcnQibAoNRGVjaWRlQ29tbWFuZBIsCgJpZBgBIAEoCzIgLmJhaWxpd2ljay5wZWVyLnYxLlRyYW5zYWN0aW9uSWQSLQoIZGVjaXNpb24YAiABKA4yGy5iYWlsaXdpY2sucGVlci52MS5EZWNpc2lvbiI9Cg1Gb3JnZXRDb21tYW5kEiwKAmlkGAEgASgLMiAuYmFpbGl3aWNrLnBlZXIudjEuVHJhbnNhY3Rpb25JZCJ0Cg5QcmVwYXJlQ29tbWFuZBIsCgJpZBgBIAEoCzIgLmJhaWxpd2ljay5wZWVyLnYxLlRyYW5zYWN0aW9uSWQSJQoEcGFydBgCIAEoCzIXLmJhaWxpd2ljay5wZWVyLnYxLlBhcnQSDQoFZmxvb3IYAyABKAQiewoNRmluaXNoQ29tbWFuZBIsCgJpZBgBIAEoCzIgLmJhaWxpd2ljay5wZWVyLnYxLlRyYW5zYWN0aW9uSWQSLQoIZGVjaXNpb24YAiABKA4yGy5iYWlsaXdpY2sucGVlci52MS5EZWNpc2lvbhINCgVmbG9vchgDIAEoBCLHBQoMR3JvdXBDb21tYW5kEjAKBXdyaXRlGAEgASgLMh8uYmFpbGl3aWNrLnBlZXIudjEuV3JpdGVDb21tYW5kSAASNgoIdmVyZGljdHMYAiABKAsyIi5iYWlsaXdpY2sucGVlci52MS5WZXJkaWN0c0NvbW1hbmRIABIsCgNvd24YAyABKAsyHS5iYWlsaXdpY2sucGVlci52MS5Pd25Db21tYW5kSAASNAoHY29tcGFjdBgEIAEoCzIhLmJhaWxpd2ljay5wZWVyLnYxLkNvbXBhY3RDb21tYW5kSAASOAoJY29uZmlndXJlGAUgASgLMiMuYmFpbGl3aWNrLnBlZXIudjEuQ29uZmlndXJlQ29tbWFuZEgAEjQKB2Rpc3B1dGUYBiABKAsyIS5iYWlsaXdpY2sucGVlci52MS5EaXNwdXRlQ29tbWFuZEgAEjIKBnNldHRsZRgHIAEoCzIgLmJhaWxpd2ljay5wZWVyLnYxLlNldHRsZUNvbW1hbmRIABI2Cgh0cmFuc2FjdBgIIAEoCzIiLmJhaWxpd2ljay5wZWVyLnYxLlRyYW5zYWN0Q29tbWFuZEgAEjAKBWJlZ2luGAkgASgLMh8uYmFpbGl3aWNrLnBlZXIudjEuQmVnaW5Db21tYW5kSAASMgoGZGVjaWRlGAogASgLMiAuYmFpbGl3aWNrLnBlZXIudjEuRGVjaWRlQ29tbWFuZEgAEjIKBmZvcmdldBgLIAEoCzIgLmJhaWxpd2ljay5wZWVyLnYxLkZvcmdldENvbW1hbmRIABI0CgdwcmVwYXJlGAwgASgLMiEuYmFpbGl3aWNrLnBlZXIudjEuUHJlcGFyZUNvbW1hbmRIABIyCgZmaW5pc2gYDSABKAsyIC5iYWlsaXdpY2sucGVlci52MS5GaW5pc2hDb21tYW5kSABCCQoHY29tbWFuZCJRCg1FdmVudHNDb21tYW5kEg0KBWF0X21zGAEgASgEEjEKB2NoYW5nZXMYAiADKAsyIC5iYWlsaXdpY2sucGVlci52MS5DbHVzdGVyQ2hhbmdlIlUKEkNyZWF0ZUdyb3VwQ29tbWFuZBINCgVhdF9tcxgBIAEoBBIwCgVlbnRyeRgCIAEoCzIhLmJhaWxpd2ljay5wZWVyLnYxLkRpcmVjdG9yeUVudHJ5IlkKFE93bmVyc0NoYW5nZWRDb21tYW5kEg0KBWF0X21zGAEgASgEEjIKB2VudHJpZXMYAiADKAsyIS5iYWlsaXdpY2sucGVlci52MS5EaXJlY3RvcnlFbnRyeSJ3ChNSZWNvdmVyR3JvdXBDb21tYW5kEg0KBWF0X21zGAEgASgEEg0KBWdyb3VwGAIgASgJEjIKCHJlY292ZXJ5GAMgASgLMiAuYmFpbGl3aWNrLnBlZXIudjEuR3JvdXBSZWNvdmVyeRIOCgZyZWFzb24YBCABKAkiWgoWQ2x1c3RlclZlcmRpY3RzQ29tbWFuZBINCgVhdF9tcxgBIAEoBBIxCgdjaGFuZ2VzGAIgAygLMiAuYmFpbGl3aWNrLnBlZXIudjEuVmVyZGljdENoYW5nZSLRAgoOQ2x1c3RlckNvbW1hbmQSMgoGZXZlbnRzGAEgASgLMiAuYmFpbGl3aWNrLnBlZXIudjEuRXZlbnRzQ29tbWFuZEgAEj0KDGNyZWF0ZV9ncm91cBgCIAEoCzIlLmJhaWxpd2ljay5wZWVyLnYxLkNyZWF0ZUdyb3VwQ29tbWFuZEgAEj0KCHZlcmRpY3RzGAMgASgLMikuYmFpbGl3aWNrLnBlZXIudjEuQ2x1c3RlclZlcmRpY3RzQ29tbWFuZEgAEkEKDm93bmVyc19jaGFuZ2VkGAQgASgLMicuYmFpbGl3aWNrLnBlZXIudjEuT3duZXJzQ2hhbmdlZENvbW1hbmRIABI/Cg1yZWNvdmVyX2dyb3VwGAUgASgLMiYuYmFpbGl3aWNrLnBlZXIudjEuUmVjb3Zlckdyb3VwQ29tbWFuZEgAQgkKB2NvbW1hbmQidQoNQXBwbGllZFJlY29yZBINCgVpbmRleBgBIAEoBBIMCgR0ZXJtGAIgASgEEhAKCHJldmlzaW9uGAMgASgEEg0KBWZsb29yGAQgASgEEhcKCnN0YXRlX2hhc2gYBSABKAZIAIgBAUINCgtfc3RhdGVfaGFzaGIGcHJvdG8z", [file_bailiwick_peer_v1_model, file_bailiwick_peer_v1_transaction]);
+  fileDesc("Ch5iYWlsaXdpY2svcGVlci92MS9yZWNvcmQucHJvdG8SEWJhaWxpd2ljay5wZWVyLnYxIjUKCFB1dFdyaXRlEgsKA2tleRgBIAEoDBINCgV2YWx1ZRgCIAEoDBINCgVsZWFzZRgDIAEoBCI3CgtEZWxldGVXcml0ZRIoCgRzcGFuGAEgASgLMhouYmFpbGl3aWNrLnBlZXIudjEuS2V5U3BhbiJuCgVXcml0ZRIqCgNwdXQYASABKAsyGy5iYWlsaXdpY2sucGVlci52MS5QdXRXcml0ZUgAEjAKBmRlbGV0ZRgCIAEoCzIeLmJhaWxpd2ljay5wZWVyLnYxLkRlbGV0ZVdyaXRlSABCBwoFd3JpdGUiMwoSQ29tcGFyZU1vZFJldmlzaW9uEgsKA2tleRgBIAEoDBIQCghyZXZpc2lvbhgCIAEoBCJTCgdDb21wYXJlEj0KDG1vZF9yZXZpc2lvbhgBIAEoCzIlLmJhaWxpd2ljay5wZWVyLnYxLkNvbXBhcmVNb2RSZXZpc2lvbkgAQgkKB2NvbXBhcmUihAEKDFdyaXRlQ29tbWFuZBIsCghjb21wYXJlcxgBIAMoCzIaLmJhaWxpd2ljay5wZWVyLnYxLkNvbXBhcmUSEgoFZmVuY2UYAiABKARIAIgBARIoCgZ3cml0ZXMYAyADKAsyGC5iYWlsaXdpY2sucGVlci52MS5Xcml0ZUIICgZfZmVuY2UiYAoNVmVyZGljdENoYW5nZRIMCgRub2RlGAEgASgJEjEKBnN0YXR1cxgCIAEoDjIhLmJhaWxpd2ljay5wZWVyLnYxLlJlY292ZXJ5U3RhdHVzEg4KBnJlYXNvbhgDIAEoCSJECg9WZXJkaWN0c0NvbW1hbmQSMQoHY2hhbmdlcxgBIAMoCzIgLmJhaWxpd2ljay5wZWVyLnYxLlZlcmRpY3RDaGFuZ2UiiwEKCk93bkNvbW1hbmQSGgoNY3VycmVudF9vd25lchgBIAEoCUgAiAEBEg0KBWVwb2NoGAIgASgEEjAKBXN0YXRlGAMgASgOMiEuYmFpbGl3aWNrLnBlZXIudjEuT3duZXJzaGlwU3RhdGUSDgoGcmVhc29uGAQgASgJQhAKDl9jdXJyZW50X293bmVyIiIKDkNvbXBhY3RDb21tYW5kEhAKCHJldmlzaW9uGAEgASgEIiIKEENvbmZpZ3VyZUNvbW1hbmQSDgoGY29uZmlnGAEgASgMIkAKDkRpc3B1dGVDb21tYW5kEi4KBmhhc2hlcxgBIAEoCzIeLmJhaWxpd2ljay5wZWVyLnYxLlN0YXRlSGFzaGVzIh4KDVNldHRsZUNvbW1hbmQSDQoFaW5kZXgYASABKAQiOAoPVHJhbnNhY3RDb21tYW5kEiUKBHBhcnQYASABKAsyFy5iYWlsaXdpY2sucGVlci52MS5QYXJ0IkUKDEJlZ2luQ29tbWFuZBIOCgZncm91cHMYASADKAkSJQoEcGFydBgCIAEoCzIXLmJhaWxpd2ljay5wZWVyLnYxLlBhcnQibAoNRGVjaWRlQ29tbWFuZBIsCgJpZBgBIAEoCzIgLmJhaWxpd2ljay5wZWVyLnYxLlRyYW5zYWN0aW9uSWQSLQoIZGVjaXNpb24YAiABKA4yGy5iYWlsaXdpY2sucGVlci52MS5EZWNpc2lvbiI9Cg1Gb3JnZXRDb21tYW5kEiwKAmlkGAEgASgLMiAuYmFpbGl3aWNrLnBlZXIudjEuVHJhbnNhY3Rpb25JZCJ0Cg5QcmVwYXJlQ29tbWFuZBIsCgJpZBgBIAEoCzIgLmJhaWxpd2ljay5wZWVyLnYxLlRyYW5zYWN0aW9uSWQSJQoEcGFydBgCIAEoCzIXLmJhaWxpd2ljay5wZWVyLnYxLlBhcnQSDQoFZmxvb3IYAyABKAQiewoNRmluaXNoQ29tbWFuZBIsCgJpZBgBIAEoCzIgLmJhaWxpd2ljay5wZWVyLnYxLlRyYW5zYWN0aW9uSWQSLQoIZGVjaXNpb24YAiABKA4yGy5iYWlsaXdpY2sucGVlci52MS5EZWNpc2lvbhINCgVmbG9vchgDIAEoBCK2AgoRSWRlbnRpZmllZENvbW1hbmQSNAoIaWRlbnRpdHkYASABKAsyIi5iYWlsaXdpY2sucGVlci52MS5SZXF1ZXN0SWRlbnRpdHkSDgoGZGlnZXN0GAIgASgGEjAKBXdyaXRlGAMgASgLMh8uYmFpbGl3aWNrLnBlZXIudjEuV3JpdGVDb21tYW5kSAASNAoHY29tcGFjdBgEIAEoCzIhLmJhaWxpd2ljay5wZWVyLnYxLkNvbXBhY3RDb21tYW5kSAASNgoIdHJhbnNhY3QYBSABKAsyIi5iYWlsaXdpY2sucGVlci52MS5UcmFuc2FjdENvbW1hbmRIABIwCgViZWdpbhgGIAEoCzIfLmJhaWxpd2ljay5wZWVyLnYxLkJlZ2luQ29tbWFuZEgAQgkKB2NvbW1hbmQiNQoST3BlblNlc3Npb25Db21tYW5kEg8KB3Nlc3Npb24YASABKAkSDgoGdHRsX21zGAIgASgEIiYKE0Nsb3NlU2Vzc2lvbkNvbW1hbmQSDwoHc2Vzc2lvbhgBIAEoCSJNChVFeHBpcmVTZXNzaW9uc0NvbW1hbmQSNAoIc2Vzc2lvbnMYASADKAsyIi5iYWlsaXdpY2sucGVlci52MS5SZXF1ZXN0SWRlbnRpdHkiyAcKDEdyb3VwQ29tbWFuZBIwCgV3cml0ZRgBIAEoCzIfLmJhaWxpd2ljay5wZWVyLnYxLldyaXRlQ29tbWFuZEgAEjYKCHZlcmRpY3RzGAIgASgLMiIuYmFpbGl3aWNrLnBlZXIudjEuVmVyZGljdHNDb21tYW5kSAASLAoDb3duGAMgASgLMh0uYmFpbGl3aWNrLnBlZXIudjEuT3duQ29tbWFuZEgAEjQKB2NvbXBhY3QYBCABKAsyIS5iYWlsaXdpY2sucGVlci52MS5Db21wYWN0Q29tbWFuZEgAEjgKCWNvbmZpZ3VyZRgFIAEoCzIjLmJhaWxpd2ljay5wZWVyLnYxLkNvbmZpZ3VyZUNvbW1hbmRIABI0CgdkaXNwdXRlGAYgASgLMiEuYmFpbGl3aWNrLnBlZXIudjEuRGlzcHV0ZUNvbW1hbmRIABIyCgZzZXR0bGUYByABKAsyIC5iYWlsaXdpY2sucGVlci52MS5TZXR0bGVDb21tYW5kSAASNgoIdHJhbnNhY3QYCCABKAsyIi5iYWlsaXdpY2sucGVlci52MS5UcmFuc2FjdENvbW1hbmRIABIwCgViZWdpbhgJIAEoCzIfLmJhaWxpd2ljay5wZWVyLnYxLkJlZ2luQ29tbWFuZEgAEjIKBmRlY2lkZRgKIAEoCzIgLmJhaWxpd2ljay5wZWVyLnYxLkRlY2lkZUNvbW1hbmRIABIyCgZmb3JnZXQYCyABKAsyIC5iYWlsaXdpY2sucGVlci52MS5Gb3JnZXRDb21tYW5kSAASNAoHcHJlcGFyZRgMIAEoCzIhLmJhaWxpd2ljay5wZWVyLnYxLlByZXBhcmVDb21tYW5kSAASMgoGZmluaXNoGA0gASgLMiAuYmFpbGl3aWNrLnBlZXIudjEuRmluaXNoQ29tbWFuZEgAEjoKCmlkZW50aWZpZWQYFCABKAsyJC5iYWlsaXdpY2sucGVlci52MS5JZGVudGlmaWVkQ29tbWFuZEgAEj0KDG9wZW5fc2Vzc2lvbhgVIAEoCzIlLmJhaWxpd2ljay5wZWVyLnYxLk9wZW5TZXNzaW9uQ29tbWFuZEgAEj8KDWNsb3NlX3Nlc3Npb24YFiABKAsyJi5iYWlsaXdpY2sucGVlci52MS5DbG9zZVNlc3Npb25Db21tYW5kSAASQwoPZXhwaXJlX3Nlc3Npb25zGBcgASgLMiguYmFpbGl3aWNrLnBlZXIudjEuRXhwaXJlU2Vzc2lvbnNDb21tYW5kSABCCQoHY29tbWFuZCJRCg1FdmVudHNDb21tYW5kEg0KBWF0X21zGAEgASgEEjEKB2NoYW5nZXMYAiADKAsyIC5iYWlsaXdpY2sucGVlci52MS5DbHVzdGVyQ2hhbmdlIlUKEkNyZWF0ZUdyb3VwQ29tbWFuZBINCgVhdF9tcxgBIAEoBBIwCgVlbnRyeRgCIAEoCzIhLmJhaWxpd2ljay5wZWVyLnYxLkRpcmVjdG9yeUVudHJ5IlkKFE93bmVyc0NoYW5nZWRDb21tYW5kEg0KBWF0X21zGAEgASgEEjIKB2VudHJpZXMYAiADKAsyIS5iYWlsaXdpY2sucGVlci52MS5EaXJlY3RvcnlFbnRyeSJ3ChNSZWNvdmVyR3JvdXBDb21tYW5kEg0KBWF0X21zGAEgASgEEg0KBWdyb3VwGAIgASgJEjIKCHJlY292ZXJ5GAMgASgLMiAuYmFpbGl3aWNrLnBlZXIudjEuR3JvdXBSZWNvdmVyeRIOCgZyZWFzb24YBCABKAkiWgoWQ2x1c3RlclZlcmRpY3RzQ29tbWFuZBINCgVhdF9tcxgBIAEoBBIxCgdjaGFuZ2VzGAIgAygLMiAuYmFpbGl3aWNrLnBlZXIudjEuVmVyZGljdENoYW5nZSLRAgoOQ2x1c3RlckNvbW1hbmQSMgoGZXZlbnRzGAEgASgLMiAuYmFpbGl3aWNrLnBlZXIudjEuRXZlbnRzQ29tbWFuZEgAEj0KDGNyZWF0ZV9ncm91cBgCIAEoCzIlLmJhaWxpd2ljay5wZWVyLnYxLkNyZWF0ZUdyb3VwQ29tbWFuZEgAEj0KCHZlcmRpY3RzGAMgASgLMikuYmFpbGl3aWNrLnBlZXIudjEuQ2x1c3RlclZlcmRpY3RzQ29tbWFuZEgAEkEKDm93bmVyc19jaGFuZ2VkGAQgASgLMicuYmFpbGl3aWNrLnBlZXIudjEuT3duZXJzQ2hhbmdlZENvbW1hbmRIABI/Cg1yZWNvdmVyX2dyb3VwGAUgASgLMiYuYmFpbGl3aWNrLnBlZXIudjEuUmVjb3Zlckdyb3VwQ29tbWFuZEgAQgkKB2NvbW1hbmQidQoNQXBwbGllZFJlY29yZBINCgVpbmRleBgBIAEoBBIMCgR0ZXJtGAIgASgEEhAKCHJldmlzaW9uGAMgASgEEg0KBWZsb29yGAQgASgEEhcKCnN0YXRlX2hhc2gYBSABKAZIAIgBAUINCgtfc3RhdGVfaGFzaGIGcHJvdG8z", [file_bailiwick_peer_v1_model, file_bailiwick_peer_v1_transaction]);
 
 /**
  * @generated from message bailiwick.peer.v1.PutWrite
@@ -457,6 +457,119 @@ export const FinishCommandSchema: GenMessage<FinishCommand> = /*@__PURE__*/
   messageDesc(file_bailiwick_peer_v1_record, 18);
 
 /**
+ * What a client asked for under an identity of its own.
+ *
+ * @generated from message bailiwick.peer.v1.IdentifiedCommand
+ */
+export type IdentifiedCommand = Message<"bailiwick.peer.v1.IdentifiedCommand"> & {
+  /**
+   * @generated from field: bailiwick.peer.v1.RequestIdentity identity = 1;
+   */
+  identity?: RequestIdentity | undefined;
+
+  /**
+   * Of the whole request.
+   *
+   * @generated from field: fixed64 digest = 2;
+   */
+  digest: bigint;
+
+  /**
+   * @generated from oneof bailiwick.peer.v1.IdentifiedCommand.command
+   */
+  command: {
+    /**
+     * @generated from field: bailiwick.peer.v1.WriteCommand write = 3;
+     */
+    value: WriteCommand;
+    case: "write";
+  } | {
+    /**
+     * @generated from field: bailiwick.peer.v1.CompactCommand compact = 4;
+     */
+    value: CompactCommand;
+    case: "compact";
+  } | {
+    /**
+     * @generated from field: bailiwick.peer.v1.TransactCommand transact = 5;
+     */
+    value: TransactCommand;
+    case: "transact";
+  } | {
+    /**
+     * @generated from field: bailiwick.peer.v1.BeginCommand begin = 6;
+     */
+    value: BeginCommand;
+    case: "begin";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message bailiwick.peer.v1.IdentifiedCommand.
+ * Use `create(IdentifiedCommandSchema)` to create a new message.
+ */
+export const IdentifiedCommandSchema: GenMessage<IdentifiedCommand> = /*@__PURE__*/
+  messageDesc(file_bailiwick_peer_v1_record, 19);
+
+/**
+ * @generated from message bailiwick.peer.v1.OpenSessionCommand
+ */
+export type OpenSessionCommand = Message<"bailiwick.peer.v1.OpenSessionCommand"> & {
+  /**
+   * @generated from field: string session = 1;
+   */
+  session: string;
+
+  /**
+   * @generated from field: uint64 ttl_ms = 2;
+   */
+  ttlMs: bigint;
+};
+
+/**
+ * Describes the message bailiwick.peer.v1.OpenSessionCommand.
+ * Use `create(OpenSessionCommandSchema)` to create a new message.
+ */
+export const OpenSessionCommandSchema: GenMessage<OpenSessionCommand> = /*@__PURE__*/
+  messageDesc(file_bailiwick_peer_v1_record, 20);
+
+/**
+ * @generated from message bailiwick.peer.v1.CloseSessionCommand
+ */
+export type CloseSessionCommand = Message<"bailiwick.peer.v1.CloseSessionCommand"> & {
+  /**
+   * @generated from field: string session = 1;
+   */
+  session: string;
+};
+
+/**
+ * Describes the message bailiwick.peer.v1.CloseSessionCommand.
+ * Use `create(CloseSessionCommandSchema)` to create a new message.
+ */
+export const CloseSessionCommandSchema: GenMessage<CloseSessionCommand> = /*@__PURE__*/
+  messageDesc(file_bailiwick_peer_v1_record, 21);
+
+/**
+ * Each only while the sequence is its highest.
+ *
+ * @generated from message bailiwick.peer.v1.ExpireSessionsCommand
+ */
+export type ExpireSessionsCommand = Message<"bailiwick.peer.v1.ExpireSessionsCommand"> & {
+  /**
+   * @generated from field: repeated bailiwick.peer.v1.RequestIdentity sessions = 1;
+   */
+  sessions: RequestIdentity[];
+};
+
+/**
+ * Describes the message bailiwick.peer.v1.ExpireSessionsCommand.
+ * Use `create(ExpireSessionsCommandSchema)` to create a new message.
+ */
+export const ExpireSessionsCommandSchema: GenMessage<ExpireSessionsCommand> = /*@__PURE__*/
+  messageDesc(file_bailiwick_peer_v1_record, 22);
+
+/**
  * In the log of a resource group.
  *
  * @generated from message bailiwick.peer.v1.GroupCommand
@@ -543,6 +656,30 @@ export type GroupCommand = Message<"bailiwick.peer.v1.GroupCommand"> & {
      */
     value: FinishCommand;
     case: "finish";
+  } | {
+    /**
+     * @generated from field: bailiwick.peer.v1.IdentifiedCommand identified = 20;
+     */
+    value: IdentifiedCommand;
+    case: "identified";
+  } | {
+    /**
+     * @generated from field: bailiwick.peer.v1.OpenSessionCommand open_session = 21;
+     */
+    value: OpenSessionCommand;
+    case: "openSession";
+  } | {
+    /**
+     * @generated from field: bailiwick.peer.v1.CloseSessionCommand close_session = 22;
+     */
+    value: CloseSessionCommand;
+    case: "closeSession";
+  } | {
+    /**
+     * @generated from field: bailiwick.peer.v1.ExpireSessionsCommand expire_sessions = 23;
+     */
+    value: ExpireSessionsCommand;
+    case: "expireSessions";
   } | { case: undefined; value?: undefined };
 };
 
@@ -551,7 +688,7 @@ export type GroupCommand = Message<"bailiwick.peer.v1.GroupCommand"> & {
  * Use `create(GroupCommandSchema)` to create a new message.
  */
 export const GroupCommandSchema: GenMessage<GroupCommand> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 19);
+  messageDesc(file_bailiwick_peer_v1_record, 23);
 
 /**
  * @generated from message bailiwick.peer.v1.EventsCommand
@@ -573,7 +710,7 @@ export type EventsCommand = Message<"bailiwick.peer.v1.EventsCommand"> & {
  * Use `create(EventsCommandSchema)` to create a new message.
  */
 export const EventsCommandSchema: GenMessage<EventsCommand> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 20);
+  messageDesc(file_bailiwick_peer_v1_record, 24);
 
 /**
  * Without the config object, which only the group's owners store.
@@ -597,7 +734,7 @@ export type CreateGroupCommand = Message<"bailiwick.peer.v1.CreateGroupCommand">
  * Use `create(CreateGroupCommandSchema)` to create a new message.
  */
 export const CreateGroupCommandSchema: GenMessage<CreateGroupCommand> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 21);
+  messageDesc(file_bailiwick_peer_v1_record, 25);
 
 /**
  * What the groups themselves have decided: the directory follows.
@@ -621,7 +758,7 @@ export type OwnersChangedCommand = Message<"bailiwick.peer.v1.OwnersChangedComma
  * Use `create(OwnersChangedCommandSchema)` to create a new message.
  */
 export const OwnersChangedCommandSchema: GenMessage<OwnersChangedCommand> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 22);
+  messageDesc(file_bailiwick_peer_v1_record, 26);
 
 /**
  * The group goes on from the data of one node. Takes effect only when `recovery.incarnation` is the group's next.
@@ -655,7 +792,7 @@ export type RecoverGroupCommand = Message<"bailiwick.peer.v1.RecoverGroupCommand
  * Use `create(RecoverGroupCommandSchema)` to create a new message.
  */
 export const RecoverGroupCommandSchema: GenMessage<RecoverGroupCommand> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 23);
+  messageDesc(file_bailiwick_peer_v1_record, 27);
 
 /**
  * @generated from message bailiwick.peer.v1.ClusterVerdictsCommand
@@ -677,7 +814,7 @@ export type ClusterVerdictsCommand = Message<"bailiwick.peer.v1.ClusterVerdictsC
  * Use `create(ClusterVerdictsCommandSchema)` to create a new message.
  */
 export const ClusterVerdictsCommandSchema: GenMessage<ClusterVerdictsCommand> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 24);
+  messageDesc(file_bailiwick_peer_v1_record, 28);
 
 /**
  * In the log of the cluster group.
@@ -726,7 +863,7 @@ export type ClusterCommand = Message<"bailiwick.peer.v1.ClusterCommand"> & {
  * Use `create(ClusterCommandSchema)` to create a new message.
  */
 export const ClusterCommandSchema: GenMessage<ClusterCommand> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 25);
+  messageDesc(file_bailiwick_peer_v1_record, 29);
 
 /**
  * Up to where a replica's stored state covers the log of its group; changes in one batch with that state.
@@ -769,5 +906,5 @@ export type AppliedRecord = Message<"bailiwick.peer.v1.AppliedRecord"> & {
  * Use `create(AppliedRecordSchema)` to create a new message.
  */
 export const AppliedRecordSchema: GenMessage<AppliedRecord> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 26);
+  messageDesc(file_bailiwick_peer_v1_record, 30);
 
