@@ -3,7 +3,8 @@
 import { InvariantError } from "../../proto/assert.ts";
 import { DbError, failure } from "../../proto/errors.ts";
 import type { ClusterId, NodeId } from "../../proto/ids.ts";
-import type { Reply, Request, WatchRequest } from "../../proto/requests.ts";
+import type { IdentifiableRequest, Reply, Request, WatchRequest } from "../../proto/requests.ts";
+import type { RequestIdentity } from "../../proto/sessions.ts";
 import { limits } from "../node/limits.ts";
 import type { Journal } from "../node/ports.ts";
 import type { LocalCalls } from "./local-calls.ts";
@@ -30,7 +31,7 @@ export interface ApiWorld {
 }
 
 /** The part of a grpc-js call that says how long it lasts. */
-interface CallLifetime {
+export interface CallLifetime {
   getDeadline(): Date | number;
   on(event: "cancelled", listener: () => void): unknown;
 }
@@ -76,16 +77,37 @@ export class CallContext {
    * @param budgetMsMax for a part that the answer can do without: 1 ms or more
    * @throws {DbError} the failure that the node answered
    */
-  async ask<Type extends AskRequest["type"]>(
+  ask<Type extends AskRequest["type"]>(
     request: Extract<AskRequest, { readonly type: Type }>,
+    budgetMsMax = Number.POSITIVE_INFINITY,
+  ): Promise<Answer<Type>> {
+    return this.#expect(request.type, request, budgetMsMax);
+  }
+
+  /**
+   * As {@link ask}.
+   *
+   * @param identity under which it is carried out once; null: each time that it is asked for
+   */
+  write<Type extends IdentifiableRequest["type"]>(
+    request: Extract<IdentifiableRequest, { readonly type: Type }>,
+    identity: RequestIdentity | null,
+  ): Promise<Answer<Type>> {
+    const { group, type } = request;
+    return this.#expect(type, identity === null ? request : { type: "identified", group, identity, request });
+  }
+
+  async #expect<Type extends AskRequest["type"]>(
+    type: Type,
+    request: AskRequest,
     budgetMsMax = Number.POSITIVE_INFINITY,
   ): Promise<Answer<Type>> {
     const budgetMs = Math.min(this.remainingMs(), budgetMsMax);
     if (budgetMs <= 0) throw new DbError(failure("deadline", "The call's deadline has passed", {}, "none"));
     const reply = await this.#calls.call(request, { budgetMs, signal: this.#abort.signal });
     if (reply.type === "failed") throw new DbError(reply.failure);
-    if (reply.type === request.type) return reply as Answer<Type>;
-    throw new InvariantError(`The node answered ${reply.type} to ${request.type}`);
+    if (reply.type === type) return reply as Answer<Type>;
+    throw new InvariantError(`The node answered ${reply.type} to ${type}`);
   }
 }
 

@@ -150,7 +150,7 @@ function serveUnary(handler: UnaryHandler<DescMethodUnary>, world: ApiWorld): Gr
 }
 
 /** What is not for the caller to know in full is for the node's log. */
-function explain(reason: unknown, path: string, world: ApiWorld): Failure {
+export function explain(reason: unknown, path: string, world: ApiWorld): Failure {
   const error = DbError.from(reason);
   if (error !== reason) {
     const stack = reason instanceof Error ? (reason.stack ?? reason.message) : String(reason);

@@ -14,7 +14,8 @@ import {
   type StatusObject,
 } from "@grpc/grpc-js";
 import { statusTrailer } from "../../proto/error-status.ts";
-import { type WatchResponse, WatchService } from "../../proto/gen/bailiwick/v1/watch_pb.ts";
+import { SessionService } from "../../proto/gen/bailiwick/v1/session_pb.ts";
+import { WatchService } from "../../proto/gen/bailiwick/v1/watch_pb.ts";
 import type { ErrorInfo } from "../../proto/gen/google/rpc/error_details_pb.ts";
 import { ErrorInfoSchema } from "../../proto/gen/google/rpc/error_details_pb.ts";
 import { type Status, StatusSchema } from "../../proto/gen/google/rpc/status_pb.ts";
@@ -178,35 +179,35 @@ export function newClient(address: string): Client {
   return new Client(address, credentials.createInsecure(), { "grpc.use_local_subchannel_pool": 1 });
 }
 
-type WatchStream = ClientDuplexStream<MessageShape<typeof WatchService.method.watch.input>, WatchResponse>;
-
-/** One Watch stream of a client that reads only when told to. */
-export class WatchClient {
-  readonly stream: WatchStream;
+/** One stream of a client that reads only when told to. */
+class StreamClient<Input extends DescMessage, Output extends DescMessage> {
+  readonly stream: ClientDuplexStream<MessageShape<Input>, MessageShape<Output>>;
   readonly ended: Promise<StatusObject>;
-  readonly #received: WatchResponse[] = [];
+  readonly #input: Input;
+  readonly #received: MessageShape<Output>[] = [];
   #wake: (() => void) | null = null;
 
-  constructor(client: Client) {
-    const { path, requestSerialize, responseDeserialize } = toGrpcMethod(WatchService.method.watch);
+  constructor(client: Client, method: DescMethod & { readonly input: Input; readonly output: Output }) {
+    const { path, requestSerialize, responseDeserialize } = toGrpcMethod(method);
+    this.#input = method.input;
     this.stream = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize);
     this.ended = new Promise((resolve) => this.stream.on("status", resolve));
     this.stream.on("error", () => {});
   }
 
-  send(request: MessageInitShape<typeof WatchService.method.watch.input>): void {
-    this.stream.write(create(WatchService.method.watch.input, request));
+  send(request: MessageInitShape<Input>): void {
+    this.stream.write(create(this.#input, request));
   }
 
   read(): void {
-    this.stream.on("data", (response: WatchResponse) => {
+    this.stream.on("data", (response: MessageShape<Output>) => {
       this.#received.push(response);
       this.#wake?.();
     });
   }
 
   /** The next response, in order. */
-  async next(): Promise<WatchResponse> {
+  async next(): Promise<MessageShape<Output>> {
     if (this.stream.listenerCount("data") === 0) this.read();
     for (;;) {
       const response = this.#received.shift();
@@ -215,6 +216,24 @@ export class WatchClient {
         this.#wake = resolve;
       });
     }
+  }
+}
+
+export class WatchClient extends StreamClient<
+  typeof WatchService.method.watch.input,
+  typeof WatchService.method.watch.output
+> {
+  constructor(client: Client) {
+    super(client, WatchService.method.watch);
+  }
+}
+
+export class SessionClient extends StreamClient<
+  typeof SessionService.method.session.input,
+  typeof SessionService.method.session.output
+> {
+  constructor(client: Client) {
+    super(client, SessionService.method.session);
   }
 }
 

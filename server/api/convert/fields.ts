@@ -1,12 +1,13 @@
 // Reading the fields of a request: what the wire allows and the domain does not is refused with the field's name.
 
 import { CodecError, shown } from "../../../proto/codec/codec-error.ts";
-import { revision as revisionCodec } from "../../../proto/codec/integers.ts";
+import { revision as revisionCodec, uint64 } from "../../../proto/codec/integers.ts";
 import type { Codec } from "../../../proto/codec/structure.ts";
 import { DbError, failure } from "../../../proto/errors.ts";
 import { ReadConsistency, type RequestId } from "../../../proto/gen/bailiwick/v1/common_pb.ts";
 import { type GroupId, isName, type NodeId, type Revision } from "../../../proto/ids.ts";
 import type { Consistency } from "../../../proto/requests.ts";
+import type { RequestIdentity } from "../../../proto/sessions.ts";
 
 /** An argument that is refused. */
 export function invalid(field: string, message: string): DbError {
@@ -78,7 +79,14 @@ export function readConsistency(wire: ReadConsistency): Consistency {
   }
 }
 
+/** @returns null: it may be carried out each time that it comes */
+export function readIdentity(requestId: RequestId | undefined): RequestIdentity | null {
+  if (requestId === undefined) return null;
+  const { session, sequence } = requestId;
+  return { session, sequence: readField(uint64, sequence, "request_id.sequence") };
+}
+
 /** A write that asks to be executed once must not be executed without a memory of what was. */
 export function refuseRequestId(requestId: RequestId | undefined): void {
-  if (requestId !== undefined) throw unimplemented("request_id", "sessions");
+  if (requestId !== undefined) throw unimplemented("request_id", "sessions for changes of groups");
 }

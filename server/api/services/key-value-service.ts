@@ -14,18 +14,17 @@ import type { GroupId, Revision } from "../../../proto/ids.ts";
 import type { Fence } from "../../../proto/requests.ts";
 import { limits } from "../../node/limits.ts";
 import type { CallContext } from "../call-context.ts";
-import { invalid, readConsistency, readField, readGroup, readRevision, refuseRequestId } from "../convert/fields.ts";
+import { invalid, readConsistency, readField, readGroup, readIdentity, readRevision } from "../convert/fields.ts";
 import { toHeader } from "../convert/headers.ts";
 import { readKey, readSpan, toKeyValue } from "../convert/key-values.ts";
 import { readTransaction, toResults, toRevisions } from "../convert/transactions.ts";
 import { defineService } from "../service.ts";
 import { listPage } from "./list-page.ts";
 
-export const keyValueService = defineService(
-  wire.KeyValueService,
-  { get, list: listPage, put, delete: deleteKeys, transact, compact },
-  {},
-);
+/** What can be called by itself, and most of it on a stream too. */
+export const keyValueHandlers = { get, list: listPage, put, delete: deleteKeys, transact, compact };
+
+export const keyValueService = defineService(wire.KeyValueService, keyValueHandlers, {});
 
 async function get(request: wire.GetRequest, context: CallContext): Promise<wire.GetResponse> {
   const { header, kv } = await context.ask({
@@ -41,9 +40,8 @@ async function get(request: wire.GetRequest, context: CallContext): Promise<wire
 }
 
 async function put(request: wire.PutRequest, context: CallContext): Promise<wire.PutResponse> {
-  refuseRequestId(request.requestId);
   const group = readGroup(request.group);
-  const { header, previous } = await context.ask({
+  const asked = {
     type: "put",
     group,
     key: readKey(request.key, "key"),
@@ -52,14 +50,14 @@ async function put(request: wire.PutRequest, context: CallContext): Promise<wire
     ifModRevision: readCondition(request.ifModRevision),
     fence: readFence(request.fence, group),
     returnPrevious: request.previousValue,
-  });
+  } as const;
+  const { header, previous } = await context.write(asked, readIdentity(request.requestId));
   const response = create(wire.PutResponseSchema, { header: toHeader(context.self, header) });
   if (previous !== null) response.previous = toKeyValue(previous);
   return response;
 }
 
 async function deleteKeys(request: wire.DeleteRequest, context: CallContext): Promise<wire.DeleteResponse> {
-  refuseRequestId(request.requestId);
   const { keys } = request;
   if (keys.case === undefined) throw invalid("keys", "One of key, prefix and range is required");
   const ifModRevision = readCondition(request.ifModRevision);
@@ -67,14 +65,15 @@ async function deleteKeys(request: wire.DeleteRequest, context: CallContext): Pr
     throw invalid("if_mod_revision", `The if_mod_revision goes with a single key, not with a ${keys.case}`);
   }
   const group = readGroup(request.group);
-  const { header, deleted, previous } = await context.ask({
+  const asked = {
     type: "delete",
     group,
     span: readSpan(keys),
     ifModRevision,
     fence: readFence(request.fence, group),
     returnPrevious: request.previousValues,
-  });
+  } as const;
+  const { header, deleted, previous } = await context.write(asked, readIdentity(request.requestId));
   return create(wire.DeleteResponseSchema, {
     header: toHeader(context.self, header),
     deleted: uint64.toWire(deleted, "deleted"),
@@ -83,10 +82,9 @@ async function deleteKeys(request: wire.DeleteRequest, context: CallContext): Pr
 }
 
 async function transact(request: TransactRequest, context: CallContext): Promise<TransactResponse> {
-  refuseRequestId(request.requestId);
   const { parts, success, failure } = readTransaction(request);
-  const group = present(parts[0], "a part").group;
-  const { header, succeeded, parts: done } = await context.ask({ type: "transact", group, parts });
+  const asked = { type: "transact", group: present(parts[0], "a part").group, parts } as const;
+  const { header, succeeded, parts: done } = await context.write(asked, readIdentity(request.requestId));
   return create(TransactResponseSchema, {
     header: toHeader(context.self, header),
     succeeded,
@@ -96,10 +94,10 @@ async function transact(request: TransactRequest, context: CallContext): Promise
 }
 
 async function compact(request: wire.CompactRequest, context: CallContext): Promise<wire.CompactResponse> {
-  refuseRequestId(request.requestId);
   const floor = readRevision(request.revision, "revision");
   if (floor === null) throw invalid("revision", "The revision is 0, the least that can stay readable is 1");
-  const { header } = await context.ask({ type: "compact", group: readGroup(request.group), revision: floor });
+  const asked = { type: "compact", group: readGroup(request.group), revision: floor } as const;
+  const { header } = await context.write(asked, readIdentity(request.requestId));
   return create(wire.CompactResponseSchema, { header: toHeader(context.self, header), floor: request.revision });
 }
 

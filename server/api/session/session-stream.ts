@@ -1,0 +1,148 @@
+// One Session call: many calls on one stream, each answered when its answer is there. A client that does not read its answers
+// is not read either, and no more than a fixed number of calls are in flight, so that nothing piles up here.
+
+import { create } from "@bufbuild/protobuf";
+import type { ServerDuplexStream } from "@grpc/grpc-js";
+import { uint64 } from "../../../proto/codec/integers.ts";
+import { toStatus } from "../../../proto/error-status.ts";
+import { DbError, type Failure } from "../../../proto/errors.ts";
+import {
+  type SessionRequest,
+  type SessionResponse,
+  SessionResponseSchema,
+} from "../../../proto/gen/bailiwick/v1/session_pb.ts";
+import { limits } from "../../node/limits.ts";
+import { type ApiWorld, CallContext } from "../call-context.ts";
+import { invalid, readField } from "../convert/fields.ts";
+import { explain, MalformedMessage } from "../service.ts";
+import { keyValueHandlers } from "../services/key-value-service.ts";
+import { toStreamError } from "../status-error.ts";
+import { StreamCall } from "./stream-call.ts";
+
+type Stream = ServerDuplexStream<SessionRequest | MalformedMessage, SessionResponse>;
+type Asked = Exclude<SessionRequest["request"], { case: "cancel" | undefined }>;
+type Said = SessionResponse["response"];
+
+export class SessionStream {
+  readonly #stream: Stream;
+  readonly #world: ApiWorld;
+  readonly #calls = new Map<number, StreamCall>();
+  /** Answers that have not left for the network yet. */
+  #unwritten = 0;
+  #isFull = false;
+  /** No more calls will come: it ends when all are answered. */
+  #isEnding = false;
+  #isOver = false;
+
+  constructor(stream: Stream, world: ApiWorld) {
+    this.#stream = stream;
+    this.#world = world;
+    world.streams.add(this);
+    stream.on("data", (message: SessionRequest | MalformedMessage) => this.#receive(message));
+    stream.on("drain", () => {
+      this.#isFull = false;
+      this.#flow();
+    });
+    stream.on("end", () => this.stop());
+    stream.on("cancelled", () => this.#leave());
+    stream.on("close", () => this.#leave());
+  }
+
+  /** Takes no more calls, and ends the stream well when those in flight are answered. */
+  stop(): void {
+    this.#isEnding = true;
+    this.#flow();
+  }
+
+  #receive(message: SessionRequest | MalformedMessage): void {
+    if (this.#isOver) return;
+    try {
+      this.#obey(message);
+    } catch (reason) {
+      this.#fail(DbError.from(reason));
+    }
+    this.#flow();
+  }
+
+  /** Whoever numbers calls wrongly could not tell their answers apart: the whole stream must end. */
+  #obey(message: SessionRequest | MalformedMessage): void {
+    if (message instanceof MalformedMessage) throw new DbError(message.failure);
+    const { request, timeoutMs } = message;
+    if (request.case === "cancel") return this.#calls.get(readField(uint64, request.value, "cancel"))?.cancel();
+    const number = readField(uint64, message.call, "call");
+    if (number === 0) throw invalid("call", "The call is 0, the least is 1");
+    if (this.#calls.has(number)) throw invalid("call", `The call ${number} is in flight on this stream`);
+    if (request.case === undefined) this.#refuse(number, invalid("request", "The request of the call is missing"));
+    else this.#begin(number, request, timeoutMs);
+  }
+
+  #begin(number: number, request: Asked, timeoutMs: number): void {
+    try {
+      const call = new StreamCall(timeoutMs);
+      this.#calls.set(number, call);
+      const context = new CallContext(this.#world, call);
+      const refuse = (reason: unknown) => this.#refuse(number, explain(reason, `Session ${request.case}`, this.#world));
+      carryOut(request, context).then((said) => this.#answer(number, said), refuse);
+    } catch (reason) {
+      this.#refuse(number, DbError.from(reason));
+    }
+  }
+
+  #refuse(number: number, reason: Failure): void {
+    this.#answer(number, { case: "error", value: toStatus(reason) });
+  }
+
+  #answer(number: number, response: Said): void {
+    this.#calls.delete(number);
+    if (this.#isOver) return;
+    this.#unwritten += 1;
+    const message = create(SessionResponseSchema, { call: uint64.toWire(number, "call"), response });
+    this.#isFull = !this.#stream.write(message, () => {
+      this.#unwritten -= 1;
+      this.#flow();
+    });
+    this.#flow();
+  }
+
+  /** Reads on only while there is room for what that brings. */
+  #flow(): void {
+    if (this.#isOver) return;
+    if (this.#isEnding && this.#calls.size === 0) return this.#end();
+    const isBusy = this.#isFull || this.#isEnding || this.#calls.size + this.#unwritten >= limits.streamCallsMax;
+    if (isBusy) this.#stream.pause();
+    else if (this.#stream.isPaused()) this.#stream.resume();
+  }
+
+  #end(): void {
+    this.#leave();
+    this.#stream.end();
+  }
+
+  #fail(reason: Failure): void {
+    this.#leave();
+    this.#stream.emit("error", toStreamError(reason));
+  }
+
+  #leave(): void {
+    this.#isOver = true;
+    this.#world.streams.delete(this);
+    for (const call of this.#calls.values()) call.cancel();
+    this.#calls.clear();
+  }
+}
+
+/** As the calls by themselves. */
+async function carryOut(request: Asked, context: CallContext): Promise<Said> {
+  switch (request.case) {
+    case "get":
+      return { case: "get", value: await keyValueHandlers.get(request.value, context) };
+    case "list":
+      return { case: "list", value: await keyValueHandlers.list(request.value, context) };
+    case "put":
+      return { case: "put", value: await keyValueHandlers.put(request.value, context) };
+    case "delete":
+      return { case: "delete", value: await keyValueHandlers.delete(request.value, context) };
+    case "transact":
+      return { case: "transact", value: await keyValueHandlers.transact(request.value, context) };
+  }
+}
