@@ -81,6 +81,8 @@ export interface WorkloadOptions {
   readonly watches: number;
   /** Clients that move money between groups. */
   readonly transfers: number;
+  /** Writes carry identities, and what ended without a clear answer is asked for again. */
+  readonly identities: boolean;
 }
 
 /** `forged`: publications arrive, and with them others that nobody sent. */

@@ -24,6 +24,7 @@ import { traceOf } from "./trace.ts";
 import { toViolation } from "./violation.ts";
 import { Clients } from "./workload/clients.ts";
 import { History } from "./workload/history.ts";
+import { Insistence } from "./workload/insistence.ts";
 import { Transfers } from "./workload/transfers.ts";
 import { Watchers } from "./workload/watchers.ts";
 import { type Observer, World } from "./world.ts";
@@ -73,9 +74,14 @@ export class Testbed {
     this.#faultRandom = random.fork();
     const groups = [...topology.groups.keys()];
     const { world, history } = this;
-    this.clients = new Clients({ world, groups, workload, history, random: random.fork() });
+    const insist = new Random(seed + 6);
+    const insistence = () => (workload.identities ? new Insistence(world, insist.fork()) : null);
+    this.clients = new Clients({
+      ...{ world, groups, workload, history, random: random.fork() },
+      insistence: insistence(),
+    });
     this.watchers = new Watchers({ world, groups, random: random.fork(), count: workload.watches });
-    this.transfers = new Transfers({ world, groups, random: new Random(seed + 4), workload });
+    this.transfers = new Transfers({ world, groups, random: new Random(seed + 4), workload, insistence: insistence() });
     this.random = random;
   }
 

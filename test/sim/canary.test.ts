@@ -40,6 +40,7 @@ function optionsOf(seed: number, changes: Partial<SimOptions> = {}): SimOptions 
       budgetMsMax: 1_000,
       watches: 2,
       transfers: 2,
+      identities: false,
     },
     link: calmLink,
     disk: calmDisk,

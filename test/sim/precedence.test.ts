@@ -16,6 +16,7 @@ const workload = {
   budgetMsMax: 1_000,
   watches: 0,
   transfers: 0,
+  identities: false,
 };
 
 test("leadership goes back to the first owner under load, and nothing is lost by it", () => {

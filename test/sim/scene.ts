@@ -159,6 +159,7 @@ function calmOptions(seed: number, topology: Topology): SimOptions {
       budgetMsMax: 1_000,
       watches: 0,
       transfers: 0,
+      identities: false,
     },
     link: calmLink,
     disk: calmDisk,

@@ -1,5 +1,5 @@
-// Clients that read and write unique values through any node, one operation at a time each, and never try again: what a
-// history shows is what the nodes did.
+// Clients that read and write unique values through any node, one operation at a time each, and never try again, unless under
+// an identity: what a history shows is what the nodes did.
 
 import type { GroupId, NodeId, Revision } from "../../../proto/ids.ts";
 import { toRevision } from "../../../proto/ids.ts";
@@ -10,6 +10,7 @@ import { bytesOf } from "../../../storage/bytes.ts";
 import type { WorkloadOptions } from "../run-options.ts";
 import type { World } from "../world.ts";
 import type { History, Operation } from "./history.ts";
+import type { Insistence } from "./insistence.ts";
 
 /** Beyond its budget a node has this long to answer: what a turn and a pause of the machine may take. */
 const answerSlackMs = 250;
@@ -28,6 +29,8 @@ interface ClientsOptions {
   readonly workload: WorkloadOptions;
   readonly history: History;
   readonly random: Random;
+  /** null: nobody asks twice. */
+  readonly insistence: Insistence | null;
 }
 
 export class Clients {
@@ -43,6 +46,7 @@ export class Clients {
 
   start(): void {
     const { workload, random } = this.#options;
+    this.#options.insistence?.start();
     this.#isStopped = false;
     this.#generation += 1;
     for (let client = 0; client < workload.clients; client++) this.#think(client, random.fork());
@@ -50,6 +54,7 @@ export class Clients {
 
   /** Operations under way go on; no client begins another until the next start. */
   stop(): void {
+    this.#options.insistence?.stop();
     this.#isStopped = true;
   }
 
@@ -98,6 +103,7 @@ export class Clients {
     const { world, history } = this.#options;
     const invokedMs = world.nowMs;
     const operation = history.begin({ ...asked, invokedMs, dueMs: invokedMs + budgetMs + answerSlackMs });
+    if (this.#insist(operation, budgetMs, ended)) return;
     const node = world.node(operation.node);
     if (!node.isRunning) {
       operation.outcome = { type: "failed", atMs: world.nowMs, code: "refused" };
@@ -119,6 +125,17 @@ export class Clients {
       if (operation.outcome !== null) return;
       node.cancel(call);
       history.unknown(operation, "silence", world.nowMs);
+      ended();
+    });
+  }
+
+  /** @returns false when the operation is to be sent as it is */
+  #insist(operation: Operation, budgetMs: number, ended: () => void): boolean {
+    const { node, group, request } = operation;
+    const { insistence } = this.#options;
+    if (insistence === null || (request.type !== "put" && request.type !== "delete")) return false;
+    return insistence.send({ client: `${operation.client}`, node, group, request, budgetMs }, (outcome) => {
+      operation.outcome = outcome;
       ended();
     });
   }

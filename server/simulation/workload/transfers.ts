@@ -5,11 +5,12 @@
 import type { GroupId, NodeId } from "../../../proto/ids.ts";
 import type { Random } from "../../../proto/random.ts";
 import type { Reply, Request } from "../../../proto/requests.ts";
-import type { Comparison, OperationResult, Part } from "../../../proto/transactions.ts";
+import { type Comparison, isReadOnly, type OperationResult, type Part } from "../../../proto/transactions.ts";
 import { bytesOf, textOf } from "../../../storage/bytes.ts";
 import type { WorkloadOptions } from "../run-options.ts";
 import type { World } from "../world.ts";
 import type { Outcome } from "./history.ts";
+import type { Insistence } from "./insistence.ts";
 
 type TransactRequest = Request & { readonly type: "transact" };
 
@@ -42,6 +43,8 @@ interface TransfersOptions {
   readonly groups: readonly GroupId[];
   readonly random: Random;
   readonly workload: WorkloadOptions;
+  /** null: nobody asks twice. */
+  readonly insistence: Insistence | null;
 }
 
 interface Account {
@@ -57,6 +60,7 @@ interface Balance extends Account {
 export class Transfers {
   readonly #world: World;
   readonly #random: Random;
+  readonly #insistence: Insistence | null;
   readonly #accounts: readonly Account[];
   readonly #clients: number;
   readonly #thinkMsMean: number;
@@ -64,7 +68,8 @@ export class Transfers {
   #isStopped = true;
   #generation = 0;
 
-  constructor({ world, groups, random, workload }: TransfersOptions) {
+  constructor({ world, groups, random, workload, insistence }: TransfersOptions) {
+    this.#insistence = insistence;
     this.#world = world;
     this.#random = random;
     this.#clients = groups.length < 2 ? 0 : workload.transfers;
@@ -74,6 +79,7 @@ export class Transfers {
   }
 
   start(): void {
+    this.#insistence?.start();
     this.#isStopped = false;
     this.#generation += 1;
     for (let client = 0; client < this.#clients; client++) this.#think(this.#random.fork());
@@ -81,6 +87,7 @@ export class Transfers {
 
   /** Transactions under way go on; no client begins another. */
   stop(): void {
+    this.#insistence?.stop();
     this.#isStopped = true;
   }
 
@@ -126,8 +133,9 @@ export class Transfers {
       transaction.outcome = outcome;
       ended(outcome);
     };
-    if (!node.isRunning) return end({ type: "failed", atMs: world.nowMs, code: "refused" });
     const budgetMs = random.between(500, budgetMsMax);
+    if (this.#insist({ node: node.node, request, budgetMs }, end)) return;
+    if (!node.isRunning) return end({ type: "failed", atMs: world.nowMs, code: "refused" });
     const call = node.call(request, budgetMs, {
       reply: (reply) => end(outcomeOf(reply, world.nowMs)),
       watch: () => {},
@@ -139,6 +147,18 @@ export class Transfers {
       end({ type: "unknown", atMs: world.nowMs, code: "silence" });
     });
   }
+
+  /** @returns false when it is to be sent as it is: who only looks can look again */
+  #insist({ node, request, budgetMs }: Sent, end: (outcome: Outcome) => void): boolean {
+    if (this.#insistence === null || request.parts.every(isReadOnly)) return false;
+    return this.#insistence.send({ client: "transfers", node, group: request.group, request, budgetMs }, end);
+  }
+}
+
+interface Sent {
+  readonly node: NodeId;
+  readonly request: TransactRequest;
+  readonly budgetMs: number;
 }
 
 /** `value` as an account's: who wrote it, and what is in it. */

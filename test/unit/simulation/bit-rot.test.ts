@@ -31,6 +31,7 @@ const workload = {
   budgetMsMax: 1_000,
   watches: 0,
   transfers: 0,
+  identities: false,
 };
 
 /** A disk of a node that has served clients, kept little of its log, and lost its power. */
@@ -47,7 +48,14 @@ before(() => {
   const { cluster } = topology.bootstrap;
   const world = new World({ seed: 5, cluster, nodes: topology.nodes, boot, carry: (envelope) => envelope });
   const groups = [...topology.groups.keys()];
-  const clients = new Clients({ world, groups, workload, history: new History(), random: new Random(6) });
+  const clients = new Clients({
+    world,
+    groups,
+    workload,
+    history: new History(),
+    random: new Random(6),
+    insistence: null,
+  });
   for (const node of world.nodes) node.start();
   world.runFor(3_000);
   clients.start();
