@@ -2,11 +2,14 @@
 // the deadline.
 
 import type { DescMessage, DescMethodUnary, MessageShape } from "@bufbuild/protobuf";
+import type { RequestId } from "../proto/gen/bailiwick/v1/common_pb.ts";
 import type { ClientClock } from "./clock.ts";
+import { Doubts, expiredField } from "./doubts.ts";
 import type { Endpoints } from "./endpoints.ts";
 import { decideRetry, type RetryDecision, type RetryOptions } from "./retry.ts";
+import type { Sessions } from "./sessions.ts";
 import { isAborted } from "./signals.ts";
-import { type ClientError, toClientError } from "./unreachable-error.ts";
+import { type ClientError, type ClientFailure, toClientError } from "./unreachable-error.ts";
 
 /** What every call takes. */
 export interface RequestOptions {
@@ -25,6 +28,8 @@ export interface ClientParts {
   readonly random: () => number;
   /** For a call that does not say how long it may take. */
   readonly timeoutMs: number;
+  /** null: writes are not repeated once they may have happened. */
+  readonly sessions: Sessions | null;
 }
 
 interface Call<Input extends DescMessage, Output extends DescMessage> {
@@ -32,6 +37,14 @@ interface Call<Input extends DescMessage, Output extends DescMessage> {
   readonly request: MessageShape<Input>;
   readonly isRead: boolean;
   readonly options: RequestOptions;
+  /** Of a write that may have an identity; null: it has none. */
+  readonly identified: Identified | null;
+}
+
+/** A request that takes an identity, and the group that remembers it. */
+interface Identified {
+  readonly group: string;
+  readonly request: { requestId?: RequestId | undefined };
 }
 
 /** A failed attempt. */
@@ -56,7 +69,7 @@ export class Caller {
     request: MessageShape<Input>,
     options: RequestOptions,
   ): Promise<MessageShape<Output>> {
-    return this.#call({ method, request, isRead: true, options });
+    return this.#call({ method, request, isRead: true, options, identified: null });
   }
 
   /** A call that changes something: repeated only while it is certain that nothing has happened. */
@@ -65,7 +78,17 @@ export class Caller {
     request: MessageShape<Input>,
     options: RequestOptions,
   ): Promise<MessageShape<Output>> {
-    return this.#call({ method, request, isRead: false, options });
+    return this.#call({ method, request, isRead: false, options, identified: null });
+  }
+
+  /** As {@link write}; where the client has sessions, repeated too when it may have happened: it is carried out once. */
+  writeOnce<Input extends DescMessage, Output extends DescMessage>(
+    method: DescMethodUnary<Input, Output>,
+    request: MessageShape<Input> & Identified["request"],
+    options: RequestOptions & { readonly group: string },
+  ): Promise<MessageShape<Output>> {
+    const identified = this.#parts.sessions === null ? null : { group: options.group, request };
+    return this.#call({ method, request, isRead: false, options, identified });
   }
 
   /** @throws {DbError | UnreachableError} of the last attempt; of a read, of the last one that did not just run out of time */
@@ -73,19 +96,23 @@ export class Caller {
     call: Call<Input, Output>,
   ): Promise<MessageShape<Output>> {
     const { endpoints, clock } = this.#parts;
-    const { isRead, options } = call;
+    const { options, identified } = call;
+    const doubts = new Doubts();
     const deadlineMs = clock.nowMs() + (options.timeoutMs ?? this.#parts.timeoutMs);
     let reason: ClientError | null = null;
     for (let attempts = 1; ; attempts++) {
       const endpoint = endpoints.current;
       const startMs = clock.nowMs();
       try {
+        if (identified !== null && !doubts.areThere) await this.#identify(identified);
         return await this.#attempt(call, { endpoint, remainingMs: deadlineMs - startMs });
       } catch (thrown) {
         const error = toClientError(thrown);
+        if (identified !== null && (await this.#renews(identified, error, doubts))) continue;
+        const isRead = call.isRead || doubts.mayRepeat(identified?.request.requestId, error);
         const decision = this.#decide({ error, attempts, startMs, deadlineMs, isRead });
         // That a read's time ran out says less than why it had to be repeated. A write's deadline must be told: it may be done.
-        const told: ClientError = isRead && error.code === "deadline" ? (reason ?? error) : error;
+        const told: ClientError = call.isRead && error.code === "deadline" ? (reason ?? error) : doubts.tell(error);
         if (decision.type === "fail" || isAborted(options.signal)) throw told;
         reason = told;
         if (decision.at === "next") endpoints.leave(endpoint);
@@ -95,13 +122,25 @@ export class Caller {
   }
 
   async #attempt<Input extends DescMessage, Output extends DescMessage>(
-    { method, request, isRead, options }: Call<Input, Output>,
+    { method, request, isRead, options, identified }: Call<Input, Output>,
     { endpoint, remainingMs }: { readonly endpoint: string; readonly remainingMs: number },
   ): Promise<MessageShape<Output>> {
-    // A read leaves time to ask another endpoint when the first hangs; a write takes all there is.
-    const sharedMs = isRead && this.#parts.endpoints.count > 1 ? remainingMs / 2 : remainingMs;
+    // What may be repeated leaves time to ask another endpoint when the first hangs; a write takes all there is.
+    const isRepeatable = isRead || identified?.request.requestId !== undefined;
+    const sharedMs = isRepeatable && this.#parts.endpoints.count > 1 ? remainingMs / 2 : remainingMs;
     const transport = await this.#parts.endpoints.transportTo(endpoint);
     return transport.unary(method, request, { timeoutMs: Math.max(1, sharedMs), signal: options.signal });
+  }
+
+  async #identify({ group, request }: Identified): Promise<void> {
+    request.requestId = (await this.#parts.sessions?.next(group)) ?? undefined;
+  }
+
+  /** @returns whether it is to be sent again at once: its session had expired, and no attempt can have happened */
+  async #renews({ group, request }: Identified, error: ClientFailure, doubts: Doubts): Promise<boolean> {
+    if (error.details.field !== expiredField || request.requestId === undefined) return false;
+    await this.#parts.sessions?.expired(group, request.requestId.session);
+    return doubts.areThere ? false : doubts.renewOnce();
   }
 
   #decide({ error, attempts, startMs, deadlineMs, isRead }: Attempt): RetryDecision {

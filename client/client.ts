@@ -1,14 +1,18 @@
 // The client library's one class: key-values, watches, groups, nodes and the state of the cluster, through any of several
 // endpoints. Values are plain; errors are typed by code and effect; what may be repeated is repeated until the time is up.
 
+import { create } from "@bufbuild/protobuf";
+import { SessionService } from "../proto/gen/bailiwick/v1/session_pb.ts";
 import { Caller, type ClientParts, type RequestOptions } from "./caller.ts";
 import { type ClientClock, systemClock } from "./clock.ts";
 import * as cluster from "./cluster-calls.ts";
 import { Endpoints } from "./endpoints.ts";
 import * as keyValue from "./key-value-calls.ts";
-import type { Bytes, KeySelection } from "./key-values.ts";
+import { type Bytes, fromWireInteger, type KeySelection } from "./key-values.ts";
 import { clientLimits } from "./limits.ts";
+import { pipelined } from "./pipelined-transport.ts";
 import { defaultRetry, type RetryOptions } from "./retry.ts";
+import { type SessionCalls, Sessions } from "./sessions.ts";
 import { type TransactAnswer, type Transaction, transact } from "./transact-calls.ts";
 import type { Connect } from "./transport.ts";
 import { type WatchNotice, type WatchOptions, watchKeys } from "./watch.ts";
@@ -19,6 +23,11 @@ export interface ClientOptions {
   /** For a call with all its retries; 5,000 by default. */
   readonly timeoutMs?: number;
   readonly retry?: RetryOptions;
+  /**
+   * Puts, deletions and transactions are repeated too when they may have happened, and are carried out once. The first one to a
+   * group opens a session there, and each is remembered by the group for a while; false by default.
+   */
+  readonly retrySafe?: boolean;
   /** How endpoints are reached; over gRPC by default. */
   readonly connect?: Connect;
   readonly clock?: ClientClock;
@@ -37,11 +46,12 @@ export class Client implements AsyncDisposable {
   /** Connects to nothing yet. @throws {DbError} `invalid_argument` for a malformed endpoint */
   constructor(options: ClientOptions) {
     this.#parts = {
-      endpoints: new Endpoints(options.endpoints, options.connect ?? connectLazily),
+      endpoints: new Endpoints(options.endpoints, pipelined(options.connect ?? connectLazily)),
       clock: options.clock ?? systemClock,
       retry: options.retry ?? defaultRetry,
       random: options.random ?? Math.random,
       timeoutMs: options.timeoutMs ?? clientLimits.timeoutMs,
+      sessions: options.retrySafe === true ? new Sessions(this.#sessionCalls()) : null,
     };
     this.#caller = new Caller(this.#parts);
   }
@@ -156,8 +166,23 @@ export class Client implements AsyncDisposable {
   }
 
   /** Ends calls and watches under way; later ones fail as `unreachable`. */
-  close(): Promise<void> {
-    return this.#parts.endpoints.close();
+  async close(): Promise<void> {
+    await this.#parts.sessions?.close();
+    await this.#parts.endpoints.close();
+  }
+
+  #sessionCalls(): SessionCalls {
+    const { openSession, closeSession } = SessionService.method;
+    return {
+      open: async (group) => {
+        const { session, sequence } = await this.#caller.read(openSession, create(openSession.input, { group }), {});
+        return { session, sequence: fromWireInteger(sequence, "sequence") };
+      },
+      close: async (group, session) => {
+        const request = create(closeSession.input, { group, session });
+        await this.#caller.read(closeSession, request, { timeoutMs: clientLimits.farewellMs });
+      },
+    };
   }
 
   [Symbol.asyncDispose](): Promise<void> {

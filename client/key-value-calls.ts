@@ -121,7 +121,7 @@ export async function put(
 ): Promise<PutAnswer> {
   const fields = { group, key: toBytes(entry.key), value: toBytes(entry.value), ...writeFields(options) };
   const request = create(PutRequestSchema, { ...fields, previousValue: options.previous ?? false });
-  const { header, previous } = await caller.write(method.put, request, options);
+  const { header, previous } = await caller.writeOnce(method.put, request, { ...options, group });
   return { header: fromWireHeader(header), previous: fromOptionalKeyValue(previous) };
 }
 
@@ -132,7 +132,7 @@ export async function deleteKeys(
 ): Promise<DeleteAnswer> {
   const fields = { group, keys: toWireKeys(keys), ...writeFields(options) };
   const request = create(DeleteRequestSchema, { ...fields, previousValues: options.previous ?? false });
-  const { header, deleted, previous } = await caller.write(method.delete, request, options);
+  const { header, deleted, previous } = await caller.writeOnce(method.delete, request, { ...options, group });
   return {
     header: fromWireHeader(header),
     deleted: fromWireInteger(deleted, "deleted"),

@@ -9,6 +9,14 @@ export const clientLimits = {
   requestBytesMax: 2 * 1024 * 1024,
   /** A response has 4 MiB at most; the rest is for its frame. */
   responseBytesMax: 5 * 1024 * 1024,
+  /** Of a request on a stream of calls; larger ones go by themselves, and hold up no others. */
+  streamedBytesMax: 64 * 1024,
+  /** In flight on one stream of calls; what is more goes by itself. */
+  streamCallsMax: 1_024,
+  /** As a node allows for one call of a stream. */
+  streamTimeoutMsMax: 60_000,
+  /** For telling the groups that a client which closes needs its sessions no more. */
+  farewellMs: 1_000,
   endpointsMax: 64,
   attemptsMax: 200,
   backoffMs: 50,

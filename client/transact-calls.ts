@@ -5,6 +5,7 @@ import { DbError, failure } from "../proto/errors.ts";
 import { FenceSchema } from "../proto/gen/bailiwick/v1/common_pb.ts";
 import { KeyValueService } from "../proto/gen/bailiwick/v1/key_value_pb.ts";
 import * as wire from "../proto/gen/bailiwick/v1/transaction_pb.ts";
+import { compareNames } from "../proto/ids.ts";
 import type { KeyValue } from "../proto/model.ts";
 import type { Caller, RequestOptions } from "./caller.ts";
 import {
@@ -105,7 +106,7 @@ export async function transact(
   const { transact: method } = KeyValueService.method;
   const answer = isReadOnly(transaction)
     ? await caller.read(method, request, options)
-    : await caller.write(method, request, options);
+    : await caller.writeOnce(method, request, { ...options, group: firstGroupOf(transaction) });
   return {
     header: fromWireHeader(answer.header),
     succeeded: answer.succeeded,
@@ -197,4 +198,16 @@ function fromWireResult({ result }: wire.OperationResult): OperationResult {
     default:
       throw new DbError(failure("internal", "The answer has an operation's result that this version does not know"));
   }
+}
+
+/** The one that coordinates it, and remembers it. */
+function firstGroupOf({
+  group = "",
+  comparisons = [],
+  success = [],
+  failure: otherwise = [],
+  fences = [],
+}: Transaction) {
+  const named = [...comparisons, ...success, ...otherwise, ...fences].map((each) => each.group ?? group);
+  return named.toSorted(compareNames)[0] ?? group;
 }

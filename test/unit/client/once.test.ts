@@ -1,0 +1,235 @@
+// Calls on one stream, and writes under identities: what the client does when streams break and answers are lost.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { create } from "@bufbuild/protobuf";
+import {
+  Client,
+  createInProcessTransport,
+  DbError,
+  type ErrorCode,
+  type InProcessService,
+  inProcessService,
+} from "../../../client/index.ts";
+import { toStatus } from "../../../proto/error-status.ts";
+import { failure } from "../../../proto/errors.ts";
+import { KeyValueService, type PutRequest, PutResponseSchema } from "../../../proto/gen/bailiwick/v1/key_value_pb.ts";
+import {
+  type SessionRequest,
+  SessionResponseSchema,
+  SessionService,
+} from "../../../proto/gen/bailiwick/v1/session_pb.ts";
+
+const header = { clusterId: "c", group: "rg220", incarnation: 1n, revision: 9n, node: "n202" };
+const endpoints = ["h1:1", "h2:1"];
+const entry = { key: "k", value: "v" };
+
+interface Failing {
+  readonly code: ErrorCode;
+  readonly effect?: "none" | "unknown";
+  readonly field?: string;
+}
+
+/** Nodes that fail the next puts as told, and count the others. */
+class Scene {
+  readonly failures: Failing[] = [];
+  readonly puts: PutRequest[] = [];
+  readonly closed: string[] = [];
+  opened = 0;
+  readonly client: Client;
+
+  constructor(options: { readonly retrySafe?: boolean; readonly withSessions?: boolean } = {}) {
+    const { retrySafe = true, withSessions = true } = options;
+    const services = [this.#keyValues(), ...(withSessions ? [this.#sessions()] : [])];
+    const connect = () => Promise.resolve(createInProcessTransport(services));
+    this.client = new Client({ endpoints, connect, retrySafe, timeoutMs: 2_000, random: () => 0 });
+  }
+
+  get identities(): readonly string[] {
+    return this.puts.map(({ requestId }) => (requestId ? `${requestId.session} ${requestId.sequence}` : "none"));
+  }
+
+  #keyValues(): InProcessService {
+    return inProcessService(KeyValueService, {
+      put: (request) => {
+        this.puts.push(request);
+        const failing = this.failures.shift();
+        if (failing === undefined) return { header };
+        const details = failing.field === undefined ? {} : { field: failing.field };
+        throw new DbError(failure(failing.code, "Told so", details, failing.effect));
+      },
+    });
+  }
+
+  #sessions(): InProcessService {
+    return inProcessService(SessionService, {
+      openSession: () => ({ header, session: `s${++this.opened}`, ttlMs: 1, sequence: 5n }),
+      closeSession: ({ session }) => {
+        this.closed.push(session);
+        return { header };
+      },
+    });
+  }
+}
+
+test("a write that may have happened is sent again under the same identity, and the next one has another", async () => {
+  const scene = new Scene();
+  scene.failures.push({ code: "outcome_unknown" }, { code: "no_leader" }, { code: "deadline" });
+  await scene.client.put("rg220", entry);
+  await scene.client.put("rg220", entry);
+  assert.deepEqual(scene.identities, ["s1 6", "s1 6", "s1 6", "s1 6", "s1 7"]);
+});
+
+test("a write that has not happened is sent again under a new identity", async () => {
+  const scene = new Scene();
+  scene.failures.push({ code: "txn_conflict" }, { code: "outcome_unknown" }, { code: "txn_conflict" });
+  await scene.client.put("rg220", entry);
+  assert.deepEqual(scene.identities, ["s1 6", "s1 7", "s1 7", "s1 8"]);
+});
+
+test("a refusal of a repetition by the group is told, any other is no proof that nothing happened", async () => {
+  const scene = new Scene();
+  scene.failures.push({ code: "outcome_unknown" }, { code: "condition_failed" });
+  await assert.rejects(scene.client.put("rg220", entry), { code: "condition_failed", effect: "none" });
+  scene.failures.push({ code: "outcome_unknown" }, { code: "corrupt" });
+  await assert.rejects(scene.client.put("rg220", entry), { code: "outcome_unknown", effect: "unknown" });
+});
+
+test("an expired session is replaced by another when nothing can have happened, and only then", async () => {
+  const scene = new Scene();
+  const expired = { code: "not_found", field: "request_id.session" } as const;
+  scene.failures.push(expired);
+  await scene.client.put("rg220", entry);
+  assert.deepEqual(scene.identities, ["s1 6", "s2 6"]);
+  scene.failures.push({ code: "outcome_unknown" }, expired);
+  await assert.rejects(scene.client.put("rg220", entry), { code: "outcome_unknown" });
+});
+
+test("that a write was carried out but its values are gone is told, and not asked again", async () => {
+  const scene = new Scene();
+  scene.failures.push({ code: "outcome_unknown" }, { code: "compacted", effect: "unknown" });
+  await assert.rejects(scene.client.put("rg220", entry), { code: "compacted", effect: "unknown" });
+  assert.equal(scene.puts.length, 2);
+});
+
+test("a client that closes says that it needs its sessions no more", async () => {
+  const scene = new Scene();
+  await scene.client.put("rg220", entry);
+  await scene.client.put("rg226", entry);
+  await scene.client.close();
+  assert.deepEqual(scene.closed.toSorted(), ["s1", "s2"]);
+});
+
+test("without sessions, asked for or there, a write that may have happened is told so", async () => {
+  for (const options of [{ retrySafe: false }, { withSessions: false }]) {
+    const scene = new Scene(options);
+    scene.failures.push({ code: "outcome_unknown" });
+    await assert.rejects(scene.client.put("rg220", entry), { code: "outcome_unknown" });
+    assert.deepEqual([scene.identities, scene.opened], [["none"], 0]);
+  }
+});
+
+type Serve = (requests: AsyncIterable<SessionRequest>) => AsyncGenerator<ReturnType<typeof answered>>;
+
+/** A client of nodes that serve streams of calls so, and nothing else but single puts. */
+function streaming(session: Serve) {
+  let singles = 0;
+  const put = () => {
+    singles += 1;
+    return { header };
+  };
+  const services = [inProcessService(SessionService, { session }), inProcessService(KeyValueService, { put })];
+  const connect = () => Promise.resolve(createInProcessTransport(services));
+  return { client: new Client({ endpoints: ["h1:1"], connect, timeoutMs: 1_000 }), singles: () => singles };
+}
+
+function answered(call: bigint, revision: bigint) {
+  const value = create(PutResponseSchema, { header: { ...header, revision } });
+  return create(SessionResponseSchema, { call, response: { case: "put", value } });
+}
+
+test("calls under way share one stream, and each gets its own answer in whatever order", async () => {
+  let streams = 0;
+  const { client, singles } = streaming(async function* (requests) {
+    streams += 1;
+    const held: bigint[] = [];
+    for await (const { call } of requests) {
+      held.push(call);
+      if (held.length === 3) for (const each of held.toReversed()) yield answered(each, each * 10n);
+    }
+  });
+  const answers = await Promise.all([1, 2, 3].map(() => client.put("rg220", entry)));
+  assert.deepEqual([answers.map((answer) => answer.header.revision), streams, singles()], [[10, 20, 30], 1, 0]);
+  await client.close();
+});
+
+test("an error of a call is thrown with its code and effect, and the stream serves the next", async () => {
+  const { client } = streaming(async function* (requests) {
+    for await (const { call } of requests) {
+      const value = toStatus(failure("fenced", "Old", { group: "rg220" }));
+      if (call === 1n) yield create(SessionResponseSchema, { call, response: { case: "error", value } });
+      else yield answered(call, 2n);
+    }
+  });
+  await assert.rejects(client.put("rg220", entry), { code: "fenced", effect: "none", details: { group: "rg220" } });
+  assert.equal((await client.put("rg220", entry)).header.revision, 2);
+  await client.close();
+});
+
+test("a stream that breaks leaves its calls unknown, and the next call opens another", async () => {
+  let streams = 0;
+  const { client } = streaming(async function* (requests) {
+    streams += 1;
+    for await (const { call } of requests) {
+      if (streams === 1) return;
+      yield answered(call, 2n);
+    }
+  });
+  await assert.rejects(client.put("rg220", entry), { code: "outcome_unknown", effect: "unknown" });
+  assert.equal((await client.put("rg220", entry)).header.revision, 2);
+  await client.close();
+});
+
+test("a node that knows of no streams is called by single calls, and not asked for a stream again", async () => {
+  let streams = 0;
+  const { client, singles } = streaming(async function* (requests) {
+    streams += 1;
+    for await (const _ of requests) throw new DbError(failure("unimplemented", "A later release"));
+    yield answered(0n, 0n);
+  });
+  for (let at = 0; at < 3; at++) await client.put("rg220", entry);
+  assert.deepEqual([streams, singles()], [1, 3]);
+});
+
+test("what is large goes by itself", async () => {
+  const { client, singles } = streaming(async function* (requests) {
+    for await (const { call } of requests) yield answered(call, 2n);
+  });
+  await client.put("rg220", { key: "k", value: new Uint8Array(100_000) });
+  assert.equal(singles(), 1);
+  await client.close();
+});
+
+test("a call that is given up, or late, is canceled on the stream", async () => {
+  const canceled: bigint[] = [];
+  let heard = () => {};
+  const isThere = new Promise<void>((resolve) => {
+    heard = resolve;
+  });
+  const { client } = streaming(async function* (requests) {
+    for await (const { call, request } of requests) {
+      if (request.case === "cancel") canceled.push(request.value);
+      if (call > 2n) yield answered(call, 2n);
+      if (call === 1n) heard();
+    }
+  });
+  const aborting = new AbortController();
+  const given = client.put("rg220", entry, { signal: aborting.signal });
+  await isThere;
+  aborting.abort();
+  await assert.rejects(given, { code: "canceled" });
+  await assert.rejects(client.put("rg220", entry, { timeoutMs: 20 }), { code: "deadline" });
+  await client.put("rg220", entry);
+  assert.deepEqual(canceled, [1n, 2n]);
+  await client.close();
+});
