@@ -18,7 +18,7 @@ const longPauseShare = 0.1;
 /** Of the requests that are sent through two nodes at once. */
 const doubledShare = 0.2;
 /** Of the answers that are asked for again. */
-const repeatedShare = 0.3;
+const repeatedShare = 0.4;
 const givesUpMs = 3_250;
 const openBudgetMs = 2_000;
 const ttlsMs = [10_000, 10_000, 60_000, 3_600_000];
@@ -128,10 +128,9 @@ export class Insistence {
   #take(task: Task, reply: Reply): void {
     const atMs = this.#world.nowMs;
     this.#judge(task, reply);
-    if (reply.type !== "failed") {
-      if (this.#random.chance(repeatedShare)) this.#later(() => this.#repeat(task));
-      return this.#end(task, { type: "ok", atMs, reply });
-    }
+    const isClear = verdictOf(reply) !== null;
+    if (isClear && this.#random.chance(repeatedShare)) this.#later(() => this.#repeat(task));
+    if (reply.type !== "failed") return this.#end(task, { type: "ok", atMs, reply });
     const { code, effect, details } = reply.failure;
     if (details.field === "request_id.session") this.#sessions.delete(nameOf(task));
     if (effect === "none" && (!task.isInDoubt || final.has(code)))
