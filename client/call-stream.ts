@@ -33,8 +33,8 @@ export class CallStream {
     this.#stream = stream;
     this.#endpoint = endpoint;
     this.#read().then(
-      () => this.#end(this.#broken("it ended the stream"), ended),
-      (reason: unknown) => this.#end(DbError.from(reason), ended),
+      () => this.#end(this.#unread(), ended),
+      (reason: unknown) => this.#fail(DbError.from(reason), ended),
     );
   }
 
@@ -90,15 +90,24 @@ export class CallStream {
     } else waiting?.resolve(response.value);
   }
 
-  #end(reason: DbError, ended: () => void): void {
+  #fail(reason: DbError, ended: () => void): void {
+    if (reason.code === "unimplemented") return this.#end(null, ended);
+    this.#end(reason.effect === "unknown" ? reason : this.#broken(reason.message), ended);
+  }
+
+  /** @param reason null: the node does not know of such streams */
+  #end(reason: DbError | null, ended: () => void): void {
     ended();
-    const isUnknown = reason.code === "unimplemented";
-    const told = reason.effect === "unknown" ? reason : this.#broken(reason.message);
     for (const { resolve, reject } of this.#waiting.values()) {
-      if (isUnknown) resolve(null);
-      else reject(told);
+      if (reason === null) resolve(null);
+      else reject(reason);
     }
     this.#waiting.clear();
+  }
+
+  /** A node ends a stream well only when it has answered all that it has read. */
+  #unread(): DbError {
+    return new DbError(failure("stopping", `${this.#endpoint} ended the stream before it read the call`));
   }
 
   #broken(why: string): DbError {

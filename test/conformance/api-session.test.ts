@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
 import { anyUnpack } from "@bufbuild/protobuf/wkt";
 import { status as grpcStatus } from "@grpc/grpc-js";
+import { Client } from "../../client/index.ts";
 import { failure } from "../../proto/errors.ts";
 import { KeyValueService } from "../../proto/gen/bailiwick/v1/key_value_pb.ts";
 import { type SessionResponse, SessionService } from "../../proto/gen/bailiwick/v1/session_pb.ts";
@@ -196,6 +197,18 @@ test("a client that does not read its answers is not read", async () => {
   assert.ok(read < 50, `${read} calls were read`);
   for (let call = 1; call <= 100; call++) await stream.next();
   stream.stream.cancel();
+});
+
+test("the client library makes its calls on one stream, over the network too, and is told of a stop", async () => {
+  const own = await Harness.start();
+  own.node.answer = (request) => (request.type === "put" ? donePut : null);
+  await using client = new Client({ endpoints: [own.server.address], timeoutMs: 3_000 });
+  const answers = await Promise.all(Array.from({ length: 50 }, () => client.put("rg220", { key: "k", value: "v" })));
+  assert.deepEqual(new Set(answers.map(({ header: told }) => told.revision)), new Set([header.revision]));
+  await assert.rejects(client.get("rg220", "k", { timeoutMs: 200 }), { code: "deadline" });
+  own.client.close();
+  await own.server.close(1_000);
+  await assert.rejects(client.put("rg220", { key: "k", value: "v" }, { timeoutMs: 100 }), { effect: "none" });
 });
 
 test("a node that stops answers what is in flight, and ends the stream well", async () => {
