@@ -26,7 +26,8 @@ export const limits = {
   watchesMax: 20_000,
   forwardsMax: 10_000,
   groupsMax: 4_096,
-  groupBytesMax: 64 * 1024 * 1024,
+  /** Keys, values and history of all groups of a node together, for want of another in node.yaml; beyond it `overloaded`. */
+  groupsBytesMax: 4 * 1024 * 1024 * 1024,
   callBudgetMsMax: 60_000,
   /** Low watermark of the data directory's disk, for want of another in node.yaml: below it writes are `overloaded`. */
   diskFreeBytesMin: 128 * 1024 * 1024,
@@ -69,6 +70,10 @@ export const limits = {
   logEntriesKept: 20_000,
   /** As many halves of these are kept behind a snapshot: else a follower might never catch up with a busy group. */
   logHalvesHeldMax: 8,
+  /** Until a compaction that has not come about is proposed again. */
+  compactRetryMs: 5_000,
+  /** Into so many steps the time that history is kept is cut. */
+  historyMarks: 8,
   /** After a change of the hard state, until it is written once more with what has become durable meanwhile. */
   settleMs: 200,
 

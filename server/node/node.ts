@@ -31,6 +31,7 @@ import type { Input } from "./inputs.ts";
 import { limits } from "./limits.ts";
 import { presentOf } from "./lineage.ts";
 import type { LogKept } from "./log-trim.ts";
+import { MemorySpace } from "./memory-space.ts";
 import { earliest } from "./millis.ts";
 import { networkNeeds } from "./network-needs.ts";
 import { Outbox } from "./outbox.ts";
@@ -56,6 +57,8 @@ export interface NodeOptions {
   readonly logKept?: LogKept;
   /** Low watermark of free space; by default as limits.ts says. */
   readonly diskFreeBytesMin?: number;
+  /** Of all groups together; by default as limits.ts says. */
+  readonly groupsBytesMax?: number;
   /** As the bootstrap says it; by default every linearizable read takes a round. */
   readonly leaseRead?: LeaseRead | null;
 }
@@ -108,6 +111,7 @@ export class Node implements StateMachine, Knowledge {
       recounts: new Allowance(limits.recountBytesPerSecond / 1_000, limits.recountBytesAtOnceMax),
       isForgetful: () => this.#isForgetful,
       diskSpace: new DiskSpace(image.node, options.diskFreeBytesMin ?? limits.diskFreeBytesMin),
+      memorySpace: new MemorySpace(image.node, options.groupsBytesMax ?? limits.groupsBytesMax),
       leaseRead: options.leaseRead ?? null,
       quarantines: new Map(image.quarantine === null ? [] : [[image.node, image.quarantine]]),
       connected: new Set(),

@@ -1,7 +1,7 @@
 // One resource group on one of its owners: answers calls from the replica, proposes writes, and while this member leads,
 // manages the group. Who else must hear of its changes is not decided here.
 
-import { failure } from "../../proto/errors.ts";
+import { type Failure, failure } from "../../proto/errors.ts";
 import { type LogIndex, type Millis, type NodeId, toMillis } from "../../proto/ids.ts";
 import type { Membership } from "../../proto/membership.ts";
 import type { GroupMessage } from "../../proto/messages.ts";
@@ -13,6 +13,7 @@ import type { RoleChange } from "../raft/types.ts";
 import { WatchHub } from "../watch/watch-hub.ts";
 import type { Planned } from "./agenda.ts";
 import type { Call } from "./calls.ts";
+import { Compactor } from "./compactor.ts";
 import { type ClusterView, GroupMembers } from "./group-members.ts";
 import { GroupProposals } from "./group-proposals.ts";
 import { GroupReads } from "./group-reads.ts";
@@ -71,6 +72,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
   readonly #reads: GroupReads;
   readonly #transactions: Transactions;
   readonly #comparison: StateComparison;
+  readonly #compactor = new Compactor();
   readonly #leaderSight: LeaderSight;
   /** When the followers are told of a commit that no append has told them of. */
   #noticeMs: Millis | null = null;
@@ -240,6 +242,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
     this.#manage(nowMs);
     this.#members.manage(nowMs);
     this.#transactions.drive(nowMs);
+    this.#compact(nowMs);
     const { deliveries, more } = this.#watches.poll(this.state.mvcc, nowMs);
     for (const { call, message } of deliveries) this.#world.calls.stream(call, message);
     return more || this.replica.hasWork;
@@ -265,6 +268,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
       this.#members.deadlineMs(),
       this.#comparison.deadlineMs(),
       this.#transactions.deadlineMs(),
+      this.#compactor.deadlineMs(),
       this.#noticeMs,
     );
   }
@@ -368,6 +372,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
     this.#listener.reroute(this.#reads.takeAll(), nowMs);
     this.#proposals.close();
     this.#cancelWatches();
+    this.#world.memorySpace.drop(this.replica.key.group);
     this.#listener.leaderChanged(this, nowMs);
   }
 
@@ -377,6 +382,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
     this.#members.lead(nowMs);
     this.#comparison.lead();
     this.#transactions.lead();
+    this.#compactor.lead();
   }
 
   #resign(nowMs: Millis): void {
@@ -384,6 +390,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
     this.#members.resign();
     this.#comparison.resign();
     this.#transactions.resign();
+    this.#compactor.resign();
     this.#listener.reroute(this.#reads.takeLocked(), nowMs);
     this.#noticeMs = null;
     this.#transfers.abandon();
@@ -395,6 +402,16 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
     if (payload !== null) this.#proposals.decision(payload);
   }
 
+  #compact(nowMs: Millis): void {
+    const { mvcc } = this.state;
+    this.#world.memorySpace.holds(this.replica.key.group, mvcc.bytes);
+    const revision = this.#compactor.plan(this.state, nowMs);
+    if (revision === null) return;
+    this.#proposals.finding({ type: "compact", revision });
+    const { group } = this.replica.key;
+    this.#world.out.note("info", "Forgets history", { group, floor: mvcc.floor, revision, newest: mvcc.revision });
+  }
+
   #membersApplied(nowMs: Millis): void {
     this.#manager?.follow(this.state.members.configuration.membership.owners, nowMs);
     this.#listener.statusChanged(this, nowMs);
@@ -403,20 +420,34 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
 
   #write(call: Call, request: WriteRequest): boolean {
     if (this.replica.status.role !== "leader") return false;
-    const refusal = this.state.lock ?? this.#world.diskSpace.refusal(request);
+    const refusal = this.#refusal(request);
     if (refusal !== null) {
       this.#world.calls.answer(call.key, failed(refusal));
       return true;
     }
-    const { bytes } = this.state.mvcc;
-    const growth = growthOfRequest(request);
-    if (growth > 0 && bytes + growth > limits.groupBytesMax) {
-      const message = `The group holds ${bytes} bytes, limit ${limits.groupBytesMax}: delete or compact`;
-      this.#world.calls.answer(call.key, failed(failure("overloaded", message, { group: request.group })));
-      return true;
-    }
     this.#proposals.write(call, request);
     return true;
+  }
+
+  #refusal(request: WriteRequest): Failure | null {
+    const growth = growthOfRequest(request);
+    const { memorySpace, diskSpace } = this.#world;
+    return (
+      this.state.lock ??
+      diskSpace.refusal(request) ??
+      this.#quotaRefusal(growth) ??
+      memorySpace.refusal(request.group, growth)
+    );
+  }
+
+  /** What takes away goes on. */
+  #quotaRefusal(growth: number): Failure | null {
+    const { bytes } = this.state.mvcc;
+    const { quotaBytes } = this.#compactor.limitsOf(this.state);
+    if (growth === 0 || bytes + growth <= quotaBytes) return null;
+    const { group } = this.replica.key;
+    const message = `The group ${group} holds ${bytes} bytes, ${growth} more exceed limits.quotaBytes ${quotaBytes}: delete keys, or raise it`;
+    return failure("overloaded", message, { group });
   }
 
   #watch(key: number, request: WatchRequest, nowMs: Millis): void {
@@ -447,7 +478,7 @@ export interface GroupOptions extends ClusterView {
 
 /** What the request would add to the group at most. */
 function growthOfRequest(request: WriteRequest): number {
-  if (request.type === "put") return request.value.byteLength;
+  if (request.type === "put") return request.key.byteLength + request.value.byteLength;
   if (request.type === "prepare") return growthOf(request.part);
   return request.type === "transact" ? growthOf(firstPart(request)) : 0;
 }

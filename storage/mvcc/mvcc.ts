@@ -142,6 +142,11 @@ export class Mvcc {
     return this.#bytes;
   }
 
+  /** Whether all that the floor has made unreachable is gone. */
+  get isSwept(): boolean {
+    return !this.#log.hasUpTo(this.#floor);
+  }
+
   /** Carries out one write transaction. Nothing changes, the revision included, when no write changes anything. */
   apply(writes: readonly Write[]): Applied {
     const revision = toRevision(this.#revision + 1);

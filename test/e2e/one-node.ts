@@ -105,6 +105,7 @@ async function configOf(directory: string): Promise<NodeConfig> {
     listen: { peer: address, api: address },
     logLevel: "info",
     diskFreeBytesMin: 0,
+    groupsBytesMax: 2 ** 30,
   };
 }
 

@@ -1,6 +1,7 @@
 // Draws a run from its seed. Swarm testing: each fault is off, mild or extreme, and independent of the others, so that runs
 // differ in kind and not only in order.
 
+import { encodeGroupConfig } from "../../proto/group-config.ts";
 import { Random } from "../../proto/random.ts";
 import type { LeaseRead } from "../../server/raft/types.ts";
 import { ratesWithin, usualRates } from "../../server/simulation/clock-rates.ts";
@@ -53,7 +54,7 @@ function drawBrisk(seed: number, random: Random): SimOptions {
   const isCalm = crash === null && partition === null && pause === null && link === calmLink;
   return {
     seed,
-    topology: leaseRead === null ? topology : withLeaseReads(topology, leaseRead),
+    topology: withHistory(withLeaseReads(topology, leaseRead), drawHistory(new Random(seed + 7))),
     safetyMs: Math.round(general.between(8_000, 13_000) * shareOfTime(topology)),
     livenessMsMax: 30_000,
     logEntriesKept: general.pick([20_000, 200, 24]),
@@ -151,8 +152,20 @@ function drawLeaseRead(random: Random): LeaseRead | null {
   return clockRateErrorMax === 0 ? null : { clockRateErrorMax };
 }
 
-function withLeaseReads(topology: Topology, leaseRead: LeaseRead): Topology {
+function withLeaseReads(topology: Topology, leaseRead: LeaseRead | null): Topology {
   return { ...topology, bootstrap: { ...topology.bootstrap, leaseRead } };
+}
+
+/** Revisions that groups keep; 0: as many as usual, which is more than any run makes. */
+function drawHistory(random: Random): number {
+  return random.pick([0, 0, 100]);
+}
+
+function withHistory(topology: Topology, historyRevisions: number): Topology {
+  if (historyRevisions === 0) return topology;
+  const config = encodeGroupConfig({ limits: { historyRevisions } });
+  const groups = topology.bootstrap.groups.map((group) => ({ ...group, config }));
+  return { ...topology, bootstrap: { ...topology.bootstrap, groups } };
 }
 
 /** Lease reads rest on clocks that keep their bound, so they run at its edge and not beyond. */

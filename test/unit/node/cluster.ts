@@ -30,6 +30,7 @@ import { readNode, type Stored } from "../../../server/node/image.ts";
 import type { Input } from "../../../server/node/inputs.ts";
 import { lineageWith } from "../../../server/node/lineage.ts";
 import type { LogKept } from "../../../server/node/log-trim.ts";
+import { MemorySpace } from "../../../server/node/memory-space.ts";
 import { Node } from "../../../server/node/node.ts";
 import { Outbox } from "../../../server/node/outbox.ts";
 import type { Network, Ports } from "../../../server/node/ports.ts";
@@ -467,6 +468,7 @@ export function worldOf(self: NodeId): World {
     logKept: muchLog,
     leaseRead: null,
     diskSpace: new DiskSpace(self, 0),
+    memorySpace: new MemorySpace(self, 1e9),
     recounts: new Allowance(0, 0),
     wallOffsetMs: 0,
     isDoubtful: () => false,
