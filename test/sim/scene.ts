@@ -143,7 +143,7 @@ export function namesOf(names: string): readonly NodeId[] {
   return names.split(" ").map(toNodeId);
 }
 
-function calmOptions(seed: number, topology: Topology): SimOptions {
+export function calmOptions(seed: number, topology: Topology): SimOptions {
   return {
     seed,
     topology,
