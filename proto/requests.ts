@@ -2,6 +2,7 @@
 
 import type { Failure } from "./errors.ts";
 import type { BootNumber, ClusterId, Epoch, GroupId, Incarnation, LogIndex, NodeId, Revision, Term } from "./ids.ts";
+import type { LeaseStatus } from "./leases.ts";
 import type { Membership } from "./membership.ts";
 import type {
   ClusterEvent,
@@ -101,6 +102,14 @@ export type GroupRequest =
     }
   /** Any owner answers, from what it knows. */
   | { readonly type: "groupStatus"; readonly group: GroupId }
+  /** `id`: wanted; null: the group chooses. */
+  | { readonly type: "grantLease"; readonly group: GroupId; readonly id: number | null; readonly ttlMs: number }
+  | { readonly type: "keepAliveLease"; readonly group: GroupId; readonly id: number }
+  | { readonly type: "revokeLease"; readonly group: GroupId; readonly id: number }
+  /** `keys`: answers those that are attached as well. */
+  | { readonly type: "getLease"; readonly group: GroupId; readonly id: number; readonly keys: boolean }
+  /** Of an id above `after`; `limit`: 1 to 10,000. */
+  | { readonly type: "listLeases"; readonly group: GroupId; readonly after: number; readonly limit: number }
   | WatchRequest;
 
 /** Opens a stream of {@link WatchMessage}, which ends with `compacted` or `canceled`. Any owner serves it. */
@@ -115,6 +124,8 @@ export interface WatchRequest {
   readonly previousValues: boolean;
   /** 0: only when there is something to say. */
   readonly progressIntervalMs: number;
+  /** Leaves out deletions by the end of a lease, which are no `deletes`. */
+  readonly withoutExpiries: boolean;
 }
 
 /** Answered by any node: from its copy of the cluster database, or by asking the groups. */
@@ -306,6 +317,25 @@ export type Reply =
   | { readonly type: "configure"; readonly header: Header }
   /** `index`: of the change in the group's log. */
   | { readonly type: "setOwners"; readonly header: Header; readonly index: LogIndex }
+  | { readonly type: "grantLease"; readonly header: Header; readonly lease: LeaseStatus }
+  /** `ttlMs` 0: there is no such lease. Counts from when the request was sent. */
+  | { readonly type: "keepAliveLease"; readonly header: Header; readonly id: number; readonly ttlMs: number }
+  /** `deleted`: keys. */
+  | { readonly type: "revokeLease"; readonly header: Header; readonly deleted: number }
+  /** `keys`: in byte order, the first of them; none unless asked for. */
+  | {
+      readonly type: "getLease";
+      readonly header: Header;
+      readonly lease: LeaseStatus;
+      readonly keys: readonly Uint8Array[];
+    }
+  /** By id. */
+  | {
+      readonly type: "listLeases";
+      readonly header: Header;
+      readonly leases: readonly LeaseStatus[];
+      readonly more: boolean;
+    }
   | { readonly type: "groupStatus"; readonly status: GroupStatus }
   | { readonly type: "createGroup"; readonly entry: DirectoryEntry }
   /** `losses`: what is known to be lost, for people. */
@@ -334,6 +364,8 @@ export interface KeyEvent {
   /** null when the key did not exist before, when it was not asked for, or when it has been compacted. */
   readonly previous: KeyValue | null;
   readonly revision: Revision;
+  /** Of a deletion: the lease whose end it was; 0: a caller's. */
+  readonly endedLease: number;
 }
 
 export type WatchMessage =

@@ -19,6 +19,7 @@
 //                        09 | key …                          transactions that the group coordinates
 //                        0a | key …                          transactions that it has prepared
 //                        0b | group name …                   transactions of other coordinators that are over
+//                        10 | lease u64                      leases
 //   04 | len node name | len group name                 component of a node's status, received from that group's manager
 //   05 | len name                                       summary of an interlocked group
 //   06                                                  hard state mark: how new the slot files outside level are at least
@@ -56,6 +57,7 @@ const stateTables = {
   coordinated: 9,
   prepared: 10,
   closed: 11,
+  leases: 16,
 } as const;
 
 export type MetaField = keyof typeof metaFields;

@@ -14,6 +14,7 @@ import type {
 import { membership } from "./control.ts";
 import { failure } from "./failures.ts";
 import { boot, incarnation, logIndex, revision, term, uint64, wholeMs } from "./integers.ts";
+import { leaseStatus } from "./leases.ts";
 import {
   clusterEvent,
   directoryEntry,
@@ -146,6 +147,19 @@ export const reply = only(
     compact: message(wire.CompactReplySchema, { header: required(header) }),
     configure: message(wire.ConfigureReplySchema, { header: required(header) }),
     setOwners: message(wire.SetOwnersReplySchema, { header: required(header), index: logIndex }),
+    grantLease: message(wire.GrantLeaseReplySchema, { header: required(header), lease: required(leaseStatus) }),
+    keepAliveLease: message(wire.KeepAliveLeaseReplySchema, { header: required(header), id: uint64, ttlMs: wholeMs }),
+    revokeLease: message(wire.RevokeLeaseReplySchema, { header: required(header), deleted: uint64 }),
+    getLease: message(wire.GetLeaseReplySchema, {
+      header: required(header),
+      lease: required(leaseStatus),
+      keys: list(keyBytes, itemsMax),
+    }),
+    listLeases: message(wire.ListLeasesReplySchema, {
+      header: required(header),
+      leases: list(leaseStatus, itemsMax),
+      more: flag,
+    }),
     groupStatus: message(wire.GroupStatusReplySchema, { status: required(groupStatus) }),
     createGroup: message(wire.CreateGroupReplySchema, { entry: required(directoryEntry) }),
     recoverGroup: message(wire.RecoverGroupReplySchema, {
@@ -176,6 +190,7 @@ const keyEvent = message<KeyEvent, typeof wire.KeyEventSchema>(wire.KeyEventSche
   kv: nullable(keyValue),
   previous,
   revision,
+  endedLease: uint64,
 });
 
 export const watchMessage = only(

@@ -71,6 +71,11 @@ export const request = only(
       validateOnly: flag,
     }),
     groupStatus: message(wire.GroupStatusRequestSchema, { group: groupId }),
+    grantLease: message(wire.GrantLeaseRequestSchema, { group: groupId, id: nullable(uint64), ttlMs: wholeMs }),
+    keepAliveLease: message(wire.KeepAliveLeaseRequestSchema, { group: groupId, id: uint64 }),
+    revokeLease: message(wire.RevokeLeaseRequestSchema, { group: groupId, id: uint64 }),
+    getLease: message(wire.GetLeaseRequestSchema, { group: groupId, id: uint64, keys: flag }),
+    listLeases: message(wire.ListLeasesRequestSchema, { group: groupId, after: uint64, limit: uint64 }),
     watch: message(wire.WatchRequestSchema, {
       group: groupId,
       span: required(keySpan),
@@ -79,6 +84,7 @@ export const request = only(
       deletes: flag,
       previousValues: flag,
       progressIntervalMs: wholeMs,
+      withoutExpiries: flag,
     }),
     createGroup: message(wire.CreateGroupRequestSchema, { group: groupId, owners, validateOnly: flag }),
     recoverGroup: message(wire.RecoverGroupRequestSchema, {

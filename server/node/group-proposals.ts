@@ -4,6 +4,8 @@ import { encodeGroupCommand } from "../../proto/codec/commands.ts";
 import type { Compare, GroupCommand } from "../../proto/commands.ts";
 import { type Failure, failure } from "../../proto/errors.ts";
 import type { Millis, Revision } from "../../proto/ids.ts";
+import type { Random } from "../../proto/random.ts";
+import { drawLeaseId } from "../lease/lease-id.ts";
 import type { Call } from "./calls.ts";
 import {
   answerWrite,
@@ -56,8 +58,9 @@ export class GroupProposals {
   }
 
   write(call: Call, request: WriteRequest): void {
+    const command = commandOf(request, this.#world.random);
     call.mayHaveHappened = true;
-    this.#queue({ payload: encodeGroupCommand(commandOf(request)), proposal: { type: "call", key: call.key } });
+    this.#queue({ payload: encodeGroupCommand(command), proposal: { type: "call", key: call.key } });
   }
 
   decision(payload: Uint8Array): void {
@@ -164,7 +167,7 @@ export class GroupProposals {
   }
 }
 
-function commandOf(request: WriteRequest): GroupCommand {
+function commandOf(request: WriteRequest, random: Random): GroupCommand {
   switch (request.type) {
     case "compact":
       return { type: "compact", revision: request.revision };
@@ -176,6 +179,12 @@ function commandOf(request: WriteRequest): GroupCommand {
       return { type: "prepare", id: request.id, part: request.part, floor: request.floor };
     case "finish":
       return { type: "finish", id: request.id, decision: request.decision, floor: request.floor };
+    case "grantLease":
+      return { type: "grantLease", id: request.id ?? drawLeaseId(random), ttlMs: request.ttlMs };
+    case "keepAliveLease":
+      return { type: "renewLease", id: request.id };
+    case "revokeLease":
+      return { type: "revokeLease", id: request.id };
     case "put":
       return {
         type: "write",

@@ -35,7 +35,7 @@ import type {
   StateHashes,
   StatusComponent,
 } from "../../proto/model.ts";
-import type { Entry } from "../../proto/raft.ts";
+import type { Entry, EntryId } from "../../proto/raft.ts";
 import type { Part } from "../../proto/transactions.ts";
 import { bytesOf, emptyBytes } from "../../storage/bytes.ts";
 import type { Hash64 } from "../../storage/hash.ts";
@@ -45,6 +45,9 @@ import { spanOfKey } from "../../storage/mvcc/span.ts";
 import type { Write as VersionedWrite } from "../../storage/mvcc/types.ts";
 import type { Footprint } from "../txn/locks.ts";
 import type { ReplicatedState, VersionPage } from "./applier.ts";
+import { GroupKeys } from "./group-keys.ts";
+import { LeaseCommands, type LeaseOutcome } from "./lease-commands.ts";
+import { LeaseState } from "./lease-state.ts";
 import { limits } from "./limits.ts";
 import { MembersRow } from "./members-row.ts";
 import type { ReplicaRows } from "./replica-rows.ts";
@@ -56,7 +59,8 @@ import type { TransactionState } from "./transaction-state.ts";
 export type GroupOutcome =
   | { readonly type: "decided" }
   | { readonly type: "written"; readonly revision: Revision; readonly replaced: readonly KeyValue[] }
-  | TransactionOutcome;
+  | TransactionOutcome
+  | LeaseOutcome;
 
 const decided: GroupOutcome = { type: "decided" };
 const noOwnership: Ownership = { currentOwner: null, epoch: toEpoch(0), state: "offline", reason: "never started" };
@@ -82,9 +86,12 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
   readonly mvcc: Mvcc;
   readonly rows: StateRows;
   readonly members: MembersRow;
+  readonly leases: LeaseState;
+  readonly #keys: GroupKeys;
   #object: GroupObject;
   #summary: GroupSummary;
   readonly #transactions: TransactionCommands;
+  readonly #leases: LeaseCommands;
   #dispute: StateHashes | null = null;
   readonly #verdicts = new Map<NodeId, StatusComponent>();
 
@@ -94,10 +101,18 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
     this.rows = parts.rows;
     this.members = parts.members;
     this.#summary = parts.summary;
-    this.#transactions = new TransactionCommands(parts.mvcc, parts.rows, {
+    this.leases = new LeaseState(parts.rows);
+    this.#keys = new GroupKeys(parts.mvcc, parts.rows, this.leases);
+    this.#transactions = new TransactionCommands(this.#keys, parts.rows, {
       key: () => this.#object,
       lock: () => this.lock,
       fenced: (fence) => this.#fenced(fence),
+      missingLease: (operations) => this.#leases.missing(operations),
+    });
+    this.#leases = new LeaseCommands(this.leases, this.#keys, {
+      key: () => this.#object,
+      lock: () => this.lock,
+      transactions: () => this.transactions,
     });
   }
 
@@ -133,6 +148,7 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
     state.#setSummary(summary);
     for (const node of object.owners) state.#setVerdict({ ...start, node, index, status: "joining", reason });
     state.transactions.takeOver(old.transactions);
+    state.leases.takeOver(old.leases);
     return state;
   }
 
@@ -184,6 +200,11 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
     return this.#transactions.state;
   }
 
+  /** The end of this lease has to wait for a transaction that is not decided. */
+  isLeaseHeld(id: number): boolean {
+    return this.#leases.isHeld(id);
+  }
+
   /** Counts all rows anew; see `StateRows.hashAsHeld`. */
   hashAsHeld(then: Hash64): Hash64 {
     return this.rows.hashAsHeld(then, this.#present());
@@ -200,7 +221,7 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
   }
 
   applyEntry(entry: Entry): GroupOutcome {
-    return this.#apply(decodeGroupCommand(entry.payload), entry.index);
+    return this.#apply(decodeGroupCommand(entry.payload), entry);
   }
 
   /** The owner list follows; a new owner is not heard yet, and nobody keeps a verdict on one that is gone. */
@@ -232,7 +253,8 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
     return { rows, next: page.next };
   }
 
-  #apply(command: GroupCommand, index: LogIndex): GroupOutcome {
+  #apply(command: GroupCommand, at: EntryId): GroupOutcome {
+    const { index } = at;
     switch (command.type) {
       case "write":
         return this.#write(command);
@@ -258,14 +280,19 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
       case "settle":
         this.#setDispute(null);
         return decided;
+      case "grantLease":
+      case "renewLease":
+      case "revokeLease":
+      case "expireLeases":
+      case "checkpointLeases":
+        return this.#leases.apply(command, at);
     }
   }
 
   #write(command: Extract<GroupCommand, { type: "write" }>): GroupOutcome {
     const refusal = this.lock ?? this.#transactions.conflict(footprintOfWrite(command)) ?? this.#refusal(command);
     if (refusal !== null) return { type: "refused", failure: refusal };
-    const changed = this.mvcc.apply(command.writes.map(toVersionedWrite));
-    this.rows.setKeys(changed.rows, changed.events);
+    const changed = this.#keys.write(command.writes.map(toVersionedWrite));
     return { type: "written", revision: changed.revision, replaced: changed.replaced.flat() };
   }
 
@@ -283,7 +310,7 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
       const mismatch = this.#mismatch(compare);
       if (mismatch !== null) return mismatch;
     }
-    return null;
+    return this.#leases.missing(command.writes);
   }
 
   #mismatch(compare: Compare): Failure | null {
@@ -363,11 +390,15 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
       this.rows.restoreSmall(row);
       if (row.table === "dispute") this.#dispute = decodeStateHashes(row.value);
       this.transactions.restore(row.table, row);
+      this.leases.restore(row.table, row);
       if (row.table !== "verdicts") continue;
       const component = decodeStatusComponent(row.value);
       this.#verdicts.set(component.node, component);
     }
-    for (const kv of this.#present()) this.rows.restoreKey(kv);
+    for (const kv of this.#present()) {
+      this.rows.restoreKey(kv);
+      this.leases.attach(kv);
+    }
   }
 
   #present(): readonly KeyValue[] {
@@ -412,7 +443,7 @@ function continued(old: Mvcc, rows: StateRows): Mvcc {
   assert(present.type === "page", "the newest revision can always be read");
   rows.setKeys(
     versions,
-    present.kvs.map((kv) => ({ key: kv.key, kv, previous: null })),
+    present.kvs.map((kv) => ({ key: kv.key, kv, previous: null, endedLease: 0 })),
   );
   return mvcc;
 }

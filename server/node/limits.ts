@@ -18,6 +18,10 @@ export const limits = {
   transactionsOpenMax: 256,
   /** Of one other coordinator, remembered one by one; older ones count as over. */
   transactionsClosedMax: 1_024,
+  /** Of one group; beyond it `overloaded`. Replicas that differ in it would apply a grant differently: it never changes. */
+  leasesMax: 100_000,
+  leaseTtlMsMin: 1_000,
+  leaseTtlMsMax: 86_400_000,
 
   // What a node holds at once; beyond it `overloaded`.
   callsMax: 10_000,
@@ -38,6 +42,8 @@ export const limits = {
   watchEventsMax: 1_000,
   watchBytesMax: 512 * 1024,
   snapshotPartBytes: 256 * 1024,
+  /** Small rows of one part. */
+  snapshotRowsMax: 4_096,
   applyEntriesMax: 2_048,
   compactRowsMax: 1_000,
   turnInputsMax: 4_096,
@@ -87,6 +93,16 @@ export const limits = {
   transactionRetryMs: 200,
   /** Prepared for this long, a group asks the one that coordinates. */
   transactionInquireMs: 2_000,
+
+  // Leases.
+  /** Bound on the difference of any two clocks' rates, where lease reads do not ask for a wider one. */
+  leaseClockRateErrorMin: 0.05,
+  /** Until an end that nothing was heard of, or that a transaction holds up, is proposed again. */
+  leaseRetryMs: 500,
+  /** After a deadline that passed unseen for so long, renewals that came meanwhile have as long to be heard. */
+  leaseStallMs: 100,
+  /** Ends and remaining times of one proposal. */
+  leaseBatchMax: 1_000,
 
   // Failure detection and repair.
   suspectMs: 1_200,

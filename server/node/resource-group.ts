@@ -21,6 +21,7 @@ import { failed, firstPart, type GroupReplica, groupStatusOf, headerOf, type Wri
 import { type GroupOutcome, GroupState } from "./group-state.ts";
 import type { WriteId } from "./inputs.ts";
 import { LeaderSight } from "./leader-sight.ts";
+import { Leases } from "./leases.ts";
 import { limits } from "./limits.ts";
 import { Manager } from "./manager.ts";
 import type { LossReport } from "./membership-manager.ts";
@@ -71,6 +72,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
   readonly #proposals: GroupProposals;
   readonly #reads: GroupReads;
   readonly #transactions: Transactions;
+  readonly #leases: Leases;
   readonly #comparison: StateComparison;
   readonly #compactor = new Compactor();
   readonly #leaderSight: LeaderSight;
@@ -85,7 +87,11 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
     this.replica = new Replica(parts, world, this);
     this.#transfers = new Transfers(world, this.replica, GroupState.restore);
     this.#members = new GroupMembers(world, this.replica, options);
-    this.#reads = new GroupReads(world, this.replica);
+    this.#leases = new Leases(world, this.replica, {
+      propose: (command) => this.#proposals.finding(command),
+      log: (call, request) => this.#proposals.write(call, request),
+    });
+    this.#reads = new GroupReads(world, this.replica, this.#leases);
     this.#proposals = new GroupProposals(world, this.replica, {
       manager: () => this.#manager,
       waiting: () => this.#listener.proposalsWaiting(this),
@@ -149,6 +155,11 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
       case "list":
         return this.#reads.read(call.key, request, nowMs);
       case "decision":
+      case "getLease":
+      case "listLeases":
+        return this.#reads.read(call.key, request, nowMs);
+      case "keepAliveLease":
+        this.#leases.heard(request.id, nowMs);
         return this.#reads.read(call.key, request, nowMs);
       case "transact":
         return request.parts.length === 1 && request.parts.every(isReadOnly)
@@ -160,6 +171,8 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
       case "delete":
       case "compact":
       case "configure":
+      case "grantLease":
+      case "revokeLease":
         return this.#write(call, request);
       case "setOwners":
         return this.#members.setOwners(call, request, nowMs);
@@ -243,6 +256,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
     this.#members.manage(nowMs);
     this.#transactions.drive(nowMs);
     this.#compact(nowMs);
+    this.#leases.drive(nowMs);
     const { deliveries, more } = this.#watches.poll(this.state.mvcc, nowMs);
     for (const { call, message } of deliveries) this.#world.calls.stream(call, message);
     return more || this.replica.hasWork;
@@ -269,6 +283,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
       this.#comparison.deadlineMs(),
       this.#transactions.deadlineMs(),
       this.#compactor.deadlineMs(),
+      this.#leases.deadlineMs(),
       this.#noticeMs,
     );
   }
@@ -297,6 +312,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
     this.#listener.touched(this);
     if (isControl(entry.payload)) this.#membersApplied(nowMs);
     this.#comparison.applied(entry, nowMs);
+    this.#leases.entryApplied(entry.term, nowMs);
     if (this.#manager !== null) this.#noticeMs ??= toMillis(nowMs + limits.commitNoticeMs);
   }
 
@@ -305,6 +321,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
       this.#manager?.wake();
       this.#listener.statusChanged(this, nowMs);
     }
+    this.#leases.applied(outcome, nowMs);
     if (number !== null) this.#proposals.applied(number, outcome, nowMs);
     if (outcome.type !== "finished") return;
     if (outcome.id.group === this.replica.key.group) this.#transactions.decided(outcome.id, outcome.revision);
@@ -319,8 +336,8 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
     this.#proposals.forgotten(number);
   }
 
-  readable(read: number): void {
-    this.#reads.readable(read);
+  readable(read: number, nowMs: Millis): void {
+    this.#reads.readable(read, nowMs);
   }
 
   readRefused(read: number, nowMs: Millis): void {
@@ -383,6 +400,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
     this.#comparison.lead();
     this.#transactions.lead();
     this.#compactor.lead();
+    this.#leases.lead();
   }
 
   #resign(nowMs: Millis): void {
@@ -391,6 +409,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
     this.#comparison.resign();
     this.#transactions.resign();
     this.#compactor.resign();
+    this.#leases.resign();
     this.#listener.reroute(this.#reads.takeLocked(), nowMs);
     this.#noticeMs = null;
     this.#transfers.abandon();

@@ -486,6 +486,8 @@ const writes: ReadonlySet<Request["type"]> = new Set([
   "prepare",
   "finish",
   "setOwners",
+  "grantLease",
+  "revokeLease",
   "createGroup",
   "refoundGroup",
   "refoundCluster",

@@ -30,6 +30,14 @@ export function validateRequest(request: Request): Failure | null {
       return validateTransaction(request);
     case "watch":
       return checkSpan(request.span);
+    case "grantLease":
+      return checkLeaseId(request.id ?? 1) ?? checkTtl(request.ttlMs);
+    case "keepAliveLease":
+    case "revokeLease":
+    case "getLease":
+      return checkLeaseId(request.id);
+    case "listLeases":
+      return checkLimit(request.limit, limits.pageKeysMax);
     case "clusterEvents":
       return checkLimit(request.limit, limits.listRowsMax);
     case "createGroup":
@@ -44,6 +52,17 @@ export function validateRequest(request: Request): Failure | null {
     default:
       return null;
   }
+}
+
+function checkLeaseId(id: number): Failure | null {
+  if (Number.isSafeInteger(id) && id >= 1) return null;
+  return wrong("id", `The id of the lease is ${id}, it must be from 1 to ${Number.MAX_SAFE_INTEGER}`);
+}
+
+function checkTtl(ttlMs: number): Failure | null {
+  const { leaseTtlMsMin: min, leaseTtlMsMax: max } = limits;
+  if (Number.isInteger(ttlMs) && ttlMs >= min && ttlMs <= max) return null;
+  return wrong("ttl_ms", `The ttl_ms is ${ttlMs} ms, it must be from ${min} to ${max}`);
 }
 
 const ofAllGroups: ReadonlySet<Request["type"]> = new Set([

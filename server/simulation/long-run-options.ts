@@ -52,6 +52,8 @@ export function simOptionsOf({ seed, topology, durationMs, faults }: Omit<LongRu
       budgetMsMax: 5_000,
       watches: 0,
       transfers: 0,
+      leases: 0,
+      leaseTtlMsMax: 3_000,
     },
     logEntriesKept: 500,
     link: { ...calmLink, latencyMsMean: 0.5, lossProbability: 0.0005, delayProbability: 0.0005, delayMsMax: 500 },

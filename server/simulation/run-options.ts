@@ -81,6 +81,10 @@ export interface WorkloadOptions {
   readonly watches: number;
   /** Clients that move money between groups. */
   readonly transfers: number;
+  /** Clients that hold leases. */
+  readonly leases: number;
+  /** Longest time of their leases; the shortest is a third of it. */
+  readonly leaseTtlMsMax: number;
 }
 
 /** `forged`: publications arrive, and with them others that nobody sent. */

@@ -24,6 +24,7 @@ import { traceOf } from "./trace.ts";
 import { toViolation } from "./violation.ts";
 import { Clients } from "./workload/clients.ts";
 import { History } from "./workload/history.ts";
+import { LeaseHolders } from "./workload/leases.ts";
 import { Transfers } from "./workload/transfers.ts";
 import { Watchers } from "./workload/watchers.ts";
 import { type Observer, World } from "./world.ts";
@@ -53,6 +54,7 @@ export class Testbed {
   readonly clients: Clients;
   readonly watchers: Watchers;
   readonly transfers: Transfers;
+  readonly leases: LeaseHolders;
   readonly #faultRandom: Random;
 
   constructor(options: SimOptions, extras: RunExtras = {}) {
@@ -76,6 +78,7 @@ export class Testbed {
     this.clients = new Clients({ world, groups, workload, history, random: random.fork() });
     this.watchers = new Watchers({ world, groups, random: random.fork(), count: workload.watches });
     this.transfers = new Transfers({ world, groups, random: new Random(seed + 4), workload });
+    this.leases = new LeaseHolders({ world, groups, random: new Random(seed + 6), workload });
     this.random = random;
   }
 

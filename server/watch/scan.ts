@@ -6,7 +6,7 @@ import type { ChangesAnswer } from "../../storage/mvcc/mvcc.ts";
 import { isInSpan } from "../../storage/mvcc/span.ts";
 
 /** What a watch wants of the history. */
-export type EventFilter = Pick<WatchRequest, "span" | "puts" | "deletes" | "previousValues">;
+export type EventFilter = Pick<WatchRequest, "span" | "puts" | "deletes" | "previousValues" | "withoutExpiries">;
 
 /** The part of an answer that has events. */
 export type Changes = ChangesAnswer & { readonly type: "changes" };
@@ -21,7 +21,7 @@ export class Scan {
   constructor(changes: Changes) {
     this.through = changes.through;
     this.#events = changes.revisions.flatMap(({ revision, events }) =>
-      events.map(({ key, kv, previous }) => ({ key, kv, previous, revision })),
+      events.map(({ key, kv, previous, endedLease }) => ({ key, kv, previous, revision, endedLease })),
     );
   }
 
@@ -32,11 +32,16 @@ export class Scan {
   /** Events that the filter lets through, in order of revision; previous values only if it asks for them. */
   select(filter: EventFilter): readonly KeyEvent[] {
     const events = filter.previousValues ? this.#events : this.#withoutPrevious();
-    return events.filter(({ key, kv }) => (kv === null ? filter.deletes : filter.puts) && isInSpan(key, filter.span));
+    return events.filter((event) => isOfKind(event, filter) && isInSpan(event.key, filter.span));
   }
 
   #withoutPrevious(): readonly KeyEvent[] {
     this.#bare ??= this.#events.map((event) => ({ ...event, previous: null }));
     return this.#bare;
   }
+}
+
+function isOfKind({ kv, endedLease }: KeyEvent, filter: EventFilter): boolean {
+  if (kv !== null) return filter.puts;
+  return endedLease === 0 ? filter.deletes : !filter.withoutExpiries;
 }

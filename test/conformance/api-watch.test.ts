@@ -50,7 +50,7 @@ function put(revision: number, value: Uint8Array | string = "v", key = "k"): Key
     version: 2,
     lease: 0,
   };
-  return { key: kv.key, kv, previous: null, revision: toRevision(revision) };
+  return { key: kv.key, kv, previous: null, revision: toRevision(revision), endedLease: 0 };
 }
 
 function failureOf({ response }: WatchResponse) {
@@ -72,6 +72,7 @@ test("a watch tells where it begins, then puts and deletes with the position to 
     puts: true,
     deletes: true,
     previousValues: true,
+    withoutExpiries: true,
     progressIntervalMs: 60_000,
   });
   fake.say({ type: "opened", header, revision: toRevision(7) });
@@ -80,7 +81,7 @@ test("a watch tells where it begins, then puts and deletes with the position to 
   assert.ok(created.response.case === "created");
   assert.equal(created.response.value.position?.groups[0]?.revision, 6n);
   assert.equal(created.response.value.position.groups[0].incarnation, 3n);
-  const gone = { key: bytes("g"), kv: null, previous: put(3, "old", "g").kv, revision: toRevision(9) };
+  const gone = { key: bytes("g"), kv: null, previous: put(3, "old", "g").kv, revision: toRevision(9), endedLease: 0 };
   fake.say({ type: "events", revision: toRevision(9), events: [put(7), gone] });
   const { response } = await watch.next();
   assert.ok(response.case === "events");

@@ -40,6 +40,8 @@ function optionsOf(seed: number, changes: Partial<SimOptions> = {}): SimOptions 
       budgetMsMax: 1_000,
       watches: 2,
       transfers: 2,
+      leases: 0,
+      leaseTtlMsMax: 3_000,
     },
     link: calmLink,
     disk: calmDisk,

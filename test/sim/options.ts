@@ -58,7 +58,12 @@ function drawBrisk(seed: number, random: Random): SimOptions {
     safetyMs: Math.round(general.between(8_000, 13_000) * shareOfTime(topology)),
     livenessMsMax: 30_000,
     logEntriesKept: general.pick([20_000, 200, 24]),
-    workload: { ...spread(drawWorkload(random.fork()), topology), transfers: drawTransfers(new Random(seed + 3)) },
+    workload: {
+      ...spread(drawWorkload(random.fork()), topology),
+      transfers: drawTransfers(new Random(seed + 3)),
+      leases: drawLeases(new Random(seed + 5)),
+      leaseTtlMsMax: 3_000,
+    },
     link,
     disk: drawDisk(random.fork()),
     gossip: general.pick(["normal", "normal", "lost", "forged"] as const),
@@ -144,6 +149,11 @@ function drawClockRate(random: Random): ClockRateOptions | null {
 /** Drawn apart, as the lease reads are. */
 function drawTransfers(random: Random): number {
   return random.pick([0, 2, 4]);
+}
+
+/** Drawn apart, as the lease reads are. */
+function drawLeases(random: Random): number {
+  return random.pick([0, 0, 3, 6]);
 }
 
 /** Drawn apart, so that the rest of a seed's options does not depend on it. */
@@ -232,7 +242,7 @@ function drawDisk(random: Random): DiskOptions {
   return { ...calmDisk, syncMsMean, stallProbability: random.fraction() * 0.02, stallMsMax };
 }
 
-function drawWorkload(random: Random): Omit<WorkloadOptions, "transfers"> {
+function drawWorkload(random: Random): Omit<WorkloadOptions, "transfers" | "leases" | "leaseTtlMsMax"> {
   const isBulky = random.chance(0.06);
   return {
     clients: random.between(3, 8),

@@ -16,6 +16,8 @@ const workload = {
   budgetMsMax: 1_000,
   watches: 0,
   transfers: 0,
+  leases: 0,
+  leaseTtlMsMax: 3_000,
 };
 
 test("leadership goes back to the first owner under load, and nothing is lost by it", () => {

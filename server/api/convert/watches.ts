@@ -87,10 +87,14 @@ function checkBuffer(bytesMax: number): void {
   throw invalid("buffer_bytes_max", `The buffer_bytes_max is ${bytesMax}, it must be from 65536 to 16777216`);
 }
 
-function readFilters(filters: readonly WatchFilter[]): { readonly puts: boolean; readonly deletes: boolean } {
+function readFilters(filters: readonly WatchFilter[]): Pick<WatchRequest, "puts" | "deletes" | "withoutExpiries"> {
   const unknown = filters.find((filter) => !knownFilters.has(filter));
   if (unknown !== undefined) throw invalid("filters", `The filters hold ${String(unknown)}, a number not allowed`);
-  return { puts: !filters.includes(WatchFilter.NO_PUT), deletes: !filters.includes(WatchFilter.NO_DELETE) };
+  return {
+    puts: !filters.includes(WatchFilter.NO_PUT),
+    deletes: !filters.includes(WatchFilter.NO_DELETE),
+    withoutExpiries: filters.includes(WatchFilter.NO_EXPIRY),
+  };
 }
 
 const knownFilters: ReadonlySet<WatchFilter> = new Set([
@@ -110,12 +114,12 @@ export function toWatchEvent(event: KeyEvent, keysOnly: boolean): WatchEvent {
   const result = create(WatchEventSchema, { revision });
   result.event =
     event.kv === null
-      ? { case: "delete", value: toKeyValue(tombstone(event)) }
+      ? { case: event.endedLease === 0 ? "delete" : "expire", value: toKeyValue(tombstone(event)) }
       : { case: "put", value: toKeyValue(event.kv, keysOnly) };
   if (event.previous !== null) result.previous = toKeyValue(event.previous, keysOnly);
   return result;
 }
 
-function tombstone({ key, revision }: KeyEvent) {
-  return { key, value: emptyBytes, createRevision: toRevision(0), modRevision: revision, version: 0, lease: 0 };
+function tombstone({ key, revision, endedLease: lease }: KeyEvent) {
+  return { key, value: emptyBytes, createRevision: toRevision(0), modRevision: revision, version: 0, lease };
 }

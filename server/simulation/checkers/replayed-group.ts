@@ -21,13 +21,22 @@ export interface ReplayedGroup {
   readonly stateHash: string;
 }
 
-/** @param entries all that is committed, from the first on */
-export function replayGroup(object: GroupObject, entries: readonly MirroredEntry[]): ReplayedGroup {
+/**
+ * @param entries all that is committed, from the first on
+ * @param heard is told what came of each
+ */
+export function replayGroup<Entry extends MirroredEntry>(
+  object: GroupObject,
+  entries: readonly Entry[],
+  heard: (outcome: GroupOutcome, entry: Entry) => void = () => {},
+): ReplayedGroup {
   const applier = new Applier<GroupOutcome, GroupState>(GroupState.genesis(object, 1), logStart);
   const events: KeyEvent[] = [];
-  for (const [position, { term, bytes }] of entries.entries()) {
+  for (const [position, entry] of entries.entries()) {
+    const { term, bytes } = entry;
     const { revision } = applier.state.mvcc;
-    applier.apply({ term: term as Term, index: (position + 1) as LogIndex, payload: bytes });
+    const outcome = applier.apply({ term: term as Term, index: (position + 1) as LogIndex, payload: bytes });
+    if (outcome !== null) heard(outcome, entry);
     events.push(...eventsSince(revision, applier.state));
   }
   const { stateHash } = applier.record();

@@ -33,7 +33,8 @@ function sameEvent(left: KeyEvent, right: KeyEvent): boolean {
 
 export function textOfEvent(event: KeyEvent | undefined): string {
   if (event === undefined) return "nothing";
-  const value = event.kv === null ? "deleted" : `${nameOfValue(event.kv.value)} version ${event.kv.version}`;
+  const ended = event.endedLease === 0 ? "deleted" : `ended with lease ${event.endedLease}`;
+  const value = event.kv === null ? ended : `${nameOfValue(event.kv.value)} version ${event.kv.version}`;
   const previous = event.previous === null ? "nothing" : nameOfValue(event.previous.value);
   return `r${event.revision} ${textOf(event.key)} ${value}, before ${previous}`;
 }

@@ -95,6 +95,7 @@ export function watchRequest(group: GroupId, startRevision: Revision): WatchRequ
     puts: true,
     deletes: true,
     previousValues: true,
+    withoutExpiries: false,
     progressIntervalMs: 0,
   };
 }

@@ -34,6 +34,7 @@ const watchRequest: WatchRequest = {
   puts: true,
   deletes: true,
   previousValues: false,
+  withoutExpiries: false,
   progressIntervalMs: 0,
 };
 

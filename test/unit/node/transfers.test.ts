@@ -200,5 +200,6 @@ const watchRequest = {
   puts: true,
   deletes: true,
   previousValues: false,
+  withoutExpiries: false,
   progressIntervalMs: 0,
 } as const;

@@ -4,6 +4,7 @@ import fc, { type Arbitrary } from "fast-check";
 import type { ClusterCommand, Compare, GroupCommand, VerdictChange, Write } from "../../../proto/commands.ts";
 import { type ErrorCode, type ErrorDetails, errorCodes, type Failure } from "../../../proto/errors.ts";
 import { type ClusterId, type GroupId, isName, type NodeId, toMemberId, toTerm } from "../../../proto/ids.ts";
+import type { Lease, LeaseRef, LeaseRemaining, LeaseStatus } from "../../../proto/leases.ts";
 import type { Learner, Membership, Voter } from "../../../proto/membership.ts";
 import type { Envelope, PeerMessage, Start, StateRow, StatusVersion, Vouch } from "../../../proto/messages.ts";
 import {
@@ -212,6 +213,19 @@ const partResult = shape<PartResult>({
   revision: quantity(),
   results: few(operationResult),
 });
+export const lease = shape<Lease>({
+  id: quantity(),
+  ttlMs: quantity(),
+  remainingMs: maybe(quantity()),
+  renewedAt: quantity(),
+});
+const leaseRef = shape<LeaseRef>({ id: quantity(), renewedAt: quantity() });
+const leaseStatus = shape<LeaseStatus>({
+  id: quantity(),
+  grantedTtlMs: quantity(),
+  ttlMs: quantity(),
+  keyCount: quantity(),
+});
 const verdictChange = shape<VerdictChange>({ node, status, reason: text });
 export const groupCommand = anyOf<GroupCommand>({
   write: { compares: few(compare), fence: maybe(quantity()), writes: few(write) },
@@ -227,6 +241,13 @@ export const groupCommand = anyOf<GroupCommand>({
   configure: { config: bytes },
   dispute: { hashes: stateHashes },
   settle: { index: quantity() },
+  grantLease: { id: quantity(), ttlMs: quantity() },
+  renewLease: { id: quantity() },
+  revokeLease: { id: quantity() },
+  expireLeases: { term: quantity(), leases: few(leaseRef) },
+  checkpointLeases: {
+    leases: few(shape<LeaseRemaining>({ lease: leaseRef, remainingMs: quantity() })),
+  },
 });
 export const clusterCommand = anyOf<ClusterCommand>({
   events: { atMs: quantity(), changes: few(clusterChange) },
@@ -308,6 +329,11 @@ export const request = anyOf<Request>({
   configure: { group, config: bytes },
   setOwners: { group, owners: few(node), ifIndex: maybe(quantity()), validateOnly: flag },
   groupStatus: { group },
+  grantLease: { group, id: maybe(quantity<number>()), ttlMs: quantity() },
+  keepAliveLease: { group, id: quantity() },
+  revokeLease: { group, id: quantity() },
+  getLease: { group, id: quantity(), keys: flag },
+  listLeases: { group, after: quantity(), limit: quantity() },
   watch: {
     group,
     span,
@@ -315,6 +341,7 @@ export const request = anyOf<Request>({
     puts: flag,
     deletes: flag,
     previousValues: flag,
+    withoutExpiries: flag,
     progressIntervalMs: quantity(),
   },
   createGroup: { group, owners: few(node), validateOnly: flag },
@@ -423,6 +450,11 @@ export const reply = anyOf<Reply>({
   compact: { header },
   configure: { header },
   groupStatus: { status: groupStatus },
+  grantLease: { header, lease: leaseStatus },
+  keepAliveLease: { header, id: quantity(), ttlMs: quantity() },
+  revokeLease: { header, deleted: quantity() },
+  getLease: { header, lease: leaseStatus, keys: few(bytes) },
+  listLeases: { header, leases: few(leaseStatus), more: flag },
   createGroup: { entry: directoryEntry },
   recoverGroup: { entry: directoryEntry, losses: few(text) },
   refoundGroup: { entry: directoryEntry },
@@ -440,6 +472,7 @@ const keyEvent = shape<KeyEvent>({
   kv: maybe(keyValue),
   previous: maybe(keyValue),
   revision: quantity(),
+  endedLease: quantity(),
 });
 export const watchMessage = anyOf<WatchMessage>({
   opened: { header, revision: quantity() },

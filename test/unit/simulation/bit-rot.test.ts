@@ -31,6 +31,8 @@ const workload = {
   budgetMsMax: 1_000,
   watches: 0,
   transfers: 0,
+  leases: 0,
+  leaseTtlMsMax: 3_000,
 };
 
 /** A disk of a node that has served clients, kept little of its log, and lost its power. */

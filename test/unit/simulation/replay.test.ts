@@ -22,7 +22,7 @@ function kv(value: string, modRevision: number, version: number, createRevision 
 }
 
 function event(revision: number, now: KeyValue | null, previous: KeyValue | null): KeyEvent {
-  return { key, kv: now, previous, revision: toRevision(revision) };
+  return { key, kv: now, previous, revision: toRevision(revision), endedLease: 0 };
 }
 
 /** put a at 2, put b at 3, delete at 4, put c at 5 */

@@ -84,6 +84,11 @@ const examples: readonly (readonly [string, Uint8Array, ParsedKey])[] = [
     stateKey(0, "closed", Uint8Array.of(0x6b)),
     { type: "state", slot: 0, table: "closed", key: Uint8Array.of(0x6b) },
   ],
+  [
+    "030000000002100000000000000007",
+    stateKey(0, "leases", Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 7)),
+    { type: "state", slot: 0, table: "leases", key: Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 7) },
+  ],
   ["04046e323032057267323230", nodeStatusKey(n202, rg), { type: "nodeStatus", node: n202, group: rg }],
   ["05057267323230", interlockKey(rg), { type: "interlock", group: rg }],
   ["06", hardStateMarkKey(), { type: "hardStateMark" }],

@@ -32,6 +32,7 @@ export function requestOf(
     puts: true,
     deletes: true,
     previousValues: false,
+    withoutExpiries: false,
     progressIntervalMs: 0,
     ...rest,
   };

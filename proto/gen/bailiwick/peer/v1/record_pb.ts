@@ -7,6 +7,8 @@
 
 import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { LeaseRef, LeaseRemaining } from "./lease_pb.ts";
+import { file_bailiwick_peer_v1_lease } from "./lease_pb.ts";
 import type { ClusterChange, DirectoryEntry, GroupRecovery, KeySpan, OwnershipState, RecoveryStatus, StateHashes } from "./model_pb.ts";
 import { file_bailiwick_peer_v1_model } from "./model_pb.ts";
 import type { Decision, Part, TransactionId } from "./transaction_pb.ts";
@@ -17,7 +19,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file bailiwick/peer/v1/record.proto.
  */
 export const file_bailiwick_peer_v1_record: GenFile = /*@__PURE__*/
-  fileDesc("Ch5iYWlsaXdpY2svcGVlci92MS9yZWNvcmQucHJvdG8SEWJhaWxpd2ljay5wZWVyLnYxIjUKCFB1dFdyaXRlEgsKA2tleRgBIAEoDBINCgV2YWx1ZRgCIAEoDBINCgVsZWFzZRgDIAEoBCI3CgtEZWxldGVXcml0ZRIoCgRzcGFuGAEgASgLMhouYmFpbGl3aWNrLnBlZXIudjEuS2V5U3BhbiJuCgVXcml0ZRIqCgNwdXQYASABKAsyGy5iYWlsaXdpY2sucGVlci52MS5QdXRXcml0ZUgAEjAKBmRlbGV0ZRgCIAEoCzIeLmJhaWxpd2ljay5wZWVyLnYxLkRlbGV0ZVdyaXRlSABCBwoFd3JpdGUiMwoSQ29tcGFyZU1vZFJldmlzaW9uEgsKA2tleRgBIAEoDBIQCghyZXZpc2lvbhgCIAEoBCJTCgdDb21wYXJlEj0KDG1vZF9yZXZpc2lvbhgBIAEoCzIlLmJhaWxpd2ljay5wZWVyLnYxLkNvbXBhcmVNb2RSZXZpc2lvbkgAQgkKB2NvbXBhcmUihAEKDFdyaXRlQ29tbWFuZBIsCghjb21wYXJlcxgBIAMoCzIaLmJhaWxpd2ljay5wZWVyLnYxLkNvbXBhcmUSEgoFZmVuY2UYAiABKARIAIgBARIoCgZ3cml0ZXMYAyADKAsyGC5iYWlsaXdpY2sucGVlci52MS5Xcml0ZUIICgZfZmVuY2UiYAoNVmVyZGljdENoYW5nZRIMCgRub2RlGAEgASgJEjEKBnN0YXR1cxgCIAEoDjIhLmJhaWxpd2ljay5wZWVyLnYxLlJlY292ZXJ5U3RhdHVzEg4KBnJlYXNvbhgDIAEoCSJECg9WZXJkaWN0c0NvbW1hbmQSMQoHY2hhbmdlcxgBIAMoCzIgLmJhaWxpd2ljay5wZWVyLnYxLlZlcmRpY3RDaGFuZ2UiiwEKCk93bkNvbW1hbmQSGgoNY3VycmVudF9vd25lchgBIAEoCUgAiAEBEg0KBWVwb2NoGAIgASgEEjAKBXN0YXRlGAMgASgOMiEuYmFpbGl3aWNrLnBlZXIudjEuT3duZXJzaGlwU3RhdGUSDgoGcmVhc29uGAQgASgJQhAKDl9jdXJyZW50X293bmVyIiIKDkNvbXBhY3RDb21tYW5kEhAKCHJldmlzaW9uGAEgASgEIiIKEENvbmZpZ3VyZUNvbW1hbmQSDgoGY29uZmlnGAEgASgMIkAKDkRpc3B1dGVDb21tYW5kEi4KBmhhc2hlcxgBIAEoCzIeLmJhaWxpd2ljay5wZWVyLnYxLlN0YXRlSGFzaGVzIh4KDVNldHRsZUNvbW1hbmQSDQoFaW5kZXgYASABKAQiOAoPVHJhbnNhY3RDb21tYW5kEiUKBHBhcnQYASABKAsyFy5iYWlsaXdpY2sucGVlci52MS5QYXJ0IkUKDEJlZ2luQ29tbWFuZBIOCgZncm91cHMYASADKAkSJQoEcGFydBgCIAEoCzIXLmJhaWxpd2ljay5wZWVyLnYxLlBhcnQibAoNRGVjaWRlQ29tbWFuZBIsCgJpZBgBIAEoCzIgLmJhaWxpd2ljay5wZWVyLnYxLlRyYW5zYWN0aW9uSWQSLQoIZGVjaXNpb24YAiABKA4yGy5iYWlsaXdpY2sucGVlci52MS5EZWNpc2lvbiI9Cg1Gb3JnZXRDb21tYW5kEiwKAmlkGAEgASgLMiAuYmFpbGl3aWNrLnBlZXIudjEuVHJhbnNhY3Rpb25JZCJ0Cg5QcmVwYXJlQ29tbWFuZBIsCgJpZBgBIAEoCzIgLmJhaWxpd2ljay5wZWVyLnYxLlRyYW5zYWN0aW9uSWQSJQoEcGFydBgCIAEoCzIXLmJhaWxpd2ljay5wZWVyLnYxLlBhcnQSDQoFZmxvb3IYAyABKAQiewoNRmluaXNoQ29tbWFuZBIsCgJpZBgBIAEoCzIgLmJhaWxpd2ljay5wZWVyLnYxLlRyYW5zYWN0aW9uSWQSLQoIZGVjaXNpb24YAiABKA4yGy5iYWlsaXdpY2sucGVlci52MS5EZWNpc2lvbhINCgVmbG9vchgDIAEoBCLHBQoMR3JvdXBDb21tYW5kEjAKBXdyaXRlGAEgASgLMh8uYmFpbGl3aWNrLnBlZXIudjEuV3JpdGVDb21tYW5kSAASNgoIdmVyZGljdHMYAiABKAsyIi5iYWlsaXdpY2sucGVlci52MS5WZXJkaWN0c0NvbW1hbmRIABIsCgNvd24YAyABKAsyHS5iYWlsaXdpY2sucGVlci52MS5Pd25Db21tYW5kSAASNAoHY29tcGFjdBgEIAEoCzIhLmJhaWxpd2ljay5wZWVyLnYxLkNvbXBhY3RDb21tYW5kSAASOAoJY29uZmlndXJlGAUgASgLMiMuYmFpbGl3aWNrLnBlZXIudjEuQ29uZmlndXJlQ29tbWFuZEgAEjQKB2Rpc3B1dGUYBiABKAsyIS5iYWlsaXdpY2sucGVlci52MS5EaXNwdXRlQ29tbWFuZEgAEjIKBnNldHRsZRgHIAEoCzIgLmJhaWxpd2ljay5wZWVyLnYxLlNldHRsZUNvbW1hbmRIABI2Cgh0cmFuc2FjdBgIIAEoCzIiLmJhaWxpd2ljay5wZWVyLnYxLlRyYW5zYWN0Q29tbWFuZEgAEjAKBWJlZ2luGAkgASgLMh8uYmFpbGl3aWNrLnBlZXIudjEuQmVnaW5Db21tYW5kSAASMgoGZGVjaWRlGAogASgLMiAuYmFpbGl3aWNrLnBlZXIudjEuRGVjaWRlQ29tbWFuZEgAEjIKBmZvcmdldBgLIAEoCzIgLmJhaWxpd2ljay5wZWVyLnYxLkZvcmdldENvbW1hbmRIABI0CgdwcmVwYXJlGAwgASgLMiEuYmFpbGl3aWNrLnBlZXIudjEuUHJlcGFyZUNvbW1hbmRIABIyCgZmaW5pc2gYDSABKAsyIC5iYWlsaXdpY2sucGVlci52MS5GaW5pc2hDb21tYW5kSABCCQoHY29tbWFuZCJRCg1FdmVudHNDb21tYW5kEg0KBWF0X21zGAEgASgEEjEKB2NoYW5nZXMYAiADKAsyIC5iYWlsaXdpY2sucGVlci52MS5DbHVzdGVyQ2hhbmdlIlUKEkNyZWF0ZUdyb3VwQ29tbWFuZBINCgVhdF9tcxgBIAEoBBIwCgVlbnRyeRgCIAEoCzIhLmJhaWxpd2ljay5wZWVyLnYxLkRpcmVjdG9yeUVudHJ5IlkKFE93bmVyc0NoYW5nZWRDb21tYW5kEg0KBWF0X21zGAEgASgEEjIKB2VudHJpZXMYAiADKAsyIS5iYWlsaXdpY2sucGVlci52MS5EaXJlY3RvcnlFbnRyeSJ3ChNSZWNvdmVyR3JvdXBDb21tYW5kEg0KBWF0X21zGAEgASgEEg0KBWdyb3VwGAIgASgJEjIKCHJlY292ZXJ5GAMgASgLMiAuYmFpbGl3aWNrLnBlZXIudjEuR3JvdXBSZWNvdmVyeRIOCgZyZWFzb24YBCABKAkiWgoWQ2x1c3RlclZlcmRpY3RzQ29tbWFuZBINCgVhdF9tcxgBIAEoBBIxCgdjaGFuZ2VzGAIgAygLMiAuYmFpbGl3aWNrLnBlZXIudjEuVmVyZGljdENoYW5nZSLRAgoOQ2x1c3RlckNvbW1hbmQSMgoGZXZlbnRzGAEgASgLMiAuYmFpbGl3aWNrLnBlZXIudjEuRXZlbnRzQ29tbWFuZEgAEj0KDGNyZWF0ZV9ncm91cBgCIAEoCzIlLmJhaWxpd2ljay5wZWVyLnYxLkNyZWF0ZUdyb3VwQ29tbWFuZEgAEj0KCHZlcmRpY3RzGAMgASgLMikuYmFpbGl3aWNrLnBlZXIudjEuQ2x1c3RlclZlcmRpY3RzQ29tbWFuZEgAEkEKDm93bmVyc19jaGFuZ2VkGAQgASgLMicuYmFpbGl3aWNrLnBlZXIudjEuT3duZXJzQ2hhbmdlZENvbW1hbmRIABI/Cg1yZWNvdmVyX2dyb3VwGAUgASgLMiYuYmFpbGl3aWNrLnBlZXIudjEuUmVjb3Zlckdyb3VwQ29tbWFuZEgAQgkKB2NvbW1hbmQidQoNQXBwbGllZFJlY29yZBINCgVpbmRleBgBIAEoBBIMCgR0ZXJtGAIgASgEEhAKCHJldmlzaW9uGAMgASgEEg0KBWZsb29yGAQgASgEEhcKCnN0YXRlX2hhc2gYBSABKAZIAIgBAUINCgtfc3RhdGVfaGFzaGIGcHJvdG8z", [file_bailiwick_peer_v1_model, file_bailiwick_peer_v1_transaction]);
+  fileDesc("Ch5iYWlsaXdpY2svcGVlci92MS9yZWNvcmQucHJvdG8SEWJhaWxpd2ljay5wZWVyLnYxIjUKCFB1dFdyaXRlEgsKA2tleRgBIAEoDBINCgV2YWx1ZRgCIAEoDBINCgVsZWFzZRgDIAEoBCI3CgtEZWxldGVXcml0ZRIoCgRzcGFuGAEgASgLMhouYmFpbGl3aWNrLnBlZXIudjEuS2V5U3BhbiJuCgVXcml0ZRIqCgNwdXQYASABKAsyGy5iYWlsaXdpY2sucGVlci52MS5QdXRXcml0ZUgAEjAKBmRlbGV0ZRgCIAEoCzIeLmJhaWxpd2ljay5wZWVyLnYxLkRlbGV0ZVdyaXRlSABCBwoFd3JpdGUiMwoSQ29tcGFyZU1vZFJldmlzaW9uEgsKA2tleRgBIAEoDBIQCghyZXZpc2lvbhgCIAEoBCJTCgdDb21wYXJlEj0KDG1vZF9yZXZpc2lvbhgBIAEoCzIlLmJhaWxpd2ljay5wZWVyLnYxLkNvbXBhcmVNb2RSZXZpc2lvbkgAQgkKB2NvbXBhcmUihAEKDFdyaXRlQ29tbWFuZBIsCghjb21wYXJlcxgBIAMoCzIaLmJhaWxpd2ljay5wZWVyLnYxLkNvbXBhcmUSEgoFZmVuY2UYAiABKARIAIgBARIoCgZ3cml0ZXMYAyADKAsyGC5iYWlsaXdpY2sucGVlci52MS5Xcml0ZUIICgZfZmVuY2UiYAoNVmVyZGljdENoYW5nZRIMCgRub2RlGAEgASgJEjEKBnN0YXR1cxgCIAEoDjIhLmJhaWxpd2ljay5wZWVyLnYxLlJlY292ZXJ5U3RhdHVzEg4KBnJlYXNvbhgDIAEoCSJECg9WZXJkaWN0c0NvbW1hbmQSMQoHY2hhbmdlcxgBIAMoCzIgLmJhaWxpd2ljay5wZWVyLnYxLlZlcmRpY3RDaGFuZ2UiiwEKCk93bkNvbW1hbmQSGgoNY3VycmVudF9vd25lchgBIAEoCUgAiAEBEg0KBWVwb2NoGAIgASgEEjAKBXN0YXRlGAMgASgOMiEuYmFpbGl3aWNrLnBlZXIudjEuT3duZXJzaGlwU3RhdGUSDgoGcmVhc29uGAQgASgJQhAKDl9jdXJyZW50X293bmVyIiIKDkNvbXBhY3RDb21tYW5kEhAKCHJldmlzaW9uGAEgASgEIiIKEENvbmZpZ3VyZUNvbW1hbmQSDgoGY29uZmlnGAEgASgMIkAKDkRpc3B1dGVDb21tYW5kEi4KBmhhc2hlcxgBIAEoCzIeLmJhaWxpd2ljay5wZWVyLnYxLlN0YXRlSGFzaGVzIh4KDVNldHRsZUNvbW1hbmQSDQoFaW5kZXgYASABKAQiOAoPVHJhbnNhY3RDb21tYW5kEiUKBHBhcnQYASABKAsyFy5iYWlsaXdpY2sucGVlci52MS5QYXJ0IkUKDEJlZ2luQ29tbWFuZBIOCgZncm91cHMYASADKAkSJQoEcGFydBgCIAEoCzIXLmJhaWxpd2ljay5wZWVyLnYxLlBhcnQibAoNRGVjaWRlQ29tbWFuZBIsCgJpZBgBIAEoCzIgLmJhaWxpd2ljay5wZWVyLnYxLlRyYW5zYWN0aW9uSWQSLQoIZGVjaXNpb24YAiABKA4yGy5iYWlsaXdpY2sucGVlci52MS5EZWNpc2lvbiI9Cg1Gb3JnZXRDb21tYW5kEiwKAmlkGAEgASgLMiAuYmFpbGl3aWNrLnBlZXIudjEuVHJhbnNhY3Rpb25JZCJ0Cg5QcmVwYXJlQ29tbWFuZBIsCgJpZBgBIAEoCzIgLmJhaWxpd2ljay5wZWVyLnYxLlRyYW5zYWN0aW9uSWQSJQoEcGFydBgCIAEoCzIXLmJhaWxpd2ljay5wZWVyLnYxLlBhcnQSDQoFZmxvb3IYAyABKAQiewoNRmluaXNoQ29tbWFuZBIsCgJpZBgBIAEoCzIgLmJhaWxpd2ljay5wZWVyLnYxLlRyYW5zYWN0aW9uSWQSLQoIZGVjaXNpb24YAiABKA4yGy5iYWlsaXdpY2sucGVlci52MS5EZWNpc2lvbhINCgVmbG9vchgDIAEoBCIvChFHcmFudExlYXNlQ29tbWFuZBIKCgJpZBgBIAEoBBIOCgZ0dGxfbXMYAiABKAQiHwoRUmVuZXdMZWFzZUNvbW1hbmQSCgoCaWQYASABKAQiIAoSUmV2b2tlTGVhc2VDb21tYW5kEgoKAmlkGAEgASgEIlAKE0V4cGlyZUxlYXNlc0NvbW1hbmQSDAoEdGVybRgBIAEoBBIrCgZsZWFzZXMYAiADKAsyGy5iYWlsaXdpY2sucGVlci52MS5MZWFzZVJlZiJMChdDaGVja3BvaW50TGVhc2VzQ29tbWFuZBIxCgZsZWFzZXMYASADKAsyIS5iYWlsaXdpY2sucGVlci52MS5MZWFzZVJlbWFpbmluZyKKCAoMR3JvdXBDb21tYW5kEjAKBXdyaXRlGAEgASgLMh8uYmFpbGl3aWNrLnBlZXIudjEuV3JpdGVDb21tYW5kSAASNgoIdmVyZGljdHMYAiABKAsyIi5iYWlsaXdpY2sucGVlci52MS5WZXJkaWN0c0NvbW1hbmRIABIsCgNvd24YAyABKAsyHS5iYWlsaXdpY2sucGVlci52MS5Pd25Db21tYW5kSAASNAoHY29tcGFjdBgEIAEoCzIhLmJhaWxpd2ljay5wZWVyLnYxLkNvbXBhY3RDb21tYW5kSAASOAoJY29uZmlndXJlGAUgASgLMiMuYmFpbGl3aWNrLnBlZXIudjEuQ29uZmlndXJlQ29tbWFuZEgAEjQKB2Rpc3B1dGUYBiABKAsyIS5iYWlsaXdpY2sucGVlci52MS5EaXNwdXRlQ29tbWFuZEgAEjIKBnNldHRsZRgHIAEoCzIgLmJhaWxpd2ljay5wZWVyLnYxLlNldHRsZUNvbW1hbmRIABI2Cgh0cmFuc2FjdBgIIAEoCzIiLmJhaWxpd2ljay5wZWVyLnYxLlRyYW5zYWN0Q29tbWFuZEgAEjAKBWJlZ2luGAkgASgLMh8uYmFpbGl3aWNrLnBlZXIudjEuQmVnaW5Db21tYW5kSAASMgoGZGVjaWRlGAogASgLMiAuYmFpbGl3aWNrLnBlZXIudjEuRGVjaWRlQ29tbWFuZEgAEjIKBmZvcmdldBgLIAEoCzIgLmJhaWxpd2ljay5wZWVyLnYxLkZvcmdldENvbW1hbmRIABI0CgdwcmVwYXJlGAwgASgLMiEuYmFpbGl3aWNrLnBlZXIudjEuUHJlcGFyZUNvbW1hbmRIABIyCgZmaW5pc2gYDSABKAsyIC5iYWlsaXdpY2sucGVlci52MS5GaW5pc2hDb21tYW5kSAASOwoLZ3JhbnRfbGVhc2UYFCABKAsyJC5iYWlsaXdpY2sucGVlci52MS5HcmFudExlYXNlQ29tbWFuZEgAEjsKC3JlbmV3X2xlYXNlGBUgASgLMiQuYmFpbGl3aWNrLnBlZXIudjEuUmVuZXdMZWFzZUNvbW1hbmRIABI9CgxyZXZva2VfbGVhc2UYFiABKAsyJS5iYWlsaXdpY2sucGVlci52MS5SZXZva2VMZWFzZUNvbW1hbmRIABI/Cg1leHBpcmVfbGVhc2VzGBcgASgLMiYuYmFpbGl3aWNrLnBlZXIudjEuRXhwaXJlTGVhc2VzQ29tbWFuZEgAEkcKEWNoZWNrcG9pbnRfbGVhc2VzGBggASgLMiouYmFpbGl3aWNrLnBlZXIudjEuQ2hlY2twb2ludExlYXNlc0NvbW1hbmRIAEIJCgdjb21tYW5kIlEKDUV2ZW50c0NvbW1hbmQSDQoFYXRfbXMYASABKAQSMQoHY2hhbmdlcxgCIAMoCzIgLmJhaWxpd2ljay5wZWVyLnYxLkNsdXN0ZXJDaGFuZ2UiVQoSQ3JlYXRlR3JvdXBDb21tYW5kEg0KBWF0X21zGAEgASgEEjAKBWVudHJ5GAIgASgLMiEuYmFpbGl3aWNrLnBlZXIudjEuRGlyZWN0b3J5RW50cnkiWQoUT3duZXJzQ2hhbmdlZENvbW1hbmQSDQoFYXRfbXMYASABKAQSMgoHZW50cmllcxgCIAMoCzIhLmJhaWxpd2ljay5wZWVyLnYxLkRpcmVjdG9yeUVudHJ5IncKE1JlY292ZXJHcm91cENvbW1hbmQSDQoFYXRfbXMYASABKAQSDQoFZ3JvdXAYAiABKAkSMgoIcmVjb3ZlcnkYAyABKAsyIC5iYWlsaXdpY2sucGVlci52MS5Hcm91cFJlY292ZXJ5Eg4KBnJlYXNvbhgEIAEoCSJaChZDbHVzdGVyVmVyZGljdHNDb21tYW5kEg0KBWF0X21zGAEgASgEEjEKB2NoYW5nZXMYAiADKAsyIC5iYWlsaXdpY2sucGVlci52MS5WZXJkaWN0Q2hhbmdlItECCg5DbHVzdGVyQ29tbWFuZBIyCgZldmVudHMYASABKAsyIC5iYWlsaXdpY2sucGVlci52MS5FdmVudHNDb21tYW5kSAASPQoMY3JlYXRlX2dyb3VwGAIgASgLMiUuYmFpbGl3aWNrLnBlZXIudjEuQ3JlYXRlR3JvdXBDb21tYW5kSAASPQoIdmVyZGljdHMYAyABKAsyKS5iYWlsaXdpY2sucGVlci52MS5DbHVzdGVyVmVyZGljdHNDb21tYW5kSAASQQoOb3duZXJzX2NoYW5nZWQYBCABKAsyJy5iYWlsaXdpY2sucGVlci52MS5Pd25lcnNDaGFuZ2VkQ29tbWFuZEgAEj8KDXJlY292ZXJfZ3JvdXAYBSABKAsyJi5iYWlsaXdpY2sucGVlci52MS5SZWNvdmVyR3JvdXBDb21tYW5kSABCCQoHY29tbWFuZCJ1Cg1BcHBsaWVkUmVjb3JkEg0KBWluZGV4GAEgASgEEgwKBHRlcm0YAiABKAQSEAoIcmV2aXNpb24YAyABKAQSDQoFZmxvb3IYBCABKAQSFwoKc3RhdGVfaGFzaBgFIAEoBkgAiAEBQg0KC19zdGF0ZV9oYXNoYgZwcm90bzM", [file_bailiwick_peer_v1_lease, file_bailiwick_peer_v1_model, file_bailiwick_peer_v1_transaction]);
 
 /**
  * @generated from message bailiwick.peer.v1.PutWrite
@@ -457,6 +459,107 @@ export const FinishCommandSchema: GenMessage<FinishCommand> = /*@__PURE__*/
   messageDesc(file_bailiwick_peer_v1_record, 18);
 
 /**
+ * @generated from message bailiwick.peer.v1.GrantLeaseCommand
+ */
+export type GrantLeaseCommand = Message<"bailiwick.peer.v1.GrantLeaseCommand"> & {
+  /**
+   * @generated from field: uint64 id = 1;
+   */
+  id: bigint;
+
+  /**
+   * @generated from field: uint64 ttl_ms = 2;
+   */
+  ttlMs: bigint;
+};
+
+/**
+ * Describes the message bailiwick.peer.v1.GrantLeaseCommand.
+ * Use `create(GrantLeaseCommandSchema)` to create a new message.
+ */
+export const GrantLeaseCommandSchema: GenMessage<GrantLeaseCommand> = /*@__PURE__*/
+  messageDesc(file_bailiwick_peer_v1_record, 19);
+
+/**
+ * It has its whole time again.
+ *
+ * @generated from message bailiwick.peer.v1.RenewLeaseCommand
+ */
+export type RenewLeaseCommand = Message<"bailiwick.peer.v1.RenewLeaseCommand"> & {
+  /**
+   * @generated from field: uint64 id = 1;
+   */
+  id: bigint;
+};
+
+/**
+ * Describes the message bailiwick.peer.v1.RenewLeaseCommand.
+ * Use `create(RenewLeaseCommandSchema)` to create a new message.
+ */
+export const RenewLeaseCommandSchema: GenMessage<RenewLeaseCommand> = /*@__PURE__*/
+  messageDesc(file_bailiwick_peer_v1_record, 20);
+
+/**
+ * @generated from message bailiwick.peer.v1.RevokeLeaseCommand
+ */
+export type RevokeLeaseCommand = Message<"bailiwick.peer.v1.RevokeLeaseCommand"> & {
+  /**
+   * @generated from field: uint64 id = 1;
+   */
+  id: bigint;
+};
+
+/**
+ * Describes the message bailiwick.peer.v1.RevokeLeaseCommand.
+ * Use `create(RevokeLeaseCommandSchema)` to create a new message.
+ */
+export const RevokeLeaseCommandSchema: GenMessage<RevokeLeaseCommand> = /*@__PURE__*/
+  messageDesc(file_bailiwick_peer_v1_record, 21);
+
+/**
+ * Their time is over, by the clock of the leader of this term.
+ *
+ * @generated from message bailiwick.peer.v1.ExpireLeasesCommand
+ */
+export type ExpireLeasesCommand = Message<"bailiwick.peer.v1.ExpireLeasesCommand"> & {
+  /**
+   * @generated from field: uint64 term = 1;
+   */
+  term: bigint;
+
+  /**
+   * @generated from field: repeated bailiwick.peer.v1.LeaseRef leases = 2;
+   */
+  leases: LeaseRef[];
+};
+
+/**
+ * Describes the message bailiwick.peer.v1.ExpireLeasesCommand.
+ * Use `create(ExpireLeasesCommandSchema)` to create a new message.
+ */
+export const ExpireLeasesCommandSchema: GenMessage<ExpireLeasesCommand> = /*@__PURE__*/
+  messageDesc(file_bailiwick_peer_v1_record, 22);
+
+/**
+ * What is left of them, for the next leader.
+ *
+ * @generated from message bailiwick.peer.v1.CheckpointLeasesCommand
+ */
+export type CheckpointLeasesCommand = Message<"bailiwick.peer.v1.CheckpointLeasesCommand"> & {
+  /**
+   * @generated from field: repeated bailiwick.peer.v1.LeaseRemaining leases = 1;
+   */
+  leases: LeaseRemaining[];
+};
+
+/**
+ * Describes the message bailiwick.peer.v1.CheckpointLeasesCommand.
+ * Use `create(CheckpointLeasesCommandSchema)` to create a new message.
+ */
+export const CheckpointLeasesCommandSchema: GenMessage<CheckpointLeasesCommand> = /*@__PURE__*/
+  messageDesc(file_bailiwick_peer_v1_record, 23);
+
+/**
  * In the log of a resource group.
  *
  * @generated from message bailiwick.peer.v1.GroupCommand
@@ -543,6 +646,36 @@ export type GroupCommand = Message<"bailiwick.peer.v1.GroupCommand"> & {
      */
     value: FinishCommand;
     case: "finish";
+  } | {
+    /**
+     * @generated from field: bailiwick.peer.v1.GrantLeaseCommand grant_lease = 20;
+     */
+    value: GrantLeaseCommand;
+    case: "grantLease";
+  } | {
+    /**
+     * @generated from field: bailiwick.peer.v1.RenewLeaseCommand renew_lease = 21;
+     */
+    value: RenewLeaseCommand;
+    case: "renewLease";
+  } | {
+    /**
+     * @generated from field: bailiwick.peer.v1.RevokeLeaseCommand revoke_lease = 22;
+     */
+    value: RevokeLeaseCommand;
+    case: "revokeLease";
+  } | {
+    /**
+     * @generated from field: bailiwick.peer.v1.ExpireLeasesCommand expire_leases = 23;
+     */
+    value: ExpireLeasesCommand;
+    case: "expireLeases";
+  } | {
+    /**
+     * @generated from field: bailiwick.peer.v1.CheckpointLeasesCommand checkpoint_leases = 24;
+     */
+    value: CheckpointLeasesCommand;
+    case: "checkpointLeases";
   } | { case: undefined; value?: undefined };
 };
 
@@ -551,7 +684,7 @@ export type GroupCommand = Message<"bailiwick.peer.v1.GroupCommand"> & {
  * Use `create(GroupCommandSchema)` to create a new message.
  */
 export const GroupCommandSchema: GenMessage<GroupCommand> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 19);
+  messageDesc(file_bailiwick_peer_v1_record, 24);
 
 /**
  * @generated from message bailiwick.peer.v1.EventsCommand
@@ -573,7 +706,7 @@ export type EventsCommand = Message<"bailiwick.peer.v1.EventsCommand"> & {
  * Use `create(EventsCommandSchema)` to create a new message.
  */
 export const EventsCommandSchema: GenMessage<EventsCommand> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 20);
+  messageDesc(file_bailiwick_peer_v1_record, 25);
 
 /**
  * Without the config object, which only the group's owners store.
@@ -597,7 +730,7 @@ export type CreateGroupCommand = Message<"bailiwick.peer.v1.CreateGroupCommand">
  * Use `create(CreateGroupCommandSchema)` to create a new message.
  */
 export const CreateGroupCommandSchema: GenMessage<CreateGroupCommand> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 21);
+  messageDesc(file_bailiwick_peer_v1_record, 26);
 
 /**
  * What the groups themselves have decided: the directory follows.
@@ -621,7 +754,7 @@ export type OwnersChangedCommand = Message<"bailiwick.peer.v1.OwnersChangedComma
  * Use `create(OwnersChangedCommandSchema)` to create a new message.
  */
 export const OwnersChangedCommandSchema: GenMessage<OwnersChangedCommand> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 22);
+  messageDesc(file_bailiwick_peer_v1_record, 27);
 
 /**
  * The group goes on from the data of one node. Takes effect only when `recovery.incarnation` is the group's next.
@@ -655,7 +788,7 @@ export type RecoverGroupCommand = Message<"bailiwick.peer.v1.RecoverGroupCommand
  * Use `create(RecoverGroupCommandSchema)` to create a new message.
  */
 export const RecoverGroupCommandSchema: GenMessage<RecoverGroupCommand> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 23);
+  messageDesc(file_bailiwick_peer_v1_record, 28);
 
 /**
  * @generated from message bailiwick.peer.v1.ClusterVerdictsCommand
@@ -677,7 +810,7 @@ export type ClusterVerdictsCommand = Message<"bailiwick.peer.v1.ClusterVerdictsC
  * Use `create(ClusterVerdictsCommandSchema)` to create a new message.
  */
 export const ClusterVerdictsCommandSchema: GenMessage<ClusterVerdictsCommand> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 24);
+  messageDesc(file_bailiwick_peer_v1_record, 29);
 
 /**
  * In the log of the cluster group.
@@ -726,7 +859,7 @@ export type ClusterCommand = Message<"bailiwick.peer.v1.ClusterCommand"> & {
  * Use `create(ClusterCommandSchema)` to create a new message.
  */
 export const ClusterCommandSchema: GenMessage<ClusterCommand> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 25);
+  messageDesc(file_bailiwick_peer_v1_record, 30);
 
 /**
  * Up to where a replica's stored state covers the log of its group; changes in one batch with that state.
@@ -769,5 +902,5 @@ export type AppliedRecord = Message<"bailiwick.peer.v1.AppliedRecord"> & {
  * Use `create(AppliedRecordSchema)` to create a new message.
  */
 export const AppliedRecordSchema: GenMessage<AppliedRecord> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 26);
+  messageDesc(file_bailiwick_peer_v1_record, 31);
 
