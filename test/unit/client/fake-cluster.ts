@@ -3,7 +3,6 @@
 
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import {
-  type CallOptions,
   type Connect,
   createInProcessTransport,
   DbError,
@@ -42,6 +41,7 @@ import {
 } from "../../../proto/gen/bailiwick/v1/watch_pb.ts";
 import { fakeGroup, fakeNode, fakeStatus } from "./fake-answers.ts";
 import { FakeLeases } from "./fake-leases.ts";
+import { FakeTransport } from "./fake-transport.ts";
 
 export const clusterId = "0123456789abcdef0123456789abcdef";
 const group = "rg220";
@@ -89,7 +89,7 @@ export class FakeCluster {
   readonly #refusals: { readonly method: string; readonly reason: Error }[] = [];
   readonly #listeners = new Set<() => void>();
 
-  readonly connect: Connect = (endpoint) => Promise.resolve(new FakeTransport(this, endpoint));
+  readonly connect: Connect = (endpoint) => Promise.resolve(new FakeTransport(() => this.open(endpoint)));
 
   /** The next `times` calls of `method` fail. */
   refuse(
@@ -470,36 +470,6 @@ export class FakeCluster {
       this.#listeners.add(done);
       signal.addEventListener("abort", done, { once: true });
     });
-  }
-}
-
-/** Dead while its node is, and a new connection when that is back. */
-class FakeTransport implements Transport {
-  readonly #cluster: FakeCluster;
-  readonly #endpoint: string;
-  readonly #opened: Transport[] = [];
-
-  constructor(cluster: FakeCluster, endpoint: string) {
-    this.#cluster = cluster;
-    this.#endpoint = endpoint;
-  }
-
-  async unary(...[method, request, options]: Parameters<Transport["unary"]>) {
-    return this.#open().unary(method, request, options) as never;
-  }
-
-  async openStream(...[method, options]: [Parameters<Transport["openStream"]>[0], CallOptions]) {
-    return this.#open().openStream(method, options) as never;
-  }
-
-  close(): void {
-    for (const transport of this.#opened) transport.close();
-  }
-
-  #open(): Transport {
-    const transport = this.#cluster.open(this.#endpoint);
-    this.#opened.push(transport);
-    return transport;
   }
 }
 
