@@ -118,8 +118,7 @@ export class KeptLease implements AsyncDisposable {
 
   async #renew(signal: AbortSignal): Promise<void> {
     try {
-      const renewed = await this.#renewer.renew(this.id, { timeoutMs: this.#attemptMs, signal });
-      if (!signal.aborted) this.#confirm(renewed);
+      this.#confirm(await this.#renewer.renew(this.id, { timeoutMs: this.#attemptMs, signal }));
     } catch (reason) {
       this.#lastFailure = toClientError(reason);
       this.#failures += 1;

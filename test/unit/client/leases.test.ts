@@ -81,6 +81,14 @@ test("`await using` revokes the lease with its keys, and leaves nothing that wai
   assert.equal(lost.aborted, false);
 });
 
+test("a lease that has ended already is revoked without an error", async () => {
+  const { client, cluster } = new LeaseSetting();
+  const lease = await client.lease(group, { ttlMs });
+  cluster.leases.end(lease.id);
+  await lease.revoke();
+  assert.deepEqual([lease.isHeld, lease.remainingMs, lease.lost.aborted], [false, 0, false]);
+});
+
 test("a stream stays open for the leases that are left", async () => {
   const { client, cluster, pass } = bound(new LeaseSetting());
   const [kept, other] = [await client.lease(group, { ttlMs }), await client.lease(group, { ttlMs })];
