@@ -17,6 +17,9 @@ export interface LeaseParts extends ClientParts {
   readonly renewals: Renewals;
 }
 
+/** The end of a lease of which the group has said that it has ended. */
+const over = Number.NEGATIVE_INFINITY;
+
 /**
  * A lease that is renewed until it is revoked, left, lost, or its client is closed. To be declared with `await using`, which
  * revokes it, or, if that cannot be done, leaves it to end by itself.
@@ -91,8 +94,7 @@ export class KeptLease implements AsyncDisposable {
   /** Fails never: what could not be revoked ends by itself. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.leave();
-    const hasEnded = this.#lost.signal.aborted && this.remainingMs === 0;
-    if (hasEnded || this.#parts.renewals.closed.aborted) return;
+    if (this.#untilMs === over || this.#parts.renewals.closed.aborted) return;
     const timeoutMs = Math.min(this.#parts.timeoutMs, this.#attemptMs + this.remainingMs);
     await this.revoke({ timeoutMs }).catch(() => {});
   }
@@ -105,7 +107,7 @@ export class KeptLease implements AsyncDisposable {
       // A repeated call finds what the one before has done.
       if (toClientError(reason).code !== "not_found") throw reason;
     }
-    this.#untilMs = Number.NEGATIVE_INFINITY;
+    this.#untilMs = over;
   }
 
   async #keep(): Promise<void> {
@@ -129,7 +131,7 @@ export class KeptLease implements AsyncDisposable {
   #confirm({ sentMs, ttlMs }: Renewed): void {
     this.#failures = 0;
     if (ttlMs === 0) {
-      this.#untilMs = Number.NEGATIVE_INFINITY;
+      this.#untilMs = over;
       return this.#lose(
         new DbError(failure("not_found", `The lease ${this.id} of ${this.group} has ended`, this.#details)),
       );

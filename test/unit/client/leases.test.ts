@@ -141,6 +141,16 @@ test("a lease that nobody renews is lost while its reserve is left, and by the c
   assert.equal(lease.remainingMs, ttlMs - usableMs);
 });
 
+test("a lease that is lost for want of renewals is revoked all the same, so that nobody waits for its end", async () => {
+  const { client, cluster, pass } = bound(new LeaseSetting());
+  const lease = await client.lease(group, { ttlMs });
+  cluster.leases.isMute = true;
+  await pass(ttlMs);
+  assert.deepEqual([lease.lost.aborted, lease.remainingMs, cluster.leases.ids], [true, 0, [lease.id]]);
+  await lease[Symbol.asyncDispose]();
+  assert.deepEqual(cluster.leases.ids, []);
+});
+
 test("a lost lease stays lost, though its renewal is answered after all", async () => {
   const { client, cluster, pass } = bound(new LeaseSetting());
   const lease = await client.lease(group, { ttlMs });
