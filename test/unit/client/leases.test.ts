@@ -247,6 +247,27 @@ test("a lease that exists can be kept, and left again to end by itself", async (
   assert.deepEqual([cluster.leases.ids, lease.lost.aborted, lease.isHeld, clock.sleepers], [[7], false, false, 0]);
 });
 
+test("a single renewal finds the node that answers, and giving it up disturbs no other", async () => {
+  const { client, cluster, pass } = bound(new LeaseSetting());
+  cluster.kill("n202:7401");
+  await client.grantLease(group, { ttlMs, id: 7 });
+  cluster.kill("n208:7401");
+  cluster.start("n202:7401");
+  assert.deepEqual(await client.renewLease(group, 7), { ttlMs });
+  const kept = await client.keepLease(group, 7);
+  cluster.start("n208:7401");
+  const answer = cluster.leases.holdAnswers();
+  const abort = new AbortController();
+  const renewing = client.renewLease(group, 7, { signal: abort.signal });
+  await settle();
+  abort.abort();
+  await assert.rejects(renewing, failsAs("canceled"));
+  answer();
+  await pass(3 * ttlMs);
+  assert.ok(kept.isHeld);
+  assert.equal(cluster.leases.renewals.filter((one) => one.startsWith("n208")).length, 0);
+});
+
 test("a lease that cannot be revoked is left to end by itself, without an error and without delay beyond its time", async () => {
   const { client, cluster, pass } = bound(new LeaseSetting());
   const lease = await client.lease(group, { ttlMs });
