@@ -52,7 +52,7 @@ test("a lock is held on while nodes die one after the other", async () => {
 
 test("a program that dies gives the lock to the next, with a higher token", async () => {
   const line = ["lock", group, "dying", "--ttl", `${ttlMs}ms`, "--endpoints", all(), "--", "sh", "-c"];
-  const first = startCommand([...line, "echo $BAILIWICK_LOCK_TOKEN; exec sleep 60"]);
+  const first = startCommand([...line, "echo $BAILIWICK_LOCK_TOKEN; exec sleep 10"]);
   await waitFor("the first to hold it", waitMs, () => first.stdout() !== "" || null);
   const second = startCommand([...line, "echo $BAILIWICK_LOCK_TOKEN"]);
   first.signal("SIGKILL");
