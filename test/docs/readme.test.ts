@@ -24,7 +24,7 @@ after(() => scratch.remove());
 const examples = examplesOf(readme, "### Client library");
 
 test("the section has examples, and each says what it prints", () => {
-  assert.ok(examples.length >= 3);
+  assert.ok(examples.length >= 6);
   for (const { code, prints } of examples) assert.ok(prints.length > 0, code);
 });
 
