@@ -1,7 +1,7 @@
 // Holders of leases: each is granted one, attaches keys to it, and renews it for a while by a clock of its own, lets it end, or
 // revokes it. Some attach once more when they may be too late. Nobody tries again: what was told is compared with the logs.
 
-import type { GroupId } from "../../../proto/ids.ts";
+import type { GroupId, NodeId } from "../../../proto/ids.ts";
 import type { Random } from "../../../proto/random.ts";
 import type { GroupRequest, Reply } from "../../../proto/requests.ts";
 import { bytesOf } from "../../../storage/bytes.ts";
@@ -36,6 +36,7 @@ const skewMax = 0.05;
 const renewalsMax = 20;
 const budgetMs = { min: 400, max: 1_500 };
 const answerSlackMs = 3_000;
+const rivalsShare = 0.8;
 
 interface LeaseHoldersOptions {
   readonly world: World;
@@ -138,6 +139,13 @@ export class LeaseHolders {
     this.#after(lateMs, () => this.#attach(lease, random, () => this.#think(random)));
   }
 
+  /** Any node; but while two hold themselves for the leader of the group, mostly one of these. */
+  #place(group: GroupId, random: Random): NodeId {
+    const { world } = this.#options;
+    const leaders = world.leaders.of(group);
+    return leaders.length > 1 && random.chance(rivalsShare) ? random.pick(leaders) : random.pick(world.nodes).node;
+  }
+
   #after(delayMs: number, run: () => void): void {
     this.#options.world.scheduler.after(delayMs, () => {
       if (!this.#isStopped) run();
@@ -153,7 +161,7 @@ export class LeaseHolders {
       call.outcome = outcome;
       ended(outcome);
     };
-    const node = random.pick(world.nodes);
+    const node = world.node(this.#place(lease.group, random));
     const budget = random.between(budgetMs.min, budgetMs.max);
     if (!node.isRunning) {
       world.scheduler.after(budget, () => end({ type: "failed", atMs: world.nowMs, code: "refused" }));

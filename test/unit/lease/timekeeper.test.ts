@@ -124,6 +124,17 @@ test("after a stall renewals that have waited count before the end, and a lease 
   assert.deepEqual(endsIn(runUntil(from, 10_500)), [[2, 10_100]]);
 });
 
+test("a renewal that comes when the end was proposed after a stall, with nothing written down, must be in the log", () => {
+  const from = keeper();
+  from.begin(leaseOf(1, 1_000), ms(0));
+  from.due(ms(10_000), nobody);
+  assert.equal(from.mustLog(1), false);
+  assert.equal(from.due(ms(10_100), nobody).expired.length, 1);
+  assert.equal(from.mustLog(1), true);
+  from.kept(1);
+  assert.equal(from.mustLog(1), false);
+});
+
 test("more leases than one proposal holds are due at once, the rest in the next", () => {
   const from = keeper();
   for (let id = 1; id <= 5; id++) from.begin(leaseOf(id, 1_000, 100), ms(0));

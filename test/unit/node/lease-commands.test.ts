@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { encodeGroupCommand } from "../../../proto/codec/commands.ts";
+import { encodeLease } from "../../../proto/codec/records.ts";
 import type { GroupCommand } from "../../../proto/commands.ts";
 import { toIncarnation, toLogIndex, toMillis, toTerm } from "../../../proto/ids.ts";
 import { anyMember } from "../../../proto/membership.ts";
@@ -105,8 +106,9 @@ test("what is left only falls, until a renewal makes it whole", () => {
 
 test("a group has so many leases and no more", () => {
   const log = new Log();
+  const lease = { ttlMs: 5_000, remainingMs: null, renewedAt: toLogIndex(0) };
   for (let id = 1; id <= limits.leasesMax; id++)
-    log.state.leases.set({ ...grant(id), remainingMs: null, renewedAt: toLogIndex(0) });
+    log.state.leases.restore("leases", { value: encodeLease({ id, ...lease }) });
   const outcome = log.apply(grant(limits.leasesMax + 1));
   assert.equal(outcome.type === "refused" && outcome.failure.code, "overloaded");
   assert.match(outcome.type === "refused" ? outcome.failure.message : "", /has 100000 leases, limit 100000/);
