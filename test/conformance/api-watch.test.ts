@@ -73,6 +73,8 @@ test("a watch tells where it begins, then puts and deletes with the position to 
     deletes: true,
     previousValues: true,
     progressIntervalMs: 60_000,
+    initial: false,
+    bufferBytesMax: 1_048_576,
   });
   fake.say({ type: "opened", header, revision: toRevision(7) });
   const created = await watch.next();
@@ -226,7 +228,8 @@ test("a watch resumed on a group that was made anew ends as compacted", async ()
   create(watch, { resume: { groups: [{ group: "rg220", incarnation: 2n, revision: 12n }] } });
   await harness.node.until(() => harness.node.watches.length === 1);
   const fake = harness.node.watches[0];
-  assert.equal(fake?.request.startRevision, 13);
+  assert.ok(fake?.request.type === "watch");
+  assert.equal(fake.request.startRevision, 13);
   fake.say({ type: "opened", header, revision: toRevision(13) });
   const { response } = await watch.next();
   assert.ok(response.case === "compacted");
@@ -259,10 +262,17 @@ const refusals: [string, Wish, string][] = [
   ["a progress interval of 5 ms", { progressIntervalMs: 5 }, "invalid_argument"],
   ["a filter of no kind", { filters: [WatchFilter.UNSPECIFIED] }, "invalid_argument"],
   ["both a start and a resume", { startRevision: 3n, resume: {} }, "invalid_argument"],
-  ["a group's status", { target: { case: "groupStatus", value: {} } }, "unimplemented"],
-  ["nodes' statuses", { target: { case: "nodeStatus", value: {} } }, "unimplemented"],
-  ["cluster events", { target: { case: "clusterEvents", value: {} } }, "unimplemented"],
-  ["what exists first", { initial: true }, "unimplemented"],
+  ["both a start and what exists first", { startRevision: 3n, initial: true }, "invalid_argument"],
+  ["both a resume and what exists first", { resume: {}, initial: true }, "invalid_argument"],
+  ["a status of no group", { target: { case: "groupStatus", value: {} }, group: "" }, "invalid_argument"],
+  [
+    "a resume that says nothing of the group",
+    { target: { case: "groupStatus", value: {} }, resume: { clusterIndex: 4n } },
+    "invalid_argument",
+  ],
+  ["nodes from a number on", { target: { case: "nodeStatus", value: {} }, startRevision: 3n }, "invalid_argument"],
+  ["a node of no name", { target: { case: "nodeStatus", value: { nodes: ["N1"] } } }, "invalid_argument"],
+  ["events of no type", { target: { case: "clusterEvents", value: { types: [0] } } }, "invalid_argument"],
 ];
 
 for (const [what, wish, code] of refusals) {

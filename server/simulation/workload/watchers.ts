@@ -96,6 +96,8 @@ export function watchRequest(group: GroupId, startRevision: Revision): WatchRequ
     deletes: true,
     previousValues: true,
     progressIntervalMs: 0,
+    initial: false,
+    bufferBytesMax: 0,
   };
 }
 

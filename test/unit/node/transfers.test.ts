@@ -200,5 +200,7 @@ const watchRequest = {
   puts: true,
   deletes: true,
   previousValues: false,
+  initial: false,
+  bufferBytesMax: 0,
   progressIntervalMs: 0,
 } as const;

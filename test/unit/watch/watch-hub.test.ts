@@ -39,6 +39,7 @@ function counted(mvcc: Mvcc): WatchSource & { scans: number; looks: number } {
     get floor() {
       return mvcc.floor;
     },
+    range: (span, options) => mvcc.range(span, options),
     changesSince(revision: Revision, own: { readonly eventsMax: number; readonly bytesMax: number }) {
       this.scans += 1;
       return mvcc.changesSince(revision, own);
