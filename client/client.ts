@@ -9,6 +9,7 @@ import * as keyValue from "./key-value-calls.ts";
 import type { Bytes, KeySelection } from "./key-values.ts";
 import { clientLimits } from "./limits.ts";
 import { defaultRetry, type RetryOptions } from "./retry.ts";
+import * as status from "./status-watch.ts";
 import { type TransactAnswer, type Transaction, transact } from "./transact-calls.ts";
 import type { Connect } from "./transport.ts";
 import { type WatchNotice, type WatchOptions, watchKeys } from "./watch.ts";
@@ -82,6 +83,21 @@ export class Client implements AsyncDisposable {
   /** As {@link watchKeys}: resumes by itself, and throws `compacted` rather than leave a gap. */
   watch(group: string, options: WatchOptions = {}): AsyncGenerator<WatchNotice, void> {
     return watchKeys(this.#parts, group, options);
+  }
+
+  /** What a group says of itself: owners, ownership and epoch, verdicts, configuration, whenever one of them changes. */
+  watchGroup(group: string, options: status.WatchGroupOptions = {}): AsyncGenerator<status.GroupNotice, void> {
+    return status.watchGroup(this.#parts, group, options);
+  }
+
+  /** Recovery statuses of nodes. @throws {DbError} `not_found`; `invalid_argument`: no node has all of them in its sphere */
+  watchNodes(options: status.WatchNodesOptions = {}): AsyncGenerator<status.NodeNotice, void> {
+    return status.watchNodes(this.#parts, options);
+  }
+
+  /** Events of the cluster database. @throws {DbError} `compacted` when events that it needs are not kept any more */
+  watchClusterEvents(options: status.WatchClusterOptions = {}): AsyncGenerator<status.ClusterNotice, void> {
+    return status.watchClusterEvents(this.#parts, options);
   }
 
   /** All groups, or those that `owner` is an owner of. */
