@@ -74,7 +74,8 @@ export class Testbed {
     const groups = [...topology.groups.keys()];
     const { world, history } = this;
     this.clients = new Clients({ world, groups, workload, history, random: random.fork() });
-    this.watchers = new Watchers({ world, groups, random: random.fork(), count: workload.watches });
+    const forms = workload.variedWatches ? new Random(seed + 6) : null;
+    this.watchers = new Watchers({ world, groups, random: random.fork(), count: workload.watches, forms });
     this.transfers = new Transfers({ world, groups, random: new Random(seed + 4), workload });
     this.random = random;
   }

@@ -57,7 +57,11 @@ function drawBrisk(seed: number, random: Random): SimOptions {
     safetyMs: Math.round(general.between(8_000, 13_000) * shareOfTime(topology)),
     livenessMsMax: 30_000,
     logEntriesKept: general.pick([20_000, 200, 24]),
-    workload: { ...spread(drawWorkload(random.fork()), topology), transfers: drawTransfers(new Random(seed + 3)) },
+    workload: {
+      ...spread(drawWorkload(random.fork()), topology),
+      transfers: drawTransfers(new Random(seed + 3)),
+      variedWatches: new Random(seed + 5).chance(0.6),
+    },
     link,
     disk: drawDisk(random.fork()),
     gossip: general.pick(["normal", "normal", "lost", "forged"] as const),
@@ -219,7 +223,7 @@ function drawDisk(random: Random): DiskOptions {
   return { ...calmDisk, syncMsMean, stallProbability: random.fraction() * 0.02, stallMsMax };
 }
 
-function drawWorkload(random: Random): Omit<WorkloadOptions, "transfers"> {
+function drawWorkload(random: Random): Omit<WorkloadOptions, "transfers" | "variedWatches"> {
   const isBulky = random.chance(0.06);
   return {
     clients: random.between(3, 8),
