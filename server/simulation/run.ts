@@ -3,15 +3,17 @@
 
 import type { GroupId } from "../../proto/ids.ts";
 import type { GroupObject } from "../../proto/model.ts";
+import type { GroupStatus } from "../../proto/requests.ts";
 import { checkKeys } from "./checkers/linearizability/keys.ts";
 import { nameOf } from "./checkers/memberships.ts";
 import { checkReplay, type Timeline } from "./checkers/replay.ts";
 import { demandSame, replayGroup } from "./checkers/replayed-group.ts";
 import { checkScope } from "./checkers/scope.ts";
+import { checkStatusWatch } from "./checkers/status-watches.ts";
 import { readHeld } from "./checkers/timeline-reader.ts";
 import { checkTransactions } from "./checkers/transactions.ts";
 import { checkWatch } from "./checkers/watches.ts";
-import { catchUp, converge, demandAnswers, probe } from "./convergence.ts";
+import { catchUp, catchUpStatuses, converge, demandAnswers, probe } from "./convergence.ts";
 import { chooseCore, healEverybody, isolateCore } from "./core.ts";
 import { changeBudgetMs } from "./faults/churn.ts";
 import type { Fault } from "./faults/fault.ts";
@@ -39,6 +41,8 @@ class Run {
   readonly #withoutReplay: boolean;
   /** Of each group, when nobody writes any more. */
   readonly #timelines = new Map<GroupId, Timeline>();
+  /** Of the groups whose status is watched. */
+  #finalStatuses: ReadonlyMap<GroupId, GroupStatus> = new Map();
   #answersCompared = 0;
   #operationsPlaced = 0;
   #keysUndecided = 0;
@@ -91,12 +95,13 @@ class Run {
   }
 
   #safety(): void {
-    const { world, clients, transfers, watchers, options } = this.testbed;
+    const { world, clients, transfers, watchers, statusWatchers, options } = this.testbed;
     for (const fault of this.#faults.filter(({ isConstant }) => isConstant)) fault.start();
     for (const node of world.nodes) node.start();
     clients.start();
     transfers.start();
     watchers.start();
+    statusWatchers.start();
     world.runFor(warmUpMs);
     for (const fault of this.#faults.filter(({ isConstant }) => !isConstant)) fault.start();
     do world.runFor(options.safetyMs);
@@ -104,7 +109,7 @@ class Run {
   }
 
   #liveness(): void {
-    const { world, clients, transfers, watchers, options, history } = this.testbed;
+    const { world, clients, transfers, watchers, statusWatchers, options, history } = this.testbed;
     for (const fault of this.#faults) fault.heal();
     const healedMs = world.nowMs;
     const core = chooseCore({ ...this.testbed, topology: options.topology }, options.core);
@@ -124,6 +129,8 @@ class Run {
     const newest = [...this.#timelines].map(([group, timeline]) => [group, timeline.newest] as const);
     catchUp(this.testbed, new Map(newest));
     watchers.stop();
+    this.#finalStatuses = catchUpStatuses(this.testbed);
+    statusWatchers.stop();
   }
 
   #compare(): void {
@@ -137,6 +144,10 @@ class Run {
       for (const log of watchers.logs) {
         if (log.group === group) this.#watchEventsCompared += checkWatch(log, timeline);
       }
+    }
+    for (const log of this.testbed.statusWatchers.logs) {
+      const final = this.#finalStatuses.get(log.group);
+      if (final !== undefined) this.#watchEventsCompared += checkStatusWatch(log, final);
     }
     this.#transactionsCompared = checkTransactions(transfers.transactions, this.#timelines);
     this.#rowsChecked = this.#checkScope();

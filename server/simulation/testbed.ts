@@ -24,6 +24,7 @@ import { traceOf } from "./trace.ts";
 import { toViolation } from "./violation.ts";
 import { Clients } from "./workload/clients.ts";
 import { History } from "./workload/history.ts";
+import { StatusWatchers } from "./workload/status-watchers.ts";
 import { Transfers } from "./workload/transfers.ts";
 import { Watchers } from "./workload/watchers.ts";
 import { type Observer, World } from "./world.ts";
@@ -35,6 +36,8 @@ export interface RunExtras {
   /** The replay stays silent, so that a canary shows what others find without it. */
   readonly withoutReplay?: boolean;
 }
+
+const statusWatchesMax = 2;
 
 export class Testbed {
   readonly world: World;
@@ -52,6 +55,7 @@ export class Testbed {
   readonly atlas: FaultAtlas;
   readonly clients: Clients;
   readonly watchers: Watchers;
+  readonly statusWatchers: StatusWatchers;
   readonly transfers: Transfers;
   readonly #faultRandom: Random;
 
@@ -76,6 +80,8 @@ export class Testbed {
     this.clients = new Clients({ world, groups, workload, history, random: random.fork() });
     const forms = workload.variedWatches ? new Random(seed + 6) : null;
     this.watchers = new Watchers({ world, groups, random: random.fork(), count: workload.watches, forms });
+    const statusWatches = workload.variedWatches ? statusWatchesMax : 0;
+    this.statusWatchers = new StatusWatchers({ world, groups, random: new Random(seed + 7), count: statusWatches });
     this.transfers = new Transfers({ world, groups, random: new Random(seed + 4), workload });
     this.random = random;
   }

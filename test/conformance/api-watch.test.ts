@@ -237,6 +237,17 @@ test("a watch resumed on a group that was made anew ends as compacted", async ()
   await harness.node.until(() => harness.node.all("cancel").length === 1);
 });
 
+test("a vector of several groups resumes each watch from its own group's place", async () => {
+  const watch = harness.openWatch();
+  const at = (group: string, revision: bigint) => ({ group, incarnation: 3n, revision });
+  const resume = { groups: [at("rg216", 70n), at("rg220", 12n), at("rg226", 99n)] };
+  create(watch, { resume });
+  create(watch, { watchId: 2, group: "rg226", resume });
+  await harness.node.until(() => harness.node.watches.length === 2);
+  const starts = harness.node.watches.map(({ request }) => request.type === "watch" && request.startRevision);
+  assert.deepEqual(starts, [13, 100]);
+});
+
 test("progress is told on request: of one watch, of all, and of one not opened yet when it is", async () => {
   const watch = harness.openWatch();
   create(watch, {});
