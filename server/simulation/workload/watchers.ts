@@ -135,6 +135,8 @@ export function take(log: WatchLog, message: WatchMessage): void {
     case "compacted":
       log.compacted = true;
       return;
+    default:
+      return;
   }
 }
 
