@@ -21,6 +21,7 @@ import { clientLimits } from "./limits.ts";
 import { type Lock, type LockOptions, takeLock } from "./lock.ts";
 import { Renewals } from "./renewals.ts";
 import { defaultRetry, type RetryOptions } from "./retry.ts";
+import * as status from "./status-watch.ts";
 import { type TransactAnswer, type Transaction, type TransactOptions, transact } from "./transact-calls.ts";
 import type { Connect } from "./transport.ts";
 import { type WatchNotice, type WatchOptions, watchKeys } from "./watch.ts";
@@ -158,6 +159,21 @@ export class Client implements AsyncDisposable {
   /** An election by this name. Asks nobody yet. @throws {DbError} `invalid_argument` for a name that is empty */
   election(group: string, name: string): Election {
     return new Election(this.#leaseParts, { group, name });
+  }
+
+  /** What a group says of itself: owners, ownership and epoch, verdicts, configuration, whenever one of them changes. */
+  watchGroup(group: string, options: status.WatchGroupOptions = {}): AsyncGenerator<status.GroupNotice, void> {
+    return status.watchGroup(this.#parts, group, options);
+  }
+
+  /** Recovery statuses of nodes. @throws {DbError} `not_found`; `invalid_argument`: no node has all of them in its sphere */
+  watchNodes(options: status.WatchNodesOptions = {}): AsyncGenerator<status.NodeNotice, void> {
+    return status.watchNodes(this.#parts, options);
+  }
+
+  /** Events of the cluster database. @throws {DbError} `compacted` when events that it needs are not kept any more */
+  watchClusterEvents(options: status.WatchClusterOptions = {}): AsyncGenerator<status.ClusterNotice, void> {
+    return status.watchClusterEvents(this.#parts, options);
   }
 
   /** All groups, or those that `owner` is an owner of. */

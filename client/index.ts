@@ -42,6 +42,17 @@ export type { Lock, LockOptions } from "./lock.ts";
 export type { Plain } from "./plain.ts";
 export { defaultRetry, type RetryOptions } from "./retry.ts";
 export type {
+  ClusterNotice,
+  GroupNotice,
+  GroupState,
+  NodeNotice,
+  NodeState,
+  ToldClusterEvent,
+  WatchClusterOptions,
+  WatchGroupOptions,
+  WatchNodesOptions,
+} from "./status-watch.ts";
+export type {
   Compared,
   Comparison,
   Operation,

@@ -31,6 +31,7 @@ import {
 import { clusterId, finite, flag, groupId, keyBytes, nodeId, stateHash, text, word } from "./scalars.ts";
 import { type Codec, list, message, nullable, only, required, union } from "./structure.ts";
 import { decision, partResult, vote } from "./transactions.ts";
+import { nodeState, nodesPosition } from "./watched.ts";
 import { wireLimits } from "./wire-limits.ts";
 
 const { itemsMax, textCharsMax } = wireLimits;
@@ -202,5 +203,22 @@ export const watchMessage = only(
     progress: message(wire.WatchProgressSchema, { revision }),
     compacted: message(wire.WatchCompactedSchema, { floor: revision }),
     canceled: message(wire.WatchCanceledSchema, { failure: required(failure) }),
+    initial: message(wire.WatchInitialSchema, { revision, page: uint64, more: flag, events: list(keyEvent, itemsMax) }),
+    behind: message(wire.WatchBehindSchema, { delivered: revision, newest: revision }),
+    groupState: message(wire.WatchGroupStateSchema, { revision, initial: flag, status: required(groupStatus) }),
+    nodeStates: message(wire.WatchNodeStatesSchema, {
+      revision,
+      initial: flag,
+      more: flag,
+      nodes: list(nodeState, itemsMax),
+      departed: nodeIds,
+      position: required(nodesPosition),
+    }),
+    clusterEvents: message(wire.WatchClusterEventsSchema, {
+      revision,
+      initial: flag,
+      more: flag,
+      events: list(clusterEvent, itemsMax),
+    }),
   }),
 );

@@ -3,10 +3,11 @@
 import * as wire from "../gen/bailiwick/peer/v1/forward_pb.ts";
 import type { Consistency, Fence, Request } from "../requests.ts";
 import { epoch, incarnation, logIndex, revision, uint64, wholeMs } from "./integers.ts";
-import { configBytes, groupRecovery, keySpan, owners } from "./model.ts";
+import { configBytes, groupRecovery, keySpan, nodeIds, owners } from "./model.ts";
 import { flag, groupId, keyBytes, nodeId, oneOf, reason, valueBytes } from "./scalars.ts";
 import { list, message, nullable, only, required, union } from "./structure.ts";
 import { decision, part, transactionId } from "./transactions.ts";
+import { nodesPosition } from "./watched.ts";
 import { wireLimits } from "./wire-limits.ts";
 
 const { itemsMax } = wireLimits;
@@ -85,6 +86,8 @@ export const request = only(
       previousValues: flag,
       progressIntervalMs: wholeMs,
       withoutExpiries: flag,
+      initial: flag,
+      bufferBytesMax: uint64,
     }),
     createGroup: message(wire.CreateGroupRequestSchema, { group: groupId, owners, validateOnly: flag }),
     recoverGroup: message(wire.RecoverGroupRequestSchema, {
@@ -112,5 +115,23 @@ export const request = only(
     directory: message(wire.DirectoryRequestSchema, {}),
     nodeSelf: message(wire.NodeSelfRequestSchema, { node: nodeId }),
     clusterEvents: message(wire.ClusterEventsRequestSchema, { after: logIndex, limit: uint64 }),
+    watchGroup: message(wire.WatchGroupRequestSchema, {
+      group: groupId,
+      startIndex: nullable(logIndex),
+      initial: flag,
+      includeProgress: flag,
+      progressIntervalMs: wholeMs,
+    }),
+    watchNodes: message(wire.WatchNodesRequestSchema, {
+      nodes: nodeIds,
+      after: nullable(nodesPosition),
+      initial: flag,
+      progressIntervalMs: wholeMs,
+    }),
+    watchCluster: message(wire.WatchClusterRequestSchema, {
+      startIndex: nullable(logIndex),
+      initial: flag,
+      progressIntervalMs: wholeMs,
+    }),
   }),
 );

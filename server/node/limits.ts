@@ -41,6 +41,8 @@ export const limits = {
   // One step of the node; the rest goes on in a later one.
   watchEventsMax: 1_000,
   watchBytesMax: 512 * 1024,
+  /** Of one message of statuses. */
+  watchNodesMax: 256,
   snapshotPartBytes: 256 * 1024,
   /** Small rows of one part. */
   snapshotRowsMax: 4_096,
@@ -199,9 +201,11 @@ export const limits = {
   answerMarginMsMax: 50,
   /** Wait for the voters of the cluster database, which most answers can do without. */
   clusterAnswerMsMax: 500,
-  streamWatchesMax: 100,
+  streamWatchesMax: 1_000,
   /** Events of one response: below every client's usual receive limit of 4 MiB, with room for one event of two values. */
   watchMessageBytesMax: 1024 * 1024,
+  /** Nodes that one watch may name. */
+  watchedNamesMax: 1_000,
   pageKeysMax: 10_000,
   pageKeysUsual: 1_000,
   pageTokenBytesMax: 8 * 1024,

@@ -2,14 +2,15 @@
 // manages the group. Who else must hear of its changes is not decided here.
 
 import { type Failure, failure } from "../../proto/errors.ts";
-import { type LogIndex, type Millis, type NodeId, toMillis } from "../../proto/ids.ts";
+import { type LogIndex, type Millis, type NodeId, type Term, toMillis } from "../../proto/ids.ts";
 import type { Membership } from "../../proto/membership.ts";
 import type { GroupMessage } from "../../proto/messages.ts";
 import type { DirectoryEntry } from "../../proto/model.ts";
 import { type Entry, isControl } from "../../proto/raft.ts";
-import type { GroupRequest, GroupStatus, Reply, WatchRequest } from "../../proto/requests.ts";
+import type { GroupRequest, GroupStatus, Reply, WatchGroupRequest, WatchRequest } from "../../proto/requests.ts";
 import { growthOf, isReadOnly } from "../../proto/transactions.ts";
 import type { RoleChange } from "../raft/types.ts";
+import { StateHub } from "../watch/state-hub.ts";
 import { WatchHub } from "../watch/watch-hub.ts";
 import type { Planned } from "./agenda.ts";
 import type { Call } from "./calls.ts";
@@ -19,6 +20,7 @@ import { GroupProposals } from "./group-proposals.ts";
 import { GroupReads } from "./group-reads.ts";
 import { failed, firstPart, type GroupReplica, groupStatusOf, headerOf, type WriteRequest } from "./group-replies.ts";
 import { type GroupOutcome, GroupState } from "./group-state.ts";
+import { type GroupStateFilter, GroupStates, openingOf } from "./group-states.ts";
 import type { WriteId } from "./inputs.ts";
 import { LeaderSight } from "./leader-sight.ts";
 import { Leases } from "./leases.ts";
@@ -67,6 +69,10 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
     bytesMax: limits.watchBytesMax,
     examinedMax: 16 * limits.watchEventsMax,
   });
+  readonly #statusWatches = new StateHub<GroupStateFilter>(limits.watchesMax);
+  /** Index of the last entry that changed what the group says of itself; after a start, where it began. */
+  #statusIndex: LogIndex;
+  #term: Term;
   #manager: Manager | null = null;
   readonly #members: GroupMembers;
   readonly #proposals: GroupProposals;
@@ -85,6 +91,8 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
     this.#listener = options.listener;
     this.#leaderSight = new LeaderSight(options.nowMs);
     this.replica = new Replica(parts, world, this);
+    this.#statusIndex = this.replica.record.index;
+    this.#term = this.replica.record.term;
     this.#transfers = new Transfers(world, this.replica, GroupState.restore);
     this.#members = new GroupMembers(world, this.replica, options);
     this.#leases = new Leases(world, this.replica, {
@@ -150,6 +158,9 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
         return true;
       case "watch":
         this.#watch(call.key, request, nowMs);
+        return true;
+      case "watchGroup":
+        this.#watchStatus(call.key, request, nowMs);
         return true;
       case "get":
       case "list":
@@ -259,6 +270,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
     this.#leases.drive(nowMs);
     const { deliveries, more } = this.#watches.poll(this.state.mvcc, nowMs);
     for (const { call, message } of deliveries) this.#world.calls.stream(call, message);
+    this.#tellStatus(nowMs);
     return more || this.replica.hasWork;
   }
 
@@ -278,6 +290,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
       this.replica.deadlineMs(),
       this.#transfers.deadlineMs(),
       this.#watches.deadlineMs(),
+      this.#statusWatches.deadlineMs(),
       this.#manager?.deadlineMs() ?? null,
       this.#members.deadlineMs(),
       this.#comparison.deadlineMs(),
@@ -299,25 +312,31 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
   drained(key: number): void {
     this.#listener.touched(this);
     this.#watches.drained(key);
+    this.#statusWatches.drained(key);
   }
 
   /** The caller of a stream is gone. */
   closeWatch(key: number): void {
     this.#listener.touched(this);
     this.#watches.close(key);
+    this.#statusWatches.close(key);
   }
 
   /** Followers learn of a commit with the next append or beat: when no append follows at once, a beat does. */
   entryApplied(entry: Entry, nowMs: Millis): void {
     this.#listener.touched(this);
+    // With a term comes another manager.
+    if (isControl(entry.payload) || entry.term !== this.#term) this.#statusIndex = entry.index;
+    this.#term = entry.term;
     if (isControl(entry.payload)) this.#membersApplied(nowMs);
     this.#comparison.applied(entry, nowMs);
     this.#leases.entryApplied(entry.term, nowMs);
     if (this.#manager !== null) this.#noticeMs ??= toMillis(nowMs + limits.commitNoticeMs);
   }
 
-  applied(_index: LogIndex, outcome: GroupOutcome, number: number | null, nowMs: Millis): void {
+  applied(index: LogIndex, outcome: GroupOutcome, number: number | null, nowMs: Millis): void {
     if (outcome.type === "decided") {
+      this.#statusIndex = index;
       this.#manager?.wake();
       this.#listener.statusChanged(this, nowMs);
     }
@@ -476,15 +495,30 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
     for (const message of this.#watches.open(key, request, start, nowMs)) this.#world.calls.stream(key, message);
   }
 
+  #watchStatus(key: number, request: WatchGroupRequest, nowMs: Millis): void {
+    const header = headerOf(this.state, this.#world.self, false);
+    const opening = { ...openingOf(request, this.replica.record.index), header };
+    this.#world.calls.stream(key, this.#statusWatches.open(key, opening, nowMs));
+  }
+
+  #tellStatus(nowMs: Millis): void {
+    if (this.#statusWatches.size === 0) return;
+    const states = new GroupStates(this.#statusIndex, this.replica.record.index, () => this.status(nowMs));
+    for (const { call, message } of this.#statusWatches.poll(states, nowMs)) this.#world.calls.stream(call, message);
+  }
+
   #stateReplaced(nowMs: Millis): void {
     this.#cancelWatches();
+    this.#statusIndex = this.replica.record.index;
+    this.#term = this.replica.record.term;
     this.#members.wake(nowMs);
     this.#listener.statusChanged(this, nowMs);
     this.#comparison.stateReplaced();
   }
 
   #cancelWatches(): void {
-    for (const { call, message } of this.#watches.cancelAll(replacedBySnapshot(this.replica.key.group))) {
+    const reason = replacedBySnapshot(this.replica.key.group);
+    for (const { call, message } of [...this.#watches.cancelAll(reason), ...this.#statusWatches.cancelAll(reason)]) {
       this.#world.calls.stream(call, message);
     }
   }

@@ -51,6 +51,7 @@ export function simOptionsOf({ seed, topology, durationMs, faults }: Omit<LongRu
       valueBytesMax: 200,
       budgetMsMax: 5_000,
       watches: 0,
+      variedWatches: false,
       transfers: 0,
       leases: 0,
       leaseTtlMsMax: 3_000,

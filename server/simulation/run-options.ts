@@ -79,6 +79,8 @@ export interface WorkloadOptions {
   readonly valueBytesMax: number;
   readonly budgetMsMax: number;
   readonly watches: number;
+  /** Each watch asks for something of its own; else for all keys and changes. */
+  readonly variedWatches: boolean;
   /** Clients that move money between groups. */
   readonly transfers: number;
   /** Clients that hold leases. */

@@ -3,6 +3,7 @@
 
 import type { GroupId } from "../../proto/ids.ts";
 import type { GroupObject } from "../../proto/model.ts";
+import type { GroupStatus } from "../../proto/requests.ts";
 import { limits } from "../node/limits.ts";
 import { checkLeases, LeaseLog } from "./checkers/leases.ts";
 import { checkKeys } from "./checkers/linearizability/keys.ts";
@@ -10,10 +11,11 @@ import { nameOf } from "./checkers/memberships.ts";
 import { checkReplay, type Timeline } from "./checkers/replay.ts";
 import { demandSame, replayGroup } from "./checkers/replayed-group.ts";
 import { checkScope } from "./checkers/scope.ts";
+import { checkStatusWatch } from "./checkers/status-watches.ts";
 import { readHeld } from "./checkers/timeline-reader.ts";
 import { checkTransactions } from "./checkers/transactions.ts";
 import { checkWatch } from "./checkers/watches.ts";
-import { catchUp, converge, demandAnswers, probe } from "./convergence.ts";
+import { catchUp, catchUpStatuses, converge, demandAnswers, probe } from "./convergence.ts";
 import { chooseCore, healEverybody, isolateCore } from "./core.ts";
 import { changeBudgetMs } from "./faults/churn.ts";
 import type { Fault } from "./faults/fault.ts";
@@ -44,6 +46,8 @@ class Run {
   readonly #timelines = new Map<GroupId, Timeline>();
   /** Of each group, as its log makes them. */
   readonly #leaseLogs = new Map<GroupId, LeaseLog>();
+  /** Of the groups whose status is watched. */
+  #finalStatuses: ReadonlyMap<GroupId, GroupStatus> = new Map();
   #answersCompared = 0;
   #operationsPlaced = 0;
   #keysUndecided = 0;
@@ -98,13 +102,14 @@ class Run {
   }
 
   #safety(): void {
-    const { world, clients, transfers, leases, watchers, options } = this.testbed;
+    const { world, clients, transfers, leases, watchers, statusWatchers, options } = this.testbed;
     for (const fault of this.#faults.filter(({ isConstant }) => isConstant)) fault.start();
     for (const node of world.nodes) node.start();
     clients.start();
     transfers.start();
     leases.start();
     watchers.start();
+    statusWatchers.start();
     world.runFor(warmUpMs);
     for (const fault of this.#faults.filter(({ isConstant }) => !isConstant)) fault.start();
     do world.runFor(options.safetyMs);
@@ -112,7 +117,7 @@ class Run {
   }
 
   #liveness(): void {
-    const { world, clients, transfers, leases, watchers, options, history } = this.testbed;
+    const { world, clients, transfers, leases, watchers, statusWatchers, options, history } = this.testbed;
     for (const fault of this.#faults) fault.heal();
     const healedMs = world.nowMs;
     const core = chooseCore({ ...this.testbed, topology: options.topology }, options.core);
@@ -134,6 +139,8 @@ class Run {
     const newest = [...this.#timelines].map(([group, timeline]) => [group, timeline.newest] as const);
     catchUp(this.testbed, new Map(newest));
     watchers.stop();
+    this.#finalStatuses = catchUpStatuses(this.testbed);
+    statusWatchers.stop();
   }
 
   #compare(): void {
@@ -147,6 +154,10 @@ class Run {
       for (const log of watchers.logs) {
         if (log.group === group) this.#watchEventsCompared += checkWatch(log, timeline);
       }
+    }
+    for (const log of this.testbed.statusWatchers.logs) {
+      const final = this.#finalStatuses.get(log.group);
+      if (final !== undefined) this.#watchEventsCompared += checkStatusWatch(log, final);
     }
     this.#transactionsCompared = checkTransactions(transfers.transactions, this.#timelines);
     const leaseChecks = { logs: this.#leaseLogs, timelines: this.#timelines, leastShare: this.#leastLeaseShare() };

@@ -25,6 +25,7 @@ import { toViolation } from "./violation.ts";
 import { Clients } from "./workload/clients.ts";
 import { History } from "./workload/history.ts";
 import { LeaseHolders } from "./workload/leases.ts";
+import { StatusWatchers } from "./workload/status-watchers.ts";
 import { Transfers } from "./workload/transfers.ts";
 import { Watchers } from "./workload/watchers.ts";
 import { type Observer, World } from "./world.ts";
@@ -36,6 +37,8 @@ export interface RunExtras {
   /** The replay stays silent, so that a canary shows what others find without it. */
   readonly withoutReplay?: boolean;
 }
+
+const statusWatchesMax = 2;
 
 export class Testbed {
   readonly world: World;
@@ -53,6 +56,7 @@ export class Testbed {
   readonly atlas: FaultAtlas;
   readonly clients: Clients;
   readonly watchers: Watchers;
+  readonly statusWatchers: StatusWatchers;
   readonly transfers: Transfers;
   readonly leases: LeaseHolders;
   readonly #faultRandom: Random;
@@ -76,7 +80,10 @@ export class Testbed {
     const groups = [...topology.groups.keys()];
     const { world, history } = this;
     this.clients = new Clients({ world, groups, workload, history, random: random.fork() });
-    this.watchers = new Watchers({ world, groups, random: random.fork(), count: workload.watches });
+    const forms = workload.variedWatches ? new Random(seed + 6) : null;
+    this.watchers = new Watchers({ world, groups, random: random.fork(), count: workload.watches, forms });
+    const statusWatches = workload.variedWatches ? statusWatchesMax : 0;
+    this.statusWatchers = new StatusWatchers({ world, groups, random: new Random(seed + 7), count: statusWatches });
     this.transfers = new Transfers({ world, groups, random: new Random(seed + 4), workload });
     this.leases = new LeaseHolders({ world, groups, random: new Random(seed + 6), workload });
     this.random = random;

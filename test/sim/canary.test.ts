@@ -39,6 +39,7 @@ function optionsOf(seed: number, changes: Partial<SimOptions> = {}): SimOptions 
       valueBytesMax: 32,
       budgetMsMax: 1_000,
       watches: 2,
+      variedWatches: false,
       transfers: 2,
       leases: 0,
       leaseTtlMsMax: 3_000,

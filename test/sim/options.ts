@@ -63,6 +63,7 @@ function drawBrisk(seed: number, random: Random): SimOptions {
       transfers: drawTransfers(new Random(seed + 3)),
       leases: drawLeases(new Random(seed + 5)),
       leaseTtlMsMax: 3_000,
+      variedWatches: new Random(seed + 5).chance(0.6),
     },
     link,
     disk: drawDisk(random.fork()),
@@ -242,7 +243,9 @@ function drawDisk(random: Random): DiskOptions {
   return { ...calmDisk, syncMsMean, stallProbability: random.fraction() * 0.02, stallMsMax };
 }
 
-function drawWorkload(random: Random): Omit<WorkloadOptions, "transfers" | "leases" | "leaseTtlMsMax"> {
+function drawWorkload(
+  random: Random,
+): Omit<WorkloadOptions, "transfers" | "leases" | "leaseTtlMsMax" | "variedWatches"> {
   const isBulky = random.chance(0.06);
   return {
     clients: random.between(3, 8),

@@ -15,6 +15,7 @@ const workload = {
   valueBytesMax: 32,
   budgetMsMax: 1_000,
   watches: 0,
+  variedWatches: false,
   transfers: 0,
   leases: 0,
   leaseTtlMsMax: 3_000,

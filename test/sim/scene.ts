@@ -158,6 +158,7 @@ export function calmOptions(seed: number, topology: Topology): SimOptions {
       valueBytesMax: 32,
       budgetMsMax: 1_000,
       watches: 0,
+      variedWatches: false,
       transfers: 0,
       leases: 0,
       leaseTtlMsMax: 3_000,

@@ -35,11 +35,12 @@ import type {
 import {
   type WatchCreate,
   WatchFilter,
+  type WatchPositionSchema,
   type WatchRequest,
   type WatchResponseSchema,
   WatchService,
 } from "../../../proto/gen/bailiwick/v1/watch_pb.ts";
-import { fakeGroup, fakeNode, fakeStatus } from "./fake-answers.ts";
+import { fakeGroup, fakeNode, fakeStatus, fakeStatusEvents } from "./fake-answers.ts";
 import { FakeLeases } from "./fake-leases.ts";
 import { FakeTransport } from "./fake-transport.ts";
 
@@ -57,6 +58,7 @@ interface Change {
 const filters = { put: WatchFilter.NO_PUT, delete: WatchFilter.NO_DELETE, expire: WatchFilter.NO_EXPIRY } as const;
 
 type Response = MessageInitShape<typeof WatchResponseSchema>;
+type WatchPositionInit = MessageInitShape<typeof WatchPositionSchema>;
 
 export class FakeCluster {
   /** `node method` of every call that reached a node. */
@@ -411,6 +413,10 @@ export class FakeCluster {
       yield end(code, message);
       return;
     }
+    if (watch.target.case !== "prefix" && watch.target.case !== "key" && watch.target.case !== "range") {
+      yield* toldStatuses(watch);
+      return;
+    }
     if (watch.group !== group) {
       yield end("not_found", `No group ${watch.group}`);
       return;
@@ -425,7 +431,9 @@ export class FakeCluster {
       return;
     }
     const position = (revision: bigint) => ({ groups: [{ group, incarnation, revision }] });
-    yield { watchId: watch.watchId, response: { case: "created", value: { position: position(sent) } } };
+    const opened = watch.initial ? {} : { position: position(sent) };
+    yield { watchId: watch.watchId, response: { case: "created", value: opened } };
+    if (watch.initial) yield* this.#existing(watch, position(sent));
     while (!signal.aborted) {
       const newest = this.revision;
       for (const changes of this.#revisionsAfter(sent, watch)) {
@@ -447,6 +455,18 @@ export class FakeCluster {
       if (!this.isMute) sent = newest;
       if (this.isMute || this.revision === newest) await this.#changed(signal);
     }
+  }
+
+  /** A page for each key, as if each were a large one. */
+  *#existing({ watchId }: WatchCreate, position: WatchPositionInit): Generator<Response> {
+    const existing = [...this.#keys.values()];
+    for (const [at, keyValue] of existing.entries()) {
+      const isLast = at === existing.length - 1;
+      const events = [{ revision: keyValue.modRevision, event: { case: "put" as const, value: keyValue } }];
+      const value = { events, initial: true, fragment: !isLast, ...(isLast && { position }) };
+      yield { watchId, response: { case: "events", value } };
+    }
+    if (existing.length === 0) yield { watchId, response: { case: "progress", value: { position } } };
   }
 
   *#revisionsAfter(sent: bigint, watch: WatchCreate): Generator<Change[]> {
@@ -501,4 +521,13 @@ function toEvent({ revision, type, keyValue, previous }: Change, withPrevious: b
 
 function text(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString("latin1");
+}
+
+/** What there is, and no change of it. */
+function* toldStatuses(watch: WatchCreate): Generator<Response> {
+  const { watchId, initial, target } = watch;
+  const position = { groups: [{ group, incarnation, index: 70n }], clusterIndex: 7n };
+  yield { watchId, response: { case: "created", value: initial ? {} : { position: { clusterIndex: 0n } } } };
+  const events = fakeStatusEvents(target.case ?? "");
+  yield { watchId, response: { case: "events", value: { events, initial, position } } };
 }

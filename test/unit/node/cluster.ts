@@ -442,7 +442,15 @@ export function remove(start: string, end: string, group: GroupId = rg): Request
 export function watchAll(startRevision: number | null = null, group: GroupId = rg): Request {
   const span = { start: emptyBytes, end: null };
   const start = startRevision as (Request & { type: "watch" })["startRevision"];
-  const kinds = { puts: true, deletes: true, previousValues: false, withoutExpiries: false, progressIntervalMs: 0 };
+  const kinds = {
+    puts: true,
+    deletes: true,
+    previousValues: false,
+    withoutExpiries: false,
+    progressIntervalMs: 0,
+    initial: false,
+    bufferBytesMax: 0,
+  };
   return { type: "watch", group, span, startRevision: start, ...kinds };
 }
 

@@ -201,5 +201,7 @@ const watchRequest = {
   deletes: true,
   previousValues: false,
   withoutExpiries: false,
+  initial: false,
+  bufferBytesMax: 0,
   progressIntervalMs: 0,
 } as const;

@@ -33,9 +33,12 @@ import type {
   Header,
   KeyEvent,
   NodeSelf,
+  NodeState,
   NodeStatus,
+  NodesPosition,
   Reply,
   Request,
+  StatusMark,
   WatchMessage,
 } from "../../../proto/requests.ts";
 
@@ -308,6 +311,16 @@ const beatReply = fc.record(
 const fence = maybe(shape<Fence>({ group, epoch: quantity() }));
 const consistency = fc.constantFrom("linearizable" as const, "local" as const);
 const ifModRevision = maybe(quantity<KeyValue["modRevision"]>());
+const nodesPosition = shape<NodesPosition>({
+  groups: few(shape<StatusMark>({ ...groupKey, index: quantity() })),
+  clusterIndex: quantity(),
+});
+const nodeState = shape<NodeState>({
+  record: nodeRecord,
+  status,
+  components: few(statusComponent),
+  groups: few(group),
+});
 export const request = anyOf<Request>({
   get: { group, key: bytes, revision: maybe(quantity()), consistency },
   list: {
@@ -343,6 +356,8 @@ export const request = anyOf<Request>({
     previousValues: flag,
     withoutExpiries: flag,
     progressIntervalMs: quantity(),
+    initial: flag,
+    bufferBytesMax: quantity(),
   },
   createGroup: { group, owners: few(node), validateOnly: flag },
   recoverGroup: { group, from: node, owners: few(node), reason: text, validateOnly: flag },
@@ -355,6 +370,15 @@ export const request = anyOf<Request>({
   directory: {},
   nodeSelf: { node },
   clusterEvents: { after: quantity(), limit: quantity() },
+  watchGroup: {
+    group,
+    startIndex: maybe(quantity()),
+    initial: flag,
+    includeProgress: flag,
+    progressIntervalMs: quantity(),
+  },
+  watchNodes: { nodes: few(node), after: maybe(nodesPosition), initial: flag, progressIntervalMs: quantity() },
+  watchCluster: { startIndex: maybe(quantity()), initial: flag, progressIntervalMs: quantity() },
 });
 
 const detail = { group: text, node: text, field: text, missing: text, leader: text, revision: text, key: text };
@@ -480,6 +504,18 @@ export const watchMessage = anyOf<WatchMessage>({
   progress: { revision: quantity() },
   compacted: { floor: quantity() },
   canceled: { failure },
+  initial: { revision: quantity(), page: quantity(), more: flag, events: few(keyEvent) },
+  behind: { delivered: quantity(), newest: quantity() },
+  groupState: { revision: quantity(), initial: flag, status: groupStatus },
+  nodeStates: {
+    revision: quantity(),
+    initial: flag,
+    more: flag,
+    nodes: few(nodeState),
+    departed: few(node),
+    position: nodesPosition,
+  },
+  clusterEvents: { revision: quantity(), initial: flag, more: flag, events: few(clusterEvent) },
 });
 
 const rows = few(shape<StateRow>({ key: bytes, value: bytes }));
@@ -533,7 +569,7 @@ export const peerMessage = anyOf<PeerMessage>({
   forwardReply: { call, reply },
   forwardCancel: { call },
   forwardWatch: { call, message: watchMessage },
-  forwardDrained: { call, through: quantity() },
+  forwardDrained: { call, through: quantity(), page: quantity() },
   hello: { lineage: few(start), answer: flag, isAnew: flag, anewSince: quantity() },
   helloAccepted: { start },
   helloRefused: { remembered: start },
