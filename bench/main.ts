@@ -1,4 +1,4 @@
-// The benchmark program: `npm run bench -- write`. Figures go to stdout, everything else to stderr. Exit codes: 0 measured,
+// The benchmark program: `npm run bench -- write` or `watch`. Figures go to stdout, everything else to stderr. Exit codes: 0 measured,
 // 1 failed, 2 usage, 130 interrupted. It is also the program of the processes that it starts for the ceiling.
 
 import { mkdtemp, rm } from "node:fs/promises";
@@ -6,8 +6,9 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ceilingRole } from "./ceiling/start.ts";
 import { Children } from "./children.ts";
-import { help, parseOptions, UsageError, type WriteOptions } from "./options.ts";
+import { help, parseOptions, UsageError, type WatchBenchOptions, type WriteOptions } from "./options.ts";
 import { profileWrites } from "./profile.ts";
+import { benchWatches } from "./watch.ts";
 import { benchWrites } from "./write.ts";
 
 const exitCodes = { ok: 0, failed: 1, usage: 2, interrupted: 130 } as const;
@@ -32,7 +33,7 @@ async function main(args: readonly string[]): Promise<void> {
   }
 }
 
-async function run(options: WriteOptions): Promise<string> {
+async function run(options: WriteOptions | WatchBenchOptions): Promise<string> {
   const aborting = new AbortController();
   const interrupt = () => aborting.abort(new Interrupted("Interrupted"));
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, interrupt);
@@ -42,6 +43,7 @@ async function run(options: WriteOptions): Promise<string> {
   const program = fileURLToPath(import.meta.url);
   const stage = { program, children, directory, signal: aborting.signal, progress };
   try {
+    if (options.benchmark === "watch") return await benchWatches(stage, options);
     return options.profile === null
       ? await benchWrites(stage, options)
       : await profileWrites(stage, options.profile, options.only ?? "product");

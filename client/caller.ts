@@ -91,6 +91,15 @@ export class Caller {
     return this.#call({ method, request, isRead: false, options, identified });
   }
 
+  /** A call that changes no more when it is made twice: repeated as a read is. */
+  idempotent<Input extends DescMessage, Output extends DescMessage>(
+    method: DescMethodUnary<Input, Output>,
+    request: MessageShape<Input>,
+    options: RequestOptions,
+  ): Promise<MessageShape<Output>> {
+    return this.#call({ method, request, isRead: true, options, identified: null });
+  }
+
   /** @throws {DbError | UnreachableError} of the last attempt; of a read, of the last one that did not just run out of time */
   async #call<Input extends DescMessage, Output extends DescMessage>(
     call: Call<Input, Output>,

@@ -1,19 +1,32 @@
-// The client library's one class: key-values, watches, groups, nodes and the state of the cluster, through any of several
-// endpoints. Values are plain; errors are typed by code and effect; what may be repeated is repeated until the time is up.
+// The client library's one class: key-values, watches, leases and locks, groups, nodes and the state of the cluster, through
+// any of several endpoints. Values are plain; errors are typed by code and effect; what may be repeated is repeated until the time is up.
 
 import { create } from "@bufbuild/protobuf";
 import { SessionService } from "../proto/gen/bailiwick/v1/session_pb.ts";
 import { Caller, type ClientParts, type RequestOptions } from "./caller.ts";
 import { type ClientClock, systemClock } from "./clock.ts";
 import * as cluster from "./cluster-calls.ts";
+import { Election } from "./election.ts";
 import { Endpoints } from "./endpoints.ts";
+import {
+  grantKept,
+  type KeptLease,
+  type KeptLeaseOptions,
+  keepExisting,
+  type LeaseParts,
+  renewLease,
+} from "./kept-lease.ts";
 import * as keyValue from "./key-value-calls.ts";
 import { type Bytes, fromWireInteger, type KeySelection } from "./key-values.ts";
+import * as leases from "./lease-calls.ts";
 import { clientLimits } from "./limits.ts";
+import { type Lock, type LockOptions, takeLock } from "./lock.ts";
 import { pipelined } from "./pipelined-transport.ts";
+import { Renewals } from "./renewals.ts";
 import { defaultRetry, type RetryOptions } from "./retry.ts";
 import { type SessionCalls, Sessions } from "./sessions.ts";
-import { type TransactAnswer, type Transaction, transact } from "./transact-calls.ts";
+import * as status from "./status-watch.ts";
+import { type TransactAnswer, type Transaction, type TransactOptions, transact } from "./transact-calls.ts";
 import type { Connect } from "./transport.ts";
 import { type WatchNotice, type WatchOptions, watchKeys } from "./watch.ts";
 
@@ -42,6 +55,7 @@ export interface ClientOptions {
 export class Client implements AsyncDisposable {
   readonly #parts: ClientParts;
   readonly #caller: Caller;
+  readonly #renewals: Renewals;
 
   /** Connects to nothing yet. @throws {DbError} `invalid_argument` for a malformed endpoint */
   constructor(options: ClientOptions) {
@@ -54,6 +68,7 @@ export class Client implements AsyncDisposable {
       sessions: options.retrySafe === true ? new Sessions(this.#sessionCalls()) : null,
     };
     this.#caller = new Caller(this.#parts);
+    this.#renewals = new Renewals(this.#parts);
   }
 
   /** Reads one key. @throws {DbError} `compacted`, `future_revision` of `options.revision` */
@@ -70,8 +85,8 @@ export class Client implements AsyncDisposable {
     return keyValue.list(this.#caller, { group, keys }, options);
   }
 
-  /** Writes one key. @throws {DbError} `condition_failed`, `fenced`, `outcome_unknown` */
-  put(group: string, entry: keyValue.Entry, options: keyValue.WriteOptions = {}): Promise<keyValue.PutAnswer> {
+  /** Writes one key. @throws {DbError} `condition_failed`, `fenced`, `not_found` of the lease, `outcome_unknown` */
+  put(group: string, entry: keyValue.Entry, options: keyValue.PutOptions = {}): Promise<keyValue.PutAnswer> {
     return keyValue.put(this.#caller, { group, entry }, options);
   }
 
@@ -85,13 +100,90 @@ export class Client implements AsyncDisposable {
    *
    * @throws {DbError} `txn_conflict`: nothing was done; `fenced`, `outcome_unknown`; `invalid_argument` with the field's path
    */
-  transact(transaction: Transaction, options: RequestOptions = {}): Promise<TransactAnswer> {
+  transact(transaction: Transaction, options: TransactOptions = {}): Promise<TransactAnswer> {
     return transact(this.#caller, transaction, options);
   }
 
   /** As {@link watchKeys}: resumes by itself, and throws `compacted` rather than leave a gap. */
   watch(group: string, options: WatchOptions = {}): AsyncGenerator<WatchNotice, void> {
     return watchKeys(this.#parts, group, options);
+  }
+
+  /**
+   * Grants a lease and keeps it alive: `await using lease = await client.lease(...)`, and `put` with `{ lease: lease.id }`.
+   *
+   * @throws {DbError} `invalid_argument`, `overloaded`; nothing is left behind, or what is ends by itself
+   */
+  lease(group: string, options: KeptLeaseOptions): Promise<KeptLease> {
+    return grantKept(this.#leaseParts, group, options);
+  }
+
+  /** Keeps a lease alive that exists. @throws {DbError} `not_found` */
+  keepLease(group: string, id: number, options: RequestOptions = {}): Promise<KeptLease> {
+    return keepExisting(this.#leaseParts, { group, id }, options);
+  }
+
+  /** Grants a lease that nobody keeps alive. @throws {DbError} `already_exists` of `id`, `overloaded`, `outcome_unknown` */
+  grantLease(group: string, lease: leases.NewLease, options: RequestOptions = {}): Promise<leases.LeaseGranted> {
+    return leases.grantLease(this.#caller, { ...lease, group }, options);
+  }
+
+  /** Renews a lease once. @returns what it has then, from when it was asked for. @throws {DbError} `not_found` */
+  async renewLease(group: string, id: number, options: RequestOptions = {}): Promise<{ readonly ttlMs: number }> {
+    const { ttlMs } = await renewLease(this.#leaseParts, { group, id }, options);
+    return { ttlMs };
+  }
+
+  /** Ends a lease and deletes its keys. @throws {DbError} `not_found` */
+  revokeLease(group: string, id: number, options: RequestOptions = {}): Promise<leases.LeaseRevoked> {
+    return leases.revokeLease(this.#caller, { group, id }, options);
+  }
+
+  /** What a lease has left, and with `keys` its keys. @throws {DbError} `not_found` */
+  getLease(
+    group: string,
+    id: number,
+    options: RequestOptions & { readonly keys?: boolean | undefined } = {},
+  ): Promise<leases.LeaseAnswer> {
+    return leases.getLease(this.#caller, { group, id }, options);
+  }
+
+  /** Pages of all leases of a group, by id. `pageLeases`: 1 to 10,000; 1,000 by default. */
+  leases(
+    group: string,
+    options: RequestOptions & { readonly pageLeases?: number | undefined } = {},
+  ): AsyncGenerator<leases.LeasePage, void> {
+    return leases.listLeases(this.#caller, group, options);
+  }
+
+  /**
+   * Waits for a lock, behind all who asked before: `await using lock = await client.lock(...)`.
+   *
+   * @throws {DbError} `canceled`, `deadline` of `waitMs`, `invalid_argument`, `not_found` when its lease ended meanwhile, or what
+   *   the group refuses; nothing is left behind, or what is ends with its lease
+   */
+  lock(group: string, name: string, options: LockOptions = {}): Promise<Lock> {
+    return takeLock(this.#leaseParts, { ...options, group, name, value: "" });
+  }
+
+  /** An election by this name. Asks nobody yet. @throws {DbError} `invalid_argument` for a name that is empty */
+  election(group: string, name: string): Election {
+    return new Election(this.#leaseParts, { group, name });
+  }
+
+  /** What a group says of itself: owners, ownership and epoch, verdicts, configuration, whenever one of them changes. */
+  watchGroup(group: string, options: status.WatchGroupOptions = {}): AsyncGenerator<status.GroupNotice, void> {
+    return status.watchGroup(this.#parts, group, options);
+  }
+
+  /** Recovery statuses of nodes. @throws {DbError} `not_found`; `invalid_argument`: no node has all of them in its sphere */
+  watchNodes(options: status.WatchNodesOptions = {}): AsyncGenerator<status.NodeNotice, void> {
+    return status.watchNodes(this.#parts, options);
+  }
+
+  /** Events of the cluster database. @throws {DbError} `compacted` when events that it needs are not kept any more */
+  watchClusterEvents(options: status.WatchClusterOptions = {}): AsyncGenerator<status.ClusterNotice, void> {
+    return status.watchClusterEvents(this.#parts, options);
   }
 
   /** All groups, or those that `owner` is an owner of. */
@@ -165,8 +257,9 @@ export class Client implements AsyncDisposable {
     return cluster.recoverCluster(this.#caller, recovery, options);
   }
 
-  /** Ends calls and watches under way; later ones fail as `unreachable`. */
+  /** Ends calls and watches under way; later ones fail as `unreachable`. Leases that are kept are lost, and end by themselves. */
   async close(): Promise<void> {
+    this.#renewals.close();
     await this.#parts.sessions?.close();
     await this.#parts.endpoints.close();
   }
@@ -187,6 +280,10 @@ export class Client implements AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  get #leaseParts(): LeaseParts {
+    return { ...this.#parts, caller: this.#caller, renewals: this.#renewals };
   }
 }
 

@@ -7,6 +7,9 @@ import type { ClientError, ClientFailure } from "./unreachable-error.ts";
 /** Named by a failure of a session that the group does not know. */
 export const expiredField = "request_id.session";
 
+/** Named by a failure of a lease that the keys were to be attached to. */
+const leaseField = "lease";
+
 /** The group has looked at the request itself, and refused it for good. */
 const settling: ReadonlySet<string> = new Set(["condition_failed", "fenced", "txn_conflict"]);
 
@@ -23,7 +26,7 @@ export class Doubts {
   mayRepeat(requestId: RequestId | undefined, error: ClientError): boolean {
     if (requestId === undefined) return false;
     const { code, effect, details }: ClientFailure = error;
-    if (settling.has(code)) this.#first = null;
+    if (settling.has(code) || details.field === leaseField) this.#first = null;
     else if (effect === "unknown") this.#first ??= error;
     const isLost = details.field?.startsWith("request_id.") === true || code === "compacted";
     return this.#first !== null && !isLost;

@@ -23,6 +23,8 @@ export type {
   SphereAnswer,
   StatusAnswer,
 } from "./cluster-calls.ts";
+export type { Election, Leader, Leadership } from "./election.ts";
+export type { KeptLease, KeptLeaseOptions } from "./kept-lease.ts";
 export type {
   DeleteAnswer,
   Entry,
@@ -30,12 +32,26 @@ export type {
   ListOptions,
   ListPage,
   PutAnswer,
+  PutOptions,
   ReadOptions,
   WriteOptions,
 } from "./key-value-calls.ts";
 export type { AnswerHeader, Bytes, KeySelection } from "./key-values.ts";
+export type { Lease, LeaseAnswer, LeaseGranted, LeasePage, LeaseRevoked, NewLease } from "./lease-calls.ts";
+export type { Lock, LockOptions } from "./lock.ts";
 export type { Plain } from "./plain.ts";
 export { defaultRetry, type RetryOptions } from "./retry.ts";
+export type {
+  ClusterNotice,
+  GroupNotice,
+  GroupState,
+  NodeNotice,
+  NodeState,
+  ToldClusterEvent,
+  WatchClusterOptions,
+  WatchGroupOptions,
+  WatchNodesOptions,
+} from "./status-watch.ts";
 export type {
   Compared,
   Comparison,
@@ -43,6 +59,7 @@ export type {
   OperationResult,
   TransactAnswer,
   Transaction,
+  TransactOptions,
 } from "./transact-calls.ts";
 export { type ClientError, type ClientErrorCode, type ClientFailure, UnreachableError } from "./unreachable-error.ts";
 export type { WatchedEvent, WatchNotice, WatchOptions } from "./watch.ts";

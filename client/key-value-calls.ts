@@ -42,6 +42,11 @@ export interface WriteOptions extends RequestOptions {
   readonly fence?: { readonly group?: string; readonly epoch: number } | undefined;
 }
 
+export interface PutOptions extends WriteOptions {
+  /** Lease of the same group to attach the key to; absent: none, and an earlier attachment ends. */
+  readonly lease?: number | undefined;
+}
+
 export interface ListOptions extends ReadOptions {
   readonly keysOnly?: boolean | undefined;
   /** 1 to 10,000; 1,000 by default. */
@@ -117,9 +122,10 @@ export async function* list(
 export async function put(
   caller: Caller,
   { group, entry }: { readonly group: string; readonly entry: Entry },
-  options: WriteOptions,
+  options: PutOptions,
 ): Promise<PutAnswer> {
-  const fields = { group, key: toBytes(entry.key), value: toBytes(entry.value), ...writeFields(options) };
+  const lease = toWireInteger(options.lease ?? 0, "lease");
+  const fields = { group, key: toBytes(entry.key), value: toBytes(entry.value), lease, ...writeFields(options) };
   const request = create(PutRequestSchema, { ...fields, previousValue: options.previous ?? false });
   const { header, previous } = await caller.writeOnce(method.put, request, { ...options, group });
   return { header: fromWireHeader(header), previous: fromOptionalKeyValue(previous) };

@@ -35,4 +35,15 @@ export const clientLimits = {
   watchSilenceMs: 15_000,
   /** Bytes of one revision that arrives in fragments; beyond it the watch fails with `overloaded`. */
   watchRevisionBytesMax: 64 * 1024 * 1024,
+  /** As the schema allows. */
+  leaseTtlMsMin: 1_000,
+  leaseTtlMsMax: 86_400_000,
+  /** A lease counts as lost while this share of its time is left: clocks may differ, and work takes time to stop. */
+  leaseReserve: 0.2,
+  /** Share of its time after which a lease is renewed. */
+  leaseRenewalShare: 1 / 3,
+  /** Longest wait for a renewal's answer, or a quarter of the lease's time if that is less; then another node is asked. */
+  leaseAnswerMs: 2_000,
+  /** Of a lock or a campaign, where the caller does not say. */
+  lockTtlMs: 10_000,
 } as const;

@@ -97,15 +97,21 @@ export interface TransactAnswer {
   readonly revisions: readonly { readonly group: string; readonly incarnation: number; readonly revision: number }[];
 }
 
+export interface TransactOptions extends RequestOptions {
+  /** Carried out twice it does no more than once: it is repeated also when it may have happened. */
+  readonly isIdempotent?: boolean | undefined;
+}
+
 export async function transact(
   caller: Caller,
   transaction: Transaction,
-  options: RequestOptions,
+  options: TransactOptions,
 ): Promise<TransactAnswer> {
   const request = toWireTransaction(transaction);
   const { transact: method } = KeyValueService.method;
-  const answer = isReadOnly(transaction)
-    ? await caller.read(method, request, options)
+  const isRepeatable = options.isIdempotent === true || isReadOnly(transaction);
+  const answer = isRepeatable
+    ? await caller.idempotent(method, request, options)
     : await caller.writeOnce(method, request, { ...options, group: firstGroupOf(transaction) });
   return {
     header: fromWireHeader(answer.header),

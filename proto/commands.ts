@@ -1,7 +1,8 @@
 // What is written into the logs: a group's commands and the cluster group's. A command is applied by every replica in the
 // same order and must give the same result everywhere: it carries all that its effect depends on.
 
-import type { Epoch, GroupId, LogIndex, NodeId, Revision } from "./ids.ts";
+import type { Epoch, GroupId, LogIndex, NodeId, Revision, Term } from "./ids.ts";
+import type { LeaseRef, LeaseRemaining } from "./leases.ts";
 import type {
   ClusterChange,
   DirectoryEntry,
@@ -64,6 +65,19 @@ export type GroupCommand =
   | { readonly type: "dispute"; readonly hashes: StateHashes }
   /** A quorum of the replicas agree at `index`. */
   | { readonly type: "settle"; readonly index: LogIndex }
+  /** Takes effect only when there is no lease of this id. */
+  | { readonly type: "grantLease"; readonly id: number; readonly ttlMs: number }
+  /** It has its whole time again. */
+  | { readonly type: "renewLease"; readonly id: number }
+  /** A caller ends it; its keys are deleted at one revision. */
+  | { readonly type: "revokeLease"; readonly id: number }
+  /**
+   * By the clock of the leader of `term` their time is over. Takes effect only in an entry of that term, and on each lease only
+   * while it is as the leader saw it.
+   */
+  | { readonly type: "expireLeases"; readonly term: Term; readonly leases: readonly LeaseRef[] }
+  /** What is left of leases that nobody has renewed, so that a change of the leader does not give them all of it again. */
+  | { readonly type: "checkpointLeases"; readonly leases: readonly LeaseRemaining[] }
   /** Carried out unless the session is unknown or the sequence was seen. `digest`: of the whole request. */
   | {
       readonly type: "identified";

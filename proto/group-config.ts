@@ -2,16 +2,20 @@
 // order or spelling begin with the same bytes.
 
 import { type JsonObject, type JsonValue, toBinary } from "@bufbuild/protobuf";
+import { groupLimitsProblem } from "./codec/group-limits.ts";
 import { GroupConfigSchema } from "./gen/bailiwick/v1/group_config_pb.ts";
 import { compareNames } from "./ids.ts";
 import { fromPlainJson } from "./plain-json.ts";
 
 /**
  * @param config plain JSON of `bailiwick.v1.GroupConfig` (plain-json.ts)
- * @throws {Error} of the protobuf runtime, naming the field
+ * @throws {Error} of the protobuf runtime, or for a limit beyond its bounds; naming the field
  */
 export function encodeGroupConfig(config: unknown): Uint8Array {
-  return toBinary(GroupConfigSchema, fromPlainJson(GroupConfigSchema, sorted(config as JsonValue)));
+  const message = fromPlainJson(GroupConfigSchema, sorted(config as JsonValue));
+  const problem = groupLimitsProblem(message);
+  if (problem !== null) throw new Error(problem);
+  return toBinary(GroupConfigSchema, message);
 }
 
 /** The protobuf runtime writes the entries of a map in the order in which it read them. */

@@ -153,8 +153,8 @@ export type PeerMessage =
   | { readonly type: "forwardReply"; readonly call: number; readonly reply: Reply }
   | { readonly type: "forwardCancel"; readonly call: number }
   | { readonly type: "forwardWatch"; readonly call: number; readonly message: WatchMessage }
-  /** The asker has room for the next message of the stream: it has read the events up to `through`. */
-  | { readonly type: "forwardDrained"; readonly call: number; readonly through: Revision }
+  /** The asker has room for the next message of the stream: it has read the events up to `through`, or that page of it. */
+  | { readonly type: "forwardDrained"; readonly call: number; readonly through: Revision; readonly page: number }
   /**
    * The sender's starts, oldest first, the present one last. `answer`: the receiver is to introduce itself as well.
    * `isAnew`: it is in quarantine, and speaks as no member that it was before: what is remembered of it no longer matters.

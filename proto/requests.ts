@@ -2,10 +2,12 @@
 
 import type { Failure } from "./errors.ts";
 import type { BootNumber, ClusterId, Epoch, GroupId, Incarnation, LogIndex, NodeId, Revision, Term } from "./ids.ts";
+import type { LeaseStatus } from "./leases.ts";
 import type { Membership } from "./membership.ts";
 import type {
   ClusterEvent,
   DirectoryEntry,
+  GroupKey,
   GroupObject,
   GroupRecovery,
   GroupSummary,
@@ -102,7 +104,16 @@ export type GroupRequest =
     }
   /** Any owner answers, from what it knows. */
   | { readonly type: "groupStatus"; readonly group: GroupId }
+  /** `id`: wanted; null: the group chooses. */
+  | { readonly type: "grantLease"; readonly group: GroupId; readonly id: number | null; readonly ttlMs: number }
+  | { readonly type: "keepAliveLease"; readonly group: GroupId; readonly id: number }
+  | { readonly type: "revokeLease"; readonly group: GroupId; readonly id: number }
+  /** `keys`: answers those that are attached as well. */
+  | { readonly type: "getLease"; readonly group: GroupId; readonly id: number; readonly keys: boolean }
+  /** Of an id above `after`; `limit`: 1 to 10,000. */
+  | { readonly type: "listLeases"; readonly group: GroupId; readonly after: number; readonly limit: number }
   | WatchRequest
+  | WatchGroupRequest
   /** Answered as the request in it, which is carried out once under this identity. `group`: as there. */
   | {
       readonly type: "identified";
@@ -133,7 +144,54 @@ export interface WatchRequest {
   readonly previousValues: boolean;
   /** 0: only when there is something to say. */
   readonly progressIntervalMs: number;
+  /** Leaves out deletions by the end of a lease, which are no `deletes`. */
+  readonly withoutExpiries: boolean;
+  /** What exists comes first, at one revision; then every later change. Never with `startRevision`. */
+  readonly initial: boolean;
+  /** Bytes of events that may happen while a message is unread before the reader is told `behind`; 0: never told. */
+  readonly bufferBytesMax: number;
 }
+
+/** Opens a stream of what the group says of itself. Any owner serves it, from what it has applied. */
+export interface WatchGroupRequest {
+  readonly type: "watchGroup";
+  readonly group: GroupId;
+  /** A state of this index or a later one is news; null: after the newest. */
+  readonly startIndex: LogIndex | null;
+  readonly initial: boolean;
+  /** Also states in which only keys and replication have moved on. */
+  readonly includeProgress: boolean;
+  readonly progressIntervalMs: number;
+}
+
+/** Opens a stream of nodes' recovery statuses. Served by a node that has all of them in its sphere. */
+export interface WatchNodesRequest {
+  readonly type: "watchNodes";
+  /** Empty: the sphere of the node that answers. */
+  readonly nodes: readonly NodeId[];
+  /** What was delivered before; null: not resumed. */
+  readonly after: NodesPosition | null;
+  readonly initial: boolean;
+  readonly progressIntervalMs: number;
+}
+
+/** Opens a stream of cluster events, from this node's copy of the database. */
+export interface WatchClusterRequest {
+  readonly type: "watchCluster";
+  /** First index wanted; null: after the newest. */
+  readonly startIndex: LogIndex | null;
+  readonly initial: boolean;
+  readonly progressIntervalMs: number;
+}
+
+/** Answered by a stream of {@link WatchMessage} instead of one reply. */
+export type StreamRequest = WatchRequest | WatchGroupRequest | WatchNodesRequest | WatchClusterRequest;
+
+export function isStream(request: Request): request is StreamRequest {
+  return streams.has(request.type);
+}
+
+const streams: ReadonlySet<Request["type"]> = new Set(["watch", "watchGroup", "watchNodes", "watchCluster"]);
 
 /** Answered by any node: from its copy of the cluster database, or by asking the groups. */
 export type ClusterRequest =
@@ -194,7 +252,9 @@ export type ClusterRequest =
   | { readonly type: "directory" }
   /** Of this one node, about itself. */
   | { readonly type: "nodeSelf"; readonly node: NodeId }
-  | { readonly type: "clusterEvents"; readonly after: LogIndex; readonly limit: number };
+  | { readonly type: "clusterEvents"; readonly after: LogIndex; readonly limit: number }
+  | WatchNodesRequest
+  | WatchClusterRequest;
 
 export type Request = GroupRequest | ClusterRequest;
 
@@ -340,6 +400,25 @@ export type Reply =
   | { readonly type: "configure"; readonly header: Header }
   /** `index`: of the change in the group's log. */
   | { readonly type: "setOwners"; readonly header: Header; readonly index: LogIndex }
+  | { readonly type: "grantLease"; readonly header: Header; readonly lease: LeaseStatus }
+  /** `ttlMs` 0: there is no such lease. Counts from when the request was sent. */
+  | { readonly type: "keepAliveLease"; readonly header: Header; readonly id: number; readonly ttlMs: number }
+  /** `deleted`: keys. */
+  | { readonly type: "revokeLease"; readonly header: Header; readonly deleted: number }
+  /** `keys`: in byte order, the first of them; none unless asked for. */
+  | {
+      readonly type: "getLease";
+      readonly header: Header;
+      readonly lease: LeaseStatus;
+      readonly keys: readonly Uint8Array[];
+    }
+  /** By id. */
+  | {
+      readonly type: "listLeases";
+      readonly header: Header;
+      readonly leases: readonly LeaseStatus[];
+      readonly more: boolean;
+    }
   | { readonly type: "groupStatus"; readonly status: GroupStatus }
   | { readonly type: "createGroup"; readonly entry: DirectoryEntry }
   /** `losses`: what is known to be lost, for people. */
@@ -368,8 +447,32 @@ export interface KeyEvent {
   /** null when the key did not exist before, when it was not asked for, or when it has been compacted. */
   readonly previous: KeyValue | null;
   readonly revision: Revision;
+  /** Of a deletion: the lease whose end it was; 0: a caller's. */
+  readonly endedLease: number;
 }
 
+/** How far the log of a group is known. */
+export interface StatusMark extends GroupKey {
+  readonly index: LogIndex;
+}
+
+/** Where a watch of nodes stands: of each group with a verdict, up to where its verdicts were delivered. */
+export interface NodesPosition {
+  /** By name. */
+  readonly groups: readonly StatusMark[];
+  /** Of the directory that told who belongs to the sphere. */
+  readonly clusterIndex: LogIndex;
+}
+
+/** A node as its sphere knows it. */
+export interface NodeState {
+  readonly record: NodeRecord;
+  readonly status: RecoveryStatus;
+  readonly components: readonly StatusComponent[];
+  readonly groups: readonly GroupId[];
+}
+
+/** `revision` of a stream that is not of keys: an index of the log it is about, or a count of the changes seen. */
 export type WatchMessage =
   /** First on every stream. Events follow from `revision` on. */
   | { readonly type: "opened"; readonly header: Header; readonly revision: Revision }
@@ -379,4 +482,40 @@ export type WatchMessage =
   /** Last: revisions below `floor` are gone; restart there after reading the present state. */
   | { readonly type: "compacted"; readonly floor: Revision }
   /** Last: the client resumes after the last revision it has seen, here or elsewhere. */
-  | { readonly type: "canceled"; readonly failure: Failure };
+  | { readonly type: "canceled"; readonly failure: Failure }
+  /** What exists at `revision`, a page of it in key order; `page` counts from 1. Behind the last one changes follow. */
+  | {
+      readonly type: "initial";
+      readonly revision: Revision;
+      readonly page: number;
+      readonly more: boolean;
+      readonly events: readonly KeyEvent[];
+    }
+  /** The reader has a message in hand and more than it wants held for it has happened; nothing is lost. */
+  | { readonly type: "behind"; readonly delivered: Revision; readonly newest: Revision }
+  /** The group as it is; `revision`: index of its last change. */
+  | {
+      readonly type: "groupState";
+      readonly revision: Revision;
+      readonly initial: boolean;
+      readonly status: GroupStatus;
+    }
+  /** Nodes as they are. All that is `initial`, up to a message without `more`, stands for everything told before. */
+  | {
+      readonly type: "nodeStates";
+      readonly revision: Revision;
+      readonly initial: boolean;
+      readonly more: boolean;
+      readonly nodes: readonly NodeState[];
+      /** They belong to the sphere no more. */
+      readonly departed: readonly NodeId[];
+      readonly position: NodesPosition;
+    }
+  /** Whole log entries, in order. */
+  | {
+      readonly type: "clusterEvents";
+      readonly revision: Revision;
+      readonly initial: boolean;
+      readonly more: boolean;
+      readonly events: readonly ClusterEvent[];
+    };

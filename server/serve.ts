@@ -89,11 +89,18 @@ async function compose(options: StartOptions, key: NodeKey, data: OpenedData): P
     journal,
     fatal: options.onFatal,
   };
-  const { dataDirectory, diskFreeBytesMin } = config;
+  const { dataDirectory, diskFreeBytesMin, groupsBytesMax } = config;
   const gauge = await DiskGauge.start({ directory: dataDirectory, deliver: (input) => inbox.deliver(input), journal });
   const wallOffsetMs = Date.now() - performance.now();
   const { leaseRead } = config.bootstrap;
-  const node = new Node({ image, seed: randomInt(seedBound), wallOffsetMs, diskFreeBytesMin, leaseRead });
+  const node = new Node({
+    image,
+    seed: randomInt(seedBound),
+    wallOffsetMs,
+    diskFreeBytesMin,
+    groupsBytesMax,
+    leaseRead,
+  });
   const host = new Host(ports, node);
   inbox.open(host);
   const self = {

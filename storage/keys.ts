@@ -19,8 +19,9 @@
 //                        09 | key …                          transactions that the group coordinates
 //                        0a | key …                          transactions that it has prepared
 //                        0b | group name …                   transactions of other coordinators that are over
-//                        10 | session                        sessions of clients
-//                        11 | session | 00 | sequence u64    what their requests were answered
+//                        10 | lease u64                      leases
+//                        11 | session                        sessions of clients
+//                        12 | session | 00 | sequence u64    what their requests were answered
 //   04 | len node name | len group name                 component of a node's status, received from that group's manager
 //   05 | len name                                       summary of an interlocked group
 //   06                                                  hard state mark: how new the slot files outside level are at least
@@ -58,8 +59,9 @@ const stateTables = {
   coordinated: 9,
   prepared: 10,
   closed: 11,
-  sessions: 16,
-  answers: 17,
+  leases: 16,
+  sessions: 17,
+  answers: 18,
 } as const;
 
 export type MetaField = keyof typeof metaFields;

@@ -32,6 +32,8 @@ async function main(plan: string | undefined, patterns: readonly string[]): Prom
     return 2;
   }
   process.chdir(root);
+  // Each file is a process of its own, and so are the nodes of many: what one has compiled, the next need not.
+  process.env["NODE_COMPILE_CACHE"] ??= join(tmpdir(), "node-compile-cache");
   const totals: Counts = { tests: 0, suites: 0, pass: 0, fail: 0, cancelled: 0, skipped: 0, todo: 0 };
   const startedMs = performance.now();
   let failed: string | null = null;
@@ -51,9 +53,9 @@ async function main(plan: string | undefined, patterns: readonly string[]): Prom
 async function timed(stage: Stage, patterns: readonly string[], totals: Counts): Promise<Outcome> {
   const isNamed = patterns.includes(stage.name);
   if (patterns.length > 0 && stage.type !== "tests" && !isNamed) return "skipped";
-  const files = stage.type === "tests" ? testFiles(stage.folder, isNamed ? [] : patterns) : [];
+  const files = stage.type === "tests" ? testFiles(stage.folders, isNamed ? [] : patterns) : [];
   if (stage.type === "tests" && files.length === 0) {
-    if (patterns.length === 0) print(`\n━━ ${stage.name}: skipped, no test files in ${stage.folder}`);
+    if (patterns.length === 0) print(`\n━━ ${stage.name}: skipped, no test files in ${stage.folders.join(" ")}`);
     return "skipped";
   }
   print(`\n━━ ${stage.name}`);
@@ -69,11 +71,15 @@ async function timed(stage: Stage, patterns: readonly string[], totals: Counts):
   return isPassed ? "passed" : "failed";
 }
 
-function testFiles(folder: string, patterns: readonly string[]): string[] {
-  const files = folder.endsWith(".ts")
-    ? [folder].filter((file) => existsSync(file))
-    : globSync(`${folder}/**/*.test.ts`);
-  return files.filter((file) => patterns.length === 0 || patterns.some((pattern) => file.includes(pattern))).sort();
+/** Each once, in the order of the folders. */
+function testFiles(folders: readonly string[], patterns: readonly string[]): string[] {
+  const files = new Set(folders.flatMap(filesBelow));
+  return [...files].filter((file) => patterns.length === 0 || patterns.some((pattern) => file.includes(pattern)));
+}
+
+function filesBelow(folder: string): readonly string[] {
+  if (folder.endsWith(".ts")) return [folder].filter((file) => existsSync(file));
+  return globSync(`${folder}/**/*.test.ts`).sort();
 }
 
 /** Streams node's own report of each test; the summary of the stage is held back and added to the totals. */

@@ -3,7 +3,6 @@
 
 import type { Client } from "../client.ts";
 import type { CliDeps } from "./cli-deps.ts";
-import type { ExitCode } from "./exit-codes.ts";
 import type { Flags } from "./flags.ts";
 import type { Output } from "./output.ts";
 
@@ -21,8 +20,8 @@ export interface CliCommand<Options> {
   readonly isWrite: boolean;
   /** @throws {UsageError} */
   readonly parse: (args: readonly string[], flags: Flags) => Options;
-  /** @throws {DbError | UnreachableError | UsageError} */
-  readonly run: (context: CliContext, options: Options) => Promise<ExitCode>;
+  /** @returns one of exit-codes.ts, or that of a program it has run. @throws {DbError | UnreachableError | UsageError} */
+  readonly run: (context: CliContext, options: Options) => Promise<number>;
 }
 
 /** What a running command works with. */

@@ -12,6 +12,8 @@ export const exitCodes = {
   unknown: 4,
   /** Nothing answered, or not enough of it; trying again later may help. */
   unavailable: 5,
+  /** The lock was lost while the program that it was for ran. */
+  lost: 6,
   interrupted: 130,
 } as const;
 

@@ -33,16 +33,15 @@ export class Flags {
     throw new UsageError(`${asWritten(name)} is ${JSON.stringify(text)}, not an integer ${range}`);
   }
 
-  /** A duration such as `5s`, `500ms` or `2m`, in milliseconds. @throws {UsageError} unless absent, or 1 ms to an hour */
-  durationMs(name: string): number | undefined {
+  /** A duration such as `5s`, `500ms` or `2m`, in milliseconds. @throws {UsageError} unless it is absent, or in the range */
+  durationMs(name: string, { minMs, maxMs, range }: DurationRange = usualDurations): number | undefined {
     const text = this.text(name);
     if (text === undefined) return undefined;
-    const [, digits = "", unit = "s"] = /^([0-9]{1,7})(ms|s|m)?$/.exec(text) ?? [];
-    const value =
-      digits === "" ? Number.NaN : Number(digits) * { ms: 1, s: 1_000, m: 60_000 }[unit as "ms" | "s" | "m"];
-    if (value >= 1 && value <= hourMs) return value;
+    const [, digits = "", unit = "s"] = /^([0-9]{1,8})(ms|s|m|h)?$/.exec(text) ?? [];
+    const value = digits === "" ? Number.NaN : Number(digits) * unitsMs[unit as keyof typeof unitsMs];
+    if (value >= minMs && value <= maxMs) return value;
     throw new UsageError(
-      `${asWritten(name)} is ${JSON.stringify(text)}, not a time from 1ms to 60m such as 500ms, 5s, 2m`,
+      `${asWritten(name)} is ${JSON.stringify(text)}, not a time from ${range} such as 500ms, 5s, 2m`,
     );
   }
 
@@ -53,7 +52,15 @@ export class Flags {
   }
 }
 
-const hourMs = 3_600_000;
+interface DurationRange {
+  readonly minMs: number;
+  readonly maxMs: number;
+  /** Both, as people write them. */
+  readonly range: string;
+}
+
+const unitsMs = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 } as const;
+const usualDurations: DurationRange = { minMs: 1, maxMs: unitsMs.h, range: "1ms to 60m" };
 
 /** `ifRevision` as `--if-revision`. */
 function asWritten(name: string): string {

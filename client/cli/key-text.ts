@@ -13,6 +13,11 @@ export function toKeyValueJson(keyValue: KeyValue, { keysOnly = false } = {}): K
   return { ...bytesJson("key", key), ...shownValue, createRevision, modRevision, version, lease };
 }
 
+/** A key in JSON: one of `key` and `keyBase64`. */
+export function keyJson(key: Uint8Array): Readonly<Record<string, string>> {
+  return bytesJson("key", key);
+}
+
 function bytesJson(name: string, bytes: Uint8Array): Record<string, string> {
   const text = toText(bytes);
   return text === null ? { [`${name}Base64`]: toBase64(bytes) } : { [name]: text };

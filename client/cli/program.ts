@@ -16,6 +16,12 @@ import { keyGet } from "./commands/key-get.ts";
 import { keyList } from "./commands/key-list.ts";
 import { keyPut } from "./commands/key-put.ts";
 import { keyWatch } from "./commands/key-watch.ts";
+import { leaseGet } from "./commands/lease-get.ts";
+import { leaseGrant } from "./commands/lease-grant.ts";
+import { leaseKeepAlive } from "./commands/lease-keep-alive.ts";
+import { leaseList } from "./commands/lease-list.ts";
+import { leaseRevoke } from "./commands/lease-revoke.ts";
+import { lock } from "./commands/lock.ts";
 import { nodeGet } from "./commands/node-get.ts";
 import { nodeList } from "./commands/node-list.ts";
 import { nodeSphere } from "./commands/node-sphere.ts";
@@ -39,7 +45,7 @@ have the field names of the API in camelCase and are a stable contract. Data goe
 error. Keys and values are text where they are UTF-8; in JSON they are else in keyBase64 and valueBase64.
 
 Exit codes: 0 done; 1 failed; 2 wrong usage or a refused argument; 3 not found, or a condition did not hold; 4 a change may
-or may not have happened; 5 unavailable: nothing answered, or no quorum; 130 interrupted.
+or may not have happened; 5 unavailable: nothing answered, or no quorum; 6 the lock was lost; 130 interrupted.
 
 Environment: BAILIWICK_ENDPOINTS as --endpoints; NO_COLOR as --no-color.
 `;
@@ -55,6 +61,12 @@ const nodeHelp = `
 Examples:
   $ bailiwick node list --all
   $ bailiwick node init n208 --dir /etc/bailiwick
+`;
+
+const leaseHelp = `
+Examples:
+  $ bailiwick lease grant rg220 --ttl 30s
+  $ bailiwick lease keep-alive rg220 7
 `;
 
 const clusterHelp = `
@@ -83,6 +95,13 @@ export function createProgram(deps: CliDeps, run: RunCommand): Command {
   add(program, keyList, run);
   add(program, txn, run);
   add(program, keyWatch, run);
+  add(program, lock, run);
+  const lease = program.command("lease").description("leases of a group").addHelpText("after", leaseHelp);
+  add(lease, leaseGrant, run);
+  add(lease, leaseKeepAlive, run);
+  add(lease, leaseRevoke, run);
+  add(lease, leaseGet, run);
+  add(lease, leaseList, run);
   const group = program.command("group").description("resource groups").addHelpText("after", groupHelp);
   add(group, groupList, run);
   add(group, groupGet, run);

@@ -14,6 +14,7 @@ export function createSystemDeps(version: string): CliDeps {
     err: (text) => void process.stderr.write(text),
     readFile: (path) => readFile(path),
     readStdin,
+    startProgram: async (...given) => (await import("./start-program.ts")).startProgram(...given),
     askLine,
     sleep: systemClock.sleep,
     nowMs: () => Date.now(),

@@ -2,7 +2,8 @@
 
 import type { ClusterCommand, Compare, GroupCommand, IdentifiableCommand, VerdictChange, Write } from "../commands.ts";
 import * as wire from "../gen/bailiwick/peer/v1/record_pb.ts";
-import { epoch, logIndex, revision, uint64, wholeMs } from "./integers.ts";
+import { epoch, logIndex, revision, term, uint64, wholeMs } from "./integers.ts";
+import { leaseRef, leaseRemaining } from "./leases.ts";
 import {
   clusterChange,
   configBytes,
@@ -69,6 +70,11 @@ const groupCommand = only(
     configure: message(wire.ConfigureCommandSchema, { config: configBytes }),
     dispute: message(wire.DisputeCommandSchema, { hashes: required(stateHashes) }),
     settle: message(wire.SettleCommandSchema, { index: logIndex }),
+    grantLease: message(wire.GrantLeaseCommandSchema, { id: uint64, ttlMs: wholeMs }),
+    renewLease: message(wire.RenewLeaseCommandSchema, { id: uint64 }),
+    revokeLease: message(wire.RevokeLeaseCommandSchema, { id: uint64 }),
+    expireLeases: message(wire.ExpireLeasesCommandSchema, { term, leases: list(leaseRef, itemsMax) }),
+    checkpointLeases: message(wire.CheckpointLeasesCommandSchema, { leases: list(leaseRemaining, itemsMax) }),
     identified: message(wire.IdentifiedCommandSchema, {
       identity: required(requestIdentity),
       digest: hash64,

@@ -124,7 +124,7 @@ const peerMessage = union<PeerMessage, wire.Envelope["message"]>({
   forwardReply: message(wire.ForwardReplySchema, { call: uint64, reply: required(reply) }),
   forwardCancel: message(wire.ForwardCancelSchema, { call: uint64 }),
   forwardWatch: message(wire.ForwardWatchSchema, { call: uint64, message: required(watchMessage) }),
-  forwardDrained: message(wire.ForwardDrainedSchema, { call: uint64, through: revision }),
+  forwardDrained: message(wire.ForwardDrainedSchema, { call: uint64, through: revision, page: uint64 }),
   hello: message(wire.HelloSchema, {
     lineage: list(start, wireLimits.lineageMax),
     answer: flag,

@@ -1,6 +1,7 @@
 // Rows of state on disk, and in snapshots, as bytes. Log records, versions of keys and hard state are storage's own.
 // A row that does not decode is damage. One encoding per shape is kept in test/unit/proto/records.hex.txt.
 
+import * as leases from "../gen/bailiwick/peer/v1/lease_pb.ts";
 import * as model from "../gen/bailiwick/peer/v1/model_pb.ts";
 import * as raft from "../gen/bailiwick/peer/v1/raft_pb.ts";
 import * as wire from "../gen/bailiwick/peer/v1/record_pb.ts";
@@ -9,6 +10,7 @@ import * as transaction from "../gen/bailiwick/peer/v1/transaction_pb.ts";
 import type { AppliedRecord } from "../model.ts";
 import { configuration } from "./control.ts";
 import { logIndex, revision, term } from "./integers.ts";
+import { lease } from "./leases.ts";
 import {
   clusterEvent,
   directoryEntry,
@@ -102,6 +104,7 @@ export const { encode: encodeClosedTransactions, decode: decodeClosedTransaction
   closedTransactions,
   bytesMax,
 );
+export const { encode: encodeLease, decode: decodeLease } = inBytes(leases.LeaseSchema, lease, bytesMax);
 export const { encode: encodeSessionRecord, decode: decodeSessionRecord } = inBytes(
   session.SessionRecordSchema,
   sessionRecord,

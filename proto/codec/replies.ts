@@ -14,6 +14,7 @@ import type {
 import { membership } from "./control.ts";
 import { failure } from "./failures.ts";
 import { boot, incarnation, logIndex, revision, term, uint64, wholeMs } from "./integers.ts";
+import { leaseStatus } from "./leases.ts";
 import {
   clusterEvent,
   directoryEntry,
@@ -30,6 +31,7 @@ import {
 import { clusterId, finite, flag, groupId, keyBytes, nodeId, stateHash, text, word } from "./scalars.ts";
 import { type Codec, list, message, nullable, only, required, union } from "./structure.ts";
 import { decision, partResult, vote } from "./transactions.ts";
+import { nodeState, nodesPosition } from "./watched.ts";
 import { wireLimits } from "./wire-limits.ts";
 
 const { itemsMax, textCharsMax } = wireLimits;
@@ -153,6 +155,19 @@ export const reply = only(
     closeSession: message(wire.CloseSessionReplySchema, { header: required(header) }),
     configure: message(wire.ConfigureReplySchema, { header: required(header) }),
     setOwners: message(wire.SetOwnersReplySchema, { header: required(header), index: logIndex }),
+    grantLease: message(wire.GrantLeaseReplySchema, { header: required(header), lease: required(leaseStatus) }),
+    keepAliveLease: message(wire.KeepAliveLeaseReplySchema, { header: required(header), id: uint64, ttlMs: wholeMs }),
+    revokeLease: message(wire.RevokeLeaseReplySchema, { header: required(header), deleted: uint64 }),
+    getLease: message(wire.GetLeaseReplySchema, {
+      header: required(header),
+      lease: required(leaseStatus),
+      keys: list(keyBytes, itemsMax),
+    }),
+    listLeases: message(wire.ListLeasesReplySchema, {
+      header: required(header),
+      leases: list(leaseStatus, itemsMax),
+      more: flag,
+    }),
     groupStatus: message(wire.GroupStatusReplySchema, { status: required(groupStatus) }),
     createGroup: message(wire.CreateGroupReplySchema, { entry: required(directoryEntry) }),
     recoverGroup: message(wire.RecoverGroupReplySchema, {
@@ -183,6 +198,7 @@ const keyEvent = message<KeyEvent, typeof wire.KeyEventSchema>(wire.KeyEventSche
   kv: nullable(keyValue),
   previous,
   revision,
+  endedLease: uint64,
 });
 
 export const watchMessage = only(
@@ -194,5 +210,22 @@ export const watchMessage = only(
     progress: message(wire.WatchProgressSchema, { revision }),
     compacted: message(wire.WatchCompactedSchema, { floor: revision }),
     canceled: message(wire.WatchCanceledSchema, { failure: required(failure) }),
+    initial: message(wire.WatchInitialSchema, { revision, page: uint64, more: flag, events: list(keyEvent, itemsMax) }),
+    behind: message(wire.WatchBehindSchema, { delivered: revision, newest: revision }),
+    groupState: message(wire.WatchGroupStateSchema, { revision, initial: flag, status: required(groupStatus) }),
+    nodeStates: message(wire.WatchNodeStatesSchema, {
+      revision,
+      initial: flag,
+      more: flag,
+      nodes: list(nodeState, itemsMax),
+      departed: nodeIds,
+      position: required(nodesPosition),
+    }),
+    clusterEvents: message(wire.WatchClusterEventsSchema, {
+      revision,
+      initial: flag,
+      more: flag,
+      events: list(clusterEvent, itemsMax),
+    }),
   }),
 );

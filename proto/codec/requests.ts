@@ -3,11 +3,12 @@
 import * as wire from "../gen/bailiwick/peer/v1/forward_pb.ts";
 import type { Consistency, Fence, IdentifiableRequest, Request } from "../requests.ts";
 import { epoch, incarnation, logIndex, revision, uint64, wholeMs } from "./integers.ts";
-import { configBytes, groupRecovery, keySpan, owners } from "./model.ts";
+import { configBytes, groupRecovery, keySpan, nodeIds, owners } from "./model.ts";
 import { flag, groupId, keyBytes, nodeId, oneOf, reason, valueBytes, word } from "./scalars.ts";
 import { requestIdentity } from "./sessions.ts";
 import { inBytes, list, message, nullable, only, required, union } from "./structure.ts";
 import { decision, part, transactionId } from "./transactions.ts";
+import { nodesPosition } from "./watched.ts";
 import { wireLimits } from "./wire-limits.ts";
 
 const { itemsMax, rowBytesMax } = wireLimits;
@@ -76,6 +77,11 @@ export const request = only(
       validateOnly: flag,
     }),
     groupStatus: message(wire.GroupStatusRequestSchema, { group: groupId }),
+    grantLease: message(wire.GrantLeaseRequestSchema, { group: groupId, id: nullable(uint64), ttlMs: wholeMs }),
+    keepAliveLease: message(wire.KeepAliveLeaseRequestSchema, { group: groupId, id: uint64 }),
+    revokeLease: message(wire.RevokeLeaseRequestSchema, { group: groupId, id: uint64 }),
+    getLease: message(wire.GetLeaseRequestSchema, { group: groupId, id: uint64, keys: flag }),
+    listLeases: message(wire.ListLeasesRequestSchema, { group: groupId, after: uint64, limit: uint64 }),
     watch: message(wire.WatchRequestSchema, {
       group: groupId,
       span: required(keySpan),
@@ -84,6 +90,9 @@ export const request = only(
       deletes: flag,
       previousValues: flag,
       progressIntervalMs: wholeMs,
+      withoutExpiries: flag,
+      initial: flag,
+      bufferBytesMax: uint64,
     }),
     createGroup: message(wire.CreateGroupRequestSchema, { group: groupId, owners, validateOnly: flag }),
     recoverGroup: message(wire.RecoverGroupRequestSchema, {
@@ -111,6 +120,24 @@ export const request = only(
     directory: message(wire.DirectoryRequestSchema, {}),
     nodeSelf: message(wire.NodeSelfRequestSchema, { node: nodeId }),
     clusterEvents: message(wire.ClusterEventsRequestSchema, { after: logIndex, limit: uint64 }),
+    watchGroup: message(wire.WatchGroupRequestSchema, {
+      group: groupId,
+      startIndex: nullable(logIndex),
+      initial: flag,
+      includeProgress: flag,
+      progressIntervalMs: wholeMs,
+    }),
+    watchNodes: message(wire.WatchNodesRequestSchema, {
+      nodes: nodeIds,
+      after: nullable(nodesPosition),
+      initial: flag,
+      progressIntervalMs: wholeMs,
+    }),
+    watchCluster: message(wire.WatchClusterRequestSchema, {
+      startIndex: nullable(logIndex),
+      initial: flag,
+      progressIntervalMs: wholeMs,
+    }),
     identified: message(wire.IdentifiedRequestSchema, {
       group: groupId,
       identity: required(requestIdentity),

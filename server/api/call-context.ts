@@ -3,11 +3,12 @@
 import { InvariantError } from "../../proto/assert.ts";
 import { DbError, failure } from "../../proto/errors.ts";
 import type { ClusterId, NodeId } from "../../proto/ids.ts";
-import type { IdentifiableRequest, Reply, Request, WatchRequest } from "../../proto/requests.ts";
+import type { IdentifiableRequest, Reply, Request, StreamRequest } from "../../proto/requests.ts";
 import type { RequestIdentity } from "../../proto/sessions.ts";
 import { limits } from "../node/limits.ts";
 import type { Journal } from "../node/ports.ts";
 import type { LocalCalls } from "./local-calls.ts";
+import type { WatchEncoder } from "./watch/watch-encoder.ts";
 
 /** What a node says of itself in answers. */
 export interface ApiIdentity {
@@ -28,6 +29,7 @@ export interface ApiWorld {
   readonly journal: Journal;
   /** Streams that must be ended when the server stops. */
   readonly streams: Set<{ stop(): void }>;
+  readonly encoder: WatchEncoder;
 }
 
 /** The part of a grpc-js call that says how long it lasts. */
@@ -36,7 +38,7 @@ export interface CallLifetime {
   on(event: "cancelled", listener: () => void): unknown;
 }
 
-type AskRequest = Exclude<Request, WatchRequest>;
+type AskRequest = Exclude<Request, StreamRequest>;
 type Answer<Type extends AskRequest["type"]> = Extract<Reply, { readonly type: Type }>;
 
 export class CallContext {

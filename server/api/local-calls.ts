@@ -2,13 +2,13 @@
 // Knows nothing of gRPC; deadlines are kept by the node.
 
 import { type Failure, failure } from "../../proto/errors.ts";
-import { plainRequest, type Reply, type Request, type WatchMessage, type WatchRequest } from "../../proto/requests.ts";
+import { plainRequest, type Reply, type Request, type StreamRequest, type WatchMessage } from "../../proto/requests.ts";
 import { bytesOfPart } from "../../proto/transactions.ts";
 import type { CallId } from "../node/inputs.ts";
 import { limits } from "../node/limits.ts";
 import type { Answers, Deliver } from "../node/ports.ts";
 
-type CallRequest = Exclude<Request, WatchRequest>;
+type CallRequest = Exclude<Request, StreamRequest>;
 
 interface CallOptions {
   /** Time left to answer: 1 ms or more. */
@@ -69,7 +69,7 @@ export class LocalCalls implements Answers {
   }
 
   /** @param onMessage hears the last message also when the watch is refused; never called before this returns */
-  openWatch(request: WatchRequest, onMessage: (message: WatchMessage) => void): OpenWatch {
+  openWatch(request: StreamRequest, onMessage: (message: WatchMessage) => void): OpenWatch {
     const call = this.#nextCall();
     const refusal = this.#refuseWatch();
     this.#watches.set(call, onMessage);

@@ -9,6 +9,7 @@ import type { ApiIdentity, ApiWorld } from "./call-context.ts";
 import { addHealth, addReflection, stopHealth } from "./discovery.ts";
 import type { LocalCalls } from "./local-calls.ts";
 import { allServices } from "./services/all-services.ts";
+import { WatchEncoder } from "./watch/watch-encoder.ts";
 
 export interface ApiOptions {
   /** `host:port` to listen on; port 0: any free one. */
@@ -54,7 +55,7 @@ export class ApiServer {
   /** @throws {DbError} `invalid_argument` when the address is in use, is not one of this machine, or is malformed */
   static async start(options: ApiOptions): Promise<ApiServer> {
     const { self, calls, journal, address } = options;
-    const world: ApiWorld = { self, calls, journal, streams: new Set() };
+    const world: ApiWorld = { self, calls, journal, streams: new Set(), encoder: new WatchEncoder() };
     const server = new Server(transportLimits);
     for (const service of allServices) {
       server.addService(service.definition, service.implement(world) as unknown as UntypedServiceImplementation);

@@ -24,7 +24,10 @@ type UnaryHandler<Method extends DescMethodUnary> = (
 
 /** Serves a stream in both directions until the client has gone. */
 type StreamHandler<Method extends DescMethodBiDiStreaming> = (
-  stream: ServerDuplexStream<MessageShape<Method["input"]> | MalformedMessage, MessageShape<Method["output"]>>,
+  stream: ServerDuplexStream<
+    MessageShape<Method["input"]> | MalformedMessage,
+    MessageShape<Method["output"]> | EncodedMessage
+  >,
   world: ApiWorld,
 ) => void;
 
@@ -69,6 +72,15 @@ export class MalformedMessage {
   }
 }
 
+/** A response in its bytes already: one that many streams are sent. */
+export class EncodedMessage {
+  readonly bytes: Buffer;
+
+  constructor(bytes: Buffer) {
+    this.bytes = bytes;
+  }
+}
+
 /**
  * @param later what each method without a handler comes with, as the end of a sentence
  */
@@ -110,7 +122,8 @@ function toServerDefinition(service: DescService) {
   const definitions = toGrpcService(service);
   return fromMethods(service, (method) => {
     const definition = present(definitions[method.localName], method.name);
-    return { ...definition, requestDeserialize: tolerant(definition.requestDeserialize, method.input.typeName) };
+    const requestDeserialize = tolerant(definition.requestDeserialize, method.input.typeName);
+    return { ...definition, requestDeserialize, responseSerialize: sparing(definition.responseSerialize) };
   });
 }
 
@@ -122,6 +135,10 @@ function tolerant(decode: (bytes: Buffer) => Message, typeName: string): (bytes:
       return new MalformedMessage(typeName, bytes, reason);
     }
   };
+}
+
+function sparing(encode: (message: Message) => Buffer): (message: Message | EncodedMessage) => Buffer {
+  return (message) => (message instanceof EncodedMessage ? message.bytes : encode(message));
 }
 
 function serve(method: DescMethod, handler: unknown, world: ApiWorld): GrpcHandler {

@@ -15,6 +15,7 @@ node.yaml (paths are relative to it, all but \`node\` have a default):
   listen: {peer: "127.0.0.1:7502", api: "127.0.0.1:7402"}    # default: as cluster.yaml says
   logLevel: info                 # debug info warn error silent
   diskFreeBytesMin: 134217728    # takes no writes while its disk has less; 0: always
+  groupsBytesMax: 4294967296     # most that its groups hold in memory together
   insecure: false                # as --insecure
 
 BAILIWICK_BOOTSTRAP, BAILIWICK_DATA_DIR, BAILIWICK_KEY_FILE, BAILIWICK_LISTEN_PEER, BAILIWICK_LISTEN_API and

@@ -188,7 +188,7 @@ function configProblem(source: YamlSource, path: FieldPath, reason: unknown): Er
   const key = /key "([^"]+)" is unknown/.exec(message)?.[1];
   if (key !== undefined)
     return source.problemWithKey(source.findKey(path, key), `Unknown key "${key}" in config: ${text}`);
-  const field = /cannot decode field \S*\.(\w+) from JSON/.exec(message)?.[1];
+  const field = /(?:cannot decode field \S*|^limits)\.(\w+) (?:from JSON|is )/.exec(message)?.[1];
   const at =
     field === undefined
       ? path

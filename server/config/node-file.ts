@@ -10,6 +10,7 @@
 //     api: 127.0.0.1:7402
 //   logLevel: info                   default; debug info warn error silent
 //   diskFreeBytesMin: 134217728      default; below so many free bytes on its disk it takes no writes; 0: always
+//   groupsBytesMax: 4294967296       default; keys, values and history of all its groups together; beyond it no group grows
 //   insecure: false                  default; true: listen beyond loopback although nothing is encrypted there
 
 import { dirname, resolve } from "node:path";
@@ -41,6 +42,8 @@ export interface NodeConfig {
   readonly logLevel: LogLevel;
   /** Low watermark of the data directory's disk. */
   readonly diskFreeBytesMin: number;
+  /** Most that all groups together hold in memory. */
+  readonly groupsBytesMax: number;
 }
 
 export interface NodeConfigSource {
@@ -67,6 +70,10 @@ const shape = z.strictObject({
     .int({ error: "must be a whole number of bytes, 0 or more" })
     .min(0)
     .default(limits.diskFreeBytesMin),
+  groupsBytesMax: z
+    .int({ error: "must be a whole number of bytes, 1048576 or more" })
+    .min(1_048_576, { error: "must be a whole number of bytes, 1048576 or more" })
+    .default(limits.groupsBytesMax),
   insecure: z.boolean().default(false),
 });
 
@@ -108,6 +115,7 @@ export async function loadNodeConfig(from: NodeConfigSource): Promise<NodeConfig
     listen: Object.freeze(listen),
     logLevel: environment.BAILIWICK_LOG_LEVEL ?? content.logLevel,
     diskFreeBytesMin: content.diskFreeBytesMin,
+    groupsBytesMax: content.groupsBytesMax,
   });
 }
 

@@ -2,19 +2,21 @@
 // and leaves the rest to the router. Ends what nobody waits for.
 
 import { failure } from "../../proto/errors.ts";
-import { clusterGroup, type GroupId, type Millis, type NodeId, type Revision, toMillis } from "../../proto/ids.ts";
-import type { NodeSelf, Reply, Request } from "../../proto/requests.ts";
+import { clusterGroup, type GroupId, type Millis, type NodeId, toMillis } from "../../proto/ids.ts";
+import { isStream, type NodeSelf, type Reply, type Request } from "../../proto/requests.ts";
 import type { Call, Caller } from "./calls.ts";
 import type { ClusterDatabase } from "./cluster-database.ts";
 import { type Ask, gatherCluster, gatherNode, type StatusView } from "./cluster-status.ts";
 import { failed } from "./group-replies.ts";
 import { limits } from "./limits.ts";
 import { earliest } from "./millis.ts";
+import type { NodeStreams } from "./node-streams.ts";
 import { mayHaveQuorum } from "./quorum-view.ts";
 import { gatherClusterRecovery } from "./recover-cluster.ts";
 import { gatherRecovery } from "./recover-group.ts";
 import type { ResourceGroup } from "./resource-group.ts";
 import type { Router } from "./router.ts";
+import { isSameMark, type StreamMark } from "./stream-marks.ts";
 import { validateRequest } from "./validate.ts";
 import type { World } from "./world.ts";
 
@@ -25,6 +27,8 @@ export interface Knowledge {
   /** Also one that takes part no more. */
   stored(name: GroupId): ResourceGroup | null;
   self(nowMs: Millis): NodeSelf;
+  /** Watches of what is of no single group. */
+  readonly streams: NodeStreams;
 }
 
 export class CallDesk {
@@ -47,9 +51,8 @@ export class CallDesk {
 
   /** @param budgetMs time left to answer; streams have no end */
   open(caller: Caller, request: Request, budgetMs: number, nowMs: Millis): void {
-    const isStream = request.type === "watch";
     const budget = Math.min(budgetMs, limits.callBudgetMsMax);
-    const call = this.#world.calls.open(caller, request, isStream ? null : toMillis(nowMs + budget));
+    const call = this.#world.calls.open(caller, request, isStream(request) ? null : toMillis(nowMs + budget));
     if (call === null) return;
     const wrong = validateRequest(request);
     if (wrong === null) this.#dispatch(call, nowMs);
@@ -74,13 +77,15 @@ export class CallDesk {
   /** The reader of a stream has room for its next message. */
   drained(caller: Caller, nowMs: Millis): void {
     const call = this.#world.calls.find(caller);
-    if (call === null || this.#router.drained(call.key, nowMs) || call.request.type !== "watch") return;
-    this.#node.group(call.request.group)?.drained(call.key);
+    if (call === null || this.#router.drained(call.key, nowMs)) return;
+    if (isOfGroup(call.request)) this.#node.group(call.request.group)?.drained(call.key);
+    else this.#node.streams.drained(call.key);
   }
 
   /** A repeated message, of events before the newest, makes no room: those may be lost, and others would hide it. */
-  peerDrained(caller: Caller, through: Revision, nowMs: Millis): void {
-    if (this.#world.calls.find(caller)?.eventsThrough === through) this.drained(caller, nowMs);
+  peerDrained(caller: Caller, read: StreamMark, nowMs: Millis): void {
+    const inHand = this.#world.calls.find(caller)?.inHand ?? null;
+    if (isSameMark(inHand, read)) this.drained(caller, nowMs);
   }
 
   deadline(nowMs: Millis): void {
@@ -126,6 +131,14 @@ export class CallDesk {
         if (request.node === this.#world.self) return this.#node.database.refound(call, request, nowMs);
         if (!state.directory.isNode(request.node)) return answer(unknownNode(request.node));
         return this.#router.route(call, nowMs);
+      case "watchCluster":
+        return this.#node.streams.watchCluster(call.key, request, nowMs);
+      case "watchNodes": {
+        const stranger = request.nodes.find((node) => !state.directory.isNode(node));
+        if (stranger !== undefined) return answer(unknownNode(stranger));
+        if (this.#node.streams.watchNodes(call.key, request, nowMs)) return;
+        return this.#router.route(call, nowMs);
+      }
       case "recoverGroup":
         return gatherRecovery(request, state, this.#asker(), answer);
       default:
@@ -160,10 +173,15 @@ export class CallDesk {
   /** Nobody waits for the call any more. */
   #drop(call: Call): void {
     const { request, key } = call;
-    if (request.type === "watch") this.#node.group(request.group)?.closeWatch(key);
+    if (isOfGroup(request)) this.#node.group(request.group)?.closeWatch(key);
+    else if (isStream(request)) this.#node.streams.close(key);
     this.#router.forget(key);
     this.#world.calls.close(key);
   }
+}
+
+function isOfGroup(request: Request): request is Request & { readonly type: "watch" | "watchGroup" } {
+  return request.type === "watch" || request.type === "watchGroup";
 }
 
 function unknownNode(node: NodeId): Reply {

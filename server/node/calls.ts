@@ -1,13 +1,14 @@
 // The calls that this node is answering: who asked, until when, and whether it may have taken effect already.
 
 import { type Failure, failure } from "../../proto/errors.ts";
-import type { Millis, NodeId, Revision } from "../../proto/ids.ts";
-import type { Reply, Request, WatchMessage } from "../../proto/requests.ts";
+import type { Millis, NodeId } from "../../proto/ids.ts";
+import { isStream, type Reply, type Request, type WatchMessage } from "../../proto/requests.ts";
 import type { TransactionId } from "../../proto/transactions.ts";
 import { Deadlines } from "./deadlines.ts";
 import type { CallId } from "./inputs.ts";
 import { limits } from "./limits.ts";
 import type { Outbox } from "./outbox.ts";
+import { markOf, type StreamMark } from "./stream-marks.ts";
 
 export type Caller =
   | { readonly type: "client"; readonly call: CallId }
@@ -24,8 +25,8 @@ export interface Call {
   readonly deadlineMs: Millis | null;
   /** A write that was proposed or forwarded may take effect although its caller hears of a failure. */
   mayHaveHappened: boolean;
-  /** Of a stream to a peer: up to where the newest events went. */
-  eventsThrough: Revision | null;
+  /** Of a stream: the newest message that its reader makes room behind. */
+  inHand: StreamMark | null;
   /** Owners that were asked and could not serve it. */
   tries: number;
   /** Of a read: the transaction whose end it waits for. */
@@ -40,6 +41,8 @@ export class Calls {
   readonly #byCaller = new Map<string, number>();
   readonly #deadlines = new Deadlines<number>();
   #lastKey = 0;
+  /** Of those that are open. */
+  #streams = 0;
 
   constructor(out: Outbox) {
     this.#out = out;
@@ -52,14 +55,15 @@ export class Calls {
   /** @returns null when the node answers too many calls already; the caller has been told */
   open(caller: Caller, request: Request, deadlineMs: Millis | null): Call | null {
     this.#lastKey += 1;
-    const fresh = { mayHaveHappened: false, eventsThrough: null, tries: 0, heldBy: null, refusal: null };
+    const fresh = { mayHaveHappened: false, inHand: null, tries: 0, heldBy: null, refusal: null };
     const call: Call = { key: this.#lastKey, caller, request, deadlineMs, ...fresh };
-    if (this.#open.size >= limits.callsMax) {
-      const message = `The node is answering ${this.#open.size} calls, limit ${limits.callsMax}`;
-      this.#deliver(call, { type: "failed", failure: failure("overloaded", message) });
+    const refusal = this.#refusal(request);
+    if (refusal !== null) {
+      this.#deliver(call, { type: "failed", failure: refusal });
       return null;
     }
     this.#open.set(call.key, call);
+    if (isStream(request)) this.#streams += 1;
     this.#byCaller.set(nameOf(caller, call.key), call.key);
     if (deadlineMs !== null) this.#deadlines.set(call.key, deadlineMs);
     return call;
@@ -88,7 +92,7 @@ export class Calls {
     if (call === undefined) return;
     if (message.type === "compacted" || message.type === "canceled") this.close(key);
     const { caller } = call;
-    if (message.type === "events") call.eventsThrough = message.revision;
+    call.inHand = markOf(message) ?? call.inHand;
     if (caller.type === "client") this.#out.watch(caller.call, message);
     if (caller.type === "peer") this.#out.send(caller.node, { type: "forwardWatch", call: caller.call, message });
   }
@@ -98,6 +102,7 @@ export class Calls {
     const call = this.#open.get(key);
     if (call === undefined) return;
     this.#open.delete(key);
+    if (isStream(call.request)) this.#streams -= 1;
     this.#byCaller.delete(nameOf(call.caller, key));
     this.#deadlines.delete(key);
   }
@@ -119,9 +124,19 @@ export class Calls {
     return this.#deadlines.next();
   }
 
+  /** Streams are counted apart: they cost little, and would else keep calls out. */
+  #refusal(request: Request): Failure | null {
+    const calls = this.#open.size - this.#streams;
+    if (isStream(request) ? this.#streams < limits.watchesMax : calls < limits.callsMax) return null;
+    const message = isStream(request)
+      ? `The node serves ${this.#streams} watches, limit ${limits.watchesMax}`
+      : `The node is answering ${calls} calls, limit ${limits.callsMax}`;
+    return failure("overloaded", message);
+  }
+
   #deliver(call: Call, reply: Reply): void {
     const { caller, request } = call;
-    if (request.type === "watch" && reply.type === "failed") {
+    if (isStream(request) && reply.type === "failed") {
       this.#deliverStreamEnd(caller, { type: "canceled", failure: reply.failure });
     } else if (caller.type === "client") {
       this.#out.reply(caller.call, reply);

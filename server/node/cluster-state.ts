@@ -169,6 +169,17 @@ export class ClusterState implements ReplicatedState<ClusterOutcome> {
     return this.#recorded.get(node) ?? "new";
   }
 
+  /** Oldest first. */
+  get events(): readonly ClusterEvent[] {
+    return this.#events.map(({ event }) => event);
+  }
+
+  /** Every event above this index is held. */
+  get eventsFloor(): LogIndex {
+    const [oldest] = this.#events;
+    return oldest === undefined || this.#events.length < limits.clusterEventsKept ? toLogIndex(0) : oldest.event.index;
+  }
+
   eventsAfter(index: LogIndex, limit: number): readonly ClusterEvent[] {
     const later = this.#events.filter(({ event }) => event.index > index);
     return later.slice(0, limit).map(({ event }) => event);

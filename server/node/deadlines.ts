@@ -40,10 +40,10 @@ export class Deadlines<Key> {
     return this.#heap[0]?.atMs ?? null;
   }
 
-  /** Removes and returns what is due, earliest first. */
-  takeDue(nowMs: Millis): Key[] {
+  /** Removes and returns what is due, earliest first, up to so many. */
+  takeDue(nowMs: Millis, countMax = Number.POSITIVE_INFINITY): Key[] {
     const due: Key[] = [];
-    for (let next = this.next(); next !== null && next <= nowMs; next = this.next()) {
+    for (let next = this.next(); next !== null && next <= nowMs && due.length < countMax; next = this.next()) {
       const { key } = this.#heap[0] as Item<Key>;
       this.#current.delete(key);
       due.push(key);

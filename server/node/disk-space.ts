@@ -14,7 +14,7 @@ export type SpaceChange = "low" | "enough";
  * What adds to the disk for good. A deletion leaves one small row a key that exists, once, and a compaction takes rows
  * away: together they are how a group makes space, so they go on.
  */
-const filling: ReadonlySet<Request["type"]> = new Set(["put", "configure", "createGroup", "openSession"]);
+const filling: ReadonlySet<Request["type"]> = new Set(["put", "configure", "createGroup", "grantLease", "openSession"]);
 
 export class DiskSpace {
   readonly #self: NodeId;

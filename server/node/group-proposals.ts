@@ -5,9 +5,11 @@ import { encodeRequest } from "../../proto/codec/requests.ts";
 import type { Compare, GroupCommand, IdentifiableCommand } from "../../proto/commands.ts";
 import { type Failure, failure } from "../../proto/errors.ts";
 import type { Millis, Revision } from "../../proto/ids.ts";
+import type { Random } from "../../proto/random.ts";
 import { type GroupRequest, type IdentifiableRequest, plainRequest } from "../../proto/requests.ts";
 import type { TransactionId } from "../../proto/transactions.ts";
 import { hash64, hashText } from "../../storage/hash.ts";
+import { drawLeaseId } from "../lease/lease-id.ts";
 import type { Call } from "./calls.ts";
 import {
   answerWrite,
@@ -170,7 +172,7 @@ export class GroupProposals {
       case "openSession":
         return { type: "openSession", session: request.session ?? this.#newSession(), ttlMs: request.ttlMs };
       default:
-        return commandOf(request);
+        return commandOf(request, this.#world.random);
     }
   }
 
@@ -200,7 +202,7 @@ export class GroupProposals {
   }
 }
 
-function commandOf(request: Exclude<WriteRequest, { readonly type: "openSession" }>): GroupCommand {
+function commandOf(request: Exclude<WriteRequest, { readonly type: "openSession" }>, random: Random): GroupCommand {
   switch (request.type) {
     case "configure":
       return { type: "configure", config: request.config };
@@ -208,6 +210,12 @@ function commandOf(request: Exclude<WriteRequest, { readonly type: "openSession"
       return { type: "prepare", id: request.id, part: request.part, floor: request.floor };
     case "finish":
       return { type: "finish", id: request.id, decision: request.decision, floor: request.floor };
+    case "grantLease":
+      return { type: "grantLease", id: request.id ?? drawLeaseId(random), ttlMs: request.ttlMs };
+    case "keepAliveLease":
+      return { type: "renewLease", id: request.id };
+    case "revokeLease":
+      return { type: "revokeLease", id: request.id };
     case "closeSession":
       return { type: "closeSession", session: request.session };
     default:

@@ -3,12 +3,26 @@
 import { failure } from "../../proto/errors.ts";
 import type { Millis } from "../../proto/ids.ts";
 import type { KeySpan } from "../../proto/model.ts";
-import { plainRequest } from "../../proto/requests.ts";
+import { plainRequest, type Request } from "../../proto/requests.ts";
 import { spanOfKey } from "../../storage/mvcc/span.ts";
 import { footprintOf } from "../txn/locks.ts";
-import { answerRead, failed, firstPart, type GroupReplica, headerOf, type ReadRequest } from "./group-replies.ts";
+import type { Call } from "./calls.ts";
+import {
+  answerRead,
+  failed,
+  firstPart,
+  type GroupReplica,
+  headerOf,
+  type LeaseRead,
+  type ReadRequest,
+} from "./group-replies.ts";
 import { limits } from "./limits.ts";
 import type { World } from "./world.ts";
+
+/** Who answers what is asked of leases, when it is known that this member still led after it was asked. */
+interface LeaseAnswers {
+  answer(call: Call, request: LeaseRead, nowMs: Millis): void;
+}
 
 export class GroupReads {
   readonly #world: World;
@@ -17,15 +31,17 @@ export class GroupReads {
   readonly #confirming = new Map<number, number>();
   /** Calls whose read is confirmed, of keys that a transaction is about to write. */
   readonly #locked = new Set<number>();
+  readonly #leases: LeaseAnswers;
   #last = 0;
 
-  constructor(world: World, replica: GroupReplica) {
+  constructor(world: World, replica: GroupReplica, leases: LeaseAnswers) {
     this.#world = world;
     this.#replica = replica;
+    this.#leases = leases;
   }
 
   /** @returns false when the leader has to serve it */
-  read(key: number, request: ReadRequest, nowMs: Millis): boolean {
+  read(key: number, request: ReadRequest | LeaseRead, nowMs: Millis): boolean {
     if ((request.type === "get" || request.type === "list") && request.consistency === "local") {
       this.#answer(key, request, true);
       return true;
@@ -41,9 +57,13 @@ export class GroupReads {
     return true;
   }
 
-  readable(read: number): void {
+  readable(read: number, nowMs: Millis): void {
     const key = this.take(read);
-    if (key !== null) this.#serve(key);
+    const call = key === null ? null : this.#world.calls.get(key);
+    if (call === null) return;
+    const { request } = call;
+    if (isOfLease(request)) this.#leases.answer(call, request, nowMs);
+    else this.#serve(call.key);
   }
 
   /** Transactions have come to an end: reads of keys that they held may be answered. */
@@ -104,6 +124,10 @@ export class GroupReads {
     const header = headerOf(this.#replica.state, this.#world.self, stale);
     this.#world.calls.answer(key, answerRead(request, this.#replica.state, header));
   }
+}
+
+function isOfLease(request: Request): request is LeaseRead {
+  return request.type === "keepAliveLease" || request.type === "getLease" || request.type === "listLeases";
 }
 
 /** At the newest revision; older ones are what they are. */

@@ -8,15 +8,21 @@ import type { GroupRequest, GroupStatus, Header, IdentifiableRequest, Reply } fr
 import type { Decision, Part, TransactionId } from "../../proto/transactions.ts";
 import type { RevisionFailure } from "../../storage/mvcc/types.ts";
 import type { GroupOutcome, GroupState } from "./group-state.ts";
+import { answerLeaseWrite } from "./lease-replies.ts";
 import { limits } from "./limits.ts";
 import { answerRecalled } from "./recall.ts";
 import type { Replica } from "./replica.ts";
 
 export type TransactRequest = GroupRequest & { readonly type: "transact" };
+export type KeepAliveRequest = GroupRequest & { readonly type: "keepAliveLease" };
+/** A renewal is one as long as it need not be in the log. */
+export type LeaseRead = KeepAliveRequest | (GroupRequest & { readonly type: "getLease" | "listLeases" });
 /** A transaction is a read when no branch of it writes. */
 export type ReadRequest = (GroupRequest & { readonly type: "get" | "list" | "decision" }) | TransactRequest;
 export type WriteRequest =
   | (GroupRequest & { readonly type: "put" | "delete" | "compact" | "configure" | "prepare" | "finish" })
+  | (GroupRequest & { readonly type: "grantLease" | "revokeLease" })
+  | KeepAliveRequest
   | (GroupRequest & { readonly type: "openSession" | "closeSession" })
   | TransactRequest;
 export type GroupReplica = Replica<GroupOutcome, GroupState>;
@@ -69,6 +75,7 @@ export function answerWrite(request: WriteRequest, outcome: GroupOutcome, state:
   if (outcome.type === "decided") {
     return request.type === "configure" ? { type: "configure", header } : { type: "compact", header };
   }
+  if (outcome.type !== "written") return present(answerLeaseWrite(outcome, header), `an answer of ${outcome.type}`);
   const written = { ...header, revision: outcome.revision };
   const returnsPrevious = (request.type === "put" || request.type === "delete") && request.returnPrevious;
   const previous = returnsPrevious ? outcome.replaced : [];

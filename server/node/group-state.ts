@@ -35,7 +35,7 @@ import type {
   StateHashes,
   StatusComponent,
 } from "../../proto/model.ts";
-import type { Entry } from "../../proto/raft.ts";
+import type { Entry, EntryId } from "../../proto/raft.ts";
 import type { RequestIdentity } from "../../proto/sessions.ts";
 import type { Part } from "../../proto/transactions.ts";
 import { bytesOf, emptyBytes } from "../../storage/bytes.ts";
@@ -46,6 +46,9 @@ import { spanOfKey } from "../../storage/mvcc/span.ts";
 import type { Write as VersionedWrite } from "../../storage/mvcc/types.ts";
 import type { Footprint } from "../txn/locks.ts";
 import type { ReplicatedState, VersionPage } from "./applier.ts";
+import { GroupKeys } from "./group-keys.ts";
+import { LeaseCommands, type LeaseOutcome } from "./lease-commands.ts";
+import { LeaseState } from "./lease-state.ts";
 import { limits } from "./limits.ts";
 import { MembersRow } from "./members-row.ts";
 import type { ReplicaRows } from "./replica-rows.ts";
@@ -56,7 +59,7 @@ import { type Answer, TransactionCommands } from "./transaction-commands.ts";
 import type { TransactionState } from "./transaction-state.ts";
 
 /** What the proposer of a command is told. */
-export type GroupOutcome = PlainOutcome | SessionOutcome;
+export type GroupOutcome = PlainOutcome | SessionOutcome | LeaseOutcome;
 
 const decided: PlainOutcome = { type: "decided" };
 const noOwnership: Ownership = { currentOwner: null, epoch: toEpoch(0), state: "offline", reason: "never started" };
@@ -82,9 +85,12 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
   readonly mvcc: Mvcc;
   readonly rows: StateRows;
   readonly members: MembersRow;
+  readonly leases: LeaseState;
+  readonly #keys: GroupKeys;
   #object: GroupObject;
   #summary: GroupSummary;
   readonly #transactions: TransactionCommands;
+  readonly #leases: LeaseCommands;
   readonly #sessions: SessionCommands;
   #dispute: StateHashes | null = null;
   readonly #verdicts = new Map<NodeId, StatusComponent>();
@@ -95,10 +101,18 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
     this.rows = parts.rows;
     this.members = parts.members;
     this.#summary = parts.summary;
-    this.#transactions = new TransactionCommands(parts.mvcc, parts.rows, {
+    this.leases = new LeaseState(parts.rows);
+    this.#keys = new GroupKeys(parts.mvcc, parts.rows, this.leases);
+    this.#transactions = new TransactionCommands(this.#keys, parts.rows, {
       key: () => this.#object,
       lock: () => this.lock,
       fenced: (fence) => this.#fenced(fence),
+      missingLease: (operations) => this.#leases.missing(operations),
+    });
+    this.#leases = new LeaseCommands(this.leases, this.#keys, {
+      key: () => this.#object,
+      lock: () => this.lock,
+      transactions: () => this.transactions,
     });
     this.#sessions = new SessionCommands(parts.mvcc, parts.rows, {
       key: () => this.#object,
@@ -139,6 +153,7 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
     state.#setSummary(summary);
     for (const node of object.owners) state.#setVerdict({ ...start, node, index, status: "joining", reason });
     state.transactions.takeOver(old.transactions);
+    state.leases.takeOver(old.leases);
     state.sessions.takeOver(old.sessions);
     return state;
   }
@@ -191,6 +206,11 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
     return this.#transactions.state;
   }
 
+  /** The end of this lease has to wait for a transaction that is not decided. */
+  isLeaseHeld(id: number): boolean {
+    return this.#leases.isHeld(id);
+  }
+
   /** Of clients, and what their requests were answered. */
   get sessions(): SessionState {
     return this.#sessions.state;
@@ -217,7 +237,7 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
   }
 
   applyEntry(entry: Entry): GroupOutcome {
-    return this.#apply(decodeGroupCommand(entry.payload), entry.index);
+    return this.#apply(decodeGroupCommand(entry.payload), entry);
   }
 
   /** The owner list follows; a new owner is not heard yet, and nobody keeps a verdict on one that is gone. */
@@ -249,7 +269,8 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
     return { rows, next: page.next };
   }
 
-  #apply(command: GroupCommand, index: LogIndex): GroupOutcome {
+  #apply(command: GroupCommand, at: EntryId): GroupOutcome {
+    const { index } = at;
     switch (command.type) {
       case "write":
       case "transact":
@@ -275,6 +296,12 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
       case "settle":
         this.#setDispute(null);
         return decided;
+      case "grantLease":
+      case "renewLease":
+      case "revokeLease":
+      case "expireLeases":
+      case "checkpointLeases":
+        return this.#leases.apply(command, at);
       case "identified":
       case "openSession":
       case "closeSession":
@@ -306,8 +333,7 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
   #write(command: Extract<GroupCommand, { type: "write" }>): PlainOutcome {
     const refusal = this.lock ?? this.#transactions.conflict(footprintOfWrite(command)) ?? this.#refusal(command);
     if (refusal !== null) return { type: "refused", failure: refusal };
-    const changed = this.mvcc.apply(command.writes.map(toVersionedWrite));
-    this.rows.setKeys(changed.rows, changed.events);
+    const changed = this.#keys.write(command.writes.map(toVersionedWrite));
     return { type: "written", revision: changed.revision, replaced: changed.replaced.flat() };
   }
 
@@ -325,7 +351,7 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
       const mismatch = this.#mismatch(compare);
       if (mismatch !== null) return mismatch;
     }
-    return null;
+    return this.#leases.missing(command.writes);
   }
 
   #mismatch(compare: Compare): Failure | null {
@@ -405,13 +431,17 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
       this.rows.restoreSmall(row);
       if (row.table === "dispute") this.#dispute = decodeStateHashes(row.value);
       this.transactions.restore(row.table, row);
+      this.leases.restore(row.table, row);
       this.sessions.restore(row.table, row);
       if (row.table !== "verdicts") continue;
       const component = decodeStatusComponent(row.value);
       this.#verdicts.set(component.node, component);
     }
     this.sessions.restored();
-    for (const kv of this.#present()) this.rows.restoreKey(kv);
+    for (const kv of this.#present()) {
+      this.rows.restoreKey(kv);
+      this.leases.attach(kv);
+    }
   }
 
   #present(): readonly KeyValue[] {
@@ -456,7 +486,7 @@ function continued(old: Mvcc, rows: StateRows): Mvcc {
   assert(present.type === "page", "the newest revision can always be read");
   rows.setKeys(
     versions,
-    present.kvs.map((kv) => ({ key: kv.key, kv, previous: null })),
+    present.kvs.map((kv) => ({ key: kv.key, kv, previous: null, endedLease: 0 })),
   );
   return mvcc;
 }

@@ -18,6 +18,10 @@ export const limits = {
   transactionsOpenMax: 256,
   /** Of one other coordinator, remembered one by one; older ones count as over. */
   transactionsClosedMax: 1_024,
+  /** Of one group; beyond it `overloaded`. Replicas that differ in it would apply a grant differently: it never changes. */
+  leasesMax: 100_000,
+  leaseTtlMsMin: 1_000,
+  leaseTtlMsMax: 86_400_000,
 
   // What a node holds at once; beyond it `overloaded`.
   callsMax: 10_000,
@@ -26,7 +30,8 @@ export const limits = {
   watchesMax: 20_000,
   forwardsMax: 10_000,
   groupsMax: 4_096,
-  groupBytesMax: 64 * 1024 * 1024,
+  /** Keys, values and history of all groups of a node together, for want of another in node.yaml; beyond it `overloaded`. */
+  groupsBytesMax: 4 * 1024 * 1024 * 1024,
   callBudgetMsMax: 60_000,
   /** Low watermark of the data directory's disk, for want of another in node.yaml: below it writes are `overloaded`. */
   diskFreeBytesMin: 128 * 1024 * 1024,
@@ -36,7 +41,11 @@ export const limits = {
   // One step of the node; the rest goes on in a later one.
   watchEventsMax: 1_000,
   watchBytesMax: 512 * 1024,
+  /** Of one message of statuses. */
+  watchNodesMax: 256,
   snapshotPartBytes: 256 * 1024,
+  /** Small rows of one part. */
+  snapshotRowsMax: 4_096,
   applyEntriesMax: 2_048,
   compactRowsMax: 1_000,
   turnInputsMax: 4_096,
@@ -69,6 +78,10 @@ export const limits = {
   logEntriesKept: 20_000,
   /** As many halves of these are kept behind a snapshot: else a follower might never catch up with a busy group. */
   logHalvesHeldMax: 8,
+  /** Until a compaction that has not come about is proposed again. */
+  compactRetryMs: 5_000,
+  /** Into so many steps the time that history is kept is cut. */
+  historyMarks: 8,
   /** After a change of the hard state, until it is written once more with what has become durable meanwhile. */
   settleMs: 200,
 
@@ -82,6 +95,16 @@ export const limits = {
   transactionRetryMs: 200,
   /** Prepared for this long, a group asks the one that coordinates. */
   transactionInquireMs: 2_000,
+
+  // Leases.
+  /** Bound on the difference of any two clocks' rates, where lease reads do not ask for a wider one. */
+  leaseClockRateErrorMin: 0.05,
+  /** Until an end that nothing was heard of, or that a transaction holds up, is proposed again. */
+  leaseRetryMs: 500,
+  /** After a deadline that passed unseen for so long, renewals that came meanwhile have as long to be heard. */
+  leaseStallMs: 100,
+  /** Ends and remaining times of one proposal. */
+  leaseBatchMax: 1_000,
 
   // Sessions. What a group remembers of them decides what it carries out: replicas that differ in it would differ.
   /** Of one group; beyond it `overloaded`. */
@@ -195,11 +218,13 @@ export const limits = {
   answerMarginMsMax: 50,
   /** Wait for the voters of the cluster database, which most answers can do without. */
   clusterAnswerMsMax: 500,
-  streamWatchesMax: 100,
+  streamWatchesMax: 1_000,
   /** Calls in flight on one stream of calls, answers that are not written yet among them; more are not read. */
   streamCallsMax: 1_024,
   /** Events of one response: below every client's usual receive limit of 4 MiB, with room for one event of two values. */
   watchMessageBytesMax: 1024 * 1024,
+  /** Nodes that one watch may name. */
+  watchedNamesMax: 1_000,
   pageKeysMax: 10_000,
   pageKeysUsual: 1_000,
   pageTokenBytesMax: 8 * 1024,

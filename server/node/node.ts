@@ -4,7 +4,7 @@
 import { present } from "../../proto/assert.ts";
 import { clusterGroup, type GroupId, type Millis, type NodeId, toLogIndex, toMillis } from "../../proto/ids.ts";
 import type { Envelope, GroupMessage, PeerMessage, Vouch } from "../../proto/messages.ts";
-import type { DirectoryEntry } from "../../proto/model.ts";
+import type { DirectoryEntry, StatusComponent } from "../../proto/model.ts";
 import { Random } from "../../proto/random.ts";
 import type { NodeSelf } from "../../proto/requests.ts";
 import { emptyBytes } from "../../storage/bytes.ts";
@@ -31,8 +31,10 @@ import type { Input } from "./inputs.ts";
 import { limits } from "./limits.ts";
 import { presentOf } from "./lineage.ts";
 import type { LogKept } from "./log-trim.ts";
+import { MemorySpace } from "./memory-space.ts";
 import { earliest } from "./millis.ts";
 import { networkNeeds } from "./network-needs.ts";
+import { NodeStreams } from "./node-streams.ts";
 import { Outbox } from "./outbox.ts";
 import { Reception } from "./reception.ts";
 import type { ResourceGroup } from "./resource-group.ts";
@@ -56,6 +58,8 @@ export interface NodeOptions {
   readonly logKept?: LogKept;
   /** Low watermark of free space; by default as limits.ts says. */
   readonly diskFreeBytesMin?: number;
+  /** Of all groups together; by default as limits.ts says. */
+  readonly groupsBytesMax?: number;
   /** As the bootstrap says it; by default every linearizable read takes a round. */
   readonly leaseRead?: LeaseRead | null;
 }
@@ -72,6 +76,7 @@ export class Node implements StateMachine, Knowledge {
   readonly #desk: CallDesk;
   readonly #reports: VerdictReports;
   readonly #settling: Settling;
+  readonly streams: NodeStreams;
   /** Why the node takes no part in its groups; null: it does. */
   #quarantine: string | null;
   #isForgetful: boolean;
@@ -108,6 +113,7 @@ export class Node implements StateMachine, Knowledge {
       recounts: new Allowance(limits.recountBytesPerSecond / 1_000, limits.recountBytesAtOnceMax),
       isForgetful: () => this.#isForgetful,
       diskSpace: new DiskSpace(image.node, options.diskFreeBytesMin ?? limits.diskFreeBytesMin),
+      memorySpace: new MemorySpace(image.node, options.groupsBytesMax ?? limits.groupsBytesMax),
       leaseRead: options.leaseRead ?? null,
       quarantines: new Map(image.quarantine === null ? [] : [[image.node, image.quarantine]]),
       connected: new Set(),
@@ -116,7 +122,9 @@ export class Node implements StateMachine, Knowledge {
     this.#router = new Router(this.#world, {
       local: (group) => this.#local(group),
       ownersOf: (group) => this.#ownersOf(group),
+      holdersOf: (nodes) => this.streams.holdersOf(nodes),
     });
+    this.streams = new NodeStreams(this.#world, this);
     this.#turn = new Turn(out);
     this.#reception = new Reception(this.#world, image, {
       fellows: () => this.#fellows(),
@@ -150,6 +158,7 @@ export class Node implements StateMachine, Knowledge {
       this.#desk.deadlineMs(),
       this.#reports.deadlineMs(),
       this.#settling.deadlineMs(),
+      this.streams.deadlineMs(),
       this.#reception.deadlineMs(),
       this.#database === null ? null : this.#nextPullMs,
     );
@@ -210,7 +219,9 @@ export class Node implements StateMachine, Knowledge {
     for (const summary of summaries) table.mergeSummary(summary);
     const ownSummaries = () => [...this.#groups].map((group) => group.state.summary);
     const { directory } = database.state;
-    this.#statuses = new StatusExchange(this.#world, table, directory, { ownSummaries, nowMs });
+    const changed = (node: NodeId) => this.streams.nodeChanged(node);
+    this.streams.directoryChanged(directory);
+    this.#statuses = new StatusExchange(this.#world, table, directory, { ownSummaries, changed, nowMs });
     for (const group of this.#groups) this.#statuses.groupChanged(group.state.verdicts(), null, false);
     this.#world.out.write(cleanup);
     this.#configureNetwork();
@@ -303,7 +314,7 @@ export class Node implements StateMachine, Knowledge {
       case "forwardWatch":
         return this.#router.streamed(from, message, nowMs);
       case "forwardDrained":
-        return this.#desk.peerDrained(callerAt(from, message.call), message.through, nowMs);
+        return this.#desk.peerDrained(callerAt(from, message.call), message, nowMs);
       case "helloAccepted":
         return this.#reception.helloAccepted(from, message, nowMs);
       case "helloRefused":
@@ -474,6 +485,7 @@ export class Node implements StateMachine, Knowledge {
       }
       this.#agenda.file(group);
     }
+    this.streams.settle(nowMs);
     this.#settling.settle(nowMs);
     this.#turn.settle(isLeft);
   }
@@ -508,6 +520,7 @@ export class Node implements StateMachine, Knowledge {
       }
     }
     this.#statuses?.directoryChanged(directory);
+    this.streams.directoryChanged(directory);
     for (const group of this.#groups) this.#statuses?.groupChanged(group.state.verdicts(), null, false);
     this.#reports.wake(nowMs);
     this.#configureNetwork();
@@ -543,6 +556,10 @@ export class Node implements StateMachine, Knowledge {
 
   stored(name: GroupId): ResourceGroup | null {
     return this.#groups.stored(name);
+  }
+
+  components(node?: NodeId): readonly StatusComponent[] {
+    return this.#statuses?.components(node) ?? [];
   }
 
   /** What the node says of itself. */

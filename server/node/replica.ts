@@ -34,7 +34,7 @@ export interface ReplicaOwner<Outcome> {
   proposalLost(proposal: number): void;
   /** What became of the proposal is not known and will not be heard here. */
   proposalForgotten(proposal: number): void;
-  readable(read: number): void;
+  readable(read: number, nowMs: Millis): void;
   readRefused(read: number, nowMs: Millis): void;
   roleChanged(change: RoleChange, nowMs: Millis): void;
   /** The membership in force is another one. */
@@ -270,7 +270,7 @@ export class Replica<Outcome, State extends ReplicatedState<Outcome>> implements
     this.#toSweep = this.#applier.state.sweep(limits.compactRowsMax);
     if (batch.length > 0 || this.#toSweep) this.#out.write(this.#applier.takeOperations());
     this.#trimLog(nowMs);
-    this.#serveReads();
+    this.#serveReads(nowMs);
   }
 
   /**
@@ -301,7 +301,7 @@ export class Replica<Outcome, State extends ReplicatedState<Outcome>> implements
     for (const index of [...this.#proposals.keys()]) if (index <= applier.applied.index) this.#forgetProposal(index);
     const { configuration } = applier.state.members;
     this.step({ type: "installed", term, last: applier.applied, configuration }, nowMs);
-    this.#serveReads();
+    this.#serveReads(nowMs);
   }
 
   #stepRaft(input: RaftInput, nowMs: Millis): RaftOutput {
@@ -428,10 +428,10 @@ export class Replica<Outcome, State extends ReplicatedState<Outcome>> implements
     if (this.#log.previous.index >= this.#trimTo) this.#trimTo = null;
   }
 
-  #serveReads(): void {
+  #serveReads(nowMs: Millis): void {
     while (this.#reads.length > 0 && (this.#reads[0]?.index ?? 0) <= this.applied.index) {
       const { read } = this.#reads.shift() as { read: number };
-      this.#owner.readable(read);
+      this.#owner.readable(read, nowMs);
     }
   }
 }

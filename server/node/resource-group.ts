@@ -1,8 +1,8 @@
 // One resource group on one of its owners: answers calls from the replica, proposes writes, and while this member leads,
 // manages the group. Who else must hear of its changes is not decided here.
 
-import { failure } from "../../proto/errors.ts";
-import { type LogIndex, type Millis, type NodeId, toMillis } from "../../proto/ids.ts";
+import { type Failure, failure } from "../../proto/errors.ts";
+import { type LogIndex, type Millis, type NodeId, type Term, toMillis } from "../../proto/ids.ts";
 import type { Membership } from "../../proto/membership.ts";
 import type { GroupMessage } from "../../proto/messages.ts";
 import type { DirectoryEntry } from "../../proto/model.ts";
@@ -12,13 +12,16 @@ import {
   type GroupStatus,
   plainRequest,
   type Reply,
+  type WatchGroupRequest,
   type WatchRequest,
 } from "../../proto/requests.ts";
 import { growthOf, isReadOnly } from "../../proto/transactions.ts";
 import type { RoleChange } from "../raft/types.ts";
+import { StateHub } from "../watch/state-hub.ts";
 import { WatchHub } from "../watch/watch-hub.ts";
 import type { Planned } from "./agenda.ts";
 import type { Call } from "./calls.ts";
+import { Compactor } from "./compactor.ts";
 import { type ClusterView, GroupMembers } from "./group-members.ts";
 import { GroupProposals, type IdentifiedRequest } from "./group-proposals.ts";
 import { GroupReads } from "./group-reads.ts";
@@ -33,8 +36,10 @@ import {
   type WriteRequest,
 } from "./group-replies.ts";
 import { type GroupOutcome, GroupState } from "./group-state.ts";
+import { type GroupStateFilter, GroupStates, openingOf } from "./group-states.ts";
 import type { WriteId } from "./inputs.ts";
 import { LeaderSight } from "./leader-sight.ts";
+import { Leases } from "./leases.ts";
 import { limits } from "./limits.ts";
 import { Manager } from "./manager.ts";
 import type { LossReport } from "./membership-manager.ts";
@@ -82,13 +87,19 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
     bytesMax: limits.watchBytesMax,
     examinedMax: 16 * limits.watchEventsMax,
   });
+  readonly #statusWatches = new StateHub<GroupStateFilter>(limits.watchesMax);
+  /** Index of the last entry that changed what the group says of itself; after a start, where it began. */
+  #statusIndex: LogIndex;
+  #term: Term;
   #manager: Manager | null = null;
   readonly #members: GroupMembers;
   readonly #proposals: GroupProposals;
   readonly #reads: GroupReads;
   readonly #transactions: Transactions;
+  readonly #leases: Leases;
   readonly #sessions: SessionKeeper;
   readonly #comparison: StateComparison;
+  readonly #compactor = new Compactor();
   readonly #leaderSight: LeaderSight;
   /** When the followers are told of a commit that no append has told them of. */
   #noticeMs: Millis | null = null;
@@ -99,9 +110,15 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
     this.#listener = options.listener;
     this.#leaderSight = new LeaderSight(options.nowMs);
     this.replica = new Replica(parts, world, this);
+    this.#statusIndex = this.replica.record.index;
+    this.#term = this.replica.record.term;
     this.#transfers = new Transfers(world, this.replica, GroupState.restore);
     this.#members = new GroupMembers(world, this.replica, options);
-    this.#reads = new GroupReads(world, this.replica);
+    this.#leases = new Leases(world, this.replica, {
+      propose: (command) => this.#proposals.finding(command),
+      log: (call, request) => this.#proposals.write(call, request),
+    });
+    this.#reads = new GroupReads(world, this.replica, this.#leases);
     this.#proposals = new GroupProposals(world, this.replica, {
       manager: () => this.#manager,
       waiting: () => this.#listener.proposalsWaiting(this),
@@ -164,10 +181,18 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
       case "watch":
         this.#watch(call.key, request, nowMs);
         return true;
+      case "watchGroup":
+        this.#watchStatus(call.key, request, nowMs);
+        return true;
       case "get":
       case "list":
         return this.#reads.read(call.key, request, nowMs);
       case "decision":
+      case "getLease":
+      case "listLeases":
+        return this.#reads.read(call.key, request, nowMs);
+      case "keepAliveLease":
+        this.#leases.heard(request.id, nowMs);
         return this.#reads.read(call.key, request, nowMs);
       case "transact":
         return isLocalRead(request) ? this.#reads.read(call.key, request, nowMs) : this.#write(call, request, nowMs);
@@ -177,6 +202,8 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
       case "delete":
       case "compact":
       case "configure":
+      case "grantLease":
+      case "revokeLease":
       case "openSession":
       case "closeSession":
         return this.#write(call, request, nowMs);
@@ -263,9 +290,12 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
     this.#manage(nowMs);
     this.#members.manage(nowMs);
     this.#transactions.drive(nowMs);
+    this.#compact(nowMs);
+    this.#leases.drive(nowMs);
     this.#sessions.drive(nowMs);
     const { deliveries, more } = this.#watches.poll(this.state.mvcc, nowMs);
     for (const { call, message } of deliveries) this.#world.calls.stream(call, message);
+    this.#tellStatus(nowMs);
     return more || this.replica.hasWork;
   }
 
@@ -285,10 +315,13 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
       this.replica.deadlineMs(),
       this.#transfers.deadlineMs(),
       this.#watches.deadlineMs(),
+      this.#statusWatches.deadlineMs(),
       this.#manager?.deadlineMs() ?? null,
       this.#members.deadlineMs(),
       this.#comparison.deadlineMs(),
       this.#transactions.deadlineMs(),
+      this.#compactor.deadlineMs(),
+      this.#leases.deadlineMs(),
       this.#sessions.deadlineMs(),
       this.#noticeMs,
     );
@@ -305,27 +338,35 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
   drained(key: number): void {
     this.#listener.touched(this);
     this.#watches.drained(key);
+    this.#statusWatches.drained(key);
   }
 
   /** The caller of a stream is gone. */
   closeWatch(key: number): void {
     this.#listener.touched(this);
     this.#watches.close(key);
+    this.#statusWatches.close(key);
   }
 
   /** Followers learn of a commit with the next append or beat: when no append follows at once, a beat does. */
   entryApplied(entry: Entry, nowMs: Millis): void {
     this.#listener.touched(this);
+    // With a term comes another manager.
+    if (isControl(entry.payload) || entry.term !== this.#term) this.#statusIndex = entry.index;
+    this.#term = entry.term;
     if (isControl(entry.payload)) this.#membersApplied(nowMs);
     this.#comparison.applied(entry, nowMs);
+    this.#leases.entryApplied(entry.term, nowMs);
     if (this.#manager !== null) this.#noticeMs ??= toMillis(nowMs + limits.commitNoticeMs);
   }
 
-  applied(_index: LogIndex, outcome: GroupOutcome, number: number | null, nowMs: Millis): void {
+  applied(index: LogIndex, outcome: GroupOutcome, number: number | null, nowMs: Millis): void {
     if (outcome.type === "decided") {
+      this.#statusIndex = index;
       this.#manager?.wake();
       this.#listener.statusChanged(this, nowMs);
     }
+    this.#leases.applied(outcome, nowMs);
     if (number !== null) this.#proposals.applied(number, outcome, nowMs);
     if (outcome.type !== "finished") return;
     if (outcome.id.group === this.replica.key.group) this.#transactions.decided(outcome.id, outcome.revision);
@@ -340,8 +381,8 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
     this.#proposals.forgotten(number);
   }
 
-  readable(read: number): void {
-    this.#reads.readable(read);
+  readable(read: number, nowMs: Millis): void {
+    this.#reads.readable(read, nowMs);
   }
 
   readRefused(read: number, nowMs: Millis): void {
@@ -393,6 +434,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
     this.#listener.reroute(this.#reads.takeAll(), nowMs);
     this.#proposals.close();
     this.#cancelWatches();
+    this.#world.memorySpace.drop(this.replica.key.group);
     this.#listener.leaderChanged(this, nowMs);
   }
 
@@ -402,6 +444,8 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
     this.#members.lead(nowMs);
     this.#comparison.lead();
     this.#transactions.lead();
+    this.#compactor.lead();
+    this.#leases.lead();
     this.#sessions.lead(nowMs);
   }
 
@@ -410,6 +454,8 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
     this.#members.resign();
     this.#comparison.resign();
     this.#transactions.resign();
+    this.#compactor.resign();
+    this.#leases.resign();
     this.#sessions.resign();
     this.#listener.reroute(this.#reads.takeLocked(), nowMs);
     this.#noticeMs = null;
@@ -420,6 +466,16 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
   #manage(nowMs: Millis): void {
     const payload = this.#manager?.decide(this.state, this.#world.quarantines, nowMs) ?? null;
     if (payload !== null) this.#proposals.decision(payload);
+  }
+
+  #compact(nowMs: Millis): void {
+    const { mvcc } = this.state;
+    this.#world.memorySpace.holds(this.replica.key.group, mvcc.bytes);
+    const revision = this.#compactor.plan(this.state, nowMs);
+    if (revision === null) return;
+    this.#proposals.finding({ type: "compact", revision });
+    const { group } = this.replica.key;
+    this.#world.out.note("info", "Forgets history", { group, floor: mvcc.floor, revision, newest: mvcc.revision });
   }
 
   #membersApplied(nowMs: Millis): void {
@@ -453,20 +509,34 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
   #write(call: Call, request: WriteRequest | IdentifiedRequest, nowMs: Millis): boolean {
     if (this.replica.status.role !== "leader") return false;
     if (request.type === "openSession" && request.session !== null) this.#sessions.heard(request.session, nowMs);
-    const refusal = this.state.lock ?? this.#world.diskSpace.refusal(request);
+    const refusal = this.#refusal(request);
     if (refusal !== null) {
       this.#world.calls.answer(call.key, failed(refusal));
       return true;
     }
-    const { bytes } = this.state.mvcc;
-    const growth = growthOfRequest(plainRequest(request) as WriteRequest);
-    if (growth > 0 && bytes + growth > limits.groupBytesMax) {
-      const message = `The group holds ${bytes} bytes, limit ${limits.groupBytesMax}: delete or compact`;
-      this.#world.calls.answer(call.key, failed(failure("overloaded", message, { group: request.group })));
-      return true;
-    }
     this.#proposals.write(call, request);
     return true;
+  }
+
+  #refusal(request: WriteRequest | IdentifiedRequest): Failure | null {
+    const growth = growthOfRequest(plainRequest(request) as WriteRequest);
+    const { memorySpace, diskSpace } = this.#world;
+    return (
+      this.state.lock ??
+      diskSpace.refusal(request) ??
+      this.#quotaRefusal(growth) ??
+      memorySpace.refusal(request.group, growth)
+    );
+  }
+
+  /** What takes away goes on. */
+  #quotaRefusal(growth: number): Failure | null {
+    const { bytes } = this.state.mvcc;
+    const { quotaBytes } = this.#compactor.limitsOf(this.state);
+    if (growth === 0 || bytes + growth <= quotaBytes) return null;
+    const { group } = this.replica.key;
+    const message = `The group ${group} holds ${bytes} bytes, ${growth} more exceed limits.quotaBytes ${quotaBytes}: delete keys, or raise it`;
+    return failure("overloaded", message, { group });
   }
 
   #watch(key: number, request: WatchRequest, nowMs: Millis): void {
@@ -476,15 +546,30 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
     for (const message of this.#watches.open(key, request, start, nowMs)) this.#world.calls.stream(key, message);
   }
 
+  #watchStatus(key: number, request: WatchGroupRequest, nowMs: Millis): void {
+    const header = headerOf(this.state, this.#world.self, false);
+    const opening = { ...openingOf(request, this.replica.record.index), header };
+    this.#world.calls.stream(key, this.#statusWatches.open(key, opening, nowMs));
+  }
+
+  #tellStatus(nowMs: Millis): void {
+    if (this.#statusWatches.size === 0) return;
+    const states = new GroupStates(this.#statusIndex, this.replica.record.index, () => this.status(nowMs));
+    for (const { call, message } of this.#statusWatches.poll(states, nowMs)) this.#world.calls.stream(call, message);
+  }
+
   #stateReplaced(nowMs: Millis): void {
     this.#cancelWatches();
+    this.#statusIndex = this.replica.record.index;
+    this.#term = this.replica.record.term;
     this.#members.wake(nowMs);
     this.#listener.statusChanged(this, nowMs);
     this.#comparison.stateReplaced();
   }
 
   #cancelWatches(): void {
-    for (const { call, message } of this.#watches.cancelAll(replacedBySnapshot(this.replica.key.group))) {
+    const reason = replacedBySnapshot(this.replica.key.group);
+    for (const { call, message } of [...this.#watches.cancelAll(reason), ...this.#statusWatches.cancelAll(reason)]) {
       this.#world.calls.stream(call, message);
     }
   }
@@ -502,7 +587,7 @@ function isLocalRead({ parts }: TransactRequest): boolean {
 
 /** What the request would add to the group at most. */
 function growthOfRequest(request: WriteRequest): number {
-  if (request.type === "put") return request.value.byteLength;
+  if (request.type === "put") return request.key.byteLength + request.value.byteLength;
   if (request.type === "prepare") return growthOf(request.part);
   return request.type === "transact" ? growthOf(firstPart(request)) : 0;
 }

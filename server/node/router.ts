@@ -2,9 +2,9 @@
 // another node is never passed on: the one hop is over (F1).
 
 import { type ErrorCode, type Failure, failure } from "../../proto/errors.ts";
-import { clusterGroup, type GroupId, type Millis, type NodeId, toMillis, toRevision } from "../../proto/ids.ts";
+import { clusterGroup, type GroupId, type Millis, type NodeId, toMillis } from "../../proto/ids.ts";
 import type { PeerMessage } from "../../proto/messages.ts";
-import { plainRequest, type Reply, type Request, type WatchMessage, type WatchRequest } from "../../proto/requests.ts";
+import { isStream, plainRequest, type Reply, type Request, type StreamRequest } from "../../proto/requests.ts";
 import { isReadOnly, type TransactionId } from "../../proto/transactions.ts";
 import type { Call } from "./calls.ts";
 import { Deadlines } from "./deadlines.ts";
@@ -13,6 +13,7 @@ import { limits } from "./limits.ts";
 import { earliest, isDue } from "./millis.ts";
 import { callsBefore, callsPerStart } from "./once.ts";
 import { noQuorumFailure, type Quorate, unreachableFailure } from "./quorum-view.ts";
+import { StreamReception } from "./stream-marks.ts";
 import type { World } from "./world.ts";
 
 /** A replica on this node that may serve a call or know who does. */
@@ -27,6 +28,8 @@ export interface RoutingTable {
   local(group: GroupId): LocalGroup | null;
   /** Owners, or voters of the cluster group; null for an unknown group. */
   ownersOf(group: GroupId): readonly NodeId[] | null;
+  /** Nodes that have all of these in their sphere. */
+  holdersOf(nodes: readonly NodeId[]): readonly NodeId[];
 }
 
 interface Forwarded {
@@ -34,10 +37,8 @@ interface Forwarded {
   readonly to: NodeId;
   /** Kept back until there is a connection to the peer: nothing has been sent. null: sent. */
   waiting: Request | null;
-  /** Of a stream: what it has brought so far; null before it is open. */
-  through: number | null;
-  /** Of a stream: its reader has a message in hand, so that no other can come. */
-  isUnread: boolean;
+  /** Of a stream: what it has brought so far. */
+  readonly reception: StreamReception;
   /** When the peer was last heard on it. */
   heardMs: Millis;
 }
@@ -95,7 +96,7 @@ export class Router {
   route(call: Call, nowMs: Millis): void {
     if (isOfNode(call.request)) return this.#forward(call, call.request.node, nowMs);
     const group = groupOf(call.request);
-    const local = this.#table.local(group);
+    const local = call.request.type === "watchNodes" ? null : this.#table.local(group);
     if (local !== null) this.#routeLocally(call, group, local, nowMs);
     else if (call.caller.type === "peer") this.#refuse(call, group);
     else this.#forwardToOwner(call, group, nowMs);
@@ -128,7 +129,7 @@ export class Router {
       return;
     }
     forward.heardMs = nowMs;
-    if (!isNews(forward, message.message)) return;
+    if (!forward.reception.takes(message.message)) return;
     const isEnd = message.message.type === "canceled" || message.message.type === "compacted";
     if (isEnd) this.#ended(from, message.call);
     const call = this.#world.calls.get(forward.key);
@@ -139,7 +140,6 @@ export class Router {
     }
     // For a stream: it has begun, so the client itself has to resume it.
     if (call !== null) call.mayHaveHappened = true;
-    forward.isUnread = message.message.type === "events";
     if (message.message.type !== "progress" || wantsProgress(call)) {
       this.#world.calls.stream(forward.key, message.message);
     }
@@ -150,10 +150,9 @@ export class Router {
     const number = this.#forwardOf.get(key);
     const forward = number === undefined ? undefined : this.#forwarded.get(number);
     if (number === undefined || forward === undefined) return false;
-    forward.isUnread = false;
+    forward.reception.isUnread = false;
     forward.heardMs = nowMs;
-    const through = toRevision(forward.through ?? 0);
-    this.#world.out.send(forward.to, { type: "forwardDrained", call: number, through });
+    this.#world.out.send(forward.to, { type: "forwardDrained", call: number, ...forward.reception.mark });
     return true;
   }
 
@@ -254,7 +253,7 @@ export class Router {
   }
 
   #forwardToOwner(call: Call, group: GroupId, nowMs: Millis): void {
-    const owners = this.#table.ownersOf(group);
+    const owners = this.#candidates(call.request);
     if (owners === null) {
       const message = `There is no group ${group} in this cluster`;
       this.#world.calls.answer(call.key, failed(failure("not_found", message, { group })));
@@ -293,11 +292,12 @@ export class Router {
     this.#lastForward += 1;
     const number = this.#lastForward;
     const { request } = call;
-    const asked = request.type === "watch" ? withProgress(request) : request;
-    const forward: Forwarded = { key: call.key, to, waiting: asked, through: null, isUnread: false, heardMs: nowMs };
+    const asked = isStream(request) ? withProgress(request) : request;
+    const reception = new StreamReception();
+    const forward: Forwarded = { key: call.key, to, waiting: asked, reception, heardMs: nowMs };
     this.#forwarded.set(number, forward);
     this.#forwardOf.set(call.key, number);
-    if (request.type === "watch") this.#streamCheckMs ??= toMillis(nowMs + limits.watchSilenceMs);
+    if (isStream(request)) this.#streamCheckMs ??= toMillis(nowMs + limits.watchSilenceMs);
     if (this.#world.connected.has(to)) this.#send(call, number, forward, asked, nowMs);
     else this.#knock(call, number, forward, nowMs);
   }
@@ -337,7 +337,7 @@ export class Router {
       return;
     }
     const group = groupOf(request);
-    const owners = this.#table.ownersOf(group) ?? [];
+    const owners = this.#candidates(request) ?? [];
     const number = this.#forwardOf.get(key);
     const forward = number === undefined ? undefined : this.#forwarded.get(number);
     if (owners.some((owner) => this.#world.connected.has(owner))) {
@@ -361,9 +361,9 @@ export class Router {
     let streams = 0;
     for (const [number, forward] of [...this.#forwarded]) {
       const call = this.#world.calls.get(forward.key);
-      if (call?.request.type !== "watch") continue;
+      if (call === null || !isStream(call.request)) continue;
       streams += 1;
-      if (forward.isUnread || nowMs < forward.heardMs + limits.watchSilenceMs) continue;
+      if (forward.reception.isUnread || nowMs < forward.heardMs + limits.watchSilenceMs) continue;
       this.#world.out.send(forward.to, { type: "forwardCancel", call: number });
       this.#ended(forward.to, number);
       this.#lost(call, forward, nowMs);
@@ -374,7 +374,7 @@ export class Router {
   /** An owner without a quorum may be cut off alone: the others that can be reached are asked too, and then it is believed. */
   #isElsewhere(call: Call, reason: Failure): boolean {
     if (elsewhere.has(reason.code)) return true;
-    const owners = this.#table.ownersOf(groupOf(call.request))?.length ?? 0;
+    const owners = this.#candidates(call.request)?.length ?? 0;
     return reason.code === "no_quorum" && call.tries + 1 < owners;
   }
 
@@ -400,7 +400,7 @@ export class Router {
     const group = groupOf(call.request);
     this.#hints.delete(group);
     const isHarmless = !isWrite(call.request) || forward.waiting !== null;
-    const hasBegun = call.request.type === "watch" && call.mayHaveHappened;
+    const hasBegun = isStream(call.request) && call.mayHaveHappened;
     if (isHarmless && !hasBegun) {
       call.mayHaveHappened = false;
       call.tries += 1;
@@ -410,6 +410,13 @@ export class Router {
     const message = `The connection to ${forward.to} broke while it was answering for ${group}`;
     const code = hasBegun ? "no_leader" : "outcome_unknown";
     this.#world.calls.answer(call.key, failed(failure(code, message, { group, node: forward.to })));
+  }
+
+  /** Who can answer; null: there is no such group. */
+  #candidates(request: Request): readonly NodeId[] | null {
+    return request.type === "watchNodes"
+      ? this.#table.holdersOf(request.nodes)
+      : this.#table.ownersOf(groupOf(request));
   }
 
   #again(key: number, nowMs: Millis): void {
@@ -427,32 +434,14 @@ export class Router {
 }
 
 /** Progress is asked for often enough that a stream which is silent for longer must be broken. */
-function withProgress(request: WatchRequest): WatchRequest {
+function withProgress<Asked extends StreamRequest>(request: Asked): Asked {
   const { progressIntervalMs: wanted } = request;
   const progressIntervalMs = wanted > 0 ? Math.min(wanted, limits.watchProgressMs) : limits.watchProgressMs;
   return { ...request, progressIntervalMs };
 }
 
 function wantsProgress(call: Call | null): boolean {
-  return call?.request.type === "watch" && call.request.progressIntervalMs > 0;
-}
-
-/** The network may repeat the messages of a stream, or bring them late: each goes on once, and in order. */
-function isNews(forward: Forwarded, message: WatchMessage): boolean {
-  const { through } = forward;
-  switch (message.type) {
-    case "opened":
-      if (through === null) forward.through = message.revision - 1;
-      return through === null;
-    case "events":
-      if (through === null || message.revision <= through) return false;
-      forward.through = message.revision;
-      return true;
-    case "progress":
-      return through !== null && message.revision >= through;
-    default:
-      return true;
-  }
+  return call !== null && isStream(call.request) && call.request.progressIntervalMs > 0;
 }
 
 /** What one node is asked about itself: no other can answer. */
@@ -487,6 +476,8 @@ const writes: ReadonlySet<Request["type"]> = new Set([
   "prepare",
   "finish",
   "setOwners",
+  "grantLease",
+  "revokeLease",
   "createGroup",
   "refoundGroup",
   "refoundCluster",

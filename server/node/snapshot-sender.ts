@@ -18,6 +18,8 @@ export class SnapshotSender {
   readonly #address: Addressed;
   readonly #term: Term;
   readonly #state: ReplicatedState<unknown>;
+  /** Those that are still to be sent. */
+  #small: readonly StateRow[];
   #part: Part;
   /** Behind which key the next part begins; null after the last. */
   #cursor: Uint8Array | null = null;
@@ -39,7 +41,8 @@ export class SnapshotSender {
     this.record = { ...record, floor: record.revision };
     this.#sentMs = nowMs;
     this.#takenMs = nowMs;
-    this.#part = this.#firstPart();
+    this.#small = this.#smallRows();
+    this.#part = this.#partOf(0, this.#takeSmall(), false);
   }
 
   /** The part under way. */
@@ -76,14 +79,20 @@ export class SnapshotSender {
     return toMillis(Math.min(this.#sentMs + limits.snapshotResendMs, this.#takenMs + limits.snapshotSilenceMs));
   }
 
-  #firstPart(): Part {
+  #smallRows(): readonly StateRow[] {
     const { rows } = this.#state;
     const applied = tailOfRow(stateKey(rows.slot, "applied", emptyBytes));
-    const small = [...rows.smallRows(), { key: applied, value: encodeAppliedRecord(this.record) }];
-    return this.#partOf(0, small, false);
+    return [...rows.smallRows(), { key: applied, value: encodeAppliedRecord(this.record) }];
+  }
+
+  #takeSmall(): readonly StateRow[] {
+    const taken = this.#small.slice(0, limits.snapshotRowsMax);
+    this.#small = this.#small.slice(taken.length);
+    return taken;
   }
 
   #nextPart(): Part | null {
+    if (this.#small.length > 0) return this.#partOf(this.#part.sequence + 1, this.#takeSmall(), false);
     const { revision } = this.record;
     const page = this.#state.versionPage(revision, this.#cursor, limits.snapshotPartBytes);
     if (page === null) return null;

@@ -19,6 +19,7 @@ export class StatusExchange {
   readonly #world: World;
   readonly #table: StatusTable;
   readonly #ownSummaries: () => readonly GroupSummary[];
+  readonly #changed: (node: NodeId) => void;
   #directory: Directory;
   /** Nodes that hold something which this node may hold too. */
   #partners: readonly NodeId[] = [];
@@ -30,6 +31,7 @@ export class StatusExchange {
     this.#table = table;
     this.#directory = directory;
     this.#ownSummaries = options.ownSummaries;
+    this.#changed = options.changed;
     this.#partners = partnersOf(world.self, directory);
     this.#rota = new Rota(world.random);
     this.#rota.assign(this.#partners);
@@ -141,6 +143,7 @@ export class StatusExchange {
     if (!this.#table.mergeComponent(component)) return false;
     const key = nodeStatusKey(component.node, component.group);
     this.#world.out.write([{ type: "put", key, value: encodeStatusComponent(component) }]);
+    this.#changed(component.node);
     return true;
   }
 
@@ -154,6 +157,8 @@ export class StatusExchange {
 export interface StatusOptions {
   /** Of the groups that this node owns, from their logs. */
   readonly ownSummaries: () => readonly GroupSummary[];
+  /** The verdicts on a node are others than before. */
+  readonly changed: (node: NodeId) => void;
   readonly nowMs: Millis;
 }
 

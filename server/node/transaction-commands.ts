@@ -5,11 +5,12 @@ import type { GroupCommand } from "../../proto/commands.ts";
 import { type Failure, failure } from "../../proto/errors.ts";
 import { type Epoch, type GroupId, type LogIndex, type Revision, toRevision } from "../../proto/ids.ts";
 import type { GroupKey } from "../../proto/model.ts";
-import type { Decision, OperationResult, Part, TransactionId, Vote } from "../../proto/transactions.ts";
+import type { Decision, Operation, OperationResult, Part, TransactionId, Vote } from "../../proto/transactions.ts";
 import type { Mvcc } from "../../storage/mvcc/mvcc.ts";
 import { doHold } from "../txn/comparisons.ts";
 import { type Footprint, footprintOf } from "../txn/locks.ts";
 import { refuseLargeResults, resultsOf, writesOf } from "../txn/operations.ts";
+import type { GroupKeys } from "./group-keys.ts";
 import { limits } from "./limits.ts";
 import type { StateRows } from "./state-rows.ts";
 import { TransactionState } from "./transaction-state.ts";
@@ -40,6 +41,8 @@ export interface TransactionRules {
   /** Why nothing that a client asked for takes effect now; null: it does. */
   readonly lock: () => Failure | null;
   readonly fenced: (fence: Epoch | null) => Failure | null;
+  /** Why the puts among these cannot attach their keys; null: they can. */
+  readonly missingLease: (operations: readonly Operation[]) => Failure | null;
 }
 
 const noRevision = toRevision(0);
@@ -47,13 +50,13 @@ const noRevision = toRevision(0);
 export class TransactionCommands {
   readonly state: TransactionState;
   readonly #mvcc: Mvcc;
-  readonly #rows: StateRows;
+  readonly #keys: GroupKeys;
   readonly #rules: TransactionRules;
 
-  constructor(mvcc: Mvcc, rows: StateRows, rules: TransactionRules) {
+  constructor(keys: GroupKeys, rows: StateRows, rules: TransactionRules) {
     this.state = new TransactionState(rows);
-    this.#mvcc = mvcc;
-    this.#rows = rows;
+    this.#mvcc = keys.mvcc;
+    this.#keys = keys;
     this.#rules = rules;
   }
 
@@ -99,7 +102,10 @@ export class TransactionCommands {
     if (refusal !== null) return { type: "refused", failure: refusal };
     const answer = this.answer(part);
     if (answer.type === "refused") return answer;
-    return { ...answer, revision: this.#write(answer.succeeded ? part.success : part.failure) };
+    const branch = answer.succeeded ? part.success : part.failure;
+    const missing = this.#rules.missingLease(branch);
+    if (missing !== null) return { type: "refused", failure: missing };
+    return { ...answer, revision: this.#write(branch) };
   }
 
   /** The record of a transaction, and this group's own promise. */
@@ -121,7 +127,9 @@ export class TransactionCommands {
   /** From here on nothing changes that the part has to do with. */
   #promise(id: TransactionId, part: Part): TransactionOutcome {
     const refusal = this.#rules.lock() ?? this.#rules.fenced(part.fence) ?? this.conflict(footprintOf(part));
-    if (refusal !== null) return { type: "refused", failure: refusal };
+    // Of either branch: from here on these leases do not end either.
+    const reason = refusal ?? this.#rules.missingLease([...part.success, ...part.failure]);
+    if (reason !== null) return { type: "refused", failure: reason };
     const vote = this.#vote(part);
     const tooMuch = this.#noRoom() ?? refuseLargeResults([...vote.success, ...vote.failure], answerLimit(part));
     if (tooMuch !== null) return { type: "refused", failure: tooMuch };
@@ -154,9 +162,7 @@ export class TransactionCommands {
   }
 
   #write(branch: Part["success"]): Revision {
-    const changed = this.#mvcc.apply(writesOf(branch));
-    this.#rows.setKeys(changed.rows, changed.events);
-    return changed.revision;
+    return this.#keys.write(writesOf(branch)).revision;
   }
 
   #vote({ comparisons, success, failure: otherwise }: Part): Vote {

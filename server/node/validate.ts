@@ -8,6 +8,14 @@ import { checkKey, checkLimit, checkSize, checkSpan, wrong } from "./checks.ts";
 import { limits } from "./limits.ts";
 import { validateTransaction } from "./validate-transaction.ts";
 
+interface TtlBounds {
+  readonly min: number;
+  readonly max: number;
+}
+
+const leaseTtl: TtlBounds = { min: limits.leaseTtlMsMin, max: limits.leaseTtlMsMax };
+const sessionTtl: TtlBounds = { min: limits.sessionTtlMsMin, max: limits.sessionTtlMsMax };
+
 /** @returns null when the request may be carried out */
 export function validateRequest(request: Request): Failure | null {
   if ("group" in request && !isName(request.group)) return wrong("group", `"${request.group}" is not a group name`);
@@ -30,6 +38,14 @@ export function validateRequest(request: Request): Failure | null {
       return validateTransaction(request);
     case "watch":
       return checkSpan(request.span);
+    case "grantLease":
+      return checkLeaseId(request.id ?? 1) ?? checkTtl(request.ttlMs, leaseTtl);
+    case "keepAliveLease":
+    case "revokeLease":
+    case "getLease":
+      return checkLeaseId(request.id);
+    case "listLeases":
+      return checkLimit(request.limit, limits.pageKeysMax);
     case "clusterEvents":
       return checkLimit(request.limit, limits.listRowsMax);
     case "createGroup":
@@ -42,7 +58,7 @@ export function validateRequest(request: Request): Failure | null {
     case "identified":
       return checkIdentity(request) ?? validateRequest(request.request);
     case "openSession":
-      return checkSession("session", request.session) ?? checkTtl(request.ttlMs);
+      return checkSession("session", request.session) ?? checkTtl(request.ttlMs, sessionTtl);
     case "closeSession":
       return checkSession("session", request.session);
     case "configure":
@@ -50,6 +66,16 @@ export function validateRequest(request: Request): Failure | null {
     default:
       return null;
   }
+}
+
+function checkLeaseId(id: number): Failure | null {
+  if (Number.isSafeInteger(id) && id >= 1) return null;
+  return wrong("id", `The id of the lease is ${id}, it must be from 1 to ${Number.MAX_SAFE_INTEGER}`);
+}
+
+function checkTtl(ttlMs: number, { min, max }: TtlBounds): Failure | null {
+  if (Number.isInteger(ttlMs) && ttlMs >= min && ttlMs <= max) return null;
+  return wrong("ttl_ms", `The ttl_ms is ${ttlMs} ms, it must be from ${min} to ${max}`);
 }
 
 const ofAllGroups: ReadonlySet<Request["type"]> = new Set([
@@ -81,12 +107,6 @@ function checkIdentity({ group, identity, request }: Request & { readonly type: 
 function checkSession(field: string, session: string | null): Failure | null {
   if (session === null || isName(session)) return null;
   return wrong(field, `The ${field} ${JSON.stringify(session)} is no session's name: 1 to 63 of a-z 0-9 -`);
-}
-
-function checkTtl(ttlMs: number): Failure | null {
-  const { sessionTtlMsMin: least, sessionTtlMsMax: most } = limits;
-  if (ttlMs >= least && ttlMs <= most) return null;
-  return wrong("ttl_ms", `The ttl_ms is ${ttlMs}, it must be from ${least} to ${most}`);
 }
 
 function checkFrom({ from, reason }: { readonly from: string; readonly reason: string }): Failure | null {

@@ -9,6 +9,7 @@ import type { Counters } from "./counters.ts";
 import type { DiskSpace } from "./disk-space.ts";
 import type { HardStates } from "./hard-states.ts";
 import type { LogKept } from "./log-trim.ts";
+import type { MemorySpace } from "./memory-space.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Slots } from "./slots.ts";
 import type { Vouching } from "./vouching.ts";
@@ -28,6 +29,7 @@ export interface World {
   readonly random: Random;
   readonly logKept: LogKept;
   readonly diskSpace: DiskSpace;
+  readonly memorySpace: MemorySpace;
   readonly leaseRead: LeaseRead | null;
   /** In bytes of replicas whose rows are counted anew. */
   readonly recounts: Allowance;

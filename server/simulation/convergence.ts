@@ -2,12 +2,15 @@
 // is read through every node, that whoever asked was answered, and that whoever watches has been given everything.
 
 import type { GroupId, NodeId } from "../../proto/ids.ts";
-import type { GroupRequest, Reply } from "../../proto/requests.ts";
+import type { GroupRequest, GroupStatus, Reply } from "../../proto/requests.ts";
+import { isCurrent } from "./checkers/status-watches.ts";
 import { Survey } from "./checkers/survey.ts";
+import { ask } from "./checkers/timeline-reader.ts";
 import type { IsWell } from "./core.ts";
 import type { Testbed } from "./testbed.ts";
 import { Violation } from "./violation.ts";
 import type { Operation } from "./workload/history.ts";
+import type { StatusLog } from "./workload/status-watchers.ts";
 import type { WatchLog } from "./workload/watchers.ts";
 
 /** Dials into a cut have to time out, one after the other. */
@@ -99,4 +102,29 @@ export function catchUp({ world, watchers }: Testbed, newest: ReadonlyMap<GroupI
   if (behind === undefined) return;
   const text = `A watch of ${behind.group} stays at revision ${behind.through} of ${newest.get(behind.group)}`;
   throw new Violation("liveness", "watch", text);
+}
+
+/** Whoever watches the status of a group knows how it is. @returns how that is, of each group that is watched */
+export function catchUpStatuses(testbed: Testbed): ReadonlyMap<GroupId, GroupStatus> {
+  const { world, statusWatchers } = testbed;
+  const untilMs = world.nowMs + catchUpMsMax;
+  for (;;) {
+    const finals = finalStatuses(testbed);
+    const isOld = ({ group, states }: StatusLog) => {
+      const final = finals.get(group);
+      return final === undefined || !isCurrent({ group, states }, final);
+    };
+    if (world.nowMs >= untilMs || !statusWatchers.logs.some(isOld)) return finals;
+    world.runFor(500);
+  }
+}
+
+function finalStatuses({ world, statusWatchers, memberships }: Testbed): ReadonlyMap<GroupId, GroupStatus> {
+  const finals = new Map<GroupId, GroupStatus>();
+  for (const group of new Set(statusWatchers.logs.map((log) => log.group))) {
+    const [owner] = memberships.newest(group, () => true).value.owners;
+    const reply = owner === undefined ? null : ask(world, world.node(owner), { type: "groupStatus", group });
+    if (reply?.type === "groupStatus") finals.set(group, reply.status);
+  }
+  return finals;
 }

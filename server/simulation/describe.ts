@@ -185,6 +185,16 @@ function describeWatch(message: WatchMessage): string {
       return `${message.type} r${message.revision}`;
     case "events":
       return `events ${message.events.length} to r${message.revision}`;
+    case "initial":
+      return `initial page ${message.page}, ${message.events.length} at r${message.revision}`;
+    case "behind":
+      return `behind at r${message.delivered} of r${message.newest}`;
+    case "groupState":
+      return `groupState r${message.revision}`;
+    case "nodeStates":
+      return `nodeStates ${message.nodes.length} and ${message.departed.length} gone, r${message.revision}`;
+    case "clusterEvents":
+      return `clusterEvents ${message.events.length} to r${message.revision}`;
     case "compacted":
       return `compacted floor ${message.floor}`;
     case "canceled":

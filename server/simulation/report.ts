@@ -21,6 +21,8 @@ export interface RunCounts {
   readonly watchEventsCompared: number;
   /** Over several groups. */
   readonly transactionsCompared: number;
+  /** Calls about leases. */
+  readonly leaseCallsCompared: number;
   readonly rowsChecked: number;
   readonly snapshots: number;
   /** Appends that went by gossip. */

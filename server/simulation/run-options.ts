@@ -79,8 +79,14 @@ export interface WorkloadOptions {
   readonly valueBytesMax: number;
   readonly budgetMsMax: number;
   readonly watches: number;
+  /** Each watch asks for something of its own; else for all keys and changes. */
+  readonly variedWatches: boolean;
   /** Clients that move money between groups. */
   readonly transfers: number;
+  /** Clients that hold leases. */
+  readonly leases: number;
+  /** Longest time of their leases; the shortest is a third of it. */
+  readonly leaseTtlMsMax: number;
   /** Writes carry identities, and what ended without a clear answer is asked for again. */
   readonly identities: boolean;
 }

@@ -3,18 +3,23 @@
 
 import type { GroupId } from "../../proto/ids.ts";
 import type { GroupObject } from "../../proto/model.ts";
+import type { GroupStatus } from "../../proto/requests.ts";
+import { limits } from "../node/limits.ts";
+import { checkLeases, LeaseLog } from "./checkers/leases.ts";
 import { checkKeys } from "./checkers/linearizability/keys.ts";
 import { nameOf } from "./checkers/memberships.ts";
 import { checkReplay, type Timeline } from "./checkers/replay.ts";
 import { demandSame, replayGroup } from "./checkers/replayed-group.ts";
 import { checkScope } from "./checkers/scope.ts";
+import { checkStatusWatch } from "./checkers/status-watches.ts";
 import { readHeld } from "./checkers/timeline-reader.ts";
 import { checkTransactions } from "./checkers/transactions.ts";
 import { checkWatch } from "./checkers/watches.ts";
-import { catchUp, converge, demandAnswers, probe } from "./convergence.ts";
+import { catchUp, catchUpStatuses, converge, demandAnswers, probe } from "./convergence.ts";
 import { chooseCore, healEverybody, isolateCore } from "./core.ts";
 import { changeBudgetMs } from "./faults/churn.ts";
 import type { Fault } from "./faults/fault.ts";
+import { tryLeases } from "./lease-trial.ts";
 import type { RunCounts, RunReport } from "./report.ts";
 import type { SimOptions } from "./run-options.ts";
 import { type RunExtras, Testbed } from "./testbed.ts";
@@ -39,11 +44,16 @@ class Run {
   readonly #withoutReplay: boolean;
   /** Of each group, when nobody writes any more. */
   readonly #timelines = new Map<GroupId, Timeline>();
+  /** Of each group, as its log makes them. */
+  readonly #leaseLogs = new Map<GroupId, LeaseLog>();
+  /** Of the groups whose status is watched. */
+  #finalStatuses: ReadonlyMap<GroupId, GroupStatus> = new Map();
   #answersCompared = 0;
   #operationsPlaced = 0;
   #keysUndecided = 0;
   #watchEventsCompared = 0;
   #transactionsCompared = 0;
+  #leaseCallsCompared = 0;
   #rowsChecked = 0;
 
   constructor(testbed: Testbed, withoutReplay: boolean) {
@@ -81,6 +91,7 @@ class Run {
       keysUndecided: this.#keysUndecided,
       watchEventsCompared: this.#watchEventsCompared,
       transactionsCompared: this.#transactionsCompared,
+      leaseCallsCompared: this.#leaseCallsCompared,
       rowsChecked: this.#rowsChecked,
       snapshots: coverage.snapshots,
       publications: coverage.publications,
@@ -91,12 +102,14 @@ class Run {
   }
 
   #safety(): void {
-    const { world, clients, transfers, watchers, options } = this.testbed;
+    const { world, clients, transfers, leases, watchers, statusWatchers, options } = this.testbed;
     for (const fault of this.#faults.filter(({ isConstant }) => isConstant)) fault.start();
     for (const node of world.nodes) node.start();
     clients.start();
     transfers.start();
+    leases.start();
     watchers.start();
+    statusWatchers.start();
     world.runFor(warmUpMs);
     for (const fault of this.#faults.filter(({ isConstant }) => !isConstant)) fault.start();
     do world.runFor(options.safetyMs);
@@ -104,7 +117,7 @@ class Run {
   }
 
   #liveness(): void {
-    const { world, clients, transfers, watchers, options, history } = this.testbed;
+    const { world, clients, transfers, leases, watchers, statusWatchers, options, history } = this.testbed;
     for (const fault of this.#faults) fault.heal();
     const healedMs = world.nowMs;
     const core = chooseCore({ ...this.testbed, topology: options.topology }, options.core);
@@ -113,10 +126,12 @@ class Run {
     probe(this.testbed, (node) => core.has(node));
     clients.stop();
     transfers.stop();
+    leases.stop();
     healEverybody(world);
     converge(this.testbed, { isWell: () => true, isQuiet: false });
     const budgetMs = Math.max(options.workload.budgetMsMax, options.churn === null ? 0 : changeBudgetMs);
     world.runFor(budgetMs + 4_000);
+    if (options.workload.leases > 0) tryLeases(this.testbed);
     converge(this.testbed, { isWell: () => true, isQuiet: true });
     const stillMsMax = Math.max(...[options.pause, options.stall].map((pause) => pause?.durationMsMax ?? 0));
     demandAnswers(history.operations, healedMs + stillMsMax);
@@ -124,10 +139,12 @@ class Run {
     const newest = [...this.#timelines].map(([group, timeline]) => [group, timeline.newest] as const);
     catchUp(this.testbed, new Map(newest));
     watchers.stop();
+    this.#finalStatuses = catchUpStatuses(this.testbed);
+    statusWatchers.stop();
   }
 
   #compare(): void {
-    const { history, transfers, watchers } = this.testbed;
+    const { history, transfers, leases, watchers } = this.testbed;
     for (const [group, timeline] of this.#timelines) {
       const operations = history.operations.filter((operation) => operation.group === group);
       if (!this.#withoutReplay) this.#answersCompared += checkReplay(timeline, operations);
@@ -138,7 +155,13 @@ class Run {
         if (log.group === group) this.#watchEventsCompared += checkWatch(log, timeline);
       }
     }
+    for (const log of this.testbed.statusWatchers.logs) {
+      const final = this.#finalStatuses.get(log.group);
+      if (final !== undefined) this.#watchEventsCompared += checkStatusWatch(log, final);
+    }
     this.#transactionsCompared = checkTransactions(transfers.transactions, this.#timelines);
+    const leaseChecks = { logs: this.#leaseLogs, timelines: this.#timelines, leastShare: this.#leastLeaseShare() };
+    this.#leaseCallsCompared = checkLeases(leases.held, leaseChecks);
     this.#rowsChecked = this.#checkScope();
   }
 
@@ -148,11 +171,21 @@ class Run {
     const { group } = object;
     const { owners } = memberships.newest(group, () => true).value;
     const entries = log.logs.all(nameOf(group));
-    const { timeline, stateHash } = replayGroup(object, entries);
+    const leaseLog = new LeaseLog();
+    this.#leaseLogs.set(group, leaseLog);
+    const { timeline, stateHash } = replayGroup(object, entries, (outcome, entry) => leaseLog.heard(outcome, entry));
     const held = log.stateHashAt(nameOf(group), entries.length) ?? stateHash;
     demand(held === stateHash, "replicas", () => `${group}: the state at ${entries.length} is not what its log makes`);
     for (const owner of owners) demandSame(`${owner}: ${group}`, readHeld(world, group, world.node(owner)), timeline);
     return timeline;
+  }
+
+  /** A clock that runs faster than the group allows for shortens the time of leases accordingly. */
+  #leastLeaseShare(): number {
+    const { clockRate, topology } = this.testbed.options;
+    const { clockRateErrorMax } = topology.bootstrap.leaseRead ?? { clockRateErrorMax: 0 };
+    const margin = 1 + Math.max(clockRateErrorMax, limits.leaseClockRateErrorMin);
+    return Math.min(1, margin / (clockRate?.rateMax ?? 1));
   }
 
   /** The end of a process brings to the disk what waited in memory to be written with the next sync. */

@@ -25,6 +25,8 @@ import { toViolation } from "./violation.ts";
 import { Clients } from "./workload/clients.ts";
 import { History } from "./workload/history.ts";
 import { Insistence } from "./workload/insistence.ts";
+import { LeaseHolders } from "./workload/leases.ts";
+import { StatusWatchers } from "./workload/status-watchers.ts";
 import { Transfers } from "./workload/transfers.ts";
 import { Watchers } from "./workload/watchers.ts";
 import { type Observer, World } from "./world.ts";
@@ -36,6 +38,8 @@ export interface RunExtras {
   /** The replay stays silent, so that a canary shows what others find without it. */
   readonly withoutReplay?: boolean;
 }
+
+const statusWatchesMax = 2;
 
 export class Testbed {
   readonly world: World;
@@ -53,7 +57,9 @@ export class Testbed {
   readonly atlas: FaultAtlas;
   readonly clients: Clients;
   readonly watchers: Watchers;
+  readonly statusWatchers: StatusWatchers;
   readonly transfers: Transfers;
+  readonly leases: LeaseHolders;
   readonly #faultRandom: Random;
 
   constructor(options: SimOptions, extras: RunExtras = {}) {
@@ -74,14 +80,18 @@ export class Testbed {
     this.#faultRandom = random.fork();
     const groups = [...topology.groups.keys()];
     const { world, history } = this;
-    const insist = new Random(seed + 6);
+    const insist = new Random(seed + 13);
     const insistence = () => (workload.identities ? new Insistence(world, insist.fork()) : null);
     this.clients = new Clients({
       ...{ world, groups, workload, history, random: random.fork() },
       insistence: insistence(),
     });
-    this.watchers = new Watchers({ world, groups, random: random.fork(), count: workload.watches });
+    const forms = workload.variedWatches ? new Random(seed + 11) : null;
+    this.watchers = new Watchers({ world, groups, random: random.fork(), count: workload.watches, forms });
+    const statusWatches = workload.variedWatches ? statusWatchesMax : 0;
+    this.statusWatchers = new StatusWatchers({ world, groups, random: new Random(seed + 12), count: statusWatches });
     this.transfers = new Transfers({ world, groups, random: new Random(seed + 4), workload, insistence: insistence() });
+    this.leases = new LeaseHolders({ world, groups, random: new Random(seed + 6), workload });
     this.random = random;
   }
 

@@ -1,5 +1,6 @@
-// All watches of one group on one node (F2). It answers from the replica's history and remembers for each watch only how far
-// it has come: nothing is queued for a slow reader, who reads on where it stopped, or learns that this place was compacted.
+// All watches of the keys of one group on one node (F2). It answers from the replica's history and remembers for each watch only
+// how far it has come: nothing is queued for a slow reader, who reads on where it stopped, or learns that this place was
+// compacted. That it is behind is therefore a fact to tell it, and no other way to serve it: memory stays flat.
 // What it promises (etcd's words): ordered, unique, reliable, atomic per revision, resumable, bookmarked.
 
 import { assert } from "../../proto/assert.ts";
@@ -7,7 +8,8 @@ import { type Failure, failure } from "../../proto/errors.ts";
 import { type Millis, type Revision, toMillis, toRevision } from "../../proto/ids.ts";
 import type { Header, WatchMessage, WatchRequest } from "../../proto/requests.ts";
 import type { ChangesAnswer } from "../../storage/mvcc/mvcc.ts";
-import { type Changes, Scan } from "./scan.ts";
+import { Listing, type ListingSource } from "./listing.ts";
+import { type Changes, Scan, shapeOf } from "./scan.ts";
 
 export interface WatchLimits {
   /** Open watches; one more is answered `overloaded`. */
@@ -21,7 +23,7 @@ export interface WatchLimits {
 }
 
 /** The history of one group's keys; `Mvcc` is one. */
-export interface WatchSource {
+export interface WatchSource extends ListingSource {
   /** Newest. */
   readonly revision: Revision;
   /** Oldest that can be read; the events of the revisions above it are known. */
@@ -53,12 +55,21 @@ export interface WatchPoll {
 interface Watch {
   readonly call: number;
   readonly request: WatchRequest;
+  /** Watches of one shape are given the same messages. */
+  readonly shape: string;
+  /** What existed at `position`, while it is being read; null: all of it was. */
+  listing: Listing | null;
   /** Everything wanted up to here was delivered. Above the newest revision for a watch that begins in the future. */
   position: Revision;
   /** An `events` message is on its way and the reader has not yet made room for the next. */
   isInFlight: boolean;
   /** When it is due to hear of progress if nothing is sent until then; null: never. */
   progressAtMs: Millis | null;
+  /** What has happened since its unread message: counted up to `countedTo`. */
+  missedBytes: number;
+  countedTo: Revision;
+  /** It was told, and has not caught up since. */
+  isBehind: boolean;
 }
 
 interface Round {
@@ -73,8 +84,10 @@ export class WatchHub {
   readonly #limits: WatchLimits;
   /** In the order of their turns. */
   readonly #watches = new Map<number, Watch>();
-  /** With the group at this revision no watch has anything to come; null: not known. */
+  /** With the group at this revision no watch has anything to come, but those that woke since; null: not known. */
   #settledAt: Revision | null = null;
+  /** Opened or drained since the last poll. */
+  #woken = new Set<number>();
   /** No watch is due to hear of progress before; null: none ever. */
   #progressFromMs: Millis | null = null;
 
@@ -89,7 +102,8 @@ export class WatchHub {
   }
 
   /**
-   * Opens a watch from `request.startRevision` on, or from after the newest revision. One that begins in the future waits, and
+   * Opens a watch from `request.startRevision` on, or from after the newest revision, if `request.initial` says so with what
+   * exists at that one first. One that begins in the future waits, and
    * sees nothing that comes before.
    *
    * @param call unique among the open watches
@@ -104,9 +118,9 @@ export class WatchHub {
     }
     const position = positionBefore(request.startRevision, current);
     if (position < current.compactedRevision) return [compactedAt(current.compactedRevision)];
-    const watch: Watch = { call, request, position, isInFlight: false, progressAtMs: null };
+    const watch = newWatch(call, request, position);
     this.#watches.set(call, watch);
-    this.#settledAt = null;
+    this.#woken.add(call);
     this.#countProgress(watch, nowMs);
     return [{ type: "opened", header: current.header, revision: toRevision(position + 1) }];
   }
@@ -128,22 +142,23 @@ export class WatchHub {
     const watch = this.#watches.get(call);
     if (watch?.isInFlight !== true) return;
     watch.isInFlight = false;
-    this.#settledAt = null;
+    this.#woken.add(call);
     this.#expectProgress(watch.progressAtMs);
   }
 
   /**
    * The next message of each watch that has something to say and a reader with room for it, at most one each. After `events`
-   * none follows before `drained`; `compacted` is the last and closes the watch. Costs nothing while nothing is new.
+   * or `initial` none but `behind` follows before `drained`; `compacted` is the last and closes the watch. Costs nothing while nothing is new.
    *
    * @param source never goes back: after a replacement of the state, `cancelAll` and start anew
    */
   poll(source: WatchSource, nowMs: Millis): WatchPoll {
     const isProgressDue = this.#progressFromMs !== null && nowMs >= this.#progressFromMs;
-    if (this.#settledAt === source.revision && !isProgressDue) return { deliveries: [], more: false };
+    const isSettled = this.#settledAt === source.revision && !isProgressDue;
+    if (isSettled && this.#woken.size === 0) return { deliveries: [], more: false };
     const round: Round = { source, nowMs, scans: new Map(), examinedLeft: this.#limits.examinedMax, more: false };
-    const deliveries = [...this.#watches.values()].flatMap((watch) => {
-      const message = watch.isInFlight ? null : this.#nextMessage(watch, round);
+    const deliveries = this.#takeTurns(isSettled).flatMap((watch) => {
+      const message = watch.isInFlight ? this.#maybeBehind(watch, round) : this.#nextMessage(watch, round);
       return message === null ? [] : [{ call: watch.call, message }];
     });
     this.#settledAt = round.more ? null : source.revision;
@@ -160,8 +175,15 @@ export class WatchHub {
     return this.#progressFromMs;
   }
 
+  #takeTurns(isSettled: boolean): readonly Watch[] {
+    const woken = this.#woken;
+    this.#woken = new Set();
+    return isSettled ? [...woken].flatMap((call) => this.#watches.get(call) ?? []) : [...this.#watches.values()];
+  }
+
   #nextMessage(watch: Watch, round: Round): WatchMessage | null {
     const { source } = round;
+    if (watch.listing !== null) return this.#nextPage(watch, watch.listing, round);
     if (watch.position > source.revision) return null;
     if (watch.position === source.revision) return this.#maybeProgress(watch, round.nowMs);
     if (watch.position < source.floor) {
@@ -183,13 +205,52 @@ export class WatchHub {
     watch.position = scan.through;
     this.#watches.delete(watch.call);
     this.#watches.set(watch.call, watch);
-    const events = scan.select(watch.request);
-    if (events.length > 0) {
-      watch.isInFlight = true;
-      this.#countProgress(watch, round.nowMs);
-      return { type: "events", revision: watch.position, events };
-    }
+    const { message } = scan.select(watch.shape, watch.request);
+    if (message !== null) return this.#handOver(watch, message, round);
     if (watch.position < round.source.revision) round.more = true;
+    return null;
+  }
+
+  #nextPage(watch: Watch, listing: Listing, round: Round): WatchMessage | null {
+    if (round.examinedLeft <= 0) {
+      round.more = true;
+      return null;
+    }
+    const page = listing.next(round.source, this.#limits);
+    if (page === null) {
+      this.#watches.delete(watch.call);
+      return compactedAt(round.source.floor);
+    }
+    round.examinedLeft -= page.events.length + 1;
+    if (!page.more) watch.listing = null;
+    return this.#handOver(watch, page, round);
+  }
+
+  #handOver(watch: Watch, message: WatchMessage, { nowMs }: Round): WatchMessage {
+    watch.isInFlight = true;
+    watch.missedBytes = 0;
+    watch.countedTo = watch.position;
+    this.#countProgress(watch, nowMs);
+    return message;
+  }
+
+  /** Counts what happens while a message is unread, by scans that the quick watches need as well. */
+  #maybeBehind(watch: Watch, round: Round): WatchMessage | null {
+    const { source } = round;
+    const { bufferBytesMax } = watch.request;
+    if (bufferBytesMax === 0 || watch.isBehind) return null;
+    if (watch.countedTo >= source.revision || watch.countedTo < source.floor) return null;
+    if (round.examinedLeft <= 0) {
+      round.more = true;
+      return null;
+    }
+    const scan = this.#scanFrom(watch.countedTo, round);
+    round.examinedLeft -= scan.size;
+    watch.countedTo = scan.through;
+    watch.missedBytes += scan.select(watch.shape, watch.request).bytes;
+    watch.isBehind = watch.missedBytes > bufferBytesMax;
+    if (watch.isBehind) return { type: "behind", delivered: watch.position, newest: source.revision };
+    if (watch.countedTo < source.revision) round.more = true;
     return null;
   }
 
@@ -204,7 +265,9 @@ export class WatchHub {
 
   /** Only for a watch that has been given everything, so that progress never runs ahead of events. */
   #maybeProgress(watch: Watch, nowMs: Millis): WatchMessage | null {
-    if (watch.progressAtMs === null || nowMs < watch.progressAtMs) return null;
+    const isDue = watch.progressAtMs !== null && nowMs >= watch.progressAtMs;
+    if (!isDue && !watch.isBehind) return null;
+    watch.isBehind = false;
     this.#countProgress(watch, nowMs);
     return { type: "progress", revision: watch.position };
   }
@@ -233,6 +296,21 @@ export class WatchHub {
       this.#expectProgress(progressAtMs);
     }
   }
+}
+
+function newWatch(call: number, request: WatchRequest, position: Revision): Watch {
+  const listing = request.initial ? new Listing(request, position) : null;
+  const counts = { missedBytes: 0, countedTo: position, isBehind: false };
+  return {
+    call,
+    request,
+    shape: shapeOf(request),
+    listing,
+    position,
+    isInFlight: false,
+    progressAtMs: null,
+    ...counts,
+  };
 }
 
 /** Revision 1 is the empty store and has no events, so that a watch from 0 or 1 wants the same as one from 2. */

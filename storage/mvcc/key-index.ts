@@ -22,6 +22,8 @@ export interface Version extends VersionId {
   readonly history: KeyHistory;
   /** null: the revision deleted the key. */
   readonly kv: KeyValue | null;
+  /** Of a deletion: the lease whose end it was; 0: none. */
+  readonly endedLease: number;
 }
 
 /** The versions of one key, oldest first, at most one a revision. */

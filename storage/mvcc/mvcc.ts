@@ -142,6 +142,11 @@ export class Mvcc {
     return this.#bytes;
   }
 
+  /** Whether all that the floor has made unreachable is gone. */
+  get isSwept(): boolean {
+    return !this.#log.hasUpTo(this.#floor);
+  }
+
   /** Carries out one write transaction. Nothing changes, the revision included, when no write changes anything. */
   apply(writes: readonly Write[]): Applied {
     const revision = toRevision(this.#revision + 1);
@@ -151,7 +156,9 @@ export class Mvcc {
     if (changes.length === 0) return { revision: this.#revision, events: [], rows: [], replaced };
     this.#revision = revision;
     const rows = changes.map((change, ordinal) => this.#change(change, { revision, ordinal }));
-    const events = changes.map(({ key, before, after }) => ({ key, kv: after, previous: before }));
+    const events = changes.map(({ key, before, after, endedLease }) => {
+      return { key, kv: after, previous: before, endedLease };
+    });
     return { revision, events, rows, replaced };
   }
 
@@ -279,8 +286,9 @@ export class Mvcc {
 
   #change(change: StagedChange, id: VersionId): VersionRow {
     const history = this.#index.historyOf(change.key, change.text);
-    this.#insert({ ...id, history, kv: change.after });
-    return { ...id, value: encodeVersion(change.key, change.after) };
+    const { endedLease } = change;
+    this.#insert({ ...id, history, kv: change.after, endedLease });
+    return { ...id, value: encodeVersion(change.key, change.after, endedLease) };
   }
 
   #insert(version: Version): void {
@@ -303,7 +311,8 @@ export class Mvcc {
     const history = this.#index.historyOf(decoded.key, textOf(decoded.key));
     const broken = this.#discontinuity(history, row, decoded.kv);
     if (broken !== null) return broken;
-    this.#insert({ revision: row.revision, ordinal: row.ordinal, history, kv: decoded.kv });
+    const { kv, endedLease } = decoded;
+    this.#insert({ revision: row.revision, ordinal: row.ordinal, history, kv, endedLease });
     return null;
   }
 
@@ -337,6 +346,7 @@ function toEvents({ revision, versions }: RevisionChanges): RevisionEvents {
     key: version.history.key,
     kv: version.kv,
     previous: previousOf(version),
+    endedLease: version.endedLease,
   }));
   return { revision, events };
 }

@@ -13,6 +13,8 @@ export interface StagedChange {
   /** What the key held before the transaction; null when it did not exist. */
   readonly before: KeyValue | null;
   readonly after: KeyValue | null;
+  /** Whose end deletes it; 0: no lease's. */
+  readonly endedLease: number;
 }
 
 export class StagedWrites {
@@ -29,6 +31,7 @@ export class StagedWrites {
 
   /** @returns what the write replaced or removed, in key order */
   add(write: Write): readonly KeyValue[] {
+    if (write.type === "expire") return write.keys.flatMap((key) => this.#expire(key, write.lease));
     return write.type === "put" ? this.#put(write) : this.#delete(write.range);
   }
 
@@ -51,8 +54,16 @@ export class StagedWrites {
       version: nextVersion(replaced, this.#revision),
       lease,
     };
-    this.#staged.set(text, { key: after.key, text, before, after });
+    this.#staged.set(text, { key: after.key, text, before, after, endedLease: 0 });
     return replaced === null ? [] : [replaced];
+  }
+
+  #expire(key: Uint8Array, lease: number): readonly KeyValue[] {
+    const text = textOf(key);
+    const before = this.#live(text);
+    if (before === null || this.#staged.has(text)) return [];
+    this.#staged.set(text, { key: before.key, text, before, after: null, endedLease: lease });
+    return [before];
   }
 
   #delete(range: KeySpan): readonly KeyValue[] {
@@ -60,7 +71,7 @@ export class StagedWrites {
     for (const { text, versions } of this.#index.histories(range)) {
       const before = versions.last?.kv ?? null;
       if (this.#staged.has(text) || before === null) continue;
-      this.#staged.set(text, { key: before.key, text, before, after: null });
+      this.#staged.set(text, { key: before.key, text, before, after: null, endedLease: 0 });
       removed.push(before);
     }
     return removed.concat(this.#deleteStaged(range)).sort((left, right) => compareBytes(left.key, right.key));

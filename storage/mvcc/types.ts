@@ -25,7 +25,9 @@ export interface KeySpan {
 /** Keys and values are kept, not copied: they must not change afterwards. */
 export type Write =
   | { readonly type: "put"; readonly key: Uint8Array; readonly value: Uint8Array; readonly lease: number }
-  | { readonly type: "delete"; readonly range: KeySpan };
+  | { readonly type: "delete"; readonly range: KeySpan }
+  /** A lease ends, and its keys with it. */
+  | { readonly type: "expire"; readonly lease: number; readonly keys: readonly Uint8Array[] };
 
 /** What one revision did to one key. */
 export interface KeyEvent {
@@ -34,6 +36,8 @@ export interface KeyEvent {
   readonly kv: KeyValue | null;
   /** What the key held before this revision; null when it did not exist. */
   readonly previous: KeyValue | null;
+  /** Of a deletion: the lease whose end it was; 0: none. */
+  readonly endedLease: number;
 }
 
 /** All events of one revision, at most one a key. */

@@ -2,23 +2,29 @@
 //
 //   put       01 | 01 | key length u32 | key | create revision u64 | version u64 | lease u64 | value …
 //   deletion  01 | 00 | key length u32 | key
+//   expiry    01 | 02 | key length u32 | key | lease u64            deletion by the end of a lease
 
 import type { Revision } from "../../proto/ids.ts";
 import { readUint32, readUint64, writeUint32, writeUint64 } from "../bytes.ts";
 import type { KeyValue, VersionRow } from "./types.ts";
 
 const formatVersion = 1;
-const kinds = { deletion: 0, put: 1 } as const;
+const kinds = { deletion: 0, put: 1, expiry: 2 } as const;
 const headerBytes = 6;
 const putFieldsBytes = 24;
+const expiryFieldsBytes = 8;
 
 /** A key and what a revision left it as; null for deleted. */
 export interface DecodedVersion {
   readonly key: Uint8Array;
   readonly kv: KeyValue | null;
+  /** Whose end deleted the key; 0: no lease's. */
+  readonly endedLease: number;
 }
 
-export function encodeVersion(key: Uint8Array, kv: KeyValue | null): Uint8Array {
+/** @param endedLease of a deletion: the lease whose end it is; 0: none */
+export function encodeVersion(key: Uint8Array, kv: KeyValue | null, endedLease = 0): Uint8Array {
+  if (endedLease !== 0) return encodeExpiry(key, endedLease);
   const fieldsAt = headerBytes + key.byteLength;
   const bytes = new Uint8Array(kv === null ? fieldsAt : fieldsAt + putFieldsBytes + kv.value.byteLength);
   bytes[0] = formatVersion;
@@ -30,6 +36,16 @@ export function encodeVersion(key: Uint8Array, kv: KeyValue | null): Uint8Array 
   writeUint64(bytes, fieldsAt + 8, kv.version);
   writeUint64(bytes, fieldsAt + 16, kv.lease);
   bytes.set(kv.value, fieldsAt + putFieldsBytes);
+  return bytes;
+}
+
+function encodeExpiry(key: Uint8Array, lease: number): Uint8Array {
+  const bytes = new Uint8Array(headerBytes + key.byteLength + expiryFieldsBytes);
+  bytes[0] = formatVersion;
+  bytes[1] = kinds.expiry;
+  writeUint32(bytes, 2, key.byteLength);
+  bytes.set(key, headerBytes);
+  writeUint64(bytes, headerBytes + key.byteLength, lease);
   return bytes;
 }
 
@@ -50,7 +66,8 @@ function decodeBody(row: VersionRow): DecodedVersion | null {
   const fieldsAt = headerBytes + readUint32(bytes, 2);
   if (fieldsAt > bytes.byteLength) return null;
   const key = bytes.subarray(headerBytes, fieldsAt);
-  if (bytes[1] === kinds.deletion) return bytes.byteLength === fieldsAt ? { key, kv: null } : null;
+  if (bytes[1] === kinds.deletion) return bytes.byteLength === fieldsAt ? { key, kv: null, endedLease: 0 } : null;
+  if (bytes[1] === kinds.expiry) return decodeExpiry(bytes, key, fieldsAt);
   if (bytes[1] !== kinds.put || bytes.byteLength < fieldsAt + putFieldsBytes) return null;
   const createRevision = readUint64(bytes, fieldsAt);
   const version = readUint64(bytes, fieldsAt + 8);
@@ -59,5 +76,11 @@ function decodeBody(row: VersionRow): DecodedVersion | null {
   if (version === 0 || createRevision > row.revision) return null;
   const value = bytes.subarray(fieldsAt + putFieldsBytes);
   const created = createRevision as Revision;
-  return { key, kv: { key, value, createRevision: created, modRevision: row.revision, version, lease } };
+  const kv = { key, value, createRevision: created, modRevision: row.revision, version, lease };
+  return { key, kv, endedLease: 0 };
+}
+
+function decodeExpiry(bytes: Uint8Array, key: Uint8Array, fieldsAt: number): DecodedVersion | null {
+  const lease = bytes.byteLength === fieldsAt + expiryFieldsBytes ? readUint64(bytes, fieldsAt) : null;
+  return lease === null || lease === 0 ? null : { key, kv: null, endedLease: lease };
 }

@@ -291,6 +291,9 @@ test("UpdateGroup replaces the configuration and reads the group back", async ()
   assert.equal(fromBinary(GroupConfigSchema, bytes).description, "orders");
   assert.equal(group?.revision, 41n);
   assert.equal((await harness.refused(updateGroup, { group: "rg220" })).info?.metadata["field"], "config");
+  const tiny = await harness.refused(updateGroup, { group: "rg220", config: { limits: { quotaBytes: 1_000n } } });
+  assert.equal(tiny.info?.metadata["field"], "config");
+  assert.match(tiny.error.details, /limits\.quotaBytes is 1000, it must be from 1048576 to 8589934592/);
   const masked = await harness.refused(updateGroup, { group: "rg220", config, updateMask: { paths: ["labels"] } });
   assert.equal(masked.error.code, grpcStatus.UNIMPLEMENTED);
 });

@@ -21,7 +21,14 @@ import { ErrorInfoSchema } from "../../proto/gen/google/rpc/error_details_pb.ts"
 import { type Status, StatusSchema } from "../../proto/gen/google/rpc/status_pb.ts";
 import { toGrpcMethod } from "../../proto/grpc.ts";
 import { toClusterId, toGroupId, toIncarnation, toNodeId, toRevision } from "../../proto/ids.ts";
-import type { Header, Reply, Request, WatchMessage, WatchRequest } from "../../proto/requests.ts";
+import {
+  type Header,
+  isStream,
+  type Reply,
+  type Request,
+  type StreamRequest,
+  type WatchMessage,
+} from "../../proto/requests.ts";
 import { LocalCalls } from "../../server/api/local-calls.ts";
 import { ApiServer } from "../../server/api/server.ts";
 import type { CallId, Input } from "../../server/node/inputs.ts";
@@ -44,7 +51,7 @@ export const header: Header = {
 
 export interface FakeWatch {
   readonly call: CallId;
-  readonly request: WatchRequest;
+  readonly request: StreamRequest;
   say(message: WatchMessage): void;
 }
 
@@ -54,7 +61,7 @@ export class FakeNode {
   readonly inputs: Input[] = [];
   readonly watches: FakeWatch[] = [];
   readonly notes: string[] = [];
-  answer: (request: Exclude<Request, WatchRequest>, budgetMs: number) => Reply | null = () => null;
+  answer: (request: Exclude<Request, StreamRequest>, budgetMs: number) => Reply | null = () => null;
   #wake: (() => void)[] = [];
 
   constructor() {
@@ -78,7 +85,7 @@ export class FakeNode {
   }
 
   #serve(call: CallId, request: Request, budgetMs: number): void {
-    if (request.type === "watch") {
+    if (isStream(request)) {
       this.watches.push({ call, request, say: (message) => this.calls.watch(call, message) });
       return;
     }

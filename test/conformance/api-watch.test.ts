@@ -50,7 +50,7 @@ function put(revision: number, value: Uint8Array | string = "v", key = "k"): Key
     version: 2,
     lease: 0,
   };
-  return { key: kv.key, kv, previous: null, revision: toRevision(revision) };
+  return { key: kv.key, kv, previous: null, revision: toRevision(revision), endedLease: 0 };
 }
 
 function failureOf({ response }: WatchResponse) {
@@ -72,7 +72,10 @@ test("a watch tells where it begins, then puts and deletes with the position to 
     puts: true,
     deletes: true,
     previousValues: true,
+    withoutExpiries: true,
     progressIntervalMs: 60_000,
+    initial: false,
+    bufferBytesMax: 1_048_576,
   });
   fake.say({ type: "opened", header, revision: toRevision(7) });
   const created = await watch.next();
@@ -80,7 +83,7 @@ test("a watch tells where it begins, then puts and deletes with the position to 
   assert.ok(created.response.case === "created");
   assert.equal(created.response.value.position?.groups[0]?.revision, 6n);
   assert.equal(created.response.value.position.groups[0].incarnation, 3n);
-  const gone = { key: bytes("g"), kv: null, previous: put(3, "old", "g").kv, revision: toRevision(9) };
+  const gone = { key: bytes("g"), kv: null, previous: put(3, "old", "g").kv, revision: toRevision(9), endedLease: 0 };
   fake.say({ type: "events", revision: toRevision(9), events: [put(7), gone] });
   const { response } = await watch.next();
   assert.ok(response.case === "events");
@@ -226,12 +229,24 @@ test("a watch resumed on a group that was made anew ends as compacted", async ()
   create(watch, { resume: { groups: [{ group: "rg220", incarnation: 2n, revision: 12n }] } });
   await harness.node.until(() => harness.node.watches.length === 1);
   const fake = harness.node.watches[0];
-  assert.equal(fake?.request.startRevision, 13);
+  assert.ok(fake?.request.type === "watch");
+  assert.equal(fake.request.startRevision, 13);
   fake.say({ type: "opened", header, revision: toRevision(13) });
   const { response } = await watch.next();
   assert.ok(response.case === "compacted");
   assert.equal(response.value.incarnation, BigInt(toIncarnation(3)));
   await harness.node.until(() => harness.node.all("cancel").length === 1);
+});
+
+test("a vector of several groups resumes each watch from its own group's place", async () => {
+  const watch = harness.openWatch();
+  const at = (group: string, revision: bigint) => ({ group, incarnation: 3n, revision });
+  const resume = { groups: [at("rg216", 70n), at("rg220", 12n), at("rg226", 99n)] };
+  create(watch, { resume });
+  create(watch, { watchId: 2, group: "rg226", resume });
+  await harness.node.until(() => harness.node.watches.length === 2);
+  const starts = harness.node.watches.map(({ request }) => request.type === "watch" && request.startRevision);
+  assert.deepEqual(starts, [13, 100]);
 });
 
 test("progress is told on request: of one watch, of all, and of one not opened yet when it is", async () => {
@@ -259,10 +274,17 @@ const refusals: [string, Wish, string][] = [
   ["a progress interval of 5 ms", { progressIntervalMs: 5 }, "invalid_argument"],
   ["a filter of no kind", { filters: [WatchFilter.UNSPECIFIED] }, "invalid_argument"],
   ["both a start and a resume", { startRevision: 3n, resume: {} }, "invalid_argument"],
-  ["a group's status", { target: { case: "groupStatus", value: {} } }, "unimplemented"],
-  ["nodes' statuses", { target: { case: "nodeStatus", value: {} } }, "unimplemented"],
-  ["cluster events", { target: { case: "clusterEvents", value: {} } }, "unimplemented"],
-  ["what exists first", { initial: true }, "unimplemented"],
+  ["both a start and what exists first", { startRevision: 3n, initial: true }, "invalid_argument"],
+  ["both a resume and what exists first", { resume: {}, initial: true }, "invalid_argument"],
+  ["a status of no group", { target: { case: "groupStatus", value: {} }, group: "" }, "invalid_argument"],
+  [
+    "a resume that says nothing of the group",
+    { target: { case: "groupStatus", value: {} }, resume: { clusterIndex: 4n } },
+    "invalid_argument",
+  ],
+  ["nodes from a number on", { target: { case: "nodeStatus", value: {} }, startRevision: 3n }, "invalid_argument"],
+  ["a node of no name", { target: { case: "nodeStatus", value: { nodes: ["N1"] } } }, "invalid_argument"],
+  ["events of no type", { target: { case: "clusterEvents", value: { types: [0] } } }, "invalid_argument"],
 ];
 
 for (const [what, wish, code] of refusals) {

@@ -9,8 +9,8 @@ import { status as grpcStatus } from "@grpc/grpc-js";
 import { toStatus } from "../../proto/error-status.ts";
 import { DbError, type ErrorCode, errorCodes, failure } from "../../proto/errors.ts";
 import { ReadConsistency } from "../../proto/gen/bailiwick/v1/common_pb.ts";
+import { EventService } from "../../proto/gen/bailiwick/v1/event_pb.ts";
 import * as kv from "../../proto/gen/bailiwick/v1/key_value_pb.ts";
-import { LeaseService } from "../../proto/gen/bailiwick/v1/lease_pb.ts";
 import { Comparison_Relation } from "../../proto/gen/bailiwick/v1/transaction_pb.ts";
 import {
   BadRequestSchema,
@@ -379,8 +379,8 @@ test("Transact names the field that it refuses", async () => {
 });
 
 test("every method without a handler says what it comes with", async () => {
-  const unimplemented = await harness.refused(LeaseService.method.grantLease, {});
-  assert.match(unimplemented.error.details, /^bailiwick: LeaseService.GrantLease comes with /);
+  const unimplemented = await harness.refused(EventService.method.listEvents, {});
+  assert.match(unimplemented.error.details, /^bailiwick: EventService.ListEvents comes with /);
   assert.equal(unimplemented.info?.reason, "UNIMPLEMENTED");
   const answers = await Promise.all(
     allServices.flatMap(({ descriptor }) =>

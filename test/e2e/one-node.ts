@@ -8,7 +8,7 @@
 import { existsSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { toClusterId, toGroupId, toIncarnation, toMillis, toNodeId } from "../../proto/ids.ts";
-import type { Reply, Request } from "../../proto/requests.ts";
+import type { Reply, Request, StreamRequest } from "../../proto/requests.ts";
 import { createNodeKey, readNodeKey } from "../../server/adapters/node-key.ts";
 import { SystemClock } from "../../server/adapters/system-clock.ts";
 import { LocalCalls } from "../../server/api/local-calls.ts";
@@ -105,6 +105,7 @@ async function configOf(directory: string): Promise<NodeConfig> {
     listen: { peer: address, api: address },
     logLevel: "info",
     diskFreeBytesMin: 0,
+    groupsBytesMax: 2 ** 30,
   };
 }
 
@@ -133,7 +134,7 @@ async function start(directory: string): Promise<LocalCalls> {
 
 async function ask<Type extends Reply["type"]>(
   calls: LocalCalls,
-  request: Exclude<Request, { type: "watch" }>,
+  request: Exclude<Request, StreamRequest>,
   type: Type,
 ) {
   const reply = await calls.call(request, { budgetMs });

@@ -20,7 +20,16 @@ const key = bytesOf("key-1");
 const read: GroupRequest = { type: "get", group, key, revision: null, consistency: "linearizable" };
 const workload = {
   ...{ clients: 1, thinkMsMean: 100, burstProbability: 0, keysPerGroup: 1 },
-  ...{ valueBytesMax: 32, budgetMsMax: 500, watches: 0, transfers: 0, identities: false },
+  ...{
+    valueBytesMax: 32,
+    budgetMsMax: 500,
+    watches: 0,
+    variedWatches: false,
+    transfers: 0,
+    leases: 0,
+    leaseTtlMsMax: 3_000,
+    identities: false,
+  },
 };
 
 class LeaseScene extends Scene {

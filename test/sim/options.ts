@@ -1,6 +1,7 @@
 // Draws a run from its seed. Swarm testing: each fault is off, mild or extreme, and independent of the others, so that runs
 // differ in kind and not only in order.
 
+import { encodeGroupConfig } from "../../proto/group-config.ts";
 import { Random } from "../../proto/random.ts";
 import type { LeaseRead } from "../../server/raft/types.ts";
 import { ratesWithin, usualRates } from "../../server/simulation/clock-rates.ts";
@@ -53,14 +54,17 @@ function drawBrisk(seed: number, random: Random): SimOptions {
   const isCalm = crash === null && partition === null && pause === null && link === calmLink;
   return {
     seed,
-    topology: leaseRead === null ? topology : withLeaseReads(topology, leaseRead),
+    topology: withHistory(withLeaseReads(topology, leaseRead), drawHistory(new Random(seed + 8))),
     safetyMs: Math.round(general.between(8_000, 13_000) * shareOfTime(topology)),
     livenessMsMax: 30_000,
     logEntriesKept: general.pick([20_000, 200, 24]),
     workload: {
       ...spread(drawWorkload(random.fork()), topology),
       transfers: drawTransfers(new Random(seed + 3)),
-      identities: new Random(seed + 6).chance(0.5),
+      leases: drawLeases(new Random(seed + 5)),
+      leaseTtlMsMax: 3_000,
+      variedWatches: new Random(seed + 10).chance(0.6),
+      identities: new Random(seed + 9).chance(0.5),
     },
     link,
     disk: drawDisk(random.fork()),
@@ -149,14 +153,31 @@ function drawTransfers(random: Random): number {
   return random.pick([0, 2, 4]);
 }
 
+/** Drawn apart, as the lease reads are. */
+function drawLeases(random: Random): number {
+  return random.pick([0, 0, 3, 6]);
+}
+
 /** Drawn apart, so that the rest of a seed's options does not depend on it. */
 function drawLeaseRead(random: Random): LeaseRead | null {
   const clockRateErrorMax = random.pick([0, 0, 0.05, 0.5]);
   return clockRateErrorMax === 0 ? null : { clockRateErrorMax };
 }
 
-function withLeaseReads(topology: Topology, leaseRead: LeaseRead): Topology {
+function withLeaseReads(topology: Topology, leaseRead: LeaseRead | null): Topology {
   return { ...topology, bootstrap: { ...topology.bootstrap, leaseRead } };
+}
+
+/** Revisions that groups keep; 0: as many as usual, which is more than any run makes. */
+function drawHistory(random: Random): number {
+  return random.pick([0, 0, 100]);
+}
+
+function withHistory(topology: Topology, historyRevisions: number): Topology {
+  if (historyRevisions === 0) return topology;
+  const config = encodeGroupConfig({ limits: { historyRevisions } });
+  const groups = topology.bootstrap.groups.map((group) => ({ ...group, config }));
+  return { ...topology, bootstrap: { ...topology.bootstrap, groups } };
 }
 
 /** Lease reads rest on clocks that keep their bound, so they run at its edge and not beyond. */
@@ -223,7 +244,9 @@ function drawDisk(random: Random): DiskOptions {
   return { ...calmDisk, syncMsMean, stallProbability: random.fraction() * 0.02, stallMsMax };
 }
 
-function drawWorkload(random: Random): Omit<WorkloadOptions, "transfers" | "identities"> {
+function drawWorkload(
+  random: Random,
+): Omit<WorkloadOptions, "transfers" | "leases" | "leaseTtlMsMax" | "variedWatches" | "identities"> {
   const isBulky = random.chance(0.06);
   return {
     clients: random.between(3, 8),

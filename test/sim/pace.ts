@@ -3,6 +3,8 @@
 
 import type { SimOptions } from "../../server/simulation/run-options.ts";
 
+const leaseTtlMsMax = 30_000;
+
 interface Recurring {
   readonly meanMs: number;
 }
@@ -10,13 +12,14 @@ interface Recurring {
 /** @param times how much longer all pauses are; what takes its time by itself, such as a cut or a crash, takes no longer */
 export function slowed(options: SimOptions, times: number): SimOptions {
   const { workload, safetyMs } = options;
+  const longer = times === 1 ? workload.leaseTtlMsMax : leaseTtlMsMax;
   const rarer = <Fault extends Recurring>(fault: Fault | null): Fault | null => {
     return fault === null ? null : { ...fault, meanMs: fault.meanMs * times };
   };
   return {
     ...options,
     safetyMs: safetyMs * times,
-    workload: { ...workload, thinkMsMean: workload.thinkMsMean * times },
+    workload: { ...workload, thinkMsMean: workload.thinkMsMean * times, leaseTtlMsMax: longer },
     crash: rarer(options.crash),
     partition: rarer(options.partition),
     lossyPath: rarer(options.lossyPath),

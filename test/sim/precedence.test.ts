@@ -15,7 +15,10 @@ const workload = {
   valueBytesMax: 32,
   budgetMsMax: 1_000,
   watches: 0,
+  variedWatches: false,
   transfers: 0,
+  leases: 0,
+  leaseTtlMsMax: 3_000,
   identities: false,
 };
 

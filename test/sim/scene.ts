@@ -143,7 +143,7 @@ export function namesOf(names: string): readonly NodeId[] {
   return names.split(" ").map(toNodeId);
 }
 
-function calmOptions(seed: number, topology: Topology): SimOptions {
+export function calmOptions(seed: number, topology: Topology): SimOptions {
   return {
     seed,
     topology,
@@ -158,7 +158,10 @@ function calmOptions(seed: number, topology: Topology): SimOptions {
       valueBytesMax: 32,
       budgetMsMax: 1_000,
       watches: 0,
+      variedWatches: false,
       transfers: 0,
+      leases: 0,
+      leaseTtlMsMax: 3_000,
       identities: false,
     },
     link: calmLink,

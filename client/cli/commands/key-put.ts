@@ -19,6 +19,7 @@ interface KeyPutOptions {
   readonly source: ValueSource;
   readonly ifModRevision: number | undefined;
   readonly previous: boolean;
+  readonly lease: number | undefined;
 }
 
 export const keyPut: CliCommand<KeyPutOptions> = {
@@ -33,11 +34,12 @@ export const keyPut: CliCommand<KeyPutOptions> = {
     ["--file <path>", "read the value from a file"],
     ["--if-revision <n>", "only if this revision wrote the key last; 0: only if it does not exist"],
     ["--previous", "print what was replaced"],
+    ["--lease <id>", "delete the key when this lease ends"],
     keyBase64Flag,
   ],
   help: `
 Returns when the write is durable on a quorum, and prints the revision that it made. Exit code 3: --if-revision did not
-hold; 4: it is not known whether it was written. With -o json: {"header", "previous"}, previous null if there was none or
+hold, or there is no such lease; 4: it is not known whether it was written. With -o json: {"header", "previous"}, previous null if there was none or
 it was not asked for.
 
 Examples:
@@ -53,10 +55,12 @@ Examples:
     source: readSource(value, flags),
     ifModRevision: flags.integer("ifRevision", { min: 0 }),
     previous: flags.isSet("previous"),
+    lease: flags.integer("lease", { min: 1 }),
   }),
-  async run({ client, output, deps, interrupted }, { group, key, source, ifModRevision, previous }) {
+  async run({ client, output, deps, interrupted }, options) {
+    const { group, key, source, ifModRevision, previous, lease } = options;
     const value = await readValue(source, deps);
-    const answer = await client.put(group, { key, value }, { ifModRevision, previous, signal: interrupted });
+    const answer = await client.put(group, { key, value }, { ifModRevision, previous, lease, signal: interrupted });
     const { header } = answer;
     output.print(
       { header, previous: answer.previous === null ? null : toKeyValueJson(answer.previous) },

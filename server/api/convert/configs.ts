@@ -1,6 +1,7 @@
 // Config objects: the node keeps them encoded, clients get and send them typed.
 
 import { fromBinary, toBinary } from "@bufbuild/protobuf";
+import { groupLimitsProblem } from "../../../proto/codec/group-limits.ts";
 import { type GroupConfig, GroupConfigSchema } from "../../../proto/gen/bailiwick/v1/group_config_pb.ts";
 import { limits } from "../../node/limits.ts";
 import { invalid } from "./fields.ts";
@@ -10,8 +11,10 @@ export function readConfig(bytes: Uint8Array): GroupConfig {
   return fromBinary(GroupConfigSchema, bytes);
 }
 
-/** @throws {DbError} `invalid_argument` when the encoded config exceeds its limit */
+/** @throws {DbError} `invalid_argument` when the encoded config, or a limit in it, exceeds its bounds */
 export function writeConfig(config: GroupConfig): Uint8Array {
+  const problem = groupLimitsProblem(config);
+  if (problem !== null) throw invalid("config", `The config is refused: ${problem}`);
   const bytes = toBinary(GroupConfigSchema, config);
   if (bytes.byteLength <= limits.configBytesMax) return bytes;
   throw invalid("config", `The config has ${bytes.byteLength} bytes, the limit is ${limits.configBytesMax}`);

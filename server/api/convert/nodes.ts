@@ -7,7 +7,7 @@ import { RecoveryStatus } from "../../../proto/gen/bailiwick/v1/status_pb.ts";
 import { type NodeConfig, NodeConfigSchema } from "../../../proto/gen/bailiwick/v1/topology_pb.ts";
 import { clusterGroup, compareNames } from "../../../proto/ids.ts";
 import type { DirectoryEntry, NodeRecord, StatusComponent } from "../../../proto/model.ts";
-import type { GroupStatus, NodeSelf, NodeStatus } from "../../../proto/requests.ts";
+import type { GroupStatus, NodeSelf, NodeState, NodeStatus } from "../../../proto/requests.ts";
 import { nodeStatus } from "../../node/node-status.ts";
 import { recoveryStatuses, toVerdict } from "./statuses.ts";
 
@@ -41,6 +41,16 @@ export function toNode(status: NodeStatus): Node {
     recoveryStatus: recoveryStatuses[status.status],
     verdicts: sortedVerdicts(status.components),
     ...(self !== null && selfFields(self)),
+  });
+}
+
+/** What a watch says of a node: what its sphere has been told. */
+export function toWatchedNode({ record, status, components, groups }: NodeState): Node {
+  return create(NodeSchema, {
+    ...recordFields(record),
+    groups: groups.toSorted(compareNames),
+    recoveryStatus: recoveryStatuses[status],
+    verdicts: sortedVerdicts(components),
   });
 }
 

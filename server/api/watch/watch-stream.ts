@@ -8,11 +8,11 @@ import { limits } from "../../node/limits.ts";
 import type { ApiWorld } from "../call-context.ts";
 import { invalid } from "../convert/fields.ts";
 import { readWatch } from "../convert/watches.ts";
-import { MalformedMessage } from "../service.ts";
+import { type EncodedMessage, MalformedMessage } from "../service.ts";
 import { toStreamError } from "../status-error.ts";
 import { ServedWatch, toCanceled, type WatchSink } from "./served-watch.ts";
 
-type Stream = ServerDuplexStream<WatchRequest | MalformedMessage, WatchResponse>;
+type Stream = ServerDuplexStream<WatchRequest | MalformedMessage, WatchResponse | EncodedMessage>;
 
 export class WatchStream implements WatchSink {
   readonly #stream: Stream;
@@ -31,7 +31,7 @@ export class WatchStream implements WatchSink {
     stream.on("close", () => this.#leave());
   }
 
-  send(response: WatchResponse, written?: () => void): void {
+  send(response: WatchResponse | EncodedMessage, written?: () => void): void {
     if (this.#isOver) return;
     const hasRoom = this.#stream.write(response, (error: Error | null | undefined) => {
       if (error === null || error === undefined) written?.();

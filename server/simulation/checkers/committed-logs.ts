@@ -5,19 +5,26 @@ import type { NodeId } from "../../../proto/ids.ts";
 import { demand } from "../violation.ts";
 import type { GroupName, MirroredEntry, MirroredMembership, ReplicaMirror } from "./replica-mirror.ts";
 
+export interface CommittedEntry extends MirroredEntry {
+  /** When a replica first held it to be committed, on the world's clock. */
+  readonly committedMs: number;
+}
+
 interface CommittedLog {
   /** From the first entry of the group on, or from behind what was forgotten. */
-  entries: MirroredEntry[];
+  entries: CommittedEntry[];
   through: number;
   readonly memberships: MirroredMembership[];
 }
 
 export class CommittedLogs {
   readonly #mirror: ReplicaMirror;
+  readonly #clock: { readonly nowMs: number };
   readonly #groups = new Map<GroupName, CommittedLog>();
 
-  constructor(mirror: ReplicaMirror) {
+  constructor(mirror: ReplicaMirror, clock: { readonly nowMs: number }) {
     this.#mirror = mirror;
+    this.#clock = clock;
   }
 
   /** `node` holds its log to be committed up to `index`. */
@@ -27,14 +34,14 @@ export class CommittedLogs {
       const entry = this.#mirror.entryAt(node, group, log.through + 1);
       // Compacted here: whoever applied it shows it.
       if (entry === null) return;
-      log.entries.push(entry);
+      log.entries.push({ ...entry, committedMs: this.#clock.nowMs });
       log.through += 1;
       if (entry.membership !== null) log.memberships.push({ index: log.through, value: entry.membership });
     }
   }
 
   /** All that the group ever committed. */
-  all(group: GroupName): readonly MirroredEntry[] {
+  all(group: GroupName): readonly CommittedEntry[] {
     const { through, entries } = this.#group(group);
     demand(entries.length === through, "committed log", () => `${group}: its first entries are forgotten`);
     return entries;

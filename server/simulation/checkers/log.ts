@@ -49,7 +49,7 @@ export class LogChecker implements MirrorEvents {
   constructor(world: World, founders: (group: GroupName) => readonly NodeId[]) {
     this.#founders = founders;
     this.mirror = new ReplicaMirror(world, this);
-    this.logs = new CommittedLogs(this.mirror);
+    this.logs = new CommittedLogs(this.mirror, world);
   }
 
   /** What the world is to call: the mirror sees a write before this checker hears of the messages that follow it. */

@@ -7,6 +7,7 @@ import type { KeyEvent, Reply } from "../../../proto/requests.ts";
 import { compareBytes, textOf } from "../../../storage/bytes.ts";
 import { demand } from "../violation.ts";
 import { answeredRevision, nameOfValue, type Operation } from "../workload/history.ts";
+import { leasePrefix } from "../workload/leases.ts";
 import { accountPrefix } from "../workload/transfers.ts";
 
 type Ok<Type extends Reply["type"]> = Extract<Reply, { type: Type }>;
@@ -100,8 +101,8 @@ function checkOrigins(timeline: Timeline, operations: readonly Operation[]): voi
   }
   const used = new Map<number, number>();
   for (const { key, kv, revision } of timeline.events) {
-    // Transactions are compared apart (transactions.ts).
-    if (kv === null || textOf(key).startsWith(accountPrefix)) continue;
+    // Transactions and leases are compared apart (transactions.ts, leases.ts).
+    if (kv === null || textOf(key).startsWith(accountPrefix) || textOf(key).startsWith(leasePrefix)) continue;
     const writer = writers.get(textOf(kv.value));
     demand(writer !== undefined, "origin", () => `Revision ${revision} holds a value that nobody wrote`);
     const isPossible = writer.outcome?.type !== "failed";

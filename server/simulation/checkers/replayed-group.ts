@@ -1,13 +1,14 @@
 // A group as its committed log makes it, entry by entry from the first: what every owner must hold, whether it was there
 // from the beginning or began from a snapshot.
 
-import { type LogIndex, type Term, toRevision } from "../../../proto/ids.ts";
+import { assert } from "../../../proto/assert.ts";
+import type { LogIndex, Revision, Term } from "../../../proto/ids.ts";
 import type { GroupObject, KeyValue } from "../../../proto/model.ts";
 import type { KeyEvent } from "../../../proto/requests.ts";
 import { Applier } from "../../node/applier.ts";
 import { logStart } from "../../node/genesis.ts";
 import { type GroupOutcome, GroupState } from "../../node/group-state.ts";
-import { demand, Violation } from "../violation.ts";
+import { demand } from "../violation.ts";
 import { Timeline, textOfKv } from "./replay.ts";
 import type { MirroredEntry } from "./replica-mirror.ts";
 import { textOfEvent } from "./watches.ts";
@@ -20,20 +21,32 @@ export interface ReplayedGroup {
   readonly stateHash: string;
 }
 
-/** @param entries all that is committed, from the first on */
-export function replayGroup(object: GroupObject, entries: readonly MirroredEntry[]): ReplayedGroup {
+/**
+ * @param entries all that is committed, from the first on
+ * @param heard is told what came of each
+ */
+export function replayGroup<Entry extends MirroredEntry>(
+  object: GroupObject,
+  entries: readonly Entry[],
+  heard: (outcome: GroupOutcome, entry: Entry) => void = () => {},
+): ReplayedGroup {
   const applier = new Applier<GroupOutcome, GroupState>(GroupState.genesis(object, 1), logStart);
-  for (const [position, { term, bytes }] of entries.entries()) {
-    applier.apply({ term: term as Term, index: (position + 1) as LogIndex, payload: bytes });
+  const events: KeyEvent[] = [];
+  for (const [position, entry] of entries.entries()) {
+    const { term, bytes } = entry;
+    const { revision } = applier.state.mvcc;
+    const outcome = applier.apply({ term: term as Term, index: (position + 1) as LogIndex, payload: bytes });
+    if (outcome !== null) heard(outcome, entry);
+    events.push(...eventsSince(revision, applier.state));
   }
   const { stateHash } = applier.record();
-  return { timeline: new Timeline(eventsOf(applier.state)), stateHash };
+  return { timeline: new Timeline(events), stateHash };
 }
 
-function eventsOf({ mvcc }: GroupState): readonly KeyEvent[] {
-  const changes = mvcc.changesSince(toRevision(1), everything);
-  if (changes.type !== "changes")
-    throw new Violation("invalid", "history", "The group has forgotten its first revisions");
+/** Taken at once: a later entry may let the group forget them. */
+function eventsSince(before: Revision, { mvcc }: GroupState): readonly KeyEvent[] {
+  const changes = mvcc.changesSince(before, everything);
+  assert(changes.type === "changes", "an entry forgets nothing that it has written");
   return changes.revisions.flatMap(({ revision, events }) => events.map((event) => ({ ...event, revision })));
 }
 

@@ -6,7 +6,8 @@ import { emptyBytes } from "../../../storage/bytes.ts";
 import { limits } from "../../node/limits.ts";
 import type { SimNode } from "../sim-node.ts";
 import { Violation } from "../violation.ts";
-import { take, type WatchLog, watchRequest } from "../workload/watchers.ts";
+import { plainForm, requestOf } from "../workload/watch-forms.ts";
+import { eventsOf, newWatchLog, take } from "../workload/watchers.ts";
 import type { World } from "../world.ts";
 import { Timeline, type TimelineBase } from "./replay.ts";
 
@@ -19,14 +20,8 @@ const budgetMs = 2_000;
  */
 export function readTimeline(world: World, group: GroupId, owner: SimNode, base?: TimelineBase): Timeline | null {
   const newest = readRevision(world, group, owner);
-  const log: WatchLog = {
-    group,
-    from: toRevision((base?.revision ?? 1) + 1),
-    events: [],
-    through: toRevision(base?.revision ?? 1),
-    compacted: false,
-  };
-  const call = owner.call(watchRequest(group, log.from), 0, {
+  const log = newWatchLog(group, plainForm, toRevision((base?.revision ?? 1) + 1));
+  const call = owner.call(requestOf(group, plainForm, log.from), 0, {
     reply: () => {},
     lost: () => {},
     watch: (message) => {
@@ -38,7 +33,7 @@ export function readTimeline(world: World, group: GroupId, owner: SimNode, base?
   while (log.through < newest && !log.compacted && world.nowMs < untilMs) world.runFor(50);
   owner.cancel(call);
   if (log.compacted) return null;
-  if (log.through >= newest) return new Timeline(log.events, base);
+  if (log.through >= newest) return new Timeline(eventsOf(log), base);
   throw new Violation("liveness", "final read", `A watch of ${group} reached revision ${log.through} of ${newest}`);
 }
 
@@ -73,7 +68,7 @@ function readRevision(world: World, group: GroupId, owner: SimNode): number {
 /** Lets the group forget its revisions before `revision`. */
 export function compactGroup(world: World, owner: SimNode, group: GroupId, revision: number): void {
   const reply = ask(world, owner, { type: "compact", group, revision: toRevision(revision) });
-  if (reply?.type === "compact") return;
+  if (reply?.type === "compact" || (reply?.type === "failed" && reply.failure.code === "compacted")) return;
   throw new Violation("liveness", "compaction", `${owner.node} does not compact ${group}: ${JSON.stringify(reply)}`);
 }
 

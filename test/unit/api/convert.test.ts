@@ -36,7 +36,7 @@ function event(revision: number, size: number): KeyEvent {
   const key = Uint8Array.of(revision);
   const at = toRevision(revision);
   const kv = { key, value: new Uint8Array(size), createRevision: at, modRevision: at, version: 1, lease: 0 };
-  return { key, kv, previous: null, revision: at };
+  return { key, kv, previous: null, revision: at, endedLease: 0 };
 }
 
 test("toFragments() keeps order, parts a revision only where it must, and stays below its bound", () => {

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 import { toGroupId, toRevision } from "../../../proto/ids.ts";
-import type { Reply, Request, WatchMessage, WatchRequest } from "../../../proto/requests.ts";
+import type { Reply, Request, StreamRequest, WatchMessage, WatchRequest } from "../../../proto/requests.ts";
 import { LocalCalls } from "../../../server/api/local-calls.ts";
 import type { Input } from "../../../server/node/inputs.ts";
 
@@ -20,7 +20,7 @@ beforeEach(() => {
 const status: Request & { type: "groupStatus" } = { type: "groupStatus", group };
 const answer: Reply = { type: "clusterEvents", events: [], index: 7 as never };
 
-function putOf(bytes: number): Exclude<Request, WatchRequest> {
+function putOf(bytes: number): Exclude<Request, StreamRequest> {
   const value = new Uint8Array(bytes - 1);
   const key = new Uint8Array(1);
   return { type: "put", group, key, value, lease: 0, ifModRevision: null, fence: null, returnPrevious: false };
@@ -34,7 +34,10 @@ const watchRequest: WatchRequest = {
   puts: true,
   deletes: true,
   previousValues: false,
+  withoutExpiries: false,
   progressIntervalMs: 0,
+  initial: false,
+  bufferBytesMax: 0,
 };
 
 async function codeOf(reply: Promise<Reply>): Promise<string> {

@@ -1,6 +1,8 @@
 // Runs a command line against the fake cluster and keeps what it prints.
 
+import type { Program } from "../../../client/cli/program-port.ts";
 import { runCli } from "../../../client/cli/run.ts";
+import { UsageError } from "../../../client/cli/usage-error.ts";
 import { Client } from "../../../client/index.ts";
 import { FakeCluster } from "../client/fake-cluster.ts";
 import { ManualClock } from "../client/manual-clock.ts";
@@ -15,6 +17,14 @@ export interface Setting {
   readonly onOutput?: (text: string, interrupt: () => void) => void;
   /** Called when a command asks for a connection. */
   readonly onConnect?: (interrupt: () => void) => void;
+  /** Of the client. */
+  readonly clock?: ManualClock;
+  /** Draws of the client; the same each time by default. */
+  readonly random?: () => number;
+  /** Plays the program that a command starts; none can be started without it. */
+  readonly startProgram?: (command: readonly string[], environment: Readonly<Record<string, string>>) => Program;
+  /** Pauses of a command; none by default. */
+  readonly sleep?: (ms: number, signal: AbortSignal) => Promise<void>;
   readonly register?: Parameters<typeof runCli>[2];
 }
 
@@ -39,8 +49,8 @@ export async function cli(line: string | readonly string[], setting: Setting = {
       connect: (options) => {
         connections.push(options);
         setting.onConnect?.(() => interrupt.abort());
-        const clock = new ManualClock();
-        return Promise.resolve(new Client({ ...options, connect: cluster.connect, clock, random: () => 0.5 }));
+        const { clock = new ManualClock(), random = () => 0.5 } = setting;
+        return Promise.resolve(new Client({ ...options, connect: cluster.connect, clock, random }));
       },
       out: (data) => {
         printed.out.push(Buffer.from(data));
@@ -60,7 +70,11 @@ export async function cli(line: string | readonly string[], setting: Setting = {
         printed.err += question;
         return Promise.resolve(stdin.split("\n")[0] ?? "");
       },
-      sleep: () => new Promise((resolve) => setImmediate(resolve)),
+      startProgram: async (command, environment) => {
+        if (setting.startProgram === undefined) throw new UsageError(`Cannot run ${command[0]}: ENOENT`);
+        return setting.startProgram(command, environment);
+      },
+      sleep: setting.sleep ?? (() => new Promise((resolve) => setImmediate(resolve))),
       nowMs: () => 1_900_000_000_000,
       isTty,
       env,

@@ -229,7 +229,7 @@ test("txn carries out what a file says, and prints what every operation answered
   const cluster = clusterWith({ a: "one" });
   const files = { "t.yaml": transaction };
   const { code, out } = await cli("txn t.yaml", { cluster, files });
-  assert.deepEqual([code, out], [0, "success\nput\nget: a one\ndelete: 1\n  a one\nrg220 revision 2\n"]);
+  assert.deepEqual([code, out], [0, "success\nput\nget: a one\ndelete: 1\n  a one\nrg220 revision 3\n"]);
   const [request] = cluster.transactions;
   assert.deepEqual(
     request?.comparisons.map(({ group, keys, operand, relation }) => [group, keys.case, operand.case, relation]),
@@ -244,10 +244,11 @@ test("txn carries out what a file says, and prints what every operation answered
   );
   const json = (await cli("txn t.yaml -o json", { cluster, files })).json() as { results: unknown };
   const record = { key: "a", value: "one", createRevision: 2, modRevision: 2, version: 1, lease: 0 };
+  const written = { ...record, key: "b", value: "two", createRevision: 3, modRevision: 3 };
   assert.deepEqual(json.results, [
-    { put: { previous: null } },
+    { put: { previous: written } },
     { get: { keyValue: record } },
-    { delete: { deleted: 1, previous: [record] } },
+    { delete: { deleted: 2, previous: [record, written] } },
   ]);
 });
 

@@ -1,10 +1,12 @@
 // What the fake cluster says of its groups, nodes and itself.
 
 import type { MessageInitShape } from "@bufbuild/protobuf";
+import { ClusterEventType } from "../../../proto/gen/bailiwick/v1/cluster_event_pb.ts";
 import type { GetStatusResponseSchema } from "../../../proto/gen/bailiwick/v1/cluster_service_pb.ts";
 import { type GroupSchema, OwnershipState } from "../../../proto/gen/bailiwick/v1/group_pb.ts";
 import type { NodeSchema } from "../../../proto/gen/bailiwick/v1/node_pb.ts";
 import { RecoveryStatus } from "../../../proto/gen/bailiwick/v1/status_pb.ts";
+import type { WatchEventSchema } from "../../../proto/gen/bailiwick/v1/watch_pb.ts";
 
 type GroupInit = Exclude<MessageInitShape<typeof GroupSchema>, { $typeName: string }>;
 type NodeInit = Exclude<MessageInitShape<typeof NodeSchema>, { $typeName: string }>;
@@ -68,4 +70,20 @@ export function fakeStatus(header: StatusInit["header"] & object): StatusInit {
     unreachable: ["n208"],
     unreachableGroups: ["rg226"],
   };
+}
+
+type EventInit = Exclude<MessageInitShape<typeof WatchEventSchema>, { $typeName: string }>;
+
+/** What a watch of anything but keys is told. @param target as in its request */
+export function fakeStatusEvents(target: string): EventInit[] {
+  if (target === "groupStatus") {
+    const verdicts = ["n202", "n208"].flatMap((name) => fakeNode(name).verdicts ?? []);
+    return [{ revision: 70n, event: { case: "group", value: fakeGroup({ verdicts }) } }];
+  }
+  if (target === "nodeStatus") {
+    const node = { revision: 9n, event: { case: "node" as const, value: fakeNode("n202") } };
+    return [node, { revision: 7n, event: { case: "nodeDeparted", value: "n208" } }];
+  }
+  const failed = { index: 7n, type: ClusterEventType.NODE_FAILED, node: "n214", why: "Silent for 2 s" };
+  return [{ revision: 7n, event: { case: "clusterEvent", value: failed } }];
 }

@@ -3,7 +3,6 @@
 
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import {
-  type CallOptions,
   type Connect,
   createInProcessTransport,
   DbError,
@@ -24,20 +23,26 @@ import {
   type ListRequest,
   type PutRequest,
 } from "../../../proto/gen/bailiwick/v1/key_value_pb.ts";
+import { LeaseService } from "../../../proto/gen/bailiwick/v1/lease_pb.ts";
 import { NodeService } from "../../../proto/gen/bailiwick/v1/node_service_pb.ts";
 import { type KeyValue, KeyValueSchema } from "../../../proto/gen/bailiwick/v1/record_pb.ts";
 import type {
+  Comparison,
   Operation,
   OperationResultSchema,
   TransactRequest,
 } from "../../../proto/gen/bailiwick/v1/transaction_pb.ts";
 import {
   type WatchCreate,
+  WatchFilter,
+  type WatchPositionSchema,
   type WatchRequest,
   type WatchResponseSchema,
   WatchService,
 } from "../../../proto/gen/bailiwick/v1/watch_pb.ts";
-import { fakeGroup, fakeNode, fakeStatus } from "./fake-answers.ts";
+import { fakeGroup, fakeNode, fakeStatus, fakeStatusEvents } from "./fake-answers.ts";
+import { FakeLeases } from "./fake-leases.ts";
+import { FakeTransport } from "./fake-transport.ts";
 
 export const clusterId = "0123456789abcdef0123456789abcdef";
 const group = "rg220";
@@ -45,12 +50,15 @@ const incarnation = 3n;
 
 interface Change {
   readonly revision: bigint;
-  readonly type: "put" | "delete";
+  readonly type: "put" | "delete" | "expire";
   readonly keyValue: KeyValue;
   readonly previous?: KeyValue;
 }
 
+const filters = { put: WatchFilter.NO_PUT, delete: WatchFilter.NO_DELETE, expire: WatchFilter.NO_EXPIRY } as const;
+
 type Response = MessageInitShape<typeof WatchResponseSchema>;
+type WatchPositionInit = MessageInitShape<typeof WatchPositionSchema>;
 
 export class FakeCluster {
   /** `node method` of every call that reached a node. */
@@ -58,12 +66,20 @@ export class FakeCluster {
   /** Every request to create a watch. */
   readonly watches: WatchCreate[] = [];
   readonly transactions: TransactRequest[] = [];
+  readonly leases = new FakeLeases({
+    enter: (node, method) => this.#enter(node, method),
+    header: (node) => this.#header(node),
+    keysOf: (id) => this.#keysOf(id).map((key) => Buffer.from(key, "latin1")),
+    deleteKeysOf: (id) => this.#deleteAll(this.#keysOf(id), "expire").length,
+  });
   /** Sends the events of a revision one to a message, as fragments. */
   sendsFragments = false;
   /** Breaks the stream once, after a fragment. */
   breaksInFragments = false;
   /** Delivers the revision before the one to resume behind once more. */
   overlaps = false;
+  /** Methods whose next answer is lost after the work is done. */
+  readonly lostAnswers: string[] = [];
   /** Says nothing on watches, as a node that hangs. */
   isMute = false;
   revision = 1n;
@@ -75,7 +91,7 @@ export class FakeCluster {
   readonly #refusals: { readonly method: string; readonly reason: Error }[] = [];
   readonly #listeners = new Set<() => void>();
 
-  readonly connect: Connect = (endpoint) => Promise.resolve(new FakeTransport(this, endpoint));
+  readonly connect: Connect = (endpoint) => Promise.resolve(new FakeTransport(() => this.open(endpoint)));
 
   /** The next `times` calls of `method` fail. */
   refuse(
@@ -107,7 +123,21 @@ export class FakeCluster {
   put(entries: Readonly<Record<string, string>>): void {
     this.revision += 1n;
     for (const [key, value] of Object.entries(entries)) this.#write(key, Buffer.from(value));
-    for (const listener of this.#listeners) listener();
+    this.#tell();
+  }
+
+  /** As somebody else does. */
+  delete(key: string): void {
+    this.#deleteAll([key], "delete");
+  }
+
+  get keys(): readonly string[] {
+    return [...this.#keys.keys()].sort();
+  }
+
+  valueOf(key: string): string | null {
+    const keyValue = this.#keys.get(key);
+    return keyValue === undefined ? null : Buffer.from(keyValue.value).toString();
   }
 
   open(endpoint: string): Transport {
@@ -117,7 +147,36 @@ export class FakeCluster {
     return transport;
   }
 
-  #write(key: string, value: Uint8Array): KeyValue {
+  #tell(): void {
+    for (const listener of this.#listeners) listener();
+  }
+
+  #keysOf(lease: bigint): readonly string[] {
+    return this.keys.filter((key) => this.#keys.get(key)?.lease === lease);
+  }
+
+  /** In one revision, if there is anything to delete. */
+  #deleteAll(keys: readonly string[], type: "delete" | "expire"): readonly KeyValue[] {
+    const gone = keys.flatMap((key) => this.#keys.get(key) ?? []);
+    if (gone.length > 0) this.revision += 1n;
+    for (const previous of gone) this.#delete(previous, type);
+    if (gone.length > 0) this.#tell();
+    return gone;
+  }
+
+  #delete(previous: KeyValue, type: "delete" | "expire"): void {
+    this.#keys.delete(text(previous.key));
+    const { key, lease } = previous;
+    const keyValue = create(KeyValueSchema, {
+      key,
+      modRevision: this.revision,
+      ...(type === "expire" ? { lease } : {}),
+    });
+    this.#changes.push({ revision: this.revision, type, keyValue, previous });
+  }
+
+  #write(key: string, value: Uint8Array, lease = 0n): KeyValue {
+    if (lease !== 0n && !this.leases.has(lease)) throw new DbError(failure("not_found", `There is no lease ${lease}`));
     const before = this.#keys.get(key);
     const keyValue = create(KeyValueSchema, {
       key: Buffer.from(key, "latin1"),
@@ -125,6 +184,7 @@ export class FakeCluster {
       createRevision: before?.createRevision ?? this.revision,
       modRevision: this.revision,
       version: (before?.version ?? 0n) + 1n,
+      lease,
     });
     this.#keys.set(key, keyValue);
     this.#changes.push({ revision: this.revision, type: "put", keyValue, ...(before ? { previous: before } : {}) });
@@ -146,6 +206,7 @@ export class FakeCluster {
     return [
       inProcessService(KeyValueService, this.#keyValueHandlers(node)),
       inProcessService(WatchService, { watch: (requests, { signal }) => this.#watch(requests, { node, signal }) }),
+      inProcessService(LeaseService, this.leases.handlersOf(node)),
       inProcessService(GroupService, {
         listGroups: ({ owner }) => {
           this.#enter(node, "listGroups");
@@ -250,36 +311,59 @@ export class FakeCluster {
           throw new DbError(failure("condition_failed", "The revision is another", { group, key: text(request.key) }));
         }
         this.revision += 1n;
-        this.#write(text(request.key), request.value);
-        for (const listener of this.#listeners) listener();
+        this.#write(text(request.key), request.value, request.lease);
+        this.#tell();
         return { header: this.#header(node), ...(request.previousValue && before ? { previous: before } : {}) };
       },
-      /** Reads what there is and writes nothing: comparisons of mod revisions are looked at, and no others. */
+      /** In one revision. Of another group it reads as if it were this one, and writes nothing. */
       transact: (request: TransactRequest) => {
         this.#enter(node, "transact");
         this.transactions.push(request);
-        const succeeded = request.comparisons.every(({ keys, operand }) => {
-          const key = keys.case === "key" ? text(keys.value) : "";
-          return operand.case !== "modRevision" || operand.value === (this.#keys.get(key)?.modRevision ?? 0n);
-        });
-        const results = (succeeded ? request.success : request.failure).map(({ operation }) => this.#result(operation));
+        const succeeded = request.comparisons.every((comparison) => this.#holds(comparison));
+        const branch = succeeded ? request.success : request.failure;
+        const results = branch.map(({ operation }) => this.#result(operation));
+        this.#carryOut(branch.filter((one) => one.group === "" || one.group === group));
         const revisions = [{ group, incarnation, revision: this.revision }];
+        const lostAnswer = this.lostAnswers.indexOf("transact");
+        if (lostAnswer >= 0) {
+          this.lostAnswers.splice(lostAnswer, 1);
+          throw new DbError(failure("outcome_unknown", "The answer was lost"));
+        }
         return { header: this.#header(node), succeeded, results, revisions };
       },
       delete: (request: DeleteRequest) => {
         this.#enter(node, "delete");
-        const gone = [...this.#keys.entries()].filter(([key]) => selects(request, key));
-        if (gone.length > 0) this.revision += 1n;
-        for (const [key, previous] of gone) {
-          this.#keys.delete(key);
-          const keyValue = create(KeyValueSchema, { key: previous.key, modRevision: this.revision });
-          this.#changes.push({ revision: this.revision, type: "delete", keyValue, previous });
-        }
-        for (const listener of this.#listeners) listener();
-        const previous = request.previousValues ? gone.map(([, one]) => one) : [];
+        const gone = this.#deleteAll(
+          this.keys.filter((key) => selects(request, key)),
+          "delete",
+        );
+        const previous = request.previousValues ? [...gone] : [];
         return { header: this.#header(node), deleted: BigInt(gone.length), previous };
       },
     };
+  }
+
+  /** Of revisions of one key; others hold. */
+  #holds({ keys, operand }: Comparison): boolean {
+    const keyValue = this.#keys.get(keys.case === "key" ? text(keys.value) : "");
+    if (operand.case !== "modRevision" && operand.case !== "createRevision") return true;
+    return operand.value === (keyValue?.[operand.case] ?? 0n);
+  }
+
+  #carryOut(operations: readonly Operation[]): void {
+    const writes = operations
+      .map(({ operation }) => operation)
+      .filter(({ case: type }) => type === "put" || type === "delete");
+    if (writes.length === 0) return;
+    this.revision += 1n;
+    for (const write of writes) {
+      if (write.case === "put") this.#write(text(write.value.key), write.value.value, write.value.lease);
+      if (write.case !== "delete") continue;
+      for (const keyValue of [...this.#keys.values()].filter(({ key }) => selects(write.value, text(key)))) {
+        this.#delete(keyValue, "delete");
+      }
+    }
+    this.#tell();
   }
 
   #result(operation: Operation["operation"]): MessageInitShape<typeof OperationResultSchema> {
@@ -329,6 +413,10 @@ export class FakeCluster {
       yield end(code, message);
       return;
     }
+    if (watch.target.case !== "prefix" && watch.target.case !== "key" && watch.target.case !== "range") {
+      yield* toldStatuses(watch);
+      return;
+    }
     if (watch.group !== group) {
       yield end("not_found", `No group ${watch.group}`);
       return;
@@ -343,7 +431,9 @@ export class FakeCluster {
       return;
     }
     const position = (revision: bigint) => ({ groups: [{ group, incarnation, revision }] });
-    yield { watchId: watch.watchId, response: { case: "created", value: { position: position(sent) } } };
+    const opened = watch.initial ? {} : { position: position(sent) };
+    yield { watchId: watch.watchId, response: { case: "created", value: opened } };
+    if (watch.initial) yield* this.#existing(watch, position(sent));
     while (!signal.aborted) {
       const newest = this.revision;
       for (const changes of this.#revisionsAfter(sent, watch)) {
@@ -367,11 +457,25 @@ export class FakeCluster {
     }
   }
 
+  /** A page for each key, as if each were a large one. */
+  *#existing({ watchId }: WatchCreate, position: WatchPositionInit): Generator<Response> {
+    const existing = [...this.#keys.values()];
+    for (const [at, keyValue] of existing.entries()) {
+      const isLast = at === existing.length - 1;
+      const events = [{ revision: keyValue.modRevision, event: { case: "put" as const, value: keyValue } }];
+      const value = { events, initial: true, fragment: !isLast, ...(isLast && { position }) };
+      yield { watchId, response: { case: "events", value } };
+    }
+    if (existing.length === 0) yield { watchId, response: { case: "progress", value: { position } } };
+  }
+
   *#revisionsAfter(sent: bigint, watch: WatchCreate): Generator<Change[]> {
     if (this.isMute) return;
     const wanted = this.#changes.filter(
-      ({ revision, keyValue }) =>
-        revision > sent && selects({ keys: watch.target as Parameters<typeof selects>[0]["keys"] }, text(keyValue.key)),
+      ({ revision, type, keyValue }) =>
+        revision > sent &&
+        !watch.filters.includes(filters[type]) &&
+        selects({ keys: watch.target as Parameters<typeof selects>[0]["keys"] }, text(keyValue.key)),
     );
     const byRevision = Map.groupBy(wanted, ({ revision }) => revision);
     yield* byRevision.values();
@@ -386,36 +490,6 @@ export class FakeCluster {
       this.#listeners.add(done);
       signal.addEventListener("abort", done, { once: true });
     });
-  }
-}
-
-/** Dead while its node is, and a new connection when that is back. */
-class FakeTransport implements Transport {
-  readonly #cluster: FakeCluster;
-  readonly #endpoint: string;
-  readonly #opened: Transport[] = [];
-
-  constructor(cluster: FakeCluster, endpoint: string) {
-    this.#cluster = cluster;
-    this.#endpoint = endpoint;
-  }
-
-  async unary(...[method, request, options]: Parameters<Transport["unary"]>) {
-    return this.#open().unary(method, request, options) as never;
-  }
-
-  async openStream(...[method, options]: [Parameters<Transport["openStream"]>[0], CallOptions]) {
-    return this.#open().openStream(method, options) as never;
-  }
-
-  close(): void {
-    for (const transport of this.#opened) transport.close();
-  }
-
-  #open(): Transport {
-    const transport = this.#cluster.open(this.#endpoint);
-    this.#opened.push(transport);
-    return transport;
   }
 }
 
@@ -447,4 +521,13 @@ function toEvent({ revision, type, keyValue, previous }: Change, withPrevious: b
 
 function text(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString("latin1");
+}
+
+/** What there is, and no change of it. */
+function* toldStatuses(watch: WatchCreate): Generator<Response> {
+  const { watchId, initial, target } = watch;
+  const position = { groups: [{ group, incarnation, index: 70n }], clusterIndex: 7n };
+  yield { watchId, response: { case: "created", value: initial ? {} : { position: { clusterIndex: 0n } } } };
+  const events = fakeStatusEvents(target.case ?? "");
+  yield { watchId, response: { case: "events", value: { events, initial, position } } };
 }

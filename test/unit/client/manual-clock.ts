@@ -2,8 +2,6 @@
 
 import type { ClientClock } from "../../../client/index.ts";
 
-const shortMs = 2_000;
-
 interface Sleeper {
   readonly untilMs: number;
   readonly wake: () => void;
@@ -13,7 +11,18 @@ export class ManualClock implements ClientClock {
   /** Every pause that was asked for. */
   readonly pausesMs: number[] = [];
   #nowMs = 0;
+  readonly #shortMs: number;
   readonly #sleepers = new Set<Sleeper>();
+
+  /** @param options.shortMs longest pause that passes by itself */
+  constructor({ shortMs = 2_000 }: { readonly shortMs?: number } = {}) {
+    this.#shortMs = shortMs;
+  }
+
+  /** Of pauses that do not pass by themselves. */
+  get sleepers(): number {
+    return this.#sleepers.size;
+  }
 
   nowMs(): number {
     return this.#nowMs;
@@ -22,14 +31,18 @@ export class ManualClock implements ClientClock {
   async sleep(ms: number, signal?: AbortSignal): Promise<void> {
     this.pausesMs.push(ms);
     if (signal?.aborted === true) return;
-    if (ms <= shortMs) {
+    if (ms <= this.#shortMs) {
       this.#nowMs += ms;
       return new Promise((resolve) => setImmediate(resolve));
     }
     await new Promise<void>((wake) => {
       const sleeper = { untilMs: this.#nowMs + ms, wake };
       this.#sleepers.add(sleeper);
-      signal?.addEventListener("abort", () => wake(), { once: true });
+      const giveUp = () => {
+        this.#sleepers.delete(sleeper);
+        wake();
+      };
+      signal?.addEventListener("abort", giveUp, { once: true });
     });
   }
 

@@ -91,6 +91,8 @@ test("a refusal of a repetition by the group is told, any other is no proof that
   const scene = new Scene();
   scene.failures.push({ code: "outcome_unknown" }, { code: "condition_failed" });
   await assert.rejects(scene.client.put("rg220", entry), { code: "condition_failed", effect: "none" });
+  scene.failures.push({ code: "outcome_unknown" }, { code: "not_found", field: "lease" });
+  await assert.rejects(scene.client.put("rg220", entry), { code: "not_found", effect: "none" });
   scene.failures.push({ code: "outcome_unknown" }, { code: "corrupt" });
   await assert.rejects(scene.client.put("rg220", entry), { code: "outcome_unknown", effect: "unknown" });
 });

@@ -158,6 +158,12 @@ const refusals: readonly (readonly [string, string, RegExp, string?])[] = [
     /^cluster\.yaml:13:13: Config is refused: enum LostQuorumPolicy from JSON: "halt"/,
   ],
   [
+    "a quota below its bounds",
+    replaced('{lostQuorum: stop, labels: {b: "2", a: "1"}}', "{limits: {quotaBytes: 1000}}"),
+    /^cluster\.yaml:13:\d+: Config is refused: limits\.quotaBytes is 1000, it must be from 1048576 to 8589934592, or 0/,
+    "groups[0].config.limits.quotaBytes",
+  ],
+  [
     "a number for a text in a config",
     replaced('{lostQuorum: stop, labels: {b: "2", a: "1"}}', "{description: 3}"),
     /^cluster\.yaml:13:27: Config is refused: field GroupConfig\.description/,

@@ -61,6 +61,11 @@ const refusals: readonly (readonly [string, string, RegExp, Record<string, strin
     "node: n1\ndiskFreeBytesMin: -1\n",
     /node\.yaml:2:19: diskFreeBytesMin must be a whole number of bytes, 0 or more/,
   ],
+  [
+    "room for less than one group",
+    "node: n1\ngroupsBytesMax: 1000\n",
+    /node\.yaml:2:17: groupsBytesMax must be a whole number of bytes, 1048576 or more/,
+  ],
   ["a bad address", "node: n1\nlisten: {api: here}\n", /node\.yaml:2:15: listen\.api must be host:port/],
   [
     "a listener for everyone",

@@ -86,11 +86,12 @@ test("one call too many is told so, and the others are not touched", () => {
   const world = worldOf(n3);
   for (let at = 0; at < limits.callsMax; at++) opened(world, client(at));
   assert.equal(world.calls.open(client(-1), get("k"), late), null);
+  for (let at = 0; at < limits.watchesMax; at++) opened(world, client(limits.callsMax + at), watchAll());
   assert.equal(world.calls.open(peer(1), watchAll(), null), null);
   const codes = effectsOf(world).flatMap((effect) => {
     if (effect.type === "reply") return effect.reply.type === "failed" ? [effect.reply.failure.code] : [];
     return effect.type === "send" && effect.message.type === "forwardWatch" ? [effect.message.message.type] : [];
   });
   assert.deepEqual(codes.sort(), ["canceled", "overloaded"]);
-  assert.equal(world.calls.count, limits.callsMax);
+  assert.equal(world.calls.count, limits.callsMax + limits.watchesMax);
 });

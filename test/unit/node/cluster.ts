@@ -30,6 +30,7 @@ import { readNode, type Stored } from "../../../server/node/image.ts";
 import type { Input } from "../../../server/node/inputs.ts";
 import { lineageWith } from "../../../server/node/lineage.ts";
 import type { LogKept } from "../../../server/node/log-trim.ts";
+import { MemorySpace } from "../../../server/node/memory-space.ts";
 import { Node } from "../../../server/node/node.ts";
 import { Outbox } from "../../../server/node/outbox.ts";
 import type { Network, Ports } from "../../../server/node/ports.ts";
@@ -441,7 +442,15 @@ export function remove(start: string, end: string, group: GroupId = rg): Request
 export function watchAll(startRevision: number | null = null, group: GroupId = rg): Request {
   const span = { start: emptyBytes, end: null };
   const start = startRevision as (Request & { type: "watch" })["startRevision"];
-  const kinds = { puts: true, deletes: true, previousValues: false, progressIntervalMs: 0 };
+  const kinds = {
+    puts: true,
+    deletes: true,
+    previousValues: false,
+    withoutExpiries: false,
+    progressIntervalMs: 0,
+    initial: false,
+    bufferBytesMax: 0,
+  };
   return { type: "watch", group, span, startRevision: start, ...kinds };
 }
 
@@ -467,6 +476,7 @@ export function worldOf(self: NodeId): World {
     logKept: muchLog,
     leaseRead: null,
     diskSpace: new DiskSpace(self, 0),
+    memorySpace: new MemorySpace(self, 1e9),
     recounts: new Allowance(0, 0),
     wallOffsetMs: 0,
     isDoubtful: () => false,

@@ -34,6 +34,7 @@ class Rig {
     this.router = new Router(this.world, {
       local: (group) => (group === rg ? this.local : null),
       ownersOf: (group: GroupId) => (group === rg ? [n1, n2, n3] : null),
+      holdersOf: () => [n1, n2],
     });
   }
 

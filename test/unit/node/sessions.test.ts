@@ -116,6 +116,20 @@ test("a repetition that was applied is in no log", () => {
   assert.equal(applied(), before);
 });
 
+test("a put whose lease is gone is refused for good, and one whose lease has ended since is answered and not done again", () => {
+  const { cluster, session } = scene();
+  const attach = (sequence: number) =>
+    once(session, sequence, { ...(put("k", "1", a) as Request & { type: "put" }), lease: 7 });
+  const early = ask(cluster, attach(1));
+  cluster.ask(stranger, { type: "grantLease", group: a, id: 7, ttlMs: 60_000 }, "grantLease");
+  assert.deepEqual(ask(cluster, attach(1)), early);
+  const written = ask(cluster, attach(2));
+  assert.deepEqual([early, written].map(failureOf), ["not_found none", "put"]);
+  const { deleted } = cluster.ask(stranger, { type: "revokeLease", group: a, id: 7 }, "revokeLease");
+  assert.deepEqual(withoutNode(ask(cluster, attach(2))), withoutNode(written));
+  assert.deepEqual([deleted, read(cluster)], [1, null]);
+});
+
 test("two attempts that are in the log one behind the other are one write", () => {
   const { cluster, session } = scene();
   const member = cluster.member(nodes[0] as NodeId);

@@ -21,7 +21,7 @@ import { effectsOf, sentBy, worldOf } from "./cluster.ts";
 
 function exchangeOn(node: string, own: readonly GroupSummary[] = []) {
   const world = worldOf(toNodeId(node));
-  const options = { ownSummaries: () => own, nowMs: toMillis(0) };
+  const options = { changed: () => {}, ownSummaries: () => own, nowMs: toMillis(0) };
   return { world, exchange: new StatusExchange(world, new StatusTable(), referenceDirectory(), options) };
 }
 

@@ -200,5 +200,8 @@ const watchRequest = {
   puts: true,
   deletes: true,
   previousValues: false,
+  withoutExpiries: false,
+  initial: false,
+  bufferBytesMax: 0,
   progressIntervalMs: 0,
 } as const;

@@ -20,6 +20,7 @@ import {
   toMemberId,
   toTerm,
 } from "../../../proto/ids.ts";
+import type { Lease, LeaseRef, LeaseRemaining, LeaseStatus } from "../../../proto/leases.ts";
 import type { Learner, Membership, Voter } from "../../../proto/membership.ts";
 import type { Envelope, PeerMessage, Start, StateRow, StatusVersion, Vouch } from "../../../proto/messages.ts";
 import {
@@ -49,9 +50,12 @@ import type {
   IdentifiableRequest,
   KeyEvent,
   NodeSelf,
+  NodeState,
   NodeStatus,
+  NodesPosition,
   Reply,
   Request,
+  StatusMark,
   WatchMessage,
 } from "../../../proto/requests.ts";
 
@@ -231,6 +235,19 @@ const partResult = shape<PartResult>({
   revision: quantity(),
   results: few(operationResult),
 });
+export const lease = shape<Lease>({
+  id: quantity(),
+  ttlMs: quantity(),
+  remainingMs: maybe(quantity()),
+  renewedAt: quantity(),
+});
+const leaseRef = shape<LeaseRef>({ id: quantity(), renewedAt: quantity() });
+const leaseStatus = shape<LeaseStatus>({
+  id: quantity(),
+  grantedTtlMs: quantity(),
+  ttlMs: quantity(),
+  keyCount: quantity(),
+});
 const verdictChange = shape<VerdictChange>({ node, status, reason: text });
 const requestIdentity = shape<RequestIdentity>({ session: name(), sequence: quantity() });
 export const sessionRecord = shape<SessionRecord>({ session: name(), ttlMs: quantity(), floor: quantity() });
@@ -255,6 +272,13 @@ export const groupCommand = anyOf<GroupCommand>({
   configure: { config: bytes },
   dispute: { hashes: stateHashes },
   settle: { index: quantity() },
+  grantLease: { id: quantity(), ttlMs: quantity() },
+  renewLease: { id: quantity() },
+  revokeLease: { id: quantity() },
+  expireLeases: { term: quantity(), leases: few(leaseRef) },
+  checkpointLeases: {
+    leases: few(shape<LeaseRemaining>({ lease: leaseRef, remainingMs: quantity() })),
+  },
 });
 export const clusterCommand = anyOf<ClusterCommand>({
   events: { atMs: quantity(), changes: few(clusterChange) },
@@ -315,6 +339,16 @@ const beatReply = fc.record(
 const fence = maybe(shape<Fence>({ group, epoch: quantity() }));
 const consistency = fc.constantFrom("linearizable" as const, "local" as const);
 const ifModRevision = maybe(quantity<KeyValue["modRevision"]>());
+const nodesPosition = shape<NodesPosition>({
+  groups: few(shape<StatusMark>({ ...groupKey, index: quantity() })),
+  clusterIndex: quantity(),
+});
+const nodeState = shape<NodeState>({
+  record: nodeRecord,
+  status,
+  components: few(statusComponent),
+  groups: few(group),
+});
 const identifiableRequests = {
   put: { group, key: bytes, value: bytes, lease: quantity(), ifModRevision, fence, returnPrevious: flag },
   transact: { group, parts: few(part) },
@@ -342,6 +376,11 @@ export const request = anyOf<Request>({
   configure: { group, config: bytes },
   setOwners: { group, owners: few(node), ifIndex: maybe(quantity()), validateOnly: flag },
   groupStatus: { group },
+  grantLease: { group, id: maybe(quantity<number>()), ttlMs: quantity() },
+  keepAliveLease: { group, id: quantity() },
+  revokeLease: { group, id: quantity() },
+  getLease: { group, id: quantity(), keys: flag },
+  listLeases: { group, after: quantity(), limit: quantity() },
   watch: {
     group,
     span,
@@ -349,7 +388,10 @@ export const request = anyOf<Request>({
     puts: flag,
     deletes: flag,
     previousValues: flag,
+    withoutExpiries: flag,
     progressIntervalMs: quantity(),
+    initial: flag,
+    bufferBytesMax: quantity(),
   },
   createGroup: { group, owners: few(node), validateOnly: flag },
   recoverGroup: { group, from: node, owners: few(node), reason: text, validateOnly: flag },
@@ -362,6 +404,15 @@ export const request = anyOf<Request>({
   directory: {},
   nodeSelf: { node },
   clusterEvents: { after: quantity(), limit: quantity() },
+  watchGroup: {
+    group,
+    startIndex: maybe(quantity()),
+    initial: flag,
+    includeProgress: flag,
+    progressIntervalMs: quantity(),
+  },
+  watchNodes: { nodes: few(node), after: maybe(nodesPosition), initial: flag, progressIntervalMs: quantity() },
+  watchCluster: { startIndex: maybe(quantity()), initial: flag, progressIntervalMs: quantity() },
 });
 
 const detail = { group: text, node: text, field: text, missing: text, leader: text, revision: text, key: text };
@@ -474,6 +525,11 @@ export const reply = anyOf<Reply>({
   compact: { header },
   configure: { header },
   groupStatus: { status: groupStatus },
+  grantLease: { header, lease: leaseStatus },
+  keepAliveLease: { header, id: quantity(), ttlMs: quantity() },
+  revokeLease: { header, deleted: quantity() },
+  getLease: { header, lease: leaseStatus, keys: few(bytes) },
+  listLeases: { header, leases: few(leaseStatus), more: flag },
   createGroup: { entry: directoryEntry },
   recoverGroup: { entry: directoryEntry, losses: few(text) },
   refoundGroup: { entry: directoryEntry },
@@ -491,6 +547,7 @@ const keyEvent = shape<KeyEvent>({
   kv: maybe(keyValue),
   previous: maybe(keyValue),
   revision: quantity(),
+  endedLease: quantity(),
 });
 export const watchMessage = anyOf<WatchMessage>({
   opened: { header, revision: quantity() },
@@ -498,6 +555,18 @@ export const watchMessage = anyOf<WatchMessage>({
   progress: { revision: quantity() },
   compacted: { floor: quantity() },
   canceled: { failure },
+  initial: { revision: quantity(), page: quantity(), more: flag, events: few(keyEvent) },
+  behind: { delivered: quantity(), newest: quantity() },
+  groupState: { revision: quantity(), initial: flag, status: groupStatus },
+  nodeStates: {
+    revision: quantity(),
+    initial: flag,
+    more: flag,
+    nodes: few(nodeState),
+    departed: few(node),
+    position: nodesPosition,
+  },
+  clusterEvents: { revision: quantity(), initial: flag, more: flag, events: few(clusterEvent) },
 });
 
 const rows = few(shape<StateRow>({ key: bytes, value: bytes }));
@@ -551,7 +620,7 @@ export const peerMessage = anyOf<PeerMessage>({
   forwardReply: { call, reply },
   forwardCancel: { call },
   forwardWatch: { call, message: watchMessage },
-  forwardDrained: { call, through: quantity() },
+  forwardDrained: { call, through: quantity(), page: quantity() },
   hello: { lineage: few(start), answer: flag, isAnew: flag, anewSince: quantity() },
   helloAccepted: { start },
   helloRefused: { remembered: start },

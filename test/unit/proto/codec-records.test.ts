@@ -7,6 +7,7 @@ import fc, { type Arbitrary } from "fast-check";
 import * as commands from "../../../proto/codec/commands.ts";
 import * as records from "../../../proto/codec/records.ts";
 import type { ClusterCommand, GroupCommand } from "../../../proto/commands.ts";
+import type { Lease } from "../../../proto/leases.ts";
 import type {
   AppliedRecord,
   ClusterEvent,
@@ -105,6 +106,14 @@ const shapes: readonly Shape<never>[] = [
       finish: { type: "finish", id: transactionId, decision: "aborted", floor: 13 },
       dispute: { type: "dispute", hashes: differing },
       settle: { type: "settle", index: 90 },
+      grantLease: { type: "grantLease", id: 9, ttlMs: 30_000 },
+      renewLease: { type: "renewLease", id: 9 },
+      revokeLease: { type: "revokeLease", id: 9 },
+      expireLeases: { type: "expireLeases", term: 4, leases: [{ id: 9, renewedAt: 33 }] },
+      checkpointLeases: {
+        type: "checkpointLeases",
+        leases: [{ lease: { id: 9, renewedAt: 33 }, remainingMs: 25_000 }],
+      },
       ...identifiedSamples,
       openSession: { type: "openSession", session: "s1", ttlMs: 10_000 },
       closeSession: { type: "closeSession", session: "s1" },
@@ -248,6 +257,16 @@ const shapes: readonly Shape<never>[] = [
     decode: records.decodeClosedTransactions,
     any: arbitraries.closedTransactions,
     samples: { closed: { group: "rg226", incarnation: 2, floor: 12, closed: [{ index: 33, revision: 0 }] } },
+  }),
+  shape<Lease>({
+    name: "lease",
+    encode: records.encodeLease,
+    decode: records.decodeLease,
+    any: arbitraries.lease,
+    samples: {
+      whole: { id: 9, ttlMs: 30_000, remainingMs: null, renewedAt: 33 },
+      checkpointed: { id: 2 ** 53 - 1, ttlMs: 30_000, remainingMs: 0, renewedAt: 33 },
+    },
   }),
   shape<SessionRecord>({
     name: "sessionRecord",

@@ -30,7 +30,10 @@ const workload = {
   valueBytesMax: 60,
   budgetMsMax: 1_000,
   watches: 0,
+  variedWatches: false,
   transfers: 0,
+  leases: 0,
+  leaseTtlMsMax: 3_000,
   identities: false,
 };
 

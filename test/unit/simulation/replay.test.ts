@@ -6,10 +6,8 @@ import { type Revision, toGroupId, toIncarnation, toNodeId, toRevision } from ".
 import type { KeyValue } from "../../../proto/model.ts";
 import type { GroupRequest, KeyEvent, Reply } from "../../../proto/requests.ts";
 import { checkReplay, Timeline } from "../../../server/simulation/checkers/replay.ts";
-import { checkWatch } from "../../../server/simulation/checkers/watches.ts";
 import { Violation } from "../../../server/simulation/violation.ts";
 import type { Operation, Outcome } from "../../../server/simulation/workload/history.ts";
-import type { WatchLog } from "../../../server/simulation/workload/watchers.ts";
 import { bytesOf } from "../../../storage/bytes.ts";
 
 const group = toGroupId("rg1");
@@ -22,7 +20,7 @@ function kv(value: string, modRevision: number, version: number, createRevision 
 }
 
 function event(revision: number, now: KeyValue | null, previous: KeyValue | null): KeyEvent {
-  return { key, kv: now, previous, revision: toRevision(revision) };
+  return { key, kv: now, previous, revision: toRevision(revision), endedLease: 0 };
 }
 
 /** put a at 2, put b at 3, delete at 4, put c at 5 */
@@ -150,27 +148,6 @@ test("a delete that counts or leaves what it should not is noticed", () => {
 
 test("a revision that is left out is noticed", () => {
   assert.throws(() => new Timeline(events.filter(({ revision }) => revision !== 3)), /Revision 4 follows 2/);
-});
-
-function watchLog(seen: readonly KeyEvent[], through: number): WatchLog {
-  return { group, from: toRevision(2), events: [...seen], through: toRevision(through), compacted: false };
-}
-
-test("a watch must give every event once, in order, and nothing else", () => {
-  const timeline = new Timeline(events);
-  const [first, second, third, fourth] = events as [KeyEvent, KeyEvent, KeyEvent, KeyEvent];
-  assert.equal(checkWatch(watchLog(events, 5), timeline), 4);
-  assert.equal(checkWatch(watchLog(events.slice(0, 2), 3), timeline), 2);
-  for (const [seen, through] of [
-    [[first, third], 4],
-    [[first, third, second], 4],
-    [[first, second, second], 3],
-    [[first, second], 4],
-    [[first, { ...second, previous: null }], 3],
-    [[first, second, third, fourth], 6],
-  ] as const) {
-    assert.throws(() => checkWatch(watchLog(seen, through), timeline), Violation);
-  }
 });
 
 test("a history that goes on from a base is compared with what was there", () => {

@@ -86,12 +86,17 @@ const examples: readonly (readonly [string, Uint8Array, ParsedKey])[] = [
     { type: "state", slot: 0, table: "closed", key: Uint8Array.of(0x6b) },
   ],
   [
-    "030000000002106b",
+    "030000000002100000000000000007",
+    stateKey(0, "leases", Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 7)),
+    { type: "state", slot: 0, table: "leases", key: Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 7) },
+  ],
+  [
+    "030000000002116b",
     stateKey(0, "sessions", Uint8Array.of(0x6b)),
     { type: "state", slot: 0, table: "sessions", key: Uint8Array.of(0x6b) },
   ],
   [
-    "030000000002116b000000000000000007",
+    "030000000002126b000000000000000007",
     stateKey(0, "answers", answerKey("k", 7)),
     { type: "state", slot: 0, table: "answers", key: Uint8Array.of(0x6b, 0, 0, 0, 0, 0, 0, 0, 0, 7) },
   ],

@@ -9,7 +9,7 @@ import {
   toNodeId,
   toRevision,
 } from "../../../proto/ids.ts";
-import type { Header, WatchMessage, WatchRequest } from "../../../proto/requests.ts";
+import type { Header, KeyEvent, WatchMessage, WatchRequest } from "../../../proto/requests.ts";
 import type { WatchDelivery, WatchLimits, WatchSource, WatchStart } from "../../../server/watch/watch-hub.ts";
 import { Mvcc } from "../../../storage/mvcc/mvcc.ts";
 
@@ -32,7 +32,10 @@ export function requestOf(
     puts: true,
     deletes: true,
     previousValues: false,
+    withoutExpiries: false,
     progressIntervalMs: 0,
+    initial: false,
+    bufferBytesMax: 0,
     ...rest,
   };
 }
@@ -73,11 +76,19 @@ export function lineOf(message: WatchMessage): string {
   if (message.type === "progress") return `progress ${message.revision}`;
   if (message.type === "compacted") return `compacted ${message.floor}`;
   if (message.type === "canceled") return `canceled ${message.failure.code}`;
-  const events = message.events.map(({ key, kv, previous, revision }) => {
+  if (message.type === "behind") return `behind ${message.delivered} of ${message.newest}`;
+  if (message.type === "initial")
+    return `initial ${message.revision}: ${textOfEvents(message)}${message.more ? " ..." : ""}`;
+  if (message.type !== "events") return `${message.type} ${message.revision}`;
+  return `events ${message.revision}: ${textOfEvents(message)}`;
+}
+
+function textOfEvents({ events }: { readonly events: readonly KeyEvent[] }): string {
+  const texts = events.map(({ key, kv, previous, revision }) => {
     const before = previous === null ? "" : ` was ${textOf(previous.value)}`;
     return `${revision} ${kv === null ? `-${textOf(key)}` : `${textOf(key)}=${textOf(kv.value)}`}${before}`;
   });
-  return `events ${message.revision}: ${events.join(", ")}`;
+  return texts.join(", ");
 }
 
 export function linesOf(deliveries: readonly WatchDelivery[]): string[] {

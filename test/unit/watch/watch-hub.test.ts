@@ -39,6 +39,7 @@ function counted(mvcc: Mvcc): WatchSource & { scans: number; looks: number } {
     get floor() {
       return mvcc.floor;
     },
+    range: (span, options) => mvcc.range(span, options),
     changesSince(revision: Revision, own: { readonly eventsMax: number; readonly bytesMax: number }) {
       this.scans += 1;
       return mvcc.changesSince(revision, own);
@@ -93,6 +94,17 @@ test("poll() filters by span, by puts and by deletes, and gives previous values 
     "4 events 4: 4 -a/1 was z",
     "6 events 4: 2 a/1=x, 3 a/1=z was x, 4 -a/1 was z",
   ]);
+});
+
+test("poll() tells the deletions by the end of a lease only to watches that want them", () => {
+  const mvcc = historyOf("a=1 b=2", "-b");
+  mvcc.apply([{ type: "expire", lease: 7, keys: [bytes("a")] }]);
+  const wishes = [{}, { withoutExpiries: true }, { deletes: false }];
+  const hub = hubWith(
+    mvcc,
+    wishes.map((wish) => requestOf({ from: 3, ...wish })),
+  );
+  assert.deepEqual(polled(hub, mvcc), ["1 events 4: 3 -b, 4 -a", "2 events 4: 3 -b", "3 events 4: 4 -a"]);
 });
 
 test("poll() takes a span without its end", () => {

@@ -20,7 +20,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file bailiwick/v1/group_config.proto.
  */
 export const file_bailiwick_v1_group_config: GenFile = /*@__PURE__*/
-  fileDesc("Ch9iYWlsaXdpY2svdjEvZ3JvdXBfY29uZmlnLnByb3RvEgxiYWlsaXdpY2sudjEi7wQKC0dyb3VwQ29uZmlnEhMKC2Rlc2NyaXB0aW9uGAEgASgJEjUKBmxhYmVscxgCIAMoCzIlLmJhaWxpd2ljay52MS5Hcm91cENvbmZpZy5MYWJlbHNFbnRyeRIpCglyZXNvdXJjZXMYAyADKAsyFi5iYWlsaXdpY2sudjEuUmVzb3VyY2USLgoMZGVwZW5kZW5jaWVzGAQgAygLMhguYmFpbGl3aWNrLnYxLkRlcGVuZGVuY3kSKgoGcXVvcnVtGAUgASgLMhouYmFpbGl3aWNrLnYxLlF1b3J1bVBvbGljeRIzCgtsb3N0X3F1b3J1bRgGIAEoDjIeLmJhaWxpd2ljay52MS5Mb3N0UXVvcnVtUG9saWN5EjIKCm1hbmFnZW1lbnQYByABKAsyHi5iYWlsaXdpY2sudjEuTWFuYWdlbWVudFBvbGljeRInCgVsZWFzZRgIIAEoCzIYLmJhaWxpd2ljay52MS5MZWFzZVRlcm1zEigKBWZlbmNlGAkgASgLMhkuYmFpbGl3aWNrLnYxLkZlbmNlUG9saWN5EioKBXJ1bGVzGAogAygLMhsuYmFpbGl3aWNrLnYxLkFkbWlzc2lvblJ1bGUSKQoGbGltaXRzGAsgASgLMhkuYmFpbGl3aWNrLnYxLkdyb3VwTGltaXRzEiEKBWhvb2tzGAwgAygLMhIuYmFpbGl3aWNrLnYxLkhvb2sSKAoIdG9wb2xvZ3kYDSABKAsyFi5iYWlsaXdpY2sudjEuVG9wb2xvZ3kaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASI9CgtHcm91cExpbWl0cxITCgtxdW90YV9ieXRlcxgBIAEoBBIZChFoaXN0b3J5X3JldmlzaW9ucxgCIAEoBCJpCgRIb29rEgwKBG5hbWUYASABKAkSDgoGZXZlbnRzGAIgAygJEg4KBmJlZm9yZRgDIAMoCRINCgVhZnRlchgEIAMoCRISCgp0aW1lb3V0X21zGAUgASgNEhAKCHJlcXVpcmVkGAYgASgIYgZwcm90bzM", [file_bailiwick_v1_policy, file_bailiwick_v1_resource, file_bailiwick_v1_rule, file_bailiwick_v1_topology]);
+  fileDesc("Ch9iYWlsaXdpY2svdjEvZ3JvdXBfY29uZmlnLnByb3RvEgxiYWlsaXdpY2sudjEi7wQKC0dyb3VwQ29uZmlnEhMKC2Rlc2NyaXB0aW9uGAEgASgJEjUKBmxhYmVscxgCIAMoCzIlLmJhaWxpd2ljay52MS5Hcm91cENvbmZpZy5MYWJlbHNFbnRyeRIpCglyZXNvdXJjZXMYAyADKAsyFi5iYWlsaXdpY2sudjEuUmVzb3VyY2USLgoMZGVwZW5kZW5jaWVzGAQgAygLMhguYmFpbGl3aWNrLnYxLkRlcGVuZGVuY3kSKgoGcXVvcnVtGAUgASgLMhouYmFpbGl3aWNrLnYxLlF1b3J1bVBvbGljeRIzCgtsb3N0X3F1b3J1bRgGIAEoDjIeLmJhaWxpd2ljay52MS5Mb3N0UXVvcnVtUG9saWN5EjIKCm1hbmFnZW1lbnQYByABKAsyHi5iYWlsaXdpY2sudjEuTWFuYWdlbWVudFBvbGljeRInCgVsZWFzZRgIIAEoCzIYLmJhaWxpd2ljay52MS5MZWFzZVRlcm1zEigKBWZlbmNlGAkgASgLMhkuYmFpbGl3aWNrLnYxLkZlbmNlUG9saWN5EioKBXJ1bGVzGAogAygLMhsuYmFpbGl3aWNrLnYxLkFkbWlzc2lvblJ1bGUSKQoGbGltaXRzGAsgASgLMhkuYmFpbGl3aWNrLnYxLkdyb3VwTGltaXRzEiEKBWhvb2tzGAwgAygLMhIuYmFpbGl3aWNrLnYxLkhvb2sSKAoIdG9wb2xvZ3kYDSABKAsyFi5iYWlsaXdpY2sudjEuVG9wb2xvZ3kaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJRCgtHcm91cExpbWl0cxITCgtxdW90YV9ieXRlcxgBIAEoBBIZChFoaXN0b3J5X3JldmlzaW9ucxgCIAEoBBISCgpoaXN0b3J5X21zGAMgASgEImkKBEhvb2sSDAoEbmFtZRgBIAEoCRIOCgZldmVudHMYAiADKAkSDgoGYmVmb3JlGAMgAygJEg0KBWFmdGVyGAQgAygJEhIKCnRpbWVvdXRfbXMYBSABKA0SEAoIcmVxdWlyZWQYBiABKAhiBnByb3RvMw", [file_bailiwick_v1_policy, file_bailiwick_v1_resource, file_bailiwick_v1_rule, file_bailiwick_v1_topology]);
 
 /**
  * What an operator says about a group; everything has a default. At most 1 MiB encoded. In YAML, under `config:` of a group:
@@ -188,11 +188,20 @@ export type GroupLimits = Message<"bailiwick.v1.GroupLimits"> & {
   quotaBytes: bigint;
 
   /**
-   * Revisions kept before the newest, by automatic compaction: 100 to 10,000,000; 0: 10,000.
+   * Revisions kept before the newest, by automatic compaction: 100 to 10,000,000; 0: 10,000. Fewer when the quota is nearly
+   * full: then the older half of the history goes, as often as it helps.
    *
    * @generated from field: uint64 history_revisions = 2;
    */
   historyRevisions: bigint;
+
+  /**
+   * How long a revision is kept after another has replaced it, by automatic compaction: 60,000 to 31,622,400,000 ms;
+   * 0: 86,400,000, a day. Counted by the group's manager, up to an eighth longer; a change of manager begins it anew.
+   *
+   * @generated from field: uint64 history_ms = 3;
+   */
+  historyMs: bigint;
 };
 
 /**

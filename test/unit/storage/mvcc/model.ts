@@ -37,6 +37,7 @@ export class Model {
     const state = new Map(this.now);
     for (const write of writes) {
       if (write.type === "put") put(state, write, revision);
+      else if (write.type === "expire") for (const key of write.keys) state.delete(text(key));
       else for (const key of within(state, write.range.start, write.range.end)) state.delete(key);
     }
     const touched = new Set([...state.keys(), ...this.now.keys()]);

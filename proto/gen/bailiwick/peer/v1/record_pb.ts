@@ -7,6 +7,8 @@
 
 import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { LeaseRef, LeaseRemaining } from "./lease_pb.ts";
+import { file_bailiwick_peer_v1_lease } from "./lease_pb.ts";
 import type { ClusterChange, DirectoryEntry, GroupRecovery, KeySpan, OwnershipState, RecoveryStatus, RequestIdentity, StateHashes } from "./model_pb.ts";
 import { file_bailiwick_peer_v1_model } from "./model_pb.ts";
 import type { Decision, Part, TransactionId } from "./transaction_pb.ts";
@@ -17,7 +19,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file bailiwick/peer/v1/record.proto.
  */
 export const file_bailiwick_peer_v1_record: GenFile = /*@__PURE__*/
-  fileDesc("Ch5iYWlsaXdpY2svcGVlci92MS9yZWNvcmQucHJvdG8SEWJhaWxpd2ljay5wZWVyLnYxIjUKCFB1dFdyaXRlEgsKA2tleRgBIAEoDBINCgV2YWx1ZRgCIAEoDBINCgVsZWFzZRgDIAEoBCI3CgtEZWxldGVXcml0ZRIoCgRzcGFuGAEgASgLMhouYmFpbGl3aWNrLnBlZXIudjEuS2V5U3BhbiJuCgVXcml0ZRIqCgNwdXQYASABKAsyGy5iYWlsaXdpY2sucGVlci52MS5QdXRXcml0ZUgAEjAKBmRlbGV0ZRgCIAEoCzIeLmJhaWxpd2ljay5wZWVyLnYxLkRlbGV0ZVdyaXRlSABCBwoFd3JpdGUiMwoSQ29tcGFyZU1vZFJldmlzaW9uEgsKA2tleRgBIAEoDBIQCghyZXZpc2lvbhgCIAEoBCJTCgdDb21wYXJlEj0KDG1vZF9yZXZpc2lvbhgBIAEoCzIlLmJhaWxpd2ljay5wZWVyLnYxLkNvbXBhcmVNb2RSZXZpc2lvbkgAQgkKB2NvbXBhcmUihAEKDFdyaXRlQ29tbWFuZBIsCghjb21wYXJlcxgBIAMoCzIaLmJhaWxpd2ljay5wZWVyLnYxLkNvbXBhcmUSEgoFZmVuY2UYAiABKARIAIgBARIoCgZ3cml0ZXMYAyADKAsyGC5iYWlsaXdpY2sucGVlci52MS5Xcml0ZUIICgZfZmVuY2UiYAoNVmVyZGljdENoYW5nZRIMCgRub2RlGAEgASgJEjEKBnN0YXR1cxgCIAEoDjIhLmJhaWxpd2ljay5wZWVyLnYxLlJlY292ZXJ5U3RhdHVzEg4KBnJlYXNvbhgDIAEoCSJECg9WZXJkaWN0c0NvbW1hbmQSMQoHY2hhbmdlcxgBIAMoCzIgLmJhaWxpd2ljay5wZWVyLnYxLlZlcmRpY3RDaGFuZ2UiiwEKCk93bkNvbW1hbmQSGgoNY3VycmVudF9vd25lchgBIAEoCUgAiAEBEg0KBWVwb2NoGAIgASgEEjAKBXN0YXRlGAMgASgOMiEuYmFpbGl3aWNrLnBlZXIudjEuT3duZXJzaGlwU3RhdGUSDgoGcmVhc29uGAQgASgJQhAKDl9jdXJyZW50X293bmVyIiIKDkNvbXBhY3RDb21tYW5kEhAKCHJldmlzaW9uGAEgASgEIiIKEENvbmZpZ3VyZUNvbW1hbmQSDgoGY29uZmlnGAEgASgMIkAKDkRpc3B1dGVDb21tYW5kEi4KBmhhc2hlcxgBIAEoCzIeLmJhaWxpd2ljay5wZWVyLnYxLlN0YXRlSGFzaGVzIh4KDVNldHRsZUNvbW1hbmQSDQoFaW5kZXgYASABKAQiOAoPVHJhbnNhY3RDb21tYW5kEiUKBHBhcnQYASABKAsyFy5iYWlsaXdpY2sucGVlci52MS5QYXJ0IkUKDEJlZ2luQ29tbWFuZBIOCgZncm91cHMYASADKAkSJQoEcGFydBgCIAEoCzIXLmJhaWxpd2ljay5wZWVyLnYxLlBhcnQibAoNRGVjaWRlQ29tbWFuZBIsCgJpZBgBIAEoCzIgLmJhaWxpd2ljay5wZWVyLnYxLlRyYW5zYWN0aW9uSWQSLQoIZGVjaXNpb24YAiABKA4yGy5iYWlsaXdpY2sucGVlci52MS5EZWNpc2lvbiI9Cg1Gb3JnZXRDb21tYW5kEiwKAmlkGAEgASgLMiAuYmFpbGl3aWNrLnBlZXIudjEuVHJhbnNhY3Rpb25JZCJ0Cg5QcmVwYXJlQ29tbWFuZBIsCgJpZBgBIAEoCzIgLmJhaWxpd2ljay5wZWVyLnYxLlRyYW5zYWN0aW9uSWQSJQoEcGFydBgCIAEoCzIXLmJhaWxpd2ljay5wZWVyLnYxLlBhcnQSDQoFZmxvb3IYAyABKAQiewoNRmluaXNoQ29tbWFuZBIsCgJpZBgBIAEoCzIgLmJhaWxpd2ljay5wZWVyLnYxLlRyYW5zYWN0aW9uSWQSLQoIZGVjaXNpb24YAiABKA4yGy5iYWlsaXdpY2sucGVlci52MS5EZWNpc2lvbhINCgVmbG9vchgDIAEoBCK2AgoRSWRlbnRpZmllZENvbW1hbmQSNAoIaWRlbnRpdHkYASABKAsyIi5iYWlsaXdpY2sucGVlci52MS5SZXF1ZXN0SWRlbnRpdHkSDgoGZGlnZXN0GAIgASgGEjAKBXdyaXRlGAMgASgLMh8uYmFpbGl3aWNrLnBlZXIudjEuV3JpdGVDb21tYW5kSAASNAoHY29tcGFjdBgEIAEoCzIhLmJhaWxpd2ljay5wZWVyLnYxLkNvbXBhY3RDb21tYW5kSAASNgoIdHJhbnNhY3QYBSABKAsyIi5iYWlsaXdpY2sucGVlci52MS5UcmFuc2FjdENvbW1hbmRIABIwCgViZWdpbhgGIAEoCzIfLmJhaWxpd2ljay5wZWVyLnYxLkJlZ2luQ29tbWFuZEgAQgkKB2NvbW1hbmQiNQoST3BlblNlc3Npb25Db21tYW5kEg8KB3Nlc3Npb24YASABKAkSDgoGdHRsX21zGAIgASgEIiYKE0Nsb3NlU2Vzc2lvbkNvbW1hbmQSDwoHc2Vzc2lvbhgBIAEoCSJNChVFeHBpcmVTZXNzaW9uc0NvbW1hbmQSNAoIc2Vzc2lvbnMYASADKAsyIi5iYWlsaXdpY2sucGVlci52MS5SZXF1ZXN0SWRlbnRpdHkiyAcKDEdyb3VwQ29tbWFuZBIwCgV3cml0ZRgBIAEoCzIfLmJhaWxpd2ljay5wZWVyLnYxLldyaXRlQ29tbWFuZEgAEjYKCHZlcmRpY3RzGAIgASgLMiIuYmFpbGl3aWNrLnBlZXIudjEuVmVyZGljdHNDb21tYW5kSAASLAoDb3duGAMgASgLMh0uYmFpbGl3aWNrLnBlZXIudjEuT3duQ29tbWFuZEgAEjQKB2NvbXBhY3QYBCABKAsyIS5iYWlsaXdpY2sucGVlci52MS5Db21wYWN0Q29tbWFuZEgAEjgKCWNvbmZpZ3VyZRgFIAEoCzIjLmJhaWxpd2ljay5wZWVyLnYxLkNvbmZpZ3VyZUNvbW1hbmRIABI0CgdkaXNwdXRlGAYgASgLMiEuYmFpbGl3aWNrLnBlZXIudjEuRGlzcHV0ZUNvbW1hbmRIABIyCgZzZXR0bGUYByABKAsyIC5iYWlsaXdpY2sucGVlci52MS5TZXR0bGVDb21tYW5kSAASNgoIdHJhbnNhY3QYCCABKAsyIi5iYWlsaXdpY2sucGVlci52MS5UcmFuc2FjdENvbW1hbmRIABIwCgViZWdpbhgJIAEoCzIfLmJhaWxpd2ljay5wZWVyLnYxLkJlZ2luQ29tbWFuZEgAEjIKBmRlY2lkZRgKIAEoCzIgLmJhaWxpd2ljay5wZWVyLnYxLkRlY2lkZUNvbW1hbmRIABIyCgZmb3JnZXQYCyABKAsyIC5iYWlsaXdpY2sucGVlci52MS5Gb3JnZXRDb21tYW5kSAASNAoHcHJlcGFyZRgMIAEoCzIhLmJhaWxpd2ljay5wZWVyLnYxLlByZXBhcmVDb21tYW5kSAASMgoGZmluaXNoGA0gASgLMiAuYmFpbGl3aWNrLnBlZXIudjEuRmluaXNoQ29tbWFuZEgAEjoKCmlkZW50aWZpZWQYFCABKAsyJC5iYWlsaXdpY2sucGVlci52MS5JZGVudGlmaWVkQ29tbWFuZEgAEj0KDG9wZW5fc2Vzc2lvbhgVIAEoCzIlLmJhaWxpd2ljay5wZWVyLnYxLk9wZW5TZXNzaW9uQ29tbWFuZEgAEj8KDWNsb3NlX3Nlc3Npb24YFiABKAsyJi5iYWlsaXdpY2sucGVlci52MS5DbG9zZVNlc3Npb25Db21tYW5kSAASQwoPZXhwaXJlX3Nlc3Npb25zGBcgASgLMiguYmFpbGl3aWNrLnBlZXIudjEuRXhwaXJlU2Vzc2lvbnNDb21tYW5kSABCCQoHY29tbWFuZCJRCg1FdmVudHNDb21tYW5kEg0KBWF0X21zGAEgASgEEjEKB2NoYW5nZXMYAiADKAsyIC5iYWlsaXdpY2sucGVlci52MS5DbHVzdGVyQ2hhbmdlIlUKEkNyZWF0ZUdyb3VwQ29tbWFuZBINCgVhdF9tcxgBIAEoBBIwCgVlbnRyeRgCIAEoCzIhLmJhaWxpd2ljay5wZWVyLnYxLkRpcmVjdG9yeUVudHJ5IlkKFE93bmVyc0NoYW5nZWRDb21tYW5kEg0KBWF0X21zGAEgASgEEjIKB2VudHJpZXMYAiADKAsyIS5iYWlsaXdpY2sucGVlci52MS5EaXJlY3RvcnlFbnRyeSJ3ChNSZWNvdmVyR3JvdXBDb21tYW5kEg0KBWF0X21zGAEgASgEEg0KBWdyb3VwGAIgASgJEjIKCHJlY292ZXJ5GAMgASgLMiAuYmFpbGl3aWNrLnBlZXIudjEuR3JvdXBSZWNvdmVyeRIOCgZyZWFzb24YBCABKAkiWgoWQ2x1c3RlclZlcmRpY3RzQ29tbWFuZBINCgVhdF9tcxgBIAEoBBIxCgdjaGFuZ2VzGAIgAygLMiAuYmFpbGl3aWNrLnBlZXIudjEuVmVyZGljdENoYW5nZSLRAgoOQ2x1c3RlckNvbW1hbmQSMgoGZXZlbnRzGAEgASgLMiAuYmFpbGl3aWNrLnBlZXIudjEuRXZlbnRzQ29tbWFuZEgAEj0KDGNyZWF0ZV9ncm91cBgCIAEoCzIlLmJhaWxpd2ljay5wZWVyLnYxLkNyZWF0ZUdyb3VwQ29tbWFuZEgAEj0KCHZlcmRpY3RzGAMgASgLMikuYmFpbGl3aWNrLnBlZXIudjEuQ2x1c3RlclZlcmRpY3RzQ29tbWFuZEgAEkEKDm93bmVyc19jaGFuZ2VkGAQgASgLMicuYmFpbGl3aWNrLnBlZXIudjEuT3duZXJzQ2hhbmdlZENvbW1hbmRIABI/Cg1yZWNvdmVyX2dyb3VwGAUgASgLMiYuYmFpbGl3aWNrLnBlZXIudjEuUmVjb3Zlckdyb3VwQ29tbWFuZEgAQgkKB2NvbW1hbmQidQoNQXBwbGllZFJlY29yZBINCgVpbmRleBgBIAEoBBIMCgR0ZXJtGAIgASgEEhAKCHJldmlzaW9uGAMgASgEEg0KBWZsb29yGAQgASgEEhcKCnN0YXRlX2hhc2gYBSABKAZIAIgBAUINCgtfc3RhdGVfaGFzaGIGcHJvdG8z", [file_bailiwick_peer_v1_model, file_bailiwick_peer_v1_transaction]);
+  fileDesc("Ch5iYWlsaXdpY2svcGVlci92MS9yZWNvcmQucHJvdG8SEWJhaWxpd2ljay5wZWVyLnYxIjUKCFB1dFdyaXRlEgsKA2tleRgBIAEoDBINCgV2YWx1ZRgCIAEoDBINCgVsZWFzZRgDIAEoBCI3CgtEZWxldGVXcml0ZRIoCgRzcGFuGAEgASgLMhouYmFpbGl3aWNrLnBlZXIudjEuS2V5U3BhbiJuCgVXcml0ZRIqCgNwdXQYASABKAsyGy5iYWlsaXdpY2sucGVlci52MS5QdXRXcml0ZUgAEjAKBmRlbGV0ZRgCIAEoCzIeLmJhaWxpd2ljay5wZWVyLnYxLkRlbGV0ZVdyaXRlSABCBwoFd3JpdGUiMwoSQ29tcGFyZU1vZFJldmlzaW9uEgsKA2tleRgBIAEoDBIQCghyZXZpc2lvbhgCIAEoBCJTCgdDb21wYXJlEj0KDG1vZF9yZXZpc2lvbhgBIAEoCzIlLmJhaWxpd2ljay5wZWVyLnYxLkNvbXBhcmVNb2RSZXZpc2lvbkgAQgkKB2NvbXBhcmUihAEKDFdyaXRlQ29tbWFuZBIsCghjb21wYXJlcxgBIAMoCzIaLmJhaWxpd2ljay5wZWVyLnYxLkNvbXBhcmUSEgoFZmVuY2UYAiABKARIAIgBARIoCgZ3cml0ZXMYAyADKAsyGC5iYWlsaXdpY2sucGVlci52MS5Xcml0ZUIICgZfZmVuY2UiYAoNVmVyZGljdENoYW5nZRIMCgRub2RlGAEgASgJEjEKBnN0YXR1cxgCIAEoDjIhLmJhaWxpd2ljay5wZWVyLnYxLlJlY292ZXJ5U3RhdHVzEg4KBnJlYXNvbhgDIAEoCSJECg9WZXJkaWN0c0NvbW1hbmQSMQoHY2hhbmdlcxgBIAMoCzIgLmJhaWxpd2ljay5wZWVyLnYxLlZlcmRpY3RDaGFuZ2UiiwEKCk93bkNvbW1hbmQSGgoNY3VycmVudF9vd25lchgBIAEoCUgAiAEBEg0KBWVwb2NoGAIgASgEEjAKBXN0YXRlGAMgASgOMiEuYmFpbGl3aWNrLnBlZXIudjEuT3duZXJzaGlwU3RhdGUSDgoGcmVhc29uGAQgASgJQhAKDl9jdXJyZW50X293bmVyIiIKDkNvbXBhY3RDb21tYW5kEhAKCHJldmlzaW9uGAEgASgEIiIKEENvbmZpZ3VyZUNvbW1hbmQSDgoGY29uZmlnGAEgASgMIkAKDkRpc3B1dGVDb21tYW5kEi4KBmhhc2hlcxgBIAEoCzIeLmJhaWxpd2ljay5wZWVyLnYxLlN0YXRlSGFzaGVzIh4KDVNldHRsZUNvbW1hbmQSDQoFaW5kZXgYASABKAQiOAoPVHJhbnNhY3RDb21tYW5kEiUKBHBhcnQYASABKAsyFy5iYWlsaXdpY2sucGVlci52MS5QYXJ0IkUKDEJlZ2luQ29tbWFuZBIOCgZncm91cHMYASADKAkSJQoEcGFydBgCIAEoCzIXLmJhaWxpd2ljay5wZWVyLnYxLlBhcnQibAoNRGVjaWRlQ29tbWFuZBIsCgJpZBgBIAEoCzIgLmJhaWxpd2ljay5wZWVyLnYxLlRyYW5zYWN0aW9uSWQSLQoIZGVjaXNpb24YAiABKA4yGy5iYWlsaXdpY2sucGVlci52MS5EZWNpc2lvbiI9Cg1Gb3JnZXRDb21tYW5kEiwKAmlkGAEgASgLMiAuYmFpbGl3aWNrLnBlZXIudjEuVHJhbnNhY3Rpb25JZCJ0Cg5QcmVwYXJlQ29tbWFuZBIsCgJpZBgBIAEoCzIgLmJhaWxpd2ljay5wZWVyLnYxLlRyYW5zYWN0aW9uSWQSJQoEcGFydBgCIAEoCzIXLmJhaWxpd2ljay5wZWVyLnYxLlBhcnQSDQoFZmxvb3IYAyABKAQiewoNRmluaXNoQ29tbWFuZBIsCgJpZBgBIAEoCzIgLmJhaWxpd2ljay5wZWVyLnYxLlRyYW5zYWN0aW9uSWQSLQoIZGVjaXNpb24YAiABKA4yGy5iYWlsaXdpY2sucGVlci52MS5EZWNpc2lvbhINCgVmbG9vchgDIAEoBCIvChFHcmFudExlYXNlQ29tbWFuZBIKCgJpZBgBIAEoBBIOCgZ0dGxfbXMYAiABKAQiHwoRUmVuZXdMZWFzZUNvbW1hbmQSCgoCaWQYASABKAQiIAoSUmV2b2tlTGVhc2VDb21tYW5kEgoKAmlkGAEgASgEIlAKE0V4cGlyZUxlYXNlc0NvbW1hbmQSDAoEdGVybRgBIAEoBBIrCgZsZWFzZXMYAiADKAsyGy5iYWlsaXdpY2sucGVlci52MS5MZWFzZVJlZiJMChdDaGVja3BvaW50TGVhc2VzQ29tbWFuZBIxCgZsZWFzZXMYASADKAsyIS5iYWlsaXdpY2sucGVlci52MS5MZWFzZVJlbWFpbmluZyK2AgoRSWRlbnRpZmllZENvbW1hbmQSNAoIaWRlbnRpdHkYASABKAsyIi5iYWlsaXdpY2sucGVlci52MS5SZXF1ZXN0SWRlbnRpdHkSDgoGZGlnZXN0GAIgASgGEjAKBXdyaXRlGAMgASgLMh8uYmFpbGl3aWNrLnBlZXIudjEuV3JpdGVDb21tYW5kSAASNAoHY29tcGFjdBgEIAEoCzIhLmJhaWxpd2ljay5wZWVyLnYxLkNvbXBhY3RDb21tYW5kSAASNgoIdHJhbnNhY3QYBSABKAsyIi5iYWlsaXdpY2sucGVlci52MS5UcmFuc2FjdENvbW1hbmRIABIwCgViZWdpbhgGIAEoCzIfLmJhaWxpd2ljay5wZWVyLnYxLkJlZ2luQ29tbWFuZEgAQgkKB2NvbW1hbmQiNQoST3BlblNlc3Npb25Db21tYW5kEg8KB3Nlc3Npb24YASABKAkSDgoGdHRsX21zGAIgASgEIiYKE0Nsb3NlU2Vzc2lvbkNvbW1hbmQSDwoHc2Vzc2lvbhgBIAEoCSJNChVFeHBpcmVTZXNzaW9uc0NvbW1hbmQSNAoIc2Vzc2lvbnMYASADKAsyIi5iYWlsaXdpY2sucGVlci52MS5SZXF1ZXN0SWRlbnRpdHkiiwoKDEdyb3VwQ29tbWFuZBIwCgV3cml0ZRgBIAEoCzIfLmJhaWxpd2ljay5wZWVyLnYxLldyaXRlQ29tbWFuZEgAEjYKCHZlcmRpY3RzGAIgASgLMiIuYmFpbGl3aWNrLnBlZXIudjEuVmVyZGljdHNDb21tYW5kSAASLAoDb3duGAMgASgLMh0uYmFpbGl3aWNrLnBlZXIudjEuT3duQ29tbWFuZEgAEjQKB2NvbXBhY3QYBCABKAsyIS5iYWlsaXdpY2sucGVlci52MS5Db21wYWN0Q29tbWFuZEgAEjgKCWNvbmZpZ3VyZRgFIAEoCzIjLmJhaWxpd2ljay5wZWVyLnYxLkNvbmZpZ3VyZUNvbW1hbmRIABI0CgdkaXNwdXRlGAYgASgLMiEuYmFpbGl3aWNrLnBlZXIudjEuRGlzcHV0ZUNvbW1hbmRIABIyCgZzZXR0bGUYByABKAsyIC5iYWlsaXdpY2sucGVlci52MS5TZXR0bGVDb21tYW5kSAASNgoIdHJhbnNhY3QYCCABKAsyIi5iYWlsaXdpY2sucGVlci52MS5UcmFuc2FjdENvbW1hbmRIABIwCgViZWdpbhgJIAEoCzIfLmJhaWxpd2ljay5wZWVyLnYxLkJlZ2luQ29tbWFuZEgAEjIKBmRlY2lkZRgKIAEoCzIgLmJhaWxpd2ljay5wZWVyLnYxLkRlY2lkZUNvbW1hbmRIABIyCgZmb3JnZXQYCyABKAsyIC5iYWlsaXdpY2sucGVlci52MS5Gb3JnZXRDb21tYW5kSAASNAoHcHJlcGFyZRgMIAEoCzIhLmJhaWxpd2ljay5wZWVyLnYxLlByZXBhcmVDb21tYW5kSAASMgoGZmluaXNoGA0gASgLMiAuYmFpbGl3aWNrLnBlZXIudjEuRmluaXNoQ29tbWFuZEgAEjsKC2dyYW50X2xlYXNlGBQgASgLMiQuYmFpbGl3aWNrLnBlZXIudjEuR3JhbnRMZWFzZUNvbW1hbmRIABI7CgtyZW5ld19sZWFzZRgVIAEoCzIkLmJhaWxpd2ljay5wZWVyLnYxLlJlbmV3TGVhc2VDb21tYW5kSAASPQoMcmV2b2tlX2xlYXNlGBYgASgLMiUuYmFpbGl3aWNrLnBlZXIudjEuUmV2b2tlTGVhc2VDb21tYW5kSAASPwoNZXhwaXJlX2xlYXNlcxgXIAEoCzImLmJhaWxpd2ljay5wZWVyLnYxLkV4cGlyZUxlYXNlc0NvbW1hbmRIABJHChFjaGVja3BvaW50X2xlYXNlcxgYIAEoCzIqLmJhaWxpd2ljay5wZWVyLnYxLkNoZWNrcG9pbnRMZWFzZXNDb21tYW5kSAASOgoKaWRlbnRpZmllZBgeIAEoCzIkLmJhaWxpd2ljay5wZWVyLnYxLklkZW50aWZpZWRDb21tYW5kSAASPQoMb3Blbl9zZXNzaW9uGB8gASgLMiUuYmFpbGl3aWNrLnBlZXIudjEuT3BlblNlc3Npb25Db21tYW5kSAASPwoNY2xvc2Vfc2Vzc2lvbhggIAEoCzImLmJhaWxpd2ljay5wZWVyLnYxLkNsb3NlU2Vzc2lvbkNvbW1hbmRIABJDCg9leHBpcmVfc2Vzc2lvbnMYISABKAsyKC5iYWlsaXdpY2sucGVlci52MS5FeHBpcmVTZXNzaW9uc0NvbW1hbmRIAEIJCgdjb21tYW5kIlEKDUV2ZW50c0NvbW1hbmQSDQoFYXRfbXMYASABKAQSMQoHY2hhbmdlcxgCIAMoCzIgLmJhaWxpd2ljay5wZWVyLnYxLkNsdXN0ZXJDaGFuZ2UiVQoSQ3JlYXRlR3JvdXBDb21tYW5kEg0KBWF0X21zGAEgASgEEjAKBWVudHJ5GAIgASgLMiEuYmFpbGl3aWNrLnBlZXIudjEuRGlyZWN0b3J5RW50cnkiWQoUT3duZXJzQ2hhbmdlZENvbW1hbmQSDQoFYXRfbXMYASABKAQSMgoHZW50cmllcxgCIAMoCzIhLmJhaWxpd2ljay5wZWVyLnYxLkRpcmVjdG9yeUVudHJ5IncKE1JlY292ZXJHcm91cENvbW1hbmQSDQoFYXRfbXMYASABKAQSDQoFZ3JvdXAYAiABKAkSMgoIcmVjb3ZlcnkYAyABKAsyIC5iYWlsaXdpY2sucGVlci52MS5Hcm91cFJlY292ZXJ5Eg4KBnJlYXNvbhgEIAEoCSJaChZDbHVzdGVyVmVyZGljdHNDb21tYW5kEg0KBWF0X21zGAEgASgEEjEKB2NoYW5nZXMYAiADKAsyIC5iYWlsaXdpY2sucGVlci52MS5WZXJkaWN0Q2hhbmdlItECCg5DbHVzdGVyQ29tbWFuZBIyCgZldmVudHMYASABKAsyIC5iYWlsaXdpY2sucGVlci52MS5FdmVudHNDb21tYW5kSAASPQoMY3JlYXRlX2dyb3VwGAIgASgLMiUuYmFpbGl3aWNrLnBlZXIudjEuQ3JlYXRlR3JvdXBDb21tYW5kSAASPQoIdmVyZGljdHMYAyABKAsyKS5iYWlsaXdpY2sucGVlci52MS5DbHVzdGVyVmVyZGljdHNDb21tYW5kSAASQQoOb3duZXJzX2NoYW5nZWQYBCABKAsyJy5iYWlsaXdpY2sucGVlci52MS5Pd25lcnNDaGFuZ2VkQ29tbWFuZEgAEj8KDXJlY292ZXJfZ3JvdXAYBSABKAsyJi5iYWlsaXdpY2sucGVlci52MS5SZWNvdmVyR3JvdXBDb21tYW5kSABCCQoHY29tbWFuZCJ1Cg1BcHBsaWVkUmVjb3JkEg0KBWluZGV4GAEgASgEEgwKBHRlcm0YAiABKAQSEAoIcmV2aXNpb24YAyABKAQSDQoFZmxvb3IYBCABKAQSFwoKc3RhdGVfaGFzaBgFIAEoBkgAiAEBQg0KC19zdGF0ZV9oYXNoYgZwcm90bzM", [file_bailiwick_peer_v1_lease, file_bailiwick_peer_v1_model, file_bailiwick_peer_v1_transaction]);
 
 /**
  * @generated from message bailiwick.peer.v1.PutWrite
@@ -457,6 +459,107 @@ export const FinishCommandSchema: GenMessage<FinishCommand> = /*@__PURE__*/
   messageDesc(file_bailiwick_peer_v1_record, 18);
 
 /**
+ * @generated from message bailiwick.peer.v1.GrantLeaseCommand
+ */
+export type GrantLeaseCommand = Message<"bailiwick.peer.v1.GrantLeaseCommand"> & {
+  /**
+   * @generated from field: uint64 id = 1;
+   */
+  id: bigint;
+
+  /**
+   * @generated from field: uint64 ttl_ms = 2;
+   */
+  ttlMs: bigint;
+};
+
+/**
+ * Describes the message bailiwick.peer.v1.GrantLeaseCommand.
+ * Use `create(GrantLeaseCommandSchema)` to create a new message.
+ */
+export const GrantLeaseCommandSchema: GenMessage<GrantLeaseCommand> = /*@__PURE__*/
+  messageDesc(file_bailiwick_peer_v1_record, 19);
+
+/**
+ * It has its whole time again.
+ *
+ * @generated from message bailiwick.peer.v1.RenewLeaseCommand
+ */
+export type RenewLeaseCommand = Message<"bailiwick.peer.v1.RenewLeaseCommand"> & {
+  /**
+   * @generated from field: uint64 id = 1;
+   */
+  id: bigint;
+};
+
+/**
+ * Describes the message bailiwick.peer.v1.RenewLeaseCommand.
+ * Use `create(RenewLeaseCommandSchema)` to create a new message.
+ */
+export const RenewLeaseCommandSchema: GenMessage<RenewLeaseCommand> = /*@__PURE__*/
+  messageDesc(file_bailiwick_peer_v1_record, 20);
+
+/**
+ * @generated from message bailiwick.peer.v1.RevokeLeaseCommand
+ */
+export type RevokeLeaseCommand = Message<"bailiwick.peer.v1.RevokeLeaseCommand"> & {
+  /**
+   * @generated from field: uint64 id = 1;
+   */
+  id: bigint;
+};
+
+/**
+ * Describes the message bailiwick.peer.v1.RevokeLeaseCommand.
+ * Use `create(RevokeLeaseCommandSchema)` to create a new message.
+ */
+export const RevokeLeaseCommandSchema: GenMessage<RevokeLeaseCommand> = /*@__PURE__*/
+  messageDesc(file_bailiwick_peer_v1_record, 21);
+
+/**
+ * Their time is over, by the clock of the leader of this term.
+ *
+ * @generated from message bailiwick.peer.v1.ExpireLeasesCommand
+ */
+export type ExpireLeasesCommand = Message<"bailiwick.peer.v1.ExpireLeasesCommand"> & {
+  /**
+   * @generated from field: uint64 term = 1;
+   */
+  term: bigint;
+
+  /**
+   * @generated from field: repeated bailiwick.peer.v1.LeaseRef leases = 2;
+   */
+  leases: LeaseRef[];
+};
+
+/**
+ * Describes the message bailiwick.peer.v1.ExpireLeasesCommand.
+ * Use `create(ExpireLeasesCommandSchema)` to create a new message.
+ */
+export const ExpireLeasesCommandSchema: GenMessage<ExpireLeasesCommand> = /*@__PURE__*/
+  messageDesc(file_bailiwick_peer_v1_record, 22);
+
+/**
+ * What is left of them, for the next leader.
+ *
+ * @generated from message bailiwick.peer.v1.CheckpointLeasesCommand
+ */
+export type CheckpointLeasesCommand = Message<"bailiwick.peer.v1.CheckpointLeasesCommand"> & {
+  /**
+   * @generated from field: repeated bailiwick.peer.v1.LeaseRemaining leases = 1;
+   */
+  leases: LeaseRemaining[];
+};
+
+/**
+ * Describes the message bailiwick.peer.v1.CheckpointLeasesCommand.
+ * Use `create(CheckpointLeasesCommandSchema)` to create a new message.
+ */
+export const CheckpointLeasesCommandSchema: GenMessage<CheckpointLeasesCommand> = /*@__PURE__*/
+  messageDesc(file_bailiwick_peer_v1_record, 23);
+
+/**
  * What a client asked for under an identity of its own.
  *
  * @generated from message bailiwick.peer.v1.IdentifiedCommand
@@ -509,7 +612,7 @@ export type IdentifiedCommand = Message<"bailiwick.peer.v1.IdentifiedCommand"> &
  * Use `create(IdentifiedCommandSchema)` to create a new message.
  */
 export const IdentifiedCommandSchema: GenMessage<IdentifiedCommand> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 19);
+  messageDesc(file_bailiwick_peer_v1_record, 24);
 
 /**
  * @generated from message bailiwick.peer.v1.OpenSessionCommand
@@ -531,7 +634,7 @@ export type OpenSessionCommand = Message<"bailiwick.peer.v1.OpenSessionCommand">
  * Use `create(OpenSessionCommandSchema)` to create a new message.
  */
 export const OpenSessionCommandSchema: GenMessage<OpenSessionCommand> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 20);
+  messageDesc(file_bailiwick_peer_v1_record, 25);
 
 /**
  * @generated from message bailiwick.peer.v1.CloseSessionCommand
@@ -548,7 +651,7 @@ export type CloseSessionCommand = Message<"bailiwick.peer.v1.CloseSessionCommand
  * Use `create(CloseSessionCommandSchema)` to create a new message.
  */
 export const CloseSessionCommandSchema: GenMessage<CloseSessionCommand> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 21);
+  messageDesc(file_bailiwick_peer_v1_record, 26);
 
 /**
  * Each only while the sequence is its highest.
@@ -567,7 +670,7 @@ export type ExpireSessionsCommand = Message<"bailiwick.peer.v1.ExpireSessionsCom
  * Use `create(ExpireSessionsCommandSchema)` to create a new message.
  */
 export const ExpireSessionsCommandSchema: GenMessage<ExpireSessionsCommand> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 22);
+  messageDesc(file_bailiwick_peer_v1_record, 27);
 
 /**
  * In the log of a resource group.
@@ -658,25 +761,55 @@ export type GroupCommand = Message<"bailiwick.peer.v1.GroupCommand"> & {
     case: "finish";
   } | {
     /**
-     * @generated from field: bailiwick.peer.v1.IdentifiedCommand identified = 20;
+     * @generated from field: bailiwick.peer.v1.GrantLeaseCommand grant_lease = 20;
+     */
+    value: GrantLeaseCommand;
+    case: "grantLease";
+  } | {
+    /**
+     * @generated from field: bailiwick.peer.v1.RenewLeaseCommand renew_lease = 21;
+     */
+    value: RenewLeaseCommand;
+    case: "renewLease";
+  } | {
+    /**
+     * @generated from field: bailiwick.peer.v1.RevokeLeaseCommand revoke_lease = 22;
+     */
+    value: RevokeLeaseCommand;
+    case: "revokeLease";
+  } | {
+    /**
+     * @generated from field: bailiwick.peer.v1.ExpireLeasesCommand expire_leases = 23;
+     */
+    value: ExpireLeasesCommand;
+    case: "expireLeases";
+  } | {
+    /**
+     * @generated from field: bailiwick.peer.v1.CheckpointLeasesCommand checkpoint_leases = 24;
+     */
+    value: CheckpointLeasesCommand;
+    case: "checkpointLeases";
+  } | {
+    /**
+     * @generated from field: bailiwick.peer.v1.IdentifiedCommand identified = 30;
      */
     value: IdentifiedCommand;
     case: "identified";
   } | {
     /**
-     * @generated from field: bailiwick.peer.v1.OpenSessionCommand open_session = 21;
+     * @generated from field: bailiwick.peer.v1.OpenSessionCommand open_session = 31;
      */
     value: OpenSessionCommand;
     case: "openSession";
   } | {
     /**
-     * @generated from field: bailiwick.peer.v1.CloseSessionCommand close_session = 22;
+     * @generated from field: bailiwick.peer.v1.CloseSessionCommand close_session = 32;
      */
     value: CloseSessionCommand;
     case: "closeSession";
   } | {
     /**
-     * @generated from field: bailiwick.peer.v1.ExpireSessionsCommand expire_sessions = 23;
+     * @generated from field: bailiwick.peer.v1.ExpireSessionsCommand expire_sessions = 33;
      */
     value: ExpireSessionsCommand;
     case: "expireSessions";
@@ -688,7 +821,7 @@ export type GroupCommand = Message<"bailiwick.peer.v1.GroupCommand"> & {
  * Use `create(GroupCommandSchema)` to create a new message.
  */
 export const GroupCommandSchema: GenMessage<GroupCommand> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 23);
+  messageDesc(file_bailiwick_peer_v1_record, 28);
 
 /**
  * @generated from message bailiwick.peer.v1.EventsCommand
@@ -710,7 +843,7 @@ export type EventsCommand = Message<"bailiwick.peer.v1.EventsCommand"> & {
  * Use `create(EventsCommandSchema)` to create a new message.
  */
 export const EventsCommandSchema: GenMessage<EventsCommand> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 24);
+  messageDesc(file_bailiwick_peer_v1_record, 29);
 
 /**
  * Without the config object, which only the group's owners store.
@@ -734,7 +867,7 @@ export type CreateGroupCommand = Message<"bailiwick.peer.v1.CreateGroupCommand">
  * Use `create(CreateGroupCommandSchema)` to create a new message.
  */
 export const CreateGroupCommandSchema: GenMessage<CreateGroupCommand> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 25);
+  messageDesc(file_bailiwick_peer_v1_record, 30);
 
 /**
  * What the groups themselves have decided: the directory follows.
@@ -758,7 +891,7 @@ export type OwnersChangedCommand = Message<"bailiwick.peer.v1.OwnersChangedComma
  * Use `create(OwnersChangedCommandSchema)` to create a new message.
  */
 export const OwnersChangedCommandSchema: GenMessage<OwnersChangedCommand> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 26);
+  messageDesc(file_bailiwick_peer_v1_record, 31);
 
 /**
  * The group goes on from the data of one node. Takes effect only when `recovery.incarnation` is the group's next.
@@ -792,7 +925,7 @@ export type RecoverGroupCommand = Message<"bailiwick.peer.v1.RecoverGroupCommand
  * Use `create(RecoverGroupCommandSchema)` to create a new message.
  */
 export const RecoverGroupCommandSchema: GenMessage<RecoverGroupCommand> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 27);
+  messageDesc(file_bailiwick_peer_v1_record, 32);
 
 /**
  * @generated from message bailiwick.peer.v1.ClusterVerdictsCommand
@@ -814,7 +947,7 @@ export type ClusterVerdictsCommand = Message<"bailiwick.peer.v1.ClusterVerdictsC
  * Use `create(ClusterVerdictsCommandSchema)` to create a new message.
  */
 export const ClusterVerdictsCommandSchema: GenMessage<ClusterVerdictsCommand> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 28);
+  messageDesc(file_bailiwick_peer_v1_record, 33);
 
 /**
  * In the log of the cluster group.
@@ -863,7 +996,7 @@ export type ClusterCommand = Message<"bailiwick.peer.v1.ClusterCommand"> & {
  * Use `create(ClusterCommandSchema)` to create a new message.
  */
 export const ClusterCommandSchema: GenMessage<ClusterCommand> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 29);
+  messageDesc(file_bailiwick_peer_v1_record, 34);
 
 /**
  * Up to where a replica's stored state covers the log of its group; changes in one batch with that state.
@@ -906,5 +1039,5 @@ export type AppliedRecord = Message<"bailiwick.peer.v1.AppliedRecord"> & {
  * Use `create(AppliedRecordSchema)` to create a new message.
  */
 export const AppliedRecordSchema: GenMessage<AppliedRecord> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 30);
+  messageDesc(file_bailiwick_peer_v1_record, 35);
 

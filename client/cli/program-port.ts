@@ -1,0 +1,14 @@
+// A program that the command line has started.
+
+export interface ProgramEnd {
+  /** null: ended by a signal. */
+  readonly code: number | null;
+  /** 0 unless a signal ended it. */
+  readonly signalNumber: number;
+}
+
+export interface Program {
+  readonly ended: Promise<ProgramEnd>;
+  /** Does nothing once it has ended. */
+  readonly kill: (signal: "SIGTERM" | "SIGKILL") => void;
+}

@@ -1,0 +1,50 @@
+// Starts a program that has this one's terminal, standard input and outputs.
+
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { constants } from "node:os";
+import type { Program, ProgramEnd } from "./program-port.ts";
+import { UsageError } from "./usage-error.ts";
+
+/** While it runs, signals are for it: this program ends when it has. */
+const handedOn = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
+/**
+ * @param command program and arguments
+ * @param environment besides this program's own
+ * @throws {UsageError} when it cannot be started
+ */
+export async function startProgram(
+  command: readonly string[],
+  environment: Readonly<Record<string, string>>,
+): Promise<Program> {
+  const [file = "", ...args] = command;
+  const child = spawn(file, args, { stdio: "inherit", env: { ...process.env, ...environment } });
+  // A signal that comes too late for it.
+  child.on("error", () => {});
+  const ended = new Promise<ProgramEnd>((resolve) => {
+    child.once("exit", (code, signal) => {
+      resolve({ code, signalNumber: signal === null ? 0 : constants.signals[signal] });
+    });
+  });
+  const handOn = (signal: NodeJS.Signals) => {
+    // A terminal has sent Ctrl-C, and its own end, to the program as well.
+    if (signal === "SIGTERM" || !process.stdin.isTTY) child.kill(signal);
+  };
+  for (const signal of handedOn) process.on(signal, handOn);
+  const release = () => {
+    for (const signal of handedOn) process.off(signal, handOn);
+  };
+  try {
+    await once(child, "spawn");
+  } catch (reason) {
+    release();
+    throw new UsageError(`Cannot run ${file}: ${codeOf(reason)}`);
+  }
+  void ended.then(release);
+  return { ended, kill: (signal) => void child.kill(signal) };
+}
+
+function codeOf(reason: unknown): string {
+  return reason instanceof Error && "code" in reason ? String(reason.code) : String(reason);
+}

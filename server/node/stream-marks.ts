@@ -1,0 +1,76 @@
+// Messages of a stream that its reader has to make room for are known by a mark, so that what the network repeats is told from
+// what is news, in both directions.
+
+import { type Revision, toRevision } from "../../proto/ids.ts";
+import type { WatchMessage } from "../../proto/requests.ts";
+
+export interface StreamMark {
+  readonly through: Revision;
+  /** Of what exists, of which all pages are as of one revision; 0: events. */
+  readonly page: number;
+}
+
+/** @returns null for a message that needs no room */
+export function markOf(message: WatchMessage): StreamMark | null {
+  switch (message.type) {
+    case "events":
+    case "groupState":
+    case "nodeStates":
+    case "clusterEvents":
+      return { through: message.revision, page: 0 };
+    case "initial":
+      return { through: message.revision, page: message.page };
+    default:
+      return null;
+  }
+}
+
+export function isSameMark(left: StreamMark | null, right: StreamMark): boolean {
+  return left?.through === right.through && left.page === right.page;
+}
+
+/** What one stream has brought: each of its messages goes on once, and in order. */
+export class StreamReception {
+  /** null before it is open. */
+  #through: number | null = null;
+  #page = 0;
+  /** Of the message that the reader was given last. */
+  mark: StreamMark = { through: toRevision(0), page: 0 };
+  /** Its reader has a message in hand, so that no other can come. */
+  isUnread = false;
+
+  /** @returns false for a message that came before, or late */
+  takes(message: WatchMessage): boolean {
+    const isNews = this.#isNews(message);
+    const mark = isNews ? markOf(message) : null;
+    if (mark !== null) this.mark = mark;
+    if (isNews && message.type !== "progress" && message.type !== "behind") this.isUnread = mark !== null;
+    return isNews;
+  }
+
+  #isNews(message: WatchMessage): boolean {
+    const through = this.#through;
+    switch (message.type) {
+      case "opened":
+        this.#through ??= message.revision - 1;
+        return through === null;
+      case "events":
+      case "groupState":
+      case "nodeStates":
+      case "clusterEvents":
+        if (through === null || message.revision <= through) return false;
+        this.#through = message.revision;
+        return true;
+      case "initial":
+        if (through === null || message.page <= this.#page) return false;
+        this.#page = message.page;
+        return true;
+      case "progress":
+        return through !== null && message.revision >= through;
+      case "behind":
+        return through !== null;
+      default:
+        return true;
+    }
+  }
+}

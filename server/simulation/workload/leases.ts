@@ -1,0 +1,187 @@
+// Holders of leases: each is granted one, attaches keys to it, and renews it for a while by a clock of its own, lets it end, or
+// revokes it. Some attach once more when they may be too late. Nobody tries again: what was told is compared with the logs.
+
+import type { GroupId, NodeId } from "../../../proto/ids.ts";
+import type { Random } from "../../../proto/random.ts";
+import type { GroupRequest, Reply } from "../../../proto/requests.ts";
+import { bytesOf } from "../../../storage/bytes.ts";
+import type { WorkloadOptions } from "../run-options.ts";
+import type { World } from "../world.ts";
+import type { Outcome } from "./history.ts";
+
+type LeaseRequest = GroupRequest & { readonly type: "grantLease" | "put" | "keepAliveLease" | "revokeLease" };
+
+export interface LeaseCall {
+  readonly type: LeaseRequest["type"];
+  readonly invokedMs: number;
+  /** null: still open */
+  outcome: Outcome | null;
+}
+
+export interface HeldLease {
+  readonly group: GroupId;
+  /** Of no other lease of the run. */
+  readonly id: number;
+  readonly ttlMs: number;
+  readonly calls: LeaseCall[];
+}
+
+/** Of keys that go with a lease. */
+export const leasePrefix = "lease-";
+
+/** A renewal after one of these shares of the time: some come late. */
+const renewShares = [1 / 3, 1 / 3, 0.75];
+/** How much slower or faster than the world's a holder's clock runs. */
+const skewMax = 0.05;
+const renewalsMax = 20;
+const budgetMs = { min: 400, max: 1_500 };
+const answerSlackMs = 3_000;
+const rivalsShare = 0.8;
+
+interface LeaseHoldersOptions {
+  readonly world: World;
+  readonly groups: readonly GroupId[];
+  readonly random: Random;
+  readonly workload: WorkloadOptions;
+}
+
+export class LeaseHolders {
+  readonly #options: LeaseHoldersOptions;
+  readonly held: HeldLease[] = [];
+  #isStopped = true;
+
+  constructor(options: LeaseHoldersOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    const { workload, random } = this.#options;
+    this.#isStopped = false;
+    for (let holder = 0; holder < workload.leases; holder++) this.#think(random.fork());
+  }
+
+  /** Nobody asks for anything any more: all leases are left to end. */
+  stop(): void {
+    this.#isStopped = true;
+  }
+
+  /** Asks for a lease that nobody renews. @param ended is told whether it was granted */
+  abandon(group: GroupId, ttl: number, random: Random, ended: (isGranted: boolean) => void): HeldLease {
+    const lease = this.#newLease(group, ttl);
+    const request = { type: "grantLease", group, id: lease.id, ttlMs: ttl } as const;
+    this.#send(lease, request, random, (outcome) => ended(outcome.type === "ok"));
+    return lease;
+  }
+
+  #newLease(group: GroupId, ttl: number): HeldLease {
+    const lease: HeldLease = { group, id: this.held.length + 1, ttlMs: ttl, calls: [] };
+    this.held.push(lease);
+    return lease;
+  }
+
+  #think(random: Random): void {
+    const delayMs = -Math.log(1 - random.fraction()) * this.#options.workload.thinkMsMean;
+    this.#after(delayMs, () => this.#begin(random));
+  }
+
+  #begin(random: Random): void {
+    const group = random.pick(this.#options.groups);
+    const { leaseTtlMsMax: max } = this.#options.workload;
+    const lease = this.#newLease(group, random.between(max / 3, max));
+    const request = { type: "grantLease", group, id: lease.id, ttlMs: lease.ttlMs } as const;
+    this.#send(lease, request, random, (outcome) => {
+      if (outcome.type === "ok") this.#attach(lease, random, () => this.#hold(lease, random));
+      else this.#think(random);
+    });
+  }
+
+  /** A key of its own each time. */
+  #attach(lease: HeldLease, random: Random, next: () => void): void {
+    const { group, id, calls } = lease;
+    const key = bytesOf(`${leasePrefix}${id}-${calls.length}`);
+    const put = { type: "put", group, key, value: bytesOf(`${id}`), lease: id } as const;
+    const request = { ...put, ifModRevision: null, fence: null, returnPrevious: false };
+    this.#send(lease, request, random, next);
+  }
+
+  #hold(lease: HeldLease, random: Random): void {
+    const kind = random.between(1, 100);
+    if (kind <= 15) this.#revoke(lease, random);
+    else if (kind <= 40) this.#comeLate(lease, random);
+    else this.#renew(lease, random, random.between(2, renewalsMax));
+  }
+
+  #renew(lease: HeldLease, random: Random, times: number): void {
+    const rate = 1 + skewMax * (2 * random.fraction() - 1);
+    this.#after(lease.ttlMs * random.pick(renewShares) * rate, () => {
+      const request = { type: "keepAliveLease", group: lease.group, id: lease.id } as const;
+      this.#send(lease, request, random, (outcome) => {
+        const isGone = outcome.type === "ok" && outcome.reply.type === "keepAliveLease" && outcome.reply.ttlMs === 0;
+        if (isGone) this.#think(random);
+        else if (times > 0) this.#renew(lease, random, times - 1);
+        else if (random.chance(0.3)) this.#revoke(lease, random);
+        else this.#comeLate(lease, random);
+      });
+    });
+  }
+
+  #revoke(lease: HeldLease, random: Random): void {
+    const { group, id } = lease;
+    this.#send(lease, { type: "revokeLease", group, id }, random, () => {
+      if (random.chance(0.5)) this.#renew(lease, random, 0);
+      else this.#think(random);
+    });
+  }
+
+  /** Attaches another key about when the lease ends. */
+  #comeLate(lease: HeldLease, random: Random): void {
+    const lateMs = lease.ttlMs * (0.8 + random.fraction());
+    this.#after(lateMs, () => this.#attach(lease, random, () => this.#think(random)));
+  }
+
+  /** Any node; but while two hold themselves for the leader of the group, mostly one of these. */
+  #place(group: GroupId, random: Random): NodeId {
+    const { world } = this.#options;
+    const leaders = world.leaders.of(group);
+    return leaders.length > 1 && random.chance(rivalsShare) ? random.pick(leaders) : random.pick(world.nodes).node;
+  }
+
+  #after(delayMs: number, run: () => void): void {
+    this.#options.world.scheduler.after(delayMs, () => {
+      if (!this.#isStopped) run();
+    });
+  }
+
+  #send(lease: HeldLease, request: LeaseRequest, random: Random, ended: (outcome: Outcome) => void): void {
+    const { world } = this.#options;
+    const call: LeaseCall = { type: request.type, invokedMs: world.nowMs, outcome: null };
+    lease.calls.push(call);
+    const end = (outcome: Outcome) => {
+      if (call.outcome !== null) return;
+      call.outcome = outcome;
+      ended(outcome);
+    };
+    const node = world.node(this.#place(lease.group, random));
+    const budget = random.between(budgetMs.min, budgetMs.max);
+    if (!node.isRunning) {
+      world.scheduler.after(budget, () => end({ type: "failed", atMs: world.nowMs, code: "refused" }));
+      return;
+    }
+    const sent = node.call(request, budget, {
+      reply: (reply) => end(outcomeOf(reply, world.nowMs)),
+      watch: () => {},
+      lost: () => end({ type: "unknown", atMs: world.nowMs, code: "lost" }),
+    });
+    world.scheduler.after(budget + answerSlackMs, () => {
+      if (call.outcome !== null) return;
+      node.cancel(sent);
+      end({ type: "unknown", atMs: world.nowMs, code: "silence" });
+    });
+  }
+}
+
+function outcomeOf(reply: Reply, atMs: number): Outcome {
+  if (reply.type !== "failed") return { type: "ok", atMs, reply };
+  const { code, effect } = reply.failure;
+  return { type: effect === "unknown" ? "unknown" : "failed", atMs, code };
+}
