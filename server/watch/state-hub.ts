@@ -87,11 +87,13 @@ export class StateHub<Filter> {
   /** One that is not open is passed over. */
   close(call: number): void {
     this.#watches.delete(call);
+    // Where nobody watches nobody polls: a deadline that is left would be due for ever.
+    if (this.#watches.size === 0) this.#progressFromMs = null;
   }
 
   cancelAll(reason: Failure): readonly StateDelivery[] {
     const calls = [...this.#watches.keys()];
-    this.#watches.clear();
+    for (const call of calls) this.close(call);
     return calls.map((call) => ({ call, message: { type: "canceled", failure: reason } }));
   }
 
@@ -148,7 +150,10 @@ export class StateHub<Filter> {
   }
 
   #deliver(watch: Watch<Filter>, message: WatchMessage, nowMs: Millis): WatchMessage {
-    if (message.type === "compacted") this.#watches.delete(watch.call);
+    if (message.type === "compacted") {
+      this.close(watch.call);
+      return message;
+    }
     if ("revision" in message) watch.position = Math.max(watch.position, message.revision);
     watch.isInFlight = message.type !== "progress";
     watch.progressAtMs = watch.progressIntervalMs > 0 ? toMillis(nowMs + watch.progressIntervalMs) : null;
