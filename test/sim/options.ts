@@ -31,11 +31,28 @@ const slowTimes = 100;
 
 type Strength = "off" | "mild" | "extreme";
 
+/** What the clients of a run do most: `consensus` is a bit of everything, `data` transactions, leases and watches in each. */
+export const areas = ["consensus", "data"] as const;
+export type Area = (typeof areas)[number];
+
 /** One run in five takes a quarter of an hour instead of seconds (pace.ts). */
-export function drawOptions(seed: number): SimOptions {
+export function drawOptions(seed: number, area: Area = "consensus"): SimOptions {
   const random = new Random(seed);
   const pace = random.fork().pick([1, 1, 1, 1, slowTimes]);
-  return slowed(apart(drawBrisk(seed, random)), pace);
+  const drawn = drawBrisk(seed, random);
+  return slowed(apart(area === "data" ? withData(drawn) : drawn), pace);
+}
+
+/** The faults stay as they are drawn. */
+function withData(options: SimOptions): SimOptions {
+  const { workload } = options;
+  const atLeast = (count: number, least: number) => Math.max(count, least);
+  const clients = {
+    transfers: atLeast(workload.transfers, 6),
+    leases: atLeast(workload.leases, 4),
+    watches: atLeast(workload.watches, 4),
+  };
+  return { ...options, workload: { ...workload, ...clients, variedWatches: true } };
 }
 
 /** How much damage a group can spare is counted by the owners with which it began (fault-atlas.ts). */

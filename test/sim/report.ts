@@ -3,10 +3,12 @@
 import type { RunReport } from "../../server/simulation/report.ts";
 import { describeTopology } from "../../server/simulation/topology.ts";
 import type { ViolationKind } from "../../server/simulation/violation.ts";
+import type { Area } from "./options.ts";
 import { flagsOf, type Reduction, type Shrunk } from "./shrink.ts";
 
 export interface Telling {
   readonly commit: string;
+  readonly area: Area;
   /** What was taken away from the seed's run. */
   readonly reduction: Reduction;
   /** null: not tried, or nothing could be taken away. */
@@ -14,7 +16,7 @@ export interface Telling {
 }
 
 /** Several lines for a failure: all that is needed to see it, and to see it again. */
-export function describeReport(report: RunReport, { commit, reduction, shrunk }: Telling): string {
+export function describeReport(report: RunReport, { commit, area, reduction, shrunk }: Telling): string {
   const { options, virtualMs, hash, violation, counts } = report;
   const seconds = (virtualMs / 1000).toFixed(3);
   if (violation === null) return `seed ${options.seed} ok at ${seconds} s, hash ${hash}, ${JSON.stringify(counts)}`;
@@ -24,18 +26,18 @@ export function describeReport(report: RunReport, { commit, reduction, shrunk }:
     `  options ${optionsText(report)}`,
     `  counts ${JSON.stringify(counts)}`,
     ...(violation.kind === "crash" ? [`  ${violation.stack ?? ""}`] : []),
-    `  replay: ${commandOf(options.seed, reduction)}`,
-    ...(shrunk === null ? [] : shrunkLines(options.seed, shrunk)),
+    `  replay: ${commandOf(options.seed, area, reduction)}`,
+    ...(shrunk === null ? [] : shrunkLines(options.seed, area, shrunk)),
   ].join("\n");
 }
 
-function shrunkLines(seed: number, { report, reduction }: Shrunk): readonly string[] {
+function shrunkLines(seed: number, area: Area, { report, reduction }: Shrunk): readonly string[] {
   const seconds = (report.virtualMs / 1000).toFixed(3);
   const { violation } = report;
   return [
     `  smaller: still ${violation?.kind}, ${violation?.checker}, at ${seconds} virtual seconds: ${violation?.message}`,
     `    options ${optionsText(report)}`,
-    `    replay: ${commandOf(seed, reduction)}`,
+    `    replay: ${commandOf(seed, area, reduction)}`,
   ];
 }
 
@@ -43,8 +45,9 @@ function optionsText({ options }: RunReport): string {
   return JSON.stringify({ ...options, topology: describeTopology(options.topology) });
 }
 
-function commandOf(seed: number, reduction: Reduction): string {
-  return `node test/sim/run.ts --seed ${seed}${flagsOf(reduction)} --trace`;
+function commandOf(seed: number, area: Area, reduction: Reduction): string {
+  const flag = area === "consensus" ? "" : ` --area ${area}`;
+  return `node test/sim/run.ts --seed ${seed}${flag}${flagsOf(reduction)} --trace`;
 }
 
 /** A report as one line of JSON: what a child process tells. */

@@ -1,6 +1,7 @@
 // Runs seeds of the simulator by hand, and as a child of its test and of `torture`.
 //   node test/sim/run.ts --seed 7 [--trace]      one run; --trace prints every event of it
 //   node test/sim/run.ts --seed 1 --seeds 200    that many seeds from there on; --twice demands equal hashes of two runs
+//   node test/sim/run.ts --seed 7 --area data    the seed with more of what that area is about (options.ts)
 //   node test/sim/run.ts --seed 7 --without partition,pause --safety-ms 4000 --clients 2    the same run, made smaller
 // Exit codes: 0 all well, 10 liveness, 11 correctness, 12 a node or the simulator broke, 13 a run proved nothing; 2 usage.
 
@@ -11,7 +12,7 @@ import type { RunReport } from "../../server/simulation/report.ts";
 import { runSeed } from "../../server/simulation/run.ts";
 import { Violation, type ViolationKind } from "../../server/simulation/violation.ts";
 import { describeCommit } from "./commit.ts";
-import { drawOptions } from "./options.ts";
+import { type Area, areas, drawOptions } from "./options.ts";
 import { describeReport, seedLineOf } from "./report.ts";
 import { type Reduction, reduced, type Shrunk, shrink } from "./shrink.ts";
 
@@ -22,12 +23,14 @@ interface Arguments {
   readonly step: number;
   readonly trace: boolean;
   readonly twice: boolean;
+  readonly area: Area;
   /** One line of JSON a seed instead of text. */
   readonly json: boolean;
   readonly reduction: Reduction;
 }
 
 const usage = `usage: node test/sim/run.ts --seed N [--seeds COUNT] [--step COUNT] [--trace] [--twice] [--json]
+       [--area ${areas.join("|")}]
        [--without FAULT,…] [--safety-ms MS] [--clients COUNT]     faults: ${faultNames.join(", ")}
 `;
 
@@ -43,8 +46,8 @@ function main(argv: readonly string[]): number {
   const kinds = new Set<ViolationKind>();
   for (let run = 0; run < parsed.seeds; run++) {
     const report = runOnce(parsed.seed + run * parsed.step, parsed);
-    const { reduction } = parsed;
-    const telling = { commit, reduction, shrunk: parsed.trace ? null : shrunkOf(report, reduction) };
+    const { area, reduction } = parsed;
+    const telling = { commit, area, reduction, shrunk: parsed.trace ? null : shrunkOf(report, area, reduction) };
     const text = parsed.json ? JSON.stringify(seedLineOf(report, telling)) : describeReport(report, telling);
     process.stdout.write(`${text}\n`);
     if (report.violation !== null) kinds.add(report.violation.kind);
@@ -52,8 +55,8 @@ function main(argv: readonly string[]): number {
   return exitCodeOfWorst([...kinds]);
 }
 
-function runOnce(seed: number, { trace, twice, reduction }: Arguments): RunReport {
-  const options = reduced(drawOptions(seed), reduction);
+function runOnce(seed: number, { trace, twice, area, reduction }: Arguments): RunReport {
+  const options = reduced(drawOptions(seed, area), reduction);
   const report = runSeed(options, trace ? { print: (line) => process.stdout.write(`${line}\n`) } : {});
   if (!twice || report.violation !== null) return report;
   const again = runSeed(options);
@@ -63,10 +66,10 @@ function runOnce(seed: number, { trace, twice, reduction }: Arguments): RunRepor
 }
 
 /** null when there is nothing to shrink: the run is well, proved nothing, or is no failure of the run itself. */
-function shrunkOf(report: RunReport, from: Reduction): Shrunk | null {
+function shrunkOf(report: RunReport, area: Area, from: Reduction): Shrunk | null {
   const { violation, options } = report;
   if (violation === null || violation.kind === "invalid" || violation.checker === "determinism") return null;
-  const shrunk = shrink(report, from, { drawn: drawOptions(options.seed), run: runSeed });
+  const shrunk = shrink(report, from, { drawn: drawOptions(options.seed, area), run: runSeed });
   return shrunk.report === report ? null : shrunk;
 }
 
@@ -81,6 +84,7 @@ function parse(argv: readonly string[]): Arguments | null {
         trace: { type: "boolean", default: false },
         twice: { type: "boolean", default: false },
         json: { type: "boolean", default: false },
+        area: { type: "string", default: "consensus" },
         without: { type: "string", default: "" },
         "safety-ms": { type: "string" },
         clients: { type: "string" },
@@ -92,6 +96,8 @@ function parse(argv: readonly string[]): Arguments | null {
     const [safetyMs, clients] = [toCount(values["safety-ms"]), toCount(values.clients)];
     const counts = [seed, seeds - 1, step - 1, safetyMs ?? 0, (clients ?? 1) - 1];
     if (counts.some((count) => !Number.isSafeInteger(count) || count < 0) || !names.every(isFaultName)) return null;
+    const area = areas.find((one) => one === values.area);
+    if (area === undefined) return null;
     return {
       seed,
       seeds,
@@ -99,6 +105,7 @@ function parse(argv: readonly string[]): Arguments | null {
       trace,
       twice,
       json,
+      area,
       reduction: { without: names.filter(isFaultName), safetyMs, clients },
     };
   } catch {

@@ -1,5 +1,5 @@
 // Fresh seeds for as long as wanted, on two cores. Each run appends one line to test/sim/ledger.jsonl.
-//   npm run torture -- consensus [--minutes 10] [--seed-from S]
+//   npm run torture -- consensus|data [--minutes 10] [--seed-from S]
 // Ctrl-C ends it early and cleanly. Exit codes: that of the worst failure (see run.ts), 130 when stopped without one.
 
 import { type ChildProcess, spawn } from "node:child_process";
@@ -8,10 +8,10 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { exitCodeOfWorst } from "../../server/simulation/exit-codes.ts";
 import { describeCommit } from "./commit.ts";
+import { type Area, areas } from "./options.ts";
 import type { SeedLine } from "./report.ts";
 import { Tally } from "./tally.ts";
 
-const names = ["consensus"] as const;
 const processes = 2;
 const progressMs = 30_000;
 const seedsMax = 1_000_000_000;
@@ -20,10 +20,10 @@ const seedsASecond = 1_000;
 
 const runScript = fileURLToPath(new URL("run.ts", import.meta.url));
 const ledgerFile = fileURLToPath(new URL("ledger.jsonl", import.meta.url));
-const usage = `usage: npm run torture -- NAME [--minutes M] [--seed-from S]     NAME: ${names.join(", ")}\n`;
+const usage = `usage: npm run torture -- NAME [--minutes M] [--seed-from S]     NAME: ${areas.join(", ")}\n`;
 
 interface Arguments {
-  readonly name: string;
+  readonly name: Area;
   readonly minutes: number;
   readonly seedFrom: number;
 }
@@ -56,13 +56,13 @@ interface Ending {
 }
 
 /** Until the time is over, a signal comes, or a child breaks. */
-async function torture({ minutes, seedFrom }: Arguments, tally: Tally): Promise<Ending> {
+async function torture({ name, minutes, seedFrom }: Arguments, tally: Tally): Promise<Ending> {
   let ending: Ending | null = null;
   const end = (how: Ending) => {
     ending ??= how;
     for (const child of children) child.kill("SIGKILL");
   };
-  const children = Array.from({ length: processes }, (_, part) => startSeeds(seedFrom + part, tally));
+  const children = Array.from({ length: processes }, (_, part) => startSeeds(name, seedFrom + part, tally));
   const onSignal = () => end({ isStopped: true, broken: false });
   const timers = [
     setTimeout(() => end({ isStopped: false, broken: false }), minutes * 60_000),
@@ -84,8 +84,8 @@ async function torture({ minutes, seedFrom }: Arguments, tally: Tally): Promise<
 }
 
 /** Every second seed from `seed` on; a seed under way when the child is killed does not count. */
-function startSeeds(seed: number, tally: Tally): ChildProcess {
-  const flags = ["--seed", `${seed}`, "--seeds", `${seedsMax}`, "--step", `${processes}`, "--json"];
+function startSeeds(area: Area, seed: number, tally: Tally): ChildProcess {
+  const flags = ["--seed", `${seed}`, "--seeds", `${seedsMax}`, "--step", `${processes}`, "--area", area, "--json"];
   const child = spawn(process.execPath, [runScript, ...flags], { stdio: ["ignore", "pipe", "inherit"] });
   let rest = "";
   child.stdout.setEncoding("utf8").on("data", (text: string) => {
@@ -112,12 +112,13 @@ function parse(argv: readonly string[]): Arguments | null {
       allowPositionals: true,
       options: { minutes: { type: "string", default: "10" }, "seed-from": { type: "string" } },
     });
-    const [name = "", ...others] = positionals;
+    const [word, ...others] = positionals;
+    const name = areas.find((area) => area === word);
     const minutes = Number(values.minutes);
     const freshSeed = Math.floor(Date.now() / 1_000) * seedsASecond;
     const seedFrom = values["seed-from"] === undefined ? freshSeed : Number(values["seed-from"]);
-    const isRight = (names as readonly string[]).includes(name) && others.length === 0 && minutes > 0;
-    return isRight && Number.isSafeInteger(seedFrom) && seedFrom >= 0 ? { name, minutes, seedFrom } : null;
+    const isRight = others.length === 0 && minutes > 0 && Number.isSafeInteger(seedFrom) && seedFrom >= 0;
+    return isRight && name !== undefined ? { name, minutes, seedFrom } : null;
   } catch {
     return null;
   }
