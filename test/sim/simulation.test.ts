@@ -14,7 +14,7 @@ const invalidMax = 12;
 const seedsTwice = 20;
 const processes = 2;
 /** Each within the time of one test, also on a machine that is slow or busy. */
-const parts = 12;
+const parts = 24;
 
 /** What one process runs, one after the other. */
 interface Share {
