@@ -66,7 +66,9 @@ export class StreamReception {
         this.#page = message.page;
         return true;
       case "progress":
-        return through !== null && message.revision >= through;
+        if (through === null || message.revision < through) return false;
+        this.#through = message.revision;
+        return true;
       case "behind":
         return through !== null;
       default:

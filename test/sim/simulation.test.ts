@@ -16,9 +16,6 @@ const processes = 2;
 /** Each within the time of one test, also on a machine that is slow or busy. */
 const parts = 26;
 
-/** OPEN BUG: seed 170, "A watch of rg224 went from 14 to 13": such a run proves nothing until it is mended. */
-const openBug = "watch bookmarks";
-
 /** What one process runs, one after the other. */
 interface Share {
   readonly seed: number;
@@ -36,14 +33,14 @@ const lineOf = startAll([
 for (let part = 0; part < parts; part++) {
   test(`seeds under faults lose no acknowledged write, split no group and come to rest, part ${part + 1} of ${parts}`, async () => {
     const lines = await Promise.all(seedsOf(part).map(lineOf));
-    assertPassed(lines.filter((line) => !isInvalid(line)));
+    assertPassed(lines.filter(({ kind }) => kind !== "invalid"));
     const faults = lines.flatMap((line) => Object.values(line.faults)).reduce((sum, found) => sum + found, 0);
     assert.ok(faults >= 5 * lines.length, `only ${faults} faults in all`);
   });
 }
 
 test("hardly a seed proves nothing", async () => {
-  const invalid = (await Promise.all(seeds.map(lineOf))).filter(isInvalid);
+  const invalid = (await Promise.all(seeds.map(lineOf))).filter(({ kind }) => kind === "invalid");
   assert.ok(invalid.length <= invalidMax, invalid.map(({ text }) => text).join("\n"));
 });
 
@@ -57,10 +54,6 @@ test("two runs of one seed, in different processes, give one hash", async () => 
     assert.equal((await againOf(seed)).hash, (await lineOf(seed)).hash, `seed ${seed}`);
   }
 });
-
-function isInvalid({ kind, checker }: SeedLine): boolean {
-  return kind === "invalid" || checker === openBug;
-}
 
 /** Some of each process. */
 function seedsOf(part: number): readonly number[] {
