@@ -49,7 +49,9 @@ export class Agenda<Item extends Planned> {
 
   /** Those that have their turn at the end of a step; what happens to them from now on counts for the next. */
   take(nowMs: Millis): readonly Item[] {
-    const items = this.#inOrder(new Set([...this.#touched, ...this.#due(nowMs)]));
+    const due = this.#due(nowMs);
+    if (due.length === 0 && this.#touched.size === 0) return due;
+    const items = this.#inOrder(new Set([...this.#touched, ...due]));
     this.#touched.clear();
     return items;
   }

@@ -1,9 +1,10 @@
 // Beats between pairs of nodes: one message carries what a node leads of the groups of the other. Whoever leads nothing
 // sends nothing.
 
-import { type LogIndex, type Millis, type NodeId, toMillis } from "../../proto/ids.ts";
+import type { LogIndex, Millis, NodeId } from "../../proto/ids.ts";
 import type { GroupBeat, Vouch } from "../../proto/messages.ts";
 import { limits } from "./limits.ts";
+import { nextTick } from "./millis.ts";
 import type { LedGroup } from "./party.ts";
 import type { World } from "./world.ts";
 
@@ -39,7 +40,7 @@ export class Beats {
     const peers = new Set([...vouching.led.followers, ...watched]);
     if (peers.size === 0) this.#nextMs = null;
     else if (this.#nextMs === null || nowMs >= this.#nextMs) {
-      this.#nextMs = toMillis(nowMs + limits.beatIntervalMs);
+      this.#nextMs = nextTick(nowMs, limits.beatIntervalMs);
       this.#sequence += 1;
       for (const peer of peers) this.#sendAll(peer, clusterIndex, nowMs);
     }

@@ -508,8 +508,12 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
   }
 
   deadlineMs(): Millis | null {
-    const seats = this.#seats().flatMap(({ replica, transfers }) => [replica.deadlineMs(), transfers.deadlineMs()]);
-    return earliest(...seats, this.#coordinator?.deadlineMs() ?? null, this.#members?.deadlineMs() ?? null);
+    return earliest(
+      this.#seat === null ? null : deadlineOf(this.#seat),
+      this.#joining === null ? null : deadlineOf(this.#joining),
+      this.#coordinator?.deadlineMs() ?? null,
+      this.#members?.deadlineMs() ?? null,
+    );
   }
 
   #seats(): readonly Seat[] {
@@ -635,4 +639,8 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
     }
     this.#listener.clusterChanged(created);
   }
+}
+
+function deadlineOf({ replica, transfers }: Seat): Millis | null {
+  return earliest(replica.deadlineMs(), transfers.deadlineMs());
 }

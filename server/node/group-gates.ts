@@ -29,12 +29,13 @@ export class GroupGates {
 
   /** Opens those whose grace is over. @returns whether there were any */
   deadline(nowMs: Millis): boolean {
+    if (this.#opensMs.size === 0) return false;
     const due = [...this.#opensMs].filter(([, opensMs]) => opensMs <= nowMs);
     for (const [group] of due) this.#opensMs.delete(group);
     return due.length > 0;
   }
 
   deadlineMs(): Millis | null {
-    return earliest(...this.#opensMs.values());
+    return this.#opensMs.size === 0 ? null : earliest(...this.#opensMs.values());
   }
 }

@@ -2,11 +2,12 @@
 // message says as what. Repeated until they are heard, so that none of it depends on one message. One that was heard may fall
 // silent because it lost power before it had on its disk what it was made: what it said then needed no disk.
 
-import { type MemberId, type Millis, type NodeId, toMillis } from "../../proto/ids.ts";
+import type { MemberId, Millis, NodeId } from "../../proto/ids.ts";
 import type { Membership } from "../../proto/membership.ts";
 import type { Addressed } from "../../proto/messages.ts";
 import type { RaftStatus } from "../raft/types.ts";
 import { limits } from "./limits.ts";
+import { nextTick } from "./millis.ts";
 import type { Outbox } from "./outbox.ts";
 
 interface Inviting {
@@ -44,7 +45,7 @@ export class Invitations {
       const reason = { isWitness: isWitness(membership, peer), lostIn: lostIn(peer, address.toMember) };
       out.send(peer, { type: "invite", ...address, ...reason });
     }
-    this.#nextMs = toMillis(nowMs + limits.inviteIntervalMs);
+    this.#nextMs = nextTick(nowMs, unheard.length > 0 ? limits.inviteIntervalMs : limits.membershipCheckMs);
   }
 
   deadlineMs(): Millis | null {

@@ -172,9 +172,9 @@ export const limits = {
   stateAttemptsMax: 3,
 
   // Membership.
-  membershipCheckMs: 500,
+  membershipCheckMs: 600,
   /** A member that was not heard yet is invited again after this. */
-  inviteIntervalMs: 500,
+  inviteIntervalMs: 400,
   /** After which a member without a vote, which hears no leader, asks the owners whether it has been left out. */
   voicelessSilenceMs: 5_000,
   /** After which a silent witness is replaced, where another node can be one. */

@@ -9,6 +9,7 @@ import { isJoint } from "../raft/changes.ts";
 import type { RaftInput, RaftStatus, Target } from "../raft/types.ts";
 import { refusePolicy, type WantedVoter, wantedVoters } from "../recovery/members.ts";
 import { limits } from "./limits.ts";
+import { nextTick } from "./millis.ts";
 
 /** Who was addressed as `member` has nothing of the group any more, and said so in the start of this nonce. */
 export interface LossReport {
@@ -89,7 +90,7 @@ export class MembershipManager {
   /** @returns what the Raft core is to be told now; null: nothing */
   decide(view: MembershipView, nowMs: Millis): RaftInput | null {
     if (nowMs < this.#nextMs) return null;
-    this.#nextMs = nextCheck(nowMs);
+    this.#nextMs = nextTick(nowMs, limits.membershipCheckMs);
     const { status } = view;
     if (status.role !== "leader" || status.commit < status.membershipIndex) return null;
     if (isJoint(status.membership)) return null;
@@ -116,7 +117,7 @@ export class MembershipManager {
       owners,
       policy: view.policy,
       witness: witnessOf(membership),
-      candidates: this.#candidates(view, owners, nowMs),
+      candidates: () => this.#candidates(view, owners, nowMs),
     });
     const renew = this.#renew(membership.voters, view.status);
     const isRight = renew.length === 0 && sameVoters(voters, membership);
@@ -177,11 +178,6 @@ export class Precedence {
     this.#pauses.set(node, { untilMs: toMillis(nowMs + pauseMs), pauseMs });
     this.#fit = null;
   }
-}
-
-/** At the same moments in every group: a node that leads many wakes up once for all of them. */
-function nextCheck(nowMs: Millis): Millis {
-  return toMillis((Math.floor(nowMs / limits.membershipCheckMs) + 1) * limits.membershipCheckMs);
 }
 
 function firstFit(self: NodeId, { membership, peers, last }: RaftStatus, nowMs: Millis): NodeId | null {

@@ -32,7 +32,7 @@ import { limits } from "./limits.ts";
 import { presentOf } from "./lineage.ts";
 import type { LogKept } from "./log-trim.ts";
 import { MemorySpace } from "./memory-space.ts";
-import { earliest } from "./millis.ts";
+import { earliest, nextTick } from "./millis.ts";
 import { networkNeeds } from "./network-needs.ts";
 import { NodeStreams } from "./node-streams.ts";
 import { Outbox } from "./outbox.ts";
@@ -246,7 +246,7 @@ export class Node implements StateMachine, Knowledge {
   /** Also of nodes that beat with nobody: every node asks a random peer now and then how far the cluster's log is. */
   #pullNow(nowMs: Millis): void {
     if (nowMs < this.#nextPullMs) return;
-    this.#nextPullMs = toMillis(nowMs + limits.clusterPullIntervalMs);
+    this.#nextPullMs = nextTick(nowMs, limits.clusterPullIntervalMs);
     const { database } = this;
     const peers = [...this.#world.connected];
     if (database.replica !== null || peers.length === 0) return;

@@ -2,7 +2,7 @@
 // relayed when they change, and repaired by comparing versions with peers, so that nothing depends on gossip (invariant 8).
 
 import { encodeGroupSummary, encodeStatusComponent } from "../../proto/codec/records.ts";
-import { type Millis, type NodeId, toMillis } from "../../proto/ids.ts";
+import type { Millis, NodeId } from "../../proto/ids.ts";
 import type { PeerMessage } from "../../proto/messages.ts";
 import type { GroupSummary, StatusComponent } from "../../proto/model.ts";
 import { interlockKey, nodeStatusKey } from "../../storage/keys.ts";
@@ -12,6 +12,7 @@ import { mayHoldComponent, mayHoldSummary } from "../sphere/holding.ts";
 import { Rota } from "../sphere/rota.ts";
 import type { StatusTable } from "../sphere/status-table.ts";
 import { limits } from "./limits.ts";
+import { nextTick } from "./millis.ts";
 import { sphereTopic } from "./topics.ts";
 import type { World } from "./world.ts";
 
@@ -98,7 +99,7 @@ export class StatusExchange {
 
   deadline(nowMs: Millis): void {
     if (nowMs < this.#nextDigestMs) return;
-    this.#nextDigestMs = toMillis(nowMs + limits.digestIntervalMs);
+    this.#nextDigestMs = nextTick(nowMs, limits.digestIntervalMs);
     this.#compareNotes(limits.digestPeers);
   }
 

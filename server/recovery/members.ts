@@ -15,8 +15,8 @@ export interface MembersPlan {
   readonly policy: QuorumPolicy;
   /** The witness that the group has now; null: none. */
   readonly witness: NodeId | null;
-  /** Nodes that could be one, in order of preference; see {@link rankWitnesses}. */
-  readonly candidates: readonly NodeId[];
+  /** Nodes that could be one, in order of preference; see {@link rankWitnesses}. Asked only when the policy wants one. */
+  readonly candidates: () => readonly NodeId[];
 }
 
 /** The voters that the policy asks for; a witness that is there and is still a candidate stays. */
@@ -58,7 +58,8 @@ function chooseWitness({ owners, policy, witness, candidates }: MembersPlan): No
   if (policy.type === "witness" && policy.node !== null) return policy.node;
   const isWanted = policy.type === "witness" || (policy.type === "usual" && owners.length === 2);
   if (!isWanted) return null;
-  return witness !== null && candidates.includes(witness) ? witness : (candidates[0] ?? null);
+  const nodes = candidates();
+  return witness !== null && nodes.includes(witness) ? witness : (nodes[0] ?? null);
 }
 
 function refuseWeights(owners: readonly NodeId[], votes: ReadonlyMap<NodeId, number>): string | null {

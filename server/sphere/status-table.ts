@@ -28,6 +28,9 @@ type Version = GroupKey & Pick<StatusComponent, "index">;
 export class StatusTable {
   readonly #components = new Map<NodeId, Map<GroupId, StatusComponent>>();
   readonly #summaries = new Map<GroupId, GroupSummary>();
+  /** By the other node of a pair, verdicts that both may hold by `#sharedBy`; empty after each change of a verdict. */
+  readonly #shared = new Map<NodeId, readonly StatusComponent[]>();
+  #sharedBy: Directory | null = null;
 
   /**
    * Takes the verdict unless a newer one is known. The caller has checked it with `mayHoldComponent`.
@@ -37,6 +40,7 @@ export class StatusTable {
   mergeComponent(component: StatusComponent): boolean {
     const known = this.#components.get(component.node);
     if (!isNewer(component, known?.get(component.group))) return false;
+    this.#shared.clear();
     if (known === undefined) this.#components.set(component.node, new Map([[component.group, component]]));
     else known.set(component.group, component);
     return true;
@@ -122,7 +126,18 @@ export class StatusTable {
     return { components, summaries, wanted };
   }
 
+  /** Pairs compare notes again and again, mostly about the same. */
   #componentsFor(directory: Directory, pair: Pair): readonly StatusComponent[] {
+    if (directory !== this.#sharedBy) this.#shared.clear();
+    this.#sharedBy = directory;
+    const known = this.#shared.get(pair.right);
+    if (known !== undefined) return known;
+    const found = this.#findComponentsFor(directory, pair);
+    this.#shared.set(pair.right, found);
+    return found;
+  }
+
+  #findComponentsFor(directory: Directory, pair: Pair): readonly StatusComponent[] {
     const nodes = [...this.#components.keys()].filter((node) => sharesStatusOf(node, directory, pair));
     const components = nodes.toSorted(compareNames).flatMap((node) => this.components(node));
     return components.filter((component) => mayHoldComponent(component, directory, pair.right));

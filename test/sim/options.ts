@@ -27,7 +27,7 @@ import type { Topology } from "../../server/simulation/topology.ts";
 import { drawTopology } from "./draw-topology.ts";
 import { slowed } from "./pace.ts";
 
-const slowTimes = 100;
+const slowTimes = 25;
 
 type Strength = "off" | "mild" | "extreme";
 
@@ -35,7 +35,7 @@ type Strength = "off" | "mild" | "extreme";
 export const areas = ["consensus", "data"] as const;
 export type Area = (typeof areas)[number];
 
-/** One run in five takes a quarter of an hour instead of seconds (pace.ts). */
+/** One run in five takes minutes instead of seconds (pace.ts). */
 export function drawOptions(seed: number, area: Area = "consensus"): SimOptions {
   const random = new Random(seed);
   const pace = random.fork().pick([1, 1, 1, 1, slowTimes]);

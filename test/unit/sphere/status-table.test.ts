@@ -131,6 +131,20 @@ test("mergeComponent() keeps the highest incarnation, then the highest index, an
   );
 });
 
+test("versionsFor() follows a change of the directory and of a verdict", () => {
+  const table = new StatusTable();
+  table.mergeComponent(componentOf({ node: "2", group: "a" }));
+  const n1 = toNodeId("n1");
+  const together = new Directory({ nodes: nodesOf("1 2 3"), groups: [entryOf("a", "1 2 3")] });
+  const apart = new Directory({ nodes: nodesOf("1 2 3"), groups: [entryOf("a", "1 2")] });
+  const indexes = (known: Directory) => table.versionsFor(toNodeId("n3"), known, n1, []).map(({ index }) => index);
+  assert.deepEqual(indexes(together), [1]);
+  assert.deepEqual(indexes(apart), []);
+  assert.deepEqual(indexes(together), [1]);
+  table.mergeComponent(componentOf({ node: "2", group: "a", index: 2 }));
+  assert.deepEqual(indexes(together), [2]);
+});
+
 test("versionsFor() names what both may hold: nodes with both in their sphere, summaries for a hearer of the same group", () => {
   const table = fullTable();
   table.retain(directory, n208);
