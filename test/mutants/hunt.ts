@@ -1,15 +1,19 @@
 // Runs seeds until one fails; a child of run.ts, started inside the broken copy.
-//   node test/mutants/hunt.ts cluster|core SEED COUNT
+//   node test/mutants/hunt.ts cluster|data|core SEED COUNT
 // One line of JSON a seed: its number, and which checker spoke, or null.
 
 import { InvariantError } from "../../proto/assert.ts";
 import { runSeed } from "../../server/simulation/run.ts";
-import { drawOptions } from "../sim/options.ts";
+import { type Area, drawOptions } from "../sim/options.ts";
 import { runWorld } from "../unit/raft/random-run.ts";
 import type { HunterName, Sighting } from "./hunters.ts";
 
 const [name, seed, count] = process.argv.slice(2);
-const hunters: Readonly<Record<HunterName, (seed: number) => string | null>> = { cluster: huntCluster, core: huntCore };
+const hunters: Readonly<Record<HunterName, (seed: number) => string | null>> = {
+  cluster: (at) => huntCluster(at, "consensus"),
+  data: (at) => huntCluster(at, "data"),
+  core: huntCore,
+};
 
 hunt(hunters[name as HunterName], Number(seed), Number(count));
 
@@ -22,8 +26,8 @@ function hunt(look: (seed: number) => string | null, first: number, seeds: numbe
 }
 
 /** A run that proved nothing has found nothing. */
-function huntCluster(at: number): string | null {
-  const { violation } = runSeed(drawOptions(at));
+function huntCluster(at: number, area: Area): string | null {
+  const { violation } = runSeed(drawOptions(at, area));
   if (violation === null || violation.kind === "invalid") return null;
   const { kind, checker, message } = violation;
   return kind === "crash" ? `a node's own assertion: ${message}` : `${kind}, \`${checker}\`: ${message}`;

@@ -1,9 +1,10 @@
-// Who looks for a mutant: the simulated cluster, or the core's random network, which is quicker and changes members more.
+// Who looks for a mutant: the simulated cluster, also with clients that do more with the data (`data`), or the core's random
+// network, which is quicker and changes members more.
 
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 
-export type HunterName = "cluster" | "core";
+export type HunterName = "cluster" | "data" | "core";
 
 /** What one seed said. */
 export interface Sighting {
