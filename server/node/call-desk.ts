@@ -7,11 +7,12 @@ import { isStream, type NodeSelf, type Reply, type Request } from "../../proto/r
 import type { Call, Caller } from "./calls.ts";
 import type { ClusterDatabase } from "./cluster-database.ts";
 import { type Ask, gatherCluster, gatherNode, type StatusView } from "./cluster-status.ts";
-import { failed } from "./group-replies.ts";
+import { failed, type TransactRequest } from "./group-replies.ts";
 import { limits } from "./limits.ts";
 import { earliest } from "./millis.ts";
 import type { NodeStreams } from "./node-streams.ts";
 import { mayHaveQuorum } from "./quorum-view.ts";
+import { isCut, readCut } from "./read-cut.ts";
 import { gatherClusterRecovery } from "./recover-cluster.ts";
 import { gatherRecovery } from "./recover-group.ts";
 import type { ResourceGroup } from "./resource-group.ts";
@@ -141,9 +142,25 @@ export class CallDesk {
       }
       case "recoverGroup":
         return gatherRecovery(request, state, this.#asker(), answer);
+      case "transact":
+        // One that came from another node takes locks.
+        if (call.caller.type === "client" && isCut(request)) return this.#readCut(call, request);
+        return this.#router.route(call, nowMs);
       default:
         return this.#router.route(call, nowMs);
     }
+  }
+
+  #readCut(call: Call, request: TransactRequest): void {
+    const { key, deadlineMs } = call;
+    const { calls } = this.#world;
+    readCut(request, {
+      ask: (part, answer) => this.ask(part, (deadlineMs ?? this.#nowMs) - this.#nowMs, answer),
+      answer: (reply) => calls.answer(key, reply),
+      takeLocks: () => {
+        if (calls.get(key) !== null) this.#router.route(call, this.#nowMs);
+      },
+    });
   }
 
   #replicaStatus(group: GroupId, nowMs: Millis): Reply {

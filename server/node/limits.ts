@@ -88,6 +88,8 @@ export const limits = {
   // Transactions over several groups.
   /** From its record on, until all have prepared; then it is aborted. */
   transactionTimeoutMs: 4_000,
+  /** Comparisons of two readings, before a transaction that only reads takes locks. */
+  cutAttemptsMax: 3,
   /** A client is answered after this although some have not carried out the decision yet. */
   transactionAnswerMs: 500,
   /** For one question to another group, and until it is asked again. */
