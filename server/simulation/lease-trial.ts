@@ -2,16 +2,18 @@
 // a lease's time, and goes on when another one leads.
 
 import type { GroupId, NodeId } from "../../proto/ids.ts";
+import { limits } from "../node/limits.ts";
 import { ask } from "./checkers/timeline-reader.ts";
 import type { Testbed } from "./testbed.ts";
+import type { Topology } from "./topology.ts";
 import { Violation } from "./violation.ts";
 import type { HeldLease } from "./workload/leases.ts";
 
 const ttlMs = 3_000;
 const firstPauseMs = 10_000;
 const pauseMs = 2_000;
-/** For a leader to write down what is left, and too short for the whole time. */
-const ledMs = 2_200;
+/** Of the whole time of a lease: for a leader to write down what is left, which it does after half of it. */
+const ledShare = 0.7;
 const roundsMax = 6;
 const leaderMsMax = 15_000;
 /** What a leader waits beyond a lease's time, by the slowest clock, and for what holds the end up. */
@@ -26,6 +28,7 @@ export function tryLeases(testbed: Testbed): void {
 
 function endByPauses(testbed: Testbed): void {
   const { options, leases, world, random } = testbed;
+  const ledMs = ledShare * ttlMs * (1 + clockRateErrorOf(options.topology));
   const granted: HeldLease[] = [];
   for (const group of options.topology.groups.keys()) {
     const lease = leases.abandon(group, ttlMs, random.fork(), (isGranted) => {
@@ -43,9 +46,15 @@ function endByPauses(testbed: Testbed): void {
   throw new Violation("liveness", "leases", `Nobody renews lease ${left.id} of ${left.group}, and it does not end`);
 }
 
+/** A leader waits so much longer, as a share, than a lease lasts. */
+function clockRateErrorOf({ bootstrap }: Topology): number {
+  return Math.max(bootstrap.leaseRead?.clockRateErrorMax ?? 0, limits.leaseClockRateErrorMin);
+}
+
 function endAll({ options, world }: Testbed): void {
   const groups = [...options.topology.groups.keys()];
-  const untilMs = world.nowMs + options.workload.leaseTtlMsMax * (1 + endMarginShare) + endSlackMs;
+  const marginShare = Math.max(endMarginShare, clockRateErrorOf(options.topology));
+  const untilMs = world.nowMs + options.workload.leaseTtlMsMax * (1 + marginShare) + endSlackMs;
   const isEmpty = (group: GroupId) => {
     const request = { type: "listLeases", group, after: 0, limit: 1 } as const;
     const reply = ask(world, world.node(options.topology.nodes[0] as NodeId), request);
