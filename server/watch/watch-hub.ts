@@ -207,7 +207,8 @@ export class WatchHub {
     this.#watches.set(watch.call, watch);
     const { message } = scan.select(watch.shape, watch.request);
     if (message !== null) return this.#handOver(watch, message, round);
-    if (watch.position < round.source.revision) round.more = true;
+    if (watch.position === round.source.revision) return this.#maybeProgress(watch, round.nowMs);
+    round.more = true;
     return null;
   }
 

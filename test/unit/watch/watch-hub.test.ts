@@ -256,6 +256,15 @@ test("poll() reports progress to an idle watch when its interval has passed sinc
   assert.equal(hub.deadlineMs(), null);
 });
 
+test("poll() reports progress to a watch from a future revision that all that came passes over", () => {
+  const mvcc = historyOf("a=1");
+  const hub = hubWith(mvcc, [requestOf({ from: 4, prefix: "z", progressIntervalMs: 100 })]);
+  assert.deepEqual(polled(hub, mvcc, 100), []);
+  write(mvcc, "a=2", "a=3", "a=4");
+  assert.deepEqual(polled(hub, mvcc, 150), ["1 progress 5"]);
+  assert.equal(hub.deadlineMs(), 250);
+});
+
 test("poll() reports no progress to a watch with an unread message, and catches up when it has drained", () => {
   const mvcc = historyOf("a=1");
   const hub = hubWith(mvcc, [requestOf({ from: 1, progressIntervalMs: 100 })]);
