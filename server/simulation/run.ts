@@ -160,8 +160,12 @@ class Run {
       if (final !== undefined) this.#watchEventsCompared += checkStatusWatch(log, final);
     }
     this.#transactionsCompared = checkTransactions(transfers.transactions, this.#timelines);
-    const leaseChecks = { logs: this.#leaseLogs, timelines: this.#timelines, leastShare: this.#leastLeaseShare() };
-    this.#leaseCallsCompared = checkLeases(leases.held, leaseChecks);
+    this.#leaseCallsCompared = checkLeases(leases.held, {
+      logs: this.#leaseLogs,
+      timelines: this.#timelines,
+      election: this.testbed.election,
+      leastShare: this.#leastLeaseShare(),
+    });
     this.#rowsChecked = this.#checkScope();
   }
 
@@ -171,7 +175,7 @@ class Run {
     const { group } = object;
     const { owners } = memberships.newest(group, () => true).value;
     const entries = log.logs.all(nameOf(group));
-    const leaseLog = new LeaseLog();
+    const leaseLog = new LeaseLog(entries);
     this.#leaseLogs.set(group, leaseLog);
     const { timeline, stateHash } = replayGroup(object, entries, (outcome, entry) => leaseLog.heard(outcome, entry));
     const held = log.stateHashAt(nameOf(group), entries.length) ?? stateHash;

@@ -1,12 +1,16 @@
 // Leases against what the groups have committed, and when: none ends before the time that its holder was promised, none is
-// renewed after its end, nobody is told that one is gone while it lives, and no key outlives its lease.
+// renewed after its end or by who was deposed before, nobody is told that one is gone while it lives, and no key outlives its
+// lease.
 
 import type { GroupId } from "../../../proto/ids.ts";
+import type { Reply } from "../../../proto/requests.ts";
 import { textOf } from "../../../storage/bytes.ts";
 import type { GroupOutcome } from "../../node/group-state.ts";
 import { demand } from "../violation.ts";
 import type { HeldLease, LeaseCall } from "../workload/leases.ts";
 import type { CommittedEntry } from "./committed-logs.ts";
+import type { ElectionChecker } from "./election.ts";
+import { nameOf as nameOfGroup } from "./memberships.ts";
 import type { Timeline } from "./replay.ts";
 
 interface End {
@@ -19,6 +23,17 @@ interface End {
 export class LeaseLog {
   readonly ends = new Map<number, End>();
   readonly left = new Set<number>();
+  readonly #entries: readonly CommittedEntry[];
+
+  /** @param entries all that the group has committed */
+  constructor(entries: readonly CommittedEntry[]) {
+    this.#entries = entries;
+  }
+
+  /** The highest term of which something was committed by then; 0: nothing was. */
+  termAt(atMs: number): number {
+    return this.#entries.findLast(({ committedMs }) => committedMs <= atMs)?.term ?? 0;
+  }
 
   heard(outcome: GroupOutcome, { committedMs: atMs }: CommittedEntry): void {
     if (outcome.type === "leaseGranted") this.left.add(outcome.lease.id);
@@ -35,17 +50,22 @@ export class LeaseLog {
 interface LeaseChecks {
   readonly logs: ReadonlyMap<GroupId, LeaseLog>;
   readonly timelines: ReadonlyMap<GroupId, Timeline>;
+  readonly election: ElectionChecker;
   /** Of its time that a lease has at least on the world's clock: 1 while the clocks keep their bound. */
   readonly leastShare: number;
 }
 
 /** @returns how many calls were compared */
-export function checkLeases(held: readonly HeldLease[], { logs, timelines, leastShare }: LeaseChecks): number {
+export function checkLeases(held: readonly HeldLease[], checks: LeaseChecks): number {
+  const { logs, timelines, leastShare } = checks;
   let compared = 0;
   for (const lease of held) {
     const end = logs.get(lease.group)?.ends.get(lease.id) ?? null;
     checkEnd(lease, end, leastShare);
-    for (const call of lease.calls) checkCall(lease, call, end);
+    for (const call of lease.calls) {
+      checkCall(lease, call, end);
+      checkLeader(lease, call, checks);
+    }
     compared += lease.calls.length;
   }
   for (const [group, timeline] of timelines) checkKeys(group, timeline, logs.get(group));
@@ -92,6 +112,18 @@ function checkCall(lease: HeldLease, call: LeaseCall, end: End | null): void {
     "leases that live",
     () => `${name()} was told at ${ms(toldMs)} that it is gone; its end: ${end?.atMs}`,
   );
+}
+
+/** What a leader tells of its own clock is worth nothing once another one has committed something. */
+function checkLeader(lease: HeldLease, call: LeaseCall, { logs, election }: LeaseChecks): void {
+  const log = logs.get(lease.group);
+  if (log === undefined || call.type !== "keepAliveLease" || call.outcome?.type !== "ok") return;
+  const { header } = call.outcome.reply as Reply & { readonly type: "keepAliveLease" };
+  const term = log.termAt(call.invokedMs);
+  const group = nameOfGroup(lease.group);
+  const isLeader = election.leaderOf(group, term) === null || election.hasLedSince(group, term, header.node);
+  const name = () => `A keepAliveLease of ${ms(call.invokedMs)} on ${nameOf(lease)}`;
+  demand(isLeader, "renewals", () => `${name()} was answered by ${header.node}, deposed by a commit of term ${term}`);
 }
 
 /** An answer that only a lease which is alive can have. */

@@ -5,6 +5,7 @@ import type { GroupId, NodeId } from "../../../proto/ids.ts";
 import type { Random } from "../../../proto/random.ts";
 import type { GroupRequest, Reply } from "../../../proto/requests.ts";
 import { bytesOf } from "../../../storage/bytes.ts";
+import { limits } from "../../node/limits.ts";
 import type { WorkloadOptions } from "../run-options.ts";
 import type { World } from "../world.ts";
 import type { Outcome } from "./history.ts";
@@ -34,6 +35,7 @@ const renewShares = [1 / 3, 1 / 3, 0.75];
 /** How much slower or faster than the world's a holder's clock runs. */
 const skewMax = 0.05;
 const renewalsMax = 20;
+const atTheEndMs = 15;
 const budgetMs = { min: 400, max: 1_500 };
 const answerSlackMs = 3_000;
 const rivalsShare = 0.8;
@@ -107,13 +109,18 @@ export class LeaseHolders {
   #hold(lease: HeldLease, random: Random): void {
     const kind = random.between(1, 100);
     if (kind <= 15) this.#revoke(lease, random);
-    else if (kind <= 40) this.#comeLate(lease, random);
+    else if (kind <= 30) this.#comeLate(lease, random);
+    else if (kind <= 50) this.#renewAtTheEnd(lease, random);
     else this.#renew(lease, random, random.between(2, renewalsMax));
   }
 
   #renew(lease: HeldLease, random: Random, times: number): void {
     const rate = 1 + skewMax * (2 * random.fraction() - 1);
-    this.#after(lease.ttlMs * random.pick(renewShares) * rate, () => {
+    this.#renewIn(lease.ttlMs * random.pick(renewShares) * rate, lease, random, times);
+  }
+
+  #renewIn(delayMs: number, lease: HeldLease, random: Random, times: number): void {
+    this.#after(delayMs, () => {
       const request = { type: "keepAliveLease", group: lease.group, id: lease.id } as const;
       this.#send(lease, request, random, (outcome) => {
         const isGone = outcome.type === "ok" && outcome.reply.type === "keepAliveLease" && outcome.reply.ttlMs === 0;
@@ -123,6 +130,15 @@ export class LeaseHolders {
         else this.#comeLate(lease, random);
       });
     });
+  }
+
+  /** While its end is on its way into the log, as nearly as a holder can know. */
+  #renewAtTheEnd(lease: HeldLease, random: Random): void {
+    const { world } = this.#options;
+    const grantedMs = lease.calls[0]?.outcome?.atMs ?? world.nowMs;
+    const endMs = grantedMs + lease.ttlMs * (1 + limits.leaseClockRateErrorMin);
+    const delayMs = endMs - world.nowMs + random.between(-atTheEndMs, atTheEndMs);
+    this.#renewIn(Math.max(0, delayMs), lease, random, 0);
   }
 
   #revoke(lease: HeldLease, random: Random): void {
