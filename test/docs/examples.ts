@@ -1,5 +1,5 @@
 // The examples of a document: its fenced blocks of one language, each a whole program. What a program prints is told by the
-// comments behind its `console.log`s.
+// comments behind its `console.log`s, what a command line prints by the comment behind it.
 
 /** A program with what it is to print. */
 export interface Example {
@@ -14,6 +14,22 @@ export function examplesOf(document: string, heading: string): readonly Example[
   return [...section.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(([, code = ""]) => {
     const prints = [...code.matchAll(/console\.log\(.*\); \/\/ (.*)$/gm)].map(([, printed = ""]) => printed);
     return { code, prints };
+  });
+}
+
+/** A command line, and a part of a line that it prints. */
+export interface Command {
+  readonly line: string;
+  readonly prints: string;
+}
+
+/** Commands of the section that say what they print: a line each, with the print behind `    # `. */
+export function commandsOf(document: string, heading: string): readonly Command[] {
+  const blocks = [...sectionOf(document, heading).matchAll(/^```sh\n([\s\S]*?)^```$/gm)];
+  const lines = blocks.flatMap(([, code = ""]) => code.split("\n").slice(0, -1));
+  return lines.map((text) => {
+    const [line = "", prints = ""] = text.split("    # ");
+    return { line, prints };
   });
 }
 
