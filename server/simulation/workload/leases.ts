@@ -39,6 +39,8 @@ const atTheEndMs = 15;
 const budgetMs = { min: 400, max: 1_500 };
 const answerSlackMs = 3_000;
 const rivalsShare = 0.8;
+/** Between two looks at who holds itself for the leader. */
+const rivalsMs = 250;
 
 interface LeaseHoldersOptions {
   readonly world: World;
@@ -60,6 +62,7 @@ export class LeaseHolders {
     const { workload, random } = this.#options;
     this.#isStopped = false;
     for (let holder = 0; holder < workload.leases; holder++) this.#think(random.fork());
+    if (workload.leases > 0) this.#tryRivals(random.fork());
   }
 
   /** Nobody asks for anything any more: all leases are left to end. */
@@ -106,6 +109,22 @@ export class LeaseHolders {
     this.#send(lease, request, random, next);
   }
 
+  /** While two hold themselves for the leader of a group, both are asked for renewals: what one of them says is worth nothing. */
+  #tryRivals(random: Random): void {
+    const { world, groups } = this.#options;
+    this.#after(rivalsMs, () => {
+      for (const group of groups) {
+        const rivals = world.leaders.of(group);
+        const lease =
+          rivals.length > 1 ? this.held.findLast((each) => each.group === group && isHeld(each)) : undefined;
+        if (lease === undefined) continue;
+        const request = { type: "keepAliveLease", group, id: lease.id } as const;
+        for (const rival of rivals) this.#sendTo(rival, lease, request, random, () => {});
+      }
+      this.#tryRivals(random);
+    });
+  }
+
   #hold(lease: HeldLease, random: Random): void {
     const kind = random.between(1, 100);
     if (kind <= 15) this.#revoke(lease, random);
@@ -123,8 +142,7 @@ export class LeaseHolders {
     this.#after(delayMs, () => {
       const request = { type: "keepAliveLease", group: lease.group, id: lease.id } as const;
       this.#send(lease, request, random, (outcome) => {
-        const isGone = outcome.type === "ok" && outcome.reply.type === "keepAliveLease" && outcome.reply.ttlMs === 0;
-        if (isGone) this.#think(random);
+        if (isToldGone(outcome)) this.#think(random);
         else if (times > 0) this.#renew(lease, random, times - 1);
         else if (random.chance(0.3)) this.#revoke(lease, random);
         else this.#comeLate(lease, random);
@@ -169,6 +187,16 @@ export class LeaseHolders {
   }
 
   #send(lease: HeldLease, request: LeaseRequest, random: Random, ended: (outcome: Outcome) => void): void {
+    this.#sendTo(this.#place(lease.group, random), lease, request, random, ended);
+  }
+
+  #sendTo(
+    place: NodeId,
+    lease: HeldLease,
+    request: LeaseRequest,
+    random: Random,
+    ended: (outcome: Outcome) => void,
+  ): void {
     const { world } = this.#options;
     const call: LeaseCall = { type: request.type, invokedMs: world.nowMs, outcome: null };
     lease.calls.push(call);
@@ -177,7 +205,7 @@ export class LeaseHolders {
       call.outcome = outcome;
       ended(outcome);
     };
-    const node = world.node(this.#place(lease.group, random));
+    const node = world.node(place);
     const budget = random.between(budgetMs.min, budgetMs.max);
     if (!node.isRunning) {
       world.scheduler.after(budget, () => end({ type: "failed", atMs: world.nowMs, code: "refused" }));
@@ -194,6 +222,16 @@ export class LeaseHolders {
       end({ type: "unknown", atMs: world.nowMs, code: "silence" });
     });
   }
+}
+
+/** As far as its holder knows. */
+function isHeld({ calls }: HeldLease): boolean {
+  const isGranted = calls[0]?.outcome?.type === "ok";
+  return isGranted && !calls.some(({ type, outcome }) => type === "revokeLease" || isToldGone(outcome));
+}
+
+function isToldGone(outcome: Outcome | null): boolean {
+  return outcome?.type === "ok" && outcome.reply.type === "keepAliveLease" && outcome.reply.ttlMs === 0;
 }
 
 function outcomeOf(reply: Reply, atMs: number): Outcome {
