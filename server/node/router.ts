@@ -128,8 +128,10 @@ export class Router {
       this.#world.out.send(from, { type: "forwardCancel", call: message.call });
       return;
     }
-    forward.heardMs = nowMs;
-    if (!forward.reception.takes(message.message)) return;
+    const isTaken = forward.reception.takes(message.message);
+    // What follows an opening that was lost does not count: such a stream has to be opened anew.
+    if (forward.reception.isOpen) forward.heardMs = nowMs;
+    if (!isTaken) return;
     const isEnd = message.message.type === "canceled" || message.message.type === "compacted";
     if (isEnd) this.#ended(from, message.call);
     const call = this.#world.calls.get(forward.key);

@@ -39,6 +39,10 @@ export class StreamReception {
   /** Its reader has a message in hand, so that no other can come. */
   isUnread = false;
 
+  get isOpen(): boolean {
+    return this.#through !== null;
+  }
+
   /** @returns false for a message that came before, or late */
   takes(message: WatchMessage): boolean {
     const isNews = this.#isNews(message);

@@ -343,6 +343,21 @@ test("a stream that has fallen silent is ended", () => {
   assert.equal(rig.router.deadlineMs(), null);
 });
 
+test("a stream whose opening was lost is opened anew, however much else comes of it", () => {
+  const rig = new Rig();
+  rig.call(watchAll());
+  const lost = rig.number;
+  for (let passedMs = 0; passedMs < limits.watchSilenceMs + limits.watchProgressMs; passedMs += 500) {
+    rig.advance(500);
+    rig.streamed(n1, lost, { type: "progress", revision: toRevision(5) });
+  }
+  rig.advance(limits.retryPauseMs);
+  assert.deepEqual(rig.said.filter((line) => line.startsWith("ask")).length, 2);
+  rig.streamed(n1, rig.number, opened);
+  rig.streamed(n2, rig.number, opened);
+  assert.equal(rig.said.at(-1), "opened");
+});
+
 test("one forwarded call too many is refused", () => {
   const rig = new Rig();
   for (let at = 0; at < limits.forwardsMax; at++) rig.call(get("k"), { type: "part", answer: () => {} });
