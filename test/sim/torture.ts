@@ -1,8 +1,9 @@
-// Fresh seeds for as long as wanted, on two cores. Each run appends one line to test/sim/ledger.jsonl.
+// Fresh seeds for as long as wanted, on two cores, and before them in full what `npm test` runs a share of. Each run appends one
+// line to test/sim/ledger.jsonl.
 //   npm run torture -- consensus|data [--minutes 10] [--seed-from S]
 // Ctrl-C ends it early and cleanly. Exit codes: that of the worst failure (see run.ts), 130 when stopped without one.
 
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { appendFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -12,6 +13,12 @@ import { type Area, areas } from "./options.ts";
 import type { SeedLine } from "./report.ts";
 import { Tally } from "./tally.ts";
 
+/** What is run by itself before the seeds. */
+const inFull: Readonly<Record<Area, readonly (readonly string[])[]>> = {
+  consensus: [],
+  data: [["--test", "test/e2e/transfers.test.ts"]],
+};
+const transfersSeconds = "60";
 const processes = 2;
 const progressMs = 30_000;
 const seedsMax = 1_000_000_000;
@@ -38,6 +45,7 @@ async function main(argv: readonly string[]): Promise<number> {
   }
   const commit = describeCommit();
   const tally = new Tally();
+  const failedInFull = inFull[parsed.name].filter((script) => !passesInFull(script));
   print(`${parsed.name}: seeds from ${parsed.seedFrom} on, ${parsed.minutes} minutes, commit ${commit}`);
   const { isStopped, broken } = await torture(parsed, tally);
   const { name, seedFrom } = parsed;
@@ -45,8 +53,15 @@ async function main(argv: readonly string[]): Promise<number> {
   appendFileSync(ledgerFile, `${JSON.stringify(line)}\n`);
   print(`${isStopped ? "stopped: " : ""}${tally.describe()}`);
   for (const { seed, kind } of line.failures) print(`  seed ${seed}: ${kind}`);
-  const code = exitCodeOfWorst(broken ? [...tally.kinds, "crash"] : tally.kinds);
+  for (const script of failedInFull) print(`  failed: node ${script.join(" ")}`);
+  const code = exitCodeOfWorst(broken || failedInFull.length > 0 ? [...tally.kinds, "crash"] : tally.kinds);
   return code === 0 && isStopped ? 130 : code;
+}
+
+/** Its output goes where ours does. */
+function passesInFull(script: readonly string[]): boolean {
+  const env = { ...process.env, BAILIWICK_TRANSFERS_SECONDS: transfersSeconds };
+  return spawnSync(process.execPath, script, { stdio: "inherit", env }).status === 0;
 }
 
 interface Ending {
