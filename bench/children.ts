@@ -19,6 +19,14 @@ export interface ChildOptions {
   readonly profileDirectory: string | null;
 }
 
+/** A program that is not ours; it must end when it is asked to. */
+export interface ProgramOptions {
+  /** Names its log file. */
+  readonly name: string;
+  readonly executable: string;
+  readonly args: readonly string[];
+}
+
 export class Children {
   readonly #directory: string;
   readonly #failed: (reason: Error) => void;
@@ -35,17 +43,12 @@ export class Children {
   }
 
   start({ name, args, tie, profileDirectory }: ChildOptions): ChildProcess {
-    const file = this.#logFile(name);
     const profiling = profileDirectory === null ? [] : ["--cpu-prof", `--cpu-prof-dir=${profileDirectory}`];
-    const log = openSync(file, "a");
-    const child = spawn(process.execPath, [...profiling, ...args], {
-      stdio: tie === "channel" ? ["ignore", log, log, "ipc"] : ["pipe", log, log],
-    });
-    closeSync(log);
-    this.#running.set(child, name);
-    child.once("error", (reason) => this.#ended(child, reason.message));
-    child.once("exit", (code, signal) => this.#ended(child, signal ?? `code ${code}`));
-    return child;
+    return this.#spawn({ name, executable: process.execPath, args: [...profiling, ...args] }, tie);
+  }
+
+  startProgram(options: ProgramOptions): ChildProcess {
+    return this.#spawn(options, null);
   }
 
   /** Asks all processes to end, and kills those that take too long. On return none is left. */
@@ -58,6 +61,19 @@ export class Children {
     }, stopPatienceMs);
     await Promise.all(children.map((child) => this.#gone(child)));
     clearTimeout(impatience);
+  }
+
+  #spawn({ name, executable, args }: ProgramOptions, tie: ChildOptions["tie"] | null): ChildProcess {
+    const log = openSync(this.#logFile(name), "a");
+    const input = tie === "stdin" ? "pipe" : "ignore";
+    const child = spawn(executable, args, {
+      stdio: tie === "channel" ? ["ignore", log, log, "ipc"] : [input, log, log],
+    });
+    closeSync(log);
+    this.#running.set(child, name);
+    child.once("error", (reason) => this.#ended(child, reason.message));
+    child.once("exit", (code, signal) => this.#ended(child, signal ?? `code ${code}`));
+    return child;
   }
 
   #gone(child: ChildProcess): Promise<void> {

@@ -46,7 +46,7 @@ async function run(options: WriteOptions | WatchBenchOptions): Promise<string> {
     if (options.benchmark === "watch") return await benchWatches(stage, options);
     return options.profile === null
       ? await benchWrites(stage, options)
-      : await profileWrites(stage, options.profile, options.only ?? "product");
+      : await profileWrites(stage, options.profile, options);
   } catch (reason) {
     throw aborting.signal.aborted ? aborting.signal.reason : reason;
   } finally {

@@ -4,12 +4,16 @@
 import { mkdir, readdir, readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { startCeiling } from "./ceiling/start.ts";
+import { StreamClient } from "./ceiling/stream-client.ts";
 import { measureLoad } from "./load.ts";
+import type { WriteOptions } from "./options.ts";
+import { SessionClient } from "./product/session-client.ts";
 import { startProduct } from "./product/start.ts";
 import { type CpuProfile, type Frame, type SelfTime, selfTimes } from "./profile/self-times.ts";
-import { PutClient } from "./put-client.ts";
+import type { PutClient } from "./put-client.ts";
 import { type Stage, unlessAborted } from "./stage.ts";
 import type { Subject } from "./subject.ts";
+import { UnaryClient } from "./unary-client.ts";
 
 const inFlight = 64;
 const warmUpMs = 4_000;
@@ -20,14 +24,19 @@ const rowsShown = 40;
  * @param directory for the profiles; made where there is none
  * @returns what to print
  */
-export async function profileWrites(stage: Stage, directory: string, side: "product" | "ceiling"): Promise<string> {
+export async function profileWrites(
+  stage: Stage,
+  directory: string,
+  { only, unary }: Pick<WriteOptions, "only" | "unary">,
+): Promise<string> {
+  const side = only ?? "product";
   const profileDirectory = resolve(directory);
   await mkdir(profileDirectory, { recursive: true });
   const subject =
     side === "product"
       ? (await startProduct(stage, profileDirectory)).direct
       : await startCeiling(stage, { spread: "stream", profileDirectory });
-  const { perSecond, fromUs, toUs } = await loadSubject(stage, subject);
+  const { perSecond, fromUs, toUs } = await loadSubject(stage, subject, clientOf(subject, side, unary));
   // A profile is written when its process ends.
   await stage.children.stop();
   const file = await findProfile(profileDirectory, subject.leaderPid);
@@ -48,9 +57,10 @@ export async function profileWrites(stage: Stage, directory: string, side: "prod
 async function loadSubject(
   stage: Stage,
   subject: Subject,
+  client: PutClient,
 ): Promise<{ perSecond: number; fromUs: number; toUs: number }> {
-  const client = new PutClient(subject.endpoint);
   try {
+    await unlessAborted(client.connect(), stage.signal);
     stage.progress("loading it");
     const load = { inFlight, pids: subject.pids, call: () => client.put() };
     await unlessAborted(measureLoad({ ...load, rampMs: 0, measureMs: warmUpMs }, stage.signal), stage.signal);
@@ -63,6 +73,11 @@ async function loadSubject(
   } finally {
     client.close();
   }
+}
+
+function clientOf({ endpoint }: Subject, side: string, unary: boolean): PutClient {
+  if (unary) return new UnaryClient(endpoint);
+  return side === "product" ? new SessionClient(endpoint) : new StreamClient(endpoint);
 }
 
 function nowUs(): number {

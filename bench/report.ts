@@ -1,10 +1,10 @@
-// The figures of a run as text, and the ratios between two subjects, pair by pair.
+// The figures of a run as text, and the ratios between two entrants, round by round.
 
 import type { Sample } from "./load.ts";
 import type { Series } from "./rounds.ts";
 import { type Spread, spreadOf } from "./statistics.ts";
 
-type Figure = "perSecond" | "p50Ms" | "p99Ms" | "serverCpuUs" | "clientCpuUs";
+export type Figure = "perSecond" | "p50Ms" | "p99Ms" | "serverCpuUs" | "clientCpuUs";
 
 const columns: readonly { readonly figure: Figure; readonly title: string }[] = [
   { figure: "perSecond", title: "writes/s" },
@@ -14,26 +14,34 @@ const columns: readonly { readonly figure: Figure; readonly title: string }[] = 
   { figure: "clientCpuUs", title: "client CPU us/write" },
 ];
 
-/** Figures of one subject divided by those of another in the same round at the same load. */
-export interface Ratios {
-  readonly subject: string;
-  readonly to: string;
+export function titleOf(figure: Figure): string {
+  return columns.find((column) => column.figure === figure)?.title ?? figure;
+}
+
+/** Figures of one entrant divided by those of another in the same round at the same load. */
+export interface Ratios extends Pair {
   readonly inFlight: number;
   readonly figures: Readonly<Record<Figure, Spread>>;
 }
 
-/** @param to name of the subject that all others are compared with */
-export function ratiosTo(to: string, series: readonly Series[]): readonly Ratios[] {
+/** Two entrants that are compared, by their names. */
+export interface Pair {
+  readonly entrant: string;
+  readonly to: string;
+}
+
+/** Of those pairs and loads that were measured. */
+export function ratiosOf(pairs: readonly Pair[], series: readonly Series[]): readonly Ratios[] {
   return series.flatMap((one) => {
-    const base = series.find(({ subject, inFlight }) => subject === to && inFlight === one.inFlight);
-    if (base === undefined || base === one) return [];
-    const ratio = (figure: Figure) =>
-      spreadOf(one.samples.map((sample, round) => quotient(sample, base, round, figure)));
-    return [{ subject: one.subject, to, inFlight: one.inFlight, figures: everyFigure(ratio) }];
+    const compared = pairs.filter(({ entrant }) => entrant === one.entrant);
+    return compared.flatMap(({ to }) => {
+      const base = series.find(({ entrant, inFlight }) => entrant === to && inFlight === one.inFlight);
+      return base === undefined ? [] : [ratiosTo(base, one)];
+    });
   });
 }
 
-/** Aligned columns: for each load its subjects, then their ratios. */
+/** Aligned columns: for each load its entrants, then their ratios. */
 export function textOfFigures(series: readonly Series[], ratios: readonly Ratios[]): string {
   const loads = [...new Set(series.map(({ inFlight }) => inFlight))];
   const rows = loads.flatMap((load) => [
@@ -43,9 +51,14 @@ export function textOfFigures(series: readonly Series[], ratios: readonly Ratios
   return aligned([["in flight", "", ...columns.map(({ title }) => title)], ...rows]);
 }
 
+function ratiosTo(base: Series, { entrant, inFlight, samples }: Series): Ratios {
+  const ratio = (figure: Figure) => spreadOf(samples.map((sample, round) => quotient(sample, base, round, figure)));
+  return { entrant, to: base.entrant, inFlight, figures: everyFigure(ratio) };
+}
+
 function quotient(sample: Sample, base: Series, round: number, figure: Figure): number {
   const divisor = base.samples[round];
-  if (divisor === undefined) throw new Error(`${base.subject} has no round ${round}`);
+  if (divisor === undefined) throw new Error(`${base.entrant} has no round ${round}`);
   return sample[figure] / divisor[figure];
 }
 
@@ -53,16 +66,16 @@ function everyFigure(of: (figure: Figure) => Spread): Record<Figure, Spread> {
   return Object.fromEntries(columns.map(({ figure }) => [figure, of(figure)])) as Record<Figure, Spread>;
 }
 
-function rowOfSeries({ subject, inFlight, samples }: Series): readonly string[] {
+function rowOfSeries({ entrant, inFlight, samples }: Series): readonly string[] {
   const cells = columns.map(({ figure }) =>
     textOfSpread(spreadOf(samples.map((sample) => sample[figure])), textOfNumber),
   );
-  return [String(inFlight), subject, ...cells];
+  return [String(inFlight), entrant, ...cells];
 }
 
-function rowOfRatios({ subject, to, inFlight, figures }: Ratios): readonly string[] {
+function rowOfRatios({ entrant, to, inFlight, figures }: Ratios): readonly string[] {
   const cells = columns.map(({ figure }) => textOfSpread(figures[figure], (value) => `${value.toFixed(2)}x`));
-  return [String(inFlight), `${subject} / ${to}`, ...cells];
+  return [String(inFlight), `${entrant} / ${to}`, ...cells];
 }
 
 function textOfSpread({ median, min, max }: Spread, text: (value: number) => string): string {

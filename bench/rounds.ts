@@ -2,12 +2,15 @@
 // figures is seconds apart, and every other round begins with the other side: the machine's moods fall on both.
 
 import { measureLoad, type Sample } from "./load.ts";
-import { PutClient } from "./put-client.ts";
+import type { PutClient } from "./put-client.ts";
 import { type Stage, unlessAborted } from "./stage.ts";
 import type { Subject } from "./subject.ts";
 
 export interface Entrant {
+  /** The subject, and how it is called. */
+  readonly name: string;
   readonly subject: Subject;
+  readonly client: (endpoint: string) => PutClient;
   readonly inFlight: readonly number[];
 }
 
@@ -19,9 +22,9 @@ export interface Pace {
   readonly measureMs: number;
 }
 
-/** All rounds of one subject at one load; `samples[n]` is of round n. */
+/** All rounds of one entrant at one load; `samples[n]` is of round n. */
 export interface Series {
-  readonly subject: string;
+  readonly entrant: string;
   readonly inFlight: number;
   readonly samples: readonly Sample[];
 }
@@ -45,19 +48,19 @@ export async function runRounds(stage: Stage, entrants: readonly Entrant[], pace
   }
 }
 
-interface Lane extends Entrant {
+interface Lane extends Omit<Entrant, "client"> {
   readonly client: PutClient;
   readonly samples: Map<number, Sample[]>;
 }
 
 async function openLane(entrant: Entrant, signal: AbortSignal): Promise<Lane> {
-  const client = new PutClient(entrant.subject.endpoint);
+  const client = entrant.client(entrant.subject.endpoint);
   await unlessAborted(client.connect(), signal);
   return { ...entrant, client, samples: new Map(entrant.inFlight.map((load) => [load, []])) };
 }
 
-async function warmUp(stage: Stage, { subject, client }: Lane, { warmUpMs }: Pace): Promise<void> {
-  stage.progress(`warming up ${subject.name}`);
+async function warmUp(stage: Stage, { name, subject, client }: Lane, { warmUpMs }: Pace): Promise<void> {
+  stage.progress(`warming up ${name}`);
   const load = {
     inFlight: warmUpInFlight,
     rampMs: 0,
@@ -71,15 +74,15 @@ async function warmUp(stage: Stage, { subject, client }: Lane, { warmUpMs }: Pac
 async function measure(stage: Stage, lane: Lane, inFlight: number, { rampMs, measureMs }: Pace): Promise<void> {
   const samples = lane.samples.get(inFlight);
   if (samples === undefined) return;
-  const { subject, client } = lane;
+  const { name, subject, client } = lane;
   const load = { inFlight, rampMs, measureMs, pids: subject.pids, call: () => client.put() };
   const sample = await unlessAborted(measureLoad(load, stage.signal), stage.signal);
   await subject.check(client.puts);
   samples.push(sample);
-  stage.progress(`  ${inFlight} in flight, ${subject.name}: ${Math.round(sample.perSecond)}/s`);
+  stage.progress(`  ${inFlight} in flight, ${name}: ${Math.round(sample.perSecond)}/s`);
 }
 
-function seriesOf({ subject, samples }: Lane, inFlight: number): readonly Series[] {
+function seriesOf({ name, samples }: Lane, inFlight: number): readonly Series[] {
   const found = samples.get(inFlight);
-  return found === undefined ? [] : [{ subject: subject.name, inFlight, samples: found }];
+  return found === undefined ? [] : [{ entrant: name, inFlight, samples: found }];
 }

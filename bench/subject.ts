@@ -1,4 +1,6 @@
-// What is measured: servers in processes of their own that answer `KeyValueService.Put`.
+// What is measured: servers in processes of their own that acknowledge writes which a majority of them has on disk.
+
+import type { Puts } from "./put-client.ts";
 
 export interface Subject {
   readonly name: string;
@@ -15,10 +17,4 @@ export interface Subject {
    * @throws when they are not, for example after a change of manager
    */
   readonly check: (puts: Puts) => Promise<void>;
-}
-
-export interface Puts {
-  readonly acknowledged: number;
-  /** Highest revision among the answers. */
-  readonly newestRevision: number;
 }

@@ -2,10 +2,11 @@
 // the node.
 
 import { create } from "@bufbuild/protobuf";
-import { Client, type ClientDuplexStream, credentials } from "@grpc/grpc-js";
+import type { Client, ClientDuplexStream } from "@grpc/grpc-js";
 import { type WatchRequest, WatchRequestSchema, WatchService } from "../proto/gen/bailiwick/v1/watch_pb.ts";
 import { toGrpcMethod } from "../proto/grpc.ts";
-import { workload } from "./put-client.ts";
+import { openChannel } from "./put-client.ts";
+import { workload } from "./workload.ts";
 
 type Stream = ClientDuplexStream<WatchRequest, Buffer>;
 
@@ -30,7 +31,7 @@ export class WatchClients {
   onResponse: (atMs: number) => void = () => {};
 
   constructor(endpoint: string) {
-    this.#client = new Client(endpoint, credentials.createInsecure(), { "grpc.use_local_subchannel_pool": 1 });
+    this.#client = openChannel(endpoint);
   }
 
   /** Opens watches of all keys; returns when all are open. */

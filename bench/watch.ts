@@ -7,9 +7,9 @@ import { build, type Histogram } from "hdr-histogram-js";
 import { describeMachine, textOfMachine, warningsOf } from "./machine.ts";
 import type { WatchBenchOptions } from "./options.ts";
 import { startProduct } from "./product/start.ts";
-import { PutClient } from "./put-client.ts";
 import { type Stage, unlessAborted } from "./stage.ts";
 import { type Spread, spreadOf } from "./statistics.ts";
+import { UnaryClient } from "./unary-client.ts";
 import { WatchClients } from "./watch-clients.ts";
 
 interface Pace {
@@ -66,14 +66,14 @@ class Run {
   readonly #stage: Stage;
   readonly #endpoint: string;
   readonly #pid: number;
-  readonly #puts: PutClient;
+  readonly #puts: UnaryClient;
   readonly #open = new Set<WatchClients>();
 
   constructor(stage: Stage, endpoint: string, pid: number) {
     this.#stage = stage;
     this.#endpoint = endpoint;
     this.#pid = pid;
-    this.#puts = new PutClient(endpoint);
+    this.#puts = new UnaryClient(endpoint);
   }
 
   connect(): Promise<void> {

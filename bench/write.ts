@@ -1,18 +1,14 @@
-// The benchmark of writes: starts product and ceiling, lets them take turns, and says what came out.
+// The benchmark of writes: starts product, ceiling and etcd, lets them take turns, and says what came out.
 
 import { writeFile } from "node:fs/promises";
-import { startCeiling } from "./ceiling/start.ts";
+import { textOfBounds } from "./bounds.ts";
+import { comparedPairs, entrantNames, startEntrants } from "./entrants.ts";
 import { describeMachine, textOfMachine, warningsOf } from "./machine.ts";
 import type { WriteOptions } from "./options.ts";
-import { startProduct } from "./product/start.ts";
-import { workload } from "./put-client.ts";
-import { ratiosTo, textOfFigures } from "./report.ts";
-import { type Entrant, type Pace, runRounds } from "./rounds.ts";
+import { ratiosOf, textOfFigures } from "./report.ts";
+import { type Pace, runRounds } from "./rounds.ts";
 import type { Stage } from "./stage.ts";
-
-const loads = [1, 64, 256] as const;
-/** One load is enough to tell what the way over another node costs. */
-const forwardedLoads = [64] as const;
+import { workload } from "./workload.ts";
 
 const quickPace: Pace = { rounds: 3, warmUpMs: 3_000, rampMs: 300, measureMs: 3_000 };
 const fullPace: Pace = { rounds: 5, warmUpMs: 5_000, rampMs: 1_000, measureMs: 10_000 };
@@ -21,41 +17,24 @@ const fullPace: Pace = { rounds: 5, warmUpMs: 5_000, rampMs: 1_000, measureMs: 1
 export async function benchWrites(stage: Stage, options: WriteOptions): Promise<string> {
   const pace = options.quick ? quickPace : fullPace;
   const machine = describeMachine(stage.directory);
-  const series = await runRounds(stage, await startEntrants(stage, options), pace);
-  const ratios = ratiosTo("ceiling", series);
+  const entrants = await startEntrants(stage, options);
+  const series = await runRounds(stage, entrants, pace);
+  const ratios = ratiosOf(comparedPairs, series);
   if (options.json !== null) {
     const figures = { benchmark: "write", at: new Date().toISOString(), machine, workload, pace, ratios, series };
     await writeFile(options.json, `${JSON.stringify(figures, null, 2)}\n`);
   }
+  const isWithoutEtcd = options.only === null && !entrants.some(({ name }) => name === entrantNames.etcd);
   return [
     `Puts to one group of three processes: ${workload.valueBytes} B values, ${workload.keys} keys, every write synced on a majority.`,
-    `Medians (lowest-highest) of ${pace.rounds} rounds of ${pace.measureMs / 1_000} s. Client: one process, one connection, unary calls.`,
+    `Medians (lowest-highest) of ${pace.rounds} rounds of ${pace.measureMs / 1_000} s. Client: one process, one connection to the one that orders the writes.`,
     `CPU: all three servers together; the client shares the machine.`,
     textOfMachine(machine),
+    ...(isWithoutEtcd ? ["etcd is not installed (Debian's etcd-server): it is left out."] : []),
     ...warningsOf(machine).map((text) => `Warning: ${text}.`),
     "",
     textOfFigures(series, ratios),
+    "",
+    textOfBounds(ratios),
   ].join("\n");
-}
-
-async function startEntrants(stage: Stage, { only, gossip }: WriteOptions): Promise<readonly Entrant[]> {
-  const entrants: Entrant[] = [];
-  if (only !== "ceiling") {
-    stage.progress("starting the product: three nodes, one group");
-    const { direct, forwarded } = await startProduct(stage, null);
-    entrants.push({ subject: direct, inFlight: loads }, { subject: forwarded, inFlight: forwardedLoads });
-  }
-  if (only !== "product") {
-    stage.progress("starting the ceiling: a leader and two followers");
-    entrants.push({
-      subject: await startCeiling(stage, { spread: "stream", profileDirectory: null }),
-      inFlight: loads,
-    });
-    if (gossip)
-      entrants.push({
-        subject: await startCeiling(stage, { spread: "gossip", profileDirectory: null }),
-        inFlight: loads,
-      });
-  }
-  return entrants;
 }

@@ -2,14 +2,15 @@
 // start them; and finds out which of them manages the group.
 
 import { mkdir, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { createNodeKey } from "../../server/adapters/node-key.ts";
-import { workload } from "../put-client.ts";
+import { freePorts } from "../free-ports.ts";
+import type { Puts } from "../put-client.ts";
 import { type Stage, unlessAborted } from "../stage.ts";
-import type { Puts, Subject } from "../subject.ts";
+import type { Subject } from "../subject.ts";
+import { workload } from "../workload.ts";
 import { askManager } from "./ask-manager.ts";
 
 const program = fileURLToPath(new URL("../../server/main.ts", import.meta.url));
@@ -95,13 +96,13 @@ async function startMember(stage: Stage, member: Member, profileDirectory: strin
   return pid;
 }
 
-/** Until all owners name the same manager. */
+/** Until all owners name the first of them, which has precedence: any other would hand leadership over to it later. */
 async function waitForManager(members: readonly Member[], signal: AbortSignal): Promise<string> {
   const giveUpAtMs = performance.now() + readyPatienceMs;
+  const preferred = members[0]?.node ?? "";
   for (;;) {
     const answers = await unlessAborted(Promise.all(members.map(({ api }) => askManager(api, workload.group))), signal);
-    const [first] = answers;
-    if (first && answers.every((answer) => answer === first)) return first;
+    if (answers.every((answer) => answer === preferred)) return preferred;
     if (performance.now() > giveUpAtMs) throw new Error(`The owners name as manager: ${answers.join(", ")}`);
     await sleep(askIntervalMs, undefined, { signal });
   }
@@ -111,23 +112,4 @@ function apiOf(members: readonly Member[], node: string): string {
   const member = members.find((one) => one.node === node);
   if (member === undefined) throw new Error(`"${node}" is none of the nodes`);
   return member.api;
-}
-
-/** Ports that were free a moment ago: another program may still take one, which the node then says. */
-async function freePorts(count: number): Promise<readonly number[]> {
-  const servers = Array.from({ length: count }, () => createServer());
-  const ports = await Promise.all(
-    servers.map(
-      (server) =>
-        new Promise<number>((resolve, reject) => {
-          server.once("error", reject);
-          server.listen(0, "127.0.0.1", () => {
-            const address = server.address();
-            resolve(typeof address === "object" && address !== null ? address.port : 0);
-          });
-        }),
-    ),
-  );
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
 }

@@ -3,9 +3,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { textOfBounds } from "../../../bench/bounds.ts";
+import { comparedPairs, entrantNames } from "../../../bench/entrants.ts";
 import { measureLoad, type Sample } from "../../../bench/load.ts";
 import { cpuSeconds } from "../../../bench/process-cpu.ts";
-import { ratiosTo, textOfFigures } from "../../../bench/report.ts";
+import { ratiosOf, textOfFigures } from "../../../bench/report.ts";
 import { spreadOf } from "../../../bench/statistics.ts";
 
 const never = new AbortController().signal;
@@ -21,18 +23,37 @@ test("spreadOf() takes the middle one, or the middle of two, whatever the order"
   assert.throws(() => spreadOf([]));
 });
 
-test("ratiosTo() divides within a round: a slow round of both is no difference", () => {
+test("ratiosOf() divides within a round: a slow round of both is no difference", () => {
   const series = [
-    { subject: "product", inFlight: 1, samples: [50, 5, 500].map(sampleOf) },
-    { subject: "ceiling", inFlight: 1, samples: [100, 10, 1_000].map(sampleOf) },
-    { subject: "product", inFlight: 64, samples: [sampleOf(1)] },
+    { entrant: "product", inFlight: 1, samples: [50, 5, 500].map(sampleOf) },
+    { entrant: "ceiling", inFlight: 1, samples: [100, 10, 1_000].map(sampleOf) },
+    { entrant: "product", inFlight: 64, samples: [sampleOf(1)] },
   ];
-  const ratios = ratiosTo("ceiling", series);
+  const ratios = ratiosOf([{ entrant: "product", to: "ceiling" }], series);
   assert.deepEqual(
-    ratios.map(({ subject, inFlight, figures }) => [subject, inFlight, figures.perSecond]),
-    [["product", 1, { median: 0.5, min: 0.5, max: 0.5 }]],
+    ratios.map(({ entrant, to, inFlight, figures }) => [entrant, to, inFlight, figures.perSecond]),
+    [["product", "ceiling", 1, { median: 0.5, min: 0.5, max: 0.5 }]],
   );
   assert.match(textOfFigures(series, ratios), /1 {2}product \/ ceiling +0\.50x \(0\.50x-0\.50x\)/);
+});
+
+test("textOfBounds() says of each bound whether the median of the rounds' ratios holds it, or that it was not measured", () => {
+  const { session, unary, ceiling, etcd } = entrantNames;
+  const rounds = (...perSecond: readonly number[]) => perSecond.map(sampleOf);
+  const slower = (sample: Sample): Sample => ({ ...sample, p50Ms: 1.3 });
+  const ratios = ratiosOf(comparedPairs, [
+    { entrant: session, inFlight: 64, samples: rounds(40, 50, 60) },
+    { entrant: ceiling, inFlight: 64, samples: rounds(100, 100, 100) },
+    { entrant: etcd, inFlight: 64, samples: rounds(20, 10, 30) },
+    { entrant: session, inFlight: 1, samples: rounds(1, 1, 1).map(slower) },
+    { entrant: ceiling, inFlight: 1, samples: rounds(1, 1, 1) },
+  ]);
+  assert.deepEqual(textOfBounds(ratios).split("\n").slice(1), [
+    `  writes/s with 64 in flight, ${session} / ${ceiling}: 0.50x, at least 0.5x holds`,
+    `  writes/s with 64 in flight, ${session} / ${etcd}: 2.00x, at least 3x DOES NOT HOLD`,
+    `  writes/s with 64 in flight, ${unary} / ${etcd}: not measured; at least 0.7x`,
+    `  p50 ms with 1 in flight, ${session} / ${ceiling}: 1.30x, at most 1.2x DOES NOT HOLD`,
+  ]);
 });
 
 test("cpuSeconds() counts what a process burns, and refuses one that is gone", () => {

@@ -11,8 +11,11 @@ import fc from "fast-check";
 import { Level } from "level";
 import { encodePiece, PieceReader } from "../../../bench/ceiling/pieces.ts";
 import { startCeiling } from "../../../bench/ceiling/start.ts";
+import { StreamClient } from "../../../bench/ceiling/stream-client.ts";
 import { Children } from "../../../bench/children.ts";
-import { PutClient, workload } from "../../../bench/put-client.ts";
+import type { PutClient } from "../../../bench/put-client.ts";
+import { UnaryClient } from "../../../bench/unary-client.ts";
+import { workload } from "../../../bench/workload.ts";
 
 const program = fileURLToPath(new URL("../../../bench/main.ts", import.meta.url));
 
@@ -37,8 +40,12 @@ test("PieceReader finds the same pieces however the stream was cut", () => {
   );
 });
 
-for (const spread of ["stream", "gossip"] as const) {
-  test(`the ceiling has every acknowledged put on two disks, by ${spread}`, async () => {
+for (const { spread, Client } of [
+  { spread: "stream", Client: UnaryClient },
+  { spread: "stream", Client: StreamClient },
+  { spread: "gossip", Client: StreamClient },
+] as const) {
+  test(`the ceiling has every acknowledged put of a ${Client.name} on two disks, by ${spread}`, async () => {
     const directory = await mkdtemp(join(tmpdir(), "bailiwick-ceiling-"));
     const aborting = new AbortController();
     const children = new Children(directory, (reason) => aborting.abort(reason));
@@ -46,7 +53,8 @@ for (const spread of ["stream", "gossip"] as const) {
       const stage = { program, children, directory, signal: aborting.signal, progress: () => {} };
       const { endpoint, pids } = await startCeiling(stage, { spread, profileDirectory: null });
       assert.equal(new Set(pids).size, 3);
-      const client = new PutClient(endpoint);
+      const client = new Client(endpoint);
+      await client.connect();
       const acknowledged = 400;
       // 128 KiB at a time: more than the multiplexer sends in one frame.
       await Promise.all(Array.from({ length: acknowledged }, () => client.put()));
