@@ -1,7 +1,7 @@
 // One stream of calls to a node. An answer names its call; when the stream breaks, nobody knows what became of those that are
 // not answered.
 
-import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { create } from "@bufbuild/protobuf";
 import { uint64 } from "../proto/codec/integers.ts";
 import { fromStatus } from "../proto/error-status.ts";
 import { DbError, failure } from "../proto/errors.ts";
@@ -13,7 +13,13 @@ import {
 import { clientLimits } from "./limits.ts";
 import type { CallOptions, MessageStream } from "./transport.ts";
 
-type Asked = Exclude<SessionRequest["request"], { case: "cancel" | undefined }>;
+/** A call to be made. */
+export interface Asked {
+  readonly request: Exclude<SessionRequest["request"], { case: "cancel" | undefined }>;
+  /** About what it takes on the wire. */
+  readonly bytes: number;
+}
+
 type Answer = Exclude<SessionResponse["response"], { case: "error" | undefined }>["value"];
 
 interface Waiting {
@@ -27,6 +33,8 @@ export class CallStream {
   readonly #endpoint: string;
   readonly #waiting = new Map<number, Waiting>();
   #last = 0;
+  /** What is asked in this turn: it leaves together at the end of it, in as few messages as hold it. */
+  #unsent: { readonly message: SessionRequest; readonly bytes: number }[] = [];
 
   /** @param ended called when no further call can be made on it */
   constructor(stream: MessageStream<SessionRequest, SessionResponse>, endpoint: string, ended: () => void) {
@@ -47,21 +55,21 @@ export class CallStream {
    * @returns null when the node does not know of such streams: nothing was done
    * @throws {DbError} as the node answered; `outcome_unknown` when the stream broke before it did
    */
-  async call(request: Asked, { timeoutMs, signal }: CallOptions): Promise<Answer | null> {
+  async call({ request, bytes }: Asked, { timeoutMs, signal }: CallOptions): Promise<Answer | null> {
     this.#last += 1;
     const number = this.#last;
     const { promise, resolve, reject } = Promise.withResolvers<Answer | null>();
     this.#waiting.set(number, { resolve, reject });
     const giveUp = (reason: DbError) => {
       if (!this.#waiting.delete(number)) return;
-      this.#send({ request: { case: "cancel", value: uint64.toWire(number, "cancel") } });
+      this.#send({ case: "cancel", value: uint64.toWire(number, "cancel") });
       reject(reason);
     };
     const abort = () => giveUp(new DbError(failure("canceled", "The call was given up")));
     const late = () => giveUp(new DbError(failure("deadline", `${this.#endpoint} did not answer in time`)));
     const timer = setTimeout(late, timeoutMs);
     signal?.addEventListener("abort", abort, { once: true });
-    this.#send({ call: uint64.toWire(number, "call"), timeoutMs: budgetOf(timeoutMs), request });
+    this.#send(request, { number, bytes, timeoutMs: budgetOf(timeoutMs) });
     try {
       return await promise;
     } finally {
@@ -70,16 +78,43 @@ export class CallStream {
     }
   }
 
-  #send(message: MessageInitShape<typeof SessionRequestSchema>): void {
-    this.#stream.send(create(SessionRequestSchema, message));
+  #send(
+    request: SessionRequest["request"],
+    { number, bytes, timeoutMs } = { number: 0, bytes: 0, timeoutMs: 0 },
+  ): void {
+    const message = create(SessionRequestSchema);
+    message.call = uint64.toWire(number, "call");
+    message.timeoutMs = timeoutMs;
+    message.request = request;
+    if (this.#unsent.length === 0) process.nextTick(() => this.#sendAll());
+    this.#unsent.push({ message, bytes });
+  }
+
+  #sendAll(): void {
+    const unsent = this.#unsent;
+    this.#unsent = [];
+    const firsts: SessionRequest[] = [];
+    let room = 0;
+    for (const { message, bytes } of unsent) {
+      const first = firsts.at(-1);
+      if (first !== undefined && bytes <= room && first.more.length < clientLimits.streamCallsMax - 1) {
+        first.more.push(message);
+      } else {
+        firsts.push(message);
+        room = clientLimits.streamMessageBytes;
+      }
+      room -= bytes;
+    }
+    for (const first of firsts) this.#stream.send(first);
   }
 
   async #read(): Promise<void> {
-    for await (const { call, response } of this.#stream) this.#take(uint64.fromWire(call, "call"), response);
+    for await (const message of this.#stream) for (const each of [message, ...message.more]) this.#take(each);
   }
 
   /** Of a call that was given up nobody wants to hear. */
-  #take(number: number, response: SessionResponse["response"]): void {
+  #take({ call, response }: SessionResponse): void {
+    const number = uint64.fromWire(call, "call");
     const waiting = this.#waiting.get(number);
     this.#waiting.delete(number);
     if (response.case === "error") {

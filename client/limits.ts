@@ -11,6 +11,8 @@ export const clientLimits = {
   responseBytesMax: 5 * 1024 * 1024,
   /** Of a request on a stream of calls; larger ones go by themselves, and hold up no others. */
   streamedBytesMax: 64 * 1024,
+  /** Of requests that go together in one message of such a stream. */
+  streamMessageBytes: 256 * 1024,
   /** In flight on one stream of calls; what is more goes by itself. */
   streamCallsMax: 1_024,
   /** As a node allows for one call of a stream. */

@@ -2,12 +2,13 @@
 
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
+import { create } from "@bufbuild/protobuf";
 import { anyUnpack } from "@bufbuild/protobuf/wkt";
 import { status as grpcStatus } from "@grpc/grpc-js";
 import { Client } from "../../client/index.ts";
 import { failure } from "../../proto/errors.ts";
 import { KeyValueService } from "../../proto/gen/bailiwick/v1/key_value_pb.ts";
-import { type SessionResponse, SessionService } from "../../proto/gen/bailiwick/v1/session_pb.ts";
+import { SessionRequestSchema, type SessionResponse, SessionService } from "../../proto/gen/bailiwick/v1/session_pb.ts";
 import { ErrorInfoSchema } from "../../proto/gen/google/rpc/error_details_pb.ts";
 import type { Reply, Request } from "../../proto/requests.ts";
 import { limits } from "../../server/node/limits.ts";
@@ -183,6 +184,87 @@ test("no more calls are read than may be in flight, until one is answered", asyn
   await stream.next();
   await node.until(() => node.all("call").filter(isOfStream).length === limits.streamCallsMax + 1);
   stream.stream.cancel();
+});
+
+test("calls of one message are answered in one message when they are ready together, and only then", async () => {
+  const stream = fresh();
+  const further = [putCall(2n), putCall(3n), { call: 4n }].map((call) => create(SessionRequestSchema, call));
+  stream.send({ ...getCall(1n), more: further });
+  const refused = await stream.next();
+  assert.deepEqual([refused.call, reasonOf(refused), refused.more], [4n, "INVALID_ARGUMENT", []]);
+  const [waiting, ...puts] = harness.node.all("call").map(({ call }) => call);
+  assert.equal(puts.length, 2);
+  for (const call of puts) harness.node.calls.reply(call, donePut);
+  const first = await stream.next();
+  assert.deepEqual(
+    [first, ...first.more].map((answer) => [answer.call, answer.response.case]),
+    [
+      [2n, "put"],
+      [3n, "put"],
+    ],
+  );
+  harness.node.calls.reply(waiting as number, { type: "get", header, kv: null });
+  const second = await stream.next();
+  assert.deepEqual([second.call, second.response.case, second.more], [1n, "get", []]);
+  stream.stream.cancel();
+});
+
+test("a client that sends calls one by one is answered one by one", async () => {
+  const stream = fresh(() => null);
+  stream.send(putCall(1n));
+  stream.send(putCall(2n));
+  await harness.node.until(() => harness.node.all("call").length === 2);
+  for (const { call } of harness.node.all("call")) harness.node.calls.reply(call, donePut);
+  for (const call of [1n, 2n]) {
+    const answer = await stream.next();
+    assert.deepEqual([answer.call, answer.more.length], [call, 0]);
+  }
+  stream.stream.cancel();
+});
+
+test("answers that are large go in messages of their own", async () => {
+  const kv = { key, value: new Uint8Array(40 * 1024), createRevision: 2, modRevision: 2, version: 1, lease: 0 };
+  const stream = fresh();
+  const further = [2n, 3n].map((call) => create(SessionRequestSchema, getCall(call)));
+  stream.send({ ...getCall(1n), more: further });
+  await harness.node.until(() => harness.node.all("call").length === 3);
+  for (const { call } of harness.node.all("call")) {
+    harness.node.calls.reply(call, { type: "get", header, kv } as unknown as Reply);
+  }
+  for (const call of [1n, 2n, 3n]) {
+    const answer = await stream.next();
+    assert.deepEqual([answer.call, answer.more.length], [call, 0]);
+  }
+  stream.stream.cancel();
+});
+
+test("what a message brings beyond the calls that may be in flight is refused, the rest is not", async () => {
+  const { streamCallsMax } = limits;
+  const stream = fresh();
+  const message = (from: number, count: number) => {
+    const calls = Array.from({ length: count }, (_, at) => create(SessionRequestSchema, putCall(BigInt(from + at))));
+    return { ...putCall(BigInt(from)), more: calls.slice(1) };
+  };
+  stream.send(message(1, streamCallsMax - 1));
+  await harness.node.until(() => harness.node.all("call").length === streamCallsMax - 1);
+  stream.send(message(2_001, 3));
+  const refused = await stream.next();
+  const all = [refused, ...refused.more].map((answer) => `${answer.call} ${reasonOf(answer)}`);
+  assert.deepEqual(all, ["2002 OVERLOADED", "2003 OVERLOADED"]);
+  assert.equal(harness.node.all("call").length, streamCallsMax);
+  stream.stream.cancel();
+});
+
+test("a message of more calls than may be in flight, and calls within calls of a message, end the stream", async () => {
+  const call = create(SessionRequestSchema, putCall(1n));
+  const nested = { ...putCall(1n), more: [create(SessionRequestSchema, { ...putCall(2n), more: [call] })] };
+  for (const message of [nested, { ...putCall(1n), more: Array(limits.streamCallsMax).fill(call) }]) {
+    const stream = fresh();
+    stream.read();
+    stream.send(message);
+    assert.equal((await stream.ended).code, grpcStatus.INVALID_ARGUMENT);
+    assert.equal(asked().length, 0);
+  }
 });
 
 test("a client that does not read its answers is not read", async () => {

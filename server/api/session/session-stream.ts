@@ -5,7 +5,7 @@ import { create } from "@bufbuild/protobuf";
 import type { ServerDuplexStream } from "@grpc/grpc-js";
 import { uint64 } from "../../../proto/codec/integers.ts";
 import { toStatus } from "../../../proto/error-status.ts";
-import { DbError, type Failure } from "../../../proto/errors.ts";
+import { DbError, type Failure, failure } from "../../../proto/errors.ts";
 import {
   type SessionRequest,
   type SessionResponse,
@@ -14,12 +14,13 @@ import {
 import { limits } from "../../node/limits.ts";
 import { type ApiWorld, CallContext } from "../call-context.ts";
 import { invalid, readField } from "../convert/fields.ts";
-import { explain, MalformedMessage } from "../service.ts";
+import { type EncodedMessage, explain, MalformedMessage } from "../service.ts";
 import { keyValueHandlers } from "../services/key-value-service.ts";
 import { toStreamError } from "../status-error.ts";
+import { toMessages } from "./answer-messages.ts";
 import { StreamCall } from "./stream-call.ts";
 
-type Stream = ServerDuplexStream<SessionRequest | MalformedMessage, SessionResponse>;
+type Stream = ServerDuplexStream<SessionRequest | MalformedMessage, SessionResponse | EncodedMessage>;
 type Asked = Exclude<SessionRequest["request"], { case: "cancel" | undefined }>;
 type Said = SessionResponse["response"];
 
@@ -27,6 +28,10 @@ export class SessionStream {
   readonly #stream: Stream;
   readonly #world: ApiWorld;
   readonly #calls = new Map<number, StreamCall>();
+  /** The client has sent several calls in one message, and takes several answers in one. */
+  #takesMany = false;
+  /** Answers that are ready: they leave together at the end of the turn. */
+  #ready: SessionResponse[] = [];
   /** Answers that have not left for the network yet. */
   #unwritten = 0;
   #isFull = false;
@@ -67,12 +72,24 @@ export class SessionStream {
   /** Whoever numbers calls wrongly could not tell their answers apart: the whole stream must end. */
   #obey(message: SessionRequest | MalformedMessage): void {
     if (message instanceof MalformedMessage) throw new DbError(message.failure);
+    const { more } = message;
+    if (more.length >= limits.streamCallsMax) {
+      throw invalid("more", `The message holds ${more.length + 1} calls, the limit is ${limits.streamCallsMax}`);
+    }
+    if (more.some((further) => further.more.length > 0)) throw invalid("more", "A call of more holds more itself");
+    if (more.length > 0) this.#takesMany = true;
+    this.#take(message);
+    for (const further of more) this.#take(further);
+  }
+
+  #take(message: SessionRequest): void {
     const { request, timeoutMs } = message;
     if (request.case === "cancel") return this.#calls.get(readField(uint64, request.value, "cancel"))?.cancel();
     const number = readField(uint64, message.call, "call");
     if (number === 0) throw invalid("call", "The call is 0, the least is 1");
     if (this.#calls.has(number)) throw invalid("call", `The call ${number} is in flight on this stream`);
     if (request.case === undefined) this.#refuse(number, invalid("request", "The request of the call is missing"));
+    else if (this.#inFlight >= limits.streamCallsMax) this.#refuse(number, this.#tooMany());
     else this.#begin(number, request, timeoutMs);
   }
 
@@ -96,19 +113,39 @@ export class SessionStream {
     this.#calls.delete(number);
     if (this.#isOver) return;
     this.#unwritten += 1;
-    const message = create(SessionResponseSchema, { call: uint64.toWire(number, "call"), response });
-    this.#isFull = !this.#stream.write(message, () => {
-      this.#unwritten -= 1;
-      this.#flow();
-    });
+    if (this.#ready.length === 0) process.nextTick(() => this.#writeReady());
+    this.#ready.push(create(SessionResponseSchema, { call: uint64.toWire(number, "call"), response }));
+  }
+
+  #writeReady(): void {
+    const ready = this.#ready;
+    this.#ready = [];
+    if (this.#isOver) return;
+    for (const { message, answers } of toMessages(ready, this.#takesMany)) {
+      this.#isFull = !this.#stream.write(message, () => {
+        this.#unwritten -= answers;
+        this.#flow();
+      });
+    }
     this.#flow();
+  }
+
+  /** Unanswered, or answered and not read yet. */
+  get #inFlight(): number {
+    return this.#calls.size + this.#unwritten;
+  }
+
+  /** Only calls that come with others in one message can be too many: no message is read when there is no room. */
+  #tooMany(): Failure {
+    const message = `The stream has ${this.#inFlight} calls in flight, the limit is ${limits.streamCallsMax}`;
+    return failure("overloaded", message);
   }
 
   /** Reads on only while there is room for what that brings. */
   #flow(): void {
     if (this.#isOver) return;
-    if (this.#isEnding && this.#calls.size === 0) return this.#end();
-    const isBusy = this.#isFull || this.#isEnding || this.#calls.size + this.#unwritten >= limits.streamCallsMax;
+    if (this.#isEnding && this.#calls.size === 0 && this.#ready.length === 0) return this.#end();
+    const isBusy = this.#isFull || this.#isEnding || this.#inFlight >= limits.streamCallsMax;
     if (isBusy) this.#stream.pause();
     else if (this.#stream.isPaused()) this.#stream.resume();
   }
@@ -119,6 +156,8 @@ export class SessionStream {
   }
 
   #fail(reason: Failure): void {
+    this.#writeReady();
+    if (this.#isOver) return;
     this.#leave();
     this.#stream.emit("error", toStreamError(reason));
   }

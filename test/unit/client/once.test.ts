@@ -145,6 +145,11 @@ function streaming(session: Serve) {
   return { client: new Client({ endpoints: ["h1:1"], connect, timeoutMs: 1_000 }), singles: () => singles };
 }
 
+/** The calls of all messages, one by one. */
+async function* callsOf(requests: AsyncIterable<SessionRequest>) {
+  for await (const message of requests) yield* [message, ...message.more];
+}
+
 function answered(call: bigint, revision: bigint) {
   const value = create(PutResponseSchema, { header: { ...header, revision } });
   return create(SessionResponseSchema, { call, response: { case: "put", value } });
@@ -155,13 +160,36 @@ test("calls under way share one stream, and each gets its own answer in whatever
   const { client, singles } = streaming(async function* (requests) {
     streams += 1;
     const held: bigint[] = [];
-    for await (const { call } of requests) {
+    for await (const { call } of callsOf(requests)) {
       held.push(call);
       if (held.length === 3) for (const each of held.toReversed()) yield answered(each, each * 10n);
     }
   });
   const answers = await Promise.all([1, 2, 3].map(() => client.put("rg220", entry)));
   assert.deepEqual([answers.map((answer) => answer.header.revision), streams, singles()], [[10, 20, 30], 1, 0]);
+  await client.close();
+});
+
+test("calls of one turn go in one message, as far as it holds them, and answers may come so too", async () => {
+  const counts: number[] = [];
+  const { client, singles } = streaming(async function* (requests) {
+    for await (const { call, more } of requests) {
+      counts.push(1 + more.length);
+      const answer = answered(call, call * 10n);
+      answer.more = more.map((further) => answered(further.call, further.call * 10n));
+      yield answer;
+    }
+  });
+  const putAll = async (calls: number, valueBytes: number) => {
+    const value = new Uint8Array(valueBytes);
+    const answers = await Promise.all(Array.from({ length: calls }, () => client.put("rg220", { key: "k", value })));
+    return answers.map((answer) => answer.header.revision);
+  };
+  assert.deepEqual(await putAll(3, 1), [10, 20, 30]);
+  assert.deepEqual(await putAll(6, 60_000), [40, 50, 60, 70, 80, 90]);
+  // What is beyond 1,024 in flight goes by itself.
+  await putAll(1_030, 1);
+  assert.deepEqual([counts, singles()], [[3, 4, 2, 1_024], 6]);
   await client.close();
 });
 

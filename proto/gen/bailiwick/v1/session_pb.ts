@@ -20,7 +20,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file bailiwick/v1/session.proto.
  */
 export const file_bailiwick_v1_session: GenFile = /*@__PURE__*/
-  fileDesc("ChpiYWlsaXdpY2svdjEvc2Vzc2lvbi5wcm90bxIMYmFpbGl3aWNrLnYxIkQKEk9wZW5TZXNzaW9uUmVxdWVzdBINCgVncm91cBgBIAEoCRIPCgdzZXNzaW9uGAIgASgJEg4KBnR0bF9tcxgDIAEoDSJuChNPcGVuU2Vzc2lvblJlc3BvbnNlEiQKBmhlYWRlchgBIAEoCzIULmJhaWxpd2ljay52MS5IZWFkZXISDwoHc2Vzc2lvbhgCIAEoCRIOCgZ0dGxfbXMYAyABKA0SEAoIc2VxdWVuY2UYBCABKAQiNQoTQ2xvc2VTZXNzaW9uUmVxdWVzdBINCgVncm91cBgBIAEoCRIPCgdzZXNzaW9uGAIgASgJIjwKFENsb3NlU2Vzc2lvblJlc3BvbnNlEiQKBmhlYWRlchgBIAEoCzIULmJhaWxpd2ljay52MS5IZWFkZXIirgIKDlNlc3Npb25SZXF1ZXN0EgwKBGNhbGwYASABKAQSJwoDZ2V0GAIgASgLMhguYmFpbGl3aWNrLnYxLkdldFJlcXVlc3RIABIpCgRsaXN0GAMgASgLMhkuYmFpbGl3aWNrLnYxLkxpc3RSZXF1ZXN0SAASJwoDcHV0GAQgASgLMhguYmFpbGl3aWNrLnYxLlB1dFJlcXVlc3RIABItCgZkZWxldGUYBSABKAsyGy5iYWlsaXdpY2sudjEuRGVsZXRlUmVxdWVzdEgAEjEKCHRyYW5zYWN0GAYgASgLMh0uYmFpbGl3aWNrLnYxLlRyYW5zYWN0UmVxdWVzdEgAEhAKBmNhbmNlbBgHIAEoBEgAEhIKCnRpbWVvdXRfbXMYCCABKA1CCQoHcmVxdWVzdCK0AgoPU2Vzc2lvblJlc3BvbnNlEgwKBGNhbGwYASABKAQSKAoDZ2V0GAIgASgLMhkuYmFpbGl3aWNrLnYxLkdldFJlc3BvbnNlSAASKgoEbGlzdBgDIAEoCzIaLmJhaWxpd2ljay52MS5MaXN0UmVzcG9uc2VIABIoCgNwdXQYBCABKAsyGS5iYWlsaXdpY2sudjEuUHV0UmVzcG9uc2VIABIuCgZkZWxldGUYBSABKAsyHC5iYWlsaXdpY2sudjEuRGVsZXRlUmVzcG9uc2VIABIyCgh0cmFuc2FjdBgGIAEoCzIeLmJhaWxpd2ljay52MS5UcmFuc2FjdFJlc3BvbnNlSAASIwoFZXJyb3IYByABKAsyEi5nb29nbGUucnBjLlN0YXR1c0gAQgoKCHJlc3BvbnNlMocCCg5TZXNzaW9uU2VydmljZRJSCgtPcGVuU2Vzc2lvbhIgLmJhaWxpd2ljay52MS5PcGVuU2Vzc2lvblJlcXVlc3QaIS5iYWlsaXdpY2sudjEuT3BlblNlc3Npb25SZXNwb25zZRJVCgxDbG9zZVNlc3Npb24SIS5iYWlsaXdpY2sudjEuQ2xvc2VTZXNzaW9uUmVxdWVzdBoiLmJhaWxpd2ljay52MS5DbG9zZVNlc3Npb25SZXNwb25zZRJKCgdTZXNzaW9uEhwuYmFpbGl3aWNrLnYxLlNlc3Npb25SZXF1ZXN0Gh0uYmFpbGl3aWNrLnYxLlNlc3Npb25SZXNwb25zZSgBMAFiBnByb3RvMw", [file_bailiwick_v1_common, file_bailiwick_v1_key_value, file_bailiwick_v1_transaction, file_google_rpc_status]);
+  fileDesc("ChpiYWlsaXdpY2svdjEvc2Vzc2lvbi5wcm90bxIMYmFpbGl3aWNrLnYxIkQKEk9wZW5TZXNzaW9uUmVxdWVzdBINCgVncm91cBgBIAEoCRIPCgdzZXNzaW9uGAIgASgJEg4KBnR0bF9tcxgDIAEoDSJuChNPcGVuU2Vzc2lvblJlc3BvbnNlEiQKBmhlYWRlchgBIAEoCzIULmJhaWxpd2ljay52MS5IZWFkZXISDwoHc2Vzc2lvbhgCIAEoCRIOCgZ0dGxfbXMYAyABKA0SEAoIc2VxdWVuY2UYBCABKAQiNQoTQ2xvc2VTZXNzaW9uUmVxdWVzdBINCgVncm91cBgBIAEoCRIPCgdzZXNzaW9uGAIgASgJIjwKFENsb3NlU2Vzc2lvblJlc3BvbnNlEiQKBmhlYWRlchgBIAEoCzIULmJhaWxpd2ljay52MS5IZWFkZXIi2gIKDlNlc3Npb25SZXF1ZXN0EgwKBGNhbGwYASABKAQSJwoDZ2V0GAIgASgLMhguYmFpbGl3aWNrLnYxLkdldFJlcXVlc3RIABIpCgRsaXN0GAMgASgLMhkuYmFpbGl3aWNrLnYxLkxpc3RSZXF1ZXN0SAASJwoDcHV0GAQgASgLMhguYmFpbGl3aWNrLnYxLlB1dFJlcXVlc3RIABItCgZkZWxldGUYBSABKAsyGy5iYWlsaXdpY2sudjEuRGVsZXRlUmVxdWVzdEgAEjEKCHRyYW5zYWN0GAYgASgLMh0uYmFpbGl3aWNrLnYxLlRyYW5zYWN0UmVxdWVzdEgAEhAKBmNhbmNlbBgHIAEoBEgAEhIKCnRpbWVvdXRfbXMYCCABKA0SKgoEbW9yZRgJIAMoCzIcLmJhaWxpd2ljay52MS5TZXNzaW9uUmVxdWVzdEIJCgdyZXF1ZXN0IuECCg9TZXNzaW9uUmVzcG9uc2USDAoEY2FsbBgBIAEoBBIoCgNnZXQYAiABKAsyGS5iYWlsaXdpY2sudjEuR2V0UmVzcG9uc2VIABIqCgRsaXN0GAMgASgLMhouYmFpbGl3aWNrLnYxLkxpc3RSZXNwb25zZUgAEigKA3B1dBgEIAEoCzIZLmJhaWxpd2ljay52MS5QdXRSZXNwb25zZUgAEi4KBmRlbGV0ZRgFIAEoCzIcLmJhaWxpd2ljay52MS5EZWxldGVSZXNwb25zZUgAEjIKCHRyYW5zYWN0GAYgASgLMh4uYmFpbGl3aWNrLnYxLlRyYW5zYWN0UmVzcG9uc2VIABIjCgVlcnJvchgHIAEoCzISLmdvb2dsZS5ycGMuU3RhdHVzSAASKwoEbW9yZRgIIAMoCzIdLmJhaWxpd2ljay52MS5TZXNzaW9uUmVzcG9uc2VCCgoIcmVzcG9uc2UyhwIKDlNlc3Npb25TZXJ2aWNlElIKC09wZW5TZXNzaW9uEiAuYmFpbGl3aWNrLnYxLk9wZW5TZXNzaW9uUmVxdWVzdBohLmJhaWxpd2ljay52MS5PcGVuU2Vzc2lvblJlc3BvbnNlElUKDENsb3NlU2Vzc2lvbhIhLmJhaWxpd2ljay52MS5DbG9zZVNlc3Npb25SZXF1ZXN0GiIuYmFpbGl3aWNrLnYxLkNsb3NlU2Vzc2lvblJlc3BvbnNlEkoKB1Nlc3Npb24SHC5iYWlsaXdpY2sudjEuU2Vzc2lvblJlcXVlc3QaHS5iYWlsaXdpY2sudjEuU2Vzc2lvblJlc3BvbnNlKAEwAWIGcHJvdG8z", [file_bailiwick_v1_common, file_bailiwick_v1_key_value, file_bailiwick_v1_transaction, file_google_rpc_status]);
 
 /**
  * Where to register a session.
@@ -218,6 +218,14 @@ export type SessionRequest = Message<"bailiwick.v1.SessionRequest"> & {
    * @generated from field: uint32 timeout_ms = 8;
    */
   timeoutMs: number;
+
+  /**
+   * Further calls, in order, as if each came in a message of its own behind this one: many calls made at once cost little
+   * more than one. They hold no `more` themselves. Whoever sends `more` is answered with `more` too, from then on.
+   *
+   * @generated from field: repeated bailiwick.v1.SessionRequest more = 9;
+   */
+  more: SessionRequest[];
 };
 
 /**
@@ -294,6 +302,14 @@ export type SessionResponse = Message<"bailiwick.v1.SessionResponse"> & {
     value: Status;
     case: "error";
   } | { case: undefined; value?: undefined };
+
+  /**
+   * Further answers, as if each came in a message of its own; only on a stream whose client has sent `more` itself. They hold
+   * no `more`.
+   *
+   * @generated from field: repeated bailiwick.v1.SessionResponse more = 8;
+   */
+  more: SessionResponse[];
 };
 
 /**
@@ -332,7 +348,8 @@ export const SessionService: GenService<{
   },
   /**
    * Many calls in flight on one stream; answers come as they are ready, in any order, each named by its call. At most
-   * 1,024 calls in flight a stream: more are not read. An error of one call does not end the stream.
+   * 1,024 calls in flight a stream: more are not read, or `overloaded` where they are part of a message that was. An error
+   * of one call does not end the stream.
    *
    * @generated from rpc bailiwick.v1.SessionService.Session
    */

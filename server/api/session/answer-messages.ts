@@ -1,0 +1,42 @@
+// Answers that are ready together, as messages of the stream: one by one, or several in one message for a client that takes
+// them so. Each is encoded once, by itself; a message of many is the first with the others behind it in its field `more`.
+
+import { toBinary } from "@bufbuild/protobuf";
+import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
+import { type SessionResponse, SessionResponseSchema } from "../../../proto/gen/bailiwick/v1/session_pb.ts";
+import { limits } from "../../node/limits.ts";
+import { EncodedMessage } from "../service.ts";
+
+const { number: moreField } = SessionResponseSchema.field.more;
+
+export interface AnswerMessage {
+  readonly message: EncodedMessage;
+  readonly answers: number;
+}
+
+/** @param isTogether the client takes several in one message: as many as `limits.streamMessageBytes` holds, at least one */
+export function toMessages(answers: readonly SessionResponse[], isTogether: boolean): readonly AnswerMessage[] {
+  const bytesMax = isTogether ? limits.streamMessageBytes : 0;
+  const messages: AnswerMessage[] = [];
+  let batch: Uint8Array[] = [];
+  let bytes = 0;
+  for (const answer of answers) {
+    const encoded = toBinary(SessionResponseSchema, answer);
+    if (batch.length > 0 && bytes + encoded.byteLength > bytesMax) {
+      messages.push(join(batch));
+      batch = [];
+      bytes = 0;
+    }
+    batch.push(encoded);
+    bytes += encoded.byteLength;
+  }
+  if (batch.length > 0) messages.push(join(batch));
+  return messages;
+}
+
+function join([first = new Uint8Array(0), ...more]: readonly Uint8Array[]): AnswerMessage {
+  const writer = new BinaryWriter().raw(first);
+  for (const answer of more) writer.tag(moreField, WireType.LengthDelimited).bytes(answer);
+  const { buffer, byteOffset, byteLength } = more.length === 0 ? first : writer.finish();
+  return { message: new EncodedMessage(Buffer.from(buffer, byteOffset, byteLength)), answers: more.length + 1 };
+}
