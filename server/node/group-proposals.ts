@@ -52,8 +52,9 @@ export class GroupProposals {
   readonly #world: World;
   readonly #replica: GroupReplica;
   readonly #owner: ProposalsOwner;
-  /** Encoded, waiting for the end of the turn. */
+  /** Encoded, waiting to be proposed. */
   #queued: Queued[] = [];
+  #queuedBytes = 0;
   /** Under way, by the number under which the core knows them. */
   readonly #underWay = new Map<number, Proposal>();
   #last = 0;
@@ -65,8 +66,13 @@ export class GroupProposals {
   }
 
   write(call: Call, request: WriteRequest | IdentifiedRequest): void {
+    const payload = encodeGroupCommand(this.#commandOf(request));
+    if (this.areWaiting && this.#queuedBytes + payload.byteLength > limits.uncommittedBytesMax) {
+      this.#world.calls.answer(call.key, failed(this.#refusalOfLeader()));
+      return;
+    }
     call.mayHaveHappened = true;
-    this.#queue({ payload: encodeGroupCommand(this.#commandOf(request)), proposal: { type: "call", key: call.key } });
+    this.#queue({ payload, proposal: { type: "call", key: call.key } });
   }
 
   /** Answers a request that was carried out before, when that is applied here. @returns false: it was not */
@@ -86,15 +92,14 @@ export class GroupProposals {
     this.#queue({ payload: encodeGroupCommand(command), proposal: { type: "finding" } });
   }
 
-  /** Some wait for the end of the turn. */
+  /** Some wait to be proposed. */
   get areWaiting(): boolean {
     return this.#queued.length > 0;
   }
 
-  /** One append for all that wait. */
+  /** One append for all that wait, as far as it may hold them; the rest goes on waiting. */
   propose(nowMs: Millis): void {
-    const batch = this.#queued;
-    this.#queued = [];
+    const batch = this.#takeBatch();
     const numbers = batch.map(({ proposal }) => this.#number(proposal));
     const payloads = batch.map(({ payload }) => payload);
     if (this.#replica.propose(payloads, numbers, nowMs)) return;
@@ -128,6 +133,7 @@ export class GroupProposals {
   resign(nowMs: Millis): void {
     const queued = this.#queued;
     this.#queued = [];
+    this.#queuedBytes = 0;
     const calls = queued.flatMap(({ proposal }) => (proposal.type === "call" ? [proposal.key] : []));
     this.#owner.reroute(calls, nowMs);
   }
@@ -139,6 +145,19 @@ export class GroupProposals {
   #queue(queued: Queued): void {
     if (this.#queued.length === 0) this.#owner.waiting();
     this.#queued.push(queued);
+    this.#queuedBytes += queued.payload.byteLength;
+  }
+
+  #takeBatch(): readonly Queued[] {
+    let bytes = 0;
+    let count = 0;
+    for (const { payload } of this.#queued) {
+      if (count > 0 && bytes + payload.byteLength > limits.proposeBytesMax) break;
+      bytes += payload.byteLength;
+      count += 1;
+    }
+    this.#queuedBytes -= bytes;
+    return this.#queued.splice(0, count);
   }
 
   #number(proposal: Proposal): number {
@@ -189,7 +208,7 @@ export class GroupProposals {
     if (proposal?.type !== "call") return;
     const call = this.#world.calls.get(proposal.key);
     if (call !== null) call.mayHaveHappened = false;
-    if (this.#replica.status.role === "leader") this.#world.calls.answer(proposal.key, failed(this.#refusalOfLeader()));
+    if (this.#replica.role === "leader") this.#world.calls.answer(proposal.key, failed(this.#refusalOfLeader()));
     else this.#owner.reroute([proposal.key], nowMs);
   }
 

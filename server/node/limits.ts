@@ -68,7 +68,10 @@ export const limits = {
   inflightEntriesMax: 8_192,
   inflightBytesMax: 8 * 1024 * 1024,
   appendBytesMax: 1024 * 1024 + 64 * 1024,
+  /** Of a leader, and as much again that waits to be proposed; beyond it `overloaded`. */
   uncommittedBytesMax: 64 * 1024 * 1024,
+  /** Of what is proposed at once; one entry always is. */
+  proposeBytesMax: 8 * 1024 * 1024,
   /** Entries of an append from which on it is published instead of sent to each follower. */
   publishEntriesMin: 8,
   /** After an unanswered publication, appends are sent directly for this long. */

@@ -253,12 +253,17 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
     }
   }
 
-  /** Proposes what has gathered during the turn: one append for all. */
+  /**
+   * Proposes what has gathered: one append for all. While an earlier one is under way to the disk, where every other would
+   * have to wait for it, more gathers: what an append costs is then shared by as many writes as come in that time.
+   */
   propose(nowMs: Millis): void {
-    if (!this.#proposals.areWaiting) return;
+    if (!this.#proposals.areWaiting || this.isWriting) return;
     this.#listener.touched(this);
     this.#noticeMs = null;
     this.#proposals.propose(nowMs);
+    // What it refused is on its way to no disk, whose answer would call for the rest.
+    if (this.#proposals.areWaiting && !this.isWriting) this.#listener.proposalsWaiting(this);
   }
 
   deadline(nowMs: Millis): void {
@@ -303,6 +308,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
   durable(write: WriteId, nowMs: Millis): void {
     this.#listener.touched(this);
     this.replica.durable(write, nowMs);
+    if (this.#proposals.areWaiting) this.#listener.proposalsWaiting(this);
   }
 
   /** Applies committed entries that are left from an earlier step. */
@@ -488,7 +494,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
   #once(call: Call, request: IdentifiedRequest, nowMs: Millis): boolean {
     const { request: asked, identity } = request;
     if (asked.type === "transact" && isLocalRead(asked)) return this.#reads.read(call.key, asked, nowMs);
-    if (this.replica.status.role !== "leader") return false;
+    if (this.replica.role !== "leader") return false;
     this.#sessions.heard(identity.session, nowMs);
     return this.#proposals.recall(call, request, nowMs) || this.#write(call, request, nowMs);
   }
@@ -507,7 +513,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
   }
 
   #write(call: Call, request: WriteRequest | IdentifiedRequest, nowMs: Millis): boolean {
-    if (this.replica.status.role !== "leader") return false;
+    if (this.replica.role !== "leader") return false;
     if (request.type === "openSession" && request.session !== null) this.#sessions.heard(request.session, nowMs);
     const refusal = this.#refusal(request);
     if (refusal !== null) {
