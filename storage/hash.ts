@@ -27,8 +27,8 @@ function finalMix(lane: number): number {
 
 /** Little-endian word; a byte beyond the end is `undefined`, which counts as zero here as in the published tail handling. */
 function word(bytes: Uint8Array, at: number): number {
-  const [b0, b1, b2, b3] = [bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]] as [number, number, number, number];
-  return b0 | (b1 << 8) | (b2 << 16) | (b3 << 24);
+  const low = (bytes[at] as number) | ((bytes[at + 1] as number) << 8);
+  return low | ((bytes[at + 2] as number) << 16) | ((bytes[at + 3] as number) << 24);
 }
 
 /** @returns the four lanes h1 to h4, unsigned, in the order of the published output */

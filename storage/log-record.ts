@@ -9,7 +9,7 @@
 
 import { crc32 } from "node:zlib";
 import type { LogIndex, Term } from "../proto/ids.ts";
-import { readUint32, readUint64, writeUint32, writeUint64 } from "./bytes.ts";
+import { readUint32, readUint64, transientBytes, writeUint32, writeUint64 } from "./bytes.ts";
 import type { Hash64 } from "./hash.ts";
 
 const recordVersion = 1;
@@ -35,7 +35,7 @@ export interface LogRecord extends LogEntry {
 }
 
 export function encodeLogRecord(record: LogRecord): Uint8Array {
-  const bytes = new Uint8Array(logHeaderBytes + record.payload.byteLength);
+  const bytes = transientBytes(logHeaderBytes + record.payload.byteLength);
   bytes[0] = recordVersion;
   writeUint64(bytes, indexOffset, record.index);
   writeUint64(bytes, termOffset, record.term);

@@ -5,7 +5,7 @@
 //   expiry    01 | 02 | key length u32 | key | lease u64            deletion by the end of a lease
 
 import type { Revision } from "../../proto/ids.ts";
-import { readUint32, readUint64, writeUint32, writeUint64 } from "../bytes.ts";
+import { readUint32, readUint64, transientBytes, writeUint32, writeUint64 } from "../bytes.ts";
 import type { KeyValue, VersionRow } from "./types.ts";
 
 const formatVersion = 1;
@@ -26,7 +26,7 @@ export interface DecodedVersion {
 export function encodeVersion(key: Uint8Array, kv: KeyValue | null, endedLease = 0): Uint8Array {
   if (endedLease !== 0) return encodeExpiry(key, endedLease);
   const fieldsAt = headerBytes + key.byteLength;
-  const bytes = new Uint8Array(kv === null ? fieldsAt : fieldsAt + putFieldsBytes + kv.value.byteLength);
+  const bytes = transientBytes(kv === null ? fieldsAt : fieldsAt + putFieldsBytes + kv.value.byteLength);
   bytes[0] = formatVersion;
   bytes[1] = kv === null ? kinds.deletion : kinds.put;
   writeUint32(bytes, 2, key.byteLength);

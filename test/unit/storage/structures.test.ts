@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { Random } from "../../../proto/random.ts";
-import { readUint64, uint64Max, writeUint64 } from "../../../storage/bytes.ts";
+import { bytesOf, readUint64, textOf, transientBytes, uint64Max, writeUint64 } from "../../../storage/bytes.ts";
 import { Deque } from "../../../storage/deque.ts";
 import { SortedMap } from "../../../storage/sorted-map.ts";
 
@@ -93,4 +93,21 @@ test("Deque agrees with an array", () => {
       });
     }),
   );
+});
+
+test("textOf() gives one character a byte, at lengths where it works otherwise, and bytesOf() takes it back", () => {
+  for (const length of [0, 1, 31, 32, 33, 256, 70_000]) {
+    const bytes = Uint8Array.from({ length }, (_, at) => (at * 7 + length) & 0xff);
+    assert.equal(textOf(bytes), Buffer.from(bytes).toString("latin1"));
+    assert.deepEqual(Uint8Array.from(bytesOf(textOf(bytes))), bytes);
+  }
+});
+
+test("transientBytes() are as many as asked for, and no two share any", () => {
+  const all = Array.from({ length: 1_000 }, (_, at) => transientBytes(at).fill(at & 0xff));
+  for (const [at, bytes] of all.entries()) {
+    assert.ok(
+      bytes.constructor === Uint8Array && bytes.byteLength === at && bytes.every((byte) => byte === (at & 0xff)),
+    );
+  }
 });
