@@ -144,7 +144,7 @@ export class GroupMembers {
   /** @returns false when the leader has to serve it */
   setOwners(call: Call, request: SetOwnersRequest, nowMs: Millis): boolean {
     const manager = this.#manager;
-    if (this.#replica.status.role !== "leader" || manager === null) return false;
+    if (this.#replica.role !== "leader" || manager === null) return false;
     const failure = this.#refuse(request) ?? this.#begin(call, request, { manager, nowMs });
     if (failure !== null) this.#world.calls.answer(call.key, failed(failure));
     return true;

@@ -46,7 +46,7 @@ export class GroupReads {
       this.#answer(key, request, true);
       return true;
     }
-    if (this.#replica.status.role !== "leader") return false;
+    if (this.#replica.role !== "leader") return false;
     if (this.#confirming.size >= limits.readsMax) {
       this.#refuse(key, "confirming", this.#confirming.size);
       return true;

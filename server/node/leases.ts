@@ -45,7 +45,7 @@ export class Leases {
 
   /** With the first entry of its own term the leader knows all that was committed before: the time begins. */
   entryApplied(term: Term, nowMs: Millis): void {
-    if (!this.#isLeading || this.#keeper !== null || term !== this.#replica.status.term) return;
+    if (!this.#isLeading || this.#keeper !== null || term !== this.#replica.term) return;
     this.#keeper = new Timekeeper(new Deadlines<number>(), {
       clockRateErrorMax: Math.max(this.#world.leaseRead?.clockRateErrorMax ?? 0, limits.leaseClockRateErrorMin),
       retryMs: limits.leaseRetryMs,
@@ -95,7 +95,7 @@ export class Leases {
     const { state } = this.#replica;
     if (this.#keeper === null || state.lock !== null) return;
     const { expired, checkpoints } = this.#keeper.due(nowMs, (id) => state.isLeaseHeld(id));
-    const { term } = this.#replica.status;
+    const { term } = this.#replica;
     if (expired.length > 0) this.#owner.propose({ type: "expireLeases", term, leases: expired });
     if (checkpoints.length > 0) this.#owner.propose({ type: "checkpointLeases", leases: checkpoints });
   }

@@ -131,6 +131,10 @@ export class Replica<Outcome, State extends ReplicatedState<Outcome>> implements
     return this.#raft.role;
   }
 
+  get term(): Term {
+    return this.#raft.term;
+  }
+
   get status(): RaftStatus {
     return this.#raft.status();
   }
@@ -196,7 +200,7 @@ export class Replica<Outcome, State extends ReplicatedState<Outcome>> implements
    */
   propose(payloads: readonly Uint8Array[], proposals: readonly number[], nowMs: Millis): boolean {
     const output = this.#stepRaft({ type: "propose", payloads }, nowMs);
-    const { term } = this.#raft.status();
+    const { term } = this.#raft;
     if (output.accepted !== null) {
       for (const [offset, proposal] of proposals.entries()) {
         const index = (output.accepted + offset) as LogIndex;

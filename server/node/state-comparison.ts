@@ -63,7 +63,7 @@ export class StateComparison {
   }
 
   applied(entry: Entry, nowMs: Millis): void {
-    if (entry.term === this.#replica.status.term) this.#check?.changed(nowMs);
+    if (entry.term === this.#replica.term) this.#check?.changed(nowMs);
     if (this.#asked?.index === entry.index) this.#answer(this.#asked.from, entry.index, nowMs);
     this.#noteDispute();
   }

@@ -76,6 +76,10 @@ export class Raft {
     return this.#member.role;
   }
 
+  get term(): Term {
+    return this.#member.term;
+  }
+
   status(): RaftStatus {
     const { role, term, leader, commit, log, leadership, membership, membershipIndex } = this.#member;
     const followers = [...(leadership?.progress.values() ?? [])];
