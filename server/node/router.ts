@@ -481,6 +481,7 @@ const writes: ReadonlySet<Request["type"]> = new Set([
   "createGroup",
   "refoundGroup",
   "refoundCluster",
+  "intendNode",
   "openSession",
   "closeSession",
 ]);
