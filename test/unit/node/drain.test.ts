@@ -90,6 +90,25 @@ test("a drained node gives up its applications in all its groups, votes and stor
   ]);
 });
 
+test("who watches a group is told at once of an owner that is drained and taken back, though nothing runs there", () => {
+  const from = cluster();
+  const form = { startIndex: null, initial: false, includeProgress: false, progressIntervalMs: 0 } as const;
+  const watch = from.member(n2 as NodeId).watch({ type: "watchGroup", group: a, ...form });
+  const told = () => {
+    const states = from.member(n2 as NodeId).watched.get(watch) ?? [];
+    from.member(n2 as NodeId).host.deliver({ type: "drained", call: watch });
+    const last = states.findLast((message) => message.type === "groupState");
+    return last?.type === "groupState" ? last.status.verdicts.find(({ node }) => node === n2)?.status : undefined;
+  };
+  for (const [wanted, word] of [
+    ["drained", "maintenance"],
+    ["none", "up"],
+  ] as const) {
+    from.ask(outsider, drain(wanted, { node: n2 as NodeId }), "drainNode");
+    from.until(() => told() === word, 300);
+  }
+});
+
 test("an application that nobody else can take stays, and moves when somebody can", () => {
   const from = cluster();
   from.stop(n4 as NodeId);
@@ -143,7 +162,7 @@ test("a group without a quorum refuses the whole and is named, or is skipped and
   assert.equal(wordOf(from, a), "up");
   const skipped = from.ask(outsider, drain("drained", { skipUnavailable: true }), "drainNode", 10_000);
   assert.deepEqual(skipped.unreachable, [b]);
-  from.until(() => wordOf(from, a) === "maintenance");
+  from.until(() => wordOf(from, a) === "maintenance", 60);
   from.until(() => intentOf(from)?.pending.join() === "b");
   // Whoever has to remember it may begin anew in between.
   for (const node of [n1, n7, n3]) {
