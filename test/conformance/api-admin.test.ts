@@ -375,7 +375,7 @@ test("DrainNode waits until nothing runs there any more, and no longer than its 
     if (reply?.type !== "nodeStatus") return reply;
     const status = isStuck ? "draining" : (words[Math.min(polls, words.length - 1)] ?? "up");
     polls++;
-    const components = reply.status.components.slice(0, 1).map((one) => ({ ...one, status }));
+    const components = reply.status.components.slice(1).map((one) => ({ ...one, status }));
     const intent = { node: n208, wanted: "drained", reason: "new disk", index: toLogIndex(9), pending: [] } as const;
     return { ...reply, status: { ...reply.status, status, components, intent } };
   };

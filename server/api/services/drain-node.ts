@@ -6,7 +6,8 @@ import { create } from "@bufbuild/protobuf";
 import { type Node, NodeSchema } from "../../../proto/gen/bailiwick/v1/node_pb.ts";
 import * as wire from "../../../proto/gen/bailiwick/v1/node_service_pb.ts";
 import { type PlannedMove, PlannedMoveSchema } from "../../../proto/gen/bailiwick/v1/plan_pb.ts";
-import { clusterGroup, type NodeId } from "../../../proto/ids.ts";
+import type { NodeId } from "../../../proto/ids.ts";
+import type { RecoveryStatus } from "../../../proto/model.ts";
 import type { Move, NodeStatus } from "../../../proto/requests.ts";
 import type { CallContext } from "../call-context.ts";
 import { readNode, refuseRequestId } from "../convert/fields.ts";
@@ -60,9 +61,14 @@ async function untilIdle(node: NodeId, skipped: readonly string[], context: Call
   }
 }
 
-function isIdle({ components }: NodeStatus, skipped: readonly string[]): boolean {
-  const counted = components.filter(({ group }) => group !== clusterGroup && !skipped.includes(group));
-  return counted.every(({ status }) => status !== "up" && status !== "draining");
+/** A group that does not answer may have its application there. */
+function isIdle({ components, groups }: NodeStatus, skipped: readonly string[]): boolean {
+  const words = new Map(components.map(({ group, status }) => [group, status]));
+  return groups.every((group) => skipped.includes(group) || !mayRunIn(words.get(group)));
+}
+
+function mayRunIn(status: RecoveryStatus | undefined): boolean {
+  return status === undefined || status === "up" || status === "draining";
 }
 
 /** It is decided whether that can be told now or not. */
