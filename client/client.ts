@@ -238,6 +238,21 @@ export class Client implements AsyncDisposable {
     return cluster.getSphere(this.#caller, node, options);
   }
 
+  /**
+   * Moves all applications off a node and keeps them off until {@link undrainNode}: all its groups come to it, or none. Repeating
+   * it is harmless, whatever came of it before.
+   *
+   * @throws {DbError} `not_found`, `no_quorum` of groups that are not skipped, `txn_conflict`, `outcome_unknown`
+   */
+  drainNode(drain: cluster.NodeDrain, options: RequestOptions = {}): Promise<cluster.NodeDrained> {
+    return cluster.drainNode(this.#caller, drain, options);
+  }
+
+  /** Ends {@link drainNode}. @throws {DbError} as there */
+  undrainNode(undrain: cluster.NodeUndrain, options: RequestOptions = {}): Promise<Omit<cluster.NodeDrained, "moves">> {
+    return cluster.undrainNode(this.#caller, undrain, options);
+  }
+
   /** One screen of everything; what did not answer is named, never waited for. */
   status(options: RequestOptions = {}): Promise<cluster.StatusAnswer> {
     return cluster.getStatus(this.#caller, options);

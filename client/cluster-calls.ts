@@ -25,11 +25,14 @@ import {
 } from "../proto/gen/bailiwick/v1/group_service_pb.ts";
 import { type Node, NodeSchema } from "../proto/gen/bailiwick/v1/node_pb.ts";
 import {
+  DrainNodeRequestSchema,
+  DrainNodeResponseSchema,
   GetNodeRequestSchema,
   GetSphereRequestSchema,
   GetSphereResponseSchema,
   ListNodesRequestSchema,
   NodeService,
+  UndrainNodeRequestSchema,
 } from "../proto/gen/bailiwick/v1/node_service_pb.ts";
 import { toLogIndex } from "../proto/ids.ts";
 import { fromPlainJson } from "../proto/plain-json.ts";
@@ -153,6 +156,36 @@ export interface NodeAnswer {
   readonly unreachable: readonly string[];
 }
 
+/** A node that is to run no application. */
+export interface NodeDrain {
+  readonly node: string;
+  /** For people: at most 200 characters. */
+  readonly why?: string | undefined;
+  /** Groups without a quorum follow when they have one; else they refuse the whole. */
+  readonly skipUnavailable?: boolean | undefined;
+  /** Until nothing runs there any more, or until shortly before the timeout. */
+  readonly wait?: boolean | undefined;
+  /** Says where its applications would go and does nothing. */
+  readonly validateOnly?: boolean | undefined;
+}
+
+export interface NodeDrained {
+  readonly header: AnswerHeader;
+  /** As of then. */
+  readonly node: Plain<Node>;
+  /** Where its applications go; `to` is empty where nobody can take them yet. */
+  readonly moves: Plain<MessageShape<typeof DrainNodeResponseSchema>>["moves"];
+  /** Groups that were skipped; `cluster`: it could not be recorded in the cluster database. */
+  readonly unreachable: readonly string[];
+}
+
+/** A node that may run applications again. */
+export interface NodeUndrain {
+  readonly node: string;
+  /** As for {@link NodeDrain}. */
+  readonly skipUnavailable?: boolean | undefined;
+}
+
 type WithHeader<Answer> = Omit<Answer, "header"> & { readonly header: AnswerHeader };
 
 export type SphereAnswer = WithHeader<Plain<MessageShape<typeof GetSphereResponseSchema>>>;
@@ -260,6 +293,25 @@ export async function getNode(caller: Caller, node: string, options: RequestOpti
 export async function getSphere(caller: Caller, node: string, options: RequestOptions): Promise<SphereAnswer> {
   const answer = await caller.read(NodeService.method.getSphere, create(GetSphereRequestSchema, { node }), options);
   return { ...toPlain(GetSphereResponseSchema, answer), header: fromWireHeader(answer.header) };
+}
+
+export async function drainNode(caller: Caller, drain: NodeDrain, options: RequestOptions): Promise<NodeDrained> {
+  const { node, why = "", skipUnavailable = false, wait = false, validateOnly = false } = drain;
+  const request = create(DrainNodeRequestSchema, { node, why, skipUnavailable, wait, validateOnly });
+  const answer = await caller.write(NodeService.method.drainNode, request, options);
+  const { moves, unreachable } = toPlain(DrainNodeResponseSchema, answer);
+  return { header: fromWireHeader(answer.header), node: toPlain(NodeSchema, there(answer.node)), moves, unreachable };
+}
+
+export async function undrainNode(
+  caller: Caller,
+  { node, skipUnavailable = false }: NodeUndrain,
+  options: RequestOptions,
+): Promise<Omit<NodeDrained, "moves">> {
+  const request = create(UndrainNodeRequestSchema, { node, skipUnavailable });
+  const answer = await caller.write(NodeService.method.undrainNode, request, options);
+  const { unreachable } = answer;
+  return { header: fromWireHeader(answer.header), node: toPlain(NodeSchema, there(answer.node)), unreachable };
 }
 
 export async function getStatus(caller: Caller, options: RequestOptions): Promise<StatusAnswer> {

@@ -19,7 +19,10 @@ export type {
   NewGroup,
   NewOwners,
   NodeAnswer,
+  NodeDrain,
+  NodeDrained,
   NodesAnswer,
+  NodeUndrain,
   SphereAnswer,
   StatusAnswer,
 } from "./cluster-calls.ts";

@@ -7,6 +7,8 @@ import type {
   ClusterChange,
   DirectoryEntry,
   GroupRecovery,
+  Intent,
+  KeptIntent,
   KeySpan,
   OwnershipState,
   RecoveryStatus,
@@ -108,5 +110,15 @@ export type ClusterCommand =
       readonly recovery: GroupRecovery;
       readonly reason: string;
     }
+  /** Every group that the node owns is to come to it, and says when it has. */
+  | {
+      readonly type: "intendNode";
+      readonly atMs: number;
+      readonly node: NodeId;
+      readonly wanted: Intent;
+      readonly reason: string;
+    }
+  /** What groups have said so of. */
+  | { readonly type: "intentsKept"; readonly kept: readonly KeptIntent[] }
   /** Of nodes in no group, which the cluster group itself watches (A2). */
   | { readonly type: "verdicts"; readonly atMs: number; readonly changes: readonly VerdictChange[] };

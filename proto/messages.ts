@@ -2,7 +2,7 @@
 // bailiwick/peer/v1.
 
 import type { BootNumber, ClusterId, LogIndex, MemberId, NodeId, Revision, Term } from "./ids.ts";
-import type { DirectoryEntry, GroupKey, GroupSummary, RecoveryStatus, StatusComponent } from "./model.ts";
+import type { DirectoryEntry, GroupKey, GroupSummary, KeptIntent, RecoveryStatus, StatusComponent } from "./model.ts";
 import type { Entry, EntryId, RaftMessage } from "./raft.ts";
 import type { Reply, Request, WatchMessage } from "./requests.ts";
 
@@ -123,6 +123,8 @@ export type PeerMessage =
   | (GroupKey & { readonly type: "replicaLost"; readonly member: MemberId; readonly start: string })
   /** Group manager to the cluster group's leader: the directory shows older owners. */
   | { readonly type: "ownersReport"; readonly entry: DirectoryEntry }
+  /** The group has carried out what operators want of an owner. */
+  | { readonly type: "intentReport"; readonly kept: KeptIntent }
   /** Verdicts and summaries that concern the receiver; merged by (incarnation, index), so that repeats do no harm. */
   | {
       readonly type: "statuses";

@@ -36,6 +36,10 @@ export type RecoveryStatus = (typeof recoveryStatuses)[number];
 export const ownershipStates = ["offline", "acquiring", "online", "releasing", "suspended", "error"] as const;
 export type OwnershipState = (typeof ownershipStates)[number];
 
+/** What operators want of a node: nothing in particular, or that it runs no application and goes on voting and storing. */
+export const intents = ["none", "drained"] as const;
+export type Intent = (typeof intents)[number];
+
 /** One group for ever: a group re-created under the same name has another incarnation. */
 export interface GroupKey {
   readonly group: GroupId;
@@ -62,6 +66,35 @@ export interface Ownership {
   readonly epoch: Epoch;
   readonly state: OwnershipState;
   readonly reason: string;
+}
+
+/** What operators want of an owner, as a group has carried it out. */
+export interface OwnerIntent {
+  readonly node: NodeId;
+  readonly wanted: Intent;
+  /** For people: as the operator said. At most {@link reasonCharsMax}. */
+  readonly reason: string;
+  /** It was wanted behind this index of the cluster's log: of two the one with the higher index is newer. */
+  readonly after: LogIndex;
+}
+
+/** What operators want of a node, as the cluster database has it: every group that the node owns comes to it. */
+export interface NodeIntent {
+  readonly node: NodeId;
+  readonly wanted: Intent;
+  /** As for {@link OwnerIntent}. */
+  readonly reason: string;
+  /** Where it stands in the cluster's log. */
+  readonly index: LogIndex;
+  /** Groups that have not said yet that they have carried it out, by name. */
+  readonly pending: readonly GroupId[];
+}
+
+/** A group has carried out what stands at `index` of the cluster's log, or something newer. */
+export interface KeptIntent {
+  readonly node: NodeId;
+  readonly group: GroupId;
+  readonly index: LogIndex;
 }
 
 /** What owners of interlocked groups may know of a group (A4): never keys. */
@@ -129,6 +162,9 @@ export interface ClusterEvent {
 export type ClusterChange =
   | { readonly type: "nodeFailed"; readonly node: NodeId; readonly reason: string }
   | { readonly type: "nodeReintegrated"; readonly node: NodeId; readonly reason: string }
+  /** An operator wants the node to run no application, or to take part again. `reason`: as the operator said. */
+  | { readonly type: "nodeDrained"; readonly node: NodeId; readonly reason: string }
+  | { readonly type: "nodeUndrained"; readonly node: NodeId; readonly reason: string }
   | { readonly type: "groupCreated"; readonly entry: DirectoryEntry }
   | { readonly type: "ownersChanged"; readonly entry: DirectoryEntry }
   /** `reason`: as the operator said; at most {@link reasonCharsMax}. */

@@ -11,8 +11,10 @@ import type {
   GroupObject,
   GroupRecovery,
   GroupSummary,
+  Intent,
   KeySpan,
   KeyValue,
+  NodeIntent,
   NodeRecord,
   Ownership,
   RecoveryStatus,
@@ -245,6 +247,22 @@ export type ClusterRequest =
       readonly voters: readonly NodeId[];
       readonly reason: string;
     }
+  /**
+   * A planned change of a node, by all groups that it owns or by none. `no_quorum`: of groups that are named, unless they are
+   * skipped: then all of them come to it by themselves, each when it has a quorum. `txn_conflict`: another one is under way,
+   * or a change of a group's owners.
+   */
+  | {
+      readonly type: "drainNode";
+      readonly node: NodeId;
+      readonly wanted: Intent;
+      /** As the operator says; at most `reasonCharsMax`. */
+      readonly reason: string;
+      readonly skipUnavailable: boolean;
+      readonly validateOnly: boolean;
+    }
+  /** The part of `drainNode` that the cluster group puts on record. */
+  | { readonly type: "intendNode"; readonly node: NodeId; readonly wanted: Intent; readonly reason: string }
   /** Of this one node, about its own replica, whether it takes part in the group or not. */
   | { readonly type: "replicaStatus"; readonly group: GroupId; readonly node: NodeId }
   | { readonly type: "clusterStatus" }
@@ -338,6 +356,17 @@ export interface NodeStatus {
   readonly groups: readonly GroupId[];
   /** null when the node did not answer. */
   readonly self: NodeSelf | null;
+  /** null: operators have never wanted anything of it. */
+  readonly intent: NodeIntent | null;
+}
+
+/** Where an application goes. */
+export interface Move {
+  readonly group: GroupId;
+  readonly from: NodeId;
+  /** null: nowhere, as long as no other owner is up. */
+  readonly to: NodeId | null;
+  readonly reason: string;
 }
 
 export interface ClusterStatus {
@@ -432,6 +461,9 @@ export type Reply =
       readonly losses: readonly string[];
     }
   | { readonly type: "refoundCluster"; readonly incarnation: Incarnation }
+  /** `unreachable`: groups that follow when they have a quorum; the cluster group: what is wanted could not be recorded. */
+  | { readonly type: "drainNode"; readonly moves: readonly Move[]; readonly unreachable: readonly GroupId[] }
+  | { readonly type: "intendNode"; readonly intent: NodeIntent }
   /** `last`: where the node's log ends, committed or not; `status.hasQuorum` also while there may be one in a moment. */
   | { readonly type: "replicaStatus"; readonly status: GroupStatus; readonly last: LogIndex }
   | { readonly type: "clusterStatus"; readonly status: ClusterStatus }

@@ -2,7 +2,7 @@
 // The wire forms are in bailiwick/peer/v1/transaction.proto; of clients, in bailiwick/v1/transaction.proto.
 
 import type { Epoch, GroupId, Incarnation, LogIndex, Revision } from "./ids.ts";
-import type { KeySpan, KeyValue } from "./model.ts";
+import type { KeySpan, KeyValue, OwnerIntent } from "./model.ts";
 
 /** How a property of a key must stand to the operand. */
 export type Relation = "equal" | "notEqual" | "greater" | "less";
@@ -42,14 +42,19 @@ export type Operation =
       readonly lease: number;
       readonly returnPrevious: boolean;
     }
-  | { readonly type: "delete"; readonly span: KeySpan; readonly returnPrevious: boolean };
+  | { readonly type: "delete"; readonly span: KeySpan; readonly returnPrevious: boolean }
+  /** Never of a client: what operators want of an owner of the group. */
+  | IntendOperation;
+
+export type IntendOperation = { readonly type: "intend" } & OwnerIntent;
 
 /** Of the operation of the same type. */
 export type OperationResult =
   | { readonly type: "get"; readonly kv: KeyValue | null }
   | { readonly type: "list"; readonly kvs: readonly KeyValue[]; readonly more: boolean; readonly count: number }
   | { readonly type: "put"; readonly previous: KeyValue | null }
-  | { readonly type: "delete"; readonly deleted: number; readonly previous: readonly KeyValue[] };
+  | { readonly type: "delete"; readonly deleted: number; readonly previous: readonly KeyValue[] }
+  | { readonly type: "intend" };
 
 /**
  * What one group does. All operations of a branch see the state before the transaction; no key is written twice in a branch.
@@ -119,7 +124,7 @@ export interface PartResult {
 }
 
 function isWrite({ type }: Operation): boolean {
-  return type === "put" || type === "delete";
+  return type === "put" || type === "delete" || type === "intend";
 }
 
 /** Neither branch changes anything. */
@@ -147,6 +152,7 @@ export function growthOf({ success, failure }: Part): number {
 
 function bytesOfOperation(operation: Operation): number {
   if (operation.type === "get") return operation.key.byteLength;
+  if (operation.type === "intend") return 0;
   return operation.type === "put" ? operation.key.byteLength + operation.value.byteLength : bytesOfSpan(operation.span);
 }
 

@@ -19,6 +19,7 @@
 //                        09 | key …                          transactions that the group coordinates
 //                        0a | key …                          transactions that it has prepared
 //                        0b | group name …                   transactions of other coordinators that are over
+//                        0c | node name …                    what operators want of the owners
 //                        10 | lease u64                      leases
 //                        11 | session                        sessions of clients
 //                        12 | session | 00 | sequence u64    what their requests were answered
@@ -59,6 +60,7 @@ const stateTables = {
   coordinated: 9,
   prepared: 10,
   closed: 11,
+  intents: 12,
   leases: 16,
   sessions: 17,
   answers: 18,

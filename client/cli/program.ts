@@ -22,9 +22,11 @@ import { leaseKeepAlive } from "./commands/lease-keep-alive.ts";
 import { leaseList } from "./commands/lease-list.ts";
 import { leaseRevoke } from "./commands/lease-revoke.ts";
 import { lock } from "./commands/lock.ts";
+import { nodeDrain } from "./commands/node-drain.ts";
 import { nodeGet } from "./commands/node-get.ts";
 import { nodeList } from "./commands/node-list.ts";
 import { nodeSphere } from "./commands/node-sphere.ts";
+import { nodeUndrain } from "./commands/node-undrain.ts";
 import { txn } from "./commands/txn.ts";
 import { Flags } from "./flags.ts";
 import { defaultEndpoint, defaultTimeout } from "./global-flags.ts";
@@ -60,6 +62,7 @@ Examples:
 const nodeHelp = `
 Examples:
   $ bailiwick node list --all
+  $ bailiwick node drain n208 --why "new disk" --wait
   $ bailiwick node init n208 --dir /etc/bailiwick
 `;
 
@@ -112,6 +115,8 @@ export function createProgram(deps: CliDeps, run: RunCommand): Command {
   add(node, nodeList, run);
   add(node, nodeGet, run);
   add(node, nodeSphere, run);
+  add(node, nodeDrain, run);
+  add(node, nodeUndrain, run);
   const cluster = program.command("cluster").description("the cluster database").addHelpText("after", clusterHelp);
   add(cluster, clusterRecover, run);
   return program;

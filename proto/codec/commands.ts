@@ -9,6 +9,8 @@ import {
   configBytes,
   directoryEntry,
   groupRecovery,
+  intent,
+  keptIntent,
   keySpan,
   ownershipState,
   recoveryStatus,
@@ -99,6 +101,8 @@ const clusterCommand = only(
       recovery: required(groupRecovery),
       reason,
     }),
+    intendNode: message(wire.IntendNodeCommandSchema, { atMs: uint64, node: nodeId, wanted: intent, reason }),
+    intentsKept: message(wire.IntentsKeptCommandSchema, { kept: list(keptIntent, itemsMax) }),
     verdicts: message(wire.ClusterVerdictsCommandSchema, { atMs: uint64, changes: list(verdictChange, itemsMax) }),
   }),
 );

@@ -24,7 +24,7 @@ import {
   uint64,
   wholeMs,
 } from "./integers.ts";
-import { directoryEntry, groupSummary, owners, recoveryStatus, statusComponent } from "./model.ts";
+import { directoryEntry, groupSummary, keptIntent, owners, recoveryStatus, statusComponent } from "./model.ts";
 import { entries, entryId, raftBeat, raftBeatReply, raftMessage } from "./raft.ts";
 import { reply, watchMessage } from "./replies.ts";
 import { request } from "./requests.ts";
@@ -109,6 +109,7 @@ const peerMessage = union<PeerMessage, wire.Envelope["message"]>({
   }),
   replicaLost: message(wire.ReplicaLostSchema, { group: groupId, incarnation, member: memberId, start: hash64 }),
   ownersReport: message(wire.OwnersReportSchema, { entry: required(directoryEntry) }),
+  intentReport: message(wire.IntentReportSchema, { kept: required(keptIntent) }),
   statuses: message(wire.StatusesSchema, {
     components: list(statusComponent, itemsMax),
     summaries: list(groupSummary, itemsMax),

@@ -9,9 +9,13 @@ import type {
   GroupObject,
   GroupRecovery,
   GroupSummary,
+  Intent,
+  KeptIntent,
   KeySpan,
   KeyValue,
+  NodeIntent,
   NodeRecord,
+  OwnerIntent,
   Ownership,
   OwnershipState,
   RecoveryStatus,
@@ -43,6 +47,8 @@ export const ownershipState = oneOf<OwnershipState, wire.OwnershipState>({
   error: wire.OwnershipState.ERROR,
 });
 
+export const intent = oneOf<Intent, wire.Intent>({ none: wire.Intent.NONE, drained: wire.Intent.DRAINED });
+
 /** Owners of a group: bounded by the size of a cluster. */
 export const owners: Codec<readonly NodeId[], string[]> = list(nodeId, wireLimits.ownersMax);
 /** Nodes of a cluster or a sphere. */
@@ -70,6 +76,27 @@ export const statusComponent = message<StatusComponent, typeof wire.StatusCompon
   index: logIndex,
   status: recoveryStatus,
   reason,
+});
+
+export const ownerIntent = message<OwnerIntent, typeof wire.OwnerIntentSchema>(wire.OwnerIntentSchema, {
+  node: nodeId,
+  wanted: intent,
+  reason,
+  after: logIndex,
+});
+
+export const nodeIntent = message<NodeIntent, typeof wire.NodeIntentSchema>(wire.NodeIntentSchema, {
+  node: nodeId,
+  wanted: intent,
+  reason,
+  index: logIndex,
+  pending: list(groupId, wireLimits.itemsMax),
+});
+
+export const keptIntent = message<KeptIntent, typeof wire.KeptIntentSchema>(wire.KeptIntentSchema, {
+  node: nodeId,
+  group: groupId,
+  index: logIndex,
 });
 
 export const ownership = message<Ownership, typeof wire.OwnershipSchema>(wire.OwnershipSchema, {
@@ -145,6 +172,8 @@ export const clusterChange: Codec<ClusterChange, wire.ClusterChange> = only(
   union<ClusterChange, wire.ClusterChange["change"]>({
     nodeFailed: message(wire.NodeFailedSchema, { node: nodeId, reason }),
     nodeReintegrated: message(wire.NodeReintegratedSchema, { node: nodeId, reason }),
+    nodeDrained: message(wire.NodeDrainedSchema, { node: nodeId, reason }),
+    nodeUndrained: message(wire.NodeUndrainedSchema, { node: nodeId, reason }),
     groupCreated: message(wire.GroupCreatedSchema, { entry: required(directoryEntry) }),
     ownersChanged: message(wire.OwnersChangedSchema, { entry: required(directoryEntry) }),
     clusterRecovered: message(wire.ClusterRecoveredSchema, { incarnation, from: nodeId, voters: owners, reason }),

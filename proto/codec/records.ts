@@ -17,7 +17,9 @@ import {
   groupObject,
   groupRecovery,
   groupSummary,
+  nodeIntent,
   nodeRecord,
+  ownerIntent,
   ownership,
   stateHashes,
   statusComponent,
@@ -69,6 +71,16 @@ export const { encode: encodeStateHashes, decode: decodeStateHashes } = inBytes(
   bytesMax,
 );
 export const { encode: encodeOwnership, decode: decodeOwnership } = inBytes(model.OwnershipSchema, ownership, bytesMax);
+export const { encode: encodeOwnerIntent, decode: decodeOwnerIntent } = inBytes(
+  model.OwnerIntentSchema,
+  ownerIntent,
+  bytesMax,
+);
+export const { encode: encodeNodeIntent, decode: decodeNodeIntent } = inBytes(
+  model.NodeIntentSchema,
+  nodeIntent,
+  bytesMax,
+);
 export const { encode: encodeNodeRecord, decode: decodeNodeRecord } = inBytes(
   model.NodeRecordSchema,
   nodeRecord,

@@ -6,6 +6,7 @@ import type {
   GroupStatus,
   Header,
   KeyEvent,
+  Move,
   NodeSelf,
   NodeStatus,
   Reply,
@@ -22,13 +23,14 @@ import {
   groupSummary,
   keyValue,
   nodeIds,
+  nodeIntent,
   nodeRecord,
   ownership,
   recoveryStatus,
   stateHashes,
   statusComponent,
 } from "./model.ts";
-import { clusterId, finite, flag, groupId, keyBytes, nodeId, stateHash, text, word } from "./scalars.ts";
+import { clusterId, finite, flag, groupId, keyBytes, nodeId, reason, stateHash, text, word } from "./scalars.ts";
 import { type Codec, list, message, nullable, only, required, union } from "./structure.ts";
 import { decision, partResult, vote } from "./transactions.ts";
 import { nodeState, nodesPosition } from "./watched.ts";
@@ -110,6 +112,7 @@ const nodeStatus = message<NodeStatus, typeof wire.NodeStatusSchema>(wire.NodeSt
   sphere: nodeIds,
   groups: list(groupId, itemsMax),
   self: nullable(nodeSelf),
+  intent: nullable(nodeIntent),
 });
 
 const clusterStatus = message<ClusterStatus, typeof wire.ClusterStatusSchema>(wire.ClusterStatusSchema, {
@@ -123,6 +126,13 @@ const clusterStatus = message<ClusterStatus, typeof wire.ClusterStatusSchema>(wi
   unreachableGroups: list(groupId, itemsMax),
   unreachableNodes: nodeIds,
   events: list(clusterEvent, itemsMax),
+});
+
+const move = message<Move, typeof wire.MoveSchema>(wire.MoveSchema, {
+  group: groupId,
+  from: nodeId,
+  to: nullable(nodeId),
+  reason,
 });
 
 const previous = nullable(keyValue);
@@ -181,6 +191,11 @@ export const reply = only(
       losses: list(text(textCharsMax), itemsMax),
     }),
     refoundCluster: message(wire.RefoundClusterReplySchema, { incarnation }),
+    drainNode: message(wire.DrainNodeReplySchema, {
+      moves: list(move, itemsMax),
+      unreachable: list(groupId, itemsMax),
+    }),
+    intendNode: message(wire.IntendNodeReplySchema, { intent: required(nodeIntent) }),
     replicaStatus: message(wire.ReplicaStatusReplySchema, { status: required(groupStatus), last: logIndex }),
     clusterStatus: message(wire.ClusterStatusReplySchema, { status: required(clusterStatus) }),
     nodeStatus: message(wire.NodeStatusReplySchema, { status: required(nodeStatus) }),

@@ -3,7 +3,7 @@
 import * as wire from "../gen/bailiwick/peer/v1/forward_pb.ts";
 import type { Consistency, Fence, IdentifiableRequest, Request } from "../requests.ts";
 import { epoch, incarnation, logIndex, revision, uint64, wholeMs } from "./integers.ts";
-import { configBytes, groupRecovery, keySpan, nodeIds, owners } from "./model.ts";
+import { configBytes, groupRecovery, intent, keySpan, nodeIds, owners } from "./model.ts";
 import { flag, groupId, keyBytes, nodeId, oneOf, reason, valueBytes, word } from "./scalars.ts";
 import { requestIdentity } from "./sessions.ts";
 import { inBytes, list, message, nullable, only, required, union } from "./structure.ts";
@@ -114,6 +114,14 @@ export const request = only(
       validateOnly: flag,
     }),
     refoundCluster: message(wire.RefoundClusterRequestSchema, { node: nodeId, incarnation, voters: owners, reason }),
+    drainNode: message(wire.DrainNodeRequestSchema, {
+      node: nodeId,
+      wanted: intent,
+      reason,
+      skipUnavailable: flag,
+      validateOnly: flag,
+    }),
+    intendNode: message(wire.IntendNodeRequestSchema, { node: nodeId, wanted: intent, reason }),
     replicaStatus: message(wire.ReplicaStatusRequestSchema, { group: groupId, node: nodeId }),
     clusterStatus: message(wire.ClusterStatusRequestSchema, {}),
     nodeStatus: message(wire.NodeStatusRequestSchema, { node: nodeId }),

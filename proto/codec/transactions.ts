@@ -18,8 +18,8 @@ import type {
   Vote,
 } from "../transactions.ts";
 import { epoch, incarnation, incarnationOrNone, logIndex, revision, uint64 } from "./integers.ts";
-import { keySpan, keyValue } from "./model.ts";
-import { flag, groupId, keyBytes, oneOf, valueBytes } from "./scalars.ts";
+import { intent, keySpan, keyValue } from "./model.ts";
+import { flag, groupId, keyBytes, nodeId, oneOf, reason, valueBytes } from "./scalars.ts";
 import { list, message, nullable, only, required, union } from "./structure.ts";
 import { wireLimits } from "./wire-limits.ts";
 
@@ -76,6 +76,7 @@ const operation = only(
     }),
     put: message(wire.PutOperationSchema, { key: keyBytes, value: valueBytes, lease: uint64, returnPrevious: flag }),
     delete: message(wire.DeleteOperationSchema, { span: required(keySpan), returnPrevious: flag }),
+    intend: message(wire.IntendOperationSchema, { node: nodeId, wanted: intent, reason, after: logIndex }),
   }),
 );
 
@@ -95,6 +96,7 @@ const operationResult = only(
     list: message(wire.ListResultSchema, { kvs: list(keyValue, itemsMax), more: flag, count: uint64 }),
     put: message(wire.PutResultSchema, { previous: nullable(keyValue) }),
     delete: message(wire.DeleteResultSchema, { deleted: uint64, previous: list(keyValue, itemsMax) }),
+    intend: message(wire.IntendResultSchema, {}),
   }),
 );
 

@@ -7,6 +7,7 @@ import { isStream, type NodeSelf, type Reply, type Request } from "../../proto/r
 import type { Call, Caller } from "./calls.ts";
 import type { ClusterDatabase } from "./cluster-database.ts";
 import { type Ask, gatherCluster, gatherNode, type StatusView } from "./cluster-status.ts";
+import { gatherDrain } from "./drain-node.ts";
 import { failed, type TransactRequest } from "./group-replies.ts";
 import { limits } from "./limits.ts";
 import { earliest } from "./millis.ts";
@@ -140,6 +141,11 @@ export class CallDesk {
         if (this.#node.streams.watchNodes(call.key, request, nowMs)) return;
         return this.#router.route(call, nowMs);
       }
+      case "drainNode": {
+        if (!state.directory.isNode(request.node)) return answer(unknownNode(request.node));
+        const view = { state, index, survey: this.#asker(), change: this.#changer(call) };
+        return gatherDrain(request, view, answer);
+      }
       case "recoverGroup":
         return gatherRecovery(request, state, this.#asker(), answer);
       case "transact":
@@ -180,6 +186,15 @@ export class CallDesk {
   /** Asks for a part of a larger answer, here or elsewhere; some parts only when others have come, in a later step. */
   #asker(): Ask {
     return (request, answer) => this.ask(request, limits.fanOutMs, answer);
+  }
+
+  /** Asks for what changes something, as long as whoever has called waits. */
+  #changer(call: Call): Ask {
+    return (request, answer) => {
+      call.mayHaveHappened = true;
+      const leftMs = (call.deadlineMs ?? Number.POSITIVE_INFINITY) - this.#nowMs;
+      this.ask(request, Math.max(1, leftMs), answer);
+    };
   }
 
   #view(nowMs: Millis): StatusView {

@@ -14,7 +14,7 @@ import {
 } from "../../proto/ids.ts";
 import { anyMember, founderId, type Membership } from "../../proto/membership.ts";
 import type { Addressed, GroupMessage, PeerMessage } from "../../proto/messages.ts";
-import type { DirectoryEntry, GroupKey } from "../../proto/model.ts";
+import type { DirectoryEntry, GroupKey, KeptIntent } from "../../proto/model.ts";
 import { type Entry, type EntryId, isControl } from "../../proto/raft.ts";
 import type { GroupStatus } from "../../proto/requests.ts";
 import { rowOfSlot, type Slot, slotRange } from "../../storage/keys.ts";
@@ -471,6 +471,11 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
   /** A manager's word on the owners of its group that the directory does not show yet. */
   reportOwners(entry: DirectoryEntry): void {
     this.#coordinator?.reportOwners(entry);
+  }
+
+  /** A manager's word that its group has come to what operators want of an owner. */
+  reportIntent(kept: KeptIntent): void {
+    this.#coordinator?.reportIntent(kept);
   }
 
   /** A manager's verdict that the cluster's record does not show yet. */

@@ -42,6 +42,7 @@ export class ClusterProposals {
   serve(call: Call, nowMs: Millis): void {
     const { request } = call;
     if (request.type === "refoundGroup") return this.#recover(call, request, nowMs);
+    if (request.type === "intendNode") return this.#intend(call, request, nowMs);
     assert(request.type === "createGroup", () => `The cluster group was asked for ${request.type}`);
     this.#create(call, request, nowMs);
   }
@@ -58,6 +59,7 @@ export class ClusterProposals {
     const { key } = proposal;
     if (outcome.type === "groupCreated") calls.answer(key, { type: "createGroup", entry: outcome.entry });
     else if (outcome.type === "groupRecovered") calls.answer(key, { type: "refoundGroup", entry: outcome.entry });
+    else if (outcome.type === "intended") calls.answer(key, { type: "intendNode", intent: outcome.intent });
     else if (outcome.type === "refused") calls.answer(key, failed(outcome.failure));
   }
 
@@ -94,6 +96,10 @@ export class ClusterProposals {
     const refusal = this.#proposer.state.refuseRecovery(group, recovery);
     if (refusal !== null) return this.#world.calls.answer(call.key, failed(refusal));
     this.#change(call, { type: "recoverGroup", atMs: wallMs(this.#world, nowMs), group, recovery, reason }, nowMs);
+  }
+
+  #intend(call: Call, { node, wanted, reason }: Request<"intendNode">, nowMs: Millis): void {
+    this.#change(call, { type: "intendNode", atMs: wallMs(this.#world, nowMs), node, wanted, reason }, nowMs);
   }
 
   #change(call: Call, command: ClusterCommand, nowMs: Millis): void {

@@ -7,11 +7,13 @@ import {
   decodeClusterEvent,
   decodeDirectoryEntry,
   decodeGroupRecovery,
+  decodeNodeIntent,
   decodeNodeRecord,
   decodeStatusComponent,
   encodeClusterEvent,
   encodeDirectoryEntry,
   encodeGroupRecovery,
+  encodeNodeIntent,
   encodeNodeRecord,
   encodeStatusComponent,
 } from "../../proto/codec/records.ts";
@@ -34,6 +36,8 @@ import type {
   ClusterEvent,
   DirectoryEntry,
   GroupRecovery,
+  KeptIntent,
+  NodeIntent,
   NodeRecord,
   StatusComponent,
 } from "../../proto/model.ts";
@@ -53,6 +57,7 @@ export type ClusterOutcome =
   | { readonly type: "groupCreated"; readonly entry: DirectoryEntry }
   /** One node goes on from its replica in the step that applies this. */
   | { readonly type: "groupRecovered"; readonly entry: DirectoryEntry }
+  | { readonly type: "intended"; readonly intent: NodeIntent }
   | { readonly type: "refused"; readonly failure: Failure };
 
 /** What the cluster database last recorded of a node; `new`: nothing yet (a first start is no event). */
@@ -76,6 +81,8 @@ export class ClusterState implements ReplicatedState<ClusterOutcome> {
   readonly #groups = new Map<GroupId, DirectoryEntry>();
   /** Of groups that have not said yet that they go on. */
   readonly #recoveries = new Map<GroupId, GroupRecovery>();
+  /** Of nodes of which operators have ever wanted anything. */
+  readonly #intents = new Map<NodeId, NodeIntent>();
   readonly #recorded = new Map<NodeId, RecordedStatus>();
   readonly #verdicts = new Map<NodeId, StatusComponent>();
   /** Oldest first, with their rows. */
@@ -221,6 +228,22 @@ export class ClusterState implements ReplicatedState<ClusterOutcome> {
     return failure("invalid_argument", message, { group, node: stranger });
   }
 
+  /** What operators want of the node; null: they have never wanted anything of it. */
+  intent(node: NodeId): NodeIntent | null {
+    return this.#intents.get(node) ?? null;
+  }
+
+  /** What operators want of owners of the group, who has not said yet that they have come to it. */
+  pendingIntents(group: GroupId): readonly NodeIntent[] {
+    return [...this.#intents.values()].filter(({ pending }) => pending.includes(group));
+  }
+
+  /** Whether a group's word that it has come to something is news. */
+  isPending({ node, group, index }: KeptIntent): boolean {
+    const intent = this.#intents.get(node);
+    return intent !== undefined && intent.index === index && intent.pending.includes(group);
+  }
+
   /** Whether a group's own word on its owners is newer than the directory's, which may itself have been recovered. */
   isNews({ group, incarnation, index }: DirectoryEntry): boolean {
     const known = this.#groups.get(group);
@@ -258,6 +281,11 @@ export class ClusterState implements ReplicatedState<ClusterOutcome> {
         return this.#changeOwners(command, index);
       case "recoverGroup":
         return this.#recoverGroup(command, index);
+      case "intendNode":
+        return this.#intend(command, index);
+      case "intentsKept":
+        for (const kept of command.kept) this.#keep(kept);
+        return decided;
       case "verdicts":
         for (const change of command.changes) this.#decide(change, index);
         return decided;
@@ -295,6 +323,39 @@ export class ClusterState implements ReplicatedState<ClusterOutcome> {
     return { type: "groupRecovered", entry };
   }
 
+  #intend(command: Extract<ClusterCommand, { type: "intendNode" }>, index: LogIndex): ClusterOutcome {
+    const { node, wanted, reason, atMs } = command;
+    if (!this.#nodes.has(node)) {
+      const unknown = failure("not_found", `There is no node ${node} in this cluster`, { node });
+      return { type: "refused", failure: unknown };
+    }
+    const before = this.intent(node)?.wanted ?? "none";
+    const pending = this.directory.groupsOf(node).map(({ group }) => group);
+    const intent = { node, wanted, reason, index, pending };
+    this.#setIntent(intent);
+    const type = wanted === "drained" ? "nodeDrained" : "nodeUndrained";
+    if (wanted !== before) this.#record({ type, node, reason }, { index, ordinal: 0 }, atMs);
+    return { type: "intended", intent };
+  }
+
+  #keep(kept: KeptIntent): void {
+    const intent = this.#intents.get(kept.node);
+    if (intent === undefined || !this.isPending(kept)) return;
+    this.#setIntent({ ...intent, pending: intent.pending.filter((group) => group !== kept.group) });
+  }
+
+  /** A group that takes a drained node in is to drain it; one that has let it go has nothing more to do for it. */
+  #followOwners(before: readonly NodeId[], { group, owners }: DirectoryEntry): void {
+    for (const intent of [...this.#intents.values()]) {
+      const { node, wanted } = intent;
+      const others = intent.pending.filter((name) => name !== group);
+      const isNew = owners.includes(node) && !before.includes(node) && wanted === "drained";
+      const isOpen = isNew || (owners.includes(node) && intent.pending.includes(group));
+      if (isOpen === intent.pending.includes(group)) continue;
+      this.#setIntent({ ...intent, pending: isOpen ? [...others, group] : others });
+    }
+  }
+
   #record(change: ClusterChange, at: { index: LogIndex; ordinal: number }, atMs: number): void {
     if (change.type === "nodeFailed") this.#setRecorded(change.node, "down");
     if (change.type === "nodeReintegrated") this.#setRecorded(change.node, "up");
@@ -320,7 +381,9 @@ export class ClusterState implements ReplicatedState<ClusterOutcome> {
   }
 
   #setGroup(entry: DirectoryEntry): void {
+    const before = this.#groups.get(entry.group)?.owners ?? [];
     this.#groups.set(entry.group, entry);
+    this.#followOwners(before, entry);
     this.#directory = null;
     this.rows.set("cluster", nameKey("group", entry.group), encodeDirectoryEntry(entry));
   }
@@ -335,6 +398,11 @@ export class ClusterState implements ReplicatedState<ClusterOutcome> {
     this.rows.set("cluster", key, encodeGroupRecovery(recovery));
   }
 
+  #setIntent(intent: NodeIntent): void {
+    this.#intents.set(intent.node, intent);
+    this.rows.set("cluster", nameKey("intent", intent.node), encodeNodeIntent(intent));
+  }
+
   #setRecorded(node: NodeId, status: RecordedStatus): void {
     this.#recorded.set(node, status);
     this.rows.set("cluster", nameKey("recorded", node), bytesOf(status));
@@ -347,6 +415,7 @@ export class ClusterState implements ReplicatedState<ClusterOutcome> {
     if (kind === "node") this.#nodes.set(name as NodeId, decodeNodeRecord(row.value));
     else if (kind === "group") this.#groups.set(name as GroupId, decodeDirectoryEntry(row.value));
     else if (kind === "recovery") this.#recoveries.set(name as GroupId, decodeGroupRecovery(row.value));
+    else if (kind === "intent") this.#intents.set(name as NodeId, decodeNodeIntent(row.value));
     else if (kind === "recorded") this.#recorded.set(name as NodeId, textOf(row.value) as RecordedStatus);
     else if (kind === "verdict") this.#verdicts.set(name as NodeId, decodeStatusComponent(row.value));
     else this.#events.push({ event: decodeClusterEvent(row.value), key: row.key.subarray(tailHeaderBytes) });
@@ -359,7 +428,7 @@ function tabled(slot: Slot, row: StateRow): readonly SmallRow[] {
   return key.type === "state" ? [{ ...row, table: key.table }] : [];
 }
 
-type RowKind = "node" | "group" | "recovery" | "recorded" | "verdict" | "event";
+type RowKind = "node" | "group" | "recovery" | "intent" | "recorded" | "verdict" | "event";
 
 /** Keys of table `cluster`: a word, a slash, a name or number. */
 function nameKey(kind: RowKind, name: string): Uint8Array {

@@ -110,7 +110,8 @@ export function gatherNode(node: NodeId, view: StatusView, ask: Ask, answer: (re
   });
 }
 
-function gatherGroups(
+/** What each of the groups says of itself, and which did not answer. */
+export function gatherGroups(
   names: readonly GroupId[],
   ask: Ask,
   done: (groups: readonly GroupStatus[], unreachable: readonly GroupId[]) => void,
@@ -176,6 +177,7 @@ function nodeStatusOf(
     sphere: state.directory.sphereOf(node),
     groups: entries.map((entry) => entry.group),
     self,
+    intent: state.intent(node),
   };
 }
 

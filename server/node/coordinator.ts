@@ -3,8 +3,9 @@
 
 import type { ClusterCommand } from "../../proto/commands.ts";
 import type { GroupId, Millis, NodeId } from "../../proto/ids.ts";
-import type { DirectoryEntry, StatusComponent } from "../../proto/model.ts";
+import type { DirectoryEntry, KeptIntent, StatusComponent } from "../../proto/model.ts";
 import { EventAgreement } from "../recovery/event-agreement.ts";
+import { isThere } from "../recovery/intents.ts";
 import { SilenceDetector } from "../recovery/silence.ts";
 import { planVerdicts } from "../recovery/verdicts.ts";
 import type { ClusterState } from "./cluster-state.ts";
@@ -27,6 +28,8 @@ export class Coordinator {
   #ownPolls: NodeId[] = [];
   /** The newest word of each group on its owners, as its manager repeats it until the directory shows it. */
   readonly #owners = new Map<GroupId, DirectoryEntry>();
+  /** What groups have come to, as their managers repeat it until the database shows it; by group and node. */
+  readonly #kept = new Map<string, KeptIntent>();
   #isDeciding = false;
   #isDue = true;
 
@@ -51,6 +54,11 @@ export class Coordinator {
     this.#isDue = true;
   }
 
+  reportIntent(kept: KeptIntent): void {
+    this.#kept.set(`${kept.group} ${kept.node}`, kept);
+    this.#isDue = true;
+  }
+
   /** The database or the time has changed: decide anew. */
   wake(): void {
     this.#isDue = true;
@@ -65,7 +73,10 @@ export class Coordinator {
     if (this.#isDeciding || !this.#isDue) return null;
     this.#isDue = false;
     const command =
-      this.#changedOwners(state, atMs) ?? this.#verdicts(state, atMs, nowMs) ?? this.#events(state, atMs, nowMs);
+      this.#changedOwners(state, atMs) ??
+      this.#keptIntents(state) ??
+      this.#verdicts(state, atMs, nowMs) ??
+      this.#events(state, atMs, nowMs);
     this.#isDeciding = command !== null;
     return command;
   }
@@ -87,6 +98,12 @@ export class Coordinator {
     const entries = [...this.#owners.values()].filter((entry) => state.isNews(entry));
     this.#owners.clear();
     return entries.length === 0 ? null : { type: "ownersChanged", atMs, entries };
+  }
+
+  #keptIntents(state: ClusterState): ClusterCommand | null {
+    const kept = [...this.#kept.values()].filter((each) => state.isPending(each));
+    this.#kept.clear();
+    return kept.length === 0 ? null : { type: "intentsKept", kept };
   }
 
   #verdicts(state: ClusterState, atMs: number, nowMs: Millis): ClusterCommand | null {
@@ -137,5 +154,5 @@ export class Coordinator {
 export function differsFromRecord(component: StatusComponent, state: ClusterState): boolean {
   const recorded = state.recorded(component.node);
   if (component.status === "down") return recorded !== "down";
-  return component.status === "up" && recorded === "down";
+  return isThere(component.status) && recorded === "down";
 }

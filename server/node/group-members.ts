@@ -157,6 +157,9 @@ export class GroupMembers {
       const message = `The owner ${stranger} is not a node of this cluster`;
       return failure("invalid_argument", message, { group, node: stranger, field: "owners" });
     }
+    if (this.#replica.state.transactions.areOwnersHeld) {
+      return failure("txn_conflict", `A planned change of an owner of ${group} is under way`, { group });
+    }
     const { index } = this.#replica.state.members.configuration;
     if (ifIndex === null || ifIndex === index) return null;
     const message = `The members of ${group} were last changed at index ${index}, not at ${ifIndex}`;

@@ -100,7 +100,7 @@ export class GroupReads {
     const call = this.#world.calls.get(key);
     if (call === null) return;
     const request = plainRequest(call.request) as ReadRequest;
-    const holder = this.#replica.state.transactions.conflict({ reads: spansRead(request), writes: [] });
+    const holder = this.#replica.state.transactions.conflict({ reads: spansRead(request), writes: [], owners: [] });
     if (holder === null) return this.#answer(key, request, false);
     if (this.#locked.size >= limits.readsMax) this.#forgetClosed();
     if (this.#locked.size >= limits.readsMax)

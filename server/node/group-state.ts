@@ -37,20 +37,23 @@ import type {
 } from "../../proto/model.ts";
 import type { Entry, EntryId } from "../../proto/raft.ts";
 import type { RequestIdentity } from "../../proto/sessions.ts";
-import type { Part } from "../../proto/transactions.ts";
+import type { IntendOperation, Operation, Part } from "../../proto/transactions.ts";
 import { bytesOf, emptyBytes } from "../../storage/bytes.ts";
 import type { Hash64 } from "../../storage/hash.ts";
 import { type Slot, tailOfRow, versionKey } from "../../storage/keys.ts";
 import { Mvcc } from "../../storage/mvcc/mvcc.ts";
 import { spanOfKey } from "../../storage/mvcc/span.ts";
 import type { Write as VersionedWrite } from "../../storage/mvcc/types.ts";
-import type { Footprint } from "../txn/locks.ts";
+import { intendedOf, isOutdated, type Standing, standingOf } from "../recovery/intents.ts";
+import { areOwnersChanging } from "../recovery/members.ts";
+import { type Footprint, footprintOf } from "../txn/locks.ts";
 import type { ReplicatedState, VersionPage } from "./applier.ts";
 import { GroupKeys } from "./group-keys.ts";
 import { LeaseCommands, type LeaseOutcome } from "./lease-commands.ts";
 import { LeaseState } from "./lease-state.ts";
 import { limits } from "./limits.ts";
 import { MembersRow } from "./members-row.ts";
+import { OwnerIntents } from "./owner-intents.ts";
 import type { ReplicaRows } from "./replica-rows.ts";
 import { type PlainOutcome, SessionCommands, type SessionOutcome } from "./session-commands.ts";
 import type { SessionState } from "./session-state.ts";
@@ -86,6 +89,7 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
   readonly rows: StateRows;
   readonly members: MembersRow;
   readonly leases: LeaseState;
+  readonly intents: OwnerIntents;
   readonly #keys: GroupKeys;
   #object: GroupObject;
   #summary: GroupSummary;
@@ -94,6 +98,7 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
   readonly #sessions: SessionCommands;
   #dispute: StateHashes | null = null;
   readonly #verdicts = new Map<NodeId, StatusComponent>();
+  #intendedAt: LogIndex = toLogIndex(0);
 
   private constructor(parts: Parts) {
     this.#object = parts.object;
@@ -102,12 +107,15 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
     this.members = parts.members;
     this.#summary = parts.summary;
     this.leases = new LeaseState(parts.rows);
+    this.intents = new OwnerIntents(parts.rows);
     this.#keys = new GroupKeys(parts.mvcc, parts.rows, this.leases);
     this.#transactions = new TransactionCommands(this.#keys, parts.rows, {
       key: () => this.#object,
       lock: () => this.lock,
       fenced: (fence) => this.#fenced(fence),
       missingLease: (operations) => this.#leases.missing(operations),
+      refuseIntents: (operations) => this.#refuseIntents(operations),
+      intend: (operation, index) => this.#intend(operation, index),
     });
     this.#leases = new LeaseCommands(this.leases, this.#keys, {
       key: () => this.#object,
@@ -155,6 +163,8 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
     state.transactions.takeOver(old.transactions);
     state.leases.takeOver(old.leases);
     state.sessions.takeOver(old.sessions);
+    state.intents.takeOver(old.intents);
+    state.intents.retain(object.owners);
     return state;
   }
 
@@ -226,6 +236,16 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
     return this.object.owners.flatMap((owner) => this.#verdicts.get(owner) ?? []);
   }
 
+  /** Index of the newest entry by which an owner came to what operators want of it, since this state was made or read. */
+  get intendedAt(): LogIndex {
+    return this.#intendedAt;
+  }
+
+  /** Why a transaction of this part alone would be refused; null: it would not. */
+  refuseIntent(part: Part): Failure | null {
+    return this.lock ?? this.#transactions.conflict(footprintOf(part)) ?? this.#refuseIntents(part.success);
+  }
+
   /** What a transaction answers at this point of the group's history; what it writes is left out. */
   answer(part: Part): Answer {
     return this.#transactions.answer(part);
@@ -246,6 +266,7 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
     const { group, incarnation } = this.#object;
     this.#setObject({ ...this.#object, owners });
     this.#setSummary({ ...this.#summary, index, owners });
+    this.intents.retain(owners);
     for (const node of [...this.#verdicts.keys()]) if (!owners.includes(node)) this.#dropVerdict(node);
     for (const node of owners) {
       if (this.#verdicts.has(node)) continue;
@@ -366,15 +387,61 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
   }
 
   #decide(change: VerdictChange, index: LogIndex): void {
-    if (!this.#verdicts.has(change.node)) return;
+    const { node, status, reason } = change;
+    if (!this.#verdicts.has(node)) return;
     const { group, incarnation } = this.object;
-    this.#setVerdict({ ...change, group, incarnation, index });
+    this.#setVerdict({ group, incarnation, node, index, ...this.#standing(node, { status, reason }) });
+  }
+
+  #standing(node: NodeId, seen: Standing): Standing {
+    return standingOf(seen, this.intents.get(node), this.ownership.currentOwner === node);
+  }
+
+  /** What is wanted of an owner, or where the application runs, has changed: so does what the group says of the owner. */
+  #restate(node: NodeId | null, index: LogIndex): void {
+    const known = node === null ? undefined : this.#verdicts.get(node);
+    if (known === undefined) return;
+    const { status, reason } = this.#standing(known.node, known);
+    if (status !== known.status || reason !== known.reason) this.#setVerdict({ ...known, index, status, reason });
+  }
+
+  #refuseIntents(operations: readonly Operation[]): Failure | null {
+    for (const operation of intendedOf(operations)) {
+      const refusal = this.#refuseIntendOf(operation);
+      if (refusal !== null) return refusal;
+    }
+    return null;
+  }
+
+  #refuseIntendOf(operation: IntendOperation): Failure | null {
+    const { node } = operation;
+    const { group } = this.object;
+    const { membership } = this.members;
+    if (areOwnersChanging(membership)) {
+      return failure("txn_conflict", `The owners of ${group} are just being changed`, { group, node });
+    }
+    if (!membership.owners.includes(node)) {
+      return failure("condition_failed", `The node ${node} is no owner of ${group}`, { group, node });
+    }
+    if (!isOutdated(operation, this.intents.get(node))) return null;
+    const message = `The group ${group} knows of something newer that is wanted of ${node} than whoever asks has heard of`;
+    return failure("txn_conflict", message, { group, node });
+  }
+
+  /** Of an owner that is gone meanwhile there is nothing to want. */
+  #intend({ node, wanted, reason, after }: IntendOperation, index: LogIndex): void {
+    if (!this.members.membership.owners.includes(node)) return;
+    this.intents.set({ node, wanted, reason, after });
+    this.#intendedAt = index;
+    this.#restate(node, index);
   }
 
   #own(command: Extract<GroupCommand, { type: "own" }>, index: LogIndex): GroupOutcome {
     if (command.epoch !== this.ownership.epoch + 1) return decided;
     const { currentOwner, epoch, state, reason } = command;
+    const { currentOwner: before } = this.ownership;
     this.#setSummary({ ...this.#summary, index, ownership: { currentOwner, epoch, state, reason } });
+    for (const node of [before, currentOwner]) this.#restate(node, index);
     return decided;
   }
 
@@ -431,6 +498,7 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
       this.rows.restoreSmall(row);
       if (row.table === "dispute") this.#dispute = decodeStateHashes(row.value);
       this.transactions.restore(row.table, row);
+      this.intents.restore(row.table, row);
       this.leases.restore(row.table, row);
       this.sessions.restore(row.table, row);
       if (row.table !== "verdicts") continue;
@@ -463,6 +531,7 @@ function footprintOfWrite({ compares, writes }: Extract<GroupCommand, { type: "w
   return {
     reads: compares.map(({ key }) => spanOfKey(key)),
     writes: writes.map((write) => (write.type === "put" ? spanOfKey(write.key) : write.span)),
+    owners: [],
   };
 }
 

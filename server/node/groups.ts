@@ -4,7 +4,14 @@
 import type { GroupId, MemberId, Millis, NodeId } from "../../proto/ids.ts";
 import { anyMember, founderId } from "../../proto/membership.ts";
 import type { GroupMessage, PeerMessage } from "../../proto/messages.ts";
-import type { DirectoryEntry, GroupKey, GroupObject, GroupRecovery, NodeRecord } from "../../proto/model.ts";
+import type {
+  DirectoryEntry,
+  GroupKey,
+  GroupObject,
+  GroupRecovery,
+  NodeIntent,
+  NodeRecord,
+} from "../../proto/model.ts";
 import type { EntryId } from "../../proto/raft.ts";
 import { emptyBytes } from "../../storage/bytes.ts";
 import { slotRange } from "../../storage/keys.ts";
@@ -37,6 +44,8 @@ export interface GroupsOptions {
   readonly listed: (group: GroupId) => DirectoryEntry | null;
   /** How the group begins its present incarnation, while it has not said that it goes on. */
   readonly recovery: (group: GroupId) => GroupRecovery | null;
+  /** What the cluster database wants of owners of the group, and has not heard yet that it has come to it. */
+  readonly intents: (group: GroupId) => readonly NodeIntent[];
 }
 
 export class Groups {

@@ -76,7 +76,7 @@ export class LeaseCommands {
     const transactions = this.#rules.transactions();
     if (transactions.open === 0) return false;
     if (transactions.prepared.some(({ part }) => doesAttach(part, id))) return true;
-    return transactions.conflict({ reads: [], writes: this.#state.keysOf(id).map(spanOfKey) }) !== null;
+    return transactions.conflict({ reads: [], writes: this.#state.keysOf(id).map(spanOfKey), owners: [] }) !== null;
   }
 
   get #group(): GroupId {

@@ -4,6 +4,8 @@
 import { encodeGroupCommand } from "../../proto/codec/commands.ts";
 import type { GroupCommand } from "../../proto/commands.ts";
 import { type Millis, type NodeId, toEpoch } from "../../proto/ids.ts";
+import type { NodeIntent } from "../../proto/model.ts";
+import { dueIntents, isThere, operationFor, partFor } from "../recovery/intents.ts";
 import { planOwnership } from "../recovery/placement.ts";
 import { SilenceDetector } from "../recovery/silence.ts";
 import { planVerdicts } from "../recovery/verdicts.ts";
@@ -11,6 +13,14 @@ import type { GroupState } from "./group-state.ts";
 import { limits } from "./limits.ts";
 
 const { suspectMs, downMs } = limits;
+
+/** What a manager knows besides its group. */
+export interface Surroundings {
+  /** Why nodes take no part in their groups. */
+  readonly quarantines: ReadonlyMap<NodeId, string>;
+  /** What the cluster database wants of owners, and has not heard yet that the group has come to it. */
+  readonly intents: () => readonly NodeIntent[];
+}
 
 export class Manager {
   readonly #self: NodeId;
@@ -21,7 +31,7 @@ export class Manager {
   #isRefused = false;
   /** Something has happened on which a decision may depend. */
   #isDue = true;
-  /** Owners that are up by the group's verdicts: hearing them is no news. */
+  /** Owners that are there by the group's verdicts: hearing them is no news. */
   #up: ReadonlySet<NodeId> = new Set();
 
   /** Begins its watch: the silence of the owners counts from now. */
@@ -53,12 +63,13 @@ export class Manager {
   }
 
   /** @returns the encoded command to propose now, or null; call `decided` when its fate is known */
-  decide(state: GroupState, quarantines: ReadonlyMap<NodeId, string>, nowMs: Millis): Uint8Array | null {
+  decide(state: GroupState, { quarantines, intents }: Surroundings, nowMs: Millis): Uint8Array | null {
     if (this.#isDeciding || !this.#isDue) return null;
     this.#isDue = false;
     this.#isRefused = false;
-    this.#up = new Set(state.verdicts().flatMap(({ node, status }) => (status === "up" ? [node] : [])));
-    const command = this.#verdicts(state, quarantines, nowMs) ?? this.#ownership(state, nowMs);
+    this.#up = new Set(state.verdicts().flatMap(({ node, status }) => (isThere(status) ? [node] : [])));
+    const command =
+      intentOf(state, intents()) ?? this.#verdicts(state, quarantines, nowMs) ?? this.#ownership(state, nowMs);
     if (command === null) return null;
     this.#isDeciding = true;
     return encodeGroupCommand(command);
@@ -103,4 +114,13 @@ export class Manager {
     });
     return plan === null ? null : { type: "own", ...plan, epoch: toEpoch(state.ownership.epoch + 1) };
   }
+}
+
+/** What is wanted of an owner, and did not come with a transaction over all its groups: as soon as nothing is in its way. */
+function intentOf(state: GroupState, pending: readonly NodeIntent[]): GroupCommand | null {
+  const { group } = state.object;
+  const due = dueIntents(pending, (node) => state.intents.get(node));
+  const parts = due.map((intent) => partFor(group, operationFor(intent)));
+  const part = parts.find((each) => state.refuseIntent(each) === null);
+  return part === undefined ? null : { type: "transact", part };
 }

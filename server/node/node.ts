@@ -137,8 +137,9 @@ export class Node implements StateMachine, Knowledge {
     const nodes = () => this.database.state.nodes;
     const listed = (group: GroupId) => this.database.state.directory.group(group);
     const recovery = (group: GroupId) => this.database.state.recovery(group);
+    const intents = (group: GroupId) => this.database.state.pendingIntents(group);
     const listener = this.#groupListener();
-    this.#groups = new Groups(this.#world, { agenda: this.#agenda, listener, nodes, listed, recovery });
+    this.#groups = new Groups(this.#world, { agenda: this.#agenda, listener, nodes, listed, recovery, intents });
   }
 
   step(input: Input, nowMs: Millis): readonly Effect[] {
@@ -291,6 +292,8 @@ export class Node implements StateMachine, Knowledge {
         return this.#groups.get(message.group)?.memberLost(from, message, nowMs);
       case "ownersReport":
         return database.reportOwners(message.entry);
+      case "intentReport":
+        return database.reportIntent(message.kept);
       case "statuses":
         return this.#statuses?.receive(message);
       case "statusDigest":
@@ -521,7 +524,10 @@ export class Node implements StateMachine, Knowledge {
     }
     this.#statuses?.directoryChanged(directory);
     this.streams.directoryChanged(directory);
-    for (const group of this.#groups) this.#statuses?.groupChanged(group.state.verdicts(), null, false);
+    for (const group of this.#groups) {
+      this.#statuses?.groupChanged(group.state.verdicts(), null, false);
+      if (state.pendingIntents(group.replica.key.group).length > 0) group.wake();
+    }
     this.#reports.wake(nowMs);
     this.#configureNetwork();
     this.#reception.introduceAll(nowMs);

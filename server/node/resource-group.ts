@@ -2,10 +2,10 @@
 // manages the group. Who else must hear of its changes is not decided here.
 
 import { type Failure, failure } from "../../proto/errors.ts";
-import { type LogIndex, type Millis, type NodeId, type Term, toMillis } from "../../proto/ids.ts";
+import { type GroupId, type LogIndex, type Millis, type NodeId, type Term, toMillis } from "../../proto/ids.ts";
 import type { Membership } from "../../proto/membership.ts";
 import type { GroupMessage } from "../../proto/messages.ts";
-import type { DirectoryEntry } from "../../proto/model.ts";
+import type { DirectoryEntry, NodeIntent } from "../../proto/model.ts";
 import { type Entry, isControl } from "../../proto/raft.ts";
 import {
   type GroupRequest,
@@ -92,6 +92,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
   #statusIndex: LogIndex;
   #term: Term;
   #manager: Manager | null = null;
+  readonly #intents: GroupOptions["intents"];
   readonly #members: GroupMembers;
   readonly #proposals: GroupProposals;
   readonly #reads: GroupReads;
@@ -113,6 +114,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
     this.#statusIndex = this.replica.record.index;
     this.#term = this.replica.record.term;
     this.#transfers = new Transfers(world, this.replica, GroupState.restore);
+    this.#intents = options.intents;
     this.#members = new GroupMembers(world, this.replica, options);
     this.#leases = new Leases(world, this.replica, {
       propose: (command) => this.#proposals.finding(command),
@@ -367,7 +369,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
   }
 
   applied(index: LogIndex, outcome: GroupOutcome, number: number | null, nowMs: Millis): void {
-    if (outcome.type === "decided") {
+    if (outcome.type === "decided" || this.state.intendedAt === index) {
       this.#statusIndex = index;
       this.#manager?.wake();
       this.#listener.statusChanged(this, nowMs);
@@ -375,6 +377,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
     this.#leases.applied(outcome, nowMs);
     if (number !== null) this.#proposals.applied(number, outcome, nowMs);
     if (outcome.type !== "finished") return;
+    this.#manager?.wake();
     if (outcome.id.group === this.replica.key.group) this.#transactions.decided(outcome.id, outcome.revision);
     this.#reads.unlock();
   }
@@ -470,7 +473,9 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
   }
 
   #manage(nowMs: Millis): void {
-    const payload = this.#manager?.decide(this.state, this.#world.quarantines, nowMs) ?? null;
+    const intents = () => this.#intents(this.replica.key.group);
+    const surroundings = { quarantines: this.#world.quarantines, intents };
+    const payload = this.#manager?.decide(this.state, surroundings, nowMs) ?? null;
     if (payload !== null) this.#proposals.decision(payload);
   }
 
@@ -582,6 +587,8 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
 }
 
 export interface GroupOptions extends ClusterView {
+  /** What the cluster database wants of owners of the group, and has not heard yet that it has come to it. */
+  readonly intents: (group: GroupId) => readonly NodeIntent[];
   readonly listener: GroupListener;
   readonly nowMs: Millis;
 }

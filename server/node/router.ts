@@ -483,6 +483,7 @@ const writes: ReadonlySet<Request["type"]> = new Set([
   "createGroup",
   "refoundGroup",
   "refoundCluster",
+  "intendNode",
   "openSession",
   "closeSession",
 ]);

@@ -5,8 +5,17 @@ import type { GroupCommand } from "../../proto/commands.ts";
 import { type Failure, failure } from "../../proto/errors.ts";
 import { type Epoch, type GroupId, type LogIndex, type Revision, toRevision } from "../../proto/ids.ts";
 import type { GroupKey } from "../../proto/model.ts";
-import type { Decision, Operation, OperationResult, Part, TransactionId, Vote } from "../../proto/transactions.ts";
+import type {
+  Decision,
+  IntendOperation,
+  Operation,
+  OperationResult,
+  Part,
+  TransactionId,
+  Vote,
+} from "../../proto/transactions.ts";
 import type { Mvcc } from "../../storage/mvcc/mvcc.ts";
+import { intendedOf } from "../recovery/intents.ts";
 import { doHold } from "../txn/comparisons.ts";
 import { type Footprint, footprintOf } from "../txn/locks.ts";
 import { refuseLargeResults, resultsOf, writesOf } from "../txn/operations.ts";
@@ -43,6 +52,9 @@ export interface TransactionRules {
   readonly fenced: (fence: Epoch | null) => Failure | null;
   /** Why the puts among these cannot attach their keys; null: they can. */
   readonly missingLease: (operations: readonly Operation[]) => Failure | null;
+  /** Why what operators want among these cannot be carried out now; null: it can. */
+  readonly refuseIntents: (operations: readonly Operation[]) => Failure | null;
+  readonly intend: (operation: IntendOperation, index: LogIndex) => void;
 }
 
 const noRevision = toRevision(0);
@@ -63,15 +75,15 @@ export class TransactionCommands {
   apply(command: TransactionCommand, index: LogIndex): TransactionOutcome {
     switch (command.type) {
       case "transact":
-        return this.#transact(command.part);
+        return this.#transact(command.part, index);
       case "begin":
         return this.#begin(command, index);
       case "prepare":
         return this.#prepare(command);
       case "decide":
-        return this.#decide(command);
+        return this.#decide(command, index);
       case "finish":
-        return this.#finish(command);
+        return this.#finish(command, index);
       case "forget":
         this.state.forget(command.id);
         return { type: "finished", id: command.id, revision: noRevision };
@@ -97,15 +109,15 @@ export class TransactionCommands {
     return failure("txn_conflict", message, { group: this.#rules.key().group });
   }
 
-  #transact(part: Part): Answer {
+  #transact(part: Part, index: LogIndex): Answer {
     const refusal = this.#rules.lock() ?? this.conflict(footprintOf(part));
     if (refusal !== null) return { type: "refused", failure: refusal };
     const answer = this.answer(part);
     if (answer.type === "refused") return answer;
     const branch = answer.succeeded ? part.success : part.failure;
-    const missing = this.#rules.missingLease(branch);
-    if (missing !== null) return { type: "refused", failure: missing };
-    return { ...answer, revision: this.#write(branch) };
+    const unfit = this.#rules.missingLease(branch) ?? this.#rules.refuseIntents(branch);
+    if (unfit !== null) return { type: "refused", failure: unfit };
+    return { ...answer, revision: this.#write(branch, index) };
   }
 
   /** The record of a transaction, and this group's own promise. */
@@ -128,7 +140,8 @@ export class TransactionCommands {
   #promise(id: TransactionId, part: Part): TransactionOutcome {
     const refusal = this.#rules.lock() ?? this.#rules.fenced(part.fence) ?? this.conflict(footprintOf(part));
     // Of either branch: from here on these leases do not end either.
-    const reason = refusal ?? this.#rules.missingLease([...part.success, ...part.failure]);
+    const operations = [...part.success, ...part.failure];
+    const reason = refusal ?? this.#rules.missingLease(operations) ?? this.#rules.refuseIntents(operations);
     if (reason !== null) return { type: "refused", failure: reason };
     const vote = this.#vote(part);
     const tooMuch = this.#noRoom() ?? refuseLargeResults([...vote.success, ...vote.failure], answerLimit(part));
@@ -137,31 +150,32 @@ export class TransactionCommands {
     return { type: "prepared", id, vote };
   }
 
-  #decide({ id, decision }: Command<"decide">): TransactionOutcome {
+  #decide({ id, decision }: Command<"decide">, index: LogIndex): TransactionOutcome {
     const lock = this.#rules.lock();
     if (lock !== null) return { type: "refused", failure: lock };
     if (this.state.record(id)?.decision !== null) return { type: "finished", id, revision: noRevision };
     this.state.decide(id, decision);
-    return { type: "finished", id, revision: this.#carryOut(id, decision) };
+    return { type: "finished", id, revision: this.#carryOut(id, decision, index) };
   }
 
-  #finish({ id, decision, floor }: Command<"finish">): TransactionOutcome {
+  #finish({ id, decision, floor }: Command<"finish">, index: LogIndex): TransactionOutcome {
     const lock = this.#rules.lock();
     if (lock !== null) return { type: "refused", failure: lock };
     const before = this.state.revisionOf(id) ?? noRevision;
-    const revision = this.state.find(id) === null ? before : this.#carryOut(id, decision);
+    const revision = this.state.find(id) === null ? before : this.#carryOut(id, decision, index);
     this.state.close(id, { revision, floor });
     return { type: "finished", id, revision };
   }
 
   /** @returns the revision that it made; 0: it was aborted */
-  #carryOut(id: TransactionId, decision: Decision): Revision {
+  #carryOut(id: TransactionId, decision: Decision, index: LogIndex): Revision {
     const part = this.state.find(id)?.part;
     this.state.release(id);
-    return part === undefined || decision === "aborted" ? noRevision : this.#write(part[decision]);
+    return part === undefined || decision === "aborted" ? noRevision : this.#write(part[decision], index);
   }
 
-  #write(branch: Part["success"]): Revision {
+  #write(branch: Part["success"], index: LogIndex): Revision {
+    for (const operation of intendedOf(branch)) this.#rules.intend(operation, index);
     return this.#keys.write(writesOf(branch)).revision;
   }
 

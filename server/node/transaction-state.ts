@@ -51,6 +51,11 @@ export class TransactionState {
     return this.#coordinated.size + this.#prepared.size;
   }
 
+  /** Something that operators want of an owner is promised. */
+  get areOwnersHeld(): boolean {
+    return this.prepared.some(({ part }) => footprintOf(part).owners.length > 0);
+  }
+
   get isFull(): boolean {
     return this.#prepared.size >= limits.transactionsOpenMax;
   }

@@ -26,8 +26,9 @@ export function validateTransaction({ parts }: Request & { readonly type: "trans
 
 function checkGroups(parts: readonly Part[]): Failure | null {
   if (parts.length === 0) return wrong("group", "The transaction names no group");
-  if (parts.length > limits.transactionGroupsMax) {
-    return wrong("group", `The transaction has ${parts.length} groups, limit ${limits.transactionGroupsMax}`);
+  const groupsMax = parts.every(isPlanned) ? limits.groupsMax : limits.transactionGroupsMax;
+  if (parts.length > groupsMax) {
+    return wrong("group", `The transaction has ${parts.length} groups, limit ${groupsMax}`);
   }
   return first(parts, ({ group }, at) => {
     if (!isName(group)) return wrong("group", `"${group}" is not a group name`);
@@ -37,10 +38,17 @@ function checkGroups(parts: readonly Part[]): Failure | null {
   });
 }
 
+/** A planned change of a node concerns all its groups at once, however many: each has one small thing to do. */
+function isPlanned({ comparisons, success, failure: otherwise }: Part): boolean {
+  return (
+    comparisons.length + otherwise.length === 0 && success.length > 0 && success.every(({ type }) => type === "intend")
+  );
+}
+
 function checkSizes(parts: readonly Part[]): Failure | null {
   const max = limits.transactionOperationsMax;
   for (const field of ["comparisons", "success", "failure"] as const) {
-    const count = parts.reduce((sum, part) => sum + part[field].length, 0);
+    const count = parts.filter((part) => !isPlanned(part)).reduce((sum, part) => sum + part[field].length, 0);
     if (count > max) return wrong(field, `The transaction has ${count} ${nameOf(field)}, limit ${max}`);
   }
   const bytes = parts.reduce((sum, part) => sum + bytesOfPart(part), 0);
@@ -78,6 +86,8 @@ function checkOperation(operation: Operation, field: string): Failure | null {
       );
     case "delete":
       return checkSpan(operation.span, `${field}.range.`);
+    case "intend":
+      return isName(operation.node) ? null : wrong(`${field}.node`, `"${operation.node}" is not a node name`);
   }
 }
 

@@ -51,6 +51,9 @@ export function validateRequest(request: Request): Failure | null {
     case "createGroup":
     case "setOwners":
       return checkGroup(request.group, request.owners);
+    case "drainNode":
+    case "intendNode":
+      return checkReason(request.reason);
     case "recoverGroup":
       return checkRecovery(request);
     case "recoverCluster":
@@ -110,7 +113,10 @@ function checkSession(field: string, session: string | null): Failure | null {
 }
 
 function checkFrom({ from, reason }: { readonly from: string; readonly reason: string }): Failure | null {
-  if (!isName(from)) return wrong("from", `"${from}" is not a node name`);
+  return isName(from) ? checkReason(reason) : wrong("from", `"${from}" is not a node name`);
+}
+
+function checkReason(reason: string): Failure | null {
   if (reason.length <= reasonCharsMax) return null;
   return wrong("why", `The reason has ${reason.length} characters, limit ${reasonCharsMax}`);
 }

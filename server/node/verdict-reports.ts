@@ -1,8 +1,10 @@
-// Managers tell the cluster group's leader what its record does not show yet, until it does (A3): verdicts and owner lists.
+// Managers tell the cluster group's leader what its record does not show yet, until it does (A3): verdicts, owner lists, and
+// that their groups have come to what operators want of owners.
 // Who leads it, they need not know: the voters that do not lead pass the report over.
 
 import { type Millis, type NodeId, toMillis } from "../../proto/ids.ts";
-import type { DirectoryEntry, StatusComponent } from "../../proto/model.ts";
+import type { DirectoryEntry, KeptIntent, StatusComponent } from "../../proto/model.ts";
+import { isKept } from "../recovery/intents.ts";
 import type { ClusterDatabase } from "./cluster-database.ts";
 import { differsFromRecord } from "./coordinator.ts";
 import { limits } from "./limits.ts";
@@ -31,7 +33,9 @@ export class VerdictReports {
     for (const component of news) this.#report(component, database, nowMs);
     const changed = managed.map(({ entry }) => entry).filter((entry) => isOfOthers(entry, database));
     for (const entry of changed) this.#reportOwners(entry, database);
-    const isDone = news.length === 0 && changed.length === 0;
+    const kept = managed.flatMap((group) => keptIn(group, database));
+    for (const each of kept) this.#reportIntent(each, database);
+    const isDone = news.length === 0 && changed.length === 0 && kept.length === 0;
     this.#nextMs = isDone ? null : toMillis(nowMs + limits.reportIntervalMs);
   }
 
@@ -56,6 +60,13 @@ export class VerdictReports {
     }
   }
 
+  #reportIntent(kept: KeptIntent, database: ClusterDatabase): void {
+    for (const voter of database.state.voters) {
+      if (voter === this.#world.self) database.reportIntent(kept);
+      else this.#world.out.send(voter, { type: "intentReport", kept });
+    }
+  }
+
   #report(component: StatusComponent, database: ClusterDatabase, nowMs: Millis): void {
     for (const voter of database.state.voters) {
       if (voter === this.#world.self) database.report(component, nowMs);
@@ -73,6 +84,13 @@ function isOfOthers(entry: DirectoryEntry, { state }: ClusterDatabase): boolean 
   if (known === null || !state.isNews(entry)) return false;
   const isOther = known.incarnation !== entry.incarnation || known.owners.join() !== entry.owners.join();
   return isOther || state.recovery(entry.group) !== null;
+}
+
+/** What the database waits for, and need not any more. */
+function keptIn({ state }: ResourceGroup, database: ClusterDatabase): readonly KeptIntent[] {
+  const { group } = state.object;
+  const kept = database.state.pendingIntents(group).filter((intent) => isKept(intent, state.intents.get(intent.node)));
+  return kept.map(({ node, index }) => ({ node, group, index }));
 }
 
 function verdictsOn(node: NodeId, groups: Iterable<ResourceGroup>): readonly StatusComponent[] {

@@ -5,6 +5,7 @@
 import { assert } from "../../proto/assert.ts";
 import { clusterGroup, type GroupId, type Millis, type NodeId, toMillis } from "../../proto/ids.ts";
 import type { ClusterChange, DirectoryEntry, RecoveryStatus, StatusComponent } from "../../proto/model.ts";
+import { isThere } from "./intents.ts";
 import { reasonText } from "./reason.ts";
 
 /** A lost poll must not make a healthy group look like one without a quorum. */
@@ -100,9 +101,9 @@ export class EventAgreement {
    * What is to be logged and asked now. Call it when `deadlineMs` is reached, and not while an earlier entry is still being
    * logged: `recorded` would not know of it, and the change would be logged twice.
    *
-   * A node is settled when all its groups have reported, or `pollMs` after the first report by those that have. Only `up` and
-   * `draining` against `down` count as opinions; a group in which the node is `joining`, `suspect` or on a planned absence
-   * has none. A node that is `new` and comes up gives no event; one that went down and up between two calls gives none either.
+   * A node is settled when all its groups have reported, or `pollMs` after the first report by those that have. Only `up`,
+   * `draining` and `maintenance`, which are words for one that is there, against `down` count as opinions; a group in which the
+   * node is `joining` or `suspect` has none. A node that is `new` and comes up gives no event; one that went down and up between two calls gives none either.
    */
   due(nowMs: Millis, recorded: (node: NodeId) => RecordedStatus, directory: NodeGroups): DueAgreement {
     const changes: ClusterChange[] = [];
@@ -183,7 +184,7 @@ function countedOf(pending: Pending, groups: readonly DirectoryEntry[]): readonl
 
 function settle(node: NodeId, counted: readonly StatusComponent[], recorded: RecordedStatus): Finding {
   const failed = counted.filter(({ status }) => status === "down");
-  const alive = counted.filter(({ status }) => status === "up" || status === "draining");
+  const alive = counted.filter(({ status }) => isThere(status));
   if (failed.length > 0 && alive.length > 0) return { type: "dropped" };
   const [loss] = failed;
   const [gain] = alive;

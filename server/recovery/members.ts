@@ -1,7 +1,7 @@
 // Who should vote in a group: its owners and its quorum policy in, the voters out. Pure; the group's log gets there by itself.
 
 import { compareNames, type NodeId } from "../../proto/ids.ts";
-import type { QuorumPolicy } from "../../proto/membership.ts";
+import type { Membership, QuorumPolicy, Voter } from "../../proto/membership.ts";
 
 export interface WantedVoter {
   readonly node: NodeId;
@@ -52,6 +52,17 @@ export function rankWitnesses(
   return outside.toSorted((left, right) => {
     return rank(left) - rank(right) || spread(left) - spread(right) || compareNames(left, right);
   });
+}
+
+/** Whether the group is on its way to other owners; another order of the same ones is no such change. */
+export function areOwnersChanging({ owners, outgoing, target }: Membership): boolean {
+  const sets = [...(target === null ? [] : [target]), ...(outgoing.length === 0 ? [] : [outgoing])];
+  return sets.some((voters) => !areOwners(voters, owners));
+}
+
+function areOwners(voters: readonly Voter[], owners: readonly NodeId[]): boolean {
+  const nodes = voters.filter(({ isWitness }) => !isWitness).map(({ node }) => node);
+  return nodes.length === owners.length && nodes.every((node) => owners.includes(node));
 }
 
 function chooseWitness({ owners, policy, witness, candidates }: MembersPlan): NodeId | null {

@@ -1,7 +1,8 @@
 // Where a group's application runs: minimal recovery, the first owner in list order that is up (D2, D3; S1 Fig. 4). Run by
-// the manager of a group that has a quorum, which is block 404 of Fig. 4. No leases, capacities or fallback policies yet.
+// the manager of a group that has a quorum, which is block 404 of Fig. 4. An owner that operators want to run nothing is passed
+// over, and gives the application up as soon as another one can take it. No leases, capacities or fallback policies yet.
 
-import type { NodeId } from "../../proto/ids.ts";
+import type { GroupId, NodeId } from "../../proto/ids.ts";
 import type { Ownership, StatusComponent } from "../../proto/model.ts";
 import { reasonText } from "./reason.ts";
 
@@ -19,6 +20,11 @@ export interface OwnershipView extends Candidates {
    * higher precedence is awaited, so that it does not depend on who of them started first. Default: it waits for nobody.
    */
   readonly awaited?: (node: NodeId) => boolean;
+}
+
+export interface DrainView extends Candidates {
+  readonly group: GroupId;
+  readonly ownership: Ownership;
 }
 
 /** What to log as `own`, with the next epoch. */
@@ -40,6 +46,7 @@ export function chooseOwner({ owners, verdicts }: Candidates): NodeId | null {
  * - A current owner that is up keeps the group, also when one of higher precedence returns (blocks 408 and 410, without
  *   reallocation).
  * - Else the next owner that is up takes it (block 406), or takes it up again after a suspension (block 416).
+ * - A current owner that is to be drained keeps it as long as no other is up.
  * - With none up, services are suspended (block 412); a group that never had an owner has nothing to suspend.
  *
  * @returns null when nothing has to change
@@ -47,10 +54,31 @@ export function chooseOwner({ owners, verdicts }: Candidates): NodeId | null {
 export function planOwnership(view: OwnershipView): OwnershipPlan | null {
   const { ownership } = view;
   const choice = keepsOwner(view) ? ownership.currentOwner : chooseOwner(view);
-  if (choice === null) return planSuspension(view);
+  if (choice === null) return isDraining(view) ? null : planSuspension(view);
   if (choice === ownership.currentOwner && ownership.state === "online") return null;
   if (waitsForBetter(view, choice)) return null;
   return { currentOwner: choice, state: "online", reason: reasonText(reasonFor(view, choice)) };
+}
+
+/**
+ * Where the application would go if its current owner were drained.
+ *
+ * @returns null: nowhere, it stays until another owner is up
+ */
+export function planDrain({ group, owners, verdicts, ownership: { currentOwner } }: DrainView): MovePlan {
+  const others = owners.filter((owner) => owner !== currentOwner);
+  const to = chooseOwner({ owners: others, verdicts });
+  if (to !== null) return { to, reason: `${to} is the first other owner in the list that is up` };
+  return { to, reason: reasonText(`No other owner of ${group} is up: it stays on ${currentOwner} until one is`) };
+}
+
+export interface MovePlan {
+  readonly to: NodeId | null;
+  readonly reason: string;
+}
+
+function isDraining({ ownership: { currentOwner }, owners, verdicts }: OwnershipView): boolean {
+  return verdicts.some(({ node, status }) => node === currentOwner && status === "draining" && owners.includes(node));
 }
 
 function keepsOwner(view: OwnershipView): boolean {

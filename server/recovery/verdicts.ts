@@ -26,12 +26,13 @@ export interface VerdictView {
  *
  * | seen | recorded | proposed |
  * |---|---|---|
- * | quarantined | anything but `down`, `maintenance`, `left` | `down` |
+ * | quarantined | anything but `down`, `left` | `down` |
  * | quarantined | `down` for another reason | `down`, with the quarantine as the reason |
  * | heard | nothing, `joining`, `suspect`, `partial`, `down` | `up` |
- * | silent | `up`, `suspect`, `partial`, `draining` | `down` |
+ * | silent | `up`, `suspect`, `partial`, `draining`, `maintenance` | `down` |
  * | silent | nothing, `joining` | nothing: what never came up has not failed (A3), and is no candidate either |
- * | any | `maintenance`, `left` | nothing: a planned absence ends by the operator's word only |
+ * | heard | `draining`, `maintenance` | nothing: it is up, and what operators want of it stands beside that (intents.ts) |
+ * | any | `left` | nothing |
  * | suspect, unknown | any | nothing |
  *
  * The caller proposes nothing twice while an earlier proposal is under way.
@@ -45,7 +46,7 @@ export function planVerdicts(view: VerdictView): VerdictChange[] {
 }
 
 const raisedByHearing: ReadonlySet<RecoveryStatus> = new Set(["joining", "suspect", "partial", "down"]);
-const loweredBySilence: ReadonlySet<RecoveryStatus> = new Set(["up", "suspect", "partial", "draining"]);
+const loweredBySilence: ReadonlySet<RecoveryStatus> = new Set(["up", "suspect", "partial", "draining", "maintenance"]);
 
 type Recorded = Pick<StatusComponent, "status" | "reason">;
 

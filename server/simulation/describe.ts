@@ -92,6 +92,8 @@ function describeMessage(message: PeerMessage): string {
     case "stateAnswer":
     case "stateVerdict":
       return `${message.group} ${message.type} ${message.index} ${message.hash}`;
+    case "intentReport":
+      return `intentReport ${message.kept.group} ${message.kept.node}@${message.kept.index}`;
     case "ownersReport":
       return `ownersReport ${message.entry.group} ${message.entry.owners.join(",")}@${message.entry.index}`;
     case "statuses":

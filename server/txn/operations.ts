@@ -46,6 +46,8 @@ function resultOf(operation: Operation, mvcc: Mvcc, at: Revision | null): Operat
       return listOf(operation, mvcc, at);
     case "put":
       return { type: "put", previous: operation.returnPrevious ? valueAt(mvcc, operation.key, at) : null };
+    case "intend":
+      return { type: "intend" };
     case "delete": {
       const present = keysIn(mvcc, operation.span, at);
       return { type: "delete", deleted: present.length, previous: operation.returnPrevious ? present : [] };
@@ -80,5 +82,7 @@ function keyValuesOf(result: OperationResult): readonly KeyValue[] {
       return result.kvs;
     case "delete":
       return result.previous;
+    case "intend":
+      return [];
   }
 }

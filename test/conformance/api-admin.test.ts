@@ -335,6 +335,60 @@ test("GetNode tells what its sphere and the node itself say", async () => {
   assert.deepEqual(node.labels, { rack: "r1" });
 });
 
+test("DrainNode hands the planned change to the node, and tells moves and how the node stands", async () => {
+  const { answer } = harness.node;
+  harness.node.answer = (request, budgetMs) => {
+    if (request.type !== "drainNode") return answer(request, budgetMs);
+    const to = request.validateOnly ? null : n202;
+    const moves = [{ group: rg220, from: n208, to, reason: `for ${request.reason}` }];
+    return { type: "drainNode", moves, unreachable: request.skipUnavailable ? [rg226] : [] };
+  };
+  const { drainNode, undrainNode } = NodeService.method;
+  const done = await harness.call(drainNode, { node: "n208", why: "new disk", skipUnavailable: true });
+  const told = { ...done.moves[0], $typeName: "" };
+  assert.deepEqual(told, { $typeName: "", group: "rg220", from: "n208", to: "n202", why: "for new disk" });
+  assert.deepEqual([done.node?.name, done.unreachable], ["n208", ["rg226"]]);
+  const check = await harness.call(drainNode, { node: "n208", validateOnly: true });
+  assert.equal(check.moves[0]?.to, "");
+  await harness.call(undrainNode, { node: "n208" });
+  const asked = harness.node.all("call").flatMap(({ request }) => (request.type === "drainNode" ? [request] : []));
+  assert.deepEqual(
+    asked.map(({ wanted, skipUnavailable, validateOnly }) => [wanted, skipUnavailable, validateOnly]),
+    [
+      ["drained", true, false],
+      ["drained", false, true],
+      ["none", false, false],
+    ],
+  );
+  const identified = { node: "n208", requestId: { session: "s1", sequence: 1n } };
+  assert.equal((await harness.refused(drainNode, identified)).info?.reason, "UNIMPLEMENTED");
+});
+
+test("DrainNode waits until nothing runs there any more, and no longer than its caller", async () => {
+  const { answer } = harness.node;
+  const words = ["up", "draining", "draining", "maintenance"] as const;
+  let polls = 0;
+  let isStuck = false;
+  harness.node.answer = (request, budgetMs) => {
+    if (request.type === "drainNode") return { type: "drainNode", moves: [], unreachable: [] };
+    const reply = answer(request, budgetMs);
+    if (reply?.type !== "nodeStatus") return reply;
+    const status = isStuck ? "draining" : (words[Math.min(polls, words.length - 1)] ?? "up");
+    polls++;
+    const components = reply.status.components.slice(1).map((one) => ({ ...one, status }));
+    const intent = { node: n208, wanted: "drained", reason: "new disk", index: toLogIndex(9), pending: [] } as const;
+    return { ...reply, status: { ...reply.status, status, components, intent } };
+  };
+  const { drainNode } = NodeService.method;
+  const done = await harness.call(drainNode, { node: "n208", wait: true });
+  assert.equal(done.node?.recoveryStatus, RecoveryStatus.MAINTENANCE);
+  assert.deepEqual([done.node.intent, done.node.intentWhy], [RecoveryStatus.MAINTENANCE, "new disk"]);
+  assert.equal(polls, words.length + 1);
+  isStuck = true;
+  const late = await harness.call(drainNode, { node: "n208", wait: true }, { deadline: Date.now() + 900 });
+  assert.equal(late.node?.recoveryStatus, RecoveryStatus.DRAINING);
+});
+
 test("GetSphere tells members, groups, statuses and interlocked groups", async () => {
   const own = await harness.call(NodeService.method.getSphere, {});
   assert.equal(own.node, "n202");

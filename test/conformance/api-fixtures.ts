@@ -118,6 +118,7 @@ export function nodeStatus(node: string, own: NodeSelf | null): NodeStatus {
     sphere: [n214, n202, n208],
     groups: [rg220],
     self: own,
+    intent: null,
   };
 }
 

@@ -30,6 +30,18 @@ function changeFields(change: model.ClusterChange): MessageInitShape<typeof Clus
       return { type: ClusterEventType.NODE_FAILED, node: change.node, why: change.reason };
     case "nodeReintegrated":
       return { type: ClusterEventType.NODE_REINTEGRATED, node: change.node, why: change.reason };
+    case "nodeDrained":
+      return {
+        type: ClusterEventType.NODE_DRAINED,
+        node: change.node,
+        why: withReason("Its applications move off; it goes on voting and storing", change.reason),
+      };
+    case "nodeUndrained":
+      return {
+        type: ClusterEventType.NODE_UNDRAINED,
+        node: change.node,
+        why: withReason("It may run applications again", change.reason),
+      };
     case "groupCreated":
       return {
         type: ClusterEventType.GROUP_CREATED,

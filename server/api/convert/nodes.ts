@@ -6,7 +6,7 @@ import { type Node, NodeSchema } from "../../../proto/gen/bailiwick/v1/node_pb.t
 import { RecoveryStatus } from "../../../proto/gen/bailiwick/v1/status_pb.ts";
 import { type NodeConfig, NodeConfigSchema } from "../../../proto/gen/bailiwick/v1/topology_pb.ts";
 import { clusterGroup, compareNames } from "../../../proto/ids.ts";
-import type { DirectoryEntry, NodeRecord, StatusComponent } from "../../../proto/model.ts";
+import type { DirectoryEntry, NodeIntent, NodeRecord, StatusComponent } from "../../../proto/model.ts";
 import type { GroupStatus, NodeSelf, NodeState, NodeStatus } from "../../../proto/requests.ts";
 import { nodeStatus } from "../../node/node-status.ts";
 import { recoveryStatuses, toVerdict } from "./statuses.ts";
@@ -40,6 +40,7 @@ export function toNode(status: NodeStatus): Node {
     groups: status.groups.toSorted(compareNames),
     recoveryStatus: recoveryStatuses[status.status],
     verdicts: sortedVerdicts(status.components),
+    ...intentFields(status.intent),
     ...(self !== null && selfFields(self)),
   });
 }
@@ -73,6 +74,11 @@ export function addRoles(node: Node, groups: readonly GroupStatus[], voters: rea
 
 export function toNodeConfig(record: NodeRecord): NodeConfig {
   return create(NodeConfigSchema, recordFields(record));
+}
+
+function intentFields(intent: NodeIntent | null) {
+  if (intent === null || intent.wanted === "none") return {};
+  return { intent: RecoveryStatus.MAINTENANCE, intentWhy: intent.reason };
 }
 
 function selfFields(self: NodeSelf) {

@@ -2,7 +2,7 @@
 // group has its part.
 
 import { create } from "@bufbuild/protobuf";
-import { present } from "../../../proto/assert.ts";
+import { present, unreachable } from "../../../proto/assert.ts";
 import { epoch, uint64 } from "../../../proto/codec/integers.ts";
 import { GroupRevisionSchema } from "../../../proto/gen/bailiwick/v1/common_pb.ts";
 import * as wire from "../../../proto/gen/bailiwick/v1/transaction_pb.ts";
@@ -171,6 +171,8 @@ function toCase(result: OperationResult): wire.OperationResult["result"] {
       const deleted = uint64.toWire(result.deleted, "deleted");
       return { case: "delete", value: create(wire.DeleteResultSchema, { deleted, previous }) };
     }
+    case "intend":
+      return unreachable(result as never);
   }
 }
 

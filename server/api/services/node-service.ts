@@ -1,4 +1,4 @@
-// NodeService: what nodes are, and their spheres of influence.
+// NodeService: what nodes are, their spheres of influence, and planned changes of them.
 
 import { create } from "@bufbuild/protobuf";
 import type { Node } from "../../../proto/gen/bailiwick/v1/node_pb.ts";
@@ -9,22 +9,21 @@ import type { NodeStatus, Reply } from "../../../proto/requests.ts";
 import type { CallContext } from "../call-context.ts";
 import { readCount, readNode } from "../convert/fields.ts";
 import { toNodeHeader } from "../convert/headers.ts";
-import { addRoles, toKnownNode, toNode, toNodeConfig } from "../convert/nodes.ts";
+import { addRoles, toKnownNode, toNode } from "../convert/nodes.ts";
 import { toInterlockSummary } from "../convert/statuses.ts";
 import { pageByName } from "../page-token.ts";
 import { defineService } from "../service.ts";
-import { askClusterGroup, askGroups, askLocal } from "./ask-groups.ts";
+import { askLocal } from "./ask-groups.ts";
+import { drainNode, undrainNode } from "./drain-node.ts";
+import { askWholeNode } from "./whole-node.ts";
 
 const membership = "changes of the cluster's membership";
 const agents = "agents";
-const drains = "leases and allocation";
 
 export const nodeService = defineService(
   wire.NodeService,
-  { listNodes, getNode, getSphere },
+  { listNodes, getNode, getSphere, drainNode, undrainNode },
   {
-    drainNode: drains,
-    undrainNode: drains,
     addNode: membership,
     removeNode: membership,
     replaceNode: membership,
@@ -80,13 +79,7 @@ function hasLabels({ labels }: Node, wanted: Readonly<Record<string, string>>): 
 }
 
 async function getNode(request: wire.GetNodeRequest, context: CallContext): Promise<wire.GetNodeResponse> {
-  const { status } = await context.ask({ type: "nodeStatus", node: readNode(request.node) });
-  const [{ groups, unreachable }, cluster] = await Promise.all([
-    askGroups(context, status.groups),
-    askClusterGroup(context),
-  ]);
-  const node = addRoles(toNode(status), groups, cluster?.object.owners ?? []);
-  node.config = toNodeConfig(status.record);
+  const { node, unreachable } = await askWholeNode(readNode(request.node), context);
   return create(wire.GetNodeResponseSchema, {
     header: toNodeHeader(context.self),
     node,

@@ -288,6 +288,41 @@ test("group set-owners takes the list in one word or in many", async () => {
   assert.equal((await cli("group set-owners rg220")).code, 2);
 });
 
+test("node drain says where applications go, who has still to follow, and what is left", async () => {
+  const cluster = new FakeCluster();
+  const done = await cli(["node", "drain", "n202", "--why", "new disk"], { cluster });
+  assert.deepEqual([done.code, done.err], [0, ""]);
+  const moves = "GROUP  FROM  TO    WHY\nrg220  n202  n202  n202 is up\nrg226  n202  -     nobody is up\n";
+  assert.equal(done.out, `n202 is up\n\n${moves}`);
+  const left = await cli("node drain n202 --wait --skip-unavailable", { cluster });
+  assert.equal(left.code, 1);
+  const warnings = [
+    "warning: no quorum yet, will follow: rg224",
+    "warning: the cluster database has no quorum to record it",
+    "still on n202: the applications of rg226",
+  ];
+  assert.deepEqual(left.err.trim().split("\n"), warnings);
+  const checked = await cli("node drain n202 --dry-run", { cluster });
+  assert.match(checked.out, /^n202 would be drained\n/);
+  const json = await cli("node drain n202 -o json", { cluster });
+  const move = { from: text, group: text, to: text, why: text };
+  assert.deepEqual(shapeOf(json.json()), { header, moves: [move], node, unreachable: [] });
+  const calls = ["make new disk", "skip wait make", "check", "make"];
+  assert.deepEqual(
+    cluster.calls,
+    calls.map((call) => `127.0.0.1:7401 drainNode ${call}`),
+  );
+});
+
+test("node undrain takes a node back", async () => {
+  const cluster = new FakeCluster();
+  const done = await cli("node undrain n202 --skip-unavailable", { cluster });
+  assert.deepEqual([done.code, done.out], [0, "n202 is up\n"]);
+  assert.equal(done.err, "warning: no quorum yet, will follow: rg224\n");
+  const json = await cli("node undrain n202 -o json", { cluster });
+  assert.deepEqual(shapeOf(json.json()), { header, node, unreachable: [] });
+});
+
 test("group recover is done once the operator has typed the group's name", async () => {
   const cluster = new FakeCluster();
   const line = ["group", "recover", "rg220", "--from", "n214", "--accept-data-loss", "--why", "rack 7 burnt"];

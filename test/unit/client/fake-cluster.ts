@@ -245,6 +245,25 @@ export class FakeCluster {
           this.#enter(node, "getNode");
           return { header: this.#header(node), node: fakeNode(name) };
         },
+        drainNode: ({ node: name, why, skipUnavailable, wait, validateOnly }) => {
+          const flags = [skipUnavailable ? "skip" : "", wait ? "wait" : "", validateOnly ? "check" : "make"];
+          this.#enter(node, `drainNode ${[...flags, why].filter((word) => word !== "").join(" ")}`);
+          const moves = [
+            { group, from: name, to: "n202", why: "n202 is up" },
+            { group: "rg226", from: name, to: "", why: "nobody is up" },
+          ];
+          const made = { ...fakeNode(name), manages: wait ? ["rg226"] : [] };
+          return {
+            header: this.#header(node),
+            node: made,
+            moves,
+            unreachable: skipUnavailable ? ["rg224", "cluster"] : [],
+          };
+        },
+        undrainNode: ({ node: name, skipUnavailable }) => {
+          this.#enter(node, `undrainNode ${skipUnavailable ? "skip" : ""}`);
+          return { header: this.#header(node), node: fakeNode(name), unreachable: skipUnavailable ? ["rg224"] : [] };
+        },
         getSphere: ({ node: name }) => {
           this.#enter(node, "getSphere");
           return {

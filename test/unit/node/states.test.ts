@@ -6,13 +6,15 @@ import fc from "fast-check";
 import { encodeClusterCommand, encodeGroupCommand } from "../../../proto/codec/commands.ts";
 import { encodeAppliedRecord, encodeGroupObject, encodeGroupSummary } from "../../../proto/codec/records.ts";
 import type { ClusterCommand, GroupCommand } from "../../../proto/commands.ts";
-import { toEpoch, toGroupId, toIncarnation, toLogIndex, toRevision, toTerm } from "../../../proto/ids.ts";
+import { toEpoch, toGroupId, toIncarnation, toLogIndex, toNodeId, toRevision, toTerm } from "../../../proto/ids.ts";
+import { intents } from "../../../proto/model.ts";
 import type { Entry } from "../../../proto/raft.ts";
 import { Applier, type ReplicatedState } from "../../../server/node/applier.ts";
-import { ClusterState } from "../../../server/node/cluster-state.ts";
+import { type ClusterOutcome, ClusterState } from "../../../server/node/cluster-state.ts";
 import { type GroupOutcome, GroupState } from "../../../server/node/group-state.ts";
 import { limits } from "../../../server/node/limits.ts";
 import { type ReplicaRows, sortOut } from "../../../server/node/replica-rows.ts";
+import { partFor } from "../../../server/recovery/intents.ts";
 import { bytesOf, emptyBytes } from "../../../storage/bytes.ts";
 import { hash64, hashText } from "../../../storage/hash.ts";
 import { everyRange, type Slot, stateKey, tailOfRow } from "../../../storage/keys.ts";
@@ -90,6 +92,12 @@ const other = fc.oneof(
   fc.record({ type: fc.constant("own" as const), epoch: fc.integer({ min: 1, max: 3 }) }),
   fc.record({ type: fc.constant("verdict" as const), node: fc.constantFrom(n1, n2, n4), up: fc.boolean() }),
   fc.record({ type: fc.constant("configure" as const), config: fc.string({ maxLength: 5 }) }),
+  fc.record({
+    type: fc.constant("intend" as const),
+    node: fc.constantFrom(n1, n2, n4),
+    wanted: fc.constantFrom(...intents),
+    after: fc.nat(6),
+  }),
   fc.record({ type: fc.constantFrom("dispute" as const, "settle" as const), index: fc.nat(9).map(toLogIndex) }),
 );
 type Action =
@@ -121,6 +129,11 @@ function commandOf(action: Action): GroupCommand {
       return { type: "own", currentOwner: n1, epoch: toEpoch(action.epoch), state: "online", reason: "" };
     case "verdict":
       return { type: "verdicts", changes: [{ node: action.node, status: action.up ? "up" : "down", reason: "r" }] };
+    case "intend": {
+      const { node, wanted, after } = action;
+      const operation = { type: "intend", node, wanted, reason: "r", after: toLogIndex(after) } as const;
+      return { type: "transact", part: partFor(rg, operation) };
+    }
     case "configure":
       return { type: "configure", config: bytesOf(encodeURIComponent(action.config)) };
     case "dispute":
@@ -146,6 +159,7 @@ function sameGroup(left: GroupState, right: GroupState): void {
   assert.equal(right.rows.digest(), left.rows.digest());
   assert.deepEqual([...encodeGroupSummary(right.summary)], [...encodeGroupSummary(left.summary)]);
   assert.deepEqual(right.verdicts(), left.verdicts());
+  for (const node of [n1, n2, n3, n4]) assert.deepEqual(right.intents.get(node), left.intents.get(node));
   assert.deepEqual(right.dispute, left.dispute);
   assert.deepEqual([...encodeGroupObject(right.object)], [...encodeGroupObject(left.object)]);
   const all = { start: emptyBytes, end: null };
@@ -275,6 +289,45 @@ test("of two decisions on the next owner the first wins", () => {
   assert.equal(stored.applier.state.summary.index, 1);
 });
 
+test("what a group says of a drained owner follows where the application runs, and silence wins", () => {
+  const stored = groupAfter([
+    { type: "verdict", node: n1, up: true },
+    { type: "own", epoch: 1 },
+    { type: "intend", node: n1, wanted: "drained", after: 3 },
+  ]);
+  const { state } = stored.applier;
+  const say = (action: Action) => {
+    stored.apply(encodeGroupCommand(commandOf(action)));
+    const verdict = state.verdicts().find(({ node }) => node === n1);
+    return [verdict?.status, verdict?.index];
+  };
+  assert.deepEqual([state.verdicts()[0]?.status, state.intendedAt], ["draining", 3]);
+  const elsewhere = { type: "own", currentOwner: n2, epoch: toEpoch(2), state: "online", reason: "" } as const;
+  stored.apply(encodeGroupCommand(elsewhere));
+  assert.deepEqual([state.verdicts()[0]?.status, state.verdicts()[0]?.index], ["maintenance", 4]);
+  assert.deepEqual(say({ type: "verdict", node: n1, up: false }), ["down", 5]);
+  assert.deepEqual(say({ type: "verdict", node: n1, up: true }), ["maintenance", 6]);
+  assert.deepEqual(say({ type: "intend", node: n1, wanted: "none", after: 2 }), ["maintenance", 6]);
+  assert.deepEqual(say({ type: "intend", node: n1, wanted: "none", after: 3 }), ["up", 8]);
+  assert.deepEqual(say({ type: "intend", node: n4, wanted: "drained", after: 9 }), ["up", 8]);
+  assert.equal(state.intents.get(n4), null);
+});
+
+test("what operators want of owners goes on in another incarnation", () => {
+  const stored = groupAfter([
+    { type: "intend", node: n1, wanted: "drained", after: 3 },
+    { type: "intend", node: n2, wanted: "drained", after: 3 },
+  ]);
+  const configuration = { ...stored.applier.state.members.configuration, index: toLogIndex(9) };
+  const membership = { ...configuration.membership, owners: [n1, n3] };
+  const succession = { incarnation: toIncarnation(2), slot: 5, reason: "lost" };
+  const next = GroupState.goOn(stored.applier.state, {
+    ...succession,
+    configuration: { ...configuration, membership },
+  });
+  assert.deepEqual([next.intents.get(n1)?.wanted, next.intents.get(n2)], ["drained", null]);
+});
+
 const clusterAction = fc.oneof(
   fc.record({
     type: fc.constant("create" as const),
@@ -283,6 +336,17 @@ const clusterAction = fc.oneof(
   }),
   fc.record({ type: fc.constant("event" as const), node: fc.constantFrom(n1, n2), up: fc.boolean() }),
   fc.record({ type: fc.constant("verdict" as const), node: fc.constant(n4), up: fc.boolean() }),
+  fc.record({
+    type: fc.constant("intend" as const),
+    node: fc.constantFrom(n1, n4, toNodeId("n9")),
+    wanted: fc.constantFrom(...intents),
+  }),
+  fc.record({
+    type: fc.constant("keep" as const),
+    node: fc.constantFrom(n1, n4),
+    group: fc.constantFrom("ga", "rg"),
+    index: fc.nat(20),
+  }),
   fc.record({
     type: fc.constant("recover" as const),
     group: fc.constantFrom("ga", "rg"),
@@ -309,6 +373,12 @@ function clusterCommandOf(action: typeof clusterAction extends fc.Arbitrary<infe
     case "event": {
       const change = { type: action.up ? "nodeReintegrated" : "nodeFailed", node: action.node, reason: "" } as const;
       return { type: "events", atMs: 6, changes: [change, change] };
+    }
+    case "intend":
+      return { type: "intendNode", atMs: 4, node: action.node, wanted: action.wanted, reason: "r" };
+    case "keep": {
+      const { node, group, index } = action;
+      return { type: "intentsKept", kept: [{ node, group: toGroupId(group), index: toLogIndex(index) }] };
     }
     case "recover": {
       const recovery = { incarnation: toIncarnation(action.incarnation), from: n2, owners: [n1, n2] };
@@ -348,6 +418,7 @@ test("the cluster database is the same after it has read its rows, or those of a
           [n1, n2, n4].map((node) => state.recorded(node)),
         );
         assert.deepEqual(copy.verdicts(), state.verdicts());
+        for (const node of [n1, n4]) assert.deepEqual(copy.intent(node), state.intent(node));
         for (const group of [rg, toGroupId("ga")]) assert.deepEqual(copy.recovery(group), state.recovery(group));
       }
     }),
@@ -398,4 +469,36 @@ test("a group goes on from one node once: as its next incarnation, until it says
   assert.equal(state.refuseRecovery(toGroupId("none"), recovery)?.code, "not_found");
   stored.apply(encodeClusterCommand({ type: "ownersChanged", atMs: 2, entries: [{ ...entry, index: toLogIndex(9) }] }));
   assert.equal(state.recovery(rg), null);
+});
+
+test("what operators want of a node waits for each of its groups, and for those that take it in", () => {
+  const stored = new Stored<ClusterOutcome, ClusterState>(ClusterState.genesis(bootstrapOf(smallShape), 3), 3);
+  const { state } = stored.applier;
+  const apply = (command: ClusterCommand) => stored.apply(encodeClusterCommand(command));
+  const intend = (wanted: "none" | "drained") => {
+    return apply({ type: "intendNode", atMs: 1, node: n1, wanted, reason: "new disk" });
+  };
+  const stranger = apply({ type: "intendNode", atMs: 1, node: toNodeId("n9"), wanted: "drained", reason: "" });
+  assert.equal(stranger.type === "refused" && stranger.failure.code, "not_found");
+  intend("drained");
+  assert.deepEqual(state.pendingIntents(rg), [state.intent(n1)]);
+  const kept = { node: n1, group: rg, index: toLogIndex(2) };
+  apply({ type: "intentsKept", kept: [{ ...kept, index: toLogIndex(1) }] });
+  assert.equal(state.isPending(kept), true);
+  apply({ type: "intentsKept", kept: [kept] });
+  assert.deepEqual([state.isPending(kept), state.intent(n1)?.pending], [false, []]);
+  const ga = { group: toGroupId("ga"), incarnation: toIncarnation(1), owners: [n1, n4], index: toLogIndex(0) };
+  apply({ type: "createGroup", atMs: 2, entry: ga });
+  assert.deepEqual(state.intent(n1)?.pending, ["ga"]);
+  apply({ type: "ownersChanged", atMs: 3, entries: [{ ...ga, owners: [n2, n4], index: toLogIndex(7) }] });
+  assert.deepEqual(state.intent(n1)?.pending, []);
+  intend("none");
+  apply({ type: "ownersChanged", atMs: 4, entries: [{ ...ga, owners: [n1, n4], index: toLogIndex(8) }] });
+  assert.deepEqual(state.intent(n1)?.pending, ["rg"]);
+  intend("none");
+  const told = state.newestEvents(100).map(({ change }) => change.type);
+  assert.deepEqual(
+    told.filter((type) => type.startsWith("node")),
+    ["nodeDrained", "nodeUndrained"],
+  );
 });

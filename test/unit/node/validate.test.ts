@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { toEpoch, toGroupId } from "../../../proto/ids.ts";
+import { type GroupId, toEpoch, toGroupId, toLogIndex } from "../../../proto/ids.ts";
 import type { Request } from "../../../proto/requests.ts";
+import type { Operation } from "../../../proto/transactions.ts";
 import { limits } from "../../../server/node/limits.ts";
 import { validateRequest } from "../../../server/node/validate.ts";
 import { get, list, n1, n2, put, remove, rg, watchAll } from "./cluster.ts";
@@ -65,4 +66,22 @@ test("what is at a limit is carried out", () => {
   const span = { start: bytes(4096), end: new Uint8Array([...bytes(4096), 0]) };
   const requests = [largest, { ...list(1000), span } as Request, list(1), fenced("rg"), create, watchAll(1)];
   for (const request of requests) assert.equal(validateRequest(request), null);
+});
+
+/** A transaction over so many groups, in each of which the same is done. */
+function transactOf(groups: number, success: readonly Operation[]): Request {
+  const names = Array.from({ length: groups }, (_, at) => toGroupId(`g${String(at).padStart(5, "0")}`));
+  const parts = names.map((group) => ({ group, comparisons: [], fence: null, success, failure: [] }));
+  return { type: "transact", group: names[0] as GroupId, parts };
+}
+
+test("a planned change concerns as many groups as there may be, what clients ask for at most 16", () => {
+  const intend: Operation = { type: "intend", node: n1, wanted: "drained", reason: "", after: toLogIndex(0) };
+  const get: Operation = { type: "get", key: bytes(1) };
+  assert.equal(validateRequest(transactOf(limits.groupsMax, [intend])), null);
+  assert.match(validateRequest(transactOf(limits.groupsMax + 1, [intend]))?.message ?? "", /4097 groups, limit 4096/);
+  assert.equal(validateRequest(transactOf(16, [get])), null);
+  for (const success of [[], [get], [intend, get]]) {
+    assert.match(validateRequest(transactOf(17, success))?.message ?? "", /17 groups, limit 16/);
+  }
 });

@@ -32,9 +32,13 @@ import {
   type GroupObject,
   type GroupRecovery,
   type GroupSummary,
+  intents,
+  type KeptIntent,
   type KeySpan,
   type KeyValue,
+  type NodeIntent,
   type NodeRecord,
+  type OwnerIntent,
   type Ownership,
   ownershipStates,
   recoveryStatuses,
@@ -49,6 +53,7 @@ import type {
   Header,
   IdentifiableRequest,
   KeyEvent,
+  Move,
   NodeSelf,
   NodeState,
   NodeStatus,
@@ -119,6 +124,7 @@ const stateHash = fc.oneof(fc.constant(""), hexadecimal(16));
 const cluster = hexadecimal(32) as Arbitrary<string> as Arbitrary<ClusterId>;
 const status = fc.constantFrom(...recoveryStatuses);
 const ownershipState = fc.constantFrom(...ownershipStates);
+const intent = fc.constantFrom(...intents);
 const groupKey = { group, incarnation: quantity<GroupKey["incarnation"]>(1) };
 
 const keyValue = shape<KeyValue>({
@@ -153,7 +159,18 @@ export const nodeRecord = shape<NodeRecord>({
   apiAddress: text,
   labels: few(fc.tuple(text, text)),
 });
+export const ownerIntent = shape<OwnerIntent>({ node, wanted: intent, reason: text, after: quantity() });
+export const nodeIntent = shape<NodeIntent>({
+  node,
+  wanted: intent,
+  reason: text,
+  index: quantity(),
+  pending: few(group),
+});
+const kept = shape<KeptIntent>({ node, group, index: quantity() });
 const clusterChange = anyOf<ClusterChange>({
+  nodeDrained: { node, reason: text },
+  nodeUndrained: { node, reason: text },
   nodeFailed: { node, reason: text },
   nodeReintegrated: { node, reason: text },
   groupCreated: { entry: directoryEntry },
@@ -201,6 +218,7 @@ const operation = anyOf<Operation>({
   list: { span, limit: quantity(), keysOnly: flag, countOnly: flag },
   put: { key: bytes, value: bytes, lease: quantity(), returnPrevious: flag },
   delete: { span, returnPrevious: flag },
+  intend: { node, wanted: intent, reason: text, after: quantity() },
 });
 const part = shape<Part>({
   group,
@@ -214,6 +232,7 @@ const operationResult = anyOf<OperationResult>({
   list: { kvs: few(keyValue), more: flag, count: quantity() },
   put: { previous: maybe(keyValue) },
   delete: { deleted: quantity(), previous: few(keyValue) },
+  intend: {},
 });
 const transactionId = shape<TransactionId>({ ...groupKey, index: quantity() });
 const decision = fc.constantFrom("success" as const, "failure" as const, "aborted" as const);
@@ -285,6 +304,8 @@ export const clusterCommand = anyOf<ClusterCommand>({
   createGroup: { atMs: quantity(), entry: directoryEntry },
   ownersChanged: { atMs: quantity(), entries: few(directoryEntry) },
   recoverGroup: { atMs: quantity(), group, recovery: groupRecovery, reason: text },
+  intendNode: { atMs: quantity(), node, wanted: intent, reason: text },
+  intentsKept: { kept: few(kept) },
   verdicts: { atMs: quantity(), changes: few(verdictChange) },
 });
 
@@ -399,6 +420,8 @@ export const request = anyOf<Request>({
   recoverCluster: { from: node, voters: few(node), reason: text, validateOnly: flag },
   refoundCluster: { node, incarnation: groupKey.incarnation, voters: few(node), reason: text },
   replicaStatus: { group, node },
+  drainNode: { node, wanted: intent, reason: text, skipUnavailable: flag, validateOnly: flag },
+  intendNode: { node, wanted: intent, reason: text },
   clusterStatus: {},
   nodeStatus: { node },
   directory: {},
@@ -496,6 +519,7 @@ const nodeStatus = shape<NodeStatus>({
   sphere: few(node),
   groups: few(group),
   self: maybe(nodeSelf),
+  intent: maybe(nodeIntent),
 });
 const clusterStatus = shape<ClusterStatus>({
   cluster,
@@ -536,6 +560,11 @@ export const reply = anyOf<Reply>({
   recoverCluster: { incarnation: groupKey.incarnation, voters: few(node), losses: few(text) },
   refoundCluster: { incarnation: groupKey.incarnation },
   replicaStatus: { status: groupStatus, last: quantity() },
+  drainNode: {
+    moves: few(shape<Move>({ group, from: node, to: maybe(node), reason: text })),
+    unreachable: few(group),
+  },
+  intendNode: { intent: nodeIntent },
   clusterStatus: { status: clusterStatus },
   nodeStatus: { status: nodeStatus },
   directory: { nodes: few(nodeRecord), groups: few(directoryEntry) },
@@ -605,6 +634,7 @@ export const peerMessage = anyOf<PeerMessage>({
   stateVerdict: { ...addressed, index: quantity(), format: quantity(), hash: hash64, holders: few(node) },
   replicaLost: { ...groupKey, member: memberNumber, start: hexadecimal(16) },
   ownersReport: { entry: directoryEntry },
+  intentReport: { kept },
   statuses: { components: few(statusComponent), summaries: few(groupSummary) },
   statusDigest: {
     versions: few(shape<StatusVersion>({ ...groupKey, node: maybe(node), index: quantity() })),

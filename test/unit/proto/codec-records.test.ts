@@ -15,7 +15,9 @@ import type {
   GroupObject,
   GroupRecovery,
   GroupSummary,
+  NodeIntent,
   NodeRecord,
+  OwnerIntent,
   Ownership,
   StateHashes,
   StatusComponent,
@@ -38,6 +40,7 @@ const value = Uint8Array.from([0x76]);
 const object = { group: "rg220", incarnation: 2, owners: ["n202", "n208", "n214"] };
 const entry = { ...object, index: 0 };
 const recovery = { incarnation: 4, from: "n214", owners: ["n214", "n202"] };
+const ownerIntent = { node: "n208", wanted: "drained", reason: "new disk", after: 59 };
 const differing = {
   index: 80,
   hashes: [
@@ -100,6 +103,7 @@ const shapes: readonly Shape<never>[] = [
       configure: { type: "configure", config: value },
       transact: { type: "transact", part },
       begin: { type: "begin", groups: ["rg220", "rg226"], part },
+      intend: { type: "transact", part: { ...part, comparisons: [], success: [{ type: "intend", ...ownerIntent }] } },
       decide: { type: "decide", id: transactionId, decision: "success" },
       forget: { type: "forget", id: transactionId },
       prepare: { type: "prepare", id: transactionId, part, floor: 12 },
@@ -137,6 +141,16 @@ const shapes: readonly Shape<never>[] = [
       },
       createGroup: { type: "createGroup", atMs: 1, entry },
       ownersChanged: { type: "ownersChanged", atMs: 2, entries: [{ ...entry, index: 9 }] },
+      intendNode: { type: "intendNode", atMs: 4, node: "n208", wanted: "drained", reason: "new disk" },
+      intentsKept: { type: "intentsKept", kept: [{ node: "n208", group: "rg220", index: 60 }] },
+      planned: {
+        type: "events",
+        atMs: 5,
+        changes: [
+          { type: "nodeDrained", node: "n208", reason: "new disk" },
+          { type: "nodeUndrained", node: "n208", reason: "" },
+        ],
+      },
       recoverGroup: { type: "recoverGroup", atMs: 3, group: "rg220", recovery, reason: "two disks burnt" },
       verdicts: { type: "verdicts", atMs: 1, changes: [{ node: "n300", status: "up", reason: "" }] },
     },
@@ -159,6 +173,23 @@ const shapes: readonly Shape<never>[] = [
         { group: "rg220", incarnation: 1, node: "n208", index: 12, status, reason: "Silent" },
       ]),
     ),
+  }),
+  shape<OwnerIntent>({
+    name: "ownerIntent",
+    encode: records.encodeOwnerIntent,
+    decode: records.decodeOwnerIntent,
+    any: arbitraries.ownerIntent,
+    samples: { drained: ownerIntent, none: { ...ownerIntent, wanted: "none", reason: "" } },
+  }),
+  shape<NodeIntent>({
+    name: "nodeIntent",
+    encode: records.encodeNodeIntent,
+    decode: records.decodeNodeIntent,
+    any: arbitraries.nodeIntent,
+    samples: {
+      pending: { node: "n208", wanted: "drained", reason: "new disk", index: 60, pending: ["rg220", "rg226"] },
+      kept: { node: "n208", wanted: "none", reason: "", index: 61, pending: [] },
+    },
   }),
   shape<GroupSummary>({
     name: "groupSummary",

@@ -140,8 +140,24 @@ test("report() lets a late older verdict change nothing", () => {
   );
 });
 
-test("due() takes joining, suspect and a planned absence for no opinion", () => {
-  for (const status of ["joining", "suspect", "maintenance", "left"] as const) {
+test("due() takes draining and maintenance for words of one that is there", () => {
+  for (const status of ["up", "draining", "maintenance"] as const) {
+    const agreement = new EventAgreement(options);
+    agreement.report(report("rg220", "down"), ms(0));
+    agreement.report(report("rg226", status), ms(0));
+    assert.deepEqual(agreement.due(ms(0), always("up"), directory).changes, [], status);
+    for (const group of ["rg220", "rg226"]) agreement.report(report(group, status, 7), ms(0));
+    const { changes } = agreement.due(ms(0), always("down"), directory);
+    assert.deepEqual(
+      changes.map(({ type }) => type),
+      ["nodeReintegrated"],
+      status,
+    );
+  }
+});
+
+test("due() takes joining, suspect and left for no opinion", () => {
+  for (const status of ["joining", "suspect", "left"] as const) {
     const agreement = new EventAgreement(options);
     agreement.report(report("rg220", "down"), ms(0));
     agreement.report(report("rg226", status), ms(0));
@@ -153,8 +169,8 @@ test("due() takes joining, suspect and a planned absence for no opinion", () => 
     );
   }
   const agreement = new EventAgreement(options);
-  agreement.report(report("rg220", "maintenance"), ms(0));
-  agreement.report(report("rg226", "maintenance"), ms(0));
+  agreement.report(report("rg220", "left"), ms(0));
+  agreement.report(report("rg226", "left"), ms(0));
   assert.deepEqual(agreement.due(ms(0), always("up"), directory).changes, []);
 });
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { toEpoch } from "../../../proto/ids.ts";
-import { chooseOwner, planOwnership } from "../../../server/recovery/placement.ts";
+import { toEpoch, toGroupId } from "../../../proto/ids.ts";
+import { chooseOwner, planDrain, planOwnership } from "../../../server/recovery/placement.ts";
 import { nodesOf, ownershipOf, verdictOf } from "./fixtures.ts";
 
 const owners = nodesOf("n208 n210 n212");
@@ -79,4 +79,44 @@ test("planOwnership() waits for an awaited owner of higher precedence before the
   const down = [...verdicts, verdictOf("n208", "down")];
   assert.equal(planOwnership({ ownership: never, owners, verdicts: down, awaited })?.currentOwner, "n210");
   assert.equal(planOwnership({ ownership: ownershipOf(null), owners, verdicts, awaited })?.currentOwner, "n210");
+});
+
+test("planOwnership() moves the application off a node that drains as soon as another owner is up", () => {
+  const draining = { ...verdictOf("n208", "draining"), reason: "Drained: new disk" };
+  assert.deepEqual(planOwnership({ ownership: ownershipOf("n208"), owners, verdicts: [draining, ...up("n212")] }), {
+    currentOwner: "n212",
+    state: "online",
+    reason: "n208 is draining (Drained: new disk); n212 is the first owner in the list that is up",
+  });
+});
+
+test("planOwnership() leaves the application on a node that drains while nobody else is up", () => {
+  for (const others of [[], [verdictOf("n210", "down"), verdictOf("n212", "maintenance")]]) {
+    const verdicts = [verdictOf("n208", "draining"), ...others];
+    assert.equal(planOwnership({ ownership: ownershipOf("n208"), owners, verdicts }), null);
+  }
+  const left = [verdictOf("n214", "draining"), verdictOf("n208", "down")];
+  assert.equal(planOwnership({ ownership: ownershipOf("n214"), owners, verdicts: left })?.state, "suspended");
+});
+
+test("planOwnership() starts nothing on a drained node, and moves nothing back by itself", () => {
+  const verdicts = [verdictOf("n208", "maintenance"), ...up("n210")];
+  assert.equal(planOwnership({ ownership: never, owners, verdicts })?.currentOwner, "n210");
+  assert.equal(
+    planOwnership({ ownership: ownershipOf(null), owners, verdicts: [verdictOf("n208", "maintenance")] }),
+    null,
+  );
+  assert.equal(planOwnership({ ownership: ownershipOf("n210"), owners, verdicts: up("n208 n210") }), null);
+});
+
+test("planDrain() says where the application would go, or that it stays", () => {
+  const view = { group: toGroupId("rg226"), owners, ownership: ownershipOf("n208") };
+  assert.deepEqual(planDrain({ ...view, verdicts: up("n208 n212") }), {
+    to: "n212",
+    reason: "n212 is the first other owner in the list that is up",
+  });
+  assert.deepEqual(planDrain({ ...view, verdicts: [...up("n208"), verdictOf("n210", "maintenance")] }), {
+    to: null,
+    reason: "No other owner of rg226 is up: it stays on n208 until one is",
+  });
 });

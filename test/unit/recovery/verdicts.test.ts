@@ -30,12 +30,21 @@ function planned(recorded: RecoveryStatus | null, seen: Seen): RecoveryStatus | 
 
 const table: readonly [seen: Seen, due: Partial<Record<RecoveryStatus | "nothing", RecoveryStatus>>][] = [
   [{ hearing: "heard" }, { nothing: "up", joining: "up", suspect: "up", partial: "up", down: "up" }],
-  [{ hearing: "silent" }, { up: "down", suspect: "down", partial: "down", draining: "down" }],
+  [{ hearing: "silent" }, { up: "down", suspect: "down", partial: "down", draining: "down", maintenance: "down" }],
   [{ hearing: "suspect" }, {}],
   [{ hearing: "unknown" }, {}],
   [
     { quarantine: "empty disk" },
-    { nothing: "down", joining: "down", up: "down", suspect: "down", partial: "down", draining: "down", down: "down" },
+    {
+      nothing: "down",
+      joining: "down",
+      up: "down",
+      suspect: "down",
+      partial: "down",
+      draining: "down",
+      maintenance: "down",
+      down: "down",
+    },
   ],
 ];
 

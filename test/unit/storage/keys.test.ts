@@ -86,6 +86,11 @@ const examples: readonly (readonly [string, Uint8Array, ParsedKey])[] = [
     { type: "state", slot: 0, table: "closed", key: Uint8Array.of(0x6b) },
   ],
   [
+    "0300000000020c6b",
+    stateKey(0, "intents", Uint8Array.of(0x6b)),
+    { type: "state", slot: 0, table: "intents", key: Uint8Array.of(0x6b) },
+  ],
+  [
     "030000000002100000000000000007",
     stateKey(0, "leases", Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 7)),
     { type: "state", slot: 0, table: "leases", key: Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 7) },
@@ -129,7 +134,7 @@ test("parseKey() calls everything else unknown: cut short, longer, other tags, f
     "08",
     "ff",
     "030000000103",
-    "0300000001020c00",
+    "0300000001020d00",
     "03000000010200",
     "0501",
     "050120",

@@ -1,6 +1,6 @@
 // Versions of a few keys, and parts of transactions in few words.
 
-import { toGroupId } from "../../../proto/ids.ts";
+import { toGroupId, toLogIndex, toNodeId } from "../../../proto/ids.ts";
 import type { KeySpan } from "../../../proto/model.ts";
 import type { Comparison, Operand, Operation, Part, Relation } from "../../../proto/transactions.ts";
 import { keyAfter } from "../../../storage/bytes.ts";
@@ -41,6 +41,9 @@ export const remove = (key: string): Operation => {
 export const removeSpan = (span: KeySpan): Operation => ({ type: "delete", span, returnPrevious: true });
 export const list = (span: KeySpan, limit = 100, flags = { keysOnly: false, countOnly: false }): Operation => {
   return { type: "list", span, limit, ...flags };
+};
+export const intend = (node: string, wanted: "none" | "drained" = "drained", after = 0): Operation => {
+  return { type: "intend", node: toNodeId(node), wanted, reason: "", after: toLogIndex(after) };
 };
 
 export function partOf(part: Partial<Part>): Part {

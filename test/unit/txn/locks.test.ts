@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { footprintOf, Locks } from "../../../server/txn/locks.ts";
-import { get, keyIs, list, partOf, put, remove, removeSpan, spanIs, spanOf, value } from "./fixtures.ts";
+import { get, intend, keyIs, list, partOf, put, remove, removeSpan, spanIs, spanOf, value } from "./fixtures.ts";
 
 const readsK = partOf({ success: [get("k")] });
 const writesK = partOf({ success: [put("k", "1")] });
@@ -50,4 +50,15 @@ test("what is released is free, and others stay held", () => {
   locks.release("first");
   assert.equal(locks.conflict(footprintOf(writesK)), null);
   assert.equal(locks.conflict(footprintOf(partOf({ success: [get("m")] }))), "second");
+});
+
+test("two planned changes of one owner keep each other out, of different owners not, and keys are free", () => {
+  const of = (name: string) => footprintOf(partOf({ success: [intend(name)] }));
+  const locks = new Locks<string>();
+  locks.hold("first", of("n208"));
+  assert.equal(locks.conflict(of("n208")), "first");
+  assert.equal(locks.conflict(of("n210")), null);
+  assert.equal(locks.conflict(footprintOf(writesK)), null);
+  locks.release("first");
+  assert.equal(locks.conflict(of("n208")), null);
 });

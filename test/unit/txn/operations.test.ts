@@ -17,6 +17,8 @@ function shown(result: OperationResult): string {
       return `put ${result.previous === null ? "nothing" : text(result.previous.value)}`;
     case "delete":
       return `delete ${result.deleted}: ${result.previous.map((kv) => text(kv.key))}`;
+    case "intend":
+      return "intend";
   }
 }
 

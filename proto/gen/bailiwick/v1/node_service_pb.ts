@@ -286,7 +286,7 @@ export type DrainNodeRequest = Message<"bailiwick.v1.DrainNodeRequest"> & {
   node: string;
 
   /**
-   * For people: why. At most 1,024 bytes.
+   * For people: why. At most 200 characters.
    *
    * @generated from field: string why = 2;
    */
@@ -300,7 +300,7 @@ export type DrainNodeRequest = Message<"bailiwick.v1.DrainNodeRequest"> & {
   skipUnavailable: boolean;
 
   /**
-   * Returns when nothing runs there any more.
+   * Returns when nothing runs there any more, or shortly before the deadline: `node` tells which.
    *
    * @generated from field: bool wait = 4;
    */
@@ -347,14 +347,14 @@ export type DrainNodeResponse = Message<"bailiwick.v1.DrainNodeResponse"> & {
   node?: Node | undefined;
 
   /**
-   * Where its applications go.
+   * Where its applications go; `to` is empty where nobody can take them yet.
    *
    * @generated from field: repeated bailiwick.v1.PlannedMove moves = 3;
    */
   moves: PlannedMove[];
 
   /**
-   * Groups that were skipped.
+   * Groups that were skipped; `cluster`: it could not be recorded in the cluster database, which loses it the event only.
    *
    * @generated from field: repeated string unreachable = 4;
    */
@@ -962,7 +962,9 @@ export const NodeService: GenService<{
   },
   /**
    * Moves all applications off a node and keeps them off, in one transaction over all its groups. It goes on voting and
-   * storing. `condition_failed`: an application has nowhere to go; the message names the group.
+   * storing. An application that has nowhere to go stays until another owner is up, and the node goes on draining.
+   * Repeating it is harmless. `no_quorum`: of groups that the message names; nothing was done. `txn_conflict`: another such
+   * change, or one of a group's owners, is under way.
    *
    * @generated from rpc bailiwick.v1.NodeService.DrainNode
    */
@@ -972,7 +974,7 @@ export const NodeService: GenService<{
     output: typeof DrainNodeResponseSchema;
   },
   /**
-   * Ends `DrainNode`.
+   * Ends `DrainNode`, in the same way. Applications stay where they are.
    *
    * @generated from rpc bailiwick.v1.NodeService.UndrainNode
    */

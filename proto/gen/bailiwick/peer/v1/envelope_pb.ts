@@ -9,7 +9,7 @@ import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Reply, Request, WatchMessage } from "./forward_pb.ts";
 import { file_bailiwick_peer_v1_forward } from "./forward_pb.ts";
-import type { DirectoryEntry, GroupSummary, RecoveryStatus, StatusComponent } from "./model_pb.ts";
+import type { DirectoryEntry, GroupSummary, KeptIntent, RecoveryStatus, StatusComponent } from "./model_pb.ts";
 import { file_bailiwick_peer_v1_model } from "./model_pb.ts";
 import type { Entry, EntryId, GroupRaft, RaftBeat, RaftBeatReply } from "./raft_pb.ts";
 import { file_bailiwick_peer_v1_raft } from "./raft_pb.ts";
@@ -19,7 +19,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file bailiwick/peer/v1/envelope.proto.
  */
 export const file_bailiwick_peer_v1_envelope: GenFile = /*@__PURE__*/
-  fileDesc("CiBiYWlsaXdpY2svcGVlci92MS9lbnZlbG9wZS5wcm90bxIRYmFpbGl3aWNrLnBlZXIudjEi5wwKCEVudmVsb3BlEg8KB2NsdXN0ZXIYASABKAwSDAoEZnJvbRgCIAEoCRIMCgRib290GAMgASgEEiwKBHJhZnQYBCABKAsyHC5iYWlsaXdpY2sucGVlci52MS5Hcm91cFJhZnRIABInCgRiZWF0GAUgASgLMhcuYmFpbGl3aWNrLnBlZXIudjEuQmVhdEgAEjAKCWJlYXRfZWNobxgGIAEoCzIbLmJhaWxpd2ljay5wZWVyLnYxLkJlYXRFY2hvSAASOAoNc25hcHNob3RfcGFydBgHIAEoCzIfLmJhaWxpd2ljay5wZWVyLnYxLlNuYXBzaG90UGFydEgAEjYKDHNuYXBzaG90X2FjaxgIIAEoCzIeLmJhaWxpd2ljay5wZWVyLnYxLlNuYXBzaG90QWNrSAASLwoIc3RhdHVzZXMYCSABKAsyGy5iYWlsaXdpY2sucGVlci52MS5TdGF0dXNlc0gAEjgKDXN0YXR1c19kaWdlc3QYCiABKAsyHy5iYWlsaXdpY2sucGVlci52MS5TdGF0dXNEaWdlc3RIABI2CgxjbHVzdGVyX25ld3MYCyABKAsyHi5iYWlsaXdpY2sucGVlci52MS5DbHVzdGVyTmV3c0gAEjYKDGNsdXN0ZXJfcHVsbBgMIAEoCzIeLmJhaWxpd2ljay5wZWVyLnYxLkNsdXN0ZXJQdWxsSAASPAoPY2x1c3Rlcl9lbnRyaWVzGA0gASgLMiEuYmFpbGl3aWNrLnBlZXIudjEuQ2x1c3RlckVudHJpZXNIABI4Cg1jbHVzdGVyX3N0YXRlGA4gASgLMh8uYmFpbGl3aWNrLnBlZXIudjEuQ2x1c3RlclN0YXRlSAASOgoOdmVyZGljdF9yZXBvcnQYDyABKAsyIC5iYWlsaXdpY2sucGVlci52MS5WZXJkaWN0UmVwb3J0SAASNgoMdmVyZGljdF9wb2xsGBAgASgLMh4uYmFpbGl3aWNrLnBlZXIudjEuVmVyZGljdFBvbGxIABItCgdmb3J3YXJkGBEgASgLMhouYmFpbGl3aWNrLnBlZXIudjEuRm9yd2FyZEgAEjgKDWZvcndhcmRfcmVwbHkYEiABKAsyHy5iYWlsaXdpY2sucGVlci52MS5Gb3J3YXJkUmVwbHlIABI6Cg5mb3J3YXJkX2NhbmNlbBgTIAEoCzIgLmJhaWxpd2ljay5wZWVyLnYxLkZvcndhcmRDYW5jZWxIABI4Cg1mb3J3YXJkX3dhdGNoGBQgASgLMh8uYmFpbGl3aWNrLnBlZXIudjEuRm9yd2FyZFdhdGNoSAASPAoPZm9yd2FyZF9kcmFpbmVkGBUgASgLMiEuYmFpbGl3aWNrLnBlZXIudjEuRm9yd2FyZERyYWluZWRIABIrCgZpbnZpdGUYFiABKAsyGS5iYWlsaXdpY2sucGVlci52MS5JbnZpdGVIABIvCghkZXBhcnRlZBgXIAEoCzIbLmJhaWxpd2ljay5wZWVyLnYxLkRlcGFydGVkSAASNgoMcmVwbGljYV9sb3N0GBggASgLMh4uYmFpbGl3aWNrLnBlZXIudjEuUmVwbGljYUxvc3RIABI4Cg1vd25lcnNfcmVwb3J0GBkgASgLMh8uYmFpbGl3aWNrLnBlZXIudjEuT3duZXJzUmVwb3J0SAASOgoOc3RhdGVfcXVlc3Rpb24YGiABKAsyIC5iYWlsaXdpY2sucGVlci52MS5TdGF0ZVF1ZXN0aW9uSAASNgoMc3RhdGVfYW5zd2VyGBsgASgLMh4uYmFpbGl3aWNrLnBlZXIudjEuU3RhdGVBbnN3ZXJIABI4Cg1zdGF0ZV92ZXJkaWN0GBwgASgLMh8uYmFpbGl3aWNrLnBlZXIudjEuU3RhdGVWZXJkaWN0SAASKQoFaGVsbG8YKCABKAsyGC5iYWlsaXdpY2sucGVlci52MS5IZWxsb0gAEjoKDmhlbGxvX2FjY2VwdGVkGCkgASgLMiAuYmFpbGl3aWNrLnBlZXIudjEuSGVsbG9BY2NlcHRlZEgAEjgKDWhlbGxvX3JlZnVzZWQYKiABKAsyHy5iYWlsaXdpY2sucGVlci52MS5IZWxsb1JlZnVzZWRIABIlCgNsYXAYKyABKAsyFi5iYWlsaXdpY2sucGVlci52MS5MYXBIAEIJCgdtZXNzYWdlIooBCgZJbnZpdGUSDQoFZ3JvdXAYASABKAkSEwoLaW5jYXJuYXRpb24YAiABKAQSEwoLZnJvbV9tZW1iZXIYAyABKAQSEQoJdG9fbWVtYmVyGAQgASgEEhIKCmlzX3dpdG5lc3MYBSABKAgSFAoHbG9zdF9pbhgGIAEoBkgAiAEBQgoKCF9sb3N0X2luInUKCERlcGFydGVkEg0KBWdyb3VwGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgEEhMKC2Zyb21fbWVtYmVyGAMgASgEEhEKCXRvX21lbWJlchgEIAEoBBINCgVpbmRleBgFIAEoBBIOCgZvd25lcnMYBiADKAkiUAoLUmVwbGljYUxvc3QSDQoFZ3JvdXAYASABKAkSEwoLaW5jYXJuYXRpb24YAiABKAQSDgoGbWVtYmVyGAMgASgEEg0KBXN0YXJ0GAQgASgGInoKDVN0YXRlUXVlc3Rpb24SDQoFZ3JvdXAYASABKAkSEwoLaW5jYXJuYXRpb24YAiABKAQSEwoLZnJvbV9tZW1iZXIYAyABKAQSEQoJdG9fbWVtYmVyGAQgASgEEg0KBWluZGV4GAUgASgEEg4KBmZvcm1hdBgGIAEoBCKGAQoLU3RhdGVBbnN3ZXISDQoFZ3JvdXAYASABKAkSEwoLaW5jYXJuYXRpb24YAiABKAQSEwoLZnJvbV9tZW1iZXIYAyABKAQSEQoJdG9fbWVtYmVyGAQgASgEEg0KBWluZGV4GAUgASgEEg4KBmZvcm1hdBgGIAEoBBIMCgRoYXNoGAcgASgGIpgBCgxTdGF0ZVZlcmRpY3QSDQoFZ3JvdXAYASABKAkSEwoLaW5jYXJuYXRpb24YAiABKAQSEwoLZnJvbV9tZW1iZXIYAyABKAQSEQoJdG9fbWVtYmVyGAQgASgEEg0KBWluZGV4GAUgASgEEg4KBmZvcm1hdBgGIAEoBBIMCgRoYXNoGAcgASgGEg8KB2hvbGRlcnMYCCADKAkiQAoMT3duZXJzUmVwb3J0EjAKBWVudHJ5GAEgASgLMiEuYmFpbGl3aWNrLnBlZXIudjEuRGlyZWN0b3J5RW50cnkiggEKCUdyb3VwQmVhdBINCgVncm91cBgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoBBIpCgRiZWF0GAMgASgLMhsuYmFpbGl3aWNrLnBlZXIudjEuUmFmdEJlYXQSEwoLZnJvbV9tZW1iZXIYBCABKAQSEQoJdG9fbWVtYmVyGAUgASgEIicKBVZvdWNoEg4KBmdyb3VwcxgBIAEoBBIOCgZkaWdlc3QYAiABKAYihgEKBEJlYXQSEAoIc2VxdWVuY2UYASABKAQSFQoNY2x1c3Rlcl9pbmRleBgCIAEoBBIsCgZncm91cHMYAyADKAsyHC5iYWlsaXdpY2sucGVlci52MS5Hcm91cEJlYXQSJwoFdm91Y2gYBCABKAsyGC5iYWlsaXdpY2sucGVlci52MS5Wb3VjaCKNAQoOR3JvdXBCZWF0UmVwbHkSDQoFZ3JvdXAYASABKAkSEwoLaW5jYXJuYXRpb24YAiABKAQSLwoFcmVwbHkYAyABKAsyIC5iYWlsaXdpY2sucGVlci52MS5SYWZ0QmVhdFJlcGx5EhMKC2Zyb21fbWVtYmVyGAQgASgEEhEKCXRvX21lbWJlchgFIAEoBCKkAQoIQmVhdEVjaG8SEAoIc2VxdWVuY2UYASABKAQSFQoNY2x1c3Rlcl9pbmRleBgCIAEoBBISCgpxdWFyYW50aW5lGAMgASgJEjEKBmdyb3VwcxgEIAMoCzIhLmJhaWxpd2ljay5wZWVyLnYxLkdyb3VwQmVhdFJlcGx5EigKBmFncmVlZBgFIAEoCzIYLmJhaWxpd2ljay5wZWVyLnYxLlZvdWNoIiYKCFN0YXRlUm93EgsKA2tleRgBIAEoDBINCgV2YWx1ZRgCIAEoDCKGAgoMU25hcHNob3RQYXJ0Eg0KBWdyb3VwGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgEEgwKBHRlcm0YAyABKAQSKAoEbGFzdBgEIAEoCzIaLmJhaWxpd2ljay5wZWVyLnYxLkVudHJ5SWQSEAoIc2VxdWVuY2UYBSABKAQSKQoEcm93cxgGIAMoCzIbLmJhaWxpd2ljay5wZWVyLnYxLlN0YXRlUm93Eg0KBWZpbmFsGAcgASgIEhcKCnN0YXRlX2hhc2gYCCABKAZIAIgBARITCgtmcm9tX21lbWJlchgJIAEoBBIRCgl0b19tZW1iZXIYCiABKARCDQoLX3N0YXRlX2hhc2ginwEKC1NuYXBzaG90QWNrEg0KBWdyb3VwGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgEEgwKBHRlcm0YAyABKAQSKAoEbGFzdBgEIAEoCzIaLmJhaWxpd2ljay5wZWVyLnYxLkVudHJ5SWQSDAoEbmV4dBgFIAEoBBITCgtmcm9tX21lbWJlchgGIAEoBBIRCgl0b19tZW1iZXIYByABKAQidgoIU3RhdHVzZXMSNgoKY29tcG9uZW50cxgBIAMoCzIiLmJhaWxpd2ljay5wZWVyLnYxLlN0YXR1c0NvbXBvbmVudBIyCglzdW1tYXJpZXMYAiADKAsyHy5iYWlsaXdpY2sucGVlci52MS5Hcm91cFN1bW1hcnkiXgoNU3RhdHVzVmVyc2lvbhINCgVncm91cBgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoBBIRCgRub2RlGAMgASgJSACIAQESDQoFaW5kZXgYBCABKARCBwoFX25vZGUiUgoMU3RhdHVzRGlnZXN0EjIKCHZlcnNpb25zGAEgAygLMiAuYmFpbGl3aWNrLnBlZXIudjEuU3RhdHVzVmVyc2lvbhIOCgZhbnN3ZXIYAiABKAgiVQoLQ2x1c3Rlck5ld3MSDAoEdGVybRgBIAEoBBINCgVpbmRleBgCIAEoBBIpCgdlbnRyaWVzGAMgAygLMhguYmFpbGl3aWNrLnBlZXIudjEuRW50cnkiHAoLQ2x1c3RlclB1bGwSDQoFYWZ0ZXIYASABKAQiSgoOQ2x1c3RlckVudHJpZXMSDQoFYWZ0ZXIYASABKAQSKQoHZW50cmllcxgCIAMoCzIYLmJhaWxpd2ljay5wZWVyLnYxLkVudHJ5ImMKDENsdXN0ZXJTdGF0ZRIoCgRsYXN0GAEgASgLMhouYmFpbGl3aWNrLnBlZXIudjEuRW50cnlJZBIpCgRyb3dzGAIgAygLMhsuYmFpbGl3aWNrLnBlZXIudjEuU3RhdGVSb3ciRgoNVmVyZGljdFJlcG9ydBI1Cgljb21wb25lbnQYASABKAsyIi5iYWlsaXdpY2sucGVlci52MS5TdGF0dXNDb21wb25lbnQiTgoLVmVyZGljdFBvbGwSDAoEbm9kZRgBIAEoCRIxCgZzdGF0dXMYAiABKA4yIS5iYWlsaXdpY2sucGVlci52MS5SZWNvdmVyeVN0YXR1cyJXCgdGb3J3YXJkEgwKBGNhbGwYASABKAQSEQoJYnVkZ2V0X21zGAIgASgEEisKB3JlcXVlc3QYAyABKAsyGi5iYWlsaXdpY2sucGVlci52MS5SZXF1ZXN0IkUKDEZvcndhcmRSZXBseRIMCgRjYWxsGAEgASgEEicKBXJlcGx5GAIgASgLMhguYmFpbGl3aWNrLnBlZXIudjEuUmVwbHkiHQoNRm9yd2FyZENhbmNlbBIMCgRjYWxsGAEgASgEIk4KDEZvcndhcmRXYXRjaBIMCgRjYWxsGAEgASgEEjAKB21lc3NhZ2UYAiABKAsyHy5iYWlsaXdpY2sucGVlci52MS5XYXRjaE1lc3NhZ2UiPQoORm9yd2FyZERyYWluZWQSDAoEY2FsbBgBIAEoBBIPCgd0aHJvdWdoGAIgASgEEgwKBHBhZ2UYCiABKAQiMQoFU3RhcnQSDAoEYm9vdBgBIAEoBBINCgVub25jZRgCIAEoBhILCgNsYXAYAyABKAQiZwoFSGVsbG8SKQoHbGluZWFnZRgBIAMoCzIYLmJhaWxpd2ljay5wZWVyLnYxLlN0YXJ0Eg4KBmFuc3dlchgCIAEoCBIPCgdpc19hbmV3GAMgASgIEhIKCmFuZXdfc2luY2UYBCABKAQiOAoNSGVsbG9BY2NlcHRlZBInCgVzdGFydBgBIAEoCzIYLmJhaWxpd2ljay5wZWVyLnYxLlN0YXJ0IjwKDEhlbGxvUmVmdXNlZBIsCgpyZW1lbWJlcmVkGAEgASgLMhguYmFpbGl3aWNrLnBlZXIudjEuU3RhcnQiLgoDTGFwEicKBXN0YXJ0GAEgASgLMhguYmFpbGl3aWNrLnBlZXIudjEuU3RhcnRiBnByb3RvMw", [file_bailiwick_peer_v1_forward, file_bailiwick_peer_v1_model, file_bailiwick_peer_v1_raft]);
+  fileDesc("CiBiYWlsaXdpY2svcGVlci92MS9lbnZlbG9wZS5wcm90bxIRYmFpbGl3aWNrLnBlZXIudjEioQ0KCEVudmVsb3BlEg8KB2NsdXN0ZXIYASABKAwSDAoEZnJvbRgCIAEoCRIMCgRib290GAMgASgEEiwKBHJhZnQYBCABKAsyHC5iYWlsaXdpY2sucGVlci52MS5Hcm91cFJhZnRIABInCgRiZWF0GAUgASgLMhcuYmFpbGl3aWNrLnBlZXIudjEuQmVhdEgAEjAKCWJlYXRfZWNobxgGIAEoCzIbLmJhaWxpd2ljay5wZWVyLnYxLkJlYXRFY2hvSAASOAoNc25hcHNob3RfcGFydBgHIAEoCzIfLmJhaWxpd2ljay5wZWVyLnYxLlNuYXBzaG90UGFydEgAEjYKDHNuYXBzaG90X2FjaxgIIAEoCzIeLmJhaWxpd2ljay5wZWVyLnYxLlNuYXBzaG90QWNrSAASLwoIc3RhdHVzZXMYCSABKAsyGy5iYWlsaXdpY2sucGVlci52MS5TdGF0dXNlc0gAEjgKDXN0YXR1c19kaWdlc3QYCiABKAsyHy5iYWlsaXdpY2sucGVlci52MS5TdGF0dXNEaWdlc3RIABI2CgxjbHVzdGVyX25ld3MYCyABKAsyHi5iYWlsaXdpY2sucGVlci52MS5DbHVzdGVyTmV3c0gAEjYKDGNsdXN0ZXJfcHVsbBgMIAEoCzIeLmJhaWxpd2ljay5wZWVyLnYxLkNsdXN0ZXJQdWxsSAASPAoPY2x1c3Rlcl9lbnRyaWVzGA0gASgLMiEuYmFpbGl3aWNrLnBlZXIudjEuQ2x1c3RlckVudHJpZXNIABI4Cg1jbHVzdGVyX3N0YXRlGA4gASgLMh8uYmFpbGl3aWNrLnBlZXIudjEuQ2x1c3RlclN0YXRlSAASOgoOdmVyZGljdF9yZXBvcnQYDyABKAsyIC5iYWlsaXdpY2sucGVlci52MS5WZXJkaWN0UmVwb3J0SAASNgoMdmVyZGljdF9wb2xsGBAgASgLMh4uYmFpbGl3aWNrLnBlZXIudjEuVmVyZGljdFBvbGxIABItCgdmb3J3YXJkGBEgASgLMhouYmFpbGl3aWNrLnBlZXIudjEuRm9yd2FyZEgAEjgKDWZvcndhcmRfcmVwbHkYEiABKAsyHy5iYWlsaXdpY2sucGVlci52MS5Gb3J3YXJkUmVwbHlIABI6Cg5mb3J3YXJkX2NhbmNlbBgTIAEoCzIgLmJhaWxpd2ljay5wZWVyLnYxLkZvcndhcmRDYW5jZWxIABI4Cg1mb3J3YXJkX3dhdGNoGBQgASgLMh8uYmFpbGl3aWNrLnBlZXIudjEuRm9yd2FyZFdhdGNoSAASPAoPZm9yd2FyZF9kcmFpbmVkGBUgASgLMiEuYmFpbGl3aWNrLnBlZXIudjEuRm9yd2FyZERyYWluZWRIABIrCgZpbnZpdGUYFiABKAsyGS5iYWlsaXdpY2sucGVlci52MS5JbnZpdGVIABIvCghkZXBhcnRlZBgXIAEoCzIbLmJhaWxpd2ljay5wZWVyLnYxLkRlcGFydGVkSAASNgoMcmVwbGljYV9sb3N0GBggASgLMh4uYmFpbGl3aWNrLnBlZXIudjEuUmVwbGljYUxvc3RIABI4Cg1vd25lcnNfcmVwb3J0GBkgASgLMh8uYmFpbGl3aWNrLnBlZXIudjEuT3duZXJzUmVwb3J0SAASOgoOc3RhdGVfcXVlc3Rpb24YGiABKAsyIC5iYWlsaXdpY2sucGVlci52MS5TdGF0ZVF1ZXN0aW9uSAASNgoMc3RhdGVfYW5zd2VyGBsgASgLMh4uYmFpbGl3aWNrLnBlZXIudjEuU3RhdGVBbnN3ZXJIABI4Cg1zdGF0ZV92ZXJkaWN0GBwgASgLMh8uYmFpbGl3aWNrLnBlZXIudjEuU3RhdGVWZXJkaWN0SAASOAoNaW50ZW50X3JlcG9ydBgdIAEoCzIfLmJhaWxpd2ljay5wZWVyLnYxLkludGVudFJlcG9ydEgAEikKBWhlbGxvGCggASgLMhguYmFpbGl3aWNrLnBlZXIudjEuSGVsbG9IABI6Cg5oZWxsb19hY2NlcHRlZBgpIAEoCzIgLmJhaWxpd2ljay5wZWVyLnYxLkhlbGxvQWNjZXB0ZWRIABI4Cg1oZWxsb19yZWZ1c2VkGCogASgLMh8uYmFpbGl3aWNrLnBlZXIudjEuSGVsbG9SZWZ1c2VkSAASJQoDbGFwGCsgASgLMhYuYmFpbGl3aWNrLnBlZXIudjEuTGFwSABCCQoHbWVzc2FnZSKKAQoGSW52aXRlEg0KBWdyb3VwGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgEEhMKC2Zyb21fbWVtYmVyGAMgASgEEhEKCXRvX21lbWJlchgEIAEoBBISCgppc193aXRuZXNzGAUgASgIEhQKB2xvc3RfaW4YBiABKAZIAIgBAUIKCghfbG9zdF9pbiJ1CghEZXBhcnRlZBINCgVncm91cBgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoBBITCgtmcm9tX21lbWJlchgDIAEoBBIRCgl0b19tZW1iZXIYBCABKAQSDQoFaW5kZXgYBSABKAQSDgoGb3duZXJzGAYgAygJIlAKC1JlcGxpY2FMb3N0Eg0KBWdyb3VwGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgEEg4KBm1lbWJlchgDIAEoBBINCgVzdGFydBgEIAEoBiJ6Cg1TdGF0ZVF1ZXN0aW9uEg0KBWdyb3VwGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgEEhMKC2Zyb21fbWVtYmVyGAMgASgEEhEKCXRvX21lbWJlchgEIAEoBBINCgVpbmRleBgFIAEoBBIOCgZmb3JtYXQYBiABKAQihgEKC1N0YXRlQW5zd2VyEg0KBWdyb3VwGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgEEhMKC2Zyb21fbWVtYmVyGAMgASgEEhEKCXRvX21lbWJlchgEIAEoBBINCgVpbmRleBgFIAEoBBIOCgZmb3JtYXQYBiABKAQSDAoEaGFzaBgHIAEoBiKYAQoMU3RhdGVWZXJkaWN0Eg0KBWdyb3VwGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgEEhMKC2Zyb21fbWVtYmVyGAMgASgEEhEKCXRvX21lbWJlchgEIAEoBBINCgVpbmRleBgFIAEoBBIOCgZmb3JtYXQYBiABKAQSDAoEaGFzaBgHIAEoBhIPCgdob2xkZXJzGAggAygJIkAKDE93bmVyc1JlcG9ydBIwCgVlbnRyeRgBIAEoCzIhLmJhaWxpd2ljay5wZWVyLnYxLkRpcmVjdG9yeUVudHJ5IjsKDEludGVudFJlcG9ydBIrCgRrZXB0GAEgASgLMh0uYmFpbGl3aWNrLnBlZXIudjEuS2VwdEludGVudCKCAQoJR3JvdXBCZWF0Eg0KBWdyb3VwGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgEEikKBGJlYXQYAyABKAsyGy5iYWlsaXdpY2sucGVlci52MS5SYWZ0QmVhdBITCgtmcm9tX21lbWJlchgEIAEoBBIRCgl0b19tZW1iZXIYBSABKAQiJwoFVm91Y2gSDgoGZ3JvdXBzGAEgASgEEg4KBmRpZ2VzdBgCIAEoBiKGAQoEQmVhdBIQCghzZXF1ZW5jZRgBIAEoBBIVCg1jbHVzdGVyX2luZGV4GAIgASgEEiwKBmdyb3VwcxgDIAMoCzIcLmJhaWxpd2ljay5wZWVyLnYxLkdyb3VwQmVhdBInCgV2b3VjaBgEIAEoCzIYLmJhaWxpd2ljay5wZWVyLnYxLlZvdWNoIo0BCg5Hcm91cEJlYXRSZXBseRINCgVncm91cBgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoBBIvCgVyZXBseRgDIAEoCzIgLmJhaWxpd2ljay5wZWVyLnYxLlJhZnRCZWF0UmVwbHkSEwoLZnJvbV9tZW1iZXIYBCABKAQSEQoJdG9fbWVtYmVyGAUgASgEIqQBCghCZWF0RWNobxIQCghzZXF1ZW5jZRgBIAEoBBIVCg1jbHVzdGVyX2luZGV4GAIgASgEEhIKCnF1YXJhbnRpbmUYAyABKAkSMQoGZ3JvdXBzGAQgAygLMiEuYmFpbGl3aWNrLnBlZXIudjEuR3JvdXBCZWF0UmVwbHkSKAoGYWdyZWVkGAUgASgLMhguYmFpbGl3aWNrLnBlZXIudjEuVm91Y2giJgoIU3RhdGVSb3cSCwoDa2V5GAEgASgMEg0KBXZhbHVlGAIgASgMIoYCCgxTbmFwc2hvdFBhcnQSDQoFZ3JvdXAYASABKAkSEwoLaW5jYXJuYXRpb24YAiABKAQSDAoEdGVybRgDIAEoBBIoCgRsYXN0GAQgASgLMhouYmFpbGl3aWNrLnBlZXIudjEuRW50cnlJZBIQCghzZXF1ZW5jZRgFIAEoBBIpCgRyb3dzGAYgAygLMhsuYmFpbGl3aWNrLnBlZXIudjEuU3RhdGVSb3cSDQoFZmluYWwYByABKAgSFwoKc3RhdGVfaGFzaBgIIAEoBkgAiAEBEhMKC2Zyb21fbWVtYmVyGAkgASgEEhEKCXRvX21lbWJlchgKIAEoBEINCgtfc3RhdGVfaGFzaCKfAQoLU25hcHNob3RBY2sSDQoFZ3JvdXAYASABKAkSEwoLaW5jYXJuYXRpb24YAiABKAQSDAoEdGVybRgDIAEoBBIoCgRsYXN0GAQgASgLMhouYmFpbGl3aWNrLnBlZXIudjEuRW50cnlJZBIMCgRuZXh0GAUgASgEEhMKC2Zyb21fbWVtYmVyGAYgASgEEhEKCXRvX21lbWJlchgHIAEoBCJ2CghTdGF0dXNlcxI2Cgpjb21wb25lbnRzGAEgAygLMiIuYmFpbGl3aWNrLnBlZXIudjEuU3RhdHVzQ29tcG9uZW50EjIKCXN1bW1hcmllcxgCIAMoCzIfLmJhaWxpd2ljay5wZWVyLnYxLkdyb3VwU3VtbWFyeSJeCg1TdGF0dXNWZXJzaW9uEg0KBWdyb3VwGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgEEhEKBG5vZGUYAyABKAlIAIgBARINCgVpbmRleBgEIAEoBEIHCgVfbm9kZSJSCgxTdGF0dXNEaWdlc3QSMgoIdmVyc2lvbnMYASADKAsyIC5iYWlsaXdpY2sucGVlci52MS5TdGF0dXNWZXJzaW9uEg4KBmFuc3dlchgCIAEoCCJVCgtDbHVzdGVyTmV3cxIMCgR0ZXJtGAEgASgEEg0KBWluZGV4GAIgASgEEikKB2VudHJpZXMYAyADKAsyGC5iYWlsaXdpY2sucGVlci52MS5FbnRyeSIcCgtDbHVzdGVyUHVsbBINCgVhZnRlchgBIAEoBCJKCg5DbHVzdGVyRW50cmllcxINCgVhZnRlchgBIAEoBBIpCgdlbnRyaWVzGAIgAygLMhguYmFpbGl3aWNrLnBlZXIudjEuRW50cnkiYwoMQ2x1c3RlclN0YXRlEigKBGxhc3QYASABKAsyGi5iYWlsaXdpY2sucGVlci52MS5FbnRyeUlkEikKBHJvd3MYAiADKAsyGy5iYWlsaXdpY2sucGVlci52MS5TdGF0ZVJvdyJGCg1WZXJkaWN0UmVwb3J0EjUKCWNvbXBvbmVudBgBIAEoCzIiLmJhaWxpd2ljay5wZWVyLnYxLlN0YXR1c0NvbXBvbmVudCJOCgtWZXJkaWN0UG9sbBIMCgRub2RlGAEgASgJEjEKBnN0YXR1cxgCIAEoDjIhLmJhaWxpd2ljay5wZWVyLnYxLlJlY292ZXJ5U3RhdHVzIlcKB0ZvcndhcmQSDAoEY2FsbBgBIAEoBBIRCglidWRnZXRfbXMYAiABKAQSKwoHcmVxdWVzdBgDIAEoCzIaLmJhaWxpd2ljay5wZWVyLnYxLlJlcXVlc3QiRQoMRm9yd2FyZFJlcGx5EgwKBGNhbGwYASABKAQSJwoFcmVwbHkYAiABKAsyGC5iYWlsaXdpY2sucGVlci52MS5SZXBseSIdCg1Gb3J3YXJkQ2FuY2VsEgwKBGNhbGwYASABKAQiTgoMRm9yd2FyZFdhdGNoEgwKBGNhbGwYASABKAQSMAoHbWVzc2FnZRgCIAEoCzIfLmJhaWxpd2ljay5wZWVyLnYxLldhdGNoTWVzc2FnZSI9Cg5Gb3J3YXJkRHJhaW5lZBIMCgRjYWxsGAEgASgEEg8KB3Rocm91Z2gYAiABKAQSDAoEcGFnZRgKIAEoBCIxCgVTdGFydBIMCgRib290GAEgASgEEg0KBW5vbmNlGAIgASgGEgsKA2xhcBgDIAEoBCJnCgVIZWxsbxIpCgdsaW5lYWdlGAEgAygLMhguYmFpbGl3aWNrLnBlZXIudjEuU3RhcnQSDgoGYW5zd2VyGAIgASgIEg8KB2lzX2FuZXcYAyABKAgSEgoKYW5ld19zaW5jZRgEIAEoBCI4Cg1IZWxsb0FjY2VwdGVkEicKBXN0YXJ0GAEgASgLMhguYmFpbGl3aWNrLnBlZXIudjEuU3RhcnQiPAoMSGVsbG9SZWZ1c2VkEiwKCnJlbWVtYmVyZWQYASABKAsyGC5iYWlsaXdpY2sucGVlci52MS5TdGFydCIuCgNMYXASJwoFc3RhcnQYASABKAsyGC5iYWlsaXdpY2sucGVlci52MS5TdGFydGIGcHJvdG8z", [file_bailiwick_peer_v1_forward, file_bailiwick_peer_v1_model, file_bailiwick_peer_v1_raft]);
 
 /**
  * @generated from message bailiwick.peer.v1.Envelope
@@ -199,6 +199,12 @@ export type Envelope = Message<"bailiwick.peer.v1.Envelope"> & {
      */
     value: StateVerdict;
     case: "stateVerdict";
+  } | {
+    /**
+     * @generated from field: bailiwick.peer.v1.IntentReport intent_report = 29;
+     */
+    value: IntentReport;
+    case: "intentReport";
   } | {
     /**
      * @generated from field: bailiwick.peer.v1.Hello hello = 40;
@@ -530,6 +536,25 @@ export const OwnersReportSchema: GenMessage<OwnersReport> = /*@__PURE__*/
   messageDesc(file_bailiwick_peer_v1_envelope, 7);
 
 /**
+ * Group manager to the cluster group's leader: the group has carried out what operators want of an owner.
+ *
+ * @generated from message bailiwick.peer.v1.IntentReport
+ */
+export type IntentReport = Message<"bailiwick.peer.v1.IntentReport"> & {
+  /**
+   * @generated from field: bailiwick.peer.v1.KeptIntent kept = 1;
+   */
+  kept?: KeptIntent | undefined;
+};
+
+/**
+ * Describes the message bailiwick.peer.v1.IntentReport.
+ * Use `create(IntentReportSchema)` to create a new message.
+ */
+export const IntentReportSchema: GenMessage<IntentReport> = /*@__PURE__*/
+  messageDesc(file_bailiwick_peer_v1_envelope, 8);
+
+/**
  * @generated from message bailiwick.peer.v1.GroupBeat
  */
 export type GroupBeat = Message<"bailiwick.peer.v1.GroupBeat"> & {
@@ -564,7 +589,7 @@ export type GroupBeat = Message<"bailiwick.peer.v1.GroupBeat"> & {
  * Use `create(GroupBeatSchema)` to create a new message.
  */
 export const GroupBeatSchema: GenMessage<GroupBeat> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 8);
+  messageDesc(file_bailiwick_peer_v1_envelope, 9);
 
 /**
  * Stands for the groups that a beat does not name.
@@ -588,7 +613,7 @@ export type Vouch = Message<"bailiwick.peer.v1.Vouch"> & {
  * Use `create(VouchSchema)` to create a new message.
  */
 export const VouchSchema: GenMessage<Vouch> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 9);
+  messageDesc(file_bailiwick_peer_v1_envelope, 10);
 
 /**
  * @generated from message bailiwick.peer.v1.Beat
@@ -622,7 +647,7 @@ export type Beat = Message<"bailiwick.peer.v1.Beat"> & {
  * Use `create(BeatSchema)` to create a new message.
  */
 export const BeatSchema: GenMessage<Beat> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 10);
+  messageDesc(file_bailiwick_peer_v1_envelope, 11);
 
 /**
  * @generated from message bailiwick.peer.v1.GroupBeatReply
@@ -659,7 +684,7 @@ export type GroupBeatReply = Message<"bailiwick.peer.v1.GroupBeatReply"> & {
  * Use `create(GroupBeatReplySchema)` to create a new message.
  */
 export const GroupBeatReplySchema: GenMessage<GroupBeatReply> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 11);
+  messageDesc(file_bailiwick_peer_v1_envelope, 12);
 
 /**
  * @generated from message bailiwick.peer.v1.BeatEcho
@@ -698,7 +723,7 @@ export type BeatEcho = Message<"bailiwick.peer.v1.BeatEcho"> & {
  * Use `create(BeatEchoSchema)` to create a new message.
  */
 export const BeatEchoSchema: GenMessage<BeatEcho> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 12);
+  messageDesc(file_bailiwick_peer_v1_envelope, 13);
 
 /**
  * @generated from message bailiwick.peer.v1.StateRow
@@ -720,7 +745,7 @@ export type StateRow = Message<"bailiwick.peer.v1.StateRow"> & {
  * Use `create(StateRowSchema)` to create a new message.
  */
 export const StateRowSchema: GenMessage<StateRow> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 13);
+  messageDesc(file_bailiwick_peer_v1_envelope, 14);
 
 /**
  * @generated from message bailiwick.peer.v1.SnapshotPart
@@ -784,7 +809,7 @@ export type SnapshotPart = Message<"bailiwick.peer.v1.SnapshotPart"> & {
  * Use `create(SnapshotPartSchema)` to create a new message.
  */
 export const SnapshotPartSchema: GenMessage<SnapshotPart> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 14);
+  messageDesc(file_bailiwick_peer_v1_envelope, 15);
 
 /**
  * @generated from message bailiwick.peer.v1.SnapshotAck
@@ -831,7 +856,7 @@ export type SnapshotAck = Message<"bailiwick.peer.v1.SnapshotAck"> & {
  * Use `create(SnapshotAckSchema)` to create a new message.
  */
 export const SnapshotAckSchema: GenMessage<SnapshotAck> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 15);
+  messageDesc(file_bailiwick_peer_v1_envelope, 16);
 
 /**
  * @generated from message bailiwick.peer.v1.Statuses
@@ -853,7 +878,7 @@ export type Statuses = Message<"bailiwick.peer.v1.Statuses"> & {
  * Use `create(StatusesSchema)` to create a new message.
  */
 export const StatusesSchema: GenMessage<Statuses> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 16);
+  messageDesc(file_bailiwick_peer_v1_envelope, 17);
 
 /**
  * @generated from message bailiwick.peer.v1.StatusVersion
@@ -887,7 +912,7 @@ export type StatusVersion = Message<"bailiwick.peer.v1.StatusVersion"> & {
  * Use `create(StatusVersionSchema)` to create a new message.
  */
 export const StatusVersionSchema: GenMessage<StatusVersion> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 17);
+  messageDesc(file_bailiwick_peer_v1_envelope, 18);
 
 /**
  * @generated from message bailiwick.peer.v1.StatusDigest
@@ -909,7 +934,7 @@ export type StatusDigest = Message<"bailiwick.peer.v1.StatusDigest"> & {
  * Use `create(StatusDigestSchema)` to create a new message.
  */
 export const StatusDigestSchema: GenMessage<StatusDigest> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 18);
+  messageDesc(file_bailiwick_peer_v1_envelope, 19);
 
 /**
  * @generated from message bailiwick.peer.v1.ClusterNews
@@ -936,7 +961,7 @@ export type ClusterNews = Message<"bailiwick.peer.v1.ClusterNews"> & {
  * Use `create(ClusterNewsSchema)` to create a new message.
  */
 export const ClusterNewsSchema: GenMessage<ClusterNews> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 19);
+  messageDesc(file_bailiwick_peer_v1_envelope, 20);
 
 /**
  * @generated from message bailiwick.peer.v1.ClusterPull
@@ -953,7 +978,7 @@ export type ClusterPull = Message<"bailiwick.peer.v1.ClusterPull"> & {
  * Use `create(ClusterPullSchema)` to create a new message.
  */
 export const ClusterPullSchema: GenMessage<ClusterPull> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 20);
+  messageDesc(file_bailiwick_peer_v1_envelope, 21);
 
 /**
  * @generated from message bailiwick.peer.v1.ClusterEntries
@@ -975,7 +1000,7 @@ export type ClusterEntries = Message<"bailiwick.peer.v1.ClusterEntries"> & {
  * Use `create(ClusterEntriesSchema)` to create a new message.
  */
 export const ClusterEntriesSchema: GenMessage<ClusterEntries> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 21);
+  messageDesc(file_bailiwick_peer_v1_envelope, 22);
 
 /**
  * @generated from message bailiwick.peer.v1.ClusterState
@@ -997,7 +1022,7 @@ export type ClusterState = Message<"bailiwick.peer.v1.ClusterState"> & {
  * Use `create(ClusterStateSchema)` to create a new message.
  */
 export const ClusterStateSchema: GenMessage<ClusterState> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 22);
+  messageDesc(file_bailiwick_peer_v1_envelope, 23);
 
 /**
  * @generated from message bailiwick.peer.v1.VerdictReport
@@ -1014,7 +1039,7 @@ export type VerdictReport = Message<"bailiwick.peer.v1.VerdictReport"> & {
  * Use `create(VerdictReportSchema)` to create a new message.
  */
 export const VerdictReportSchema: GenMessage<VerdictReport> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 23);
+  messageDesc(file_bailiwick_peer_v1_envelope, 24);
 
 /**
  * @generated from message bailiwick.peer.v1.VerdictPoll
@@ -1036,7 +1061,7 @@ export type VerdictPoll = Message<"bailiwick.peer.v1.VerdictPoll"> & {
  * Use `create(VerdictPollSchema)` to create a new message.
  */
 export const VerdictPollSchema: GenMessage<VerdictPoll> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 24);
+  messageDesc(file_bailiwick_peer_v1_envelope, 25);
 
 /**
  * @generated from message bailiwick.peer.v1.Forward
@@ -1065,7 +1090,7 @@ export type Forward = Message<"bailiwick.peer.v1.Forward"> & {
  * Use `create(ForwardSchema)` to create a new message.
  */
 export const ForwardSchema: GenMessage<Forward> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 25);
+  messageDesc(file_bailiwick_peer_v1_envelope, 26);
 
 /**
  * @generated from message bailiwick.peer.v1.ForwardReply
@@ -1087,7 +1112,7 @@ export type ForwardReply = Message<"bailiwick.peer.v1.ForwardReply"> & {
  * Use `create(ForwardReplySchema)` to create a new message.
  */
 export const ForwardReplySchema: GenMessage<ForwardReply> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 26);
+  messageDesc(file_bailiwick_peer_v1_envelope, 27);
 
 /**
  * @generated from message bailiwick.peer.v1.ForwardCancel
@@ -1104,7 +1129,7 @@ export type ForwardCancel = Message<"bailiwick.peer.v1.ForwardCancel"> & {
  * Use `create(ForwardCancelSchema)` to create a new message.
  */
 export const ForwardCancelSchema: GenMessage<ForwardCancel> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 27);
+  messageDesc(file_bailiwick_peer_v1_envelope, 28);
 
 /**
  * @generated from message bailiwick.peer.v1.ForwardWatch
@@ -1126,7 +1151,7 @@ export type ForwardWatch = Message<"bailiwick.peer.v1.ForwardWatch"> & {
  * Use `create(ForwardWatchSchema)` to create a new message.
  */
 export const ForwardWatchSchema: GenMessage<ForwardWatch> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 28);
+  messageDesc(file_bailiwick_peer_v1_envelope, 29);
 
 /**
  * @generated from message bailiwick.peer.v1.ForwardDrained
@@ -1157,7 +1182,7 @@ export type ForwardDrained = Message<"bailiwick.peer.v1.ForwardDrained"> & {
  * Use `create(ForwardDrainedSchema)` to create a new message.
  */
 export const ForwardDrainedSchema: GenMessage<ForwardDrained> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 29);
+  messageDesc(file_bailiwick_peer_v1_envelope, 30);
 
 /**
  * One start of a node.
@@ -1188,7 +1213,7 @@ export type Start = Message<"bailiwick.peer.v1.Start"> & {
  * Use `create(StartSchema)` to create a new message.
  */
 export const StartSchema: GenMessage<Start> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 30);
+  messageDesc(file_bailiwick_peer_v1_envelope, 31);
 
 /**
  * @generated from message bailiwick.peer.v1.Hello
@@ -1226,7 +1251,7 @@ export type Hello = Message<"bailiwick.peer.v1.Hello"> & {
  * Use `create(HelloSchema)` to create a new message.
  */
 export const HelloSchema: GenMessage<Hello> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 31);
+  messageDesc(file_bailiwick_peer_v1_envelope, 32);
 
 /**
  * @generated from message bailiwick.peer.v1.HelloAccepted
@@ -1243,7 +1268,7 @@ export type HelloAccepted = Message<"bailiwick.peer.v1.HelloAccepted"> & {
  * Use `create(HelloAcceptedSchema)` to create a new message.
  */
 export const HelloAcceptedSchema: GenMessage<HelloAccepted> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 32);
+  messageDesc(file_bailiwick_peer_v1_envelope, 33);
 
 /**
  * @generated from message bailiwick.peer.v1.HelloRefused
@@ -1260,7 +1285,7 @@ export type HelloRefused = Message<"bailiwick.peer.v1.HelloRefused"> & {
  * Use `create(HelloRefusedSchema)` to create a new message.
  */
 export const HelloRefusedSchema: GenMessage<HelloRefused> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 33);
+  messageDesc(file_bailiwick_peer_v1_envelope, 34);
 
 /**
  * @generated from message bailiwick.peer.v1.Lap
@@ -1277,5 +1302,5 @@ export type Lap = Message<"bailiwick.peer.v1.Lap"> & {
  * Use `create(LapSchema)` to create a new message.
  */
 export const LapSchema: GenMessage<Lap> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_envelope, 34);
+  messageDesc(file_bailiwick_peer_v1_envelope, 35);
 

@@ -13,7 +13,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file bailiwick/peer/v1/model.proto.
  */
 export const file_bailiwick_peer_v1_model: GenFile = /*@__PURE__*/
-  fileDesc("Ch1iYWlsaXdpY2svcGVlci92MS9tb2RlbC5wcm90bxIRYmFpbGl3aWNrLnBlZXIudjEidQoIS2V5VmFsdWUSCwoDa2V5GAEgASgMEg0KBXZhbHVlGAIgASgMEhcKD2NyZWF0ZV9yZXZpc2lvbhgDIAEoBBIUCgxtb2RfcmV2aXNpb24YBCABKAQSDwoHdmVyc2lvbhgFIAEoBBINCgVsZWFzZRgGIAEoBCIyCgdLZXlTcGFuEg0KBXN0YXJ0GAEgASgMEhAKA2VuZBgCIAEoDEgAiAEBQgYKBF9lbmQilQEKD1N0YXR1c0NvbXBvbmVudBINCgVncm91cBgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoBBIMCgRub2RlGAMgASgJEg0KBWluZGV4GAQgASgEEjEKBnN0YXR1cxgFIAEoDjIhLmJhaWxpd2ljay5wZWVyLnYxLlJlY292ZXJ5U3RhdHVzEg4KBnJlYXNvbhgGIAEoCSKKAQoJT3duZXJzaGlwEhoKDWN1cnJlbnRfb3duZXIYASABKAlIAIgBARINCgVlcG9jaBgCIAEoBBIwCgVzdGF0ZRgDIAEoDjIhLmJhaWxpd2ljay5wZWVyLnYxLk93bmVyc2hpcFN0YXRlEg4KBnJlYXNvbhgEIAEoCUIQCg5fY3VycmVudF9vd25lciKVAQoMR3JvdXBTdW1tYXJ5Eg0KBWdyb3VwGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgEEg0KBWluZGV4GAMgASgEEg4KBm93bmVycxgEIAMoCRIvCglvd25lcnNoaXAYBSABKAsyHC5iYWlsaXdpY2sucGVlci52MS5Pd25lcnNoaXASEQoJcGxhY2VtZW50GAYgASgMIlEKC0dyb3VwT2JqZWN0Eg0KBWdyb3VwGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgEEg4KBm93bmVycxgDIAMoCRIOCgZjb25maWcYBCABKAwiUwoORGlyZWN0b3J5RW50cnkSDQoFZ3JvdXAYASABKAkSEwoLaW5jYXJuYXRpb24YAiABKAQSDgoGb3duZXJzGAMgAygJEg0KBWluZGV4GAQgASgEIkIKDUdyb3VwUmVjb3ZlcnkSEwoLaW5jYXJuYXRpb24YASABKAQSDAoEZnJvbRgCIAEoCRIOCgZvd25lcnMYAyADKAkiJAoFTGFiZWwSDAoEbmFtZRgBIAEoCRINCgV2YWx1ZRgCIAEoCSKBAQoKTm9kZVJlY29yZBIMCgRub2RlGAEgASgJEhAKCGlkZW50aXR5GAIgASgJEhQKDHBlZXJfYWRkcmVzcxgDIAEoCRITCgthcGlfYWRkcmVzcxgEIAEoCRIoCgZsYWJlbHMYBSADKAsyGC5iYWlsaXdpY2sucGVlci52MS5MYWJlbCIqCgpOb2RlRmFpbGVkEgwKBG5vZGUYASABKAkSDgoGcmVhc29uGAIgASgJIjAKEE5vZGVSZWludGVncmF0ZWQSDAoEbm9kZRgBIAEoCRIOCgZyZWFzb24YAiABKAkiQAoMR3JvdXBDcmVhdGVkEjAKBWVudHJ5GAEgASgLMiEuYmFpbGl3aWNrLnBlZXIudjEuRGlyZWN0b3J5RW50cnkiQQoNT3duZXJzQ2hhbmdlZBIwCgVlbnRyeRgBIAEoCzIhLmJhaWxpd2ljay5wZWVyLnYxLkRpcmVjdG9yeUVudHJ5ImAKDkdyb3VwUmVjb3ZlcmVkEjAKBWVudHJ5GAEgASgLMiEuYmFpbGl3aWNrLnBlZXIudjEuRGlyZWN0b3J5RW50cnkSDAoEZnJvbRgCIAEoCRIOCgZyZWFzb24YAyABKAkiVQoQQ2x1c3RlclJlY292ZXJlZBITCgtpbmNhcm5hdGlvbhgBIAEoBBIMCgRmcm9tGAIgASgJEg4KBnZvdGVycxgDIAMoCRIOCgZyZWFzb24YBCABKAkihwMKDUNsdXN0ZXJDaGFuZ2USNAoLbm9kZV9mYWlsZWQYASABKAsyHS5iYWlsaXdpY2sucGVlci52MS5Ob2RlRmFpbGVkSAASQAoRbm9kZV9yZWludGVncmF0ZWQYAiABKAsyIy5iYWlsaXdpY2sucGVlci52MS5Ob2RlUmVpbnRlZ3JhdGVkSAASOAoNZ3JvdXBfY3JlYXRlZBgDIAEoCzIfLmJhaWxpd2ljay5wZWVyLnYxLkdyb3VwQ3JlYXRlZEgAEjoKDm93bmVyc19jaGFuZ2VkGAQgASgLMiAuYmFpbGl3aWNrLnBlZXIudjEuT3duZXJzQ2hhbmdlZEgAEjwKD2dyb3VwX3JlY292ZXJlZBgFIAEoCzIhLmJhaWxpd2ljay5wZWVyLnYxLkdyb3VwUmVjb3ZlcmVkSAASQAoRY2x1c3Rlcl9yZWNvdmVyZWQYBiABKAsyIy5iYWlsaXdpY2sucGVlci52MS5DbHVzdGVyUmVjb3ZlcmVkSABCCAoGY2hhbmdlIl4KDENsdXN0ZXJFdmVudBINCgVpbmRleBgBIAEoBBINCgVhdF9tcxgCIAEoBBIwCgZjaGFuZ2UYAyABKAsyIC5iYWlsaXdpY2sucGVlci52MS5DbHVzdGVyQ2hhbmdlIikKC1JlcGxpY2FIYXNoEgwKBG5vZGUYASABKAkSDAoEaGFzaBgCIAEoBiJMCgtTdGF0ZUhhc2hlcxINCgVpbmRleBgBIAEoBBIuCgZoYXNoZXMYAiADKAsyHi5iYWlsaXdpY2sucGVlci52MS5SZXBsaWNhSGFzaCI0Cg9SZXF1ZXN0SWRlbnRpdHkSDwoHc2Vzc2lvbhgBIAEoCRIQCghzZXF1ZW5jZRgCIAEoBCqTAgoOUmVjb3ZlcnlTdGF0dXMSHwobUkVDT1ZFUllfU1RBVFVTX1VOU1BFQ0lGSUVEEAASGwoXUkVDT1ZFUllfU1RBVFVTX0pPSU5JTkcQARIWChJSRUNPVkVSWV9TVEFUVVNfVVAQAhIbChdSRUNPVkVSWV9TVEFUVVNfU1VTUEVDVBADEhsKF1JFQ09WRVJZX1NUQVRVU19QQVJUSUFMEAQSGAoUUkVDT1ZFUllfU1RBVFVTX0RPV04QBRIcChhSRUNPVkVSWV9TVEFUVVNfRFJBSU5JTkcQBhIfChtSRUNPVkVSWV9TVEFUVVNfTUFJTlRFTkFOQ0UQBxIYChRSRUNPVkVSWV9TVEFUVVNfTEVGVBAIKuIBCg5Pd25lcnNoaXBTdGF0ZRIfChtPV05FUlNISVBfU1RBVEVfVU5TUEVDSUZJRUQQABIbChdPV05FUlNISVBfU1RBVEVfT0ZGTElORRABEh0KGU9XTkVSU0hJUF9TVEFURV9BQ1FVSVJJTkcQAhIaChZPV05FUlNISVBfU1RBVEVfT05MSU5FEAMSHQoZT1dORVJTSElQX1NUQVRFX1JFTEVBU0lORxAEEh0KGU9XTkVSU0hJUF9TVEFURV9TVVNQRU5ERUQQBRIZChVPV05FUlNISVBfU1RBVEVfRVJST1IQBmIGcHJvdG8z");
+  fileDesc("Ch1iYWlsaXdpY2svcGVlci92MS9tb2RlbC5wcm90bxIRYmFpbGl3aWNrLnBlZXIudjEidQoIS2V5VmFsdWUSCwoDa2V5GAEgASgMEg0KBXZhbHVlGAIgASgMEhcKD2NyZWF0ZV9yZXZpc2lvbhgDIAEoBBIUCgxtb2RfcmV2aXNpb24YBCABKAQSDwoHdmVyc2lvbhgFIAEoBBINCgVsZWFzZRgGIAEoBCIyCgdLZXlTcGFuEg0KBXN0YXJ0GAEgASgMEhAKA2VuZBgCIAEoDEgAiAEBQgYKBF9lbmQilQEKD1N0YXR1c0NvbXBvbmVudBINCgVncm91cBgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoBBIMCgRub2RlGAMgASgJEg0KBWluZGV4GAQgASgEEjEKBnN0YXR1cxgFIAEoDjIhLmJhaWxpd2ljay5wZWVyLnYxLlJlY292ZXJ5U3RhdHVzEg4KBnJlYXNvbhgGIAEoCSKKAQoJT3duZXJzaGlwEhoKDWN1cnJlbnRfb3duZXIYASABKAlIAIgBARINCgVlcG9jaBgCIAEoBBIwCgVzdGF0ZRgDIAEoDjIhLmJhaWxpd2ljay5wZWVyLnYxLk93bmVyc2hpcFN0YXRlEg4KBnJlYXNvbhgEIAEoCUIQCg5fY3VycmVudF9vd25lciJlCgtPd25lckludGVudBIMCgRub2RlGAEgASgJEikKBndhbnRlZBgCIAEoDjIZLmJhaWxpd2ljay5wZWVyLnYxLkludGVudBIOCgZyZWFzb24YAyABKAkSDQoFYWZ0ZXIYBCABKAQidQoKTm9kZUludGVudBIMCgRub2RlGAEgASgJEikKBndhbnRlZBgCIAEoDjIZLmJhaWxpd2ljay5wZWVyLnYxLkludGVudBIOCgZyZWFzb24YAyABKAkSDQoFaW5kZXgYBCABKAQSDwoHcGVuZGluZxgFIAMoCSI4CgpLZXB0SW50ZW50EgwKBG5vZGUYASABKAkSDQoFZ3JvdXAYAiABKAkSDQoFaW5kZXgYAyABKAQilQEKDEdyb3VwU3VtbWFyeRINCgVncm91cBgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoBBINCgVpbmRleBgDIAEoBBIOCgZvd25lcnMYBCADKAkSLwoJb3duZXJzaGlwGAUgASgLMhwuYmFpbGl3aWNrLnBlZXIudjEuT3duZXJzaGlwEhEKCXBsYWNlbWVudBgGIAEoDCJRCgtHcm91cE9iamVjdBINCgVncm91cBgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoBBIOCgZvd25lcnMYAyADKAkSDgoGY29uZmlnGAQgASgMIlMKDkRpcmVjdG9yeUVudHJ5Eg0KBWdyb3VwGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgEEg4KBm93bmVycxgDIAMoCRINCgVpbmRleBgEIAEoBCJCCg1Hcm91cFJlY292ZXJ5EhMKC2luY2FybmF0aW9uGAEgASgEEgwKBGZyb20YAiABKAkSDgoGb3duZXJzGAMgAygJIiQKBUxhYmVsEgwKBG5hbWUYASABKAkSDQoFdmFsdWUYAiABKAkigQEKCk5vZGVSZWNvcmQSDAoEbm9kZRgBIAEoCRIQCghpZGVudGl0eRgCIAEoCRIUCgxwZWVyX2FkZHJlc3MYAyABKAkSEwoLYXBpX2FkZHJlc3MYBCABKAkSKAoGbGFiZWxzGAUgAygLMhguYmFpbGl3aWNrLnBlZXIudjEuTGFiZWwiKgoKTm9kZUZhaWxlZBIMCgRub2RlGAEgASgJEg4KBnJlYXNvbhgCIAEoCSIwChBOb2RlUmVpbnRlZ3JhdGVkEgwKBG5vZGUYASABKAkSDgoGcmVhc29uGAIgASgJIkAKDEdyb3VwQ3JlYXRlZBIwCgVlbnRyeRgBIAEoCzIhLmJhaWxpd2ljay5wZWVyLnYxLkRpcmVjdG9yeUVudHJ5IkEKDU93bmVyc0NoYW5nZWQSMAoFZW50cnkYASABKAsyIS5iYWlsaXdpY2sucGVlci52MS5EaXJlY3RvcnlFbnRyeSJgCg5Hcm91cFJlY292ZXJlZBIwCgVlbnRyeRgBIAEoCzIhLmJhaWxpd2ljay5wZWVyLnYxLkRpcmVjdG9yeUVudHJ5EgwKBGZyb20YAiABKAkSDgoGcmVhc29uGAMgASgJIlUKEENsdXN0ZXJSZWNvdmVyZWQSEwoLaW5jYXJuYXRpb24YASABKAQSDAoEZnJvbRgCIAEoCRIOCgZ2b3RlcnMYAyADKAkSDgoGcmVhc29uGAQgASgJIisKC05vZGVEcmFpbmVkEgwKBG5vZGUYASABKAkSDgoGcmVhc29uGAIgASgJIi0KDU5vZGVVbmRyYWluZWQSDAoEbm9kZRgBIAEoCRIOCgZyZWFzb24YAiABKAki+wMKDUNsdXN0ZXJDaGFuZ2USNAoLbm9kZV9mYWlsZWQYASABKAsyHS5iYWlsaXdpY2sucGVlci52MS5Ob2RlRmFpbGVkSAASQAoRbm9kZV9yZWludGVncmF0ZWQYAiABKAsyIy5iYWlsaXdpY2sucGVlci52MS5Ob2RlUmVpbnRlZ3JhdGVkSAASOAoNZ3JvdXBfY3JlYXRlZBgDIAEoCzIfLmJhaWxpd2ljay5wZWVyLnYxLkdyb3VwQ3JlYXRlZEgAEjoKDm93bmVyc19jaGFuZ2VkGAQgASgLMiAuYmFpbGl3aWNrLnBlZXIudjEuT3duZXJzQ2hhbmdlZEgAEjwKD2dyb3VwX3JlY292ZXJlZBgFIAEoCzIhLmJhaWxpd2ljay5wZWVyLnYxLkdyb3VwUmVjb3ZlcmVkSAASQAoRY2x1c3Rlcl9yZWNvdmVyZWQYBiABKAsyIy5iYWlsaXdpY2sucGVlci52MS5DbHVzdGVyUmVjb3ZlcmVkSAASNgoMbm9kZV9kcmFpbmVkGAcgASgLMh4uYmFpbGl3aWNrLnBlZXIudjEuTm9kZURyYWluZWRIABI6Cg5ub2RlX3VuZHJhaW5lZBgIIAEoCzIgLmJhaWxpd2ljay5wZWVyLnYxLk5vZGVVbmRyYWluZWRIAEIICgZjaGFuZ2UiXgoMQ2x1c3RlckV2ZW50Eg0KBWluZGV4GAEgASgEEg0KBWF0X21zGAIgASgEEjAKBmNoYW5nZRgDIAEoCzIgLmJhaWxpd2ljay5wZWVyLnYxLkNsdXN0ZXJDaGFuZ2UiKQoLUmVwbGljYUhhc2gSDAoEbm9kZRgBIAEoCRIMCgRoYXNoGAIgASgGIkwKC1N0YXRlSGFzaGVzEg0KBWluZGV4GAEgASgEEi4KBmhhc2hlcxgCIAMoCzIeLmJhaWxpd2ljay5wZWVyLnYxLlJlcGxpY2FIYXNoIjQKD1JlcXVlc3RJZGVudGl0eRIPCgdzZXNzaW9uGAEgASgJEhAKCHNlcXVlbmNlGAIgASgEKpMCCg5SZWNvdmVyeVN0YXR1cxIfChtSRUNPVkVSWV9TVEFUVVNfVU5TUEVDSUZJRUQQABIbChdSRUNPVkVSWV9TVEFUVVNfSk9JTklORxABEhYKElJFQ09WRVJZX1NUQVRVU19VUBACEhsKF1JFQ09WRVJZX1NUQVRVU19TVVNQRUNUEAMSGwoXUkVDT1ZFUllfU1RBVFVTX1BBUlRJQUwQBBIYChRSRUNPVkVSWV9TVEFUVVNfRE9XThAFEhwKGFJFQ09WRVJZX1NUQVRVU19EUkFJTklORxAGEh8KG1JFQ09WRVJZX1NUQVRVU19NQUlOVEVOQU5DRRAHEhgKFFJFQ09WRVJZX1NUQVRVU19MRUZUEAgq4gEKDk93bmVyc2hpcFN0YXRlEh8KG09XTkVSU0hJUF9TVEFURV9VTlNQRUNJRklFRBAAEhsKF09XTkVSU0hJUF9TVEFURV9PRkZMSU5FEAESHQoZT1dORVJTSElQX1NUQVRFX0FDUVVJUklORxACEhoKFk9XTkVSU0hJUF9TVEFURV9PTkxJTkUQAxIdChlPV05FUlNISVBfU1RBVEVfUkVMRUFTSU5HEAQSHQoZT1dORVJTSElQX1NUQVRFX1NVU1BFTkRFRBAFEhkKFU9XTkVSU0hJUF9TVEFURV9FUlJPUhAGKkUKBkludGVudBIWChJJTlRFTlRfVU5TUEVDSUZJRUQQABIPCgtJTlRFTlRfTk9ORRABEhIKDklOVEVOVF9EUkFJTkVEEAJiBnByb3RvMw");
 
 /**
  * @generated from message bailiwick.peer.v1.KeyValue
@@ -168,6 +168,118 @@ export const OwnershipSchema: GenMessage<Ownership> = /*@__PURE__*/
   messageDesc(file_bailiwick_peer_v1_model, 3);
 
 /**
+ * What operators want of an owner, as a group has carried it out.
+ *
+ * @generated from message bailiwick.peer.v1.OwnerIntent
+ */
+export type OwnerIntent = Message<"bailiwick.peer.v1.OwnerIntent"> & {
+  /**
+   * @generated from field: string node = 1;
+   */
+  node: string;
+
+  /**
+   * @generated from field: bailiwick.peer.v1.Intent wanted = 2;
+   */
+  wanted: Intent;
+
+  /**
+   * @generated from field: string reason = 3;
+   */
+  reason: string;
+
+  /**
+   * Index of the cluster's log behind which it was wanted.
+   *
+   * @generated from field: uint64 after = 4;
+   */
+  after: bigint;
+};
+
+/**
+ * Describes the message bailiwick.peer.v1.OwnerIntent.
+ * Use `create(OwnerIntentSchema)` to create a new message.
+ */
+export const OwnerIntentSchema: GenMessage<OwnerIntent> = /*@__PURE__*/
+  messageDesc(file_bailiwick_peer_v1_model, 4);
+
+/**
+ * What operators want of a node, as the cluster database has it.
+ *
+ * @generated from message bailiwick.peer.v1.NodeIntent
+ */
+export type NodeIntent = Message<"bailiwick.peer.v1.NodeIntent"> & {
+  /**
+   * @generated from field: string node = 1;
+   */
+  node: string;
+
+  /**
+   * @generated from field: bailiwick.peer.v1.Intent wanted = 2;
+   */
+  wanted: Intent;
+
+  /**
+   * As the operator said.
+   *
+   * @generated from field: string reason = 3;
+   */
+  reason: string;
+
+  /**
+   * Log index in the cluster group.
+   *
+   * @generated from field: uint64 index = 4;
+   */
+  index: bigint;
+
+  /**
+   * Groups that have not said yet that they have carried it out.
+   *
+   * @generated from field: repeated string pending = 5;
+   */
+  pending: string[];
+};
+
+/**
+ * Describes the message bailiwick.peer.v1.NodeIntent.
+ * Use `create(NodeIntentSchema)` to create a new message.
+ */
+export const NodeIntentSchema: GenMessage<NodeIntent> = /*@__PURE__*/
+  messageDesc(file_bailiwick_peer_v1_model, 5);
+
+/**
+ * One group has.
+ *
+ * @generated from message bailiwick.peer.v1.KeptIntent
+ */
+export type KeptIntent = Message<"bailiwick.peer.v1.KeptIntent"> & {
+  /**
+   * @generated from field: string node = 1;
+   */
+  node: string;
+
+  /**
+   * @generated from field: string group = 2;
+   */
+  group: string;
+
+  /**
+   * Of the `NodeIntent`.
+   *
+   * @generated from field: uint64 index = 3;
+   */
+  index: bigint;
+};
+
+/**
+ * Describes the message bailiwick.peer.v1.KeptIntent.
+ * Use `create(KeptIntentSchema)` to create a new message.
+ */
+export const KeptIntentSchema: GenMessage<KeptIntent> = /*@__PURE__*/
+  messageDesc(file_bailiwick_peer_v1_model, 6);
+
+/**
  * What owners of interlocked groups may know of a group.
  *
  * @generated from message bailiwick.peer.v1.GroupSummary
@@ -211,7 +323,7 @@ export type GroupSummary = Message<"bailiwick.peer.v1.GroupSummary"> & {
  * Use `create(GroupSummarySchema)` to create a new message.
  */
 export const GroupSummarySchema: GenMessage<GroupSummary> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_model, 4);
+  messageDesc(file_bailiwick_peer_v1_model, 7);
 
 /**
  * A group as its own log knows it.
@@ -247,7 +359,7 @@ export type GroupObject = Message<"bailiwick.peer.v1.GroupObject"> & {
  * Use `create(GroupObjectSchema)` to create a new message.
  */
 export const GroupObjectSchema: GenMessage<GroupObject> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_model, 5);
+  messageDesc(file_bailiwick_peer_v1_model, 8);
 
 /**
  * A group as the cluster database knows it.
@@ -283,7 +395,7 @@ export type DirectoryEntry = Message<"bailiwick.peer.v1.DirectoryEntry"> & {
  * Use `create(DirectoryEntrySchema)` to create a new message.
  */
 export const DirectoryEntrySchema: GenMessage<DirectoryEntry> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_model, 6);
+  messageDesc(file_bailiwick_peer_v1_model, 9);
 
 /**
  * A group that goes on from one node's data, until it says itself that it does.
@@ -318,7 +430,7 @@ export type GroupRecovery = Message<"bailiwick.peer.v1.GroupRecovery"> & {
  * Use `create(GroupRecoverySchema)` to create a new message.
  */
 export const GroupRecoverySchema: GenMessage<GroupRecovery> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_model, 7);
+  messageDesc(file_bailiwick_peer_v1_model, 10);
 
 /**
  * @generated from message bailiwick.peer.v1.Label
@@ -340,7 +452,7 @@ export type Label = Message<"bailiwick.peer.v1.Label"> & {
  * Use `create(LabelSchema)` to create a new message.
  */
 export const LabelSchema: GenMessage<Label> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_model, 8);
+  messageDesc(file_bailiwick_peer_v1_model, 11);
 
 /**
  * @generated from message bailiwick.peer.v1.NodeRecord
@@ -385,7 +497,7 @@ export type NodeRecord = Message<"bailiwick.peer.v1.NodeRecord"> & {
  * Use `create(NodeRecordSchema)` to create a new message.
  */
 export const NodeRecordSchema: GenMessage<NodeRecord> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_model, 9);
+  messageDesc(file_bailiwick_peer_v1_model, 12);
 
 /**
  * @generated from message bailiwick.peer.v1.NodeFailed
@@ -407,7 +519,7 @@ export type NodeFailed = Message<"bailiwick.peer.v1.NodeFailed"> & {
  * Use `create(NodeFailedSchema)` to create a new message.
  */
 export const NodeFailedSchema: GenMessage<NodeFailed> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_model, 10);
+  messageDesc(file_bailiwick_peer_v1_model, 13);
 
 /**
  * @generated from message bailiwick.peer.v1.NodeReintegrated
@@ -429,7 +541,7 @@ export type NodeReintegrated = Message<"bailiwick.peer.v1.NodeReintegrated"> & {
  * Use `create(NodeReintegratedSchema)` to create a new message.
  */
 export const NodeReintegratedSchema: GenMessage<NodeReintegrated> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_model, 11);
+  messageDesc(file_bailiwick_peer_v1_model, 14);
 
 /**
  * @generated from message bailiwick.peer.v1.GroupCreated
@@ -446,7 +558,7 @@ export type GroupCreated = Message<"bailiwick.peer.v1.GroupCreated"> & {
  * Use `create(GroupCreatedSchema)` to create a new message.
  */
 export const GroupCreatedSchema: GenMessage<GroupCreated> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_model, 12);
+  messageDesc(file_bailiwick_peer_v1_model, 15);
 
 /**
  * @generated from message bailiwick.peer.v1.OwnersChanged
@@ -463,7 +575,7 @@ export type OwnersChanged = Message<"bailiwick.peer.v1.OwnersChanged"> & {
  * Use `create(OwnersChangedSchema)` to create a new message.
  */
 export const OwnersChangedSchema: GenMessage<OwnersChanged> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_model, 13);
+  messageDesc(file_bailiwick_peer_v1_model, 16);
 
 /**
  * An operator has had the group go on from the data of `from`.
@@ -494,7 +606,7 @@ export type GroupRecovered = Message<"bailiwick.peer.v1.GroupRecovered"> & {
  * Use `create(GroupRecoveredSchema)` to create a new message.
  */
 export const GroupRecoveredSchema: GenMessage<GroupRecovered> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_model, 14);
+  messageDesc(file_bailiwick_peer_v1_model, 17);
 
 /**
  * An operator has had the cluster group go on from the data of `from`.
@@ -530,7 +642,57 @@ export type ClusterRecovered = Message<"bailiwick.peer.v1.ClusterRecovered"> & {
  * Use `create(ClusterRecoveredSchema)` to create a new message.
  */
 export const ClusterRecoveredSchema: GenMessage<ClusterRecovered> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_model, 15);
+  messageDesc(file_bailiwick_peer_v1_model, 18);
+
+/**
+ * An operator wants it to run no application.
+ *
+ * @generated from message bailiwick.peer.v1.NodeDrained
+ */
+export type NodeDrained = Message<"bailiwick.peer.v1.NodeDrained"> & {
+  /**
+   * @generated from field: string node = 1;
+   */
+  node: string;
+
+  /**
+   * As the operator said.
+   *
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message bailiwick.peer.v1.NodeDrained.
+ * Use `create(NodeDrainedSchema)` to create a new message.
+ */
+export const NodeDrainedSchema: GenMessage<NodeDrained> = /*@__PURE__*/
+  messageDesc(file_bailiwick_peer_v1_model, 19);
+
+/**
+ * An operator wants it to take part again.
+ *
+ * @generated from message bailiwick.peer.v1.NodeUndrained
+ */
+export type NodeUndrained = Message<"bailiwick.peer.v1.NodeUndrained"> & {
+  /**
+   * @generated from field: string node = 1;
+   */
+  node: string;
+
+  /**
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message bailiwick.peer.v1.NodeUndrained.
+ * Use `create(NodeUndrainedSchema)` to create a new message.
+ */
+export const NodeUndrainedSchema: GenMessage<NodeUndrained> = /*@__PURE__*/
+  messageDesc(file_bailiwick_peer_v1_model, 20);
 
 /**
  * One cluster-level change.
@@ -577,6 +739,18 @@ export type ClusterChange = Message<"bailiwick.peer.v1.ClusterChange"> & {
      */
     value: ClusterRecovered;
     case: "clusterRecovered";
+  } | {
+    /**
+     * @generated from field: bailiwick.peer.v1.NodeDrained node_drained = 7;
+     */
+    value: NodeDrained;
+    case: "nodeDrained";
+  } | {
+    /**
+     * @generated from field: bailiwick.peer.v1.NodeUndrained node_undrained = 8;
+     */
+    value: NodeUndrained;
+    case: "nodeUndrained";
   } | { case: undefined; value?: undefined };
 };
 
@@ -585,7 +759,7 @@ export type ClusterChange = Message<"bailiwick.peer.v1.ClusterChange"> & {
  * Use `create(ClusterChangeSchema)` to create a new message.
  */
 export const ClusterChangeSchema: GenMessage<ClusterChange> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_model, 16);
+  messageDesc(file_bailiwick_peer_v1_model, 21);
 
 /**
  * @generated from message bailiwick.peer.v1.ClusterEvent
@@ -616,7 +790,7 @@ export type ClusterEvent = Message<"bailiwick.peer.v1.ClusterEvent"> & {
  * Use `create(ClusterEventSchema)` to create a new message.
  */
 export const ClusterEventSchema: GenMessage<ClusterEvent> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_model, 17);
+  messageDesc(file_bailiwick_peer_v1_model, 22);
 
 /**
  * State hash of one replica.
@@ -640,7 +814,7 @@ export type ReplicaHash = Message<"bailiwick.peer.v1.ReplicaHash"> & {
  * Use `create(ReplicaHashSchema)` to create a new message.
  */
 export const ReplicaHashSchema: GenMessage<ReplicaHash> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_model, 18);
+  messageDesc(file_bailiwick_peer_v1_model, 23);
 
 /**
  * State hashes of the replicas of a group, all at one index of its log.
@@ -664,7 +838,7 @@ export type StateHashes = Message<"bailiwick.peer.v1.StateHashes"> & {
  * Use `create(StateHashesSchema)` to create a new message.
  */
 export const StateHashesSchema: GenMessage<StateHashes> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_model, 19);
+  messageDesc(file_bailiwick_peer_v1_model, 24);
 
 /**
  * Of a client's request: under the same identity it is carried out once.
@@ -688,7 +862,7 @@ export type RequestIdentity = Message<"bailiwick.peer.v1.RequestIdentity"> & {
  * Use `create(RequestIdentitySchema)` to create a new message.
  */
 export const RequestIdentitySchema: GenMessage<RequestIdentity> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_model, 20);
+  messageDesc(file_bailiwick_peer_v1_model, 25);
 
 /**
  * Recovery status of a node, as one group has decided it.
@@ -805,4 +979,43 @@ export type OwnershipState = (typeof OwnershipState)[keyof typeof OwnershipState
  */
 export const OwnershipStateSchema: GenEnum<OwnershipState> = /*@__PURE__*/
   enumDesc(file_bailiwick_peer_v1_model, 1);
+
+/**
+ * What operators want of a node.
+ *
+ * @generated from enum bailiwick.peer.v1.Intent
+ */
+export const Intent = {
+  /**
+   * @generated from enum value: INTENT_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * Nothing: it takes part as any other.
+   *
+   * @generated from enum value: INTENT_NONE = 1;
+   */
+  NONE: 1,
+
+  /**
+   * It runs no application.
+   *
+   * @generated from enum value: INTENT_DRAINED = 2;
+   */
+  DRAINED: 2,
+} as const;
+
+/**
+ * What operators want of a node.
+ *
+ * @generated from enum bailiwick.peer.v1.Intent
+ */
+export type Intent = (typeof Intent)[keyof typeof Intent] | UnknownEnum;
+
+/**
+ * Describes the enum bailiwick.peer.v1.Intent.
+ */
+export const IntentSchema: GenEnum<Intent> = /*@__PURE__*/
+  enumDesc(file_bailiwick_peer_v1_model, 2);
 

@@ -7,7 +7,7 @@
 
 import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import type { KeySpan, KeyValue } from "./model_pb.ts";
+import type { Intent, KeySpan, KeyValue } from "./model_pb.ts";
 import { file_bailiwick_peer_v1_model } from "./model_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
@@ -15,7 +15,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file bailiwick/peer/v1/transaction.proto.
  */
 export const file_bailiwick_peer_v1_transaction: GenFile = /*@__PURE__*/
-  fileDesc("CiNiYWlsaXdpY2svcGVlci92MS90cmFuc2FjdGlvbi5wcm90bxIRYmFpbGl3aWNrLnBlZXIudjEiHQoMVmFsdWVPcGVyYW5kEg0KBXZhbHVlGAEgASgMIh8KDU51bWJlck9wZXJhbmQSDgoGbnVtYmVyGAEgASgEIqUCCgdPcGVyYW5kEjAKBXZhbHVlGAEgASgLMh8uYmFpbGl3aWNrLnBlZXIudjEuVmFsdWVPcGVyYW5kSAASMwoHdmVyc2lvbhgCIAEoCzIgLmJhaWxpd2ljay5wZWVyLnYxLk51bWJlck9wZXJhbmRIABI7Cg9jcmVhdGVfcmV2aXNpb24YAyABKAsyIC5iYWlsaXdpY2sucGVlci52MS5OdW1iZXJPcGVyYW5kSAASOAoMbW9kX3JldmlzaW9uGAQgASgLMiAuYmFpbGl3aWNrLnBlZXIudjEuTnVtYmVyT3BlcmFuZEgAEjEKBWxlYXNlGAUgASgLMiAuYmFpbGl3aWNrLnBlZXIudjEuTnVtYmVyT3BlcmFuZEgAQgkKB29wZXJhbmQiGAoJS2V5VGFyZ2V0EgsKA2tleRgBIAEoDCI2CgpTcGFuVGFyZ2V0EigKBHNwYW4YASABKAsyGi5iYWlsaXdpY2sucGVlci52MS5LZXlTcGFuIm4KBlRhcmdldBIrCgNrZXkYASABKAsyHC5iYWlsaXdpY2sucGVlci52MS5LZXlUYXJnZXRIABItCgRzcGFuGAIgASgLMh0uYmFpbGl3aWNrLnBlZXIudjEuU3BhblRhcmdldEgAQggKBnRhcmdldCKTAQoKQ29tcGFyaXNvbhIpCgZ0YXJnZXQYASABKAsyGS5iYWlsaXdpY2sucGVlci52MS5UYXJnZXQSLQoIcmVsYXRpb24YAiABKA4yGy5iYWlsaXdpY2sucGVlci52MS5SZWxhdGlvbhIrCgdvcGVyYW5kGAMgASgLMhouYmFpbGl3aWNrLnBlZXIudjEuT3BlcmFuZCIbCgxHZXRPcGVyYXRpb24SCwoDa2V5GAEgASgMIm8KDUxpc3RPcGVyYXRpb24SKAoEc3BhbhgBIAEoCzIaLmJhaWxpd2ljay5wZWVyLnYxLktleVNwYW4SDQoFbGltaXQYAiABKAQSEQoJa2V5c19vbmx5GAMgASgIEhIKCmNvdW50X29ubHkYBCABKAgiUgoMUHV0T3BlcmF0aW9uEgsKA2tleRgBIAEoDBINCgV2YWx1ZRgCIAEoDBINCgVsZWFzZRgDIAEoBBIXCg9yZXR1cm5fcHJldmlvdXMYBCABKAgiVAoPRGVsZXRlT3BlcmF0aW9uEigKBHNwYW4YASABKAsyGi5iYWlsaXdpY2sucGVlci52MS5LZXlTcGFuEhcKD3JldHVybl9wcmV2aW91cxgCIAEoCCLgAQoJT3BlcmF0aW9uEi4KA2dldBgBIAEoCzIfLmJhaWxpd2ljay5wZWVyLnYxLkdldE9wZXJhdGlvbkgAEjAKBGxpc3QYAiABKAsyIC5iYWlsaXdpY2sucGVlci52MS5MaXN0T3BlcmF0aW9uSAASLgoDcHV0GAMgASgLMh8uYmFpbGl3aWNrLnBlZXIudjEuUHV0T3BlcmF0aW9uSAASNAoGZGVsZXRlGAQgASgLMiIuYmFpbGl3aWNrLnBlZXIudjEuRGVsZXRlT3BlcmF0aW9uSABCCwoJb3BlcmF0aW9uIsUBCgRQYXJ0Eg0KBWdyb3VwGAEgASgJEjIKC2NvbXBhcmlzb25zGAIgAygLMh0uYmFpbGl3aWNrLnBlZXIudjEuQ29tcGFyaXNvbhISCgVmZW5jZRgDIAEoBEgAiAEBEi0KB3N1Y2Nlc3MYBCADKAsyHC5iYWlsaXdpY2sucGVlci52MS5PcGVyYXRpb24SLQoHZmFpbHVyZRgFIAMoCzIcLmJhaWxpd2ljay5wZWVyLnYxLk9wZXJhdGlvbkIICgZfZmVuY2UiNAoJR2V0UmVzdWx0EicKAmt2GAEgASgLMhsuYmFpbGl3aWNrLnBlZXIudjEuS2V5VmFsdWUiUwoKTGlzdFJlc3VsdBIoCgNrdnMYASADKAsyGy5iYWlsaXdpY2sucGVlci52MS5LZXlWYWx1ZRIMCgRtb3JlGAIgASgIEg0KBWNvdW50GAMgASgEIjoKCVB1dFJlc3VsdBItCghwcmV2aW91cxgBIAEoCzIbLmJhaWxpd2ljay5wZWVyLnYxLktleVZhbHVlIk4KDERlbGV0ZVJlc3VsdBIPCgdkZWxldGVkGAEgASgEEi0KCHByZXZpb3VzGAIgAygLMhsuYmFpbGl3aWNrLnBlZXIudjEuS2V5VmFsdWUi1wEKD09wZXJhdGlvblJlc3VsdBIrCgNnZXQYASABKAsyHC5iYWlsaXdpY2sucGVlci52MS5HZXRSZXN1bHRIABItCgRsaXN0GAIgASgLMh0uYmFpbGl3aWNrLnBlZXIudjEuTGlzdFJlc3VsdEgAEisKA3B1dBgDIAEoCzIcLmJhaWxpd2ljay5wZWVyLnYxLlB1dFJlc3VsdEgAEjEKBmRlbGV0ZRgEIAEoCzIfLmJhaWxpd2ljay5wZWVyLnYxLkRlbGV0ZVJlc3VsdEgAQggKBnJlc3VsdCJ3CgpQYXJ0UmVzdWx0Eg0KBWdyb3VwGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgEEhAKCHJldmlzaW9uGAMgASgEEjMKB3Jlc3VsdHMYBCADKAsyIi5iYWlsaXdpY2sucGVlci52MS5PcGVyYXRpb25SZXN1bHQiQgoNVHJhbnNhY3Rpb25JZBINCgVncm91cBgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoBBINCgVpbmRleBgDIAEoBCJ/CgRWb3RlEg0KBWhvbGRzGAEgASgIEjMKB3N1Y2Nlc3MYAiADKAsyIi5iYWlsaXdpY2sucGVlci52MS5PcGVyYXRpb25SZXN1bHQSMwoHZmFpbHVyZRgDIAMoCzIiLmJhaWxpd2ljay5wZWVyLnYxLk9wZXJhdGlvblJlc3VsdCKSAQoRVHJhbnNhY3Rpb25SZWNvcmQSLAoCaWQYASABKAsyIC5iYWlsaXdpY2sucGVlci52MS5UcmFuc2FjdGlvbklkEg4KBmdyb3VwcxgCIAMoCRIyCghkZWNpc2lvbhgDIAEoDjIbLmJhaWxpd2ljay5wZWVyLnYxLkRlY2lzaW9uSACIAQFCCwoJX2RlY2lzaW9uImoKE1ByZXBhcmVkVHJhbnNhY3Rpb24SLAoCaWQYASABKAsyIC5iYWlsaXdpY2sucGVlci52MS5UcmFuc2FjdGlvbklkEiUKBHBhcnQYAiABKAsyFy5iYWlsaXdpY2sucGVlci52MS5QYXJ0IjQKEUNsb3NlZFRyYW5zYWN0aW9uEg0KBWluZGV4GAEgASgEEhAKCHJldmlzaW9uGAIgASgEIn0KEkNsb3NlZFRyYW5zYWN0aW9ucxINCgVncm91cBgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoBBINCgVmbG9vchgDIAEoBBI0CgZjbG9zZWQYBCADKAsyJC5iYWlsaXdpY2sucGVlci52MS5DbG9zZWRUcmFuc2FjdGlvbip5CghSZWxhdGlvbhIYChRSRUxBVElPTl9VTlNQRUNJRklFRBAAEhIKDlJFTEFUSU9OX0VRVUFMEAESFgoSUkVMQVRJT05fTk9UX0VRVUFMEAISFAoQUkVMQVRJT05fR1JFQVRFUhADEhEKDVJFTEFUSU9OX0xFU1MQBCpmCghEZWNpc2lvbhIYChRERUNJU0lPTl9VTlNQRUNJRklFRBAAEhQKEERFQ0lTSU9OX1NVQ0NFU1MQARIUChBERUNJU0lPTl9GQUlMVVJFEAISFAoQREVDSVNJT05fQUJPUlRFRBADYgZwcm90bzM", [file_bailiwick_peer_v1_model]);
+  fileDesc("CiNiYWlsaXdpY2svcGVlci92MS90cmFuc2FjdGlvbi5wcm90bxIRYmFpbGl3aWNrLnBlZXIudjEiHQoMVmFsdWVPcGVyYW5kEg0KBXZhbHVlGAEgASgMIh8KDU51bWJlck9wZXJhbmQSDgoGbnVtYmVyGAEgASgEIqUCCgdPcGVyYW5kEjAKBXZhbHVlGAEgASgLMh8uYmFpbGl3aWNrLnBlZXIudjEuVmFsdWVPcGVyYW5kSAASMwoHdmVyc2lvbhgCIAEoCzIgLmJhaWxpd2ljay5wZWVyLnYxLk51bWJlck9wZXJhbmRIABI7Cg9jcmVhdGVfcmV2aXNpb24YAyABKAsyIC5iYWlsaXdpY2sucGVlci52MS5OdW1iZXJPcGVyYW5kSAASOAoMbW9kX3JldmlzaW9uGAQgASgLMiAuYmFpbGl3aWNrLnBlZXIudjEuTnVtYmVyT3BlcmFuZEgAEjEKBWxlYXNlGAUgASgLMiAuYmFpbGl3aWNrLnBlZXIudjEuTnVtYmVyT3BlcmFuZEgAQgkKB29wZXJhbmQiGAoJS2V5VGFyZ2V0EgsKA2tleRgBIAEoDCI2CgpTcGFuVGFyZ2V0EigKBHNwYW4YASABKAsyGi5iYWlsaXdpY2sucGVlci52MS5LZXlTcGFuIm4KBlRhcmdldBIrCgNrZXkYASABKAsyHC5iYWlsaXdpY2sucGVlci52MS5LZXlUYXJnZXRIABItCgRzcGFuGAIgASgLMh0uYmFpbGl3aWNrLnBlZXIudjEuU3BhblRhcmdldEgAQggKBnRhcmdldCKTAQoKQ29tcGFyaXNvbhIpCgZ0YXJnZXQYASABKAsyGS5iYWlsaXdpY2sucGVlci52MS5UYXJnZXQSLQoIcmVsYXRpb24YAiABKA4yGy5iYWlsaXdpY2sucGVlci52MS5SZWxhdGlvbhIrCgdvcGVyYW5kGAMgASgLMhouYmFpbGl3aWNrLnBlZXIudjEuT3BlcmFuZCIbCgxHZXRPcGVyYXRpb24SCwoDa2V5GAEgASgMIm8KDUxpc3RPcGVyYXRpb24SKAoEc3BhbhgBIAEoCzIaLmJhaWxpd2ljay5wZWVyLnYxLktleVNwYW4SDQoFbGltaXQYAiABKAQSEQoJa2V5c19vbmx5GAMgASgIEhIKCmNvdW50X29ubHkYBCABKAgiUgoMUHV0T3BlcmF0aW9uEgsKA2tleRgBIAEoDBINCgV2YWx1ZRgCIAEoDBINCgVsZWFzZRgDIAEoBBIXCg9yZXR1cm5fcHJldmlvdXMYBCABKAgiVAoPRGVsZXRlT3BlcmF0aW9uEigKBHNwYW4YASABKAsyGi5iYWlsaXdpY2sucGVlci52MS5LZXlTcGFuEhcKD3JldHVybl9wcmV2aW91cxgCIAEoCCJpCg9JbnRlbmRPcGVyYXRpb24SDAoEbm9kZRgBIAEoCRIpCgZ3YW50ZWQYAiABKA4yGS5iYWlsaXdpY2sucGVlci52MS5JbnRlbnQSDgoGcmVhc29uGAMgASgJEg0KBWFmdGVyGAQgASgEIpYCCglPcGVyYXRpb24SLgoDZ2V0GAEgASgLMh8uYmFpbGl3aWNrLnBlZXIudjEuR2V0T3BlcmF0aW9uSAASMAoEbGlzdBgCIAEoCzIgLmJhaWxpd2ljay5wZWVyLnYxLkxpc3RPcGVyYXRpb25IABIuCgNwdXQYAyABKAsyHy5iYWlsaXdpY2sucGVlci52MS5QdXRPcGVyYXRpb25IABI0CgZkZWxldGUYBCABKAsyIi5iYWlsaXdpY2sucGVlci52MS5EZWxldGVPcGVyYXRpb25IABI0CgZpbnRlbmQYBSABKAsyIi5iYWlsaXdpY2sucGVlci52MS5JbnRlbmRPcGVyYXRpb25IAEILCglvcGVyYXRpb24ixQEKBFBhcnQSDQoFZ3JvdXAYASABKAkSMgoLY29tcGFyaXNvbnMYAiADKAsyHS5iYWlsaXdpY2sucGVlci52MS5Db21wYXJpc29uEhIKBWZlbmNlGAMgASgESACIAQESLQoHc3VjY2VzcxgEIAMoCzIcLmJhaWxpd2ljay5wZWVyLnYxLk9wZXJhdGlvbhItCgdmYWlsdXJlGAUgAygLMhwuYmFpbGl3aWNrLnBlZXIudjEuT3BlcmF0aW9uQggKBl9mZW5jZSI0CglHZXRSZXN1bHQSJwoCa3YYASABKAsyGy5iYWlsaXdpY2sucGVlci52MS5LZXlWYWx1ZSJTCgpMaXN0UmVzdWx0EigKA2t2cxgBIAMoCzIbLmJhaWxpd2ljay5wZWVyLnYxLktleVZhbHVlEgwKBG1vcmUYAiABKAgSDQoFY291bnQYAyABKAQiOgoJUHV0UmVzdWx0Ei0KCHByZXZpb3VzGAEgASgLMhsuYmFpbGl3aWNrLnBlZXIudjEuS2V5VmFsdWUiTgoMRGVsZXRlUmVzdWx0Eg8KB2RlbGV0ZWQYASABKAQSLQoIcHJldmlvdXMYAiADKAsyGy5iYWlsaXdpY2sucGVlci52MS5LZXlWYWx1ZSIOCgxJbnRlbmRSZXN1bHQiigIKD09wZXJhdGlvblJlc3VsdBIrCgNnZXQYASABKAsyHC5iYWlsaXdpY2sucGVlci52MS5HZXRSZXN1bHRIABItCgRsaXN0GAIgASgLMh0uYmFpbGl3aWNrLnBlZXIudjEuTGlzdFJlc3VsdEgAEisKA3B1dBgDIAEoCzIcLmJhaWxpd2ljay5wZWVyLnYxLlB1dFJlc3VsdEgAEjEKBmRlbGV0ZRgEIAEoCzIfLmJhaWxpd2ljay5wZWVyLnYxLkRlbGV0ZVJlc3VsdEgAEjEKBmludGVuZBgFIAEoCzIfLmJhaWxpd2ljay5wZWVyLnYxLkludGVuZFJlc3VsdEgAQggKBnJlc3VsdCJ3CgpQYXJ0UmVzdWx0Eg0KBWdyb3VwGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgEEhAKCHJldmlzaW9uGAMgASgEEjMKB3Jlc3VsdHMYBCADKAsyIi5iYWlsaXdpY2sucGVlci52MS5PcGVyYXRpb25SZXN1bHQiQgoNVHJhbnNhY3Rpb25JZBINCgVncm91cBgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoBBINCgVpbmRleBgDIAEoBCJ/CgRWb3RlEg0KBWhvbGRzGAEgASgIEjMKB3N1Y2Nlc3MYAiADKAsyIi5iYWlsaXdpY2sucGVlci52MS5PcGVyYXRpb25SZXN1bHQSMwoHZmFpbHVyZRgDIAMoCzIiLmJhaWxpd2ljay5wZWVyLnYxLk9wZXJhdGlvblJlc3VsdCKSAQoRVHJhbnNhY3Rpb25SZWNvcmQSLAoCaWQYASABKAsyIC5iYWlsaXdpY2sucGVlci52MS5UcmFuc2FjdGlvbklkEg4KBmdyb3VwcxgCIAMoCRIyCghkZWNpc2lvbhgDIAEoDjIbLmJhaWxpd2ljay5wZWVyLnYxLkRlY2lzaW9uSACIAQFCCwoJX2RlY2lzaW9uImoKE1ByZXBhcmVkVHJhbnNhY3Rpb24SLAoCaWQYASABKAsyIC5iYWlsaXdpY2sucGVlci52MS5UcmFuc2FjdGlvbklkEiUKBHBhcnQYAiABKAsyFy5iYWlsaXdpY2sucGVlci52MS5QYXJ0IjQKEUNsb3NlZFRyYW5zYWN0aW9uEg0KBWluZGV4GAEgASgEEhAKCHJldmlzaW9uGAIgASgEIn0KEkNsb3NlZFRyYW5zYWN0aW9ucxINCgVncm91cBgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoBBINCgVmbG9vchgDIAEoBBI0CgZjbG9zZWQYBCADKAsyJC5iYWlsaXdpY2sucGVlci52MS5DbG9zZWRUcmFuc2FjdGlvbip5CghSZWxhdGlvbhIYChRSRUxBVElPTl9VTlNQRUNJRklFRBAAEhIKDlJFTEFUSU9OX0VRVUFMEAESFgoSUkVMQVRJT05fTk9UX0VRVUFMEAISFAoQUkVMQVRJT05fR1JFQVRFUhADEhEKDVJFTEFUSU9OX0xFU1MQBCpmCghEZWNpc2lvbhIYChRERUNJU0lPTl9VTlNQRUNJRklFRBAAEhQKEERFQ0lTSU9OX1NVQ0NFU1MQARIUChBERUNJU0lPTl9GQUlMVVJFEAISFAoQREVDSVNJT05fQUJPUlRFRBADYgZwcm90bzM", [file_bailiwick_peer_v1_model]);
 
 /**
  * @generated from message bailiwick.peer.v1.ValueOperand
@@ -292,6 +292,42 @@ export const DeleteOperationSchema: GenMessage<DeleteOperation> = /*@__PURE__*/
   messageDesc(file_bailiwick_peer_v1_transaction, 10);
 
 /**
+ * What operators want of an owner of the group; of two the one with the higher `after` is newer.
+ *
+ * @generated from message bailiwick.peer.v1.IntendOperation
+ */
+export type IntendOperation = Message<"bailiwick.peer.v1.IntendOperation"> & {
+  /**
+   * @generated from field: string node = 1;
+   */
+  node: string;
+
+  /**
+   * @generated from field: bailiwick.peer.v1.Intent wanted = 2;
+   */
+  wanted: Intent;
+
+  /**
+   * @generated from field: string reason = 3;
+   */
+  reason: string;
+
+  /**
+   * Index of the cluster's log behind which it was wanted.
+   *
+   * @generated from field: uint64 after = 4;
+   */
+  after: bigint;
+};
+
+/**
+ * Describes the message bailiwick.peer.v1.IntendOperation.
+ * Use `create(IntendOperationSchema)` to create a new message.
+ */
+export const IntendOperationSchema: GenMessage<IntendOperation> = /*@__PURE__*/
+  messageDesc(file_bailiwick_peer_v1_transaction, 11);
+
+/**
  * @generated from message bailiwick.peer.v1.Operation
  */
 export type Operation = Message<"bailiwick.peer.v1.Operation"> & {
@@ -322,6 +358,12 @@ export type Operation = Message<"bailiwick.peer.v1.Operation"> & {
      */
     value: DeleteOperation;
     case: "delete";
+  } | {
+    /**
+     * @generated from field: bailiwick.peer.v1.IntendOperation intend = 5;
+     */
+    value: IntendOperation;
+    case: "intend";
   } | { case: undefined; value?: undefined };
 };
 
@@ -330,7 +372,7 @@ export type Operation = Message<"bailiwick.peer.v1.Operation"> & {
  * Use `create(OperationSchema)` to create a new message.
  */
 export const OperationSchema: GenMessage<Operation> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_transaction, 11);
+  messageDesc(file_bailiwick_peer_v1_transaction, 12);
 
 /**
  * Of one group.
@@ -371,7 +413,7 @@ export type Part = Message<"bailiwick.peer.v1.Part"> & {
  * Use `create(PartSchema)` to create a new message.
  */
 export const PartSchema: GenMessage<Part> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_transaction, 12);
+  messageDesc(file_bailiwick_peer_v1_transaction, 13);
 
 /**
  * @generated from message bailiwick.peer.v1.GetResult
@@ -390,7 +432,7 @@ export type GetResult = Message<"bailiwick.peer.v1.GetResult"> & {
  * Use `create(GetResultSchema)` to create a new message.
  */
 export const GetResultSchema: GenMessage<GetResult> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_transaction, 13);
+  messageDesc(file_bailiwick_peer_v1_transaction, 14);
 
 /**
  * @generated from message bailiwick.peer.v1.ListResult
@@ -417,7 +459,7 @@ export type ListResult = Message<"bailiwick.peer.v1.ListResult"> & {
  * Use `create(ListResultSchema)` to create a new message.
  */
 export const ListResultSchema: GenMessage<ListResult> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_transaction, 14);
+  messageDesc(file_bailiwick_peer_v1_transaction, 15);
 
 /**
  * @generated from message bailiwick.peer.v1.PutResult
@@ -436,7 +478,7 @@ export type PutResult = Message<"bailiwick.peer.v1.PutResult"> & {
  * Use `create(PutResultSchema)` to create a new message.
  */
 export const PutResultSchema: GenMessage<PutResult> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_transaction, 15);
+  messageDesc(file_bailiwick_peer_v1_transaction, 16);
 
 /**
  * @generated from message bailiwick.peer.v1.DeleteResult
@@ -458,7 +500,20 @@ export type DeleteResult = Message<"bailiwick.peer.v1.DeleteResult"> & {
  * Use `create(DeleteResultSchema)` to create a new message.
  */
 export const DeleteResultSchema: GenMessage<DeleteResult> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_transaction, 16);
+  messageDesc(file_bailiwick_peer_v1_transaction, 17);
+
+/**
+ * @generated from message bailiwick.peer.v1.IntendResult
+ */
+export type IntendResult = Message<"bailiwick.peer.v1.IntendResult"> & {
+};
+
+/**
+ * Describes the message bailiwick.peer.v1.IntendResult.
+ * Use `create(IntendResultSchema)` to create a new message.
+ */
+export const IntendResultSchema: GenMessage<IntendResult> = /*@__PURE__*/
+  messageDesc(file_bailiwick_peer_v1_transaction, 18);
 
 /**
  * @generated from message bailiwick.peer.v1.OperationResult
@@ -491,6 +546,12 @@ export type OperationResult = Message<"bailiwick.peer.v1.OperationResult"> & {
      */
     value: DeleteResult;
     case: "delete";
+  } | {
+    /**
+     * @generated from field: bailiwick.peer.v1.IntendResult intend = 5;
+     */
+    value: IntendResult;
+    case: "intend";
   } | { case: undefined; value?: undefined };
 };
 
@@ -499,7 +560,7 @@ export type OperationResult = Message<"bailiwick.peer.v1.OperationResult"> & {
  * Use `create(OperationResultSchema)` to create a new message.
  */
 export const OperationResultSchema: GenMessage<OperationResult> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_transaction, 17);
+  messageDesc(file_bailiwick_peer_v1_transaction, 19);
 
 /**
  * @generated from message bailiwick.peer.v1.PartResult
@@ -531,7 +592,7 @@ export type PartResult = Message<"bailiwick.peer.v1.PartResult"> & {
  * Use `create(PartResultSchema)` to create a new message.
  */
 export const PartResultSchema: GenMessage<PartResult> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_transaction, 18);
+  messageDesc(file_bailiwick_peer_v1_transaction, 20);
 
 /**
  * @generated from message bailiwick.peer.v1.TransactionId
@@ -562,7 +623,7 @@ export type TransactionId = Message<"bailiwick.peer.v1.TransactionId"> & {
  * Use `create(TransactionIdSchema)` to create a new message.
  */
 export const TransactionIdSchema: GenMessage<TransactionId> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_transaction, 19);
+  messageDesc(file_bailiwick_peer_v1_transaction, 21);
 
 /**
  * @generated from message bailiwick.peer.v1.Vote
@@ -589,7 +650,7 @@ export type Vote = Message<"bailiwick.peer.v1.Vote"> & {
  * Use `create(VoteSchema)` to create a new message.
  */
 export const VoteSchema: GenMessage<Vote> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_transaction, 20);
+  messageDesc(file_bailiwick_peer_v1_transaction, 22);
 
 /**
  * @generated from message bailiwick.peer.v1.TransactionRecord
@@ -618,7 +679,7 @@ export type TransactionRecord = Message<"bailiwick.peer.v1.TransactionRecord"> &
  * Use `create(TransactionRecordSchema)` to create a new message.
  */
 export const TransactionRecordSchema: GenMessage<TransactionRecord> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_transaction, 21);
+  messageDesc(file_bailiwick_peer_v1_transaction, 23);
 
 /**
  * @generated from message bailiwick.peer.v1.PreparedTransaction
@@ -640,7 +701,7 @@ export type PreparedTransaction = Message<"bailiwick.peer.v1.PreparedTransaction
  * Use `create(PreparedTransactionSchema)` to create a new message.
  */
 export const PreparedTransactionSchema: GenMessage<PreparedTransaction> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_transaction, 22);
+  messageDesc(file_bailiwick_peer_v1_transaction, 24);
 
 /**
  * @generated from message bailiwick.peer.v1.ClosedTransaction
@@ -664,7 +725,7 @@ export type ClosedTransaction = Message<"bailiwick.peer.v1.ClosedTransaction"> &
  * Use `create(ClosedTransactionSchema)` to create a new message.
  */
 export const ClosedTransactionSchema: GenMessage<ClosedTransaction> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_transaction, 23);
+  messageDesc(file_bailiwick_peer_v1_transaction, 25);
 
 /**
  * @generated from message bailiwick.peer.v1.ClosedTransactions
@@ -696,7 +757,7 @@ export type ClosedTransactions = Message<"bailiwick.peer.v1.ClosedTransactions">
  * Use `create(ClosedTransactionsSchema)` to create a new message.
  */
 export const ClosedTransactionsSchema: GenMessage<ClosedTransactions> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_transaction, 24);
+  messageDesc(file_bailiwick_peer_v1_transaction, 26);
 
 /**
  * @generated from enum bailiwick.peer.v1.Relation

@@ -1,0 +1,87 @@
+// A node is drained and taken back by the command line: in all its groups, though one of them loses its quorum and gets it back,
+// and though processes are killed while it follows.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { bailiwick, type Result } from "./support/command.ts";
+import { TestCluster } from "./support/test-cluster.ts";
+import { waitFor } from "./support/wait.ts";
+
+const clusterFile = `
+name: drain
+nodes: [{name: n1}, {name: n2}, {name: n3}, {name: n4}, {name: n5}, {name: n6}]
+groups:
+  - {name: orders, owners: [n1, n2, n3]}
+  - {name: stock, owners: [n1, n4, n5]}
+settings: {voters: 3, voterCandidates: [n2, n3, n6]}
+`;
+const waitMs = 30_000;
+
+const cluster = await TestCluster.create({ name: "drain", clusterFile });
+await cluster.start();
+
+const run = (...args: readonly string[]): Promise<Result> => runFor("20s", ...args);
+
+function runFor(timeout: string, ...args: readonly string[]): Promise<Result> {
+  return bailiwick([...args, "--endpoints", cluster.apiOf("n6"), "--timeout", timeout]);
+}
+
+async function mustRun(...args: readonly string[]): Promise<string> {
+  const { code, stdout, stderr } = await run(...args);
+  assert.equal(code, 0, `${args.join(" ")}: ${stderr}`);
+  return stdout;
+}
+
+interface Told {
+  readonly node: {
+    readonly recoveryStatus: string;
+    readonly intent: string;
+    readonly intentWhy: string;
+    readonly manages: readonly string[];
+    readonly verdicts: readonly { readonly group: string; readonly status: string }[];
+  };
+}
+
+async function nodeNow(): Promise<Told["node"]> {
+  return (JSON.parse(await mustRun("node", "get", "n1", "-o", "json")) as Told).node;
+}
+
+async function until(what: string, holds: (node: Told["node"]) => boolean): Promise<void> {
+  await waitFor(what, waitMs, async () => (holds(await nodeNow()) ? true : null));
+}
+
+test("node drain moves what runs there and tells why, and node undrain takes the node back", async () => {
+  await until("both applications on n1", ({ manages }) => manages.length === 2);
+  const planned = await mustRun("node", "drain", "n1", "--dry-run");
+  assert.match(planned, /^n1 would be drained\n/);
+  assert.match(planned, /orders\s+n1\s+n2\s+n2 is the first other owner in the list that is up\n/);
+  const done = await mustRun("node", "drain", "n1", "--why", "new disk", "--wait");
+  assert.match(done, /^n1 is maintenance\n/);
+  const { recoveryStatus, intent, intentWhy, manages } = await nodeNow();
+  assert.deepEqual([recoveryStatus, intent, intentWhy, manages], ["maintenance", "maintenance", "new disk", []]);
+  assert.match(await mustRun("node", "list", "--all"), /n1\s+maintenance.*Drained: new disk/);
+  assert.match(await mustRun("status"), /node_drained\s+n1\s+Its applications move off.*: new disk/);
+  assert.match(await mustRun("node", "undrain", "n1"), /^n1 is up\n/);
+});
+
+test("a group without a quorum is named, or follows when it has one", async () => {
+  await cluster.kill("n4", "n5");
+  const { value: refused } = await waitFor("the refusal", waitMs, async () => {
+    const result = await runFor("3s", "node", "drain", "n1");
+    return result.code === 5 ? result : null;
+  });
+  assert.match(refused.stderr, /stock/);
+  const { value: skipped } = await waitFor("the skip", waitMs, async () => {
+    const result = await runFor("10s", "node", "drain", "n1", "--skip-unavailable", "--wait");
+    return result.code === 0 ? result : null;
+  });
+  assert.match(skipped.stderr, /warning: no quorum yet, will follow: stock/);
+  await cluster.kill("n1", "n6");
+  await cluster.start("n1", "n6");
+  await cluster.start("n4", "n5");
+  await until("n1 drained everywhere", ({ verdicts }) => {
+    return verdicts.length === 2 && verdicts.every(({ status }) => status === "maintenance");
+  });
+  const unknown = await run("node", "drain", "n99");
+  assert.deepEqual([unknown.code, unknown.stderr.includes("There is no node n99 in this cluster")], [3, true]);
+});

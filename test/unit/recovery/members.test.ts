@@ -1,0 +1,30 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { toMemberId } from "../../../proto/ids.ts";
+import { firstConfiguration, type Membership, type Voter } from "../../../proto/membership.ts";
+import { areOwnersChanging } from "../../../server/recovery/members.ts";
+import { nodesOf } from "./fixtures.ts";
+
+function votersOf(names: string, witness?: string): readonly Voter[] {
+  const voters = nodesOf(names).map((node) => ({ node, member: toMemberId(1), votes: 1, isWitness: false }));
+  const others = witness === undefined ? [] : nodesOf(witness);
+  return [...voters, ...others.map((node) => ({ node, member: toMemberId(2), votes: 1, isWitness: true }))];
+}
+
+function membershipOf(change: Partial<Membership>): Membership {
+  return { ...firstConfiguration(nodesOf("a b c")).membership, ...change };
+}
+
+test("areOwnersChanging() while the group is on its way to other owners, or not all of the old ones are out yet", () => {
+  assert.equal(areOwnersChanging(membershipOf({})), false);
+  for (const names of ["a b d", "a b", "a b c d"]) {
+    assert.equal(areOwnersChanging(membershipOf({ target: votersOf(names) })), true, names);
+    assert.equal(areOwnersChanging(membershipOf({ outgoing: votersOf(names) })), true, names);
+  }
+});
+
+test("areOwnersChanging() takes another order, another witness or a renewed member for no change of the owners", () => {
+  assert.equal(areOwnersChanging(membershipOf({ target: votersOf("c b a") })), false);
+  assert.equal(areOwnersChanging(membershipOf({ target: votersOf("a b c", "w") })), false);
+  assert.equal(areOwnersChanging(membershipOf({ outgoing: votersOf("a b c", "v") })), false);
+});
