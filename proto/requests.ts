@@ -462,6 +462,8 @@ export interface NodesPosition {
   readonly groups: readonly StatusMark[];
   /** Of the directory that told who belongs to the sphere. */
   readonly clusterIndex: LogIndex;
+  /** Whose sphere was told of, where no nodes were named; null: some were. */
+  readonly sphere: NodeId | null;
 }
 
 /** A node as its sphere knows it. */

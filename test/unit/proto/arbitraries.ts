@@ -342,6 +342,7 @@ const ifModRevision = maybe(quantity<KeyValue["modRevision"]>());
 const nodesPosition = shape<NodesPosition>({
   groups: few(shape<StatusMark>({ ...groupKey, index: quantity() })),
   clusterIndex: quantity(),
+  sphere: maybe(node),
 });
 const nodeState = shape<NodeState>({
   record: nodeRecord,
