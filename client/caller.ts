@@ -91,6 +91,16 @@ export class Caller {
     return this.#call({ method, request, isRead: false, options, identified });
   }
 
+  /** As {@link writeOnce}; where the client has no sessions, as {@link idempotent}. */
+  idempotentOnce<Input extends DescMessage, Output extends DescMessage>(
+    method: DescMethodUnary<Input, Output>,
+    request: MessageShape<Input> & Identified["request"],
+    options: RequestOptions & { readonly group: string },
+  ): Promise<MessageShape<Output>> {
+    const hasSessions = this.#parts.sessions !== null;
+    return hasSessions ? this.writeOnce(method, request, options) : this.idempotent(method, request, options);
+  }
+
   /** A call that changes no more when it is made twice: repeated as a read is. */
   idempotent<Input extends DescMessage, Output extends DescMessage>(
     method: DescMethodUnary<Input, Output>,

@@ -37,7 +37,8 @@ export interface ClientOptions {
   readonly timeoutMs?: number;
   readonly retry?: RetryOptions;
   /**
-   * Puts, deletions and transactions are repeated too when they may have happened, and are carried out once. The first one to a
+   * Puts, deletions, transactions, grants of leases and changes of owners are repeated too when they may have happened, and are
+   * carried out once. The first one to a
    * group opens a session there, and each is remembered by the group for a while; false by default.
    */
   readonly retrySafe?: boolean;

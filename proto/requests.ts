@@ -130,7 +130,10 @@ export type GroupRequest =
     }
   | { readonly type: "closeSession"; readonly group: GroupId; readonly session: string };
 
-export type IdentifiableRequest = Extract<GroupRequest, { readonly type: "put" | "delete" | "transact" | "compact" }>;
+export type IdentifiableRequest = Extract<
+  GroupRequest,
+  { readonly type: "put" | "delete" | "transact" | "compact" | "grantLease" | "revokeLease" | "setOwners" }
+>;
 
 /** Opens a stream of {@link WatchMessage}, which ends with `compacted` or `canceled`. Any owner serves it. */
 export interface WatchRequest {

@@ -99,7 +99,7 @@ export class Testbed {
     this.nodeWatchers = new NodeWatchers({ ...states, random: stateRandom.fork() });
     this.eventWatchers = new EventWatchers({ ...states, random: stateRandom.fork() });
     this.transfers = new Transfers({ world, groups, random: new Random(seed + 4), workload, insistence: insistence() });
-    this.leases = new LeaseHolders({ world, groups, random: new Random(seed + 6), workload });
+    this.leases = new LeaseHolders({ world, groups, random: new Random(seed + 6), workload, insistence: insistence() });
     this.random = random;
   }
 

@@ -15,6 +15,7 @@ import {
   type Epoch,
   type GroupId,
   isName,
+  type LogIndex,
   type NodeId,
   type Revision,
   toMemberId,
@@ -256,6 +257,9 @@ const identifiableCommands = {
   transact: { part },
   begin: { groups: few(group), part },
   compact: { revision: quantity<Revision>() },
+  grantLease: { id: quantity(), ttlMs: quantity() },
+  revokeLease: { id: quantity() },
+  setOwners: { owners: few(node), ifIndex: maybe(quantity<LogIndex>()) },
 };
 export const groupCommand = anyOf<GroupCommand>({
   ...identifiableCommands,
@@ -272,9 +276,7 @@ export const groupCommand = anyOf<GroupCommand>({
   configure: { config: bytes },
   dispute: { hashes: stateHashes },
   settle: { index: quantity() },
-  grantLease: { id: quantity(), ttlMs: quantity() },
   renewLease: { id: quantity() },
-  revokeLease: { id: quantity() },
   expireLeases: { term: quantity(), leases: few(leaseRef) },
   checkpointLeases: {
     leases: few(shape<LeaseRemaining>({ lease: leaseRef, remainingMs: quantity() })),
@@ -355,6 +357,9 @@ const identifiableRequests = {
   transact: { group, parts: few(part) },
   delete: { group, span, ifModRevision, fence, returnPrevious: flag },
   compact: { group, revision: quantity<Revision>() },
+  grantLease: { group, id: maybe(quantity<number>()), ttlMs: quantity() },
+  revokeLease: { group, id: quantity() },
+  setOwners: { group, owners: few(node), ifIndex: maybe(quantity<LogIndex>()), validateOnly: flag },
 };
 export const request = anyOf<Request>({
   ...identifiableRequests,
@@ -375,11 +380,8 @@ export const request = anyOf<Request>({
   finish: { group, id: transactionId, decision, floor: quantity() },
   decision: { group, id: transactionId },
   configure: { group, config: bytes },
-  setOwners: { group, owners: few(node), ifIndex: maybe(quantity()), validateOnly: flag },
   groupStatus: { group },
-  grantLease: { group, id: maybe(quantity<number>()), ttlMs: quantity() },
   keepAliveLease: { group, id: quantity() },
-  revokeLease: { group, id: quantity() },
   getLease: { group, id: quantity(), keys: flag },
   listLeases: { group, after: quantity(), limit: quantity() },
   watch: {
@@ -431,6 +433,10 @@ const rememberedOutcome = anyOf<RememberedOutcome>({
   transacted: { succeeded: flag, revision: quantity(), isMade: flag },
   begun: { id: transactionId },
   concluded: { id: transactionId, decision, revision: quantity(), isMade: flag },
+  leaseGranted: { id: quantity(), ttlMs: quantity() },
+  leaseRevoked: { revision: quantity(), deleted: quantity() },
+  ownersWanted: { owners: few(node) },
+  ownersSet: { index: quantity() },
 });
 export const rememberedAnswer = shape<RememberedAnswer>({
   identity: requestIdentity,
