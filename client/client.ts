@@ -31,7 +31,10 @@ import type { Connect } from "./transport.ts";
 import { type WatchNotice, type WatchOptions, watchKeys } from "./watch.ts";
 
 export interface ClientOptions {
-  /** `host:port` of nodes, 1 to 64; asked in this order, each as long as it answers. */
+  /**
+   * `host:port` of nodes, 1 to 64; asked in this order, each as long as it answers. About a group that is asked again its leader is
+   * asked first, where that answers at one of them.
+   */
   readonly endpoints: readonly string[];
   /** For a call with all its retries; 5,000 by default. */
   readonly timeoutMs?: number;
