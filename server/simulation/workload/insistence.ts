@@ -134,8 +134,11 @@ export class Insistence {
     const isClear = verdictOf(reply) !== null;
     if (isClear && this.#random.chance(repeatedShare)) this.#later(() => this.#repeat(task));
     if (reply.type !== "failed") return this.#end(task, { type: "ok", atMs, reply });
-    const { code, effect, details } = reply.failure;
-    if (details.field === "request_id.session") this.#sessions.delete(nameOf(task));
+    const { effect, details } = reply.failure;
+    const isExpired = details.field === "request_id.session";
+    // That a session is not there says nothing of what was asked for under it.
+    const code = isExpired ? "expired" : reply.failure.code;
+    if (isExpired) this.#sessions.delete(nameOf(task));
     if (effect === "none" && (!task.isInDoubt || isFinal(reply.failure)))
       return this.#end(task, { type: "failed", atMs, code });
     const isHopeless = details.field !== undefined || code === "compacted";
