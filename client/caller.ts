@@ -6,7 +6,9 @@ import type { RequestId } from "../proto/gen/bailiwick/v1/common_pb.ts";
 import type { ClientClock } from "./clock.ts";
 import { Doubts, expiredField } from "./doubts.ts";
 import type { Endpoints } from "./endpoints.ts";
+import { Introductions } from "./introductions.ts";
 import { decideRetry, type RetryDecision, type RetryOptions } from "./retry.ts";
+import { type Answerer, Routes } from "./routes.ts";
 import type { Sessions } from "./sessions.ts";
 import { isAborted } from "./signals.ts";
 import { type ClientError, type ClientFailure, toClientError } from "./unreachable-error.ts";
@@ -37,6 +39,8 @@ interface Call<Input extends DescMessage, Output extends DescMessage> {
   readonly request: MessageShape<Input>;
   readonly isRead: boolean;
   readonly options: RequestOptions;
+  /** That it is about; empty: none, or several. */
+  readonly group: string;
   /** Of a write that may have an identity; null: it has none. */
   readonly identified: Identified | null;
 }
@@ -58,9 +62,12 @@ interface Attempt {
 
 export class Caller {
   readonly #parts: ClientParts;
+  readonly #routes = new Routes();
+  readonly #introductions: Introductions;
 
   constructor(parts: ClientParts) {
     this.#parts = parts;
+    this.#introductions = new Introductions(parts.endpoints, this.#routes, parts.clock);
   }
 
   /** A call that changes nothing: repeated whatever the failure, as long as that may help. */
@@ -69,7 +76,7 @@ export class Caller {
     request: MessageShape<Input>,
     options: RequestOptions,
   ): Promise<MessageShape<Output>> {
-    return this.#call({ method, request, isRead: true, options, identified: null });
+    return this.#call({ method, request, isRead: true, options, group: groupIn(request), identified: null });
   }
 
   /** A call that changes something: repeated only while it is certain that nothing has happened. */
@@ -78,7 +85,7 @@ export class Caller {
     request: MessageShape<Input>,
     options: RequestOptions,
   ): Promise<MessageShape<Output>> {
-    return this.#call({ method, request, isRead: false, options, identified: null });
+    return this.#call({ method, request, isRead: false, options, group: groupIn(request), identified: null });
   }
 
   /** As {@link write}; where the client has sessions, repeated too when it may have happened: it is carried out once. */
@@ -88,7 +95,17 @@ export class Caller {
     options: RequestOptions & { readonly group: string },
   ): Promise<MessageShape<Output>> {
     const identified = this.#parts.sessions === null ? null : { group: options.group, request };
-    return this.#call({ method, request, isRead: false, options, identified });
+    return this.#call({ method, request, isRead: false, options, group: options.group, identified });
+  }
+
+  /** As {@link writeOnce}; where the client has no sessions, as {@link idempotent}. */
+  idempotentOnce<Input extends DescMessage, Output extends DescMessage>(
+    method: DescMethodUnary<Input, Output>,
+    request: MessageShape<Input> & Identified["request"],
+    options: RequestOptions & { readonly group: string },
+  ): Promise<MessageShape<Output>> {
+    const hasSessions = this.#parts.sessions !== null;
+    return hasSessions ? this.writeOnce(method, request, options) : this.idempotent(method, request, options);
   }
 
   /** A call that changes no more when it is made twice: repeated as a read is. */
@@ -97,7 +114,7 @@ export class Caller {
     request: MessageShape<Input>,
     options: RequestOptions,
   ): Promise<MessageShape<Output>> {
-    return this.#call({ method, request, isRead: true, options, identified: null });
+    return this.#call({ method, request, isRead: true, options, group: groupIn(request), identified: null });
   }
 
   /** @throws {DbError | UnreachableError} of the last attempt; of a read, of the last one that did not just run out of time */
@@ -110,11 +127,13 @@ export class Caller {
     const deadlineMs = clock.nowMs() + (options.timeoutMs ?? this.#parts.timeoutMs);
     let reason: ClientError | null = null;
     for (let attempts = 1; ; attempts++) {
-      const endpoint = endpoints.current;
+      const endpoint = this.#routes.to(call.group) ?? endpoints.current;
       const startMs = clock.nowMs();
       try {
         if (identified !== null && !doubts.areThere) await this.#identify(identified);
-        return await this.#attempt(call, { endpoint, remainingMs: deadlineMs - startMs });
+        const answer = await this.#attempt(call, { endpoint, remainingMs: deadlineMs - startMs });
+        this.#learn(answer);
+        return answer;
       } catch (thrown) {
         const error = toClientError(thrown);
         if (identified !== null && (await this.#renews(identified, error, doubts))) continue;
@@ -124,7 +143,7 @@ export class Caller {
         const told: ClientError = call.isRead && error.code === "deadline" ? (reason ?? error) : doubts.tell(error);
         if (decision.type === "fail" || isAborted(options.signal)) throw told;
         reason = told;
-        if (decision.at === "next") endpoints.leave(endpoint);
+        if (decision.at === "next") this.#leave(endpoint, call.group, error);
         await clock.sleep(decision.delayMs, options.signal);
       }
     }
@@ -139,6 +158,19 @@ export class Caller {
     const sharedMs = isRepeatable && this.#parts.endpoints.count > 1 ? remainingMs / 2 : remainingMs;
     const transport = await this.#parts.endpoints.transportTo(endpoint);
     return transport.unary(method, request, { timeoutMs: Math.max(1, sharedMs), signal: options.signal });
+  }
+
+  /** A group that is asked again is worth knowing where its leader answers. */
+  #learn(answer: unknown): void {
+    const header = (answer as { readonly header?: Answerer }).header;
+    if (header === undefined || header.group === "" || header.node === "") return;
+    const isKnown = this.#routes.learn(header);
+    if (isKnown && this.#routes.isMissing(header.group)) void this.#introductions.seek(header.group);
+  }
+
+  #leave(endpoint: string, group: string, { code }: ClientFailure): void {
+    this.#routes.forget(group, endpoint, code === "unreachable");
+    this.#parts.endpoints.leave(endpoint);
   }
 
   async #identify({ group, request }: Identified): Promise<void> {
@@ -165,4 +197,8 @@ export class Caller {
     };
     return decideRetry(error, state, retry);
   }
+}
+
+function groupIn(request: object): string {
+  return "group" in request && typeof request.group === "string" ? request.group : "";
 }

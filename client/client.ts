@@ -31,13 +31,17 @@ import type { Connect } from "./transport.ts";
 import { type WatchNotice, type WatchOptions, watchKeys } from "./watch.ts";
 
 export interface ClientOptions {
-  /** `host:port` of nodes, 1 to 64; asked in this order, each as long as it answers. */
+  /**
+   * `host:port` of nodes, 1 to 64; asked in this order, each as long as it answers. About a group that is asked again its leader is
+   * asked first, where that answers at one of them.
+   */
   readonly endpoints: readonly string[];
   /** For a call with all its retries; 5,000 by default. */
   readonly timeoutMs?: number;
   readonly retry?: RetryOptions;
   /**
-   * Puts, deletions and transactions are repeated too when they may have happened, and are carried out once. The first one to a
+   * Puts, deletions, transactions, grants of leases and changes of owners are repeated too when they may have happened, and are
+   * carried out once. The first one to a
    * group opens a session there, and each is remembered by the group for a while; false by default.
    */
   readonly retrySafe?: boolean;

@@ -253,7 +253,10 @@ export async function setGroupOwners(
       ? {}
       : { ifConfigurationIndex: logIndex.toWire(toLogIndex(ifConfigurationIndex), "ifConfigurationIndex") }),
   });
-  const answer = await caller.write(GroupService.method.setGroupOwners, request, options);
+  const { setGroupOwners: method } = GroupService.method;
+  const answer = validateOnly
+    ? await caller.idempotent(method, request, options)
+    : await caller.writeOnce(method, request, { ...options, group });
   const { warnings } = answer;
   return { header: fromWireHeader(answer.header), group: toPlain(GroupSchema, there(answer.group)), warnings };
 }

@@ -11,7 +11,7 @@ export const expiredField = "request_id.session";
 const leaseField = "lease";
 
 /** The group has looked at the request itself, and refused it for good. */
-const settling: ReadonlySet<string> = new Set(["condition_failed", "fenced", "txn_conflict"]);
+const settling: ReadonlySet<string> = new Set(["condition_failed", "fenced", "txn_conflict", "already_exists"]);
 
 export class Doubts {
   /** The failure that left the outcome open. */

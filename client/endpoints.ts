@@ -25,6 +25,10 @@ export class Endpoints {
     this.#connect = connect;
   }
 
+  get names(): readonly string[] {
+    return this.#names;
+  }
+
   get count(): number {
     return this.#names.length;
   }

@@ -70,18 +70,18 @@ export async function grantLease(
   options: RequestOptions,
 ): Promise<LeaseGranted> {
   const request = create(GrantLeaseRequestSchema, { group, ttlMs: checkTtl(ttlMs), id: toWireInteger(id, "id") });
-  const { header, lease } = await caller.write(method.grantLease, request, options);
+  const { header, lease } = await caller.writeOnce(method.grantLease, request, { ...options, group });
   return { header: fromWireHeader(header), lease: fromWireLease(lease) };
 }
 
-/** Repeated whatever becomes of it: a lease ends once. */
+/** Repeated whatever becomes of it: a lease ends once. Without a session a repetition finds that there is no such lease. */
 export async function revokeLease(
   caller: Caller,
   { group, id }: LeaseName,
   options: RequestOptions,
 ): Promise<LeaseRevoked> {
   const request = create(RevokeLeaseRequestSchema, { group, id: toWireInteger(id, "id") });
-  const { header, deleted } = await caller.idempotent(method.revokeLease, request, options);
+  const { header, deleted } = await caller.idempotentOnce(method.revokeLease, request, { ...options, group });
   return { header: fromWireHeader(header), deleted: fromWireInteger(deleted, "deleted") };
 }
 

@@ -20,6 +20,11 @@ export const clientLimits = {
   /** For telling the groups that a client which closes needs its sessions no more. */
   farewellMs: 1_000,
   endpointsMax: 64,
+  /** Groups of which the client remembers where their leaders answer. */
+  routesMax: 1_024,
+  /** For an endpoint to say which node answers there; one that has not is asked again after the pause. */
+  introductionMs: 1_000,
+  introductionPauseMs: 30_000,
   attemptsMax: 200,
   backoffMs: 50,
   backoffMsMax: 1_000,

@@ -73,6 +73,8 @@ export type GroupCommand =
   | { readonly type: "renewLease"; readonly id: number }
   /** A caller ends it; its keys are deleted at one revision. */
   | { readonly type: "revokeLease"; readonly id: number }
+  /** A client wants these owners. Whoever leads the group brings it about, and the log says when it is so. */
+  | { readonly type: "setOwners"; readonly owners: readonly NodeId[]; readonly ifIndex: LogIndex | null }
   /**
    * By the clock of the leader of `term` their time is over. Takes effect only in an entry of that term, and on each lease only
    * while it is as the leader saw it.
@@ -93,7 +95,10 @@ export type GroupCommand =
   | { readonly type: "expireSessions"; readonly sessions: readonly RequestIdentity[] };
 
 /** What clients ask for, and may ask for again. */
-export type IdentifiableCommand = Extract<GroupCommand, { readonly type: "write" | "transact" | "begin" | "compact" }>;
+export type IdentifiableCommand = Extract<
+  GroupCommand,
+  { readonly type: "write" | "transact" | "begin" | "compact" | "grantLease" | "revokeLease" | "setOwners" }
+>;
 
 export type ClusterCommand =
   /** Coalesced: at most one a second (A3). */

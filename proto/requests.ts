@@ -132,7 +132,10 @@ export type GroupRequest =
     }
   | { readonly type: "closeSession"; readonly group: GroupId; readonly session: string };
 
-export type IdentifiableRequest = Extract<GroupRequest, { readonly type: "put" | "delete" | "transact" | "compact" }>;
+export type IdentifiableRequest = Extract<
+  GroupRequest,
+  { readonly type: "put" | "delete" | "transact" | "compact" | "grantLease" | "revokeLease" | "setOwners" }
+>;
 
 /** Opens a stream of {@link WatchMessage}, which ends with `compacted` or `canceled`. Any owner serves it. */
 export interface WatchRequest {
@@ -494,6 +497,8 @@ export interface NodesPosition {
   readonly groups: readonly StatusMark[];
   /** Of the directory that told who belongs to the sphere. */
   readonly clusterIndex: LogIndex;
+  /** Whose sphere was told of, where no nodes were named; null: some were. */
+  readonly sphere: NodeId | null;
 }
 
 /** A node as its sphere knows it. */

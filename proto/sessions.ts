@@ -2,7 +2,7 @@
 // keeps of it is small: which outcome it was, never the values that were answered.
 
 import type { Failure } from "./errors.ts";
-import type { Incarnation, LogIndex, Revision } from "./ids.ts";
+import type { Incarnation, LogIndex, NodeId, Revision } from "./ids.ts";
 import type { Decision, TransactionId } from "./transactions.ts";
 
 export interface RequestIdentity {
@@ -40,7 +40,14 @@ export type RememberedOutcome =
       readonly decision: Decision;
       readonly revision: Revision;
       readonly isMade: boolean;
-    };
+    }
+  | { readonly type: "leaseGranted"; readonly id: number; readonly ttlMs: number }
+  /** `deleted`: keys. */
+  | { readonly type: "leaseRevoked"; readonly revision: Revision; readonly deleted: number }
+  /** Owners that a client wants, and that the group has not had since. */
+  | { readonly type: "ownersWanted"; readonly owners: readonly NodeId[] }
+  /** `index`: of the change in the group's log. */
+  | { readonly type: "ownersSet"; readonly index: LogIndex };
 
 export interface RememberedAnswer {
   readonly identity: RequestIdentity;

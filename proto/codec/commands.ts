@@ -12,6 +12,7 @@ import {
   intent,
   keptIntent,
   keySpan,
+  owners,
   ownershipState,
   recoveryStatus,
   stateHashes,
@@ -56,6 +57,9 @@ const identifiable = {
   compact: message(wire.CompactCommandSchema, { revision }),
   transact: message(wire.TransactCommandSchema, { part: required(part) }),
   begin: message(wire.BeginCommandSchema, { groups: list(groupId, itemsMax), part: required(part) }),
+  grantLease: message(wire.GrantLeaseCommandSchema, { id: uint64, ttlMs: wholeMs }),
+  revokeLease: message(wire.RevokeLeaseCommandSchema, { id: uint64 }),
+  setOwners: message(wire.SetOwnersCommandSchema, { owners, ifIndex: nullable(logIndex) }),
 };
 
 const groupCommand = only(
@@ -72,9 +76,7 @@ const groupCommand = only(
     configure: message(wire.ConfigureCommandSchema, { config: configBytes }),
     dispute: message(wire.DisputeCommandSchema, { hashes: required(stateHashes) }),
     settle: message(wire.SettleCommandSchema, { index: logIndex }),
-    grantLease: message(wire.GrantLeaseCommandSchema, { id: uint64, ttlMs: wholeMs }),
     renewLease: message(wire.RenewLeaseCommandSchema, { id: uint64 }),
-    revokeLease: message(wire.RevokeLeaseCommandSchema, { id: uint64 }),
     expireLeases: message(wire.ExpireLeasesCommandSchema, { term, leases: list(leaseRef, itemsMax) }),
     checkpointLeases: message(wire.CheckpointLeasesCommandSchema, { leases: list(leaseRemaining, itemsMax) }),
     identified: message(wire.IdentifiedCommandSchema, {

@@ -39,6 +39,14 @@ const identifiable = {
   }),
   transact: message(wire.TransactRequestSchema, { group: groupId, parts: list(part, itemsMax) }),
   compact: message(wire.CompactRequestSchema, { group: groupId, revision }),
+  grantLease: message(wire.GrantLeaseRequestSchema, { group: groupId, id: nullable(uint64), ttlMs: wholeMs }),
+  revokeLease: message(wire.RevokeLeaseRequestSchema, { group: groupId, id: uint64 }),
+  setOwners: message(wire.SetOwnersRequestSchema, {
+    group: groupId,
+    owners,
+    ifIndex: nullable(logIndex),
+    validateOnly: flag,
+  }),
 };
 
 export const request = only(
@@ -70,16 +78,8 @@ export const request = only(
     }),
     decision: message(wire.DecisionRequestSchema, { group: groupId, id: required(transactionId) }),
     configure: message(wire.ConfigureRequestSchema, { group: groupId, config: configBytes }),
-    setOwners: message(wire.SetOwnersRequestSchema, {
-      group: groupId,
-      owners,
-      ifIndex: nullable(logIndex),
-      validateOnly: flag,
-    }),
     groupStatus: message(wire.GroupStatusRequestSchema, { group: groupId }),
-    grantLease: message(wire.GrantLeaseRequestSchema, { group: groupId, id: nullable(uint64), ttlMs: wholeMs }),
     keepAliveLease: message(wire.KeepAliveLeaseRequestSchema, { group: groupId, id: uint64 }),
-    revokeLease: message(wire.RevokeLeaseRequestSchema, { group: groupId, id: uint64 }),
     getLease: message(wire.GetLeaseRequestSchema, { group: groupId, id: uint64, keys: flag }),
     listLeases: message(wire.ListLeasesRequestSchema, { group: groupId, after: uint64, limit: uint64 }),
     watch: message(wire.WatchRequestSchema, {

@@ -5,6 +5,7 @@ import * as wire from "../gen/bailiwick/peer/v1/session_pb.ts";
 import type { RememberedAnswer, RememberedOutcome, RequestIdentity, SessionRecord } from "../sessions.ts";
 import { failure } from "./failures.ts";
 import { incarnation, logIndex, revision, uint64, wholeMs } from "./integers.ts";
+import { owners } from "./model.ts";
 import { flag, hash64, word } from "./scalars.ts";
 import { message, only, required, union } from "./structure.ts";
 import { decision, transactionId } from "./transactions.ts";
@@ -35,6 +36,10 @@ const outcome = only(
       revision,
       isMade: flag,
     }),
+    leaseGranted: message(wire.LeaseGrantedOutcomeSchema, { id: uint64, ttlMs: wholeMs }),
+    leaseRevoked: message(wire.LeaseRevokedOutcomeSchema, { revision, deleted: uint64 }),
+    ownersWanted: message(wire.OwnersWantedOutcomeSchema, { owners }),
+    ownersSet: message(wire.OwnersSetOutcomeSchema, { index: logIndex }),
   }),
 );
 

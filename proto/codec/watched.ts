@@ -4,8 +4,8 @@ import * as wire from "../gen/bailiwick/peer/v1/forward_pb.ts";
 import type { NodeState, NodesPosition, StatusMark } from "../requests.ts";
 import { incarnation, logIndex } from "./integers.ts";
 import { nodeRecord, recoveryStatus, statusComponent } from "./model.ts";
-import { groupId } from "./scalars.ts";
-import { list, message, required } from "./structure.ts";
+import { groupId, nodeId } from "./scalars.ts";
+import { list, message, nullable, required } from "./structure.ts";
 import { wireLimits } from "./wire-limits.ts";
 
 const { itemsMax } = wireLimits;
@@ -19,6 +19,7 @@ const statusMark = message<StatusMark, typeof wire.StatusMarkSchema>(wire.Status
 export const nodesPosition = message<NodesPosition, typeof wire.NodesPositionSchema>(wire.NodesPositionSchema, {
   groups: list(statusMark, itemsMax),
   clusterIndex: logIndex,
+  sphere: nullable(nodeId),
 });
 
 export const nodeState = message<NodeState, typeof wire.NodeStateSchema>(wire.NodeStateSchema, {

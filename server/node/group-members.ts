@@ -21,7 +21,7 @@ import type { EntryId, RaftMessage } from "../../proto/raft.ts";
 import type { GroupRequest } from "../../proto/requests.ts";
 import { bytesOf } from "../../storage/bytes.ts";
 import { hash64 } from "../../storage/hash.ts";
-import { isJoint } from "../raft/changes.ts";
+import { isAtRest } from "../raft/changes.ts";
 import { rankWitnesses } from "../recovery/members.ts";
 import type { Call } from "./calls.ts";
 import { failed, fateUnknown, type GroupReplica, headerOf } from "./group-replies.ts";
@@ -150,6 +150,24 @@ export class GroupMembers {
     return true;
   }
 
+  /** Why owners cannot be asked for under an identity; null: they can, and are once that is in the log. */
+  refuse(request: SetOwnersRequest): Failure | null {
+    return this.#refuse(request) ?? this.#manager?.refusal(request.owners, this.#view()) ?? null;
+  }
+
+  /** The log says that a client wants these owners. Answered when it is so; whatever else is told, it may come about. */
+  bringAbout(key: number, owners: readonly NodeId[], nowMs: Millis): void {
+    const { group } = this.#replica.key;
+    const view = this.#view();
+    const refusal = this.#manager === null ? fateUnknown(group) : this.#manager.bringAbout(owners, view);
+    if (refusal !== null) {
+      const message = `That the owners of ${group} are to be ${owners.join(", ")} is remembered, but not begun: ${refusal.message}`;
+      return this.#world.calls.answer(key, failed(failure("outcome_unknown", message, { group })));
+    }
+    this.#waiting.push({ key, owners });
+    this.#manager?.wake(nowMs);
+  }
+
   #refuse({ group, owners, ifIndex }: SetOwnersRequest): Failure | null {
     const known = this.#cluster.nodes();
     const stranger = owners.find((owner) => !known.some(({ node }) => node === owner));
@@ -157,13 +175,7 @@ export class GroupMembers {
       const message = `The owner ${stranger} is not a node of this cluster`;
       return failure("invalid_argument", message, { group, node: stranger, field: "owners" });
     }
-    if (this.#replica.state.transactions.areOwnersHeld) {
-      return failure("txn_conflict", `A planned change of an owner of ${group} is under way`, { group });
-    }
-    const { index } = this.#replica.state.members.configuration;
-    if (ifIndex === null || ifIndex === index) return null;
-    const message = `The members of ${group} were last changed at index ${index}, not at ${ifIndex}`;
-    return failure("condition_failed", message, { group, field: "if_configuration_index" });
+    return this.#replica.state.refuseOwners(ifIndex);
   }
 
   #begin(
@@ -263,10 +275,6 @@ export class GroupMembers {
     const listed = this.#cluster.listed(group);
     return listed?.incarnation === incarnation ? listed : null;
   }
-}
-
-function isAtRest(membership: Membership): boolean {
-  return !isJoint(membership) && membership.target === null;
 }
 
 /** Whether the number was given out and is no member any more; one that this membership has not heard of may be newer. */

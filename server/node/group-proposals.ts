@@ -4,9 +4,10 @@ import { encodeGroupCommand } from "../../proto/codec/commands.ts";
 import { encodeRequest } from "../../proto/codec/requests.ts";
 import type { Compare, GroupCommand, IdentifiableCommand } from "../../proto/commands.ts";
 import { type Failure, failure } from "../../proto/errors.ts";
-import type { Millis, Revision } from "../../proto/ids.ts";
+import type { Millis, NodeId, Revision } from "../../proto/ids.ts";
 import type { Random } from "../../proto/random.ts";
 import { type GroupRequest, type IdentifiableRequest, plainRequest } from "../../proto/requests.ts";
+import type { RememberedOutcome } from "../../proto/sessions.ts";
 import type { TransactionId } from "../../proto/transactions.ts";
 import { hash64, hashText } from "../../storage/hash.ts";
 import { drawLeaseId } from "../lease/lease-id.ts";
@@ -30,6 +31,8 @@ export type IdentifiedRequest = GroupRequest & { readonly type: "identified" };
 /** A finding is made again while it holds: nobody waits for what becomes of it. */
 type Proposal = { readonly type: "call"; readonly key: number } | { readonly type: "decision" | "finding" };
 
+type Granted = Extract<RememberedOutcome, { readonly type: "leaseGranted" }>;
+
 interface Queued {
   readonly payload: Uint8Array;
   readonly proposal: Proposal;
@@ -42,6 +45,10 @@ export interface ProposalsOwner {
   readonly waiting: () => void;
   /** A transaction over several groups that a client has asked for goes on from its record. */
   readonly begun: (key: number, begun: GroupOutcome & { readonly type: "prepared" }, nowMs: Millis) => void;
+  /** A lease that was granted is asked for once more. */
+  readonly granted: (key: number, granted: Granted, nowMs: Millis) => void;
+  /** Owners that a client wants: to be brought about, or waited for. */
+  readonly wanted: (key: number, owners: readonly NodeId[], nowMs: Millis) => void;
   /** It is asked for once more, and not decided yet. */
   readonly repeated: (key: number, id: TransactionId, nowMs: Millis) => void;
   /** Calls that this member can no longer serve: to be routed again. */
@@ -179,6 +186,9 @@ export class GroupProposals {
     if (request.type === "transact" && outcome.type === "prepared") return this.#owner.begun(key, outcome, nowMs);
     const recalled = outcome.type === "recalled" ? outcome.answer.outcome : null;
     if (recalled?.type === "begun") return this.#owner.repeated(key, recalled.id, nowMs);
+    if (recalled?.type === "leaseGranted") return this.#owner.granted(key, recalled, nowMs);
+    const wanted = outcome.type === "ownersWanted" ? outcome : recalled;
+    if (wanted?.type === "ownersWanted") return this.#owner.wanted(key, wanted.owners, nowMs);
     this.#world.calls.answer(key, answerWrite(request, outcome, this.#replica.state, this.#world.self));
   }
 
@@ -186,7 +196,12 @@ export class GroupProposals {
     switch (request.type) {
       case "identified": {
         const { identity, request: asked } = request;
-        return { type: "identified", identity, digest: digestOf(asked), command: identifiableCommandOf(asked) };
+        return {
+          type: "identified",
+          identity,
+          digest: digestOf(asked),
+          command: identifiableCommandOf(asked, this.#world.random),
+        };
       }
       case "openSession":
         return { type: "openSession", session: request.session ?? this.#newSession(), ttlMs: request.ttlMs };
@@ -229,25 +244,28 @@ function commandOf(request: Exclude<WriteRequest, { readonly type: "openSession"
       return { type: "prepare", id: request.id, part: request.part, floor: request.floor };
     case "finish":
       return { type: "finish", id: request.id, decision: request.decision, floor: request.floor };
-    case "grantLease":
-      return { type: "grantLease", id: request.id ?? drawLeaseId(random), ttlMs: request.ttlMs };
     case "keepAliveLease":
       return { type: "renewLease", id: request.id };
-    case "revokeLease":
-      return { type: "revokeLease", id: request.id };
     case "closeSession":
       return { type: "closeSession", session: request.session };
     default:
-      return identifiableCommandOf(request);
+      return identifiableCommandOf(request, random);
   }
 }
 
-function identifiableCommandOf(request: IdentifiableRequest): IdentifiableCommand {
+/** A lease whose id the group chooses has one from here on: whoever asks again is told of the one that was granted. */
+function identifiableCommandOf(request: IdentifiableRequest, random: Random): IdentifiableCommand {
   switch (request.type) {
     case "compact":
       return { type: "compact", revision: request.revision };
     case "transact":
       return transactCommandOf(request);
+    case "grantLease":
+      return { type: "grantLease", id: request.id ?? drawLeaseId(random), ttlMs: request.ttlMs };
+    case "revokeLease":
+      return { type: "revokeLease", id: request.id };
+    case "setOwners":
+      return { type: "setOwners", owners: request.owners, ifIndex: request.ifIndex };
     case "put":
       return {
         type: "write",

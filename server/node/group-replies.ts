@@ -67,6 +67,7 @@ export function answerWrite(request: WriteRequest, outcome: GroupOutcome, state:
   const header = headerOf(state, node, false);
   if (outcome.type === "refused") return failed(outcome.failure);
   if (outcome.type === "recalled") return answerRecalled(request as IdentifiableRequest, outcome.answer, state, header);
+  if (outcome.type === "ownersSet") return { type: "setOwners", header, index: outcome.index };
   if (outcome.type === "sessionOpened") return { ...outcome, type: "openSession", header };
   if (outcome.type === "sessionClosed") return { type: "closeSession", header };
   if (outcome.type === "transacted") return answerTransact(outcome, header);

@@ -44,6 +44,7 @@ import { type Slot, tailOfRow, versionKey } from "../../storage/keys.ts";
 import { Mvcc } from "../../storage/mvcc/mvcc.ts";
 import { spanOfKey } from "../../storage/mvcc/span.ts";
 import type { Write as VersionedWrite } from "../../storage/mvcc/types.ts";
+import { isAtRest } from "../raft/changes.ts";
 import { intendedOf, isOutdated, type Standing, standingOf } from "../recovery/intents.ts";
 import { areOwnersChanging } from "../recovery/members.ts";
 import { type Footprint, footprintOf } from "../txn/locks.ts";
@@ -262,7 +263,8 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
 
   /** The owner list follows; a new owner is not heard yet, and nobody keeps a verdict on one that is gone. */
   membersChanged(index: LogIndex): void {
-    const { owners } = this.members.membership;
+    const { membership } = this.members;
+    const { owners } = membership;
     const { group, incarnation } = this.#object;
     this.#setObject({ ...this.#object, owners });
     this.#setSummary({ ...this.#summary, index, owners });
@@ -272,6 +274,7 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
       if (this.#verdicts.has(node)) continue;
       this.#setVerdict({ group, incarnation, node, index, status: "joining", reason: "not heard yet" });
     }
+    if (isAtRest(membership)) this.sessions.settleOwners(owners, index);
   }
 
   /** Forgets some history below the compaction floor; true: there is more. */
@@ -297,7 +300,10 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
       case "transact":
       case "begin":
       case "compact":
-        return this.#carryOut(command, index);
+      case "grantLease":
+      case "revokeLease":
+      case "setOwners":
+        return this.#carryOut(command, at);
       case "prepare":
       case "finish":
       case "forget":
@@ -317,9 +323,7 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
       case "settle":
         this.#setDispute(null);
         return decided;
-      case "grantLease":
       case "renewLease":
-      case "revokeLease":
       case "expireLeases":
       case "checkpointLeases":
         return this.#leases.apply(command, at);
@@ -327,12 +331,12 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
       case "openSession":
       case "closeSession":
       case "expireSessions":
-        return this.#sessions.apply(command, index);
+        return this.#sessions.apply(command, at);
     }
   }
 
   /** What clients ask for, by itself or under an identity. */
-  #carryOut(command: IdentifiableCommand, index: LogIndex): PlainOutcome {
+  #carryOut(command: IdentifiableCommand, at: EntryId): PlainOutcome {
     switch (command.type) {
       case "write":
         return this.#write(command);
@@ -340,7 +344,12 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
         return this.#compact(command.revision);
       case "transact":
       case "begin":
-        return this.#transactions.apply(command, index);
+        return this.#transactions.apply(command, at.index);
+      case "grantLease":
+      case "revokeLease":
+        return this.#leases.apply(command, at);
+      case "setOwners":
+        return this.#wantOwners(command);
     }
   }
 
@@ -356,6 +365,26 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
     if (refusal !== null) return { type: "refused", failure: refusal };
     const changed = this.#keys.write(command.writes.map(toVersionedWrite));
     return { type: "written", revision: changed.revision, replaced: changed.replaced.flat() };
+  }
+
+  /** Why the owners cannot be changed now. @param ifIndex where they were changed last; null: wherever */
+  refuseOwners(ifIndex: LogIndex | null): Failure | null {
+    const { group } = this.#object;
+    const { index } = this.members.configuration;
+    if (this.transactions.areOwnersHeld) {
+      return failure("txn_conflict", `A planned change of an owner of ${group} is under way`, { group });
+    }
+    if (ifIndex === null || ifIndex === index) return null;
+    const message = `The members of ${group} were last changed at index ${index}, not at ${ifIndex}`;
+    return failure("condition_failed", message, { group, field: "if_configuration_index" });
+  }
+
+  #wantOwners({ owners, ifIndex }: Extract<GroupCommand, { type: "setOwners" }>): PlainOutcome {
+    const { index, membership } = this.members.configuration;
+    const refusal = this.refuseOwners(ifIndex);
+    if (refusal !== null) return { type: "refused", failure: refusal };
+    const isSo = isAtRest(membership) && owners.join() === membership.owners.join();
+    return isSo ? { type: "ownersSet", index } : { type: "ownersWanted", owners };
   }
 
   #fenced(fence: Epoch | null): Failure | null {

@@ -81,6 +81,16 @@ export class Leases {
     this.#world.calls.answer(call.key, answerLeaseRead(request, header, state.leases, leftMs));
   }
 
+  /** A grant that is asked for once more, and was carried out: what is left of the lease now, 0 when it has ended. */
+  answerGrant(key: number, id: number, grantedTtlMs: number, nowMs: Millis): void {
+    const { state } = this.#replica;
+    const isThere = state.leases.get(id) !== null;
+    const ttlMs = isThere ? (this.#keeper?.leftMs(id, nowMs) ?? 0) : 0;
+    const lease = { id, grantedTtlMs, ttlMs, keyCount: state.leases.keyCountOf(id) };
+    const header = headerOf(state, this.#world.self, false);
+    this.#world.calls.answer(key, { type: "grantLease", header, lease });
+  }
+
   /** Looked up only now: it may have ended since it was asked for. */
   #renew(call: Call, request: KeepAliveRequest): void {
     const { id } = request;

@@ -47,10 +47,23 @@ export class MembershipManager {
     this.#nextMs = nowMs;
   }
 
+  /** Why the policy does not allow for the owner list; null: it does. */
+  refusal(owners: readonly NodeId[], { policy }: MembershipView): Failure | null {
+    const wrong = refusePolicy(owners, policy);
+    return wrong === null ? null : failure("invalid_argument", wrong, { field: "owners" });
+  }
+
+  /** As {@link ask}, of what may be under way already: that goes on. */
+  bringAbout(owners: readonly NodeId[], view: MembershipView): Failure | null {
+    const target = view.status.membership.target?.filter(({ isWitness }) => !isWitness).map(({ node }) => node);
+    const pending = [this.#asked, this.#begun, target];
+    return pending.some((list) => list?.join() === owners.join()) ? null : this.ask(owners, view);
+  }
+
   /** Why the owner list cannot be asked for now; null: it will be put in force, whatever is under way besides. */
   ask(owners: readonly NodeId[], view: MembershipView): Failure | null {
-    const wrong = refusePolicy(owners, view.policy);
-    if (wrong !== null) return failure("invalid_argument", wrong, { field: "owners" });
+    const wrong = this.refusal(owners, view);
+    if (wrong !== null) return wrong;
     if (this.#asked !== null) return failure("overloaded", "Another change of the owners waits to begin");
     this.#asked = owners;
     return null;

@@ -91,7 +91,8 @@ export function openingOf(request: WatchNodesRequest, view: SphereView): Omit<St
 }
 
 /** Whether nothing that is known here is behind the position. */
-function isCovered(filter: Names, { groups, clusterIndex }: NodesPosition, view: SphereView): boolean {
+function isCovered(filter: Names, { groups, clusterIndex, sphere }: NodesPosition, view: SphereView): boolean {
+  if (filter.length === 0 && sphere !== view.self) return false;
   if (clusterIndex < view.changes.since) return false;
   const marks = new Map(groups.map((mark) => [mark.group, mark]));
   return componentsOf(filter, view).every(({ group, incarnation, index }) => {
@@ -115,7 +116,7 @@ function positionOf(filter: Names, view: SphereView): NodesPosition {
     if (isMark) marks.set(group, { group, incarnation, index });
   }
   const groups = [...marks.values()].sort((left, right) => compareNames(left.group, right.group));
-  return { groups, clusterIndex: view.index };
+  return { groups, clusterIndex: view.index, sphere: filter.length === 0 ? view.self : null };
 }
 
 function componentsOf(filter: Names, { components }: SphereView): readonly StatusComponent[] {

@@ -78,7 +78,8 @@ export class NodeStreams {
   }
 
   directoryChanged(directory: Directory): void {
-    this.#changes.follow(directory, this.#node.database.index);
+    const { index, state } = this.#node.database;
+    this.#changes.follow(directory, index, state.verdicts());
   }
 
   settle(nowMs: Millis): void {
@@ -99,8 +100,17 @@ export class NodeStreams {
 
   #view(): SphereView {
     const { database } = this.#node;
-    const components = (node?: NodeId) => this.#node.components(node);
+    const components = (node?: NodeId) => this.#components(node);
     return { self: this.#world.self, changes: this.#changes, state: database.state, index: database.index, components };
+  }
+
+  /** Of a node in no group the cluster's own database has the verdict; such a node is in its own sphere alone. */
+  #components(node?: NodeId): readonly StatusComponent[] {
+    const { self } = this.#world;
+    const { state } = this.#node.database;
+    const held = this.#node.components(node);
+    const isAlone = state.directory.groupsOf(self).length === 0 && (node ?? self) === self;
+    return isAlone ? [...held, ...state.verdicts().filter((verdict) => verdict.node === self)] : held;
   }
 
   #header(): Header {

@@ -4,6 +4,7 @@
 import { assert } from "../../proto/assert.ts";
 import { type Failure, failure } from "../../proto/errors.ts";
 import { type Revision, toIncarnation, toRevision } from "../../proto/ids.ts";
+import type { LeaseStatus } from "../../proto/leases.ts";
 import type { KeyValue } from "../../proto/model.ts";
 import type { Header, IdentifiableRequest, Reply } from "../../proto/requests.ts";
 import type { RememberedAnswer, RememberedOutcome } from "../../proto/sessions.ts";
@@ -36,6 +37,14 @@ export function answerRecalled(
       return recallTransact(request as Asked<"transact">, outcome, mvcc, header);
     case "begun":
       return { type: "failed", failure: underWay(header) };
+    case "leaseGranted":
+      return { type: "grantLease", header, lease: statusOfGrant(outcome) };
+    case "leaseRevoked":
+      return { type: "revokeLease", header: { ...header, revision: outcome.revision }, deleted: outcome.deleted };
+    case "ownersWanted":
+      return { type: "failed", failure: wanted(header) };
+    case "ownersSet":
+      return { type: "setOwners", header, index: outcome.index };
     case "concluded":
       return recallConcluded(request as Asked<"transact">, outcome, mvcc, header);
   }
@@ -114,6 +123,16 @@ function branchOf(part: Part, succeeded: boolean): readonly Operation[] {
 function valuesGone(revision: Revision, mvcc: Mvcc, { group }: Header): Failure {
   const message = `The request was carried out at revision ${revision}, but the values that it answered are not known any more`;
   return failure("compacted", message, { group, revision: String(mvcc.floor) }, "unknown");
+}
+
+/** What is left of it now only the leases know ({@link Leases.answerGrant}). */
+function statusOfGrant({ id, ttlMs: grantedTtlMs }: Remembered<"leaseGranted">): LeaseStatus {
+  return { id, grantedTtlMs, ttlMs: 0, keyCount: 0 };
+}
+
+function wanted({ group }: Header): Failure {
+  const message = "The owners are wanted, and not in force yet: ask again under the same identity";
+  return failure("outcome_unknown", message, { group });
 }
 
 function underWay({ group }: Header): Failure {

@@ -22,7 +22,7 @@ import { WatchHub } from "../watch/watch-hub.ts";
 import type { Planned } from "./agenda.ts";
 import type { Call } from "./calls.ts";
 import { Compactor } from "./compactor.ts";
-import { type ClusterView, GroupMembers } from "./group-members.ts";
+import { type ClusterView, GroupMembers, type SetOwnersRequest } from "./group-members.ts";
 import { GroupProposals, type IdentifiedRequest } from "./group-proposals.ts";
 import { GroupReads } from "./group-reads.ts";
 import {
@@ -126,6 +126,8 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
       waiting: () => this.#listener.proposalsWaiting(this),
       begun: (key, begun, nowMs) => this.#transactions.begun(key, begun, nowMs),
       repeated: (key, id, nowMs) => this.#transactions.repeated(key, id, nowMs),
+      granted: (key, { id, ttlMs }, nowMs) => this.#leases.answerGrant(key, id, ttlMs, nowMs),
+      wanted: (key, owners, nowMs) => this.#members.bringAbout(key, owners, nowMs),
       reroute: (calls, nowMs) => this.#listener.reroute(calls, nowMs),
     });
     this.#transactions = new Transactions(world, this.replica, {
@@ -499,9 +501,19 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
   #once(call: Call, request: IdentifiedRequest, nowMs: Millis): boolean {
     const { request: asked, identity } = request;
     if (asked.type === "transact" && isLocalRead(asked)) return this.#reads.read(call.key, asked, nowMs);
+    if (asked.type === "setOwners" && asked.validateOnly) return this.#members.setOwners(call, asked, nowMs);
     if (this.replica.role !== "leader") return false;
     this.#sessions.heard(identity.session, nowMs);
-    return this.#proposals.recall(call, request, nowMs) || this.#write(call, request, nowMs);
+    if (this.#proposals.recall(call, request, nowMs)) return true;
+    return asked.type === "setOwners" ? this.#want(call, request, asked) : this.#write(call, request, nowMs);
+  }
+
+  /** Changes of the members go on while writes are refused. */
+  #want(call: Call, request: IdentifiedRequest, asked: SetOwnersRequest): boolean {
+    const refusal = this.#members.refuse(asked);
+    if (refusal === null) this.#proposals.write(call, request);
+    else this.#world.calls.answer(call.key, failed(refusal));
+    return true;
   }
 
   /** What became of it meanwhile is remembered, or its end is known to nobody here. */

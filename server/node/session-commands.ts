@@ -4,11 +4,13 @@
 import { unreachable } from "../../proto/assert.ts";
 import type { GroupCommand, IdentifiableCommand } from "../../proto/commands.ts";
 import { type Failure, failure } from "../../proto/errors.ts";
-import type { LogIndex, Revision } from "../../proto/ids.ts";
+import type { LogIndex, NodeId, Revision } from "../../proto/ids.ts";
 import type { GroupKey, KeyValue } from "../../proto/model.ts";
+import type { EntryId } from "../../proto/raft.ts";
 import type { RememberedAnswer, RememberedOutcome, RequestIdentity } from "../../proto/sessions.ts";
 import type { Decision, TransactionId } from "../../proto/transactions.ts";
 import type { Mvcc } from "../../storage/mvcc/mvcc.ts";
+import type { LeaseOutcome } from "./lease-commands.ts";
 import { limits } from "./limits.ts";
 import { SessionState } from "./session-state.ts";
 import type { StateRows } from "./state-rows.ts";
@@ -21,7 +23,12 @@ type SessionCommand = Command<"identified" | "openSession" | "closeSession" | "e
 export type PlainOutcome =
   | { readonly type: "decided" }
   | { readonly type: "written"; readonly revision: Revision; readonly replaced: readonly KeyValue[] }
-  | TransactionOutcome;
+  /** Its leader brings it about. */
+  | { readonly type: "ownersWanted"; readonly owners: readonly NodeId[] }
+  /** They are so already. */
+  | { readonly type: "ownersSet"; readonly index: LogIndex }
+  | TransactionOutcome
+  | LeaseOutcome;
 
 type Refused = { readonly type: "refused"; readonly failure: Failure };
 
@@ -36,7 +43,7 @@ export interface SessionRules {
   readonly key: () => GroupKey;
   /** Why nothing that a client asked for takes effect now; null: it does. */
   readonly lock: () => Failure | null;
-  readonly carryOut: (command: IdentifiableCommand, index: LogIndex) => PlainOutcome;
+  readonly carryOut: (command: IdentifiableCommand, at: EntryId) => PlainOutcome;
 }
 
 export class SessionCommands {
@@ -50,10 +57,10 @@ export class SessionCommands {
     this.#rules = rules;
   }
 
-  apply(command: SessionCommand, index: LogIndex): PlainOutcome | SessionOutcome {
+  apply(command: SessionCommand, at: EntryId): PlainOutcome | SessionOutcome {
     switch (command.type) {
       case "identified":
-        return this.recall(command.identity, command.digest) ?? this.#once(command, index);
+        return this.recall(command.identity, command.digest) ?? this.#once(command, at);
       case "openSession":
         return this.#open(command);
       case "closeSession":
@@ -85,12 +92,12 @@ export class SessionCommands {
     return outcome;
   }
 
-  #once({ identity, digest, command }: Command<"identified">, index: LogIndex): PlainOutcome {
+  #once({ identity, digest, command }: Command<"identified">, at: EntryId): PlainOutcome {
     const before = this.#mvcc.revision;
-    const outcome = this.#rules.carryOut(command, index);
+    const outcome = this.#rules.carryOut(command, at);
     const remembered = toRemembered(outcome, this.#mvcc.revision > before);
     const { incarnation } = this.#rules.key();
-    this.state.remember({ identity, digest, incarnation, index, outcome: remembered });
+    this.state.remember({ identity, digest, incarnation, index: at.index, outcome: remembered });
     return outcome;
   }
 
@@ -152,6 +159,8 @@ function toRemembered(outcome: PlainOutcome, isMade: boolean): RememberedOutcome
     case "refused":
       return { type: "refused", failure: clipped(outcome.failure) };
     case "decided":
+    case "ownersWanted":
+    case "ownersSet":
       return outcome;
     case "written":
       return { type: "written", revision: outcome.revision, replaced: outcome.replaced.length };
@@ -159,7 +168,11 @@ function toRemembered(outcome: PlainOutcome, isMade: boolean): RememberedOutcome
       return { type: "transacted", succeeded: outcome.succeeded, revision: outcome.revision, isMade };
     case "prepared":
       return { type: "begun", id: outcome.id };
-    case "finished":
+    case "leaseGranted":
+      return { type: "leaseGranted", id: outcome.lease.id, ttlMs: outcome.lease.ttlMs };
+    case "leaseRevoked":
+      return { type: "leaseRevoked", revision: outcome.revision, deleted: outcome.deleted };
+    default:
       return unreachable(outcome as never);
   }
 }

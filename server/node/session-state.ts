@@ -7,7 +7,7 @@ import {
   encodeRememberedAnswer,
   encodeSessionRecord,
 } from "../../proto/codec/records.ts";
-import type { LogIndex } from "../../proto/ids.ts";
+import type { LogIndex, NodeId } from "../../proto/ids.ts";
 import type { StateRow } from "../../proto/messages.ts";
 import type { RememberedAnswer, RememberedOutcome, RequestIdentity, SessionRecord } from "../../proto/sessions.ts";
 import type { TransactionId } from "../../proto/transactions.ts";
@@ -35,6 +35,8 @@ export class SessionState {
   readonly #order = new Map<LogIndex, RequestIdentity>();
   /** Answers that are still to come, by the transactions that bring them. */
   readonly #begun = new Map<string, RequestIdentity>();
+  /** Answers that are still to come, when the group has the owners that each wants. */
+  readonly #wanted = new Set<RememberedAnswer>();
   #restoring: RememberedAnswer[] = [];
 
   constructor(rows: StateRows, bounds: Bounds = limits) {
@@ -99,6 +101,15 @@ export class SessionState {
     if (answer !== null) this.#set({ ...answer, outcome });
   }
 
+  /** The group has these owners, by the entry at `index`: whoever repeats that it wants them is told so from now on. */
+  settleOwners(owners: readonly NodeId[], index: LogIndex): void {
+    for (const answer of [...this.#wanted]) {
+      const { outcome } = answer;
+      const isSo = outcome.type === "ownersWanted" && outcome.owners.join() === owners.join();
+      if (isSo) this.#set({ ...answer, outcome: { type: "ownersSet", index } });
+    }
+  }
+
   /** Takes in a row that is on disk already. @throws {CodecError} when it is damaged */
   restore(table: StateTable, { value }: Pick<StateRow, "value">): void {
     if (table === "sessions") this.#take(decodeSessionRecord(value));
@@ -144,10 +155,12 @@ export class SessionState {
     session.highest = Math.max(session.highest, identity.sequence);
     this.#order.set(index, identity);
     if (outcome.type === "begun") this.#begun.set(nameOf(outcome.id), identity);
+    if (outcome.type === "ownersWanted") this.#wanted.add(answer);
   }
 
   #release(answer: RememberedAnswer | undefined): void {
     if (answer?.outcome.type === "begun") this.#begun.delete(nameOf(answer.outcome.id));
+    if (answer !== undefined) this.#wanted.delete(answer);
   }
 
   #dropUpTo(session: string, from: number, to: number): void {

@@ -2,13 +2,14 @@
 // number a node, whoever watches.
 
 import { type LogIndex, type NodeId, toLogIndex } from "../../proto/ids.ts";
+import type { StatusComponent } from "../../proto/model.ts";
 import type { Directory } from "../sphere/directory.ts";
 
 /** When a node changed last; `isDeparted`: it left the sphere then. */
 interface Mark {
   readonly at: number;
   readonly isDeparted: boolean;
-  /** Its groups, as text. */
+  /** Its groups, as text; of a node in none, the verdict of the cluster. */
   readonly groups: string;
 }
 
@@ -44,13 +45,16 @@ export class SphereChanges {
     if (mark !== undefined && !mark.isDeparted) this.#mark(node, mark);
   }
 
-  /** @param index of the cluster's log that the directory is as of */
-  follow(directory: Directory, index: LogIndex): void {
+  /**
+   * @param index of the cluster's log that the directory is as of
+   * @param verdicts on nodes in no group, as of then
+   */
+  follow(directory: Directory, index: LogIndex, verdicts: readonly StatusComponent[]): void {
     const sphere = new Set(directory.sphereOf(this.#self));
     for (const [node, mark] of this.#marks) {
       if (!sphere.has(node) && !mark.isDeparted) this.#membersChanged(node, { groups: "", isDeparted: true }, index);
     }
-    for (const node of sphere) this.#followNode(node, groupsOf(node, directory), index);
+    for (const node of sphere) this.#followNode(node, groupsOf(node, directory, verdicts), index);
   }
 
   /** Newest last, of those behind `position`. */
@@ -78,9 +82,8 @@ export class SphereChanges {
   }
 }
 
-function groupsOf(node: NodeId, directory: Directory): string {
-  return directory
-    .groupsOf(node)
-    .map(({ group, incarnation }) => `${group}/${incarnation}`)
-    .join(" ");
+function groupsOf(node: NodeId, directory: Directory, verdicts: readonly StatusComponent[]): string {
+  const groups = directory.groupsOf(node).map(({ group, incarnation }) => `${group}/${incarnation}`);
+  if (groups.length > 0) return groups.join(" ");
+  return String(verdicts.find((verdict) => verdict.node === node)?.index ?? "");
 }

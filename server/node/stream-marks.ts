@@ -15,14 +15,21 @@ export function markOf(message: WatchMessage): StreamMark | null {
   switch (message.type) {
     case "events":
     case "groupState":
-    case "nodeStates":
     case "clusterEvents":
       return { through: message.revision, page: 0 };
+    case "nodeStates":
+      return isBookmark(message) ? null : { through: message.revision, page: 0 };
     case "initial":
       return { through: message.revision, page: message.page };
     default:
       return null;
   }
+}
+
+/** It says only that everything up to a place was told. */
+function isBookmark(message: WatchMessage): boolean {
+  if (message.type !== "nodeStates") return message.type === "progress";
+  return !message.initial && message.nodes.length === 0 && message.departed.length === 0;
 }
 
 export function isSameMark(left: StreamMark | null, right: StreamMark): boolean {
@@ -48,12 +55,13 @@ export class StreamReception {
     const isNews = this.#isNews(message);
     const mark = isNews ? markOf(message) : null;
     if (mark !== null) this.mark = mark;
-    if (isNews && message.type !== "progress" && message.type !== "behind") this.isUnread = mark !== null;
+    if (isNews && !isBookmark(message) && message.type !== "behind") this.isUnread = mark !== null;
     return isNews;
   }
 
   #isNews(message: WatchMessage): boolean {
     const through = this.#through;
+    if (isBookmark(message)) return this.#comesTo((message as WatchMessage & { readonly revision: Revision }).revision);
     switch (message.type) {
       case "opened":
         this.#through ??= message.revision - 1;
@@ -69,14 +77,17 @@ export class StreamReception {
         if (through === null || message.page <= this.#page) return false;
         this.#page = message.page;
         return true;
-      case "progress":
-        if (through === null || message.revision < through) return false;
-        this.#through = message.revision;
-        return true;
       case "behind":
         return through !== null;
       default:
         return true;
     }
+  }
+
+  /** Two bookmarks may be of one place. */
+  #comesTo(revision: Revision): boolean {
+    if (this.#through === null || revision < this.#through) return false;
+    this.#through = revision;
+    return true;
   }
 }

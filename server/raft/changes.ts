@@ -55,6 +55,11 @@ export function isJoint({ outgoing }: Membership): boolean {
   return outgoing.length > 0;
 }
 
+/** Nothing of a change is under way. */
+export function isAtRest(membership: Membership): boolean {
+  return !isJoint(membership) && membership.target === null;
+}
+
 /** The voters of both sets, each node once, as it stands in the newer one. */
 export function allVoters({ voters, outgoing }: Membership): readonly Voter[] {
   return [...voters, ...outgoing.filter(({ node }) => !has(voters, node))];

@@ -3,13 +3,17 @@
 
 import type { GroupId, NodeId } from "../../proto/ids.ts";
 import type { GroupRequest, GroupStatus, Reply } from "../../proto/requests.ts";
+import { type ClusterHistory, hasAllEvents } from "./checkers/event-watches.ts";
+import { differenceOf, type NodeHistory } from "./checkers/node-watches.ts";
 import { isCurrent } from "./checkers/status-watches.ts";
 import { Survey } from "./checkers/survey.ts";
 import { ask } from "./checkers/timeline-reader.ts";
 import type { IsWell } from "./core.ts";
 import type { Testbed } from "./testbed.ts";
 import { Violation } from "./violation.ts";
+import type { EventLog } from "./workload/event-watchers.ts";
 import type { Operation } from "./workload/history.ts";
+import type { NodesLog } from "./workload/node-watchers.ts";
 import type { StatusLog } from "./workload/status-watchers.ts";
 import type { WatchLog } from "./workload/watchers.ts";
 
@@ -117,6 +121,23 @@ export function catchUpStatuses(testbed: Testbed): ReadonlyMap<GroupId, GroupSta
     if (world.nowMs >= untilMs || !statusWatchers.logs.some(isOld)) return finals;
     world.runFor(500);
   }
+}
+
+/** Whoever watches cluster events has been told all of them. */
+export function catchUpEvents({ world, eventWatchers }: Testbed, history: ClusterHistory): void {
+  const untilMs = world.nowMs + catchUpMsMax;
+  const isBehind = (log: EventLog) => !log.isCompacted && !hasAllEvents(log, history);
+  while (eventWatchers.logs.some(isBehind) && world.nowMs < untilMs) world.runFor(500);
+  const behind = eventWatchers.logs.find(isBehind);
+  if (behind === undefined) return;
+  throw new Violation("liveness", "watch", `A watch of cluster events stays at ${behind.through} of ${history.index}`);
+}
+
+/** Whoever watches nodes knows how they are. That one does not is for its checker to say. */
+export function catchUpNodes({ world, nodeWatchers }: Testbed, history: NodeHistory): void {
+  const untilMs = world.nowMs + catchUpMsMax;
+  const isBehind = (log: NodesLog) => differenceOf(log, history) !== null;
+  while (nodeWatchers.logs.some(isBehind) && world.nowMs < untilMs) world.runFor(500);
 }
 
 function finalStatuses({ world, statusWatchers, memberships }: Testbed): ReadonlyMap<GroupId, GroupStatus> {

@@ -52,6 +52,7 @@ export function simOptionsOf({ seed, topology, durationMs, faults }: Omit<LongRu
       budgetMsMax: 5_000,
       watches: 0,
       variedWatches: false,
+      stateWatches: 0,
       transfers: 0,
       leases: 0,
       leaseTtlMsMax: 3_000,

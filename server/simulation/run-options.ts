@@ -87,6 +87,8 @@ export interface WorkloadOptions {
   readonly leases: number;
   /** Longest time of their leases; the shortest is a third of it. */
   readonly leaseTtlMsMax: number;
+  /** Watches of the statuses of nodes, and as many of cluster events. */
+  readonly stateWatches: number;
   /** Writes carry identities, and what ended without a clear answer is asked for again. */
   readonly identities: boolean;
 }

@@ -1,21 +1,32 @@
 // One run: a cluster under faults while clients read and write (safety), then a part of it healed and demanded to be well
 // within a bounded time, then all of it (liveness), then the whole history compared with what the groups ended with.
 
-import type { GroupId } from "../../proto/ids.ts";
+import { clusterGroup, type GroupId } from "../../proto/ids.ts";
 import type { GroupObject } from "../../proto/model.ts";
 import type { GroupStatus } from "../../proto/requests.ts";
 import { limits } from "../node/limits.ts";
+import { checkEventWatch } from "./checkers/event-watches.ts";
 import { checkLeases, LeaseLog } from "./checkers/leases.ts";
 import { checkKeys } from "./checkers/linearizability/keys.ts";
 import { nameOf } from "./checkers/memberships.ts";
+import { checkNodeWatch, type GroupVerdicts, NodeHistory } from "./checkers/node-watches.ts";
 import { checkReplay, type Timeline } from "./checkers/replay.ts";
+import { type ReplayedCluster, replayCluster } from "./checkers/replayed-cluster.ts";
 import { demandSame, replayGroup } from "./checkers/replayed-group.ts";
 import { checkScope } from "./checkers/scope.ts";
 import { checkStatusWatch } from "./checkers/status-watches.ts";
 import { readHeld } from "./checkers/timeline-reader.ts";
 import { checkTransactions } from "./checkers/transactions.ts";
 import { checkWatch } from "./checkers/watches.ts";
-import { catchUp, catchUpStatuses, converge, demandAnswers, probe } from "./convergence.ts";
+import {
+  catchUp,
+  catchUpEvents,
+  catchUpNodes,
+  catchUpStatuses,
+  converge,
+  demandAnswers,
+  probe,
+} from "./convergence.ts";
 import { chooseCore, healEverybody, isolateCore } from "./core.ts";
 import { changeBudgetMs } from "./faults/churn.ts";
 import type { Fault } from "./faults/fault.ts";
@@ -48,6 +59,8 @@ class Run {
   readonly #leaseLogs = new Map<GroupId, LeaseLog>();
   /** Of the groups whose status is watched. */
   #finalStatuses: ReadonlyMap<GroupId, GroupStatus> = new Map();
+  /** Of each group, as its log makes them. */
+  readonly #verdicts: GroupVerdicts[] = [];
   #answersCompared = 0;
   #operationsPlaced = 0;
   #keysUndecided = 0;
@@ -102,7 +115,8 @@ class Run {
   }
 
   #safety(): void {
-    const { world, clients, transfers, leases, watchers, statusWatchers, options } = this.testbed;
+    const { world, clients, transfers, leases, watchers, statusWatchers, nodeWatchers, eventWatchers } = this.testbed;
+    const { options } = this.testbed;
     for (const fault of this.#faults.filter(({ isConstant }) => isConstant)) fault.start();
     for (const node of world.nodes) node.start();
     clients.start();
@@ -110,6 +124,8 @@ class Run {
     leases.start();
     watchers.start();
     statusWatchers.start();
+    nodeWatchers.start();
+    eventWatchers.start();
     world.runFor(warmUpMs);
     for (const fault of this.#faults.filter(({ isConstant }) => !isConstant)) fault.start();
     do world.runFor(options.safetyMs);
@@ -141,6 +157,20 @@ class Run {
     watchers.stop();
     this.#finalStatuses = catchUpStatuses(this.testbed);
     statusWatchers.stop();
+    this.#endStateWatches();
+  }
+
+  /** Whoever watches nodes or cluster events must have been told how things are, and is compared with what the logs make. */
+  #endStateWatches(): void {
+    const { nodeWatchers, eventWatchers } = this.testbed;
+    const cluster = this.#replayCluster();
+    const nodes = new NodeHistory(cluster, this.#verdicts);
+    for (const watchers of [nodeWatchers, eventWatchers]) watchers.stay();
+    catchUpEvents(this.testbed, cluster);
+    catchUpNodes(this.testbed, nodes);
+    for (const watchers of [nodeWatchers, eventWatchers]) watchers.stop();
+    for (const log of eventWatchers.logs) this.#watchEventsCompared += checkEventWatch(log, cluster);
+    for (const log of nodeWatchers.logs) this.#watchEventsCompared += checkNodeWatch(log, nodes);
   }
 
   #compare(): void {
@@ -177,11 +207,21 @@ class Run {
     const entries = log.logs.all(nameOf(group));
     const leaseLog = new LeaseLog(entries);
     this.#leaseLogs.set(group, leaseLog);
-    const { timeline, stateHash } = replayGroup(object, entries, (outcome, entry) => leaseLog.heard(outcome, entry));
+    const heard = leaseLog.heard.bind(leaseLog);
+    const { timeline, verdicts, stateHash } = replayGroup(object, entries, heard);
+    this.#verdicts.push(verdicts);
     const held = log.stateHashAt(nameOf(group), entries.length) ?? stateHash;
     demand(held === stateHash, "replicas", () => `${group}: the state at ${entries.length} is not what its log makes`);
     for (const owner of owners) demandSame(`${owner}: ${group}`, readHeld(world, group, world.node(owner)), timeline);
     return timeline;
+  }
+
+  #replayCluster(): ReplayedCluster {
+    const { log, options } = this.testbed;
+    const cluster = replayCluster(options.topology.bootstrap, log.logs.all(nameOf(clusterGroup)));
+    const held = log.stateHashAt(nameOf(clusterGroup), cluster.index) ?? cluster.stateHash;
+    demand(held === cluster.stateHash, "replicas", () => `The database at ${cluster.index} is not what its log makes`);
+    return cluster;
   }
 
   /** A clock that runs faster than the group allows for shortens the time of leases accordingly. */

@@ -23,9 +23,11 @@ import { votersOf } from "./topology.ts";
 import { traceOf } from "./trace.ts";
 import { toViolation } from "./violation.ts";
 import { Clients } from "./workload/clients.ts";
+import { EventWatchers } from "./workload/event-watchers.ts";
 import { History } from "./workload/history.ts";
 import { Insistence } from "./workload/insistence.ts";
 import { LeaseHolders } from "./workload/leases.ts";
+import { NodeWatchers } from "./workload/node-watchers.ts";
 import { StatusWatchers } from "./workload/status-watchers.ts";
 import { Transfers } from "./workload/transfers.ts";
 import { Watchers } from "./workload/watchers.ts";
@@ -58,6 +60,8 @@ export class Testbed {
   readonly clients: Clients;
   readonly watchers: Watchers;
   readonly statusWatchers: StatusWatchers;
+  readonly nodeWatchers: NodeWatchers;
+  readonly eventWatchers: EventWatchers;
   readonly transfers: Transfers;
   readonly leases: LeaseHolders;
   readonly #faultRandom: Random;
@@ -90,8 +94,12 @@ export class Testbed {
     this.watchers = new Watchers({ world, groups, random: random.fork(), count: workload.watches, forms });
     const statusWatches = workload.variedWatches ? statusWatchesMax : 0;
     this.statusWatchers = new StatusWatchers({ world, groups, random: new Random(seed + 12), count: statusWatches });
+    const states = { world, count: workload.stateWatches };
+    const stateRandom = new Random(seed + 14);
+    this.nodeWatchers = new NodeWatchers({ ...states, random: stateRandom.fork() });
+    this.eventWatchers = new EventWatchers({ ...states, random: stateRandom.fork() });
     this.transfers = new Transfers({ world, groups, random: new Random(seed + 4), workload, insistence: insistence() });
-    this.leases = new LeaseHolders({ world, groups, random: new Random(seed + 6), workload });
+    this.leases = new LeaseHolders({ world, groups, random: new Random(seed + 6), workload, insistence: insistence() });
     this.random = random;
   }
 

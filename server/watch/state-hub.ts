@@ -115,7 +115,7 @@ export class StateHub<Filter> {
       if (message !== null) deliveries.push({ call: watch.call, message });
     }
     this.#settledAt = source.newest;
-    if (isProgressDue) this.#expectProgressAnew();
+    if (isProgressDue) this.#expectProgressAnew(source.newest, nowMs);
     return deliveries;
   }
 
@@ -135,27 +135,36 @@ export class StateHub<Filter> {
     if (this.#progressFromMs === null || atMs < this.#progressFromMs) this.#progressFromMs = atMs;
   }
 
-  #expectProgressAnew(): void {
+  /** One that waits for this node to come to its place is told of progress then, when the watches are polled anyway. */
+  #expectProgressAnew(newest: number, nowMs: Millis): void {
     this.#progressFromMs = null;
-    for (const { isInFlight, progressAtMs } of this.#watches.values()) {
-      if (!isInFlight) this.#expectProgress(progressAtMs);
+    for (const { isInFlight, position, progressAtMs } of this.#watches.values()) {
+      const isOverdue = progressAtMs !== null && progressAtMs <= nowMs;
+      if (!isInFlight && !(isOverdue && position > newest)) this.#expectProgress(progressAtMs);
     }
   }
 
   #nextMessage(watch: Watch<Filter>, source: StateSource<Filter>, nowMs: Millis): WatchMessage | null {
+    // It has come from a node that knew more than this one does yet.
+    if (watch.position > source.newest) return null;
     const message = watch.position < source.newest ? source.next(watch) : null;
-    if (message !== null) return this.#deliver(watch, message, nowMs);
+    if (message !== null) return this.#deliver(watch, message, { isInFlight: true, nowMs });
     if (watch.progressAtMs === null || nowMs < watch.progressAtMs) return null;
-    return this.#deliver(watch, source.progress(watch), nowMs);
+    return this.#deliver(watch, source.progress(watch), { isInFlight: false, nowMs });
   }
 
-  #deliver(watch: Watch<Filter>, message: WatchMessage, nowMs: Millis): WatchMessage {
+  /** @param isInFlight the reader has to make room for it */
+  #deliver(
+    watch: Watch<Filter>,
+    message: WatchMessage,
+    { isInFlight, nowMs }: { readonly isInFlight: boolean; readonly nowMs: Millis },
+  ): WatchMessage {
     if (message.type === "compacted") {
       this.close(watch.call);
       return message;
     }
     if ("revision" in message) watch.position = Math.max(watch.position, message.revision);
-    watch.isInFlight = message.type !== "progress";
+    watch.isInFlight = isInFlight;
     watch.progressAtMs = watch.progressIntervalMs > 0 ? toMillis(nowMs + watch.progressIntervalMs) : null;
     if (!watch.isInFlight) this.#expectProgress(watch.progressAtMs);
     return message;

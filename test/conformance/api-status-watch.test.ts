@@ -164,6 +164,7 @@ test("nodes are told with their verdicts, those that left by name, and resumed f
   const position: NodesPosition = {
     groups: [{ group: toGroupId("rg220"), incarnation: toIncarnation(1), index: toLogIndex(7) }],
     clusterIndex: toLogIndex(4),
+    sphere: null,
   };
   assert.ok(fake.request.type === "watchNodes");
   assert.deepEqual([fake.request.nodes, fake.request.after], [["n202", "n208"], position]);

@@ -40,6 +40,7 @@ function optionsOf(seed: number, changes: Partial<SimOptions> = {}): SimOptions 
       budgetMsMax: 1_000,
       watches: 2,
       variedWatches: false,
+      stateWatches: 0,
       transfers: 2,
       leases: 0,
       leaseTtlMsMax: 3_000,

@@ -51,6 +51,7 @@ function withData(options: SimOptions): SimOptions {
     transfers: atLeast(workload.transfers, 6),
     leases: atLeast(workload.leases, 4),
     watches: atLeast(workload.watches, 4),
+    stateWatches: atLeast(workload.stateWatches, 2),
   };
   return { ...options, workload: { ...workload, ...clients, variedWatches: true } };
 }
@@ -81,6 +82,7 @@ function drawBrisk(seed: number, random: Random): SimOptions {
       leases: drawLeases(new Random(seed + 5)),
       leaseTtlMsMax: 3_000,
       variedWatches: new Random(seed + 10).chance(0.6),
+      stateWatches: drawStateWatches(new Random(seed + 14)),
       identities: new Random(seed + 9).chance(0.5),
     },
     link,
@@ -175,6 +177,11 @@ function drawLeases(random: Random): number {
   return random.pick([0, 0, 3, 6]);
 }
 
+/** Drawn apart, as the lease reads are. */
+function drawStateWatches(random: Random): number {
+  return random.pick([0, 1, 3]);
+}
+
 /** Drawn apart, so that the rest of a seed's options does not depend on it. */
 function drawLeaseRead(random: Random): LeaseRead | null {
   const clockRateErrorMax = random.pick([0, 0, 0.05, 0.5]);
@@ -263,7 +270,7 @@ function drawDisk(random: Random): DiskOptions {
 
 function drawWorkload(
   random: Random,
-): Omit<WorkloadOptions, "transfers" | "leases" | "leaseTtlMsMax" | "variedWatches" | "identities"> {
+): Omit<WorkloadOptions, "transfers" | "leases" | "leaseTtlMsMax" | "variedWatches" | "stateWatches" | "identities"> {
   const isBulky = random.chance(0.06);
   return {
     clients: random.between(3, 8),

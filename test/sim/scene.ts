@@ -159,6 +159,7 @@ export function calmOptions(seed: number, topology: Topology): SimOptions {
       budgetMsMax: 1_000,
       watches: 0,
       variedWatches: false,
+      stateWatches: 0,
       transfers: 0,
       leases: 0,
       leaseTtlMsMax: 3_000,

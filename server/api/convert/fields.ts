@@ -88,5 +88,5 @@ export function readIdentity(requestId: RequestId | undefined): RequestIdentity 
 
 /** A write that asks to be executed once must not be executed without a memory of what was. */
 export function refuseRequestId(requestId: RequestId | undefined): void {
-  if (requestId !== undefined) throw unimplemented("request_id", "sessions for leases and for changes of groups");
+  if (requestId !== undefined) throw unimplemented("request_id", "sessions for all changes of groups");
 }

@@ -71,8 +71,9 @@ function behind(index: WireIndex, field: string): LogIndex {
   return toLogIndex(readField(logIndex, index, field) + 1);
 }
 
-function readNodesPosition({ groups, clusterIndex }: WatchPosition): NodesPosition {
+function readNodesPosition({ groups, clusterIndex, sphere }: WatchPosition): NodesPosition {
   return {
+    sphere: sphere === "" ? null : readNode(sphere, "resume.sphere"),
     clusterIndex: readField(logIndex, clusterIndex, "resume.cluster_index"),
     groups: groups.map(({ group, incarnation, index }) => ({
       group: readGroup(group, "resume.group"),
@@ -87,8 +88,9 @@ export function toGroupPosition({ group, incarnation }: Header, index: number): 
   return create(WatchPositionSchema, { groups: [mark] });
 }
 
-export function toNodesPosition({ groups, clusterIndex }: NodesPosition): WatchPosition {
+export function toNodesPosition({ groups, clusterIndex, sphere }: NodesPosition): WatchPosition {
   return create(WatchPositionSchema, {
+    sphere: sphere ?? "",
     clusterIndex: uint64.toWire(clusterIndex, "clusterIndex"),
     groups: groups.map(({ group, incarnation, index }) => ({
       group,

@@ -10,7 +10,15 @@ import type { DirectoryEntry } from "../../../proto/model.ts";
 import type { GroupStatus } from "../../../proto/requests.ts";
 import type { CallContext } from "../call-context.ts";
 import { readConfig, writeConfig } from "../convert/configs.ts";
-import { invalid, readCount, readGroup, readNode, refuseRequestId, unimplemented } from "../convert/fields.ts";
+import {
+  invalid,
+  readCount,
+  readGroup,
+  readIdentity,
+  readNode,
+  refuseRequestId,
+  unimplemented,
+} from "../convert/fields.ts";
 import { toGroup, toGroupOfEntry } from "../convert/groups.ts";
 import { toHeader, toNodeHeader, toStatusHeader } from "../convert/headers.ts";
 import { toInterlockSummary } from "../convert/statuses.ts";
@@ -144,20 +152,15 @@ async function setGroupOwners(
   request: wire.SetGroupOwnersRequest,
   context: CallContext,
 ): Promise<wire.SetGroupOwnersResponse> {
-  refuseRequestId(request.requestId);
   const group = readGroup(request.group);
   const owners = request.owners.map((owner) => readNode(owner, "owners"));
   const ifIndex =
     request.ifConfigurationIndex === undefined
       ? null
       : logIndex.fromWire(request.ifConfigurationIndex, "if_configuration_index");
-  const { header } = await context.ask({
-    type: "setOwners",
-    group,
-    owners,
-    ifIndex,
-    validateOnly: request.validateOnly,
-  });
+  const { validateOnly, requestId } = request;
+  const asked = { type: "setOwners", group, owners, ifIndex, validateOnly } as const;
+  const { header } = await context.write(asked, readIdentity(requestId));
   const [status] = (await askGroups(context, [group])).groups;
   return create(wire.SetGroupOwnersResponseSchema, {
     header: toHeader(context.self, header),

@@ -6,7 +6,7 @@ import * as wire from "../../../proto/gen/bailiwick/v1/lease_pb.ts";
 import { emptyBytes } from "../../../storage/bytes.ts";
 import { limits } from "../../node/limits.ts";
 import type { CallContext } from "../call-context.ts";
-import { readCount, readField, readGroup, refuseRequestId } from "../convert/fields.ts";
+import { readCount, readField, readGroup, readIdentity } from "../convert/fields.ts";
 import { toHeader } from "../convert/headers.ts";
 import { readLease, toLease } from "../convert/leases.ts";
 import { KeepAliveStream } from "../lease/keep-alive-stream.ts";
@@ -30,22 +30,17 @@ export const leaseService = defineService(
 );
 
 async function grantLease(request: wire.GrantLeaseRequest, context: CallContext): Promise<wire.GrantLeaseResponse> {
-  refuseRequestId(request.requestId);
   const group = readGroup(request.group);
   const wanted = readField(uint64, request.id, "id");
-  const { header, lease } = await context.ask({
-    type: "grantLease",
-    group,
-    id: wanted === 0 ? null : wanted,
-    ttlMs: request.ttlMs,
-  });
+  const asked = { type: "grantLease", group, id: wanted === 0 ? null : wanted, ttlMs: request.ttlMs } as const;
+  const { header, lease } = await context.write(asked, readIdentity(request.requestId));
   return create(wire.GrantLeaseResponseSchema, { header: toHeader(context.self, header), lease: toLease(lease) });
 }
 
 async function revokeLease(request: wire.RevokeLeaseRequest, context: CallContext): Promise<wire.RevokeLeaseResponse> {
-  refuseRequestId(request.requestId);
   const group = readGroup(request.group);
-  const { header, deleted } = await context.ask({ type: "revokeLease", group, id: readLease(request.id) });
+  const asked = { type: "revokeLease", group, id: readLease(request.id) } as const;
+  const { header, deleted } = await context.write(asked, readIdentity(request.requestId));
   return create(wire.RevokeLeaseResponseSchema, {
     header: toHeader(context.self, header),
     deleted: uint64.toWire(deleted, "deleted"),

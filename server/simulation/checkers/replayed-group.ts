@@ -3,12 +3,13 @@
 
 import { assert } from "../../../proto/assert.ts";
 import type { LogIndex, Revision, Term } from "../../../proto/ids.ts";
-import type { GroupObject, KeyValue } from "../../../proto/model.ts";
+import type { GroupObject, KeyValue, StatusComponent } from "../../../proto/model.ts";
 import type { KeyEvent } from "../../../proto/requests.ts";
 import { Applier } from "../../node/applier.ts";
 import { logStart } from "../../node/genesis.ts";
 import { type GroupOutcome, GroupState } from "../../node/group-state.ts";
 import { demand } from "../violation.ts";
+import type { GroupVerdicts } from "./node-watches.ts";
 import { Timeline, textOfKv } from "./replay.ts";
 import type { MirroredEntry } from "./replica-mirror.ts";
 import { textOfEvent } from "./watches.ts";
@@ -17,6 +18,7 @@ const everything = { eventsMax: Number.POSITIVE_INFINITY, bytesMax: Number.POSIT
 
 export interface ReplayedGroup {
   readonly timeline: Timeline;
+  readonly verdicts: GroupVerdicts;
   /** As a replica at the same index has it. */
   readonly stateHash: string;
 }
@@ -32,15 +34,18 @@ export function replayGroup<Entry extends MirroredEntry>(
 ): ReplayedGroup {
   const applier = new Applier<GroupOutcome, GroupState>(GroupState.genesis(object, 1), logStart);
   const events: KeyEvent[] = [];
+  const verdicts = new Set<StatusComponent>(applier.state.verdicts());
   for (const [position, entry] of entries.entries()) {
     const { term, bytes } = entry;
     const { revision } = applier.state.mvcc;
     const outcome = applier.apply({ term: term as Term, index: (position + 1) as LogIndex, payload: bytes });
     if (outcome !== null) heard(outcome, entry);
     events.push(...eventsSince(revision, applier.state));
+    for (const verdict of applier.state.verdicts()) verdicts.add(verdict);
   }
   const { stateHash } = applier.record();
-  return { timeline: new Timeline(events), stateHash };
+  const final = applier.state.verdicts();
+  return { timeline: new Timeline(events), verdicts: { group: object.group, all: [...verdicts], final }, stateHash };
 }
 
 /** Taken at once: a later entry may let the group forget them. */

@@ -1,6 +1,7 @@
 // Requests under identities: what ended without a clear answer is asked for again, through any node, and some of it although the
 // answer is there. Whoever asked is told once; all clear answers to one identity must say the same.
 
+import type { Failure } from "../../../proto/errors.ts";
 import type { GroupId, NodeId } from "../../../proto/ids.ts";
 import type { Random } from "../../../proto/random.ts";
 import type { IdentifiableRequest, Reply } from "../../../proto/requests.ts";
@@ -24,7 +25,9 @@ const openBudgetMs = 2_000;
 const ttlsMs = [10_000, 10_000, 60_000, 3_600_000];
 
 /** The request was carried out, or refused, when its turn came: so it stays. */
-const final: ReadonlySet<string> = new Set(["condition_failed", "fenced", "txn_conflict"]);
+const final: ReadonlySet<string> = new Set(["condition_failed", "fenced", "txn_conflict", "already_exists"]);
+/** Named by a refusal of a lease that is not there. */
+const leaseField = "lease";
 
 interface Asked {
   /** Each has sessions of its own. */
@@ -131,9 +134,12 @@ export class Insistence {
     const isClear = verdictOf(reply) !== null;
     if (isClear && this.#random.chance(repeatedShare)) this.#later(() => this.#repeat(task));
     if (reply.type !== "failed") return this.#end(task, { type: "ok", atMs, reply });
-    const { code, effect, details } = reply.failure;
-    if (details.field === "request_id.session") this.#sessions.delete(nameOf(task));
-    if (effect === "none" && (!task.isInDoubt || final.has(code)))
+    const { effect, details } = reply.failure;
+    const isExpired = details.field === "request_id.session";
+    // That a session is not there says nothing of what was asked for under it.
+    const code = isExpired ? "expired" : reply.failure.code;
+    if (isExpired) this.#sessions.delete(nameOf(task));
+    if (effect === "none" && (!task.isInDoubt || isFinal(reply.failure)))
       return this.#end(task, { type: "failed", atMs, code });
     const isHopeless = details.field !== undefined || code === "compacted";
     if (isHopeless) return this.#end(task, this.#unclear(code));
@@ -198,6 +204,10 @@ function nameOf({ client, group }: Asked): string {
   return `${client} ${group}`;
 }
 
+function isFinal({ code, details }: Failure): boolean {
+  return final.has(code) || details.field === leaseField;
+}
+
 /** What a clear answer says, however often it is given; null: it is not clear. */
 function verdictOf(reply: Reply): string | null {
   switch (reply.type) {
@@ -207,8 +217,14 @@ function verdictOf(reply: Reply): string | null {
       return `delete at ${reply.header.revision} of ${reply.deleted} ${reply.previous.map((kv) => kv.modRevision)}`;
     case "transact":
       return `transact at ${reply.header.revision} ${reply.succeeded}`;
+    case "grantLease":
+      return `lease ${reply.lease.id} of ${reply.lease.grantedTtlMs} ms`;
+    case "revokeLease":
+      return `revoke at ${reply.header.revision} of ${reply.deleted}`;
+    case "setOwners":
+      return `owners at ${reply.index}`;
     case "failed":
-      return reply.failure.effect === "none" && final.has(reply.failure.code) ? reply.failure.code : null;
+      return reply.failure.effect === "none" && isFinal(reply.failure) ? reply.failure.code : null;
     default:
       return null;
   }

@@ -1,5 +1,6 @@
 // Holders of leases: each is granted one, attaches keys to it, and renews it for a while by a clock of its own, lets it end, or
-// revokes it. Some attach once more when they may be too late. Nobody tries again: what was told is compared with the logs.
+// revokes it. Some attach once more when they may be too late. Nobody tries again, unless a grant or a revocation under an
+// identity: what was told is compared with the logs.
 
 import type { GroupId, NodeId } from "../../../proto/ids.ts";
 import type { Random } from "../../../proto/random.ts";
@@ -9,6 +10,7 @@ import { limits } from "../../node/limits.ts";
 import type { WorkloadOptions } from "../run-options.ts";
 import type { World } from "../world.ts";
 import type { Outcome } from "./history.ts";
+import type { Insistence } from "./insistence.ts";
 
 type LeaseRequest = GroupRequest & { readonly type: "grantLease" | "put" | "keepAliveLease" | "revokeLease" };
 
@@ -47,6 +49,8 @@ interface LeaseHoldersOptions {
   readonly groups: readonly GroupId[];
   readonly random: Random;
   readonly workload: WorkloadOptions;
+  /** null: nobody asks twice. */
+  readonly insistence: Insistence | null;
 }
 
 export class LeaseHolders {
@@ -61,6 +65,7 @@ export class LeaseHolders {
   start(): void {
     const { workload, random } = this.#options;
     this.#isStopped = false;
+    this.#options.insistence?.start();
     for (let holder = 0; holder < workload.leases; holder++) this.#think(random.fork());
     if (workload.leases > 0) this.#tryRivals(random.fork());
   }
@@ -68,6 +73,7 @@ export class LeaseHolders {
   /** Nobody asks for anything any more: all leases are left to end. */
   stop(): void {
     this.#isStopped = true;
+    this.#options.insistence?.stop();
   }
 
   /** Asks for a lease that nobody renews. @param ended is told whether it was granted */
@@ -207,6 +213,7 @@ export class LeaseHolders {
     };
     const node = world.node(place);
     const budget = random.between(budgetMs.min, budgetMs.max);
+    if (this.#insist(lease, request, { node: node.node, budgetMs: budget }, end)) return;
     if (!node.isRunning) {
       world.scheduler.after(budget, () => end({ type: "failed", atMs: world.nowMs, code: "refused" }));
       return;
@@ -222,6 +229,19 @@ export class LeaseHolders {
       end({ type: "unknown", atMs: world.nowMs, code: "silence" });
     });
   }
+
+  /** @returns false when it is to be sent as it is */
+  #insist({ group }: HeldLease, request: LeaseRequest, sent: Sent, ended: (outcome: Outcome) => void): boolean {
+    const { insistence } = this.#options;
+    if (insistence === null || (request.type !== "grantLease" && request.type !== "revokeLease")) return false;
+    return insistence.send({ client: "leases", group, request, ...sent }, ended);
+  }
+}
+
+/** Where a request is sent first. */
+interface Sent {
+  readonly node: NodeId;
+  readonly budgetMs: number;
 }
 
 /** As far as its holder knows. */

@@ -13,7 +13,10 @@ import {
 } from "../../../client/index.ts";
 import { toStatus } from "../../../proto/error-status.ts";
 import { failure } from "../../../proto/errors.ts";
+import type { RequestId } from "../../../proto/gen/bailiwick/v1/common_pb.ts";
+import { GroupService } from "../../../proto/gen/bailiwick/v1/group_service_pb.ts";
 import { KeyValueService, type PutRequest, PutResponseSchema } from "../../../proto/gen/bailiwick/v1/key_value_pb.ts";
+import { LeaseService } from "../../../proto/gen/bailiwick/v1/lease_pb.ts";
 import {
   type SessionRequest,
   SessionResponseSchema,
@@ -129,6 +132,43 @@ test("without sessions, asked for or there, a write that may have happened is to
     await assert.rejects(scene.client.put("rg220", entry), { code: "outcome_unknown" });
     assert.deepEqual([scene.identities, scene.opened], [["none"], 0]);
   }
+});
+
+test("leases are granted and revoked, and owners changed, once too; what is only checked needs no identity", async () => {
+  const identities: string[] = [];
+  let lost = 0;
+  const take = (requestId: RequestId | undefined) => {
+    identities.push(requestId === undefined ? "none" : `${requestId.sequence}`);
+    // Every second answer is lost.
+    if (lost++ % 2 === 0) throw new DbError(failure("outcome_unknown", "Lost"));
+  };
+  const services = [
+    inProcessService(SessionService, { openSession: () => ({ header, session: "s", ttlMs: 1, sequence: 0n }) }),
+    inProcessService(LeaseService, {
+      grantLease: ({ requestId, ttlMs }) => {
+        take(requestId);
+        return { header, lease: { id: 7n, grantedTtlMs: ttlMs, ttlMs, keyCount: 0 } };
+      },
+      revokeLease: ({ requestId }) => {
+        take(requestId);
+        return { header, deleted: 2n };
+      },
+    }),
+    inProcessService(GroupService, {
+      setGroupOwners: ({ requestId, group }) => {
+        take(requestId);
+        return { header, group: { name: group } };
+      },
+    }),
+  ];
+  const connect = () => Promise.resolve(createInProcessTransport(services));
+  const client = new Client({ endpoints, connect, retrySafe: true, timeoutMs: 2_000, random: () => 0 });
+  assert.equal((await client.grantLease("rg220", { ttlMs: 5_000 })).lease.id, 7);
+  assert.equal((await client.revokeLease("rg220", 7)).deleted, 2);
+  const owners = { group: "rg220", owners: ["n1", "n2"] };
+  assert.equal((await client.setGroupOwners(owners)).group.name, "rg220");
+  await client.setGroupOwners({ ...owners, validateOnly: true });
+  assert.deepEqual(identities, ["1", "1", "2", "2", "3", "3", "none", "none"]);
 });
 
 type Serve = (requests: AsyncIterable<SessionRequest>) => AsyncGenerator<ReturnType<typeof answered>>;

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type GroupId, type NodeId, toGroupId, toNodeId, toRevision } from "../../../proto/ids.ts";
+import { type GroupId, type NodeId, toGroupId, toLogIndex, toNodeId, toRevision } from "../../../proto/ids.ts";
 import type { PeerMessage } from "../../../proto/messages.ts";
 import type { IdentifiableRequest, Reply, Request } from "../../../proto/requests.ts";
 import type { Part } from "../../../proto/transactions.ts";
@@ -128,6 +128,92 @@ test("a put whose lease is gone is refused for good, and one whose lease has end
   const { deleted } = cluster.ask(stranger, { type: "revokeLease", group: a, id: 7 }, "revokeLease");
   assert.deepEqual(withoutNode(ask(cluster, attach(2))), withoutNode(written));
   assert.deepEqual([deleted, read(cluster)], [1, null]);
+});
+
+test("a lease is granted once, under the id that was chosen first, and a repetition is told what is left of it", () => {
+  const { cluster, session } = scene();
+  const grant = once(session, 1, { type: "grantLease", group: a, id: null, ttlMs: 60_000 });
+  const first = cluster.ask(stranger, grant, "grantLease").lease;
+  assert.deepEqual([first.grantedTtlMs, first.ttlMs], [60_000, 60_000]);
+  cluster.advance(20_000);
+  const again = cluster.ask(nodes[1] as NodeId, grant, "grantLease").lease;
+  assert.deepEqual([again.id, again.grantedTtlMs], [first.id, 60_000]);
+  assert.ok(again.ttlMs >= 39_000 && again.ttlMs <= 44_000, `${again.ttlMs} ms`);
+  const list = { type: "listLeases", group: a, after: 0, limit: 10 } as const;
+  assert.equal(cluster.ask(stranger, list, "listLeases").leases.length, 1);
+  cluster.ask(stranger, { type: "revokeLease", group: a, id: first.id }, "revokeLease");
+  assert.deepEqual(cluster.ask(stranger, grant, "grantLease").lease, { ...first, ttlMs: 0 });
+  assert.deepEqual(cluster.ask(stranger, list, "listLeases").leases, []);
+});
+
+test("a lease is revoked once: its repetition leaves another one of that id alone, and is answered as before", () => {
+  const { cluster, session } = scene();
+  const grant = { type: "grantLease", group: a, id: 7, ttlMs: 60_000 } as const;
+  const attach = { ...(put("k", "1", a) as Request & { type: "put" }), lease: 7 };
+  const revoke = once(session, 1, { type: "revokeLease", group: a, id: 7 });
+  for (const request of [grant, attach]) ask(cluster, request);
+  const first = cluster.ask(stranger, revoke, "revokeLease");
+  for (const request of [grant, attach]) ask(cluster, request);
+  assert.deepEqual(withoutNode(ask(cluster, revoke, nodes[1])), withoutNode(first));
+  assert.deepEqual([first.deleted, read(cluster)], [1, "1"]);
+});
+
+test("a lease that could not be granted or revoked once is refused for good under that identity", () => {
+  const { cluster, session } = scene();
+  const revoke = once(session, 1, { type: "revokeLease", group: a, id: 7 });
+  const grant = once(session, 2, { type: "grantLease", group: a, id: 7, ttlMs: 60_000 });
+  const early = ask(cluster, revoke);
+  cluster.ask(stranger, { type: "grantLease", group: a, id: 7, ttlMs: 60_000 }, "grantLease");
+  const late = ask(cluster, grant);
+  assert.deepEqual([early, late].map(failureOf), ["not_found none", "already_exists none"]);
+  assert.deepEqual(ask(cluster, revoke), early);
+  cluster.ask(stranger, { type: "revokeLease", group: a, id: 7 }, "revokeLease");
+  assert.deepEqual(ask(cluster, grant), late);
+});
+
+const owners = (...list: readonly number[]): Request => {
+  return { type: "setOwners", group: a, owners: nodesOf(...list), ifIndex: null, validateOnly: false };
+};
+const ownersOf = (cluster: Cluster) =>
+  cluster.ask(stranger, { type: "groupStatus", group: a }, "groupStatus").status.object.owners;
+
+test("owners are changed once: a repetition is told the index of that change, and does not undo a later one", () => {
+  const { cluster, session } = scene();
+  const wanted = once(session, 1, owners(1, 2, 3, 4));
+  const first = cluster.ask(stranger, wanted, "setOwners", 30_000);
+  assert.equal(ownersOf(cluster).length, 4);
+  cluster.ask(stranger, owners(1, 2, 3), "setOwners", 30_000);
+  const again = cluster.ask(nodes[1] as NodeId, wanted, "setOwners");
+  assert.deepEqual([again.index, ownersOf(cluster)], [first.index, nodesOf(1, 2, 3)]);
+  const same = cluster.ask(stranger, once(session, 2, owners(1, 2, 3)), "setOwners");
+  assert.ok(same.index > first.index);
+});
+
+test("a change of owners that was refused by its condition stays refused", () => {
+  const { cluster, session } = scene();
+  const wanted = { ...(owners(1, 2) as Request & { type: "setOwners" }), ifIndex: toLogIndex(0) };
+  cluster.ask(stranger, owners(1, 2, 3, 4), "setOwners", 30_000);
+  const refused = ask(cluster, once(session, 1, wanted));
+  assert.equal(failureOf(refused), "condition_failed none");
+  assert.deepEqual([ask(cluster, once(session, 1, wanted)), ownersOf(cluster).length], [refused, 4]);
+});
+
+test("owners that a manager had only begun to change are brought about by the next one when asked for again", () => {
+  const { cluster, session } = scene();
+  const [manager, next, fourth] = [nodes[0], nodes[1], nodes[3]] as [NodeId, NodeId, NodeId];
+  const wanted = once(session, 1, owners(2, 3, 4));
+  cluster.stop(fourth);
+  const member = cluster.member(stranger);
+  const call = member.call(wanted);
+  const remembered = () => cluster.member(next).machine.stored(a)?.state.sessions.find({ session, sequence: 1 });
+  cluster.until(() => remembered()?.outcome.type === "ownersWanted");
+  cluster.stop(manager);
+  cluster.start(fourth);
+  cluster.until(() => member.replies.has(call), 60_000);
+  assert.equal(failureOf(member.replies.get(call) as Reply), "outcome_unknown unknown");
+  cluster.until(() => managerOf(cluster, a) === next, 60_000);
+  const { index } = cluster.ask(stranger, wanted, "setOwners", 60_000);
+  assert.deepEqual([ownersOf(cluster), remembered()?.outcome], [nodesOf(2, 3, 4), { type: "ownersSet", index }]);
 });
 
 test("two attempts that are in the log one behind the other are one write", () => {

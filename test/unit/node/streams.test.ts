@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type NodeId, toGroupId, toLogIndex } from "../../../proto/ids.ts";
+import { clusterGroup, type NodeId, toGroupId, toLogIndex } from "../../../proto/ids.ts";
 import type {
   NodesPosition,
   Request,
@@ -154,6 +154,33 @@ test("a watch of nodes goes on from its vector when nothing was missed, and else
   const missed: NodesPosition = { ...position, groups: [{ ...mark, index: toLogIndex(mark.index - 1) }] };
   const again = new Reader(cluster, n1, watchNodes({ after: missed })).until("nodeStates", () => true);
   assert.ok(again.initial && again.nodes.length === 3);
+});
+
+test("a watch of a sphere that goes on through another node is told all of that one's, though it missed nothing", () => {
+  const cluster = ready();
+  const { position } = new Reader(cluster, n1, watchNodes()).until("nodeStates", () => true);
+  assert.equal(position.sphere, n1);
+  const elsewhere = new Reader(cluster, n2, watchNodes({ after: position })).until("nodeStates", () => true);
+  assert.ok(elsewhere.initial && elsewhere.nodes.length === 3);
+});
+
+test("a node in no group is told as the cluster knows it, and again when that has changed", () => {
+  const cluster = ready();
+  const reader = new Reader(cluster, n4, watchNodes({ initial: true }));
+  const up = reader.until("nodeStates", ({ nodes }) => nodes.some(({ status }) => status === "up"));
+  assert.deepEqual(
+    up.nodes.map(({ record, components }) => [record.node, components.map(({ group }) => group)]),
+    [[n4, [clusterGroup]]],
+  );
+});
+
+test("a watch of nodes that another node serves goes on after its bookmarks", () => {
+  const cluster = ready();
+  const reader = new Reader(cluster, n4, watchNodes({ nodes: [n3], initial: true, progressIntervalMs: 100 }));
+  reader.until("nodeStates", ({ nodes }) => nodes.length === 0);
+  cluster.stop(n3);
+  reader.until("nodeStates", (message) => message.nodes.some(({ status }) => status === "down"));
+  assert.deepEqual(reader.all("canceled"), []);
 });
 
 test("cluster events come through any node, those that exist first when asked for", () => {

@@ -15,6 +15,7 @@ import {
   type Epoch,
   type GroupId,
   isName,
+  type LogIndex,
   type NodeId,
   type Revision,
   toMemberId,
@@ -275,6 +276,9 @@ const identifiableCommands = {
   transact: { part },
   begin: { groups: few(group), part },
   compact: { revision: quantity<Revision>() },
+  grantLease: { id: quantity(), ttlMs: quantity() },
+  revokeLease: { id: quantity() },
+  setOwners: { owners: few(node), ifIndex: maybe(quantity<LogIndex>()) },
 };
 export const groupCommand = anyOf<GroupCommand>({
   ...identifiableCommands,
@@ -291,9 +295,7 @@ export const groupCommand = anyOf<GroupCommand>({
   configure: { config: bytes },
   dispute: { hashes: stateHashes },
   settle: { index: quantity() },
-  grantLease: { id: quantity(), ttlMs: quantity() },
   renewLease: { id: quantity() },
-  revokeLease: { id: quantity() },
   expireLeases: { term: quantity(), leases: few(leaseRef) },
   checkpointLeases: {
     leases: few(shape<LeaseRemaining>({ lease: leaseRef, remainingMs: quantity() })),
@@ -363,6 +365,7 @@ const ifModRevision = maybe(quantity<KeyValue["modRevision"]>());
 const nodesPosition = shape<NodesPosition>({
   groups: few(shape<StatusMark>({ ...groupKey, index: quantity() })),
   clusterIndex: quantity(),
+  sphere: maybe(node),
 });
 const nodeState = shape<NodeState>({
   record: nodeRecord,
@@ -375,6 +378,9 @@ const identifiableRequests = {
   transact: { group, parts: few(part) },
   delete: { group, span, ifModRevision, fence, returnPrevious: flag },
   compact: { group, revision: quantity<Revision>() },
+  grantLease: { group, id: maybe(quantity<number>()), ttlMs: quantity() },
+  revokeLease: { group, id: quantity() },
+  setOwners: { group, owners: few(node), ifIndex: maybe(quantity<LogIndex>()), validateOnly: flag },
 };
 export const request = anyOf<Request>({
   ...identifiableRequests,
@@ -395,11 +401,8 @@ export const request = anyOf<Request>({
   finish: { group, id: transactionId, decision, floor: quantity() },
   decision: { group, id: transactionId },
   configure: { group, config: bytes },
-  setOwners: { group, owners: few(node), ifIndex: maybe(quantity()), validateOnly: flag },
   groupStatus: { group },
-  grantLease: { group, id: maybe(quantity<number>()), ttlMs: quantity() },
   keepAliveLease: { group, id: quantity() },
-  revokeLease: { group, id: quantity() },
   getLease: { group, id: quantity(), keys: flag },
   listLeases: { group, after: quantity(), limit: quantity() },
   watch: {
@@ -453,6 +456,10 @@ const rememberedOutcome = anyOf<RememberedOutcome>({
   transacted: { succeeded: flag, revision: quantity(), isMade: flag },
   begun: { id: transactionId },
   concluded: { id: transactionId, decision, revision: quantity(), isMade: flag },
+  leaseGranted: { id: quantity(), ttlMs: quantity() },
+  leaseRevoked: { revision: quantity(), deleted: quantity() },
+  ownersWanted: { owners: few(node) },
+  ownersSet: { index: quantity() },
 });
 export const rememberedAnswer = shape<RememberedAnswer>({
   identity: requestIdentity,

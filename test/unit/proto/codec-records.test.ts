@@ -74,6 +74,9 @@ const identifiedSamples = Object.fromEntries(
     { type: "compact", revision: 300 },
     { type: "transact", part },
     { type: "begin", groups: ["rg220", "rg226"], part },
+    { type: "grantLease", id: 9, ttlMs: 30_000 },
+    { type: "revokeLease", id: 9 },
+    { type: "setOwners", owners: ["n202", "n208"], ifIndex: 12 },
   ].map((command) => [`identified-${command.type}`, { type: "identified", identity, digest, command }]),
 );
 const refusal = { code: "fenced", message: "Old", details: { group: "rg220" }, effect: "none" };
@@ -113,6 +116,7 @@ const shapes: readonly Shape<never>[] = [
       grantLease: { type: "grantLease", id: 9, ttlMs: 30_000 },
       renewLease: { type: "renewLease", id: 9 },
       revokeLease: { type: "revokeLease", id: 9 },
+      setOwners: { type: "setOwners", owners: ["n202", "n208"], ifIndex: null },
       expireLeases: { type: "expireLeases", term: 4, leases: [{ id: 9, renewedAt: 33 }] },
       checkpointLeases: {
         type: "checkpointLeases",
@@ -319,6 +323,10 @@ const shapes: readonly Shape<never>[] = [
         { type: "transacted", succeeded: true, revision: 9, isMade: false },
         { type: "begun", id: transactionId },
         { type: "concluded", id: transactionId, decision: "aborted", revision: 9, isMade: true },
+        { type: "leaseGranted", id: 9, ttlMs: 30_000 },
+        { type: "leaseRevoked", revision: 9, deleted: 2 },
+        { type: "ownersWanted", owners: ["n202", "n208"] },
+        { type: "ownersSet", index: 13 },
       ].map((outcome) => [outcome.type, { identity, digest, incarnation: 1, index: 12, outcome }]),
     ),
   }),

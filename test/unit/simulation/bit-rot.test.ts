@@ -31,6 +31,7 @@ const workload = {
   budgetMsMax: 1_000,
   watches: 0,
   variedWatches: false,
+  stateWatches: 0,
   transfers: 0,
   leases: 0,
   leaseTtlMsMax: 3_000,

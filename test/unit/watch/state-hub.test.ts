@@ -45,3 +45,17 @@ test("nothing is due any more when the last watch is closed, canceled or compact
   assert.equal(gone.poll({ ...quiet, next: () => compacted }, ms(0)).length, 1);
   assert.equal(gone.deadlineMs(), null);
 });
+
+test("a watch that comes from a node that knew more says nothing before this one knows as much, and then goes on", () => {
+  const hub = new StateHub<null>(10);
+  const opening = { filter: null, position: 7, initialThrough: -1, progressIntervalMs: 100, header };
+  hub.open(1, opening, ms(0));
+  assert.deepEqual(hub.poll(quiet, ms(100)), []);
+  assert.equal(hub.deadlineMs(), null);
+  const later = { ...quiet, newest: 7, progress: () => ({ type: "progress", revision: rev(7) }) as const };
+  assert.deepEqual(
+    hub.poll(later, ms(120)).map(({ message }) => lineOf(message)),
+    ["progress 7"],
+  );
+  assert.equal(hub.deadlineMs(), 220);
+});

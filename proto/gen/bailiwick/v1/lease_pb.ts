@@ -113,7 +113,7 @@ export type GrantLeaseResponse = Message<"bailiwick.v1.GrantLeaseResponse"> & {
   header?: Header | undefined;
 
   /**
-   * As granted.
+   * As granted. A repetition under its `request_id` tells what is left: `ttl_ms` 0 when it has ended since.
    *
    * @generated from field: bailiwick.v1.Lease lease = 2;
    */

@@ -19,7 +19,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file bailiwick/peer/v1/record.proto.
  */
 export const file_bailiwick_peer_v1_record: GenFile = /*@__PURE__*/
-  fileDesc("Ch5iYWlsaXdpY2svcGVlci92MS9yZWNvcmQucHJvdG8SEWJhaWxpd2ljay5wZWVyLnYxIjUKCFB1dFdyaXRlEgsKA2tleRgBIAEoDBINCgV2YWx1ZRgCIAEoDBINCgVsZWFzZRgDIAEoBCI3CgtEZWxldGVXcml0ZRIoCgRzcGFuGAEgASgLMhouYmFpbGl3aWNrLnBlZXIudjEuS2V5U3BhbiJuCgVXcml0ZRIqCgNwdXQYASABKAsyGy5iYWlsaXdpY2sucGVlci52MS5QdXRXcml0ZUgAEjAKBmRlbGV0ZRgCIAEoCzIeLmJhaWxpd2ljay5wZWVyLnYxLkRlbGV0ZVdyaXRlSABCBwoFd3JpdGUiMwoSQ29tcGFyZU1vZFJldmlzaW9uEgsKA2tleRgBIAEoDBIQCghyZXZpc2lvbhgCIAEoBCJTCgdDb21wYXJlEj0KDG1vZF9yZXZpc2lvbhgBIAEoCzIlLmJhaWxpd2ljay5wZWVyLnYxLkNvbXBhcmVNb2RSZXZpc2lvbkgAQgkKB2NvbXBhcmUihAEKDFdyaXRlQ29tbWFuZBIsCghjb21wYXJlcxgBIAMoCzIaLmJhaWxpd2ljay5wZWVyLnYxLkNvbXBhcmUSEgoFZmVuY2UYAiABKARIAIgBARIoCgZ3cml0ZXMYAyADKAsyGC5iYWlsaXdpY2sucGVlci52MS5Xcml0ZUIICgZfZmVuY2UiYAoNVmVyZGljdENoYW5nZRIMCgRub2RlGAEgASgJEjEKBnN0YXR1cxgCIAEoDjIhLmJhaWxpd2ljay5wZWVyLnYxLlJlY292ZXJ5U3RhdHVzEg4KBnJlYXNvbhgDIAEoCSJECg9WZXJkaWN0c0NvbW1hbmQSMQoHY2hhbmdlcxgBIAMoCzIgLmJhaWxpd2ljay5wZWVyLnYxLlZlcmRpY3RDaGFuZ2UiiwEKCk93bkNvbW1hbmQSGgoNY3VycmVudF9vd25lchgBIAEoCUgAiAEBEg0KBWVwb2NoGAIgASgEEjAKBXN0YXRlGAMgASgOMiEuYmFpbGl3aWNrLnBlZXIudjEuT3duZXJzaGlwU3RhdGUSDgoGcmVhc29uGAQgASgJQhAKDl9jdXJyZW50X293bmVyIiIKDkNvbXBhY3RDb21tYW5kEhAKCHJldmlzaW9uGAEgASgEIiIKEENvbmZpZ3VyZUNvbW1hbmQSDgoGY29uZmlnGAEgASgMIkAKDkRpc3B1dGVDb21tYW5kEi4KBmhhc2hlcxgBIAEoCzIeLmJhaWxpd2ljay5wZWVyLnYxLlN0YXRlSGFzaGVzIh4KDVNldHRsZUNvbW1hbmQSDQoFaW5kZXgYASABKAQiOAoPVHJhbnNhY3RDb21tYW5kEiUKBHBhcnQYASABKAsyFy5iYWlsaXdpY2sucGVlci52MS5QYXJ0IkUKDEJlZ2luQ29tbWFuZBIOCgZncm91cHMYASADKAkSJQoEcGFydBgCIAEoCzIXLmJhaWxpd2ljay5wZWVyLnYxLlBhcnQibAoNRGVjaWRlQ29tbWFuZBIsCgJpZBgBIAEoCzIgLmJhaWxpd2ljay5wZWVyLnYxLlRyYW5zYWN0aW9uSWQSLQoIZGVjaXNpb24YAiABKA4yGy5iYWlsaXdpY2sucGVlci52MS5EZWNpc2lvbiI9Cg1Gb3JnZXRDb21tYW5kEiwKAmlkGAEgASgLMiAuYmFpbGl3aWNrLnBlZXIudjEuVHJhbnNhY3Rpb25JZCJ0Cg5QcmVwYXJlQ29tbWFuZBIsCgJpZBgBIAEoCzIgLmJhaWxpd2ljay5wZWVyLnYxLlRyYW5zYWN0aW9uSWQSJQoEcGFydBgCIAEoCzIXLmJhaWxpd2ljay5wZWVyLnYxLlBhcnQSDQoFZmxvb3IYAyABKAQiewoNRmluaXNoQ29tbWFuZBIsCgJpZBgBIAEoCzIgLmJhaWxpd2ljay5wZWVyLnYxLlRyYW5zYWN0aW9uSWQSLQoIZGVjaXNpb24YAiABKA4yGy5iYWlsaXdpY2sucGVlci52MS5EZWNpc2lvbhINCgVmbG9vchgDIAEoBCIvChFHcmFudExlYXNlQ29tbWFuZBIKCgJpZBgBIAEoBBIOCgZ0dGxfbXMYAiABKAQiHwoRUmVuZXdMZWFzZUNvbW1hbmQSCgoCaWQYASABKAQiIAoSUmV2b2tlTGVhc2VDb21tYW5kEgoKAmlkGAEgASgEIlAKE0V4cGlyZUxlYXNlc0NvbW1hbmQSDAoEdGVybRgBIAEoBBIrCgZsZWFzZXMYAiADKAsyGy5iYWlsaXdpY2sucGVlci52MS5MZWFzZVJlZiJMChdDaGVja3BvaW50TGVhc2VzQ29tbWFuZBIxCgZsZWFzZXMYASADKAsyIS5iYWlsaXdpY2sucGVlci52MS5MZWFzZVJlbWFpbmluZyK2AgoRSWRlbnRpZmllZENvbW1hbmQSNAoIaWRlbnRpdHkYASABKAsyIi5iYWlsaXdpY2sucGVlci52MS5SZXF1ZXN0SWRlbnRpdHkSDgoGZGlnZXN0GAIgASgGEjAKBXdyaXRlGAMgASgLMh8uYmFpbGl3aWNrLnBlZXIudjEuV3JpdGVDb21tYW5kSAASNAoHY29tcGFjdBgEIAEoCzIhLmJhaWxpd2ljay5wZWVyLnYxLkNvbXBhY3RDb21tYW5kSAASNgoIdHJhbnNhY3QYBSABKAsyIi5iYWlsaXdpY2sucGVlci52MS5UcmFuc2FjdENvbW1hbmRIABIwCgViZWdpbhgGIAEoCzIfLmJhaWxpd2ljay5wZWVyLnYxLkJlZ2luQ29tbWFuZEgAQgkKB2NvbW1hbmQiNQoST3BlblNlc3Npb25Db21tYW5kEg8KB3Nlc3Npb24YASABKAkSDgoGdHRsX21zGAIgASgEIiYKE0Nsb3NlU2Vzc2lvbkNvbW1hbmQSDwoHc2Vzc2lvbhgBIAEoCSJNChVFeHBpcmVTZXNzaW9uc0NvbW1hbmQSNAoIc2Vzc2lvbnMYASADKAsyIi5iYWlsaXdpY2sucGVlci52MS5SZXF1ZXN0SWRlbnRpdHkiiwoKDEdyb3VwQ29tbWFuZBIwCgV3cml0ZRgBIAEoCzIfLmJhaWxpd2ljay5wZWVyLnYxLldyaXRlQ29tbWFuZEgAEjYKCHZlcmRpY3RzGAIgASgLMiIuYmFpbGl3aWNrLnBlZXIudjEuVmVyZGljdHNDb21tYW5kSAASLAoDb3duGAMgASgLMh0uYmFpbGl3aWNrLnBlZXIudjEuT3duQ29tbWFuZEgAEjQKB2NvbXBhY3QYBCABKAsyIS5iYWlsaXdpY2sucGVlci52MS5Db21wYWN0Q29tbWFuZEgAEjgKCWNvbmZpZ3VyZRgFIAEoCzIjLmJhaWxpd2ljay5wZWVyLnYxLkNvbmZpZ3VyZUNvbW1hbmRIABI0CgdkaXNwdXRlGAYgASgLMiEuYmFpbGl3aWNrLnBlZXIudjEuRGlzcHV0ZUNvbW1hbmRIABIyCgZzZXR0bGUYByABKAsyIC5iYWlsaXdpY2sucGVlci52MS5TZXR0bGVDb21tYW5kSAASNgoIdHJhbnNhY3QYCCABKAsyIi5iYWlsaXdpY2sucGVlci52MS5UcmFuc2FjdENvbW1hbmRIABIwCgViZWdpbhgJIAEoCzIfLmJhaWxpd2ljay5wZWVyLnYxLkJlZ2luQ29tbWFuZEgAEjIKBmRlY2lkZRgKIAEoCzIgLmJhaWxpd2ljay5wZWVyLnYxLkRlY2lkZUNvbW1hbmRIABIyCgZmb3JnZXQYCyABKAsyIC5iYWlsaXdpY2sucGVlci52MS5Gb3JnZXRDb21tYW5kSAASNAoHcHJlcGFyZRgMIAEoCzIhLmJhaWxpd2ljay5wZWVyLnYxLlByZXBhcmVDb21tYW5kSAASMgoGZmluaXNoGA0gASgLMiAuYmFpbGl3aWNrLnBlZXIudjEuRmluaXNoQ29tbWFuZEgAEjsKC2dyYW50X2xlYXNlGBQgASgLMiQuYmFpbGl3aWNrLnBlZXIudjEuR3JhbnRMZWFzZUNvbW1hbmRIABI7CgtyZW5ld19sZWFzZRgVIAEoCzIkLmJhaWxpd2ljay5wZWVyLnYxLlJlbmV3TGVhc2VDb21tYW5kSAASPQoMcmV2b2tlX2xlYXNlGBYgASgLMiUuYmFpbGl3aWNrLnBlZXIudjEuUmV2b2tlTGVhc2VDb21tYW5kSAASPwoNZXhwaXJlX2xlYXNlcxgXIAEoCzImLmJhaWxpd2ljay5wZWVyLnYxLkV4cGlyZUxlYXNlc0NvbW1hbmRIABJHChFjaGVja3BvaW50X2xlYXNlcxgYIAEoCzIqLmJhaWxpd2ljay5wZWVyLnYxLkNoZWNrcG9pbnRMZWFzZXNDb21tYW5kSAASOgoKaWRlbnRpZmllZBgeIAEoCzIkLmJhaWxpd2ljay5wZWVyLnYxLklkZW50aWZpZWRDb21tYW5kSAASPQoMb3Blbl9zZXNzaW9uGB8gASgLMiUuYmFpbGl3aWNrLnBlZXIudjEuT3BlblNlc3Npb25Db21tYW5kSAASPwoNY2xvc2Vfc2Vzc2lvbhggIAEoCzImLmJhaWxpd2ljay5wZWVyLnYxLkNsb3NlU2Vzc2lvbkNvbW1hbmRIABJDCg9leHBpcmVfc2Vzc2lvbnMYISABKAsyKC5iYWlsaXdpY2sucGVlci52MS5FeHBpcmVTZXNzaW9uc0NvbW1hbmRIAEIJCgdjb21tYW5kIlEKDUV2ZW50c0NvbW1hbmQSDQoFYXRfbXMYASABKAQSMQoHY2hhbmdlcxgCIAMoCzIgLmJhaWxpd2ljay5wZWVyLnYxLkNsdXN0ZXJDaGFuZ2UiVQoSQ3JlYXRlR3JvdXBDb21tYW5kEg0KBWF0X21zGAEgASgEEjAKBWVudHJ5GAIgASgLMiEuYmFpbGl3aWNrLnBlZXIudjEuRGlyZWN0b3J5RW50cnkiWQoUT3duZXJzQ2hhbmdlZENvbW1hbmQSDQoFYXRfbXMYASABKAQSMgoHZW50cmllcxgCIAMoCzIhLmJhaWxpd2ljay5wZWVyLnYxLkRpcmVjdG9yeUVudHJ5IncKE1JlY292ZXJHcm91cENvbW1hbmQSDQoFYXRfbXMYASABKAQSDQoFZ3JvdXAYAiABKAkSMgoIcmVjb3ZlcnkYAyABKAsyIC5iYWlsaXdpY2sucGVlci52MS5Hcm91cFJlY292ZXJ5Eg4KBnJlYXNvbhgEIAEoCSJaChZDbHVzdGVyVmVyZGljdHNDb21tYW5kEg0KBWF0X21zGAEgASgEEjEKB2NoYW5nZXMYAiADKAsyIC5iYWlsaXdpY2sucGVlci52MS5WZXJkaWN0Q2hhbmdlImsKEUludGVuZE5vZGVDb21tYW5kEg0KBWF0X21zGAEgASgEEgwKBG5vZGUYAiABKAkSKQoGd2FudGVkGAMgASgOMhkuYmFpbGl3aWNrLnBlZXIudjEuSW50ZW50Eg4KBnJlYXNvbhgEIAEoCSJBChJJbnRlbnRzS2VwdENvbW1hbmQSKwoEa2VwdBgBIAMoCzIdLmJhaWxpd2ljay5wZWVyLnYxLktlcHRJbnRlbnQizQMKDkNsdXN0ZXJDb21tYW5kEjIKBmV2ZW50cxgBIAEoCzIgLmJhaWxpd2ljay5wZWVyLnYxLkV2ZW50c0NvbW1hbmRIABI9CgxjcmVhdGVfZ3JvdXAYAiABKAsyJS5iYWlsaXdpY2sucGVlci52MS5DcmVhdGVHcm91cENvbW1hbmRIABI9Cgh2ZXJkaWN0cxgDIAEoCzIpLmJhaWxpd2ljay5wZWVyLnYxLkNsdXN0ZXJWZXJkaWN0c0NvbW1hbmRIABJBCg5vd25lcnNfY2hhbmdlZBgEIAEoCzInLmJhaWxpd2ljay5wZWVyLnYxLk93bmVyc0NoYW5nZWRDb21tYW5kSAASPwoNcmVjb3Zlcl9ncm91cBgFIAEoCzImLmJhaWxpd2ljay5wZWVyLnYxLlJlY292ZXJHcm91cENvbW1hbmRIABI7CgtpbnRlbmRfbm9kZRgGIAEoCzIkLmJhaWxpd2ljay5wZWVyLnYxLkludGVuZE5vZGVDb21tYW5kSAASPQoMaW50ZW50c19rZXB0GAcgASgLMiUuYmFpbGl3aWNrLnBlZXIudjEuSW50ZW50c0tlcHRDb21tYW5kSABCCQoHY29tbWFuZCJ1Cg1BcHBsaWVkUmVjb3JkEg0KBWluZGV4GAEgASgEEgwKBHRlcm0YAiABKAQSEAoIcmV2aXNpb24YAyABKAQSDQoFZmxvb3IYBCABKAQSFwoKc3RhdGVfaGFzaBgFIAEoBkgAiAEBQg0KC19zdGF0ZV9oYXNoYgZwcm90bzM", [file_bailiwick_peer_v1_lease, file_bailiwick_peer_v1_model, file_bailiwick_peer_v1_transaction]);
+  fileDesc("Ch5iYWlsaXdpY2svcGVlci92MS9yZWNvcmQucHJvdG8SEWJhaWxpd2ljay5wZWVyLnYxIjUKCFB1dFdyaXRlEgsKA2tleRgBIAEoDBINCgV2YWx1ZRgCIAEoDBINCgVsZWFzZRgDIAEoBCI3CgtEZWxldGVXcml0ZRIoCgRzcGFuGAEgASgLMhouYmFpbGl3aWNrLnBlZXIudjEuS2V5U3BhbiJuCgVXcml0ZRIqCgNwdXQYASABKAsyGy5iYWlsaXdpY2sucGVlci52MS5QdXRXcml0ZUgAEjAKBmRlbGV0ZRgCIAEoCzIeLmJhaWxpd2ljay5wZWVyLnYxLkRlbGV0ZVdyaXRlSABCBwoFd3JpdGUiMwoSQ29tcGFyZU1vZFJldmlzaW9uEgsKA2tleRgBIAEoDBIQCghyZXZpc2lvbhgCIAEoBCJTCgdDb21wYXJlEj0KDG1vZF9yZXZpc2lvbhgBIAEoCzIlLmJhaWxpd2ljay5wZWVyLnYxLkNvbXBhcmVNb2RSZXZpc2lvbkgAQgkKB2NvbXBhcmUihAEKDFdyaXRlQ29tbWFuZBIsCghjb21wYXJlcxgBIAMoCzIaLmJhaWxpd2ljay5wZWVyLnYxLkNvbXBhcmUSEgoFZmVuY2UYAiABKARIAIgBARIoCgZ3cml0ZXMYAyADKAsyGC5iYWlsaXdpY2sucGVlci52MS5Xcml0ZUIICgZfZmVuY2UiYAoNVmVyZGljdENoYW5nZRIMCgRub2RlGAEgASgJEjEKBnN0YXR1cxgCIAEoDjIhLmJhaWxpd2ljay5wZWVyLnYxLlJlY292ZXJ5U3RhdHVzEg4KBnJlYXNvbhgDIAEoCSJECg9WZXJkaWN0c0NvbW1hbmQSMQoHY2hhbmdlcxgBIAMoCzIgLmJhaWxpd2ljay5wZWVyLnYxLlZlcmRpY3RDaGFuZ2UiiwEKCk93bkNvbW1hbmQSGgoNY3VycmVudF9vd25lchgBIAEoCUgAiAEBEg0KBWVwb2NoGAIgASgEEjAKBXN0YXRlGAMgASgOMiEuYmFpbGl3aWNrLnBlZXIudjEuT3duZXJzaGlwU3RhdGUSDgoGcmVhc29uGAQgASgJQhAKDl9jdXJyZW50X293bmVyIiIKDkNvbXBhY3RDb21tYW5kEhAKCHJldmlzaW9uGAEgASgEIiIKEENvbmZpZ3VyZUNvbW1hbmQSDgoGY29uZmlnGAEgASgMIkAKDkRpc3B1dGVDb21tYW5kEi4KBmhhc2hlcxgBIAEoCzIeLmJhaWxpd2ljay5wZWVyLnYxLlN0YXRlSGFzaGVzIh4KDVNldHRsZUNvbW1hbmQSDQoFaW5kZXgYASABKAQiOAoPVHJhbnNhY3RDb21tYW5kEiUKBHBhcnQYASABKAsyFy5iYWlsaXdpY2sucGVlci52MS5QYXJ0IkUKDEJlZ2luQ29tbWFuZBIOCgZncm91cHMYASADKAkSJQoEcGFydBgCIAEoCzIXLmJhaWxpd2ljay5wZWVyLnYxLlBhcnQibAoNRGVjaWRlQ29tbWFuZBIsCgJpZBgBIAEoCzIgLmJhaWxpd2ljay5wZWVyLnYxLlRyYW5zYWN0aW9uSWQSLQoIZGVjaXNpb24YAiABKA4yGy5iYWlsaXdpY2sucGVlci52MS5EZWNpc2lvbiI9Cg1Gb3JnZXRDb21tYW5kEiwKAmlkGAEgASgLMiAuYmFpbGl3aWNrLnBlZXIudjEuVHJhbnNhY3Rpb25JZCJ0Cg5QcmVwYXJlQ29tbWFuZBIsCgJpZBgBIAEoCzIgLmJhaWxpd2ljay5wZWVyLnYxLlRyYW5zYWN0aW9uSWQSJQoEcGFydBgCIAEoCzIXLmJhaWxpd2ljay5wZWVyLnYxLlBhcnQSDQoFZmxvb3IYAyABKAQiewoNRmluaXNoQ29tbWFuZBIsCgJpZBgBIAEoCzIgLmJhaWxpd2ljay5wZWVyLnYxLlRyYW5zYWN0aW9uSWQSLQoIZGVjaXNpb24YAiABKA4yGy5iYWlsaXdpY2sucGVlci52MS5EZWNpc2lvbhINCgVmbG9vchgDIAEoBCIvChFHcmFudExlYXNlQ29tbWFuZBIKCgJpZBgBIAEoBBIOCgZ0dGxfbXMYAiABKAQiHwoRUmVuZXdMZWFzZUNvbW1hbmQSCgoCaWQYASABKAQiIAoSUmV2b2tlTGVhc2VDb21tYW5kEgoKAmlkGAEgASgEIlAKE0V4cGlyZUxlYXNlc0NvbW1hbmQSDAoEdGVybRgBIAEoBBIrCgZsZWFzZXMYAiADKAsyGy5iYWlsaXdpY2sucGVlci52MS5MZWFzZVJlZiJMChdDaGVja3BvaW50TGVhc2VzQ29tbWFuZBIxCgZsZWFzZXMYASADKAsyIS5iYWlsaXdpY2sucGVlci52MS5MZWFzZVJlbWFpbmluZyJGChBTZXRPd25lcnNDb21tYW5kEg4KBm93bmVycxgBIAMoCRIVCghpZl9pbmRleBgCIAEoBEgAiAEBQgsKCV9pZl9pbmRleCLtAwoRSWRlbnRpZmllZENvbW1hbmQSNAoIaWRlbnRpdHkYASABKAsyIi5iYWlsaXdpY2sucGVlci52MS5SZXF1ZXN0SWRlbnRpdHkSDgoGZGlnZXN0GAIgASgGEjAKBXdyaXRlGAMgASgLMh8uYmFpbGl3aWNrLnBlZXIudjEuV3JpdGVDb21tYW5kSAASNAoHY29tcGFjdBgEIAEoCzIhLmJhaWxpd2ljay5wZWVyLnYxLkNvbXBhY3RDb21tYW5kSAASNgoIdHJhbnNhY3QYBSABKAsyIi5iYWlsaXdpY2sucGVlci52MS5UcmFuc2FjdENvbW1hbmRIABIwCgViZWdpbhgGIAEoCzIfLmJhaWxpd2ljay5wZWVyLnYxLkJlZ2luQ29tbWFuZEgAEjsKC2dyYW50X2xlYXNlGAcgASgLMiQuYmFpbGl3aWNrLnBlZXIudjEuR3JhbnRMZWFzZUNvbW1hbmRIABI9CgxyZXZva2VfbGVhc2UYCCABKAsyJS5iYWlsaXdpY2sucGVlci52MS5SZXZva2VMZWFzZUNvbW1hbmRIABI5CgpzZXRfb3duZXJzGAkgASgLMiMuYmFpbGl3aWNrLnBlZXIudjEuU2V0T3duZXJzQ29tbWFuZEgAQgkKB2NvbW1hbmQiNQoST3BlblNlc3Npb25Db21tYW5kEg8KB3Nlc3Npb24YASABKAkSDgoGdHRsX21zGAIgASgEIiYKE0Nsb3NlU2Vzc2lvbkNvbW1hbmQSDwoHc2Vzc2lvbhgBIAEoCSJNChVFeHBpcmVTZXNzaW9uc0NvbW1hbmQSNAoIc2Vzc2lvbnMYASADKAsyIi5iYWlsaXdpY2sucGVlci52MS5SZXF1ZXN0SWRlbnRpdHkixgoKDEdyb3VwQ29tbWFuZBIwCgV3cml0ZRgBIAEoCzIfLmJhaWxpd2ljay5wZWVyLnYxLldyaXRlQ29tbWFuZEgAEjYKCHZlcmRpY3RzGAIgASgLMiIuYmFpbGl3aWNrLnBlZXIudjEuVmVyZGljdHNDb21tYW5kSAASLAoDb3duGAMgASgLMh0uYmFpbGl3aWNrLnBlZXIudjEuT3duQ29tbWFuZEgAEjQKB2NvbXBhY3QYBCABKAsyIS5iYWlsaXdpY2sucGVlci52MS5Db21wYWN0Q29tbWFuZEgAEjgKCWNvbmZpZ3VyZRgFIAEoCzIjLmJhaWxpd2ljay5wZWVyLnYxLkNvbmZpZ3VyZUNvbW1hbmRIABI0CgdkaXNwdXRlGAYgASgLMiEuYmFpbGl3aWNrLnBlZXIudjEuRGlzcHV0ZUNvbW1hbmRIABIyCgZzZXR0bGUYByABKAsyIC5iYWlsaXdpY2sucGVlci52MS5TZXR0bGVDb21tYW5kSAASNgoIdHJhbnNhY3QYCCABKAsyIi5iYWlsaXdpY2sucGVlci52MS5UcmFuc2FjdENvbW1hbmRIABIwCgViZWdpbhgJIAEoCzIfLmJhaWxpd2ljay5wZWVyLnYxLkJlZ2luQ29tbWFuZEgAEjIKBmRlY2lkZRgKIAEoCzIgLmJhaWxpd2ljay5wZWVyLnYxLkRlY2lkZUNvbW1hbmRIABIyCgZmb3JnZXQYCyABKAsyIC5iYWlsaXdpY2sucGVlci52MS5Gb3JnZXRDb21tYW5kSAASNAoHcHJlcGFyZRgMIAEoCzIhLmJhaWxpd2ljay5wZWVyLnYxLlByZXBhcmVDb21tYW5kSAASMgoGZmluaXNoGA0gASgLMiAuYmFpbGl3aWNrLnBlZXIudjEuRmluaXNoQ29tbWFuZEgAEjsKC2dyYW50X2xlYXNlGBQgASgLMiQuYmFpbGl3aWNrLnBlZXIudjEuR3JhbnRMZWFzZUNvbW1hbmRIABI7CgtyZW5ld19sZWFzZRgVIAEoCzIkLmJhaWxpd2ljay5wZWVyLnYxLlJlbmV3TGVhc2VDb21tYW5kSAASPQoMcmV2b2tlX2xlYXNlGBYgASgLMiUuYmFpbGl3aWNrLnBlZXIudjEuUmV2b2tlTGVhc2VDb21tYW5kSAASPwoNZXhwaXJlX2xlYXNlcxgXIAEoCzImLmJhaWxpd2ljay5wZWVyLnYxLkV4cGlyZUxlYXNlc0NvbW1hbmRIABJHChFjaGVja3BvaW50X2xlYXNlcxgYIAEoCzIqLmJhaWxpd2ljay5wZWVyLnYxLkNoZWNrcG9pbnRMZWFzZXNDb21tYW5kSAASOQoKc2V0X293bmVycxgZIAEoCzIjLmJhaWxpd2ljay5wZWVyLnYxLlNldE93bmVyc0NvbW1hbmRIABI6CgppZGVudGlmaWVkGB4gASgLMiQuYmFpbGl3aWNrLnBlZXIudjEuSWRlbnRpZmllZENvbW1hbmRIABI9CgxvcGVuX3Nlc3Npb24YHyABKAsyJS5iYWlsaXdpY2sucGVlci52MS5PcGVuU2Vzc2lvbkNvbW1hbmRIABI/Cg1jbG9zZV9zZXNzaW9uGCAgASgLMiYuYmFpbGl3aWNrLnBlZXIudjEuQ2xvc2VTZXNzaW9uQ29tbWFuZEgAEkMKD2V4cGlyZV9zZXNzaW9ucxghIAEoCzIoLmJhaWxpd2ljay5wZWVyLnYxLkV4cGlyZVNlc3Npb25zQ29tbWFuZEgAQgkKB2NvbW1hbmQiUQoNRXZlbnRzQ29tbWFuZBINCgVhdF9tcxgBIAEoBBIxCgdjaGFuZ2VzGAIgAygLMiAuYmFpbGl3aWNrLnBlZXIudjEuQ2x1c3RlckNoYW5nZSJVChJDcmVhdGVHcm91cENvbW1hbmQSDQoFYXRfbXMYASABKAQSMAoFZW50cnkYAiABKAsyIS5iYWlsaXdpY2sucGVlci52MS5EaXJlY3RvcnlFbnRyeSJZChRPd25lcnNDaGFuZ2VkQ29tbWFuZBINCgVhdF9tcxgBIAEoBBIyCgdlbnRyaWVzGAIgAygLMiEuYmFpbGl3aWNrLnBlZXIudjEuRGlyZWN0b3J5RW50cnkidwoTUmVjb3Zlckdyb3VwQ29tbWFuZBINCgVhdF9tcxgBIAEoBBINCgVncm91cBgCIAEoCRIyCghyZWNvdmVyeRgDIAEoCzIgLmJhaWxpd2ljay5wZWVyLnYxLkdyb3VwUmVjb3ZlcnkSDgoGcmVhc29uGAQgASgJIloKFkNsdXN0ZXJWZXJkaWN0c0NvbW1hbmQSDQoFYXRfbXMYASABKAQSMQoHY2hhbmdlcxgCIAMoCzIgLmJhaWxpd2ljay5wZWVyLnYxLlZlcmRpY3RDaGFuZ2UiawoRSW50ZW5kTm9kZUNvbW1hbmQSDQoFYXRfbXMYASABKAQSDAoEbm9kZRgCIAEoCRIpCgZ3YW50ZWQYAyABKA4yGS5iYWlsaXdpY2sucGVlci52MS5JbnRlbnQSDgoGcmVhc29uGAQgASgJIkEKEkludGVudHNLZXB0Q29tbWFuZBIrCgRrZXB0GAEgAygLMh0uYmFpbGl3aWNrLnBlZXIudjEuS2VwdEludGVudCLNAwoOQ2x1c3RlckNvbW1hbmQSMgoGZXZlbnRzGAEgASgLMiAuYmFpbGl3aWNrLnBlZXIudjEuRXZlbnRzQ29tbWFuZEgAEj0KDGNyZWF0ZV9ncm91cBgCIAEoCzIlLmJhaWxpd2ljay5wZWVyLnYxLkNyZWF0ZUdyb3VwQ29tbWFuZEgAEj0KCHZlcmRpY3RzGAMgASgLMikuYmFpbGl3aWNrLnBlZXIudjEuQ2x1c3RlclZlcmRpY3RzQ29tbWFuZEgAEkEKDm93bmVyc19jaGFuZ2VkGAQgASgLMicuYmFpbGl3aWNrLnBlZXIudjEuT3duZXJzQ2hhbmdlZENvbW1hbmRIABI/Cg1yZWNvdmVyX2dyb3VwGAUgASgLMiYuYmFpbGl3aWNrLnBlZXIudjEuUmVjb3Zlckdyb3VwQ29tbWFuZEgAEjsKC2ludGVuZF9ub2RlGAYgASgLMiQuYmFpbGl3aWNrLnBlZXIudjEuSW50ZW5kTm9kZUNvbW1hbmRIABI9CgxpbnRlbnRzX2tlcHQYByABKAsyJS5iYWlsaXdpY2sucGVlci52MS5JbnRlbnRzS2VwdENvbW1hbmRIAEIJCgdjb21tYW5kInUKDUFwcGxpZWRSZWNvcmQSDQoFaW5kZXgYASABKAQSDAoEdGVybRgCIAEoBBIQCghyZXZpc2lvbhgDIAEoBBINCgVmbG9vchgEIAEoBBIXCgpzdGF0ZV9oYXNoGAUgASgGSACIAQFCDQoLX3N0YXRlX2hhc2hiBnByb3RvMw", [file_bailiwick_peer_v1_lease, file_bailiwick_peer_v1_model, file_bailiwick_peer_v1_transaction]);
 
 /**
  * @generated from message bailiwick.peer.v1.PutWrite
@@ -561,7 +561,32 @@ export const CheckpointLeasesCommandSchema: GenMessage<CheckpointLeasesCommand> 
 
 /**
  * What a client asked for under an identity of its own.
+ * A client wants these owners; whoever leads the group brings it about.
  *
+ * @generated from message bailiwick.peer.v1.SetOwnersCommand
+ */
+export type SetOwnersCommand = Message<"bailiwick.peer.v1.SetOwnersCommand"> & {
+  /**
+   * @generated from field: repeated string owners = 1;
+   */
+  owners: string[];
+
+  /**
+   * Only if the members were last changed at this index.
+   *
+   * @generated from field: optional uint64 if_index = 2;
+   */
+  ifIndex?: bigint | undefined;
+};
+
+/**
+ * Describes the message bailiwick.peer.v1.SetOwnersCommand.
+ * Use `create(SetOwnersCommandSchema)` to create a new message.
+ */
+export const SetOwnersCommandSchema: GenMessage<SetOwnersCommand> = /*@__PURE__*/
+  messageDesc(file_bailiwick_peer_v1_record, 24);
+
+/**
  * @generated from message bailiwick.peer.v1.IdentifiedCommand
  */
 export type IdentifiedCommand = Message<"bailiwick.peer.v1.IdentifiedCommand"> & {
@@ -604,6 +629,24 @@ export type IdentifiedCommand = Message<"bailiwick.peer.v1.IdentifiedCommand"> &
      */
     value: BeginCommand;
     case: "begin";
+  } | {
+    /**
+     * @generated from field: bailiwick.peer.v1.GrantLeaseCommand grant_lease = 7;
+     */
+    value: GrantLeaseCommand;
+    case: "grantLease";
+  } | {
+    /**
+     * @generated from field: bailiwick.peer.v1.RevokeLeaseCommand revoke_lease = 8;
+     */
+    value: RevokeLeaseCommand;
+    case: "revokeLease";
+  } | {
+    /**
+     * @generated from field: bailiwick.peer.v1.SetOwnersCommand set_owners = 9;
+     */
+    value: SetOwnersCommand;
+    case: "setOwners";
   } | { case: undefined; value?: undefined };
 };
 
@@ -612,7 +655,7 @@ export type IdentifiedCommand = Message<"bailiwick.peer.v1.IdentifiedCommand"> &
  * Use `create(IdentifiedCommandSchema)` to create a new message.
  */
 export const IdentifiedCommandSchema: GenMessage<IdentifiedCommand> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 24);
+  messageDesc(file_bailiwick_peer_v1_record, 25);
 
 /**
  * @generated from message bailiwick.peer.v1.OpenSessionCommand
@@ -634,7 +677,7 @@ export type OpenSessionCommand = Message<"bailiwick.peer.v1.OpenSessionCommand">
  * Use `create(OpenSessionCommandSchema)` to create a new message.
  */
 export const OpenSessionCommandSchema: GenMessage<OpenSessionCommand> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 25);
+  messageDesc(file_bailiwick_peer_v1_record, 26);
 
 /**
  * @generated from message bailiwick.peer.v1.CloseSessionCommand
@@ -651,7 +694,7 @@ export type CloseSessionCommand = Message<"bailiwick.peer.v1.CloseSessionCommand
  * Use `create(CloseSessionCommandSchema)` to create a new message.
  */
 export const CloseSessionCommandSchema: GenMessage<CloseSessionCommand> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 26);
+  messageDesc(file_bailiwick_peer_v1_record, 27);
 
 /**
  * Each only while the sequence is its highest.
@@ -670,7 +713,7 @@ export type ExpireSessionsCommand = Message<"bailiwick.peer.v1.ExpireSessionsCom
  * Use `create(ExpireSessionsCommandSchema)` to create a new message.
  */
 export const ExpireSessionsCommandSchema: GenMessage<ExpireSessionsCommand> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 27);
+  messageDesc(file_bailiwick_peer_v1_record, 28);
 
 /**
  * In the log of a resource group.
@@ -791,6 +834,12 @@ export type GroupCommand = Message<"bailiwick.peer.v1.GroupCommand"> & {
     case: "checkpointLeases";
   } | {
     /**
+     * @generated from field: bailiwick.peer.v1.SetOwnersCommand set_owners = 25;
+     */
+    value: SetOwnersCommand;
+    case: "setOwners";
+  } | {
+    /**
      * @generated from field: bailiwick.peer.v1.IdentifiedCommand identified = 30;
      */
     value: IdentifiedCommand;
@@ -821,7 +870,7 @@ export type GroupCommand = Message<"bailiwick.peer.v1.GroupCommand"> & {
  * Use `create(GroupCommandSchema)` to create a new message.
  */
 export const GroupCommandSchema: GenMessage<GroupCommand> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 28);
+  messageDesc(file_bailiwick_peer_v1_record, 29);
 
 /**
  * @generated from message bailiwick.peer.v1.EventsCommand
@@ -843,7 +892,7 @@ export type EventsCommand = Message<"bailiwick.peer.v1.EventsCommand"> & {
  * Use `create(EventsCommandSchema)` to create a new message.
  */
 export const EventsCommandSchema: GenMessage<EventsCommand> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 29);
+  messageDesc(file_bailiwick_peer_v1_record, 30);
 
 /**
  * Without the config object, which only the group's owners store.
@@ -867,7 +916,7 @@ export type CreateGroupCommand = Message<"bailiwick.peer.v1.CreateGroupCommand">
  * Use `create(CreateGroupCommandSchema)` to create a new message.
  */
 export const CreateGroupCommandSchema: GenMessage<CreateGroupCommand> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 30);
+  messageDesc(file_bailiwick_peer_v1_record, 31);
 
 /**
  * What the groups themselves have decided: the directory follows.
@@ -891,7 +940,7 @@ export type OwnersChangedCommand = Message<"bailiwick.peer.v1.OwnersChangedComma
  * Use `create(OwnersChangedCommandSchema)` to create a new message.
  */
 export const OwnersChangedCommandSchema: GenMessage<OwnersChangedCommand> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 31);
+  messageDesc(file_bailiwick_peer_v1_record, 32);
 
 /**
  * The group goes on from the data of one node. Takes effect only when `recovery.incarnation` is the group's next.
@@ -925,7 +974,7 @@ export type RecoverGroupCommand = Message<"bailiwick.peer.v1.RecoverGroupCommand
  * Use `create(RecoverGroupCommandSchema)` to create a new message.
  */
 export const RecoverGroupCommandSchema: GenMessage<RecoverGroupCommand> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 32);
+  messageDesc(file_bailiwick_peer_v1_record, 33);
 
 /**
  * @generated from message bailiwick.peer.v1.ClusterVerdictsCommand
@@ -947,7 +996,7 @@ export type ClusterVerdictsCommand = Message<"bailiwick.peer.v1.ClusterVerdictsC
  * Use `create(ClusterVerdictsCommandSchema)` to create a new message.
  */
 export const ClusterVerdictsCommandSchema: GenMessage<ClusterVerdictsCommand> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 33);
+  messageDesc(file_bailiwick_peer_v1_record, 34);
 
 /**
  * What operators want of a node, to be carried out by all groups that it owns.
@@ -981,7 +1030,7 @@ export type IntendNodeCommand = Message<"bailiwick.peer.v1.IntendNodeCommand"> &
  * Use `create(IntendNodeCommandSchema)` to create a new message.
  */
 export const IntendNodeCommandSchema: GenMessage<IntendNodeCommand> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 34);
+  messageDesc(file_bailiwick_peer_v1_record, 35);
 
 /**
  * What groups have carried out.
@@ -1000,7 +1049,7 @@ export type IntentsKeptCommand = Message<"bailiwick.peer.v1.IntentsKeptCommand">
  * Use `create(IntentsKeptCommandSchema)` to create a new message.
  */
 export const IntentsKeptCommandSchema: GenMessage<IntentsKeptCommand> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 35);
+  messageDesc(file_bailiwick_peer_v1_record, 36);
 
 /**
  * In the log of the cluster group.
@@ -1061,7 +1110,7 @@ export type ClusterCommand = Message<"bailiwick.peer.v1.ClusterCommand"> & {
  * Use `create(ClusterCommandSchema)` to create a new message.
  */
 export const ClusterCommandSchema: GenMessage<ClusterCommand> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 36);
+  messageDesc(file_bailiwick_peer_v1_record, 37);
 
 /**
  * Up to where a replica's stored state covers the log of its group; changes in one batch with that state.
@@ -1104,5 +1153,5 @@ export type AppliedRecord = Message<"bailiwick.peer.v1.AppliedRecord"> & {
  * Use `create(AppliedRecordSchema)` to create a new message.
  */
 export const AppliedRecordSchema: GenMessage<AppliedRecord> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 37);
+  messageDesc(file_bailiwick_peer_v1_record, 38);
 

@@ -18,7 +18,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file bailiwick/peer/v1/session.proto.
  */
 export const file_bailiwick_peer_v1_session: GenFile = /*@__PURE__*/
-  fileDesc("Ch9iYWlsaXdpY2svcGVlci92MS9zZXNzaW9uLnByb3RvEhFiYWlsaXdpY2sucGVlci52MSI/Cg1TZXNzaW9uUmVjb3JkEg8KB3Nlc3Npb24YASABKAkSDgoGdHRsX21zGAIgASgEEg0KBWZsb29yGAMgASgEIj0KDlJlZnVzZWRPdXRjb21lEisKB2ZhaWx1cmUYASABKAsyGi5iYWlsaXdpY2sucGVlci52MS5GYWlsdXJlIhAKDkRlY2lkZWRPdXRjb21lIjQKDldyaXR0ZW5PdXRjb21lEhAKCHJldmlzaW9uGAEgASgEEhAKCHJlcGxhY2VkGAIgASgEIkkKEVRyYW5zYWN0ZWRPdXRjb21lEhEKCXN1Y2NlZWRlZBgBIAEoCBIQCghyZXZpc2lvbhgCIAEoBBIPCgdpc19tYWRlGAMgASgIIjwKDEJlZ3VuT3V0Y29tZRIsCgJpZBgBIAEoCzIgLmJhaWxpd2ljay5wZWVyLnYxLlRyYW5zYWN0aW9uSWQikgEKEENvbmNsdWRlZE91dGNvbWUSLAoCaWQYASABKAsyIC5iYWlsaXdpY2sucGVlci52MS5UcmFuc2FjdGlvbklkEi0KCGRlY2lzaW9uGAIgASgOMhsuYmFpbGl3aWNrLnBlZXIudjEuRGVjaXNpb24SEAoIcmV2aXNpb24YAyABKAQSDwoHaXNfbWFkZRgEIAEoCCLeAgoHT3V0Y29tZRI0CgdyZWZ1c2VkGAEgASgLMiEuYmFpbGl3aWNrLnBlZXIudjEuUmVmdXNlZE91dGNvbWVIABI0CgdkZWNpZGVkGAIgASgLMiEuYmFpbGl3aWNrLnBlZXIudjEuRGVjaWRlZE91dGNvbWVIABI0Cgd3cml0dGVuGAMgASgLMiEuYmFpbGl3aWNrLnBlZXIudjEuV3JpdHRlbk91dGNvbWVIABI6Cgp0cmFuc2FjdGVkGAQgASgLMiQuYmFpbGl3aWNrLnBlZXIudjEuVHJhbnNhY3RlZE91dGNvbWVIABIwCgViZWd1bhgFIAEoCzIfLmJhaWxpd2ljay5wZWVyLnYxLkJlZ3VuT3V0Y29tZUgAEjgKCWNvbmNsdWRlZBgGIAEoCzIjLmJhaWxpd2ljay5wZWVyLnYxLkNvbmNsdWRlZE91dGNvbWVIAEIJCgdvdXRjb21lIqkBChBSZW1lbWJlcmVkQW5zd2VyEjQKCGlkZW50aXR5GAEgASgLMiIuYmFpbGl3aWNrLnBlZXIudjEuUmVxdWVzdElkZW50aXR5Eg4KBmRpZ2VzdBgCIAEoBhITCgtpbmNhcm5hdGlvbhgDIAEoBBINCgVpbmRleBgEIAEoBBIrCgdvdXRjb21lGAUgASgLMhouYmFpbGl3aWNrLnBlZXIudjEuT3V0Y29tZWIGcHJvdG8z", [file_bailiwick_peer_v1_forward, file_bailiwick_peer_v1_model, file_bailiwick_peer_v1_transaction]);
+  fileDesc("Ch9iYWlsaXdpY2svcGVlci92MS9zZXNzaW9uLnByb3RvEhFiYWlsaXdpY2sucGVlci52MSI/Cg1TZXNzaW9uUmVjb3JkEg8KB3Nlc3Npb24YASABKAkSDgoGdHRsX21zGAIgASgEEg0KBWZsb29yGAMgASgEIj0KDlJlZnVzZWRPdXRjb21lEisKB2ZhaWx1cmUYASABKAsyGi5iYWlsaXdpY2sucGVlci52MS5GYWlsdXJlIhAKDkRlY2lkZWRPdXRjb21lIjQKDldyaXR0ZW5PdXRjb21lEhAKCHJldmlzaW9uGAEgASgEEhAKCHJlcGxhY2VkGAIgASgEIkkKEVRyYW5zYWN0ZWRPdXRjb21lEhEKCXN1Y2NlZWRlZBgBIAEoCBIQCghyZXZpc2lvbhgCIAEoBBIPCgdpc19tYWRlGAMgASgIIjwKDEJlZ3VuT3V0Y29tZRIsCgJpZBgBIAEoCzIgLmJhaWxpd2ljay5wZWVyLnYxLlRyYW5zYWN0aW9uSWQikgEKEENvbmNsdWRlZE91dGNvbWUSLAoCaWQYASABKAsyIC5iYWlsaXdpY2sucGVlci52MS5UcmFuc2FjdGlvbklkEi0KCGRlY2lzaW9uGAIgASgOMhsuYmFpbGl3aWNrLnBlZXIudjEuRGVjaXNpb24SEAoIcmV2aXNpb24YAyABKAQSDwoHaXNfbWFkZRgEIAEoCCIxChNMZWFzZUdyYW50ZWRPdXRjb21lEgoKAmlkGAEgASgEEg4KBnR0bF9tcxgCIAEoBCI4ChNMZWFzZVJldm9rZWRPdXRjb21lEhAKCHJldmlzaW9uGAEgASgEEg8KB2RlbGV0ZWQYAiABKAQiJQoTT3duZXJzV2FudGVkT3V0Y29tZRIOCgZvd25lcnMYASADKAkiIQoQT3duZXJzU2V0T3V0Y29tZRINCgVpbmRleBgBIAEoBCLcBAoHT3V0Y29tZRI0CgdyZWZ1c2VkGAEgASgLMiEuYmFpbGl3aWNrLnBlZXIudjEuUmVmdXNlZE91dGNvbWVIABI0CgdkZWNpZGVkGAIgASgLMiEuYmFpbGl3aWNrLnBlZXIudjEuRGVjaWRlZE91dGNvbWVIABI0Cgd3cml0dGVuGAMgASgLMiEuYmFpbGl3aWNrLnBlZXIudjEuV3JpdHRlbk91dGNvbWVIABI6Cgp0cmFuc2FjdGVkGAQgASgLMiQuYmFpbGl3aWNrLnBlZXIudjEuVHJhbnNhY3RlZE91dGNvbWVIABIwCgViZWd1bhgFIAEoCzIfLmJhaWxpd2ljay5wZWVyLnYxLkJlZ3VuT3V0Y29tZUgAEjgKCWNvbmNsdWRlZBgGIAEoCzIjLmJhaWxpd2ljay5wZWVyLnYxLkNvbmNsdWRlZE91dGNvbWVIABI/Cg1sZWFzZV9ncmFudGVkGAcgASgLMiYuYmFpbGl3aWNrLnBlZXIudjEuTGVhc2VHcmFudGVkT3V0Y29tZUgAEj8KDWxlYXNlX3Jldm9rZWQYCCABKAsyJi5iYWlsaXdpY2sucGVlci52MS5MZWFzZVJldm9rZWRPdXRjb21lSAASPwoNb3duZXJzX3dhbnRlZBgJIAEoCzImLmJhaWxpd2ljay5wZWVyLnYxLk93bmVyc1dhbnRlZE91dGNvbWVIABI5Cgpvd25lcnNfc2V0GAogASgLMiMuYmFpbGl3aWNrLnBlZXIudjEuT3duZXJzU2V0T3V0Y29tZUgAQgkKB291dGNvbWUiqQEKEFJlbWVtYmVyZWRBbnN3ZXISNAoIaWRlbnRpdHkYASABKAsyIi5iYWlsaXdpY2sucGVlci52MS5SZXF1ZXN0SWRlbnRpdHkSDgoGZGlnZXN0GAIgASgGEhMKC2luY2FybmF0aW9uGAMgASgEEg0KBWluZGV4GAQgASgEEisKB291dGNvbWUYBSABKAsyGi5iYWlsaXdpY2sucGVlci52MS5PdXRjb21lYgZwcm90bzM", [file_bailiwick_peer_v1_forward, file_bailiwick_peer_v1_model, file_bailiwick_peer_v1_transaction]);
 
 /**
  * @generated from message bailiwick.peer.v1.SessionRecord
@@ -182,6 +182,88 @@ export const ConcludedOutcomeSchema: GenMessage<ConcludedOutcome> = /*@__PURE__*
   messageDesc(file_bailiwick_peer_v1_session, 6);
 
 /**
+ * @generated from message bailiwick.peer.v1.LeaseGrantedOutcome
+ */
+export type LeaseGrantedOutcome = Message<"bailiwick.peer.v1.LeaseGrantedOutcome"> & {
+  /**
+   * @generated from field: uint64 id = 1;
+   */
+  id: bigint;
+
+  /**
+   * @generated from field: uint64 ttl_ms = 2;
+   */
+  ttlMs: bigint;
+};
+
+/**
+ * Describes the message bailiwick.peer.v1.LeaseGrantedOutcome.
+ * Use `create(LeaseGrantedOutcomeSchema)` to create a new message.
+ */
+export const LeaseGrantedOutcomeSchema: GenMessage<LeaseGrantedOutcome> = /*@__PURE__*/
+  messageDesc(file_bailiwick_peer_v1_session, 7);
+
+/**
+ * @generated from message bailiwick.peer.v1.LeaseRevokedOutcome
+ */
+export type LeaseRevokedOutcome = Message<"bailiwick.peer.v1.LeaseRevokedOutcome"> & {
+  /**
+   * @generated from field: uint64 revision = 1;
+   */
+  revision: bigint;
+
+  /**
+   * Keys deleted with it.
+   *
+   * @generated from field: uint64 deleted = 2;
+   */
+  deleted: bigint;
+};
+
+/**
+ * Describes the message bailiwick.peer.v1.LeaseRevokedOutcome.
+ * Use `create(LeaseRevokedOutcomeSchema)` to create a new message.
+ */
+export const LeaseRevokedOutcomeSchema: GenMessage<LeaseRevokedOutcome> = /*@__PURE__*/
+  messageDesc(file_bailiwick_peer_v1_session, 8);
+
+/**
+ * @generated from message bailiwick.peer.v1.OwnersWantedOutcome
+ */
+export type OwnersWantedOutcome = Message<"bailiwick.peer.v1.OwnersWantedOutcome"> & {
+  /**
+   * @generated from field: repeated string owners = 1;
+   */
+  owners: string[];
+};
+
+/**
+ * Describes the message bailiwick.peer.v1.OwnersWantedOutcome.
+ * Use `create(OwnersWantedOutcomeSchema)` to create a new message.
+ */
+export const OwnersWantedOutcomeSchema: GenMessage<OwnersWantedOutcome> = /*@__PURE__*/
+  messageDesc(file_bailiwick_peer_v1_session, 9);
+
+/**
+ * @generated from message bailiwick.peer.v1.OwnersSetOutcome
+ */
+export type OwnersSetOutcome = Message<"bailiwick.peer.v1.OwnersSetOutcome"> & {
+  /**
+   * Of the change in the group's log.
+   *
+   * @generated from field: uint64 index = 1;
+   */
+  index: bigint;
+};
+
+/**
+ * Describes the message bailiwick.peer.v1.OwnersSetOutcome.
+ * Use `create(OwnersSetOutcomeSchema)` to create a new message.
+ */
+export const OwnersSetOutcomeSchema: GenMessage<OwnersSetOutcome> = /*@__PURE__*/
+  messageDesc(file_bailiwick_peer_v1_session, 10);
+
+/**
  * @generated from message bailiwick.peer.v1.Outcome
  */
 export type Outcome = Message<"bailiwick.peer.v1.Outcome"> & {
@@ -224,6 +306,30 @@ export type Outcome = Message<"bailiwick.peer.v1.Outcome"> & {
      */
     value: ConcludedOutcome;
     case: "concluded";
+  } | {
+    /**
+     * @generated from field: bailiwick.peer.v1.LeaseGrantedOutcome lease_granted = 7;
+     */
+    value: LeaseGrantedOutcome;
+    case: "leaseGranted";
+  } | {
+    /**
+     * @generated from field: bailiwick.peer.v1.LeaseRevokedOutcome lease_revoked = 8;
+     */
+    value: LeaseRevokedOutcome;
+    case: "leaseRevoked";
+  } | {
+    /**
+     * @generated from field: bailiwick.peer.v1.OwnersWantedOutcome owners_wanted = 9;
+     */
+    value: OwnersWantedOutcome;
+    case: "ownersWanted";
+  } | {
+    /**
+     * @generated from field: bailiwick.peer.v1.OwnersSetOutcome owners_set = 10;
+     */
+    value: OwnersSetOutcome;
+    case: "ownersSet";
   } | { case: undefined; value?: undefined };
 };
 
@@ -232,7 +338,7 @@ export type Outcome = Message<"bailiwick.peer.v1.Outcome"> & {
  * Use `create(OutcomeSchema)` to create a new message.
  */
 export const OutcomeSchema: GenMessage<Outcome> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_session, 7);
+  messageDesc(file_bailiwick_peer_v1_session, 11);
 
 /**
  * @generated from message bailiwick.peer.v1.RememberedAnswer
@@ -273,5 +379,5 @@ export type RememberedAnswer = Message<"bailiwick.peer.v1.RememberedAnswer"> & {
  * Use `create(RememberedAnswerSchema)` to create a new message.
  */
 export const RememberedAnswerSchema: GenMessage<RememberedAnswer> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_session, 8);
+  messageDesc(file_bailiwick_peer_v1_session, 12);
 
