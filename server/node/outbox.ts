@@ -27,6 +27,8 @@ export class Outbox {
   #operations: Operation[] = [];
   #hardStates: HardStateTable | null = null;
   #sync = false;
+  /** The newest write with a table of hard states. */
+  #lastTable: WriteId = 0;
   #messages: Message[] = [];
   #echoes = new Map<NodeId, Echo>();
   #others: Effect[] = [];
@@ -44,6 +46,11 @@ export class Outbox {
   /** Whether the step records a vote, a term or entries to be acknowledged. */
   get hasPromise(): boolean {
     return this.#hardStates !== null;
+  }
+
+  /** A table of hard states is to be written, or not known to be durable: another one may be merged with it. */
+  get hasTableUnderWay(): boolean {
+    return this.#hardStates !== null || this.#lastTable > this.#durable;
   }
 
   /** Something waits for this step's write to be durable. */
@@ -146,6 +153,7 @@ export class Outbox {
     const batch = { operations: this.#operations, hardStates: this.#hardStates, sync: this.#sync };
     effects.push({ type: "write", write: this.#lastWrite, batch });
     this.#operations = [];
+    if (this.#hardStates !== null) this.#lastTable = this.#lastWrite;
     this.#hardStates = null;
     this.#sync = false;
   }

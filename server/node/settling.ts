@@ -33,6 +33,8 @@ export class Settling {
   deadline(replicas: Iterable<Acknowledger>, nowMs: Millis): void {
     if (!isDue(this.#dueMs, nowMs)) return;
     this.#dueMs = null;
+    // As one write with the table before it this one would leave the other slot without its votes.
+    if (this.#out.hasTableUnderWay) return;
     for (const replica of replicas) replica.acknowledgeStored();
     this.#hardStates.settled();
     this.#out.writeDurably([], this.#hardStates.table());

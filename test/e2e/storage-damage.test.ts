@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { toGroupId } from "../../proto/ids.ts";
 import { Random } from "../../proto/random.ts";
+import { decodeHardState } from "../../storage/hard-state.ts";
 import { readHardState } from "../../storage/hard-state-file.ts";
 import { bailiwick, errorOf } from "./support/command.ts";
 import {
@@ -60,16 +61,24 @@ const inTable = copyNode(node, scratch.directory, "in-table");
 
 const whole = { inLog: await promisedBy(inLog), inTable: await promisedBy(inTable) };
 
-/** When the disk of m1 has all that it has applied on record as acknowledged. */
+/** When the disk of m1 has all that it has applied on record as acknowledged, and its votes in both slots. */
 async function stopSettled(): Promise<void> {
   const own = cluster.client(["m1"]);
   await waitFor("m1 to settle", hearMs, async () => {
     const { group: told } = await own.group(group);
     const table = await readHardState(join(node, "data"));
     const row = table?.find((one) => one.group === group);
-    return row !== undefined && told.appliedIndex > writes && row.acknowledged >= told.appliedIndex ? true : null;
+    const isSettled = row !== undefined && told.appliedIndex > writes && row.acknowledged >= told.appliedIndex;
+    return isSettled && votesIn("a") === votesIn("b") ? true : null;
   });
   await cluster.stop();
+}
+
+/** What one slot of m1 holds of votes; it may be read while it is written, and is then none. */
+function votesIn(name: "a" | "b"): string {
+  const image = decodeHardState(readFileSync(join(node, "data", `hard-state.${name}`)));
+  const table = image !== null && "table" in image ? image.table : [];
+  return table.map(({ group: of, incarnation, term, vote }) => `${of}/${incarnation} ${term} ${vote}`).join();
 }
 
 async function promisedBy(directory: string): Promise<Promised> {

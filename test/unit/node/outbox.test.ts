@@ -41,6 +41,20 @@ test("rows that nothing waits for are not synced", () => {
   assert.equal(write?.type === "write" && write.batch.sync, false);
 });
 
+test("a table is under way from the step that writes it until it is durable", () => {
+  const out = new Outbox();
+  out.writeDurably([row], null);
+  taken(out);
+  assert.equal(out.hasTableUnderWay, false);
+  out.writeDurably([], []);
+  assert.equal(out.hasTableUnderWay, true);
+  taken(out);
+  out.durable(1);
+  assert.equal(out.hasTableUnderWay, true);
+  out.durable(2);
+  assert.equal(out.hasTableUnderWay, false);
+});
+
 test("a promise waits for the write of its own step, wherever in the step it was made", () => {
   const out = new Outbox();
   out.sendPromise(n1, pull);

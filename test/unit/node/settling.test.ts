@@ -2,8 +2,11 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { LogIndex } from "../../../proto/ids.ts";
+import { type LogIndex, type Millis, toMillis } from "../../../proto/ids.ts";
+import { HardStates } from "../../../server/node/hard-states.ts";
 import { limits } from "../../../server/node/limits.ts";
+import { Outbox } from "../../../server/node/outbox.ts";
+import { Settling } from "../../../server/node/settling.ts";
 import { Cluster, n1, n2, n3, n4, put, rg } from "./cluster.ts";
 
 const owners = [n1, n2, n3] as const;
@@ -82,4 +85,22 @@ test("a node that starts anew after it has settled still demands all that it ack
     read?.type === "damaged" && read.reason,
     `group rg: the log ends at ${last - 1}, but ${last} was acknowledged (at index ${last})`,
   );
+});
+
+test("a table that is not durable yet is not merged with the one that settles: that one comes later", () => {
+  const out = new Outbox();
+  const hardStates = new HardStates([]);
+  const settling = new Settling({ hardStates, out });
+  const tables = () => out.take(0 as LogIndex, "").filter(({ type }) => type === "write").length;
+  hardStates.unsettled();
+  out.writeDurably([], []);
+  settling.settle(toMillis(0));
+  assert.equal(tables(), 1);
+  const [firstMs, secondMs] = [limits.settleMs, 2 * limits.settleMs].map(toMillis) as [Millis, Millis];
+  settling.deadline([], firstMs);
+  assert.equal(tables(), 0);
+  settling.settle(firstMs);
+  out.durable(1);
+  settling.deadline([], secondMs);
+  assert.equal(tables(), 1);
 });
