@@ -93,8 +93,6 @@ export const limits = {
   transactionTimeoutMs: 4_000,
   /** Comparisons of two readings, before a transaction that only reads takes locks. */
   cutAttemptsMax: 3,
-  /** Of the transaction that drains a node, while it is not known what became of it. */
-  drainAttemptsMax: 5,
   /** A client is answered after this although some have not carried out the decision yet. */
   transactionAnswerMs: 500,
   /** For one question to another group, and until it is asked again. */
