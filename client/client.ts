@@ -22,6 +22,7 @@ import * as leases from "./lease-calls.ts";
 import { clientLimits } from "./limits.ts";
 import { type Lock, type LockOptions, takeLock } from "./lock.ts";
 import { pipelined } from "./pipelined-transport.ts";
+import * as placement from "./placement-calls.ts";
 import { Renewals } from "./renewals.ts";
 import { defaultRetry, type RetryOptions } from "./retry.ts";
 import { type SessionCalls, Sessions } from "./sessions.ts";
@@ -40,8 +41,8 @@ export interface ClientOptions {
   readonly timeoutMs?: number;
   readonly retry?: RetryOptions;
   /**
-   * Puts, deletions, transactions, grants of leases and changes of owners are repeated too when they may have happened, and are
-   * carried out once. The first one to a
+   * Puts, deletions, transactions, grants of leases, changes of owners and what is wanted of an application are repeated too when
+   * they may have happened, and are carried out once. The first one to a
    * group opens a session there, and each is remembered by the group for a while; false by default.
    */
   readonly retrySafe?: boolean;
@@ -225,6 +226,56 @@ export class Client implements AsyncDisposable {
    */
   recoverGroup(recovery: cluster.GroupRecovery, options: RequestOptions = {}): Promise<cluster.GroupRecovered> {
     return cluster.recoverGroup(this.#caller, recovery, options);
+  }
+
+  /**
+   * Moves a group's application to another owner; answers when that is decided, or with `wait` when it is done: `group` tells.
+   *
+   * @throws {DbError} `condition_failed`: frozen, in error, another epoch, or that owner cannot take it; `outcome_unknown`
+   */
+  moveGroup(move: placement.GroupMove, options: RequestOptions = {}): Promise<placement.GroupPlaced> {
+    return placement.moveGroup(this.#caller, move, options);
+  }
+
+  /** The application is to run. @throws {DbError} `condition_failed`: frozen or in error; `outcome_unknown` */
+  startGroup(start: placement.GroupStart, options: RequestOptions = {}): Promise<placement.GroupPlaced> {
+    return placement.startGroup(this.#caller, start, options);
+  }
+
+  /** The application is not to run, until {@link startGroup}. @throws {DbError} `condition_failed`: frozen; `outcome_unknown` */
+  stopGroup(stop: placement.GroupStop, options: RequestOptions = {}): Promise<placement.GroupPlaced> {
+    return placement.stopGroup(this.#caller, stop, options);
+  }
+
+  /**
+   * Hands off: no planned change of ownership, no restart and no fail-over, until {@link unfreezeGroup}. Keys are served as ever.
+   *
+   * @throws {DbError} `invalid_argument` of `why`, `outcome_unknown`
+   */
+  freezeGroup(freeze: placement.GroupFreeze, options: RequestOptions = {}): Promise<placement.GroupPlaced> {
+    return placement.freezeGroup(this.#caller, freeze, options);
+  }
+
+  /** Ends {@link freezeGroup}. @throws {DbError} `condition_failed`: it is not frozen; `outcome_unknown` */
+  unfreezeGroup(unfreeze: placement.GroupUnfreeze, options: RequestOptions = {}): Promise<placement.GroupPlaced> {
+    return placement.unfreezeGroup(this.#caller, unfreeze, options);
+  }
+
+  /**
+   * Ends the state `error` after someone has looked into it; owners on which it could not be started are tried again as well.
+   *
+   * @throws {DbError} `condition_failed`: there is no error; `outcome_unknown`
+   */
+  clearGroupError(cleared: placement.GroupErrorCleared, options: RequestOptions = {}): Promise<placement.GroupPlaced> {
+    return placement.clearGroupError(this.#caller, cleared, options);
+  }
+
+  /** Why a group is where it is, and what would move it. `decisions`: most past ones to tell, 1 to 100; 10 by default. */
+  explainGroup(
+    group: string,
+    options: RequestOptions & { readonly decisions?: number | undefined } = {},
+  ): Promise<placement.GroupExplained> {
+    return placement.explainGroup(this.#caller, group, options);
   }
 
   /** All nodes, with the statuses that the answering node holds; all statuses with `askAll`. */

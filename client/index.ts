@@ -42,6 +42,16 @@ export type {
 export type { AnswerHeader, Bytes, KeySelection } from "./key-values.ts";
 export type { Lease, LeaseAnswer, LeaseGranted, LeasePage, LeaseRevoked, NewLease } from "./lease-calls.ts";
 export type { Lock, LockOptions } from "./lock.ts";
+export type {
+  GroupErrorCleared,
+  GroupExplained,
+  GroupFreeze,
+  GroupMove,
+  GroupPlaced,
+  GroupStart,
+  GroupStop,
+  GroupUnfreeze,
+} from "./placement-calls.ts";
 export type { Plain } from "./plain.ts";
 export { defaultRetry, type RetryOptions } from "./retry.ts";
 export type {

@@ -14,6 +14,8 @@ import type {
   RecoveryStatus,
   StateHashes,
 } from "./model.ts";
+import type { GroupError, GroupWish, PerformanceSample } from "./placement.ts";
+import type { LeaseTerms } from "./policies.ts";
 import type { RequestIdentity } from "./sessions.ts";
 import type { Decision, Part, TransactionId } from "./transactions.ts";
 
@@ -60,6 +62,38 @@ export type GroupCommand =
       readonly state: OwnershipState;
       readonly reason: string;
     }
+  /**
+   * The owner may act, under the next epoch. Takes effect only when the epoch is the group's next. `isMove`: it counts for the
+   * anti-flap limit. `isWish`: an operator asked for it.
+   */
+  | {
+      readonly type: "assign";
+      readonly owner: NodeId;
+      readonly epoch: Epoch;
+      readonly reason: string;
+      readonly atMs: number;
+      readonly isMove: boolean;
+      readonly isWish: boolean;
+      /** Terms of the right: they hold as long as the epoch does, whatever the config says meanwhile. */
+      readonly lease: LeaseTerms;
+      readonly samples: readonly PerformanceSample[];
+    }
+  /**
+   * The ownership goes on under its epoch, which must be the group's. `owner` null: nobody has the right any more. `to`: where it
+   * is to run next; null: that is not decided.
+   */
+  | {
+      readonly type: "advance";
+      readonly owner: NodeId | null;
+      readonly to: NodeId | null;
+      readonly epoch: Epoch;
+      readonly state: OwnershipState;
+      readonly reason: string;
+      readonly atMs: number;
+    }
+  /** The application could not be started or stopped under this epoch. `isFinal`: an operator has to look into it. */
+  | { readonly type: "failPlacement"; readonly epoch: Epoch; readonly error: GroupError; readonly isFinal: boolean }
+  | { readonly type: "wish"; readonly wish: GroupWish }
   | { readonly type: "compact"; readonly revision: Revision }
   /** Replaces the config object; `config` as in `GroupObject`. */
   | { readonly type: "configure"; readonly config: Uint8Array }
@@ -97,7 +131,7 @@ export type GroupCommand =
 /** What clients ask for, and may ask for again. */
 export type IdentifiableCommand = Extract<
   GroupCommand,
-  { readonly type: "write" | "transact" | "begin" | "compact" | "grantLease" | "revokeLease" | "setOwners" }
+  { readonly type: "write" | "transact" | "begin" | "compact" | "grantLease" | "revokeLease" | "setOwners" | "wish" }
 >;
 
 export type ClusterCommand =

@@ -3,17 +3,19 @@
 
 import { type JsonObject, type JsonValue, toBinary } from "@bufbuild/protobuf";
 import { groupLimitsProblem } from "./codec/group-limits.ts";
+import { type ConfiguredGroup, policiesProblem } from "./codec/policy-problems.ts";
 import { GroupConfigSchema } from "./gen/bailiwick/v1/group_config_pb.ts";
 import { compareNames } from "./ids.ts";
 import { fromPlainJson } from "./plain-json.ts";
 
 /**
  * @param config plain JSON of `bailiwick.v1.GroupConfig` (plain-json.ts)
- * @throws {Error} of the protobuf runtime, or for a limit beyond its bounds; naming the field
+ * @param of the group that it is of, as far as it is known
+ * @throws {Error} of the protobuf runtime, or for a limit or policy beyond its bounds; naming the field
  */
-export function encodeGroupConfig(config: unknown): Uint8Array {
+export function encodeGroupConfig(config: unknown, of: ConfiguredGroup = {}): Uint8Array {
   const message = fromPlainJson(GroupConfigSchema, sorted(config as JsonValue));
-  const problem = groupLimitsProblem(message);
+  const problem = groupLimitsProblem(message) ?? policiesProblem(message, of);
   if (problem !== null) throw new Error(problem);
   return toBinary(GroupConfigSchema, message);
 }

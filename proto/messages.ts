@@ -3,6 +3,7 @@
 
 import type { BootNumber, ClusterId, LogIndex, MemberId, NodeId, Revision, Term } from "./ids.ts";
 import type { DirectoryEntry, GroupKey, GroupSummary, KeptIntent, RecoveryStatus, StatusComponent } from "./model.ts";
+import type { PerformanceSample } from "./placement.ts";
 import type { Entry, EntryId, RaftMessage } from "./raft.ts";
 import type { Reply, Request, WatchMessage } from "./requests.ts";
 
@@ -131,6 +132,8 @@ export type PeerMessage =
       readonly components: readonly StatusComponent[];
       readonly summaries: readonly GroupSummary[];
     }
+  /** What the agent of the sender measured: published to its sphere, kept in no log. */
+  | { readonly type: "performance"; readonly sample: PerformanceSample }
   /** Repair: what the sender holds of what it shares with the receiver, who answers with what is newer or missing. */
   | { readonly type: "statusDigest"; readonly versions: readonly StatusVersion[]; readonly answer: boolean }
   /** The cluster log has reached `index`; `entries` are its newest, trusted only from the group's own leader. */

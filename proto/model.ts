@@ -19,7 +19,7 @@ export interface KeySpan {
   readonly end: Uint8Array | null;
 }
 
-/** Recovery status of a node (mission.md, Words). */
+/** Recovery status of a node. */
 export const recoveryStatuses = [
   "joining",
   "up",
@@ -148,6 +148,8 @@ export interface NodeRecord {
   readonly apiAddress: string;
   /** Free labels, failure domains among them; in the order of the file. */
   readonly labels: readonly (readonly [name: string, value: string])[];
+  /** What groups may use of it, by name; a dimension that is not named is not limited. */
+  readonly capacity: readonly (readonly [name: string, amount: number])[];
 }
 
 /** A cluster-level change that reached every node (A3). */

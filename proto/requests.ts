@@ -21,6 +21,16 @@ import type {
   StateHashes,
   StatusComponent,
 } from "./model.ts";
+import type {
+  Explanation,
+  GroupReport,
+  GroupWish,
+  OwnershipGrant,
+  PerformanceSample,
+  Placement,
+  Reservation,
+  ResourceReport,
+} from "./placement.ts";
 import type { RequestIdentity } from "./sessions.ts";
 import type { Decision, Part, PartResult, TransactionId, Vote } from "./transactions.ts";
 
@@ -104,6 +114,17 @@ export type GroupRequest =
       readonly ifIndex: LogIndex | null;
       readonly validateOnly: boolean;
     }
+  /** What an operator asks of the group's application. `validateOnly`: only whether it would be refused. */
+  | { readonly type: "wish"; readonly group: GroupId; readonly wish: GroupWish; readonly validateOnly: boolean }
+  /** An agent's word on the group, and its request for the right to act: from the node of the agent to the manager. */
+  | {
+      readonly type: "renewOwnership";
+      readonly group: GroupId;
+      readonly node: NodeId;
+      readonly report: GroupReport;
+    }
+  /** `decisions`: 1 to 100. */
+  | { readonly type: "explainGroup"; readonly group: GroupId; readonly decisions: number }
   /** Any owner answers, from what it knows. */
   | { readonly type: "groupStatus"; readonly group: GroupId }
   /** `id`: wanted; null: the group chooses. */
@@ -134,7 +155,7 @@ export type GroupRequest =
 
 export type IdentifiableRequest = Extract<
   GroupRequest,
-  { readonly type: "put" | "delete" | "transact" | "compact" | "grantLease" | "revokeLease" | "setOwners" }
+  { readonly type: "put" | "delete" | "transact" | "compact" | "grantLease" | "revokeLease" | "setOwners" | "wish" }
 >;
 
 /** Opens a stream of {@link WatchMessage}, which ends with `compacted` or `canceled`. Any owner serves it. */
@@ -195,6 +216,13 @@ export type StreamRequest = WatchRequest | WatchGroupRequest | WatchNodesRequest
 export function isStream(request: Request): request is StreamRequest {
   return streams.has(request.type);
 }
+
+/** What is asked so that applications go on running. */
+export function isOfAgents(request: Request): boolean {
+  return ofAgents.has(request.type);
+}
+
+const ofAgents: ReadonlySet<Request["type"]> = new Set(["reportResources", "renewOwnership", "reserve"]);
 
 const streams: ReadonlySet<Request["type"]> = new Set(["watch", "watchGroup", "watchNodes", "watchCluster"]);
 
@@ -268,6 +296,20 @@ export type ClusterRequest =
   | { readonly type: "intendNode"; readonly node: NodeId; readonly wanted: Intent; readonly reason: string }
   /** Of this one node, about its own replica, whether it takes part in the group or not. */
   | { readonly type: "replicaStatus"; readonly group: GroupId; readonly node: NodeId }
+  /**
+   * Of this one node, from the agent that runs there. `agent`: drawn by it at its start; another one is refused as
+   * `already_exists` while the first one reports. `isComplete`: what is not named does not run there.
+   */
+  | {
+      readonly type: "reportResources";
+      readonly node: NodeId;
+      readonly agent: string;
+      readonly groups: readonly GroupReport[];
+      readonly isComplete: boolean;
+    }
+  | { readonly type: "reportPerformance"; readonly sample: PerformanceSample }
+  /** Of this one node's ledger: whether the group may begin to run there under the epoch. */
+  | { readonly type: "reserve"; readonly node: NodeId; readonly reservation: Reservation }
   | { readonly type: "clusterStatus" }
   | { readonly type: "nodeStatus"; readonly node: NodeId }
   | { readonly type: "directory" }
@@ -302,6 +344,9 @@ export interface GroupStatus {
   readonly manager: NodeId | null;
   readonly term: Term;
   readonly ownership: Ownership;
+  readonly placement: Placement;
+  /** As agents report them, at the manager; elsewhere empty. By name and node. */
+  readonly resources: readonly (ResourceReport & { readonly node: NodeId })[];
   readonly hasQuorum: boolean;
   /** Votes that make a quorum. */
   readonly needed: number;
@@ -451,6 +496,19 @@ export type Reply =
       readonly leases: readonly LeaseStatus[];
       readonly more: boolean;
     }
+  | { readonly type: "wish"; readonly header: Header }
+  | { readonly type: "renewOwnership"; readonly header: Header; readonly grant: OwnershipGrant }
+  | { readonly type: "explainGroup"; readonly header: Header; readonly explanation: Explanation }
+  /** One for each group that could be asked. */
+  | {
+      readonly type: "reportResources";
+      readonly grants: readonly OwnershipGrant[];
+      readonly unreachable: readonly GroupId[];
+    }
+  /** Not sooner again than this. */
+  | { readonly type: "reportPerformance"; readonly intervalMs: number }
+  /** `reason`: why not; empty: it may. */
+  | { readonly type: "reserve"; readonly isAdmitted: boolean; readonly reason: string }
   | { readonly type: "groupStatus"; readonly status: GroupStatus }
   | { readonly type: "createGroup"; readonly entry: DirectoryEntry }
   /** `losses`: what is known to be lost, for people. */

@@ -1,7 +1,9 @@
-// The hard state on a disk: two slot files written in turn, each write in place, then fdatasync. A crash tears at most the
-// slot under way, and the other one holds the table before it. Outside LevelDB, which may lose synced records silently.
+// The hard state on a disk: two slot files written in turn, in place. A write is durable when it is done (O_DSYNC: as if
+// fdatasync followed, for one way to a thread instead of two). A crash tears at most the slot under way, and the other one holds
+// the table before it. Outside LevelDB, which may lose synced records silently.
 // Kept from the first opening on: slot b is created with generation 1, then slot a with generation 2.
 
+import { constants, write } from "node:fs";
 import { type FileHandle, mkdir, open, readFile, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { assert } from "../proto/assert.ts";
@@ -22,6 +24,7 @@ import { syncDirectory } from "./sync-directory.ts";
 const slotNames = ["hard-state.a", "hard-state.b"] as const;
 type SlotName = (typeof slotNames)[number];
 
+const syncedWrites = constants.O_RDWR | constants.O_DSYNC;
 /** Files grow by whole blocks, so that most writes change no metadata. */
 const blockBytes = 4096;
 /** The newest generation before any table was written. */
@@ -70,7 +73,10 @@ export class HardStateFile implements HardStateStore {
     await mkdir(directory, { recursive: true });
     const opened = await openSlots(directory);
     const [a, b] = slotNames;
-    const files = { [a]: await open(join(directory, a), "r+"), [b]: await open(join(directory, b), "r+") };
+    const files = {
+      [a]: await open(join(directory, a), syncedWrites),
+      [b]: await open(join(directory, b), syncedWrites),
+    };
     return new HardStateFile(files as Record<SlotName, FileHandle>, opened);
   }
 
@@ -107,19 +113,22 @@ export class HardStateFile implements HardStateStore {
     if (this.#isWriting || next === null) return;
     this.#waiting = null;
     this.#isWriting = true;
-    this.#writeSlot(next.table).then(
-      () => this.#finish(next.dones, { type: "done" }),
-      (reason) => this.#finish(next.dones, this.#poison(reason)),
-    );
+    this.#writeSlot(next.table, (reason) => {
+      if (reason === null) this.#turnSlots();
+      this.#finish(next.dones, reason === null ? { type: "done" } : this.#poison(reason));
+    });
   }
 
-  async #writeSlot(table: HardStateTable): Promise<void> {
-    const slot = this.#nextSlot;
+  /** With callbacks: every append waits for this, and promises of file handles take twice the processor time. */
+  #writeSlot(table: HardStateTable, done: (reason: Error | null) => void): void {
     const image = padded(encodeHardState({ generation: this.#generation + 1, table }, (row) => this.#bytesOf(row)));
-    await writeWhole(this.#files[slot], image);
-    await this.#files[slot].datasync();
+    const { fd } = this.#files[this.#nextSlot];
+    writeAll(fd, image, done);
+  }
+
+  #turnSlots(): void {
     this.#generation += 1;
-    this.#nextSlot = slot === "hard-state.a" ? "hard-state.b" : "hard-state.a";
+    this.#nextSlot = this.#nextSlot === "hard-state.a" ? "hard-state.b" : "hard-state.a";
   }
 
   #bytesOf(row: GroupHardState): Uint8Array {
@@ -206,7 +215,7 @@ async function createSlot(directory: string, slot: SlotName, image: HardStateIma
   const path = join(directory, slot);
   const file = await open(`${path}.new`, "w");
   try {
-    await writeWhole(file, padded(encodeHardState(image)));
+    await file.writeFile(padded(encodeHardState(image)));
     await file.sync();
   } finally {
     await file.close();
@@ -216,13 +225,13 @@ async function createSlot(directory: string, slot: SlotName, image: HardStateIma
 }
 
 /** A write may be cut short without an error, for example by a file size limit: then the rest reports it. */
-async function writeWhole(file: FileHandle, bytes: Uint8Array): Promise<void> {
-  let written = 0;
-  while (written < bytes.byteLength) {
-    const { bytesWritten } = await file.write(bytes, written, bytes.byteLength - written, written);
-    if (bytesWritten === 0) throw new Error(`wrote ${written} of ${bytes.byteLength} bytes`);
-    written += bytesWritten;
-  }
+function writeAll(fd: number, bytes: Uint8Array, done: (reason: Error | null) => void, from = 0): void {
+  write(fd, bytes, from, bytes.byteLength - from, from, (reason, written) => {
+    if (reason !== null) done(reason);
+    else if (written === 0) done(new Error(`wrote ${from} of ${bytes.byteLength} bytes`));
+    else if (from + written < bytes.byteLength) writeAll(fd, bytes, done, from + written);
+    else done(null);
+  });
 }
 
 function padded(bytes: Uint8Array): Uint8Array {

@@ -6,7 +6,7 @@
 //                                                          08 start in which it was quarantined last
 //   02 | len name | incarnation u64                     group record: slot and role of this node's replica
 //   03 | slot u32 | 00                                  log boundary: where the stored log begins
-//   03 | slot u32 | 01 | index u64                      log record
+//   03 | slot u32 | 01 | index u64                      log: a run of entries, under the index of the first (log-rows.ts)
 //   03 | slot u32 | 02 | table | key …                  state row; tables:
 //                        01 | revision u64 | ordinal u32     versions of the group's keys
 //                        02 | key …                          config object
@@ -20,6 +20,7 @@
 //                        0a | key …                          transactions that it has prepared
 //                        0b | group name …                   transactions of other coordinators that are over
 //                        0c | node name …                    what operators want of the owners
+//                        0d | key …                          what is wanted of the application, and was decided about it
 //                        10 | lease u64                      leases
 //                        11 | session                        sessions of clients
 //                        12 | session | 00 | sequence u64    what their requests were answered
@@ -27,6 +28,8 @@
 //   05 | len name                                       summary of an interlocked group
 //   06                                                  hard state mark: how new the slot files outside level are at least
 //   07 | len node name                                  newest start seen of a peer that shares a group with this node
+//   08                                                  allocation ledger: the start in which it was last made whole
+//   08 | len group name                                 allocation of a group whose epoch has begun on this node
 //
 // A slot is the local number under which one replica is stored, its rows being one range. An installed snapshot is written
 // under a fresh slot and put in force by the one group record that names it; the old slot is deleted afterwards.
@@ -36,7 +39,16 @@ import { type GroupId, type Incarnation, isName, type LogIndex, type NodeId, typ
 import { bytesOf, keyAfter, readUint32, readUint64, writeUint32, writeUint64 } from "./bytes.ts";
 import type { KeyRange } from "./ordered-store.ts";
 
-const tags = { meta: 1, group: 2, slot: 3, nodeStatus: 4, interlock: 5, hardStateMark: 6, peerStart: 7 } as const;
+const tags = {
+  meta: 1,
+  group: 2,
+  slot: 3,
+  nodeStatus: 4,
+  interlock: 5,
+  hardStateMark: 6,
+  peerStart: 7,
+  allocation: 8,
+} as const;
 const slotKinds = { boundary: 0, log: 1, state: 2 } as const;
 const metaFields = {
   formatVersion: 1,
@@ -61,6 +73,7 @@ const stateTables = {
   prepared: 10,
   closed: 11,
   intents: 12,
+  placement: 13,
   leases: 16,
   sessions: 17,
   answers: 18,
@@ -83,6 +96,8 @@ export type ParsedKey =
   | { readonly type: "interlock"; readonly group: GroupId }
   | { readonly type: "hardStateMark" }
   | { readonly type: "peerStart"; readonly node: NodeId }
+  | { readonly type: "ledgerMark" }
+  | { readonly type: "allocation"; readonly group: GroupId }
   /** No key that this version writes. */
   | { readonly type: "unknown" };
 
@@ -122,13 +137,14 @@ export function logBoundaryKey(slot: Slot): Uint8Array {
   return slotPrefix(slot, slotKinds.boundary);
 }
 
-export function logKey(slot: Slot, index: LogIndex): Uint8Array {
+/** @param first index of the run's first entry */
+export function logKey(slot: Slot, first: LogIndex): Uint8Array {
   const key = slotPrefix(slot, slotKinds.log, 8);
-  writeUint64(key, 6, index);
+  writeUint64(key, 6, first);
   return key;
 }
 
-/** The boundary and all records after it, in order: what `LogStore.load` takes. */
+/** The boundary and all runs after it, in order: what `LogStore.load` takes. */
 export function logRange(slot: Slot): KeyRange {
   return { start: slotPrefix(slot, slotKinds.boundary), end: slotPrefix(slot, slotKinds.state) };
 }
@@ -212,6 +228,19 @@ export function peerStartRange(): KeyRange {
   return prefixRange(Uint8Array.of(tags.peerStart));
 }
 
+export function ledgerMarkKey(): Uint8Array {
+  return Uint8Array.of(tags.allocation);
+}
+
+export function allocationKey(group: GroupId): Uint8Array {
+  return Uint8Array.of(tags.allocation, ...nameBytes(group));
+}
+
+/** The whole allocation ledger, its mark first. */
+export function allocationRange(): KeyRange {
+  return prefixRange(ledgerMarkKey());
+}
+
 /** Every row of the store. */
 export function everyRange(): KeyRange {
   return { start: new Uint8Array(0), end: new Uint8Array(64).fill(0xff) };
@@ -239,6 +268,8 @@ export function parseKey(key: Uint8Array): ParsedKey {
       return key.byteLength === 1 ? { type: "hardStateMark" } : unknown;
     case tags.peerStart:
       return parsePeerStart(key);
+    case tags.allocation:
+      return key.byteLength === 1 ? { type: "ledgerMark" } : parseAllocation(key);
     default:
       return unknown;
   }
@@ -293,6 +324,13 @@ function parseInterlock(key: Uint8Array): ParsedKey {
 function parsePeerStart(key: Uint8Array): ParsedKey {
   const node = readName(key, 1);
   return node === null || node.end !== key.byteLength ? unknown : { type: "peerStart", node: node.text as NodeId };
+}
+
+function parseAllocation(key: Uint8Array): ParsedKey {
+  const group = readName(key, 1);
+  return group === null || group.end !== key.byteLength
+    ? unknown
+    : { type: "allocation", group: group.text as GroupId };
 }
 
 function slotPrefix(slot: Slot, kind: number, tailBytes = 0): Uint8Array {

@@ -1,6 +1,6 @@
 // The ordered store on a disk, through LevelDB: the only importer of `level`.
 // LevelDB neither notices damage to its log nor survives a failed write (reports later synced writes as done and loses
-// them), so the first failure ends this handle, and what must not be lost carries its own checksums (log-record.ts).
+// them), so the first failure ends this handle, and what must not be lost carries its own checksums (log-rows.ts).
 // Compression is off: a scan of the raw files must find what a node stores (A1).
 
 import { readdir } from "node:fs/promises";

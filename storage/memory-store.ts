@@ -70,6 +70,13 @@ export class MemoryStore implements OrderedStore {
     return { rows, more: false };
   }
 
+  /** Works on a closed store. */
+  lastRow(range: KeyRange): Row | null {
+    const found = this.#rows.lastBelow(textOf(range.end));
+    if (found === null || found[0] < textOf(range.start)) return null;
+    return { key: bytesOf(found[0]), value: found[1].slice() };
+  }
+
   erase(range: KeyRange): void {
     if (this.#isClosed) return;
     for (const [text] of [...this.#rows.entries(textOf(range.start), textOf(range.end))]) this.#rows.delete(text);

@@ -59,19 +59,63 @@ export function disputeText({ dispute }: PlainGroup): string {
   return `read-only: the owners differ at index ${dispute.index} and no state has a quorum: ${states}`;
 }
 
+/** The state of a group's application, and what operators want of it where that is not simply that it runs. */
+export function stateText(group: PlainGroup, colours: Colours): string {
+  const { intent } = group;
+  const marks = [
+    ...(intent?.frozen === true ? ["frozen"] : []),
+    ...(intent?.online === false && group.ownershipState !== "offline" ? ["to stop"] : []),
+    ...(intent?.online === false && group.ownershipState === "offline" ? ["stopped"] : []),
+  ];
+  return [statusWord(group.ownershipState, colours), ...marks.map(colours.yellow)].join(", ");
+}
+
+/** Where the application is and how it stands, in one line; `why` is left out where nobody has said. */
+export function placementText(group: PlainGroup, colours: Colours): string {
+  const where = group.currentOwner === "" ? "" : ` on ${group.currentOwner}`;
+  const state = statusWord(group.ownershipState, colours);
+  const why = errorText(group) || group.why;
+  return `${state}${where}${why === "" ? "" : `: ${why}`}`;
+}
+
+/** Why nothing is started; empty: nothing is in the way. */
+export function errorText(group: PlainGroup): string {
+  // The schema's word; quoted, for no identifier here may speak of faults.
+  const error = group["fault"];
+  if (error === undefined) return "";
+  return [error.resource, error.node === "" ? "" : `on ${error.node}`]
+    .filter((part) => part !== "")
+    .join(" ")
+    .concat(`: ${error.why}`);
+}
+
 export const groupHead = ["GROUP", "OWNER", "STATE", "MANAGER", "QUORUM", "REVISION", "MISSING", "OWNERS"];
 
 export function groupRow(group: PlainGroup, colours: Colours): string[] {
   return [
     group.name,
     orNothing(group.currentOwner),
-    statusWord(group.ownershipState, colours),
+    stateText(group, colours),
     orNothing(group.manager),
     quorumText(group.quorum, colours),
     group.revision === 0 ? nothing : String(group.revision),
     names(group.quorum?.missing ?? []),
     names(group.owners),
   ];
+}
+
+export const resourceHead = ["GROUP", "RESOURCE", "NODE", "STATE", "SINCE", "WHY"];
+
+/** A row for each resource of the group and node that reports it. */
+export function resourceRows(group: PlainGroup, colours: Colours): string[][] {
+  return group.resources.map((one) => [
+    group.name,
+    one.resource,
+    one.node,
+    statusWord(one.state, colours),
+    timeText(one.since),
+    orNothing(one.why),
+  ]);
 }
 
 export const nodeHead = ["NODE", "STATUS", "GROUPS", "OWNER OF", "SINCE", "WHY"];

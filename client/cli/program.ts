@@ -4,13 +4,21 @@
 import { Command, Option } from "commander";
 import type { CliCommand } from "./cli-command.ts";
 import type { CliDeps } from "./cli-deps.ts";
+import { agent } from "./commands/agent.ts";
 import { clusterRecover } from "./commands/cluster-recover.ts";
 import { clusterStatus } from "./commands/cluster-status.ts";
+import { groupClearError } from "./commands/group-clear-fault.ts";
 import { groupCreate } from "./commands/group-create.ts";
+import { groupExplain } from "./commands/group-explain.ts";
+import { groupFreeze } from "./commands/group-freeze.ts";
 import { groupGet } from "./commands/group-get.ts";
 import { groupList } from "./commands/group-list.ts";
+import { groupMove } from "./commands/group-move.ts";
 import { groupRecover } from "./commands/group-recover.ts";
 import { groupSetOwners } from "./commands/group-set-owners.ts";
+import { groupStart } from "./commands/group-start.ts";
+import { groupStop } from "./commands/group-stop.ts";
+import { groupUnfreeze } from "./commands/group-unfreeze.ts";
 import { keyDelete } from "./commands/key-delete.ts";
 import { keyGet } from "./commands/key-get.ts";
 import { keyList } from "./commands/key-list.ts";
@@ -27,6 +35,7 @@ import { nodeGet } from "./commands/node-get.ts";
 import { nodeList } from "./commands/node-list.ts";
 import { nodeSphere } from "./commands/node-sphere.ts";
 import { nodeUndrain } from "./commands/node-undrain.ts";
+import { resourceDebugStart } from "./commands/resource-debug-start.ts";
 import { txn } from "./commands/txn.ts";
 import { Flags } from "./flags.ts";
 import { defaultEndpoint, defaultTimeout } from "./global-flags.ts";
@@ -57,6 +66,8 @@ Examples:
   $ bailiwick group list
   $ bailiwick group create orders --owners n202,n208,n214
   $ bailiwick group set-owners orders n204 n208 n214
+  $ bailiwick group move orders --to n208 --wait
+  $ bailiwick group explain orders
 `;
 
 const nodeHelp = `
@@ -70,6 +81,11 @@ const leaseHelp = `
 Examples:
   $ bailiwick lease grant rg220 --ttl 30s
   $ bailiwick lease keep-alive rg220 7
+`;
+
+const resourceHelp = `
+Examples:
+  $ bailiwick resource debug-start orders postgres
 `;
 
 const clusterHelp = `
@@ -110,6 +126,13 @@ export function createProgram(deps: CliDeps, run: RunCommand): Command {
   add(group, groupGet, run);
   add(group, groupCreate, run);
   add(group, groupSetOwners, run);
+  add(group, groupMove, run);
+  add(group, groupStart, run);
+  add(group, groupStop, run);
+  add(group, groupFreeze, run);
+  add(group, groupUnfreeze, run);
+  add(group, groupClearError, run);
+  add(group, groupExplain, run);
   add(group, groupRecover, run);
   const node = program.command("node").description("nodes of the cluster").addHelpText("after", nodeHelp);
   add(node, nodeList, run);
@@ -117,6 +140,9 @@ export function createProgram(deps: CliDeps, run: RunCommand): Command {
   add(node, nodeSphere, run);
   add(node, nodeDrain, run);
   add(node, nodeUndrain, run);
+  const resource = program.command("resource").description("resources of groups").addHelpText("after", resourceHelp);
+  add(resource, resourceDebugStart, run);
+  add(program, agent, run);
   const cluster = program.command("cluster").description("the cluster database").addHelpText("after", clusterHelp);
   add(cluster, clusterRecover, run);
   return program;

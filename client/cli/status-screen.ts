@@ -1,4 +1,5 @@
-// The screen of `bailiwick status`: summary, nodes, groups, what is under way and what happened. For people wherever it goes.
+// The screen of `bailiwick status`: summary, nodes, groups with their resources, what failed, what is under way, what happened, and
+// what did not answer. For people wherever it goes.
 
 import type { EventsAnswer, StatusAnswer } from "../cluster-calls.ts";
 import {
@@ -10,7 +11,10 @@ import {
   nodeRow,
   nothing,
   orNothing,
+  type PlainGroup,
   quorumText,
+  resourceHead,
+  resourceRows,
   timeText,
 } from "./cluster-text.ts";
 import type { Output } from "./output.ts";
@@ -25,8 +29,9 @@ export function statusScreen(output: Output, status: StatusAnswer, events: Scree
     summary(output, status, events),
     nodesSection(output, status),
     groupsSection(output, status),
-    pendingSection(output, status),
+    resourcesSection(output, status),
     failuresSection(output, status),
+    pendingSection(output, status),
     eventsSection(output, events),
     unreachableSection(output, status),
   ];
@@ -77,16 +82,68 @@ function groupsSection(output: Output, { groups }: StatusAnswer): string {
   return `${head}${output.aligned(groupHead, rows)}${warnings}${output.colours.dim(note)}`;
 }
 
-function pendingSection(output: Output, { pending }: StatusAnswer): string {
-  if (pending.length === 0) return "";
-  const rows = pending.map((one) => [one.kind, orNothing(one.group), orNothing(one.node), `${one.percent}%`, one.what]);
-  return `${title(output, "Under way")}${output.aligned(["KIND", "GROUP", "NODE", "DONE", "WHAT"], rows)}`;
+function resourcesSection(output: Output, { groups }: StatusAnswer): string {
+  const rows = groups.flatMap((group) => resourceRows(group, output.colours));
+  if (rows.length === 0) return "";
+  const resources = groups.flatMap((group) => group.resources);
+  const online = resources.filter(({ state }) => state === "online").length;
+  return `${title(output, "Resources", `${online} of ${rows.length} online`)}${output.aligned(resourceHead, rows)}`;
 }
 
-function failuresSection(output: Output, { failures }: StatusAnswer): string {
-  if (failures.length === 0) return "";
-  const rows = failures.map((one) => [timeText(one.time), orNothing(one.node), orNothing(one.group), one.what]);
-  return `${title(output, "Last failures")}${output.aligned(["TIME", "NODE", "GROUP", "WHAT"], rows)}`;
+/** What stands in the way now, of every group; then what happened lately. */
+function failuresSection(output: Output, { groups, failures }: StatusAnswer): string {
+  const standing = groups.flatMap(standingFailures);
+  const isTold = (one: Failed) => standing.some((told) => told.group === one.group && told.node === one.node);
+  const all = [...standing, ...failures.filter((one) => one.group === "" || !isTold(one))];
+  if (all.length === 0) return "";
+  const rows = all.map((one) => [
+    timeText(one.time),
+    ...[one.node, one.group, one.resource].map(orNothing),
+    output.colours.red(one.what),
+  ]);
+  return `${title(output, "Failures")}${output.aligned(["TIME", "NODE", "GROUP", "RESOURCE", "WHAT"], rows)}`;
+}
+
+type Failed = Pick<StatusAnswer["failures"][number], "time" | "node" | "group" | "resource" | "what">;
+
+function standingFailures(group: PlainGroup): Failed[] {
+  // The schema's word; quoted, for no identifier here may speak of faults.
+  const error = group["fault"];
+  const failed = group.resources.filter(({ state }) => state === "failed");
+  return [
+    ...(error === undefined ? [] : [failureOf(group, error, `${error.why}; see group clear-fault`)]),
+    ...failed.map((one) => failureOf(group, one, exitText(one))),
+  ];
+}
+
+function failureOf(
+  { name: group }: PlainGroup,
+  { node, resource, since }: Pick<PlainGroup["resources"][number], "node" | "resource" | "since">,
+  what: string,
+): Failed {
+  return { time: since, node, group, resource, what };
+}
+
+function exitText({ why, exitStatus, restarts }: PlainGroup["resources"][number]): string {
+  const parts = [
+    why,
+    exitStatus === 0 ? "" : `exit status ${exitStatus}`,
+    restarts === 0 ? "" : `restarts: ${restarts}`,
+  ];
+  return parts.filter((part) => part !== "").join(", ") || "failed";
+}
+
+function pendingSection(output: Output, { pending }: StatusAnswer): string {
+  if (pending.length === 0) return "";
+  const rows = pending.map((one) => [
+    one.kind,
+    orNothing(one.group),
+    orNothing(one.node),
+    timeText(one.since),
+    one.percent === 0 ? nothing : `${one.percent}%`,
+    one.what,
+  ]);
+  return `${title(output, "Under way")}${output.aligned(["KIND", "GROUP", "NODE", "SINCE", "DONE", "WHAT"], rows)}`;
 }
 
 function eventsSection(output: Output, events: ScreenEvents): string {

@@ -17,7 +17,8 @@ import {
   recoveryStatus,
   stateHashes,
 } from "./model.ts";
-import { groupId, hash64, keyBytes, nodeId, reason, valueBytes, word } from "./scalars.ts";
+import { groupError, groupWish, leaseTerms, performanceSample } from "./placements.ts";
+import { flag, groupId, hash64, keyBytes, nodeId, reason, valueBytes, word } from "./scalars.ts";
 import { requestIdentity } from "./sessions.ts";
 import { inBytes, list, message, nullable, only, required, union } from "./structure.ts";
 import { decision, part, transactionId } from "./transactions.ts";
@@ -60,6 +61,7 @@ const identifiable = {
   grantLease: message(wire.GrantLeaseCommandSchema, { id: uint64, ttlMs: wholeMs }),
   revokeLease: message(wire.RevokeLeaseCommandSchema, { id: uint64 }),
   setOwners: message(wire.SetOwnersCommandSchema, { owners, ifIndex: nullable(logIndex) }),
+  wish: message(wire.WishCommandSchema, { wish: required(groupWish) }),
 };
 
 const groupCommand = only(
@@ -73,6 +75,25 @@ const groupCommand = only(
     finish: message(wire.FinishCommandSchema, { id: required(transactionId), decision, floor: logIndex }),
     verdicts: message(wire.VerdictsCommandSchema, { changes: list(verdictChange, itemsMax) }),
     own: message(wire.OwnCommandSchema, { currentOwner: nullable(nodeId), epoch, state: ownershipState, reason }),
+    assign: message(wire.AssignCommandSchema, {
+      owner: nodeId,
+      epoch,
+      reason,
+      atMs: uint64,
+      isMove: flag,
+      isWish: flag,
+      lease: required(leaseTerms),
+      samples: list(performanceSample, itemsMax),
+    }),
+    advance: message(wire.AdvanceCommandSchema, {
+      owner: nullable(nodeId),
+      to: nullable(nodeId),
+      epoch,
+      state: ownershipState,
+      reason,
+      atMs: uint64,
+    }),
+    failPlacement: message(wire.FailPlacementCommandSchema, { epoch, error: required(groupError), isFinal: flag }),
     configure: message(wire.ConfigureCommandSchema, { config: configBytes }),
     dispute: message(wire.DisputeCommandSchema, { hashes: required(stateHashes) }),
     settle: message(wire.SettleCommandSchema, { index: logIndex }),

@@ -25,6 +25,7 @@ import {
   wholeMs,
 } from "./integers.ts";
 import { directoryEntry, groupSummary, keptIntent, owners, recoveryStatus, statusComponent } from "./model.ts";
+import { performanceSample } from "./placements.ts";
 import { entries, entryId, raftBeat, raftBeatReply, raftMessage } from "./raft.ts";
 import { reply, watchMessage } from "./replies.ts";
 import { request } from "./requests.ts";
@@ -114,6 +115,7 @@ const peerMessage = union<PeerMessage, wire.Envelope["message"]>({
     components: list(statusComponent, itemsMax),
     summaries: list(groupSummary, itemsMax),
   }),
+  performance: message(wire.PerformanceSchema, { sample: required(performanceSample) }),
   statusDigest: message(wire.StatusDigestSchema, { versions: list(statusVersion, itemsMax), answer: flag }),
   clusterNews: message(wire.ClusterNewsSchema, { term, index: logIndex, entries }),
   clusterPull: message(wire.ClusterPullSchema, { after: logIndex }),

@@ -1,11 +1,10 @@
 // Wire form of a failure (proto/errors.ts).
 
-import { create } from "@bufbuild/protobuf";
 import { type Effect, type ErrorCode, type ErrorDetails, errorCodes, type Failure } from "../errors.ts";
 import * as wire from "../gen/bailiwick/peer/v1/forward_pb.ts";
 import { CodecError, shown } from "./codec-error.ts";
-import { oneOf, text } from "./scalars.ts";
-import { type Codec, message, required } from "./structure.ts";
+import { oneOf, scalar, text } from "./scalars.ts";
+import { type Codec, mapped, message, nullable, required } from "./structure.ts";
 import { wireLimits } from "./wire-limits.ts";
 
 const detailNames = ["group", "node", "field", "missing", "leader", "revision", "key"] as const;
@@ -15,31 +14,28 @@ const details: Covered = detailNames;
 
 const words = text(wireLimits.textCharsMax);
 
-const failureDetails: Codec<ErrorDetails, wire.FailureDetails> = {
-  toWire(value) {
-    const result = create(wire.FailureDetailsSchema);
-    for (const name of details) {
-      const detail = value[name];
-      if (detail !== undefined) result[name] = words.toWire(detail, `FailureDetails.${name}`);
-    }
-    return result;
-  },
-  fromWire(value) {
-    const result: { -readonly [Name in keyof ErrorDetails]: ErrorDetails[Name] } = {};
-    for (const name of details) {
-      const detail = value[name];
-      if (detail !== undefined) result[name] = words.fromWire(detail, `FailureDetails.${name}`);
-    }
-    return result;
-  },
-};
+type AllDetails = { [Name in keyof ErrorDetails]-?: string | null };
+
+const allDetails = message<AllDetails, typeof wire.FailureDetailsSchema>(
+  wire.FailureDetailsSchema,
+  Object.fromEntries(details.map((name) => [name, nullable(words)])) as Record<
+    keyof ErrorDetails,
+    Codec<string | null, string | undefined>
+  >,
+);
+
+/** A detail that there is not is no property. */
+const failureDetails = mapped<ErrorDetails, AllDetails, wire.FailureDetails>(allDetails, {
+  to: (some) => Object.fromEntries(details.map((name) => [name, some[name] ?? null])) as AllDetails,
+  from: (all) => Object.fromEntries(Object.entries(all).filter(([, detail]) => detail !== null)),
+});
 
 function checkCode(code: string, field: string): ErrorCode {
   if (!Object.hasOwn(errorCodes, code)) throw new CodecError(`${field} is ${shown(code)}, a code not known`);
   return code as ErrorCode;
 }
 
-const errorCode: Codec<ErrorCode, string> = { toWire: checkCode, fromWire: checkCode };
+const errorCode = scalar<ErrorCode, string>(checkCode, checkCode);
 
 const effect = oneOf<Effect, wire.Effect>({ none: wire.Effect.NONE, unknown: wire.Effect.UNKNOWN });
 

@@ -3,20 +3,25 @@
 
 import type { BootNumber, Epoch, Incarnation, LogIndex, MemberId, Revision, Term } from "../ids.ts";
 import { CodecError } from "./codec-error.ts";
+import { scalarReading, scalarWriter } from "./fields.ts";
 import type { Codec } from "./structure.ts";
+
+/** Also for messages of the public API, which hold wire forms. */
+export interface IntegerCodec<Quantity> extends Codec<Quantity, bigint> {
+  readonly toWire: (value: Quantity, field: string) => bigint;
+  readonly fromWire: (wire: bigint, field: string) => Quantity;
+}
 
 const safeMax = BigInt(Number.MAX_SAFE_INTEGER);
 
 /** @throws {CodecError} unless `value` is an integer from 0 to 2^53 - 1 */
-function toUint64(value: number, field: string): bigint {
-  if (!Number.isSafeInteger(value) || value < 0) {
-    throw new CodecError(`${field} is ${value}, not an integer from 0 to 2^53 - 1`);
-  }
-  return BigInt(value);
+function checkUint64(value: number, field: string): number {
+  if (Number.isSafeInteger(value) && value >= 0) return value;
+  throw new CodecError(`${field} is ${value}, not an integer from 0 to 2^53 - 1`);
 }
 
 /** @throws {CodecError} when `wire` is above 2^53 - 1 */
-function fromUint64(wire: bigint, field: string): number {
+function fromUint64(wire: bigint | number, field: string): number {
   if (wire > safeMax) throw new CodecError(`${field} is ${wire}, the limit is 2^53 - 1`);
   return Number(wire);
 }
@@ -26,15 +31,26 @@ function atLeastOne(value: number, field: string): number {
   return value;
 }
 
-function fromZero<Quantity extends number>(): Codec<Quantity, bigint> {
-  return { toWire: toUint64, fromWire: (wire, field) => fromUint64(wire, field) as Quantity };
+/** @param prepare of what is written: checked whole @param check of what was read: it fits already */
+function integer<Quantity extends number>(
+  prepare: (value: number, field: string) => number,
+  check: (value: number, field: string) => number,
+): IntegerCodec<Quantity> {
+  const fromWire = (wire: bigint | number, field: string) => check(fromUint64(wire, field), field) as Quantity;
+  return {
+    writer: (member) => scalarWriter(member, prepare),
+    reading: (member) => scalarReading(member, fromWire),
+    toWire: (value, field) => BigInt(prepare(value, field)),
+    fromWire,
+  };
 }
 
-function fromOne<Quantity extends number>(): Codec<Quantity, bigint> {
-  return {
-    toWire: (value, field) => toUint64(atLeastOne(value, field), field),
-    fromWire: (wire, field) => atLeastOne(fromUint64(wire, field), field) as Quantity,
-  };
+function fromZero<Quantity extends number>(): IntegerCodec<Quantity> {
+  return integer(checkUint64, (value) => value);
+}
+
+function fromOne<Quantity extends number>(): IntegerCodec<Quantity> {
+  return integer((value, field) => checkUint64(atLeastOne(value, field), field), atLeastOne);
 }
 
 export const uint64 = fromZero<number>();
@@ -56,7 +72,7 @@ export const boot = fromOne<BootNumber>();
 export const bootOrNone = fromZero<BootNumber>();
 
 /** A span of time: clocks give fractions of a millisecond, the wire holds whole ones. */
-export const wholeMs: Codec<number, bigint> = {
-  toWire: (value, field) => toUint64(Math.round(value), field),
-  fromWire: fromUint64,
-};
+export const wholeMs = integer<number>(
+  (value, field) => checkUint64(Math.round(value), field),
+  (value) => value,
+);

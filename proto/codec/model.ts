@@ -24,7 +24,7 @@ import type {
 } from "../model.ts";
 import { epoch, incarnation, logIndex, revision, uint64 } from "./integers.ts";
 import { bytes, groupId, hash64, keyBytes, nodeId, oneOf, reason, valueBytes, word } from "./scalars.ts";
-import { type Codec, list, message, nullable, only, required, union } from "./structure.ts";
+import { type Codec, list, mapped, message, nullable, only, required, union } from "./structure.ts";
 import { wireLimits } from "./wire-limits.ts";
 
 export const recoveryStatus = oneOf<RecoveryStatus, wire.RecoveryStatus>({
@@ -145,18 +145,25 @@ export const groupRecovery = message<GroupRecovery, typeof wire.GroupRecoverySch
   owners,
 });
 
-const label: Codec<readonly [name: string, value: string], wire.Label> = {
-  toWire: ([name, value], field) => labelFields.toWire({ name, value }, field),
-  fromWire(label, field) {
-    const { name, value } = labelFields.fromWire(label, field);
-    return [name, value];
-  },
-};
-
 const labelFields = message<{ name: string; value: string }, typeof wire.LabelSchema>(wire.LabelSchema, {
   name: word,
   value: word,
 });
+
+const label = mapped<readonly [name: string, value: string], { name: string; value: string }, wire.Label>(labelFields, {
+  to: ([name, value]) => ({ name, value }),
+  from: ({ name, value }) => [name, value],
+});
+
+const capacityFields = message<{ name: string; amount: number }, typeof wire.CapacitySchema>(wire.CapacitySchema, {
+  name: word,
+  amount: uint64,
+});
+
+const capacity = mapped<readonly [name: string, amount: number], { name: string; amount: number }, wire.Capacity>(
+  capacityFields,
+  { to: ([name, amount]) => ({ name, amount }), from: ({ name, amount }) => [name, amount] },
+);
 
 export const nodeRecord = message<NodeRecord, typeof wire.NodeRecordSchema>(wire.NodeRecordSchema, {
   node: nodeId,
@@ -164,6 +171,7 @@ export const nodeRecord = message<NodeRecord, typeof wire.NodeRecordSchema>(wire
   peerAddress: word,
   apiAddress: word,
   labels: list(label, wireLimits.itemsMax),
+  capacity: list(capacity, wireLimits.itemsMax),
 });
 
 export const clusterChange: Codec<ClusterChange, wire.ClusterChange> = only(

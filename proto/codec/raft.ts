@@ -1,7 +1,6 @@
-// Wire forms of what members of a group say to each other (proto/raft.ts). Entries are written by hand: they are the bulk
-// of the traffic.
+// Wire forms of what members of a group say to each other (proto/raft.ts). Entries are read by hand: they are the bulk of
+// the traffic.
 
-import { create } from "@bufbuild/protobuf";
 import { InvariantError } from "../assert.ts";
 import * as wire from "../gen/bailiwick/peer/v1/raft_pb.ts";
 import { checkLogSlice, type Entry, type EntryId, isControl, type LogSlice, type RaftMessage } from "../raft.ts";
@@ -9,32 +8,23 @@ import { CodecError } from "./codec-error.ts";
 import { decodeControl } from "./control.ts";
 import { logIndex, term, uint64 } from "./integers.ts";
 import { bytes, flag, nodeId } from "./scalars.ts";
-import { type Codec, list, message, required, union } from "./structure.ts";
+import { type Codec, list, message, refined, required, union } from "./structure.ts";
 import { wireLimits } from "./wire-limits.ts";
 
 export const entryId = message<EntryId, typeof wire.EntryIdSchema>(wire.EntryIdSchema, { term, index: logIndex });
 
-const payload = bytes(wireLimits.rowBytesMax);
-
-const entry: Codec<Entry, wire.Entry> = {
-  toWire(value) {
-    const result = create(wire.EntrySchema);
-    result.term = term.toWire(value.term, "Entry.term");
-    result.index = logIndex.toWire(value.index, "Entry.index");
-    result.payload = payload.toWire(value.payload, "Entry.payload");
-    return result;
-  },
-  fromWire: (value) => ({
-    term: term.fromWire(value.term, "Entry.term"),
-    index: logIndex.fromWire(value.index, "Entry.index"),
-    payload: checkControl(payload.fromWire(value.payload, "Entry.payload")),
+const entry = refined(
+  message<Entry, typeof wire.EntrySchema>(wire.EntrySchema, {
+    term,
+    index: logIndex,
+    payload: bytes(wireLimits.rowBytesMax),
   }),
-};
+  checkControl,
+);
 
 /** The core reads these by itself: one that does not decode must not get so far. */
-function checkControl(payload: Uint8Array): Uint8Array {
+function checkControl({ payload }: Entry): void {
   if (isControl(payload)) decodeControl(payload);
-  return payload;
 }
 
 export const entries: Codec<readonly Entry[], wire.Entry[]> = list(entry, wireLimits.itemsMax);
@@ -45,20 +35,16 @@ const sliceFields = message<LogSlice, typeof wire.LogSliceSchema>(wire.LogSliceS
 });
 
 /** A forged slice must cost its sender the frame, not the receiver its process. */
-function checkSlice(slice: LogSlice, field: string): LogSlice {
+function checkSlice(slice: LogSlice, field: string): void {
   try {
     checkLogSlice(slice);
-    return slice;
   } catch (reason) {
     if (!(reason instanceof InvariantError)) throw reason;
     throw new CodecError(`${field}: ${reason.message}`, reason);
   }
 }
 
-const logSlice: Codec<LogSlice, wire.LogSlice> = {
-  toWire: (slice, field) => sliceFields.toWire(checkSlice(slice, field), field),
-  fromWire: (slice, field) => checkSlice(sliceFields.fromWire(slice, field), field),
-};
+const logSlice = refined(sliceFields, checkSlice);
 
 type Fields<Type extends RaftMessage["type"]> = Omit<Extract<RaftMessage, { readonly type: Type }>, "type">;
 type Append = Fields<"append">;
@@ -70,16 +56,13 @@ const appendFields = message<Append, typeof wire.RaftAppendSchema>(wire.RaftAppe
 });
 
 /** A leader's log holds nothing of a later term than its own. */
-function checkAppend(value: Append, field: string): Append {
+function checkAppend(value: Append, field: string): void {
   const last = value.slice.entries.at(-1) ?? value.slice.previous;
-  if (last.term <= value.term) return value;
+  if (last.term <= value.term) return;
   throw new CodecError(`${field}: Entry ${last.index} is of term ${last.term}, sent in term ${value.term}`);
 }
 
-const append: Codec<Append, wire.RaftAppend> = {
-  toWire: (value, field) => appendFields.toWire(checkAppend(value, field), field),
-  fromWire: (wire, field) => checkAppend(appendFields.fromWire(wire, field), field),
-};
+const append = refined(appendFields, checkAppend);
 
 const vote = message<Fields<"vote">, typeof wire.RaftVoteSchema>(wire.RaftVoteSchema, {
   term,

@@ -3,6 +3,7 @@
 
 import * as leases from "../gen/bailiwick/peer/v1/lease_pb.ts";
 import * as model from "../gen/bailiwick/peer/v1/model_pb.ts";
+import * as placements from "../gen/bailiwick/peer/v1/placement_pb.ts";
 import * as raft from "../gen/bailiwick/peer/v1/raft_pb.ts";
 import * as wire from "../gen/bailiwick/peer/v1/record_pb.ts";
 import * as session from "../gen/bailiwick/peer/v1/session_pb.ts";
@@ -24,6 +25,7 @@ import {
   stateHashes,
   statusComponent,
 } from "./model.ts";
+import { placement } from "./placements.ts";
 import { stateHash } from "./scalars.ts";
 import { rememberedAnswer, sessionRecord } from "./sessions.ts";
 import { inBytes, message } from "./structure.ts";
@@ -71,6 +73,11 @@ export const { encode: encodeStateHashes, decode: decodeStateHashes } = inBytes(
   bytesMax,
 );
 export const { encode: encodeOwnership, decode: decodeOwnership } = inBytes(model.OwnershipSchema, ownership, bytesMax);
+export const { encode: encodePlacement, decode: decodePlacement } = inBytes(
+  placements.PlacementSchema,
+  placement,
+  bytesMax,
+);
 export const { encode: encodeOwnerIntent, decode: decodeOwnerIntent } = inBytes(
   model.OwnerIntentSchema,
   ownerIntent,

@@ -30,8 +30,9 @@ import {
   stateHashes,
   statusComponent,
 } from "./model.ts";
+import { explanation, ownershipGrant, placedResourceReport, placement } from "./placements.ts";
 import { clusterId, finite, flag, groupId, keyBytes, nodeId, reason, stateHash, text, word } from "./scalars.ts";
-import { type Codec, list, message, nullable, only, required, union } from "./structure.ts";
+import { list, mapped, message, nullable, only, required, union } from "./structure.ts";
 import { decision, partResult, vote } from "./transactions.ts";
 import { nodeState, nodesPosition } from "./watched.ts";
 import { wireLimits } from "./wire-limits.ts";
@@ -58,6 +59,8 @@ const groupStatus = message<GroupStatus, typeof wire.GroupStatusSchema>(wire.Gro
   manager: nullable(nodeId),
   term,
   ownership: required(ownership),
+  placement: required(placement),
+  resources: list(placedResourceReport, itemsMax),
   hasQuorum: flag,
   needed: uint64,
   missing: nodeIds,
@@ -83,13 +86,10 @@ const counterFields = message<{ name: string; value: number }, typeof wire.Count
   value: finite,
 });
 
-const counter: Codec<readonly [name: string, value: number], wire.Counter> = {
-  toWire: ([name, value], field) => counterFields.toWire({ name, value }, field),
-  fromWire(counter, field) {
-    const { name, value } = counterFields.fromWire(counter, field);
-    return [name, value];
-  },
-};
+const counter = mapped<readonly [name: string, value: number], { name: string; value: number }, wire.Counter>(
+  counterFields,
+  { to: ([name, value]) => ({ name, value }), from: ({ name, value }) => [name, value] },
+);
 
 const nodeSelf = message<NodeSelf, typeof wire.NodeSelfSchema>(wire.NodeSelfSchema, {
   node: nodeId,
@@ -178,6 +178,21 @@ export const reply = only(
       leases: list(leaseStatus, itemsMax),
       more: flag,
     }),
+    wish: message(wire.WishReplySchema, { header: required(header) }),
+    renewOwnership: message(wire.RenewOwnershipReplySchema, {
+      header: required(header),
+      grant: required(ownershipGrant),
+    }),
+    explainGroup: message(wire.ExplainGroupReplySchema, {
+      header: required(header),
+      explanation: required(explanation),
+    }),
+    reportResources: message(wire.ReportResourcesReplySchema, {
+      grants: list(ownershipGrant, itemsMax),
+      unreachable: list(groupId, itemsMax),
+    }),
+    reserve: message(wire.ReserveReplySchema, { isAdmitted: flag, reason }),
+    reportPerformance: message(wire.ReportPerformanceReplySchema, { intervalMs: wholeMs }),
     groupStatus: message(wire.GroupStatusReplySchema, { status: required(groupStatus) }),
     createGroup: message(wire.CreateGroupReplySchema, { entry: required(directoryEntry) }),
     recoverGroup: message(wire.RecoverGroupReplySchema, {

@@ -2,8 +2,10 @@
 
 import * as wire from "../gen/bailiwick/peer/v1/forward_pb.ts";
 import type { Consistency, Fence, IdentifiableRequest, Request } from "../requests.ts";
+import { reservation } from "./allocations.ts";
 import { epoch, incarnation, logIndex, revision, uint64, wholeMs } from "./integers.ts";
 import { configBytes, groupRecovery, intent, keySpan, nodeIds, owners } from "./model.ts";
+import { groupReport, groupWish, performanceSample } from "./placements.ts";
 import { flag, groupId, keyBytes, nodeId, oneOf, reason, valueBytes, word } from "./scalars.ts";
 import { requestIdentity } from "./sessions.ts";
 import { inBytes, list, message, nullable, only, required, union } from "./structure.ts";
@@ -47,6 +49,7 @@ const identifiable = {
     ifIndex: nullable(logIndex),
     validateOnly: flag,
   }),
+  wish: message(wire.WishRequestSchema, { group: groupId, wish: required(groupWish), validateOnly: flag }),
 };
 
 export const request = only(
@@ -78,6 +81,20 @@ export const request = only(
     }),
     decision: message(wire.DecisionRequestSchema, { group: groupId, id: required(transactionId) }),
     configure: message(wire.ConfigureRequestSchema, { group: groupId, config: configBytes }),
+    renewOwnership: message(wire.RenewOwnershipRequestSchema, {
+      group: groupId,
+      node: nodeId,
+      report: required(groupReport),
+    }),
+    explainGroup: message(wire.ExplainGroupRequestSchema, { group: groupId, decisions: uint64 }),
+    reportResources: message(wire.ReportResourcesRequestSchema, {
+      node: nodeId,
+      agent: word,
+      groups: list(groupReport, itemsMax),
+      isComplete: flag,
+    }),
+    reserve: message(wire.ReserveRequestSchema, { node: nodeId, reservation: required(reservation) }),
+    reportPerformance: message(wire.ReportPerformanceRequestSchema, { sample: required(performanceSample) }),
     groupStatus: message(wire.GroupStatusRequestSchema, { group: groupId }),
     keepAliveLease: message(wire.KeepAliveLeaseRequestSchema, { group: groupId, id: uint64 }),
     getLease: message(wire.GetLeaseRequestSchema, { group: groupId, id: uint64, keys: flag }),

@@ -2,8 +2,20 @@
 
 import { type ClusterId, type GroupId, isName, type NodeId } from "../ids.ts";
 import { CodecError, shown } from "./codec-error.ts";
+import { scalarReading, scalarWriter } from "./fields.ts";
 import type { Codec } from "./structure.ts";
 import { wireLimits } from "./wire-limits.ts";
+
+/** @param toWire checks the value, and makes of it what the field holds; undefined: nothing */
+export function scalar<Domain, Wire>(
+  toWire: (value: Domain, field: string) => Wire,
+  fromWire: (wire: Wire, field: string) => Domain,
+): Codec<Domain, Wire> {
+  return {
+    writer: (member) => scalarWriter(member, toWire),
+    reading: (member) => scalarReading(member, fromWire),
+  };
+}
 
 /** A value that is the same on both sides, once checked. */
 export function checked<Value>(check: (value: Value, field: string) => void): Codec<Value, Value> {
@@ -11,7 +23,7 @@ export function checked<Value>(check: (value: Value, field: string) => void): Co
     check(value, field);
     return value;
   };
-  return { toWire: pass, fromWire: pass };
+  return scalar(pass, pass);
 }
 
 function name<Name extends string>(): Codec<Name, string> {
@@ -19,7 +31,7 @@ function name<Name extends string>(): Codec<Name, string> {
     if (!isName(value)) throw new CodecError(`${field} is ${shown(value)}, not a name of 1 to 63 of a-z 0-9 -`);
     return value as Name;
   };
-  return { toWire: check, fromWire: check };
+  return scalar<Name, string>(check, check);
 }
 
 export const nodeId = name<NodeId>();
@@ -52,7 +64,7 @@ export function bytes(bytesMax: number): Codec<Uint8Array, Uint8Array> {
     }
     return value;
   };
-  return { toWire: check, fromWire: (wire, field) => plain(check(wire, field)) };
+  return scalar(check, (wire, field) => plain(check(wire, field)));
 }
 
 export const keyBytes = bytes(wireLimits.keyBytesMax);
@@ -73,53 +85,52 @@ export function oneOf<Word extends string, Wire extends number>(
   numbers: Readonly<Record<Word, Wire>>,
 ): Codec<Word, Wire> {
   const words = new Map(Object.entries<Wire>(numbers).map(([word, number]) => [number as number, word as Word]));
-  return {
-    toWire(word, field) {
+  return scalar(
+    (word, field) => {
       if (!Object.hasOwn(numbers, word)) throw new CodecError(`${field} is ${shown(word)}, a word not known`);
       return numbers[word];
     },
-    fromWire(number, field) {
+    (number, field) => {
       const word = words.get(number);
       if (word === undefined) throw new CodecError(`${field} is ${number}, a number not known`);
       return word;
     },
-  };
+  );
 }
 
 const hashPattern = /^[0-9a-f]{16}$/;
 
+function toHash(digits: string, field: string): bigint {
+  if (!hashPattern.test(digits)) throw new CodecError(`${field} is ${shown(digits)}, not 16 hexadecimal digits`);
+  return BigInt(`0x${digits}`);
+}
+
+function fromHash(wire: bigint): string {
+  return wire.toString(16).padStart(16, "0");
+}
+
 /** 16 hexadecimal digits as an integer of 64 bits; the empty text, for "not known", as absence. */
-export const stateHash: Codec<string, bigint | undefined> = {
-  toWire(digits, field) {
-    if (digits === "") return undefined;
-    if (!hashPattern.test(digits)) throw new CodecError(`${field} is ${shown(digits)}, not 16 hexadecimal digits`);
-    return BigInt(`0x${digits}`);
-  },
-  fromWire: (wire) => (wire === undefined ? "" : wire.toString(16).padStart(16, "0")),
-};
+export const stateHash = scalar<string, bigint | undefined>(
+  (digits, field) => (digits === "" ? undefined : toHash(digits, field)),
+  (wire) => (wire === undefined ? "" : fromHash(wire)),
+);
 
 /** 16 hexadecimal digits as an integer of 64 bits, never absent. */
-export const hash64: Codec<string, bigint> = {
-  toWire(digits, field) {
-    if (!hashPattern.test(digits)) throw new CodecError(`${field} is ${shown(digits)}, not 16 hexadecimal digits`);
-    return BigInt(`0x${digits}`);
-  },
-  fromWire: (wire) => wire.toString(16).padStart(16, "0"),
-};
+export const hash64 = scalar<string, bigint>(toHash, fromHash);
 
 const clusterPattern = /^[0-9a-f]{32}$/;
 const clusterBytes = 16;
 
 /** 32 hexadecimal digits as 16 bytes. */
-export const clusterId: Codec<ClusterId, Uint8Array> = {
-  toWire(digits, field) {
+export const clusterId = scalar<ClusterId, Uint8Array>(
+  (digits, field) => {
     if (!clusterPattern.test(digits)) throw new CodecError(`${field} is ${shown(digits)}, not 32 hexadecimal digits`);
     return Buffer.from(digits, "hex");
   },
-  fromWire(wire, field) {
+  (wire, field) => {
     if (wire.byteLength !== clusterBytes) {
       throw new CodecError(`${field} has ${wire.byteLength} bytes, it takes ${clusterBytes}`);
     }
     return Buffer.from(wire.buffer, wire.byteOffset, wire.byteLength).toString("hex") as ClusterId;
   },
-};
+);

@@ -19,6 +19,12 @@ export const wireLimits = {
   /** Texts of failures, which may name every node of a group. */
   textCharsMax: 1024 * 1024,
   itemsMax: 100_000,
+  /** Of capacity, load and demand. */
+  dimensionsMax: 64,
+  /** Of one group. */
+  resourcesMax: 1_024,
+  /** About where a group runs, that it remembers or tells of. */
+  decisionsMax: 1_000,
   /** Starts of a node that it tells of; four times what is kept today. */
   lineageMax: 4_096,
   /** A row of a snapshot or of the cluster database: a version with its key, or a config object. */

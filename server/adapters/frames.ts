@@ -1,6 +1,8 @@
 // Frames on a direct stream: one byte of kind, four bytes of length (big-endian), then that many bytes. Probes are how an
 // idle connection shows that it still reaches its end; they carry nothing.
 
+import { readUint32, transientBytes, writeUint32 } from "../../storage/bytes.ts";
+
 export const frameKinds = { message: 1, probe: 2, probeAnswer: 3 } as const;
 export type FrameKind = (typeof frameKinds)[keyof typeof frameKinds];
 
@@ -16,14 +18,13 @@ export function frameBytes(frame: Frame): number {
   return frameHeaderBytes + frame.bytes.length;
 }
 
-/** All frames in one array of bytes, in order. */
+/** All frames in one array of bytes, in order, for a stream that soon forgets it. */
 export function encodeFrames(frames: readonly Frame[]): Uint8Array {
-  const encoded = new Uint8Array(frames.reduce((total, frame) => total + frameBytes(frame), 0));
-  const view = new DataView(encoded.buffer);
+  const encoded = transientBytes(frames.reduce((total, frame) => total + frameBytes(frame), 0));
   let offset = 0;
   for (const { kind, bytes } of frames) {
     encoded[offset] = kind;
-    view.setUint32(offset + 1, bytes.length);
+    writeUint32(encoded, offset + 1, bytes.length);
     encoded.set(bytes, offset + frameHeaderBytes);
     offset += frameHeaderBytes + bytes.length;
   }
@@ -50,15 +51,30 @@ export class FrameReader {
     this.#bytesMax = bytesMax;
   }
 
-  /** The frames that end in `chunk`. Their bytes are copies. */
+  /** The frames that end in `chunk`, which must not change afterwards: a frame that is most of its memory is a view. */
   read(chunk: Uint8Array): FramesRead {
     const frames: Frame[] = [];
     let rest = chunk;
     while (rest.length > 0 && this.#broken === null) {
+      const view = this.#viewOf(rest);
+      if (view !== null) {
+        frames.push(view);
+        rest = rest.subarray(frameBytes(view));
+        continue;
+      }
       rest = this.#body === null ? this.#readHeader(rest) : this.#readBody(rest, this.#body);
       if (this.#body !== null && this.#bodyLength === this.#body.length) frames.push(this.#finish(this.#body));
     }
     return { frames, broken: this.#broken };
+  }
+
+  /** The frame with which `chunk` begins; null when it is better copied, so that it does not hold on to much else, or not whole. */
+  #viewOf(chunk: Uint8Array): Frame | null {
+    if (this.#headerLength > 0 || chunk.length < frameHeaderBytes || !isFrameKind(chunk[0])) return null;
+    const length = readUint32(chunk, 1);
+    const end = frameHeaderBytes + length;
+    if (length > this.#bytesMax || end > chunk.length || 2 * length < chunk.buffer.byteLength) return null;
+    return { kind: chunk[0], bytes: chunk.subarray(frameHeaderBytes, end) };
   }
 
   #readHeader(chunk: Uint8Array): Uint8Array {
@@ -70,7 +86,7 @@ export class FrameReader {
   }
 
   #openBody(): void {
-    const length = new DataView(this.#header.buffer).getUint32(1);
+    const length = readUint32(this.#header, 1);
     if (!isFrameKind(this.#header[0])) this.#broken = `Frame of unknown kind ${this.#header[0]}`;
     else if (length > this.#bytesMax) this.#broken = `Frame of ${length} bytes, limit ${this.#bytesMax}`;
     else this.#body = new Uint8Array(length);

@@ -5,12 +5,12 @@ import { isIP } from "node:net";
 import type { GossipSub } from "@chainsafe/libp2p-gossipsub";
 import { type Identify, identify } from "@libp2p/identify";
 import type { ConnectionGater, Libp2p, PrivateKey } from "@libp2p/interface";
-import { noise } from "@libp2p/noise";
 import { tcp } from "@libp2p/tcp";
 import { type Multiaddr, multiaddr } from "@multiformats/multiaddr";
 import { createLibp2p } from "libp2p";
 import { DbError, failure } from "../../proto/errors.ts";
 import { adapterLimits } from "./adapter-limits.ts";
+import { encryption } from "./encryption.ts";
 import type { Gossip } from "./gossip.ts";
 import type { PeerAddress } from "./membership.ts";
 import { streamMuxer } from "./stream-muxer.ts";
@@ -37,7 +37,7 @@ export async function createHost(options: ClusterHostOptions): Promise<ClusterHo
     privateKey: options.privateKey,
     addresses: { listen: [`${hostPath(options.listen.host)}/tcp/${options.listen.port}`] },
     transports: [tcp()],
-    connectionEncrypters: [noise()],
+    connectionEncrypters: [encryption()],
     streamMuxers: [streamMuxer()],
     connectionGater: options.gater,
     connectionMonitor: { enabled: false },

@@ -58,6 +58,8 @@ export class Libp2pNetwork implements Network {
   readonly #refused = new Set<string>();
   readonly #unencodable = new Set<PeerMessage["type"]>();
   #kept: ReadonlySet<NodeId> = new Set();
+  /** One message often goes to several peers in a row. */
+  #encoded: { readonly message: PeerMessage; readonly bytes: Uint8Array } | null = null;
   #host: ClusterHost | null = null;
   #checkTimer: NodeJS.Timeout | null = null;
   #checkedAtMs = 0;
@@ -147,9 +149,12 @@ export class Libp2pNetwork implements Network {
 
   /** null: the protocol has no room for it, for example because it is too long; dropped and counted. */
   #encode(message: PeerMessage): Uint8Array | null {
+    if (this.#encoded?.message === message) return this.#encoded.bytes;
     const { clusterId, self, boot, codec } = this.#options;
     try {
-      return codec.encode({ cluster: clusterId, from: self, boot, message });
+      const bytes = codec.encode({ cluster: clusterId, from: self, boot, message });
+      this.#encoded = { message, bytes };
+      return bytes;
     } catch (reason) {
       this.#noteUnencodable(message, reason);
       return null;

@@ -7,6 +7,7 @@ import type { IdentifiableRequest, Reply, Request, StreamRequest } from "../../p
 import type { RequestIdentity } from "../../proto/sessions.ts";
 import { limits } from "../node/limits.ts";
 import type { Journal } from "../node/ports.ts";
+import { Asker } from "./asker.ts";
 import type { LocalCalls } from "./local-calls.ts";
 import type { WatchEncoder } from "./watch/watch-encoder.ts";
 
@@ -45,21 +46,26 @@ export class CallContext {
   readonly self: ApiIdentity;
   readonly #calls: LocalCalls;
   readonly #deadlineMs: number;
-  readonly #abort = new AbortController();
+  readonly #asker = new Asker();
+  /** Made for those who wait for other things than answers. */
+  #abort: AbortController | null = null;
   #isDone = false;
 
   constructor(world: ApiWorld, lifetime: CallLifetime) {
     this.self = world.self;
     this.#calls = world.calls;
-    this.#deadlineMs = Date.now() + budgetOf(lifetime.getDeadline());
+    const nowMs = Date.now();
+    this.#deadlineMs = nowMs + budgetOf(lifetime.getDeadline(), nowMs);
     // Also emitted after a call has been answered.
     lifetime.on("cancelled", () => {
-      if (!this.#isDone) this.#abort.abort();
+      if (!this.#isDone) this.#leave();
     });
   }
 
   /** Aborted when the caller has gone. */
   get signal(): AbortSignal {
+    this.#abort ??= new AbortController();
+    if (this.#asker.isGone) this.#abort.abort();
     return this.#abort.signal;
   }
 
@@ -106,16 +112,21 @@ export class CallContext {
   ): Promise<Answer<Type>> {
     const budgetMs = Math.min(this.remainingMs(), budgetMsMax);
     if (budgetMs <= 0) throw new DbError(failure("deadline", "The call's deadline has passed", {}, "none"));
-    const reply = await this.#calls.call(request, { budgetMs, signal: this.#abort.signal });
+    const reply = await this.#calls.call(request, { budgetMs, asker: this.#asker });
     if (reply.type === "failed") throw new DbError(reply.failure);
     if (reply.type === type) return reply as Answer<Type>;
     throw new InvariantError(`The node answered ${reply.type} to ${type}`);
   }
+
+  #leave(): void {
+    this.#asker.leave();
+    this.#abort?.abort();
+  }
 }
 
-function budgetOf(deadline: Date | number): number {
+function budgetOf(deadline: Date | number, nowMs: number): number {
   const atMs = Number(deadline);
   if (!Number.isFinite(atMs)) return limits.callBudgetMsUsual;
-  const leftMs = Math.min(atMs - Date.now(), limits.callBudgetMsMax);
+  const leftMs = Math.min(atMs - nowMs, limits.callBudgetMsMax);
   return leftMs - Math.min(limits.answerMarginMsMax, leftMs / 10);
 }

@@ -7,14 +7,15 @@ import { bytesOfPart } from "../../proto/transactions.ts";
 import type { CallId } from "../node/inputs.ts";
 import { limits } from "../node/limits.ts";
 import type { Answers, Deliver } from "../node/ports.ts";
+import type { Asker } from "./asker.ts";
 
 type CallRequest = Exclude<Request, StreamRequest>;
 
 interface CallOptions {
   /** Time left to answer: 1 ms or more. */
   readonly budgetMs: number;
-  /** Aborted when nobody waits for the answer any more. */
-  readonly signal?: AbortSignal;
+  /** Leaves when nobody waits for the answer any more. */
+  readonly asker?: Asker;
 }
 
 /** A running watch. Both methods do nothing once the watch has ended. */
@@ -28,8 +29,8 @@ interface OpenWatch {
 interface Waiting {
   readonly answer: (reply: Reply) => void;
   readonly bytes: number;
-  readonly signal: AbortSignal | null;
-  readonly abort: () => void;
+  readonly asker: Asker | null;
+  readonly leave: () => void;
 }
 
 interface CallLimits {
@@ -54,15 +55,15 @@ export class LocalCalls implements Answers {
   }
 
   /** @returns the node's answer; `failed` with `overloaded`, `stopping` or `canceled` where the node was not heard */
-  call(request: CallRequest, { budgetMs, signal }: CallOptions): Promise<Reply> {
+  call(request: CallRequest, { budgetMs, asker }: CallOptions): Promise<Reply> {
     const bytes = bytesOf(request);
-    const refusal = this.#refuseCall(bytes, signal);
+    const refusal = this.#refuseCall(bytes, asker);
     if (refusal !== null) return Promise.resolve({ type: "failed", failure: refusal });
     return new Promise((resolve) => {
       const call = this.#nextCall();
-      const abort = () => this.#cancel(call);
-      signal?.addEventListener("abort", abort, { once: true });
-      this.#calls.set(call, { answer: resolve, bytes, signal: signal ?? null, abort });
+      const leave = () => this.#cancel(call);
+      asker?.add(leave);
+      this.#calls.set(call, { answer: resolve, bytes, asker: asker ?? null, leave });
       this.#bytes += bytes;
       this.#deliver({ type: "call", call, request, budgetMs });
     });
@@ -123,7 +124,7 @@ export class LocalCalls implements Answers {
     if (waiting === undefined) return null;
     this.#calls.delete(call);
     this.#bytes -= waiting.bytes;
-    waiting.signal?.removeEventListener("abort", waiting.abort);
+    waiting.asker?.remove(waiting.leave);
     return waiting;
   }
 
@@ -134,9 +135,9 @@ export class LocalCalls implements Answers {
     waiting.answer({ type: "failed", failure: canceled() });
   }
 
-  #refuseCall(bytes: number, signal: AbortSignal | undefined): Failure | null {
+  #refuseCall(bytes: number, asker: Asker | undefined): Failure | null {
     const { callsMax, callBytesMax } = this.#limits;
-    if (signal?.aborted === true) return failure("canceled", "The caller went away", {}, "none");
+    if (asker?.isGone === true) return failure("canceled", "The caller went away", {}, "none");
     if (this.#isStopped) return stopping();
     if (this.#calls.size >= callsMax) {
       return failure("overloaded", `The node is answering ${this.#calls.size} calls, the limit is ${callsMax}`);

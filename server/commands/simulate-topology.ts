@@ -11,12 +11,13 @@ import { type Topology, topologyOf } from "../simulation/topology.ts";
 export function readTopology({ file, text }: { readonly file: string; readonly text: string }): Topology {
   const source = YamlSource.parse(file, text);
   const cluster = readClusterFile(source);
-  const nodes = cluster.nodes.map(({ name, labels }) => ({
+  const nodes = cluster.nodes.map(({ name, labels, capacity }) => ({
     node: toNodeId(name),
     identity: `simulated-${name}`,
     peerAddress: `${name}.invalid:7501`,
     apiAddress: `${name}.invalid:7401`,
     labels: Object.entries(labels).toSorted(([left], [right]) => compareNames(left, right)),
+    capacity: Object.entries(capacity).toSorted(([left], [right]) => compareNames(left, right)),
   }));
   const groups = cluster.groups.map((group, position) => ({
     group: toGroupId(group.name),

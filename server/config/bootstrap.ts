@@ -62,8 +62,13 @@ function toRecord(source: YamlSource, node: FileNode, position: number): NodeRec
     identity: required("identity"),
     peerAddress: required("peerAddresses"),
     apiAddress: required("apiAddress"),
-    labels: Object.entries(node.labels).toSorted(([left], [right]) => compareNames(left, right)),
+    labels: byName(node.labels),
+    capacity: byName(node.capacity),
   };
+}
+
+function byName<Value>(entries: Readonly<Record<string, Value>>): (readonly [name: string, value: Value])[] {
+  return Object.entries(entries).toSorted(([left], [right]) => compareNames(left, right));
 }
 
 function refuseShared(source: YamlSource, nodes: readonly NodeRecord[]): void {
@@ -95,13 +100,18 @@ function clusterIdOf({ name, nodes, groups, voters, leaseRead }: Omit<Bootstrap,
   const form: unknown[] = [
     "bailiwick bootstrap 1",
     name,
-    nodes.map((node) => [node.node, node.identity, node.peerAddress, node.apiAddress, node.labels]),
+    nodes.map((node) => [node.node, node.identity, node.peerAddress, node.apiAddress, node.labels, ...sizeOf(node)]),
     groups.map((group) => [group.group, group.owners, Buffer.from(group.config).toString("hex")]),
     voters,
   ];
   // A leader may count on its lease only where every member keeps the promise behind it: a file without it is another cluster.
   if (leaseRead !== null) form.push(["lease reads", leaseRead.clockRateErrorMax]);
   return toClusterId(createHash("sha256").update(JSON.stringify(form)).digest("hex").slice(0, 32));
+}
+
+/** A node without any has the form that it had before nodes could have one. */
+function sizeOf({ capacity }: NodeRecord): readonly unknown[] {
+  return capacity.length === 0 ? [] : [["capacity", capacity]];
 }
 
 /** Bytes cannot be frozen; nobody writes to a config object. */

@@ -11,6 +11,12 @@ export function closestName(name: string, known: readonly string[]): string | nu
   return near[0]?.candidate ?? null;
 }
 
+/** What to add to the refusal of a name that is not known: the one that was probably meant, or nothing. */
+export function meantName(name: string, known: readonly string[]): string {
+  const meant = closestName(name, known);
+  return meant === null ? "" : `; did you mean "${meant}"?`;
+}
+
 /** Letters to insert, delete or replace (Levenshtein); capitals count as their small letters. */
 function distanceOf(left: string, right: string): number {
   const [a, b] = [left.toLowerCase(), right.toLowerCase()];

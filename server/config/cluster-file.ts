@@ -2,11 +2,15 @@
 // and identities may still be missing here; `dev` fills them in, a bootstrap (bootstrap.ts) insists on them.
 
 import { z } from "zod";
+import { decodeGroupPolicies } from "../../proto/codec/group-policies.ts";
+import { dimensionRule, isDimension, policyBounds } from "../../proto/codec/policy-bounds.ts";
+import type { ConfiguredGroup } from "../../proto/codec/policy-problems.ts";
 import { encodeGroupConfig } from "../../proto/group-config.ts";
 import { clusterGroup, isName } from "../../proto/ids.ts";
 import { limits } from "../node/limits.ts";
 import { parseAddress } from "./address.ts";
-import { closestName } from "./closest-name.ts";
+import { meantName } from "./closest-name.ts";
+import { checkRelations } from "./group-relations.ts";
 import { checkShape, type UnusedKeys } from "./shapes.ts";
 import type { FieldPath, YamlSource } from "./yaml-source.ts";
 
@@ -22,6 +26,20 @@ const labelWord = z.string().min(1, { error: "must not be empty" }).max(63, { er
 /** In percent. Less than the least is no bound that the clocks of real machines keep under every load. */
 const clockError = { least: 5, most: 50 } as const;
 
+const capacity = z
+  .record(
+    z.string(),
+    z.number().refine((amount) => Number.isSafeInteger(amount) && amount >= 0, {
+      error: `must be a whole number from 0 to ${Number.MAX_SAFE_INTEGER}`,
+    }),
+  )
+  .refine((amounts) => Object.keys(amounts).length <= policyBounds.dimensionsMax, {
+    error: `must hold at most ${policyBounds.dimensionsMax} dimensions`,
+  })
+  .refine((amounts) => Object.keys(amounts).every(isDimension), {
+    error: `must have names of ${dimensionRule}`,
+  });
+
 const node = z.strictObject({
   name,
   identity: identity.optional(),
@@ -31,6 +49,7 @@ const node = z.strictObject({
     .record(labelWord, labelWord)
     .refine((labels) => Object.keys(labels).length <= 32, { error: "must hold at most 32 labels" })
     .default({}),
+  capacity: capacity.default({}),
 });
 
 const group = z.strictObject({
@@ -79,7 +98,6 @@ const unused: UnusedKeys = {
   "nodes.adapters": notYet,
   "nodes.peer": "write `peerAddresses: [host:port]`",
   "nodes.api": "write `apiAddress: host:port`",
-  "nodes.capacity": "capacity comes with placement by load",
   "nodes.witnessOnly": "witnesses come with quorum policies",
   "settings.beatIntervalMs": "the interval is fixed",
   "settings.downAfterMs": "the time is fixed",
@@ -89,24 +107,26 @@ const unused: UnusedKeys = {
 
 /**
  * @throws {DbError} `invalid_argument` with file, line, column and field: a key that is not known, a bad name or address,
- *   a name used twice, an owner that is no node or is named twice, a config object that is none
+ *   a name used twice, an owner that is no node or is named twice, a config object that is none or does not fit the others
  */
 export function readClusterFile(source: YamlSource): ClusterFile {
   const file = checkShape(source, shape, unused);
   refuseRepeated(source, { list: "nodes", names: file.nodes.map((one) => one.name) });
   refuseRepeated(source, { list: "groups", names: file.groups.map((one) => one.name) });
   const nodes = new Set(file.nodes.map((one) => one.name));
-  file.groups.forEach((one, position) => {
-    checkGroup(source, { group: one, position, nodes });
+  const groups = file.groups.map((one, position) => {
+    const config = checkGroup(source, { group: one, position, nodes });
+    return { name: one.name, owners: one.owners, policies: decodeGroupPolicies(config) };
   });
+  checkRelations(source, groups);
   checkVoters(source, file, nodes);
   return file;
 }
 
 /** The bytes of a group's config object. @throws {DbError} as {@link readClusterFile} */
-export function configOf(source: YamlSource, { config, name }: FileGroup, position: number): Uint8Array {
+export function configOf(source: YamlSource, { config, name, owners }: FileGroup, position: number): Uint8Array {
   const path = ["groups", position, "config"];
-  const bytes = encodedConfig(source, path, config);
+  const bytes = encodedConfig(source, path, { config, of: { group: name, owners } });
   if (bytes.byteLength <= limits.configBytesMax) return bytes;
   throw source.problem(path, `Config of group "${name}" has ${bytes.byteLength} bytes, limit ${limits.configBytesMax}`);
 }
@@ -116,9 +136,13 @@ export function leaseReadOf({ settings }: ClusterFile): { readonly clockRateErro
   return leaseReads === undefined ? null : { clockRateErrorMax: leaseReads.clockRateErrorPercent / 100 };
 }
 
-function encodedConfig(source: YamlSource, path: FieldPath, config: unknown): Uint8Array {
+function encodedConfig(
+  source: YamlSource,
+  path: FieldPath,
+  { config, of }: { readonly config: unknown; readonly of: ConfiguredGroup },
+): Uint8Array {
   try {
-    return encodeGroupConfig(config);
+    return encodeGroupConfig(config, of);
   } catch (reason) {
     throw configProblem(source, path, reason);
   }
@@ -131,7 +155,7 @@ function checkGroup(
     position,
     nodes,
   }: { readonly group: FileGroup; readonly position: number; readonly nodes: ReadonlySet<string> },
-): void {
+): Uint8Array {
   const path = ["groups", position];
   if (group.name === clusterGroup) {
     throw source.problem([...path, "name"], `Group name "${clusterGroup}" is the system group's`);
@@ -142,7 +166,7 @@ function checkGroup(
     refuseUnknownNode(source, { path: ownerPath, node: owner, nodes, as: `Owner of group "${group.name}"` });
     if (first !== at) throw source.problem(ownerPath, `Owner "${owner}" of group "${group.name}" is named twice`);
   });
-  configOf(source, group, position);
+  return configOf(source, group, position);
 }
 
 function checkVoters(source: YamlSource, { settings }: ClusterFile, nodes: ReadonlySet<string>): void {
@@ -163,9 +187,7 @@ function refuseUnknownNode(
   { path, node, nodes, as }: { path: FieldPath; node: string; nodes: ReadonlySet<string>; as: string },
 ): void {
   if (nodes.has(node)) return;
-  const meant = closestName(node, [...nodes]);
-  const hint = meant === null ? "" : `; did you mean "${meant}"?`;
-  throw source.problem(path, `${as}, "${node}", is not a node of this cluster${hint}`);
+  throw source.problem(path, `${as}, "${node}", is not a node of this cluster${meantName(node, [...nodes])}`);
 }
 
 function refuseRepeated(
@@ -181,20 +203,23 @@ function refuseRepeated(
   });
 }
 
-/** The protobuf runtime names the message and the field; where they stand is found by name. */
+/** The protobuf runtime names the message and the field; where they stand is found by name. Our own checks begin with the path. */
 function configProblem(source: YamlSource, path: FieldPath, reason: unknown): Error {
   const message = reason instanceof Error ? reason.message : String(reason);
   const text = message.replaceAll("bailiwick.v1.", "").replace(/^cannot decode /, "");
   const key = /key "([^"]+)" is unknown/.exec(message)?.[1];
   if (key !== undefined)
     return source.problemWithKey(source.findKey(path, key), `Unknown key "${key}" in config: ${text}`);
-  const field = /(?:cannot decode field \S*|^limits)\.(\w+) (?:from JSON|is )/.exec(message)?.[1];
-  const at =
-    field === undefined
-      ? path
-      : source.findKey(
-          path,
-          field.replace(/_(\w)/g, (_, letter) => letter.toUpperCase()),
-        );
+  const field = /cannot decode field \S*\.(\w+) from JSON/.exec(message)?.[1];
+  const named = field?.replace(/_(\w)/g, (_, letter) => letter.toUpperCase());
+  const at = named === undefined ? pathIn(source, path, message) : source.findKey(path, named);
   return source.problem(at, `Config is refused: ${text}`);
+}
+
+/** For example `resources[2].run.exec.start[0] is "sh", ...`. */
+function pathIn(source: YamlSource, path: FieldPath, message: string): FieldPath {
+  const [keys = ""] = /^\w+(?:\.[\w-]+|\[\d+\])*(?= )/.exec(message) ?? [];
+  const below = keys.split(/[.[\]]+/).filter((key) => key !== "");
+  if (source.valueAt([...path, below[0] ?? ""]) === undefined) return path;
+  return [...path, ...below.map((key) => (/^\d+$/.test(key) ? Number(key) : key))];
 }

@@ -1,5 +1,5 @@
 // Gathers the rows of a node's store, of each only as much as a report needs: of a version the key and whether it lives, of a
-// log record nothing. It judges nothing.
+// run of a log nothing. It judges nothing.
 
 import type { GroupId, Incarnation, NodeId, Revision } from "../../proto/ids.ts";
 import type { StateRow } from "../../proto/messages.ts";
@@ -21,7 +21,7 @@ export interface SlotContent {
   readonly keys: Set<string>;
   /** Rows of all tables but versions, keys without their slot. */
   readonly small: StateRow[];
-  logRecords: number;
+  logRuns: number;
   newestVersion: Revision | null;
 }
 
@@ -41,6 +41,12 @@ export interface PeerStartRow {
   readonly value: Uint8Array;
 }
 
+/** A group that has begun on the node. */
+export interface AllocationRow {
+  readonly group: GroupId;
+  readonly value: Uint8Array;
+}
+
 export class DiskContent {
   readonly meta = new Map<string, Uint8Array>();
   readonly groups: StoredGroup[] = [];
@@ -49,6 +55,7 @@ export class DiskContent {
   readonly summaries: SummaryRow[] = [];
   /** Peers whose newest start is remembered. */
   readonly peerStarts: PeerStartRow[] = [];
+  readonly allocations: AllocationRow[] = [];
   /** Rows that no version of this program writes there: key in hexadecimal, and why. */
   readonly unknown: { readonly key: string; readonly problem: string }[] = [];
 
@@ -66,7 +73,7 @@ export class DiskContent {
         this.#slot(key.slot);
         return;
       case "log":
-        this.#slot(key.slot).logRecords += 1;
+        this.#slot(key.slot).logRuns += 1;
         return;
       case "version":
         this.#addVersion(key, row);
@@ -78,12 +85,16 @@ export class DiskContent {
         this.statuses.push({ node: key.node, group: key.group, value: row.value });
         return;
       case "hardStateMark":
+      case "ledgerMark":
         return;
       case "interlock":
         this.summaries.push({ group: key.group, value: row.value });
         return;
       case "peerStart":
         this.peerStarts.push({ node: key.node, value: row.value });
+        return;
+      case "allocation":
+        this.allocations.push({ group: key.group, value: row.value });
         return;
       case "unknown":
         this.#addUnknown(row, "its key is none that this version writes");
@@ -118,7 +129,7 @@ export class DiskContent {
   #slot(slot: Slot): SlotContent {
     const known = this.slots.get(slot);
     if (known !== undefined) return known;
-    const content: SlotContent = { slot, keys: new Set(), small: [], logRecords: 0, newestVersion: null };
+    const content: SlotContent = { slot, keys: new Set(), small: [], logRuns: 0, newestVersion: null };
     this.slots.set(slot, content);
     return content;
   }

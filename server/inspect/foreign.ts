@@ -1,6 +1,7 @@
 // Records that do not belong on a disk: judged by the cluster database on that very disk, with the rules by which nodes
 // themselves accept and keep records (sphere/holding.ts). The group record of the system group is everyone's.
 
+import { decodeAllocationRecord } from "../../proto/codec/allocations.ts";
 import { decodeGroupSummary, decodeStatusComponent } from "../../proto/codec/records.ts";
 import { clusterGroup, compareNames, type GroupId, type NodeId } from "../../proto/ids.ts";
 import type { GroupKey } from "../../proto/model.ts";
@@ -8,12 +9,20 @@ import type { Slot } from "../../storage/keys.ts";
 import { decodeStarts } from "../../storage/start-record.ts";
 import type { Directory } from "../sphere/directory.ts";
 import { mayHoldComponent, mayHoldSummary } from "../sphere/holding.ts";
-import type { DiskContent, PeerStartRow, SlotContent, StatusRow, StoredGroup, SummaryRow } from "./disk-content.ts";
+import type {
+  AllocationRow,
+  DiskContent,
+  PeerStartRow,
+  SlotContent,
+  StatusRow,
+  StoredGroup,
+  SummaryRow,
+} from "./disk-content.ts";
 import { type ReplicaContent, readReplica } from "./replica-content.ts";
 
 /** A record that does not belong where it is. */
 export interface ForeignRecord {
-  readonly kind: "group" | "slot" | "nodeStatus" | "interlock" | "peerStart" | "unknown";
+  readonly kind: "group" | "slot" | "nodeStatus" | "interlock" | "peerStart" | "allocation" | "unknown";
   /** The group, node or slot that it is about; a key in hexadecimal where there is none. */
   readonly name: string;
   readonly problem: string;
@@ -39,6 +48,7 @@ export function findForeign(content: DiskContent, judge: Judge): readonly Foreig
     ...content.statuses.flatMap((row) => judgeStatus(row, judge)),
     ...content.summaries.flatMap((row) => judgeSummary(row, judge)),
     ...content.peerStarts.flatMap((row) => judgePeerStart(row, judge)),
+    ...content.allocations.flatMap(judgeAllocation),
     ...content.unknown.map(({ key, problem }) => ({ kind: "unknown" as const, name: key, problem })),
   ];
   return found.toSorted((left, right) => compareNames(`${left.kind} ${left.name}`, `${right.kind} ${right.name}`));
@@ -81,7 +91,7 @@ function isOwned(key: GroupKey, { object }: ReplicaContent, { self, directory }:
 /** A witness votes and stores no data (C2). */
 function judgeWitness({ group, role, slot }: StoredGroup, { slots }: DiskContent): ForeignRecord[] {
   const content = role === "witness" ? slots.get(slot) : undefined;
-  if (content === undefined || (content.keys.size === 0 && content.logRecords === 0)) return [];
+  if (content === undefined || (content.keys.size === 0 && content.logRuns === 0)) return [];
   return [{ kind: "group", name: group, problem: `a witness of group ${group} holds data of it in slot ${slot}` }];
 }
 
@@ -132,6 +142,14 @@ function judgePeerStart({ node, value }: PeerStartRow, { self, directory, voters
   if (decodeStarts(value)?.length !== 1) return foreign(`the record of the newest start of ${node} is damaged`);
   const isFellow = directory.sphereOf(self).includes(node) || (voters.includes(self) && voters.includes(node));
   return isFellow ? [] : foreign(`${node} shares no group with ${self}, yet its newest start is remembered`);
+}
+
+/** Also of a group that the node owns no more: what runs there holds what it uses until it has stopped. */
+function judgeAllocation({ group, value }: AllocationRow): ForeignRecord[] {
+  const allocation = decoded(value, decodeAllocationRecord)?.reservation;
+  if (allocation?.group === group) return [];
+  const what = allocation === undefined ? "damaged" : `that of group ${allocation.group}`;
+  return [{ kind: "allocation", name: group, problem: `the allocation of group ${group} is ${what}` }];
 }
 
 function decoded<Value>(bytes: Uint8Array, decode: (bytes: Uint8Array) => Value): Value | null {

@@ -4,9 +4,10 @@
 import { failure } from "../../proto/errors.ts";
 import { clusterGroup, type GroupId, type Millis, type NodeId, toMillis } from "../../proto/ids.ts";
 import { isStream, type NodeSelf, type Reply, type Request } from "../../proto/requests.ts";
+import type { AgentDesk } from "./agent-desk.ts";
 import type { Call, Caller } from "./calls.ts";
 import type { ClusterDatabase } from "./cluster-database.ts";
-import { type Ask, gatherCluster, gatherNode, type StatusView } from "./cluster-status.ts";
+import { type Ask, askGroup, gatherCluster, gatherNode, type StatusView } from "./cluster-status.ts";
 import { gatherDrain } from "./drain-node.ts";
 import { failed, type TransactRequest } from "./group-replies.ts";
 import { limits } from "./limits.ts";
@@ -29,6 +30,8 @@ export interface Knowledge {
   /** Also one that takes part no more. */
   stored(name: GroupId): ResourceGroup | null;
   self(nowMs: Millis): NodeSelf;
+  /** The agent that runs on this node. */
+  readonly agents: AgentDesk;
   /** Watches of what is of no single group. */
   readonly streams: NodeStreams;
 }
@@ -129,6 +132,19 @@ export class CallDesk {
         const others = state.directory.nodes.filter((node) => this.#world.connected.has(node));
         return gatherClusterRecovery(request, { state, others }, this.#asker(), answer);
       }
+      case "groupStatus":
+        if (call.caller.type === "client") return this.#groupStatus(call, request.group);
+        return this.#router.route(call, nowMs);
+      case "reportResources":
+        if (request.node !== this.#world.self) return answer(otherNode(request.node, this.#world.self));
+        return this.#node.agents.report(request, this.#reporter(), answer, nowMs);
+      case "reportPerformance":
+        if (request.sample.node !== this.#world.self) return answer(otherNode(request.sample.node, this.#world.self));
+        return this.#node.agents.measured(request, answer, nowMs);
+      case "reserve":
+        if (request.node === this.#world.self) return this.#node.agents.allocations.reserve(call, request, nowMs);
+        if (!state.directory.isNode(request.node)) return answer(unknownNode(request.node));
+        return this.#router.route(call, nowMs);
       case "refoundCluster":
         if (request.node === this.#world.self) return this.#node.database.refound(call, request, nowMs);
         if (!state.directory.isNode(request.node)) return answer(unknownNode(request.node));
@@ -155,6 +171,13 @@ export class CallDesk {
       default:
         return this.#router.route(call, nowMs);
     }
+  }
+
+  #groupStatus({ key, deadlineMs }: Call, group: GroupId): void {
+    const leftMs = (deadlineMs ?? Number.POSITIVE_INFINITY) - this.#nowMs;
+    const ask: Ask = (part, answer) => this.ask(part, leftMs, answer);
+    const askManager: Ask = (part, answer) => this.ask(part, Math.min(limits.reportMs, leftMs / 2), answer);
+    askGroup(group, ask, (reply) => this.#world.calls.answer(key, reply), askManager);
   }
 
   #readCut(call: Call, request: TransactRequest): void {
@@ -188,6 +211,11 @@ export class CallDesk {
     return (request, answer) => this.ask(request, limits.fanOutMs, answer);
   }
 
+  /** Asks for what an agent waits for, with all its other groups. */
+  #reporter(): Ask {
+    return (request, answer) => this.ask(request, limits.reportMs, answer);
+  }
+
   /** Asks for what changes something, as long as whoever has called waits. */
   #changer(call: Call): Ask {
     return (request, answer) => {
@@ -214,6 +242,12 @@ export class CallDesk {
 
 function isOfGroup(request: Request): request is Request & { readonly type: "watch" | "watchGroup" } {
   return request.type === "watch" || request.type === "watchGroup";
+}
+
+/** An agent speaks to its own node. */
+function otherNode(node: NodeId, self: NodeId): Reply {
+  const message = `The report is of node ${node}, it must go to that node: this is ${self}`;
+  return failed(failure("invalid_argument", message, { node: self, field: "node" }));
 }
 
 function unknownNode(node: NodeId): Reply {

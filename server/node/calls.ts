@@ -2,7 +2,7 @@
 
 import { type Failure, failure } from "../../proto/errors.ts";
 import type { Millis, NodeId } from "../../proto/ids.ts";
-import { isStream, type Reply, type Request, type WatchMessage } from "../../proto/requests.ts";
+import { isOfAgents, isStream, type Reply, type Request, type WatchMessage } from "../../proto/requests.ts";
 import type { TransactionId } from "../../proto/transactions.ts";
 import { Deadlines } from "./deadlines.ts";
 import type { CallId } from "./inputs.ts";
@@ -38,7 +38,9 @@ export interface Call {
 export class Calls {
   readonly #out: Outbox;
   readonly #open = new Map<number, Call>();
-  readonly #byCaller = new Map<string, number>();
+  /** Keys of calls, by the numbers that their callers gave them. */
+  readonly #ofClients = new Map<CallId, number>();
+  readonly #ofPeers = new Map<NodeId, Map<number, number>>();
   readonly #deadlines = new Deadlines<number>();
   #lastKey = 0;
   /** Of those that are open. */
@@ -55,8 +57,17 @@ export class Calls {
   /** @returns null when the node answers too many calls already; the caller has been told */
   open(caller: Caller, request: Request, deadlineMs: Millis | null): Call | null {
     this.#lastKey += 1;
-    const fresh = { mayHaveHappened: false, inHand: null, tries: 0, heldBy: null, refusal: null };
-    const call: Call = { key: this.#lastKey, caller, request, deadlineMs, ...fresh };
+    const call: Call = {
+      key: this.#lastKey,
+      caller,
+      request,
+      deadlineMs,
+      mayHaveHappened: false,
+      inHand: null,
+      tries: 0,
+      heldBy: null,
+      refusal: null,
+    };
     const refusal = this.#refusal(request);
     if (refusal !== null) {
       this.#deliver(call, { type: "failed", failure: refusal });
@@ -64,7 +75,7 @@ export class Calls {
     }
     this.#open.set(call.key, call);
     if (isStream(request)) this.#streams += 1;
-    this.#byCaller.set(nameOf(caller, call.key), call.key);
+    if (caller.type !== "part") this.#keysOf(caller).set(caller.call, call.key);
     if (deadlineMs !== null) this.#deadlines.set(call.key, deadlineMs);
     return call;
   }
@@ -74,7 +85,7 @@ export class Calls {
   }
 
   find(caller: Caller): Call | null {
-    const key = this.#byCaller.get(nameOf(caller, 0));
+    const key = caller.type === "part" ? undefined : this.#keysOf(caller).get(caller.call);
     return key === undefined ? null : this.get(key);
   }
 
@@ -103,7 +114,7 @@ export class Calls {
     if (call === undefined) return;
     this.#open.delete(key);
     if (isStream(call.request)) this.#streams -= 1;
-    this.#byCaller.delete(nameOf(call.caller, key));
+    if (call.caller.type !== "part") this.#keysOf(call.caller).delete(call.caller.call);
     this.#deadlines.delete(key);
   }
 
@@ -124,13 +135,24 @@ export class Calls {
     return this.#deadlines.next();
   }
 
+  /** Peers are members, so their number is bounded. */
+  #keysOf(caller: Exclude<Caller, { readonly type: "part" }>): Map<number, number> {
+    if (caller.type === "client") return this.#ofClients;
+    const known = this.#ofPeers.get(caller.node);
+    if (known !== undefined) return known;
+    const keys = new Map<number, number>();
+    this.#ofPeers.set(caller.node, keys);
+    return keys;
+  }
+
   /** Streams are counted apart: they cost little, and would else keep calls out. */
   #refusal(request: Request): Failure | null {
     const calls = this.#open.size - this.#streams;
-    if (isStream(request) ? this.#streams < limits.watchesMax : calls < limits.callsMax) return null;
+    const callsMax = limits.callsMax + (isOfAgents(request) ? limits.agentCallsMax : 0);
+    if (isStream(request) ? this.#streams < limits.watchesMax : calls < callsMax) return null;
     const message = isStream(request)
       ? `The node serves ${this.#streams} watches, limit ${limits.watchesMax}`
-      : `The node is answering ${calls} calls, limit ${limits.callsMax}`;
+      : `The node is answering ${calls} calls, limit ${callsMax}`;
     return failure("overloaded", message);
   }
 
@@ -151,10 +173,4 @@ export class Calls {
     if (caller.type === "client") this.#out.watch(caller.call, message);
     if (caller.type === "peer") this.#out.send(caller.node, { type: "forwardWatch", call: caller.call, message });
   }
-}
-
-function nameOf(caller: Caller, key: number): string {
-  if (caller.type === "client") return `client ${caller.call}`;
-  if (caller.type === "peer") return `${caller.node} ${caller.call}`;
-  return `part ${key}`;
 }

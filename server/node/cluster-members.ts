@@ -5,7 +5,7 @@ import type { MemberId, Millis, NodeId } from "../../proto/ids.ts";
 import type { ClusterOutcome, ClusterState } from "./cluster-state.ts";
 import { Invitations } from "./invitations.ts";
 import { type LossReport, MembershipManager } from "./membership-manager.ts";
-import { earliest } from "./millis.ts";
+import { earliest, isDue } from "./millis.ts";
 import type { Replica } from "./replica.ts";
 import type { World } from "./world.ts";
 
@@ -45,9 +45,10 @@ export class ClusterMembers {
 
   /** After every step: the next change of the voters. */
   manage(nowMs: Millis): void {
+    if (!isDue(this.#manager.deadlineMs(), nowMs)) return;
     const { status } = this.#replica;
     const view = { status, policy: { type: "majority" }, witnesses: () => [] } as const;
-    const input = this.#manager.decide(view, nowMs);
+    const input = this.#manager.decide({ ...view, isTied: false }, nowMs);
     if (input !== null && this.#replica.change(input, nowMs) !== null) this.#manager.refused();
   }
 }

@@ -6,6 +6,7 @@ import type { AppliedRecord, GroupKey, Ownership, StatusComponent } from "../../
 import type { ClusterStatus, GroupStatus, NodeSelf, NodeStatus, Reply, Request } from "../../proto/requests.ts";
 import { emptyBytes } from "../../storage/bytes.ts";
 import { quorumVotes } from "../raft/quorum.ts";
+import { unplaced } from "../recovery/placement-record.ts";
 import { nodeStatus } from "../sphere/node-status.ts";
 import type { ClusterOutcome, ClusterState } from "./cluster-state.ts";
 import type { QuorumView } from "./group-replies.ts";
@@ -37,6 +38,8 @@ export function clusterGroupStatus(
     manager: status.leader,
     term: status.term,
     ownership: noOwnership,
+    placement: unplaced,
+    resources: [],
     ...quorum,
     verdicts: state.verdicts(),
     revision: record.revision,
@@ -70,6 +73,8 @@ export function clusterCopyStatus(
     manager: null,
     term: record.term,
     ownership: noOwnership,
+    placement: unplaced,
+    resources: [],
     hasQuorum: false,
     needed: quorumVotes(membership.voters),
     missing: [],
@@ -126,11 +131,29 @@ export function gatherGroups(
   };
   if (names.length === 0) finish();
   for (const group of names) {
-    ask({ type: "groupStatus", group }, (reply) => {
+    askGroup(group, ask, (reply) => {
       found.set(group, reply.type === "groupStatus" ? reply.status : null);
       if (found.size === names.length) finish();
     });
   }
+}
+
+/**
+ * Any owner says what the group is; how its resources are only the manager has been told by their agents.
+ *
+ * @param askManager for what can be done without
+ */
+export function askGroup(group: GroupId, ask: Ask, answer: (reply: Reply) => void, askManager: Ask = ask): void {
+  ask({ type: "groupStatus", group }, (reply) => {
+    if (reply.type !== "groupStatus") return answer(reply);
+    const { status } = reply;
+    const { manager, node, placement } = status;
+    if (manager === null || manager === node || placement.lease === null) return answer(reply);
+    askManager({ type: "replicaStatus", group, node: manager }, (told) => {
+      const resources = told.type === "replicaStatus" ? told.status.resources : [];
+      answer({ type: "groupStatus", status: { ...status, resources } });
+    });
+  });
 }
 
 function clusterStatusOf(

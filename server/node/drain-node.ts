@@ -10,6 +10,7 @@ import { planDrain } from "../recovery/placement.ts";
 import type { ClusterState } from "./cluster-state.ts";
 import { type Ask, gatherGroups } from "./cluster-status.ts";
 import { failed } from "./group-replies.ts";
+import { limits } from "./limits.ts";
 
 type DrainRequest = Request & { readonly type: "drainNode" };
 
@@ -70,12 +71,24 @@ function refusal({ node, wanted }: DrainRequest, unavailable: readonly GroupId[]
   return failure("no_quorum", message, { node, group: unavailable.join(",") });
 }
 
-/** The groups' own part; that it is on record as well is told to everybody, and decides nothing. */
-function transact(request: DrainRequest, { groups, moves }: Survey, view: DrainView, answer: (reply: Reply) => void) {
+/**
+ * The groups' own part; that it is on record as well is told to everybody, and decides nothing. When a manager changes
+ * meanwhile it is asked for once more: who wants the same again changes nothing.
+ */
+function transact(
+  request: DrainRequest,
+  survey: Survey,
+  view: DrainView,
+  answer: (reply: Reply) => void,
+  attemptsLeft: number = limits.drainAttemptsMax,
+): void {
+  const { groups, moves } = survey;
   const { node, wanted, reason } = request;
   const operation = { type: "intend", node, wanted, reason, after: view.index } as const;
   const parts = groups.map((group) => partFor(group, operation));
   view.change({ type: "transact", group: groups[0] as GroupId, parts }, (reply) => {
+    const isUnknown = reply.type === "failed" && reply.failure.code === "outcome_unknown";
+    if (isUnknown && attemptsLeft > 1) return transact(request, survey, view, answer, attemptsLeft - 1);
     if (reply.type !== "transact") return answer(reply);
     view.change({ type: "intendNode", node, wanted, reason }, ({ type }) => {
       answer({ type: "drainNode", moves, unreachable: type === "intendNode" ? [] : [clusterGroup] });

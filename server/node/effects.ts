@@ -30,7 +30,7 @@ export type Effect =
   | { readonly type: "reply"; readonly call: CallId; readonly reply: Reply }
   /** Next message of a stream; after `events` none follows until `drained`. */
   | { readonly type: "watch"; readonly call: CallId; readonly message: WatchMessage }
-  /** Come back with `continue` after the inputs that are already waiting. */
+  /** Come back with `continue` after the inputs that are already waiting, those of `rest` in a later turn. */
   | { readonly type: "continue"; readonly work: WorkId }
   /** From now on keep connections to exactly these and listen to exactly these topics. */
   | { readonly type: "network"; readonly peers: readonly NodeId[]; readonly topics: readonly Topic[] }

@@ -21,6 +21,7 @@ import { LogStore } from "../../storage/log-store.ts";
 import type { Operation } from "../../storage/ordered-store.ts";
 import { encodeStarts } from "../../storage/start-record.ts";
 import type { LeaseRead } from "../raft/types.ts";
+import { ledgerMark } from "./allocations.ts";
 import { Applier, type ReplicatedState } from "./applier.ts";
 import { ClusterState } from "./cluster-state.ts";
 import { GroupState } from "./group-state.ts";
@@ -52,7 +53,12 @@ const firstIncarnation = toIncarnation(1);
  * Of all that a node stores. Whoever changes the format of any record raises it too: data of another number is refused and
  * left alone, while a record of a number that is not known is damage.
  */
-export const formatVersion = "1";
+export const formatVersion = "3";
+/**
+ * Data of format 1 has a row for each entry of a log, that of 2 no ledger of what runs on the node and no record of placements.
+ * It is read, and becomes data of the present format with the start that does.
+ */
+export const readableFormats: readonly string[] = ["1", "2", formatVersion];
 /** Where every log begins. */
 export const logStart: EntryId = { term: toTerm(0), index: toLogIndex(0) };
 
@@ -64,7 +70,6 @@ export function genesisOperations(genesis: Genesis): readonly Operation[] {
   const own = isHealthy ? bootstrap.groups.filter((group) => group.owners.includes(self)) : [];
   const clusterKey = { group: clusterGroup, incarnation: firstIncarnation };
   return [
-    putMeta("formatVersion", formatVersion),
     putMeta("nodeId", self),
     putMeta("clusterId", bootstrap.cluster),
     ...bootOperations([start], quarantine),
@@ -73,6 +78,7 @@ export function genesisOperations(genesis: Genesis): readonly Operation[] {
       member: founderId,
     }),
     ...own.flatMap((object, position) => newGroupOperations(object, position + 1)),
+    ...(isHealthy ? [ledgerMark(start.boot)] : []),
   ];
 }
 
@@ -85,6 +91,7 @@ export function bootOperations(lineage: readonly Start[], quarantine: string | n
   const start = presentOf(lineage);
   const mark = quarantine === null ? [] : anewOperations(quarantine, start.boot);
   return [
+    putMeta("formatVersion", formatVersion),
     putMeta("bootNumber", String(start.boot)),
     { type: "put", key: metaKey("lineage"), value: encodeStarts(lineage.slice(0, -1)) },
     ...startOperations(start),

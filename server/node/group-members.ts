@@ -38,6 +38,12 @@ export interface ClusterView {
   readonly listed: (group: GroupId) => DirectoryEntry | null;
 }
 
+export interface GroupMembersOptions extends ClusterView {
+  /** Another manager would have to begin anew with what this one waits for. */
+  readonly isTied: (nowMs: Millis) => boolean;
+  readonly nowMs: Millis;
+}
+
 export type SetOwnersRequest = GroupRequest & { readonly type: "setOwners" };
 
 const noEntry: EntryId = { term: toTerm(0), index: toLogIndex(0) };
@@ -45,7 +51,7 @@ const noEntry: EntryId = { term: toTerm(0), index: toLogIndex(0) };
 export class GroupMembers {
   readonly #world: World;
   readonly #replica: GroupReplica;
-  readonly #cluster: ClusterView;
+  readonly #cluster: GroupMembersOptions;
   readonly #precedence = new Precedence();
   /** Both are there while this owner leads. */
   #manager: MembershipManager | null = null;
@@ -57,7 +63,7 @@ export class GroupMembers {
   /** Calls of `setOwners` that wait for the change to be complete. */
   #waiting: { readonly key: number; readonly owners: readonly NodeId[] }[] = [];
 
-  constructor(world: World, replica: GroupReplica, options: ClusterView & { readonly nowMs: Millis }) {
+  constructor(world: World, replica: GroupReplica, options: GroupMembersOptions) {
     this.#world = world;
     this.#replica = replica;
     this.#cluster = options;
@@ -126,7 +132,7 @@ export class GroupMembers {
   manage(nowMs: Millis): void {
     const manager = this.#manager;
     if (manager === null || !isDue(manager.deadlineMs(), nowMs)) return;
-    const input = manager.decide(this.#view(), nowMs);
+    const input = manager.decide({ ...this.#view(), isTied: this.#cluster.isTied(nowMs) }, nowMs);
     if (input === null) return;
     if (input.type === "transfer") this.#world.out.note("info", "Hands leadership over", { to: input.to });
     const refusal = this.#replica.change(input, nowMs);

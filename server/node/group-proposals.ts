@@ -266,6 +266,8 @@ function identifiableCommandOf(request: IdentifiableRequest, random: Random): Id
       return { type: "revokeLease", id: request.id };
     case "setOwners":
       return { type: "setOwners", owners: request.owners, ifIndex: request.ifIndex };
+    case "wish":
+      return { type: "wish", wish: request.wish };
     case "put":
       return {
         type: "write",

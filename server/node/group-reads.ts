@@ -14,14 +14,15 @@ import {
   type GroupReplica,
   headerOf,
   type LeaseRead,
+  type PlacementRead,
   type ReadRequest,
 } from "./group-replies.ts";
 import { limits } from "./limits.ts";
 import type { World } from "./world.ts";
 
-/** Who answers what is asked of leases, when it is known that this member still led after it was asked. */
-interface LeaseAnswers {
-  answer(call: Call, request: LeaseRead, nowMs: Millis): void;
+/** Who answers what is not asked of keys, when it is known that this member still led after it was asked. */
+interface Answers<Asked> {
+  answer(call: Call, request: Asked, nowMs: Millis): void;
 }
 
 export class GroupReads {
@@ -31,23 +32,26 @@ export class GroupReads {
   readonly #confirming = new Map<number, number>();
   /** Calls whose read is confirmed, of keys that a transaction is about to write. */
   readonly #locked = new Set<number>();
-  readonly #leases: LeaseAnswers;
+  readonly #leases: Answers<LeaseRead>;
+  readonly #placement: Answers<PlacementRead>;
   #last = 0;
 
-  constructor(world: World, replica: GroupReplica, leases: LeaseAnswers) {
+  constructor(world: World, replica: GroupReplica, leases: Answers<LeaseRead>, placement: Answers<PlacementRead>) {
     this.#world = world;
     this.#replica = replica;
     this.#leases = leases;
+    this.#placement = placement;
   }
 
   /** @returns false when the leader has to serve it */
-  read(key: number, request: ReadRequest | LeaseRead, nowMs: Millis): boolean {
+  read(key: number, request: ReadRequest | LeaseRead | PlacementRead, nowMs: Millis): boolean {
     if ((request.type === "get" || request.type === "list") && request.consistency === "local") {
       this.#answer(key, request, true);
       return true;
     }
     if (this.#replica.role !== "leader") return false;
-    if (this.#confirming.size >= limits.readsMax) {
+    const readsMax = limits.readsMax + (request.type === "renewOwnership" ? limits.ownersMax : 0);
+    if (this.#confirming.size >= readsMax) {
       this.#refuse(key, "confirming", this.#confirming.size);
       return true;
     }
@@ -63,6 +67,7 @@ export class GroupReads {
     if (call === null) return;
     const { request } = call;
     if (isOfLease(request)) this.#leases.answer(call, request, nowMs);
+    else if (isOfPlacement(request)) this.#placement.answer(call, request, nowMs);
     else this.#serve(call.key);
   }
 
@@ -128,6 +133,10 @@ export class GroupReads {
 
 function isOfLease(request: Request): request is LeaseRead {
   return request.type === "keepAliveLease" || request.type === "getLease" || request.type === "listLeases";
+}
+
+function isOfPlacement(request: Request): request is PlacementRead {
+  return request.type === "renewOwnership" || request.type === "explainGroup";
 }
 
 /** At the newest revision; older ones are what they are. */

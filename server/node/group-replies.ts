@@ -17,10 +17,13 @@ export type TransactRequest = GroupRequest & { readonly type: "transact" };
 export type KeepAliveRequest = GroupRequest & { readonly type: "keepAliveLease" };
 /** A renewal is one as long as it need not be in the log. */
 export type LeaseRead = KeepAliveRequest | (GroupRequest & { readonly type: "getLease" | "listLeases" });
+export type RenewRequest = GroupRequest & { readonly type: "renewOwnership" };
+/** What is asked of the group's placement, and of who manages it. */
+export type PlacementRead = RenewRequest | (GroupRequest & { readonly type: "explainGroup" });
 /** A transaction is a read when no branch of it writes. */
 export type ReadRequest = (GroupRequest & { readonly type: "get" | "list" | "decision" }) | TransactRequest;
 export type WriteRequest =
-  | (GroupRequest & { readonly type: "put" | "delete" | "compact" | "configure" | "prepare" | "finish" })
+  | (GroupRequest & { readonly type: "put" | "delete" | "compact" | "configure" | "prepare" | "finish" | "wish" })
   | (GroupRequest & { readonly type: "grantLease" | "revokeLease" })
   | KeepAliveRequest
   | (GroupRequest & { readonly type: "openSession" | "closeSession" })
@@ -71,6 +74,7 @@ export function answerWrite(request: WriteRequest, outcome: GroupOutcome, state:
   if (outcome.type === "sessionOpened") return { ...outcome, type: "openSession", header };
   if (outcome.type === "sessionClosed") return { type: "closeSession", header };
   if (outcome.type === "transacted") return answerTransact(outcome, header);
+  if (request.type === "wish") return { type: "wish", header };
   if (outcome.type === "prepared") return { type: "prepare", header, vote: outcome.vote };
   if (outcome.type === "finished") return { type: "finish", header: { ...header, revision: outcome.revision } };
   if (outcome.type === "decided") {
@@ -110,7 +114,11 @@ export interface QuorumView {
   readonly missing: readonly NodeId[];
 }
 
-export function groupStatusOf(replica: GroupReplica, node: NodeId, quorum: QuorumView): Omit<GroupStatus, "compared"> {
+export function groupStatusOf(
+  replica: GroupReplica,
+  node: NodeId,
+  quorum: QuorumView,
+): Omit<GroupStatus, "compared" | "resources"> {
   const { state, status, record } = replica;
   const { object, ownership, mvcc } = state;
   return {
@@ -133,6 +141,7 @@ export function groupStatusOf(replica: GroupReplica, node: NodeId, quorum: Quoru
     membershipIndex: status.membershipIndex,
     isDegraded: status.standIn !== null,
     openTransactions: state.transactions.open,
+    placement: state.placement,
     dispute: state.dispute,
   };
 }

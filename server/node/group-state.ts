@@ -35,6 +35,8 @@ import type {
   StateHashes,
   StatusComponent,
 } from "../../proto/model.ts";
+import type { GroupWish, Placement } from "../../proto/placement.ts";
+import type { GroupPolicies, LeaseTerms } from "../../proto/policies.ts";
 import type { Entry, EntryId } from "../../proto/raft.ts";
 import type { RequestIdentity } from "../../proto/sessions.ts";
 import type { IntendOperation, Operation, Part } from "../../proto/transactions.ts";
@@ -47,14 +49,17 @@ import type { Write as VersionedWrite } from "../../storage/mvcc/types.ts";
 import { isAtRest } from "../raft/changes.ts";
 import { intendedOf, isOutdated, type Standing, standingOf } from "../recovery/intents.ts";
 import { areOwnersChanging } from "../recovery/members.ts";
+import { withOwners } from "../recovery/placement-record.ts";
 import { type Footprint, footprintOf } from "../txn/locks.ts";
 import type { ReplicatedState, VersionPage } from "./applier.ts";
 import { GroupKeys } from "./group-keys.ts";
+import { PoliciesRead, placementIn } from "./group-policies.ts";
 import { LeaseCommands, type LeaseOutcome } from "./lease-commands.ts";
 import { LeaseState } from "./lease-state.ts";
 import { limits } from "./limits.ts";
 import { MembersRow } from "./members-row.ts";
 import { OwnerIntents } from "./owner-intents.ts";
+import { PlacementCommands } from "./placement-commands.ts";
 import type { ReplicaRows } from "./replica-rows.ts";
 import { type PlainOutcome, SessionCommands, type SessionOutcome } from "./session-commands.ts";
 import type { SessionState } from "./session-state.ts";
@@ -97,6 +102,8 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
   readonly #transactions: TransactionCommands;
   readonly #leases: LeaseCommands;
   readonly #sessions: SessionCommands;
+  readonly #placement: PlacementCommands;
+  readonly #policies = new PoliciesRead();
   #dispute: StateHashes | null = null;
   readonly #verdicts = new Map<NodeId, StatusComponent>();
   #intendedAt: LogIndex = toLogIndex(0);
@@ -123,6 +130,11 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
       lock: () => this.lock,
       transactions: () => this.transactions,
     });
+    this.#placement = new PlacementCommands(parts.rows, {
+      group: () => this.#placed(),
+      setOwnership: (ownership, index) => this.#setOwnership(ownership, index),
+      lock: () => this.lock,
+    });
     this.#sessions = new SessionCommands(parts.mvcc, parts.rows, {
       key: () => this.#object,
       lock: () => this.lock,
@@ -134,7 +146,8 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
   static genesis(object: GroupObject, slot: Slot): GroupState {
     const { group, incarnation, owners } = object;
     const start = { group, incarnation, index: toLogIndex(0) };
-    const summary: GroupSummary = { ...start, owners, ownership: noOwnership, placement: emptyBytes };
+    const placement = placementIn(object.config);
+    const summary: GroupSummary = { ...start, owners, ownership: noOwnership, placement };
     const rows = new StateRows(slot);
     const members = MembersRow.genesis(rows, owners);
     const state = new GroupState({ object, mvcc: new Mvcc(), rows, members, summary });
@@ -153,7 +166,11 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
     const start = { group: old.object.group, incarnation };
     const object = { ...start, owners: membership.owners, config: old.object.config };
     const epoch = toEpoch(old.ownership.epoch + limits.recoveryJump);
-    const ownership: Ownership = { currentOwner: null, epoch, state: "offline", reason };
+    const lease = old.longestLease;
+    // Who was given the right last may be known to nobody that is left: whatever was given out is waited for.
+    const currentOwner = lease === null ? null : (old.ownership.currentOwner ?? membership.owners[0] ?? null);
+    const standing = currentOwner === null ? "offline" : "suspended";
+    const ownership: Ownership = { currentOwner, epoch, state: standing, reason };
     const summary = { ...old.summary, ...start, index, owners: object.owners, ownership };
     const rows = new StateRows(slot);
     const mvcc = continued(old.mvcc, rows);
@@ -166,6 +183,8 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
     state.sessions.takeOver(old.sessions);
     state.intents.takeOver(old.intents);
     state.intents.retain(object.owners);
+    state.#placement.record.takeOver(old.#placement.record);
+    state.#placement.record.set({ ...withOwners(state.placement, object.owners), lease, target: null });
     return state;
   }
 
@@ -196,6 +215,36 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
 
   get ownership(): Ownership {
     return this.#summary.ownership;
+  }
+
+  /** Beside the ownership: what is wanted of the application, what went wrong, and what was decided. */
+  get placement(): Placement {
+    return this.#placement.record.value;
+  }
+
+  /** The longest terms under which somebody may hold a right; null: nobody can. */
+  get longestLease(): LeaseTerms | null {
+    const { lease } = this.placement;
+    const policies = this.policies;
+    if (policies.resources.length === 0) return lease;
+    return lease !== null && lease.ttlMs > policies.lease.ttlMs ? lease : policies.lease;
+  }
+
+  /** As the config object says. */
+  get policies(): GroupPolicies {
+    return this.#policies.of(this.#object.config);
+  }
+
+  /** Somebody may hold a right, or is to be given one; else the ownership is advice. */
+  get isLeased(): boolean {
+    return (
+      this.policies.resources.length > 0 || (this.placement.lease !== null && this.ownership.currentOwner !== null)
+    );
+  }
+
+  /** Why a wish would be refused now; null: it would be carried out. */
+  refuseWish(wish: GroupWish): Failure | null {
+    return this.lock ?? this.#placement.refuse(wish);
   }
 
   get summary(): GroupSummary {
@@ -269,6 +318,7 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
     this.#setObject({ ...this.#object, owners });
     this.#setSummary({ ...this.#summary, index, owners });
     this.intents.retain(owners);
+    this.#placement.record.set(withOwners(this.placement, owners));
     for (const node of [...this.#verdicts.keys()]) if (!owners.includes(node)) this.#dropVerdict(node);
     for (const node of owners) {
       if (this.#verdicts.has(node)) continue;
@@ -303,6 +353,7 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
       case "grantLease":
       case "revokeLease":
       case "setOwners":
+      case "wish":
         return this.#carryOut(command, at);
       case "prepare":
       case "finish":
@@ -314,9 +365,12 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
         for (const change of command.changes) this.#decide(change, index);
         return decided;
       case "own":
-        return this.#own(command, index);
+      case "assign":
+      case "advance":
+      case "failPlacement":
+        return this.#placement.apply(command, index);
       case "configure":
-        return this.#configure(command.config);
+        return this.#configure(command.config, index);
       case "dispute":
         this.#setDispute(command.hashes);
         return decided;
@@ -350,6 +404,8 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
         return this.#leases.apply(command, at);
       case "setOwners":
         return this.#wantOwners(command);
+      case "wish":
+        return this.#placement.wish(command);
     }
   }
 
@@ -361,10 +417,14 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
   }
 
   #write(command: Extract<GroupCommand, { type: "write" }>): PlainOutcome {
-    const refusal = this.lock ?? this.#transactions.conflict(footprintOfWrite(command)) ?? this.#refusal(command);
+    const refusal = this.lock ?? this.#conflict(command) ?? this.#refusal(command);
     if (refusal !== null) return { type: "refused", failure: refusal };
-    const changed = this.#keys.write(command.writes.map(toVersionedWrite));
-    return { type: "written", revision: changed.revision, replaced: changed.replaced.flat() };
+    const { revision, replaced } = this.#keys.write(command.writes.map(toVersionedWrite));
+    return { type: "written", revision, replaced: replaced.length === 1 ? (replaced[0] ?? []) : replaced.flat() };
+  }
+
+  #conflict(command: Extract<GroupCommand, { type: "write" }>): Failure | null {
+    return this.transactions.holdsKeys ? this.#transactions.conflict(footprintOfWrite(command)) : null;
   }
 
   /** Why the owners cannot be changed now. @param ifIndex where they were changed last; null: wherever */
@@ -465,13 +525,15 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
     this.#restate(node, index);
   }
 
-  #own(command: Extract<GroupCommand, { type: "own" }>, index: LogIndex): GroupOutcome {
-    if (command.epoch !== this.ownership.epoch + 1) return decided;
-    const { currentOwner, epoch, state, reason } = command;
+  #placed() {
+    const { group, owners } = this.#object;
+    return { group, owners, verdicts: this.verdicts(), ownership: this.ownership };
+  }
+
+  #setOwnership(ownership: Ownership, index: LogIndex): void {
     const { currentOwner: before } = this.ownership;
-    this.#setSummary({ ...this.#summary, index, ownership: { currentOwner, epoch, state, reason } });
-    for (const node of [before, currentOwner]) this.#restate(node, index);
-    return decided;
+    this.#setSummary({ ...this.#summary, index, ownership });
+    for (const node of [before, ownership.currentOwner]) this.#restate(node, index);
   }
 
   #compact(revision: Revision): PlainOutcome {
@@ -490,9 +552,10 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
     return { type: "refused", failure: failure("compacted", message, { group, revision: String(refused.floor) }) };
   }
 
-  #configure(config: Uint8Array): GroupOutcome {
+  #configure(config: Uint8Array, index: LogIndex): GroupOutcome {
     if (this.lock !== null) return { type: "refused", failure: this.lock };
     this.#setObject({ ...this.#object, config });
+    this.#setSummary({ ...this.#summary, index, placement: placementIn(config) });
     return decided;
   }
 
@@ -528,6 +591,7 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
       if (row.table === "dispute") this.#dispute = decodeStateHashes(row.value);
       this.transactions.restore(row.table, row);
       this.intents.restore(row.table, row);
+      this.#placement.record.restore(row.table, row);
       this.leases.restore(row.table, row);
       this.sessions.restore(row.table, row);
       if (row.table !== "verdicts") continue;
@@ -582,9 +646,6 @@ function continued(old: Mvcc, rows: StateRows): Mvcc {
   const { mvcc } = restored;
   const present = mvcc.range({ start: emptyBytes, end: null }, { at: null, limit: Number.POSITIVE_INFINITY });
   assert(present.type === "page", "the newest revision can always be read");
-  rows.setKeys(
-    versions,
-    present.kvs.map((kv) => ({ key: kv.key, kv, previous: null, endedLease: 0 })),
-  );
+  rows.takeKeys(versions, present.kvs);
   return mvcc;
 }

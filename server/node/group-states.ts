@@ -27,7 +27,8 @@ export class GroupStates implements StateSource<GroupStateFilter> {
   next({ filter, position, initialThrough }: StateWish<GroupStateFilter>): WatchMessage | null {
     const index = filter.includeProgress ? this.newest : this.#changed;
     if (position >= index) return null;
-    const initial = position < initialThrough;
+    // One state says all that there is: whatever comes behind the first is a change.
+    const initial = position < 0 && initialThrough >= 0;
     const name = `${index} ${initial}`;
     const known = this.#made.get(name);
     if (known !== undefined) return known;

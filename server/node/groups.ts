@@ -22,6 +22,7 @@ import { deleteGroupRecord, logStart, newGroupOperations, putGroupRecord } from 
 import { type GroupOutcome, GroupState } from "./group-state.ts";
 import type { MemberKey } from "./hard-states.ts";
 import type { ReplicaImage, SeatImage } from "./image.ts";
+import type { PlacementSurroundings } from "./placement-keeper.ts";
 import { createRaft } from "./raft-options.ts";
 import type { ReplicaParts } from "./replica.ts";
 import { type GroupListener, ResourceGroup } from "./resource-group.ts";
@@ -46,6 +47,7 @@ export interface GroupsOptions {
   readonly recovery: (group: GroupId) => GroupRecovery | null;
   /** What the cluster database wants of owners of the group, and has not heard yet that it has come to it. */
   readonly intents: (group: GroupId) => readonly NodeIntent[];
+  readonly placement: PlacementSurroundings;
 }
 
 export class Groups {

@@ -1,10 +1,13 @@
-// Feeds a state machine and carries out its effects. It decides nothing: it queues inputs, runs each to completion, merges
-// the writes of a turn into one, and lets no message leave before the write that it depends on is durable (invariant 3).
+// Feeds a state machine and carries out its effects. It decides nothing: it queues inputs, runs each to completion, gives the
+// disk one write after the other, and lets no message leave before the write that it depends on is durable (invariant 3).
 
 import { InvariantError } from "../../proto/assert.ts";
-import type { Effect, WriteBatch } from "./effects.ts";
+import type { Millis } from "../../proto/ids.ts";
+import type { Effect } from "./effects.ts";
+import { GatheredWrites } from "./gathered-writes.ts";
 import type { Input, WriteId } from "./inputs.ts";
 import { limits } from "./limits.ts";
+import { earliest } from "./millis.ts";
 import type { Ports } from "./ports.ts";
 import type { StateMachine } from "./state-machine.ts";
 
@@ -19,9 +22,8 @@ export class Host {
   #scheduled = false;
   #stopped = false;
 
-  /** Batches that the disk has not been given yet; one write is under way at a time, so that they merge meanwhile. */
-  #waiting: WriteBatch[] = [];
-  #newestWrite: WriteId = 0;
+  /** What the disk has not been given yet; one write is under way at a time, so that they gather meanwhile. */
+  readonly #gathered = new GatheredWrites();
   #writing = false;
   #durable: WriteId = 0;
   /** In the order of their `after`, which only grows. */
@@ -70,12 +72,16 @@ export class Host {
     this.#noteDropped();
     if (this.#inputs.length > 0) this.#schedule();
     this.#startWrite();
-    this.#ports.clock.setTimer(this.#machine.deadlineMs(), () => this.deliver({ type: "deadline" }));
+    this.#ports.clock.setTimer(this.#deadlineMs(), () => this.deliver({ type: "deadline" }));
+  }
+
+  #deadlineMs(): Millis | null {
+    return earliest(this.#machine.deadlineMs(), this.#writing ? null : this.#gathered.deadlineMs());
   }
 
   /**
-   * Runs what is waiting, and the first `continue` that comes of it. Work that goes on after that has its next step in a later
-   * turn, so that sockets and timers have theirs.
+   * Runs what is waiting, and the end of the turn that comes of it. What is left over then, and work that goes on after that,
+   * has its next step in a later turn, so that the disk, sockets and timers have theirs.
    *
    * @returns how many inputs have run
    */
@@ -83,7 +89,9 @@ export class Host {
     let ran = 0;
     let goesOn = false;
     while (!goesOn && ran < limits.turnInputsMax && ran < this.#inputs.length) {
-      goesOn = this.#run(this.#inputs[ran] as Input);
+      const input = this.#inputs[ran] as Input;
+      if (ran > 0 && isRest(input)) break;
+      goesOn = this.#run(input);
       ran += 1;
     }
     return ran;
@@ -105,8 +113,7 @@ export class Host {
   #carryOut(effect: Effect): void {
     switch (effect.type) {
       case "write":
-        this.#waiting.push(effect.batch);
-        this.#newestWrite = effect.write;
+        this.#gathered.add(effect, this.#ports.clock.nowMs());
         return;
       case "send":
       case "publish":
@@ -139,10 +146,9 @@ export class Host {
   }
 
   #startWrite(): void {
-    if (this.#writing || this.#waiting.length === 0) return;
-    const batch = mergeBatches(this.#waiting);
-    const write = this.#newestWrite;
-    this.#waiting = [];
+    const isAwaited = this.#held.length > 0;
+    if (this.#writing || !this.#gathered.isReady(isAwaited, this.#ports.clock.nowMs())) return;
+    const { write, batch } = this.#gathered.take();
     this.#writing = true;
     this.#ports.disk.write(batch, (outcome) => {
       if (this.#stopped) return;
@@ -182,16 +188,10 @@ export class Host {
   }
 }
 
-function errorOf(reason: unknown): Error {
-  return reason instanceof Error ? reason : new InvariantError(String(reason));
+function isRest(input: Input): boolean {
+  return input.type === "continue" && input.work === "rest";
 }
 
-/** One batch with the effect of all in their order: one sync for all groups of the node (group commit). */
-function mergeBatches(batches: readonly WriteBatch[]): WriteBatch {
-  if (batches.length === 1) return batches[0] as WriteBatch;
-  return {
-    operations: batches.flatMap((batch) => batch.operations),
-    hardStates: batches.findLast((batch) => batch.hardStates !== null)?.hardStates ?? null,
-    sync: batches.some((batch) => batch.sync),
-  };
+function errorOf(reason: unknown): Error {
+  return reason instanceof Error ? reason : new InvariantError(String(reason));
 }

@@ -20,6 +20,7 @@ import { decodeGroupRecord, type GroupRecord } from "../../storage/group-record.
 import type { HardStateTable } from "../../storage/hard-state.ts";
 import { decodeMark } from "../../storage/hard-state-mark.ts";
 import {
+  allocationRange,
   everyRange,
   groupRange,
   hardStateMarkRange,
@@ -37,7 +38,7 @@ import { LogStore } from "../../storage/log-store.ts";
 import type { KeyRange, Operation, Row } from "../../storage/ordered-store.ts";
 import { decodeStarts } from "../../storage/start-record.ts";
 import { ClusterState } from "./cluster-state.ts";
-import { formatVersion } from "./genesis.ts";
+import { readableFormats } from "./genesis.ts";
 import { GroupState } from "./group-state.ts";
 import { HardStates, type MemberKey } from "./hard-states.ts";
 import type { MembersRow } from "./members-row.ts";
@@ -83,6 +84,8 @@ export interface NodeImage extends DataIdentity {
   readonly seats: readonly SeatImage[];
   readonly statuses: readonly StatusComponent[];
   readonly summaries: readonly GroupSummary[];
+  /** The ledger of what runs on this node. */
+  readonly allocations: readonly Row[];
   /** Removes rows of slots that no record names: what replaced replicas left behind. */
   readonly cleanup: readonly Operation[];
 }
@@ -109,8 +112,9 @@ export function* readNode(hardStates: HardStateTable): Reading<Stored> {
     return rest.length === 0 ? { type: "empty" } : { type: "damaged", reason, identity };
   }
   const format = meta.get("formatVersion") ?? "";
-  if (format !== formatVersion && /^\d+$/.test(format)) {
-    return { type: "otherFormat", reason: `the data has format ${format}, this version reads ${formatVersion}` };
+  if (!readableFormats.includes(format) && /^\d+$/.test(format)) {
+    const reason = `the data has format ${format}, this version reads ${readableFormats.join(", ")}`;
+    return { type: "otherFormat", reason };
   }
   const records = readRecords(yield groupRange());
   const slots = bySlot(yield slotsRange());
@@ -118,8 +122,9 @@ export function* readNode(hardStates: HardStateTable): Reading<Stored> {
   const summaries = yield interlockRange();
   const marks = yield hardStateMarkRange();
   const peerStarts = yield peerStartRange();
+  const allocations = yield allocationRange();
   try {
-    const image = assemble({ meta, records, slots, hardStates, statuses, summaries, marks, peerStarts });
+    const image = assemble({ meta, records, slots, hardStates, statuses, summaries, marks, peerStarts, allocations });
     return typeof image === "string" ? { type: "damaged", reason: image, identity } : { type: "image", image };
   } catch (reason) {
     return { type: "damaged", reason: reason instanceof Error ? reason.message : String(reason), identity };
@@ -135,12 +140,13 @@ interface Parts {
   readonly summaries: readonly Row[];
   readonly marks: readonly Row[];
   readonly peerStarts: readonly Row[];
+  readonly allocations: readonly Row[];
 }
 
 function assemble(parts: Parts): NodeImage | string {
   const { meta, records, slots, hardStates } = parts;
   const identity = identityIn(meta);
-  if (identity === null || meta.get("formatVersion") !== formatVersion)
+  if (identity === null || !readableFormats.includes(meta.get("formatVersion") ?? ""))
     return "the record of whose data it is is damaged";
   const generation = parts.marks[0] === undefined ? 0 : decodeMark(parts.marks[0].value);
   if (typeof generation === "string") return generation;
@@ -186,6 +192,7 @@ function assemble(parts: Parts): NodeImage | string {
     seats,
     statuses: parts.statuses.map((row) => decodeStatusComponent(row.value)),
     summaries: parts.summaries.map((row) => decodeGroupSummary(row.value)),
+    allocations: parts.allocations,
     cleanup: [...slots].flatMap(([slot, rows]) => (named.has(slot) ? [] : rows.map(deletion))),
   };
 }

@@ -8,8 +8,11 @@ import type { Request } from "../../proto/requests.ts";
 export type CallId = number;
 /** Names one `write` effect; grows by one with each. */
 export type WriteId = number;
-/** Names a piece of long work that goes on in a later step. */
-export type WorkId = number;
+/**
+ * What a step leaves for later: `turnEnd` is done once for all that waits now, and before the disk is given what this turn
+ * writes; `rest` has a turn of its own, when that write is under way and the sockets have been read.
+ */
+export type WorkId = "turnEnd" | "rest";
 
 export type Input =
   | { readonly type: "start" }

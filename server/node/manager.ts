@@ -6,11 +6,12 @@ import type { GroupCommand } from "../../proto/commands.ts";
 import { type Millis, type NodeId, toEpoch } from "../../proto/ids.ts";
 import type { NodeIntent } from "../../proto/model.ts";
 import { dueIntents, isThere, operationFor, partFor } from "../recovery/intents.ts";
-import { planOwnership } from "../recovery/placement.ts";
+import { planAdvice } from "../recovery/placement.ts";
 import { SilenceDetector } from "../recovery/silence.ts";
 import { planVerdicts } from "../recovery/verdicts.ts";
 import type { GroupState } from "./group-state.ts";
 import { limits } from "./limits.ts";
+import { earliest } from "./millis.ts";
 
 const { suspectMs, downMs } = limits;
 
@@ -20,6 +21,14 @@ export interface Surroundings {
   readonly quarantines: ReadonlyMap<NodeId, string>;
   /** What the cluster database wants of owners, and has not heard yet that the group has come to it. */
   readonly intents: () => readonly NodeIntent[];
+  /** Where the application runs, if its owner has a right; else that is advice, and is decided here. */
+  readonly placement: Placing;
+}
+
+export interface Placing {
+  readonly isLeased: boolean;
+  decide(awaited: (node: NodeId) => boolean, nowMs: Millis): GroupCommand | null;
+  deadlineMs(): Millis | null;
 }
 
 export class Manager {
@@ -58,18 +67,19 @@ export class Manager {
     this.#isDue = true;
   }
 
-  deadlineMs(): Millis | null {
-    return this.#isDeciding ? null : this.#detector.deadlineMs();
+  deadlineMs(placement: Placing): Millis | null {
+    return this.#isDeciding ? null : earliest(this.#detector.deadlineMs(), placement.deadlineMs());
   }
 
   /** @returns the encoded command to propose now, or null; call `decided` when its fate is known */
-  decide(state: GroupState, { quarantines, intents }: Surroundings, nowMs: Millis): Uint8Array | null {
+  decide(state: GroupState, surroundings: Surroundings, nowMs: Millis): Uint8Array | null {
     if (this.#isDeciding || !this.#isDue) return null;
     this.#isDue = false;
     this.#isRefused = false;
     this.#up = new Set(state.verdicts().flatMap(({ node, status }) => (isThere(status) ? [node] : [])));
+    const { quarantines, intents, placement } = surroundings;
     const command =
-      intentOf(state, intents()) ?? this.#verdicts(state, quarantines, nowMs) ?? this.#ownership(state, nowMs);
+      intentOf(state, intents()) ?? this.#verdicts(state, quarantines, nowMs) ?? this.#place(state, placement, nowMs);
     if (command === null) return null;
     this.#isDeciding = true;
     return encodeGroupCommand(command);
@@ -104,14 +114,24 @@ export class Manager {
     return changes.length === 0 ? null : { type: "verdicts", changes };
   }
 
+  #place(state: GroupState, placement: Placing, nowMs: Millis): GroupCommand | null {
+    if (!placement.isLeased) return this.#ownership(state, nowMs);
+    return placement.decide((node) => this.#isAwaited(node, nowMs), nowMs);
+  }
+
+  #isAwaited(node: NodeId, nowMs: Millis): boolean {
+    return node !== this.#self && this.#detector.verdict(node, nowMs) !== "silent";
+  }
+
   /** The application goes on with the owner that is up; else it moves to the next in the list (block 406). */
   #ownership(state: GroupState, nowMs: Millis): GroupCommand | null {
-    const plan = planOwnership({
+    const view = {
       ownership: state.ownership,
       owners: state.object.owners,
       verdicts: state.verdicts(),
-      awaited: (node) => node !== this.#self && this.#detector.verdict(node, nowMs) !== "silent",
-    });
+      awaited: (node: NodeId) => this.#isAwaited(node, nowMs),
+    };
+    const plan = planAdvice(view, state.placement);
     return plan === null ? null : { type: "own", ...plan, epoch: toEpoch(state.ownership.epoch + 1) };
   }
 }

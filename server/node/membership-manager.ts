@@ -25,6 +25,11 @@ export interface MembershipView {
   readonly witnesses: (owners: readonly NodeId[]) => readonly NodeId[];
 }
 
+export interface LeaderView extends MembershipView {
+  /** Whoever leads is to go on leading for now. */
+  readonly isTied: boolean;
+}
+
 export class MembershipManager {
   readonly #self: NodeId;
   readonly #precedence: Precedence | null;
@@ -101,7 +106,7 @@ export class MembershipManager {
   }
 
   /** @returns what the Raft core is to be told now; null: nothing */
-  decide(view: MembershipView, nowMs: Millis): RaftInput | null {
+  decide(view: LeaderView, nowMs: Millis): RaftInput | null {
     if (nowMs < this.#nextMs) return null;
     this.#nextMs = nextTick(nowMs, limits.membershipCheckMs);
     const { status } = view;
@@ -109,6 +114,7 @@ export class MembershipManager {
     if (isJoint(status.membership)) return null;
     const change = this.#change(view, nowMs);
     if (change !== undefined) return { type: "reconfigure", target: change };
+    if (view.isTied) return null;
     const heir = this.#precedence?.heir(this.#self, status, nowMs) ?? null;
     return heir === null ? null : { type: "transfer", to: heir };
   }

@@ -4,7 +4,8 @@
 import { present } from "../../proto/assert.ts";
 import { clusterGroup, type GroupId, type Millis, type NodeId, toLogIndex, toMillis } from "../../proto/ids.ts";
 import type { Envelope, GroupMessage, PeerMessage, Vouch } from "../../proto/messages.ts";
-import type { DirectoryEntry, StatusComponent } from "../../proto/model.ts";
+import type { DirectoryEntry, GroupSummary, StatusComponent } from "../../proto/model.ts";
+import type { Amounts } from "../../proto/policies.ts";
 import { Random } from "../../proto/random.ts";
 import type { NodeSelf } from "../../proto/requests.ts";
 import { emptyBytes } from "../../storage/bytes.ts";
@@ -13,6 +14,7 @@ import type { LeaseRead } from "../raft/types.ts";
 import { StatusTable } from "../sphere/status-table.ts";
 import { abandonCalls } from "./abandon-calls.ts";
 import { Agenda } from "./agenda.ts";
+import { AgentDesk, type LeasedGroup } from "./agent-desk.ts";
 import { Allowance } from "./allowance.ts";
 import { Applier } from "./applier.ts";
 import { Beats } from "./beats.ts";
@@ -77,6 +79,7 @@ export class Node implements StateMachine, Knowledge {
   readonly #reports: VerdictReports;
   readonly #settling: Settling;
   readonly streams: NodeStreams;
+  readonly agents: AgentDesk;
   /** Why the node takes no part in its groups; null: it does. */
   #quarantine: string | null;
   #isForgetful: boolean;
@@ -139,7 +142,18 @@ export class Node implements StateMachine, Knowledge {
     const recovery = (group: GroupId) => this.database.state.recovery(group);
     const intents = (group: GroupId) => this.database.state.pendingIntents(group);
     const listener = this.#groupListener();
-    this.#groups = new Groups(this.#world, { agenda: this.#agenda, listener, nodes, listed, recovery, intents });
+    this.agents = new AgentDesk(this.#world, {
+      leased: () => this.#leased(),
+      configured: () => this.#capacityOf(this.#world.self),
+      termsOf: (group) => this.#groups.get(group)?.terms ?? null,
+    });
+    const placement = {
+      summaries: () => this.#neighbours(),
+      capacityOf: (node: NodeId) => this.#capacityOf(node),
+      sampleOf: (node: NodeId, nowMs: Millis) => this.agents.sampleOf(node, nowMs),
+    };
+    const agenda = this.#agenda;
+    this.#groups = new Groups(this.#world, { agenda, listener, nodes, listed, recovery, intents, placement });
   }
 
   step(input: Input, nowMs: Millis): readonly Effect[] {
@@ -161,6 +175,7 @@ export class Node implements StateMachine, Knowledge {
       this.#settling.deadlineMs(),
       this.streams.deadlineMs(),
       this.#reception.deadlineMs(),
+      this.agents.allocations.deadlineMs(),
       this.#database === null ? null : this.#nextPullMs,
     );
   }
@@ -186,14 +201,14 @@ export class Node implements StateMachine, Knowledge {
       case "drained":
         return this.#desk.drained({ type: "client", call: input.call }, nowMs);
       case "continue":
-        return this.#endTurn(nowMs);
+        return input.work === "turnEnd" ? this.#endTurn(nowMs) : this.#workOn(nowMs);
       case "diskFree":
         return this.#diskMeasured(input.bytes);
     }
   }
 
   #start(nowMs: Millis): void {
-    const { database, groups, seats, statuses, summaries, cleanup } = this.#image;
+    const { database, groups, seats, statuses, summaries, allocations, anewSince, cleanup } = this.#image;
     const quarantine = this.#quarantine;
     this.#startedMs = nowMs;
     this.#nextPullMs = nowMs;
@@ -212,6 +227,7 @@ export class Node implements StateMachine, Knowledge {
     }
     for (const seat of seats) this.#groups.restoreSeat(seat, nowMs);
     this.#groups.followDirectory(nowMs);
+    this.agents.allocations.restore(allocations, anewSince);
     for (const { group } of isVoter ? [database, ...groups, ...seats] : [...groups, ...seats]) {
       this.#reception.close(group, nowMs);
     }
@@ -241,6 +257,7 @@ export class Node implements StateMachine, Knowledge {
     this.#reports.deadline(this.#groups, database, nowMs);
     this.#settling.deadline(this.#replicas(), nowMs);
     this.#reception.deadline(nowMs);
+    this.agents.allocations.deadline(nowMs);
     this.#pullNow(nowMs);
   }
 
@@ -296,6 +313,8 @@ export class Node implements StateMachine, Knowledge {
         return database.reportIntent(message.kept);
       case "statuses":
         return this.#statuses?.receive(message);
+      case "performance":
+        return this.agents.receive(from, message.sample, nowMs);
       case "statusDigest":
         return this.#statuses?.compare(from, message);
       case "clusterPull":
@@ -359,6 +378,7 @@ export class Node implements StateMachine, Knowledge {
     if (database.replica !== null) left.push(clusterGroup);
     database.leave();
     this.#groups.loseAll(nowMs);
+    this.agents.allocations.lose();
     this.#turn.forget();
     this.#reception.beginAnew(nowMs);
     const options = { listener: this.#clusterListener(), nowMs };
@@ -463,6 +483,7 @@ export class Node implements StateMachine, Knowledge {
     for (const group of this.#agenda.writing()) group.durable(write, nowMs);
     for (const seat of this.#groups.seats) seat.durable(write, nowMs);
     this.#database?.durable(write, nowMs);
+    this.agents.allocations.durable(write);
   }
 
   #diskMeasured(bytes: number): void {
@@ -502,6 +523,11 @@ export class Node implements StateMachine, Knowledge {
   #endTurn(nowMs: Millis): void {
     const beating = this.#turn.end(nowMs);
     if (beating.length > 0) this.#beats.beat(beating, this.database.index, nowMs);
+  }
+
+  /** Goes on with what the steps before have left. */
+  #workOn(nowMs: Millis): void {
+    this.#turn.restBegins();
     for (const group of this.#agenda.touched()) group.work(nowMs);
     this.#database?.work(nowMs);
   }
@@ -524,6 +550,7 @@ export class Node implements StateMachine, Knowledge {
     }
     this.#statuses?.directoryChanged(directory);
     this.streams.directoryChanged(directory);
+    this.agents.sphereChanged(directory.sphereOf(this.#world.self));
     for (const group of this.#groups) {
       this.#statuses?.groupChanged(group.state.verdicts(), null, false);
       if (state.pendingIntents(group.replica.key.group).length > 0) group.wake();
@@ -568,6 +595,22 @@ export class Node implements StateMachine, Knowledge {
     return this.#statuses?.components(node) ?? [];
   }
 
+  /** Groups of this node know of each other without being told. */
+  #neighbours(): readonly GroupSummary[] {
+    return [...(this.#statuses?.summaries() ?? []), ...[...this.#groups].map(({ state }) => state.summary)];
+  }
+
+  #leased(): readonly LeasedGroup[] {
+    return [...this.#groups].flatMap((group) => {
+      if (!group.isOwner || !group.isLeased) return [];
+      return [{ ...group.replica.key, renewIntervalMs: group.renewIntervalMs }];
+    });
+  }
+
+  #capacityOf(node: NodeId): Amounts {
+    return new Map(this.database.state.node(node)?.capacity ?? []);
+  }
+
   /** What the node says of itself. */
   self(nowMs: Millis): NodeSelf {
     return {
@@ -604,6 +647,7 @@ export class Node implements StateMachine, Knowledge {
       statusChanged: (group, nowMs) => {
         this.#statuses?.groupChanged(group.state.verdicts(), group.state.summary, group.isManaged);
         this.#reports.wake(nowMs);
+        for (const other of this.#groups) if (other !== group && other.isManaged && other.isLeased) other.wake();
       },
       beatNow: (group) => {
         this.#turn.beat(group.replica);

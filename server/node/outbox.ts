@@ -140,10 +140,10 @@ export class Outbox {
     }
     for (const effect of this.#others) effects.push(effect);
     for (const range of this.#erased) effects.push({ type: "erase", range, after: this.#lastWrite });
-    this.#erased = [];
-    this.#messages = [];
-    this.#echoes = new Map();
-    this.#others = [];
+    if (this.#erased.length > 0) this.#erased = [];
+    if (this.#messages.length > 0) this.#messages = [];
+    if (this.#echoes.size > 0) this.#echoes = new Map();
+    if (this.#others.length > 0) this.#others = [];
     return effects;
   }
 

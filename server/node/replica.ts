@@ -11,7 +11,7 @@ import type { Slot } from "../../storage/keys.ts";
 import type { LogStore } from "../../storage/log-store.ts";
 import type { Standing } from "../raft/quiet.ts";
 import type { Raft } from "../raft/raft.ts";
-import type { PersistToken, RaftInput, RaftOutput, RaftStatus, Role, RoleChange } from "../raft/types.ts";
+import type { Broadcast, PersistToken, RaftInput, RaftOutput, RaftStatus, Role, RoleChange } from "../raft/types.ts";
 import type { Applier, ReplicatedState } from "./applier.ts";
 import type { Topic } from "./effects.ts";
 import type { HardStates, MemberKey } from "./hard-states.ts";
@@ -319,11 +319,7 @@ export class Replica<Outcome, State extends ReplicatedState<Outcome>> implements
     for (const entry of output.committed) this.#toApply.push(entry);
     for (const read of output.readable) this.#reads.push(read);
     if (output.persist !== null) this.#persist(output.persist);
-    for (const { to, message, afterPersist } of output.messages) {
-      this.#noticeRepair(message, nowMs);
-      this.#send(to, message, afterPersist);
-    }
-    if (output.broadcast !== null) this.#broadcast(output.broadcast, nowMs);
+    this.#sendAll(output, nowMs);
     if (output.roleChange !== null) this.#owner.roleChanged(output.roleChange, nowMs);
     if (output.membership !== null) this.#owner.membersChanged(nowMs);
     for (const read of output.refusedReads) this.#owner.readRefused(read, nowMs);
@@ -332,7 +328,19 @@ export class Replica<Outcome, State extends ReplicatedState<Outcome>> implements
       this.#owner.needSnapshot(peer, nowMs);
     }
     if (output.beatNow) this.#owner.beatNow();
-    if (output.committed.length > 0 || output.readable.length > 0) this.work(nowMs);
+    // What is to be stored goes first: the disk is busy with it while the rest is applied.
+    if (output.committed.length > 0 && output.persist === null) this.work(nowMs);
+    else if (output.readable.length > 0) this.#serveReads(nowMs);
+  }
+
+  /** In the order in which they were made. */
+  #sendAll({ messages, broadcast }: RaftOutput, nowMs: Millis): void {
+    for (const [position, { to, message, afterPersist }] of messages.entries()) {
+      if (position === broadcast?.position) this.#broadcast(broadcast, nowMs);
+      this.#noticeRepair(message, nowMs);
+      this.#send(to, message, afterPersist);
+    }
+    if (broadcast !== null && broadcast.position >= messages.length) this.#broadcast(broadcast, nowMs);
   }
 
   #persist(persist: NonNullable<RaftOutput["persist"]>): void {
@@ -363,19 +371,22 @@ export class Replica<Outcome, State extends ReplicatedState<Outcome>> implements
     else this.#out.send(to, wrapped);
   }
 
-  /** Many entries are published once; few go to each directly, which is quicker (architecture.md, Transport). */
-  #broadcast(broadcast: NonNullable<RaftOutput["broadcast"]>, nowMs: Millis): void {
+  /** Many entries go to all owners in one message, which is encoded once: published where many are to hear it, else sent to each. */
+  #broadcast(broadcast: Broadcast, nowMs: Millis): void {
     const { message } = broadcast;
     const { owners } = this.membership;
     const to = broadcast.to.filter((peer) => owners.includes(peer));
     for (const peer of broadcast.to) if (!owners.includes(peer)) this.#send(peer, message, false);
-    const isWorthwhile = to.length > 1 && message.slice.entries.length >= limits.publishEntriesMin;
-    if (isWorthwhile && nowMs >= this.#distrustGossipUntilMs) {
-      this.#published = message.slice.previous.index + message.slice.entries.length;
-      const address = { ...this.key, fromMember: this.member, toMember: anyMember };
-      this.#out.publish(this.topic, { type: "raft", ...address, message });
-    } else {
+    if (to.length < 2 || message.slice.entries.length < limits.sharedEntriesMin) {
       for (const peer of to) this.#send(peer, message, false);
+      return;
+    }
+    const shared: PeerMessage = { type: "raft", ...this.key, fromMember: this.member, toMember: anyMember, message };
+    if (to.length >= limits.publishReceiversMin && nowMs >= this.#distrustGossipUntilMs) {
+      this.#published = message.slice.previous.index + message.slice.entries.length;
+      this.#out.publish(this.topic, shared);
+    } else {
+      for (const peer of to) this.#out.send(peer, shared);
     }
   }
 
@@ -427,9 +438,10 @@ export class Replica<Outcome, State extends ReplicatedState<Outcome>> implements
 
   #trimLog(nowMs: Millis): void {
     if (this.#trimTo === null) return;
-    this.#out.write(this.#log.compact(this.#trimTo));
-    this.#carryOut(this.#stepRaft({ type: "compact", upTo: this.#log.previous.index }, nowMs), nowMs);
-    if (this.#log.previous.index >= this.#trimTo) this.#trimTo = null;
+    const operations = this.#log.compact(this.#trimTo);
+    this.#out.write(operations);
+    if (operations.length === 0) this.#trimTo = null;
+    else this.#carryOut(this.#stepRaft({ type: "compact", upTo: this.#log.previous.index }, nowMs), nowMs);
   }
 
   #serveReads(nowMs: Millis): void {

@@ -12,6 +12,7 @@ import {
   type GroupStatus,
   plainRequest,
   type Reply,
+  type Request,
   type WatchGroupRequest,
   type WatchRequest,
 } from "../../proto/requests.ts";
@@ -44,6 +45,7 @@ import { limits } from "./limits.ts";
 import { Manager } from "./manager.ts";
 import type { LossReport } from "./membership-manager.ts";
 import { earliest, isDue } from "./millis.ts";
+import { PlacementKeeper, type PlacementSurroundings } from "./placement-keeper.ts";
 import { quorumOf } from "./quorum-view.ts";
 import { answerRecalled } from "./recall.ts";
 import { Replica, type ReplicaOwner, type ReplicaParts } from "./replica.ts";
@@ -71,7 +73,7 @@ export interface GroupListener {
   /** Calls that this member can no longer serve: to be routed again. */
   reroute(calls: readonly number[], nowMs: Millis): void;
   /** Asks another group, on behalf of this one. */
-  readonly ask: (request: GroupRequest, answer: (reply: Reply) => void) => void;
+  readonly ask: (request: Request, answer: (reply: Reply) => void) => void;
   /** The group has proposals to make at the end of the turn. */
   proposalsWaiting(group: ResourceGroup): void;
 }
@@ -99,6 +101,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
   readonly #transactions: Transactions;
   readonly #leases: Leases;
   readonly #sessions: SessionKeeper;
+  readonly #placement: PlacementKeeper;
   readonly #comparison: StateComparison;
   readonly #compactor = new Compactor();
   readonly #leaderSight: LeaderSight;
@@ -115,12 +118,21 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
     this.#term = this.replica.record.term;
     this.#transfers = new Transfers(world, this.replica, GroupState.restore);
     this.#intents = options.intents;
-    this.#members = new GroupMembers(world, this.replica, options);
+    this.#members = new GroupMembers(world, this.replica, {
+      ...options,
+      isTied: (nowMs) => this.#placement.isAwaitingEnd(nowMs),
+    });
     this.#leases = new Leases(world, this.replica, {
       propose: (command) => this.#proposals.finding(command),
       log: (call, request) => this.#proposals.write(call, request),
     });
-    this.#reads = new GroupReads(world, this.replica, this.#leases);
+    this.#placement = new PlacementKeeper(
+      world,
+      this.replica,
+      { ask: options.listener.ask, wake: () => this.wake() },
+      options.placement,
+    );
+    this.#reads = new GroupReads(world, this.replica, this.#leases, this.#placement);
     this.#proposals = new GroupProposals(world, this.replica, {
       manager: () => this.#manager,
       waiting: () => this.#listener.proposalsWaiting(this),
@@ -156,6 +168,20 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
     return this.state.object.owners.includes(this.#world.self);
   }
 
+  /** Somebody may have the right to run its application, or is to be given it. */
+  get isLeased(): boolean {
+    return this.#placement.isLeased;
+  }
+
+  get renewIntervalMs(): number {
+    return this.#placement.policies.lease.renewIntervalMs;
+  }
+
+  /** What it asks of a node that runs its application, by its policies here. */
+  get terms() {
+    return this.#placement.terms;
+  }
+
   get isManaged(): boolean {
     return this.#manager !== null;
   }
@@ -176,8 +202,10 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
    * @returns false when the leader has to serve it
    */
   serve(call: Call, nowMs: Millis): boolean {
-    this.#listener.touched(this);
     const { request } = call;
+    // Many come in one turn, and are only queued: the group has its turn when it proposes them all.
+    if (request.type === "put" || request.type === "delete") return this.#write(call, request, nowMs);
+    this.#listener.touched(this);
     switch (request.type) {
       case "groupStatus":
         this.#world.calls.answer(call.key, { type: "groupStatus", status: this.status(nowMs) });
@@ -194,16 +222,24 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
       case "decision":
       case "getLease":
       case "listLeases":
+      case "explainGroup":
         return this.#reads.read(call.key, request, nowMs);
       case "keepAliveLease":
         this.#leases.heard(request.id, nowMs);
         return this.#reads.read(call.key, request, nowMs);
+      case "renewOwnership":
+        this.#placement.heard(request, nowMs);
+        if (this.replica.role !== "leader" || !this.#placement.answersAtOnce(request)) {
+          return this.#reads.read(call.key, request, nowMs);
+        }
+        this.#placement.answer(call, request, nowMs);
+        return true;
+      case "wish":
+        return this.#wish(call, request, nowMs);
       case "transact":
         return isLocalRead(request) ? this.#reads.read(call.key, request, nowMs) : this.#write(call, request, nowMs);
       case "prepare":
       case "finish":
-      case "put":
-      case "delete":
       case "compact":
       case "configure":
       case "grantLease":
@@ -222,7 +258,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
 
   status(nowMs: Millis): GroupStatus {
     const status = groupStatusOf(this.replica, this.#world.self, quorumOf(this, this.#world, nowMs));
-    return { ...status, compared: this.#comparison.compared };
+    return { ...status, resources: this.#placement.resources(nowMs), compared: this.#comparison.compared };
   }
 
   /** How long this owner has known of no leader. */
@@ -275,6 +311,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
     this.replica.deadline(nowMs);
     this.#transfers.deadline(nowMs);
     this.#manager?.wake();
+    this.#placement.deadline(nowMs);
     this.#members.deadline(nowMs);
     this.#comparison.deadline(nowMs);
     if (isDue(this.#noticeMs, nowMs)) {
@@ -326,7 +363,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
       this.#transfers.deadlineMs(),
       this.#watches.deadlineMs(),
       this.#statusWatches.deadlineMs(),
-      this.#manager?.deadlineMs() ?? null,
+      this.#manager?.deadlineMs(this.#placement) ?? null,
       this.#members.deadlineMs(),
       this.#comparison.deadlineMs(),
       this.#transactions.deadlineMs(),
@@ -367,6 +404,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
     if (isControl(entry.payload)) this.#membersApplied(nowMs);
     this.#comparison.applied(entry, nowMs);
     this.#leases.entryApplied(entry.term, nowMs);
+    this.#placement.entryApplied(entry.term, nowMs);
     if (this.#manager !== null) this.#noticeMs ??= toMillis(nowMs + limits.commitNoticeMs);
   }
 
@@ -457,6 +495,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
     this.#transactions.lead();
     this.#compactor.lead();
     this.#leases.lead();
+    this.#placement.lead();
     this.#sessions.lead(nowMs);
   }
 
@@ -467,6 +506,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
     this.#transactions.resign();
     this.#compactor.resign();
     this.#leases.resign();
+    this.#placement.resign();
     this.#sessions.resign();
     this.#listener.reroute(this.#reads.takeLocked(), nowMs);
     this.#noticeMs = null;
@@ -476,7 +516,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
 
   #manage(nowMs: Millis): void {
     const intents = () => this.#intents(this.replica.key.group);
-    const surroundings = { quarantines: this.#world.quarantines, intents };
+    const surroundings = { quarantines: this.#world.quarantines, intents, placement: this.#placement };
     const payload = this.#manager?.decide(this.state, surroundings, nowMs) ?? null;
     if (payload !== null) this.#proposals.decision(payload);
   }
@@ -502,6 +542,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
     const { request: asked, identity } = request;
     if (asked.type === "transact" && isLocalRead(asked)) return this.#reads.read(call.key, asked, nowMs);
     if (asked.type === "setOwners" && asked.validateOnly) return this.#members.setOwners(call, asked, nowMs);
+    if (asked.type === "wish" && asked.validateOnly) return this.#wish(call, asked, nowMs);
     if (this.replica.role !== "leader") return false;
     this.#sessions.heard(identity.session, nowMs);
     if (this.#proposals.recall(call, request, nowMs)) return true;
@@ -527,6 +568,16 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
     const reply =
       answer === null ? failed(fateUnknown(group)) : answerRecalled(call.request.request, answer, state, header);
     this.#world.calls.answer(key, reply);
+  }
+
+  /** What would be refused is refused before it is logged; the log has the last word. */
+  #wish(call: Call, request: GroupRequest & { readonly type: "wish" }, nowMs: Millis): boolean {
+    if (this.replica.role !== "leader") return false;
+    const refusal = this.state.refuseWish(request.wish);
+    if (refusal === null && !request.validateOnly) return this.#write(call, request, nowMs);
+    const header = headerOf(this.state, this.#world.self, false);
+    this.#world.calls.answer(call.key, refusal === null ? { type: "wish", header } : failed(refusal));
+    return true;
   }
 
   #write(call: Call, request: WriteRequest | IdentifiedRequest, nowMs: Millis): boolean {
@@ -601,6 +652,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
 export interface GroupOptions extends ClusterView {
   /** What the cluster database wants of owners of the group, and has not heard yet that it has come to it. */
   readonly intents: (group: GroupId) => readonly NodeIntent[];
+  readonly placement: PlacementSurroundings;
   readonly listener: GroupListener;
   readonly nowMs: Millis;
 }

@@ -4,7 +4,14 @@
 import { type ErrorCode, type Failure, failure } from "../../proto/errors.ts";
 import { clusterGroup, type GroupId, type Millis, type NodeId, toMillis } from "../../proto/ids.ts";
 import type { PeerMessage } from "../../proto/messages.ts";
-import { isStream, plainRequest, type Reply, type Request, type StreamRequest } from "../../proto/requests.ts";
+import {
+  isOfAgents,
+  isStream,
+  plainRequest,
+  type Reply,
+  type Request,
+  type StreamRequest,
+} from "../../proto/requests.ts";
 import { isReadOnly, type TransactionId } from "../../proto/transactions.ts";
 import type { Call } from "./calls.ts";
 import { Deadlines } from "./deadlines.ts";
@@ -286,8 +293,9 @@ export class Router {
   }
 
   #forward(call: Call, to: NodeId, nowMs: Millis): void {
-    if (this.#forwarded.size >= limits.forwardsMax) {
-      const message = `The node has ${this.#forwarded.size} calls under way at other nodes, limit ${limits.forwardsMax}`;
+    const forwardsMax = limits.forwardsMax + (isOfAgents(call.request) ? limits.agentCallsMax : 0);
+    if (this.#forwarded.size >= forwardsMax) {
+      const message = `The node has ${this.#forwarded.size} calls under way at other nodes, limit ${forwardsMax}`;
       this.#world.calls.answer(call.key, failed(failure("overloaded", message)));
       return;
     }
@@ -449,8 +457,8 @@ function wantsProgress(call: Call | null): boolean {
 /** What one node is asked about itself: no other can answer. */
 function isOfNode(
   request: Request,
-): request is Request & { readonly type: "nodeSelf" | "replicaStatus" | "refoundCluster" } {
-  return ["nodeSelf", "replicaStatus", "refoundCluster"].includes(request.type);
+): request is Request & { readonly type: "nodeSelf" | "replicaStatus" | "refoundCluster" | "reserve" } {
+  return ["nodeSelf", "replicaStatus", "refoundCluster", "reserve"].includes(request.type);
 }
 
 /** A read whose keys a transaction holds that is not over yet. */
@@ -467,7 +475,8 @@ function groupOf(request: Request): GroupId {
 function isWrite(any: Request): boolean {
   const request = plainRequest(any);
   if (request.type === "transact") return !request.parts.every(isReadOnly);
-  return writes.has(request.type) && !(request.type === "setOwners" && request.validateOnly);
+  if (request.type === "setOwners" || request.type === "wish") return !request.validateOnly;
+  return writes.has(request.type);
 }
 
 const writes: ReadonlySet<Request["type"]> = new Set([
@@ -477,7 +486,6 @@ const writes: ReadonlySet<Request["type"]> = new Set([
   "configure",
   "prepare",
   "finish",
-  "setOwners",
   "grantLease",
   "revokeLease",
   "createGroup",

@@ -23,7 +23,10 @@ export class SphereChanges {
   readonly #self: NodeId;
   readonly #marks = new Map<NodeId, Mark>();
   #counter = 0;
-  /** Since this index of the cluster's log nobody has come to the sphere or left it; known only since the node's start. */
+  /**
+   * Since this index of the cluster's log nobody has come to the sphere, left it, or changed groups within it; known only since
+   * the node's start.
+   */
   #since: LogIndex = toLogIndex(0);
 
   constructor(self: NodeId) {
@@ -67,8 +70,8 @@ export class SphereChanges {
 
   #followNode(node: NodeId, groups: string, index: LogIndex): void {
     const known = this.#marks.get(node);
-    if (known === undefined || known.isDeparted) this.#membersChanged(node, { groups, isDeparted: false }, index);
-    else if (known.groups !== groups) this.#mark(node, { groups, isDeparted: false });
+    const isAsKnown = known?.isDeparted === false && known.groups === groups;
+    if (!isAsKnown) this.#membersChanged(node, { groups, isDeparted: false }, index);
   }
 
   #membersChanged(node: NodeId, mark: Omit<Mark, "at">, index: LogIndex): void {

@@ -38,15 +38,22 @@ export class StateRows {
     if (this.#forget(row)) this.#operations.push({ type: "delete", key: row });
   }
 
-  /** One revision of the keys: its rows, and what each key was and is. */
+  /** One revision of the keys: its rows, and what each of them did to its key. */
   setKeys(rows: readonly VersionRow[], events: readonly KeyEvent[]): void {
-    for (const { key, kv, previous } of events) {
+    for (let at = 0; at < events.length; at++) {
+      const { key, kv, previous } = events[at] as KeyEvent;
+      const row = rows[at] as VersionRow;
       if (previous !== null) this.#hash.remove(key, hashedForm(previous));
-      if (kv !== null) this.#hash.add(key, hashedForm(kv));
+      // The form that is hashed is the one that is stored.
+      if (kv !== null) this.#hash.add(key, row.value);
+      this.#put(row);
     }
-    for (const { revision, ordinal, value } of rows) {
-      this.#operations.push({ type: "put", key: versionKey(this.slot, revision, ordinal), value });
-    }
+  }
+
+  /** The keys of a state that goes on here without its history. */
+  takeKeys(rows: readonly VersionRow[], present: readonly KeyValue[]): void {
+    for (const kv of present) this.restoreKey(kv);
+    for (const row of rows) this.#put(row);
   }
 
   /** Deletes versions that can no longer be read. */
@@ -107,6 +114,10 @@ export class StateRows {
     const operations = this.#operations;
     this.#operations = [];
     return operations;
+  }
+
+  #put({ revision, ordinal, value }: VersionRow): void {
+    this.#operations.push({ type: "put", key: versionKey(this.slot, revision, ordinal), value });
   }
 
   #remember(tail: Uint8Array, value: Uint8Array): void {

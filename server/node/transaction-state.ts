@@ -60,6 +60,11 @@ export class TransactionState {
     return this.#prepared.size >= limits.transactionsOpenMax;
   }
 
+  /** Some may keep others from their keys: see {@link TransactionState.conflict}. */
+  get holdsKeys(): boolean {
+    return this.#prepared.size > 0;
+  }
+
   record(id: TransactionId): TransactionRecord | null {
     return this.#coordinated.get(nameOf(id)) ?? null;
   }

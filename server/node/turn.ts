@@ -1,19 +1,17 @@
-// What waits for the end of a turn, so that one message serves all that came in it: proposals, beats that confirm reads, and
-// work that is left over.
+// What waits for the end of a turn, so that one message serves all that came in it: proposals, and beats that confirm reads.
+// Work that is left over has a later turn: what this one writes and sends does not wait for it.
 
 import type { Millis } from "../../proto/ids.ts";
 import type { Outbox } from "./outbox.ts";
 import type { LedGroup } from "./party.ts";
 import type { ResourceGroup } from "./resource-group.ts";
 
-/** Work number of the `continue` effect. */
-const turnEnd = 1;
-
 export class Turn {
   readonly #out: Outbox;
   readonly #proposing = new Set<ResourceGroup>();
   readonly #beating = new Set<LedGroup>();
   #isEndAsked = false;
+  #isRestAsked = false;
 
   constructor(out: Outbox) {
     this.#out = out;
@@ -34,11 +32,21 @@ export class Turn {
     this.#beating.clear();
   }
 
-  /** After every step. `isLeft`: some part has more work than one step may take. */
+  /** After every step. `isLeft`: some part has more work than one step may take, or can be done later. */
   settle(isLeft: boolean): void {
-    if (this.#isEndAsked || !(isLeft || this.#proposing.size > 0 || this.#beating.size > 0)) return;
-    this.#isEndAsked = true;
-    this.#out.continueWith(turnEnd);
+    if (!this.#isEndAsked && (this.#proposing.size > 0 || this.#beating.size > 0)) {
+      this.#isEndAsked = true;
+      this.#out.continueWith("turnEnd");
+    }
+    if (!this.#isRestAsked && isLeft) {
+      this.#isRestAsked = true;
+      this.#out.continueWith("rest");
+    }
+  }
+
+  /** What is left over is done now. */
+  restBegins(): void {
+    this.#isRestAsked = false;
   }
 
   /** @returns the groups that are to beat now */

@@ -36,7 +36,7 @@ export class OutputBuilder {
   broadcast(to: readonly NodeId[], message: RaftMessage & { type: "append" }): void {
     assert(this.#broadcast === null, "A step broadcasts once");
     assert(to.length > 1, () => `Broadcast to ${to.length}`);
-    this.#broadcast = { to, message };
+    this.#broadcast = { to, message, position: this.#messages?.length ?? 0 };
   }
 
   readable(read: number, index: LogIndex): void {

@@ -99,12 +99,19 @@ export interface RoleChange {
   readonly leader: NodeId | null;
 }
 
+/** The same append for every follower that is up to date in the pipeline: published once or sent to each of `to`. */
+export interface Broadcast {
+  readonly to: readonly NodeId[];
+  readonly message: RaftMessage & { readonly type: "append" };
+  /** It leaves behind so many of the step's messages: those after it build on it. */
+  readonly position: number;
+}
+
 /** What one step asks of its caller; empty arrays and nulls when nothing. */
 export interface RaftOutput {
   readonly persist: Persist | null;
   readonly messages: readonly OutgoingMessage[];
-  /** The same append for every follower that is up to date in the pipeline: published once or sent to each of `to`. */
-  readonly broadcast: { readonly to: readonly NodeId[]; readonly message: RaftMessage & { type: "append" } } | null;
+  readonly broadcast: Broadcast | null;
   /**
    * Newly committed entries, in order, each exactly once per start: to be applied now. Entries and term are durable
    * here, so that applied state never runs ahead of the log and the term that it rests on.

@@ -1,9 +1,10 @@
-// Where a group's application runs: minimal recovery, the first owner in list order that is up (D2, D3; S1 Fig. 4). Run by
-// the manager of a group that has a quorum, which is block 404 of Fig. 4. An owner that operators want to run nothing is passed
-// over, and gives the application up as soon as another one can take it. No leases, capacities or fallback policies yet.
+// Where the application of a group without resources should run: the first owner in list order that is up (D2, D3; S1 Fig. 4).
+// Run by the manager of a group that has a quorum, which is block 404 of Fig. 4. An owner that operators want to run nothing is
+// passed over, and gives the application up as soon as another one can take it. Advice: nobody is granted anything by it.
 
 import type { GroupId, NodeId } from "../../proto/ids.ts";
 import type { Ownership, StatusComponent } from "../../proto/model.ts";
+import type { Placement } from "../../proto/placement.ts";
 import { reasonText } from "./reason.ts";
 
 export interface Candidates {
@@ -51,13 +52,33 @@ export function chooseOwner({ owners, verdicts }: Candidates): NodeId | null {
  *
  * @returns null when nothing has to change
  */
-export function planOwnership(view: OwnershipView): OwnershipPlan | null {
+function planOwnership(view: OwnershipView): OwnershipPlan | null {
   const { ownership } = view;
   const choice = keepsOwner(view) ? ownership.currentOwner : chooseOwner(view);
   if (choice === null) return isDraining(view) ? null : planSuspension(view);
   if (choice === ownership.currentOwner && ownership.state === "online") return null;
   if (waitsForBetter(view, choice)) return null;
   return { currentOwner: choice, state: "online", reason: reasonText(reasonFor(view, choice)) };
+}
+
+/**
+ * What has to change about the ownership of a group of which operators may have wanted something. Nobody has to follow it: what is
+ * wanted is only told.
+ *
+ * @returns null when nothing has to change
+ */
+export function planAdvice(view: OwnershipView, { intent, move }: Placement): OwnershipPlan | null {
+  const { ownership, owners } = view;
+  if (intent.frozen !== null) return null;
+  if (!intent.isOnline) {
+    const isStopped = ownership.currentOwner === null;
+    return isStopped ? null : { currentOwner: null, state: "offline", reason: "An operator wants it stopped" };
+  }
+  if (move === null) return planOwnership(view);
+  const wanted = move.to === null ? owners.filter((owner) => owner !== ownership.currentOwner) : [move.to];
+  const to = chooseOwner({ ...view, owners: wanted });
+  if (to === null || to === ownership.currentOwner) return planOwnership(view);
+  return { currentOwner: to, state: "online", reason: `An operator wants it on ${to}` };
 }
 
 /**

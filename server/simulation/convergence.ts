@@ -35,7 +35,8 @@ interface Who {
 export function converge({ world, options, memberships, atlas }: Testbed, who: Who): void {
   const untilMs = world.nowMs + options.livenessMsMax;
   for (;;) {
-    const survey = new Survey(world, { topology: options.topology, memberships, atlas, ...who });
+    const isLeased = options.agents !== null;
+    const survey = new Survey(world, { topology: options.topology, memberships, atlas, isLeased, ...who });
     world.runFor(surveyMs);
     const missing = survey.missing();
     if (missing === null) return;

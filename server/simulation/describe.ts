@@ -25,7 +25,7 @@ export function describeInput(input: Input): string {
     case "durable":
       return `w${input.write}`;
     case "continue":
-      return `work ${input.work}`;
+      return input.work;
     case "diskFree":
       return `${input.bytes} bytes`;
     default:
@@ -51,7 +51,7 @@ export function describeEffect(effect: Effect): string {
     case "watch":
       return `#${effect.call} ${describeWatch(effect.message)}`;
     case "continue":
-      return `work ${effect.work}`;
+      return effect.work;
     case "network":
       return `peers ${effect.peers.join(",")} topics ${effect.topics.join(",")}`;
     case "note":
@@ -98,6 +98,8 @@ function describeMessage(message: PeerMessage): string {
       return `ownersReport ${message.entry.group} ${message.entry.owners.join(",")}@${message.entry.index}`;
     case "statuses":
       return `statuses ${message.components.map(({ group, node, status, index }) => `${group}:${node}=${status}@${index}`).join(" ")} summaries ${message.summaries.map(({ group }) => group).join(",")}`;
+    case "performance":
+      return `performance of ${message.sample.node}`;
     case "statusDigest":
       return `statusDigest ${message.versions.length} versions`;
     case "clusterNews":

@@ -3,7 +3,7 @@
 import { ratesWithin, usualRates } from "./clock-rates.ts";
 import { type FaultName, faultNames, withoutFaults } from "./faults/switches.ts";
 import { calmLink } from "./link-options.ts";
-import type { SimOptions } from "./run-options.ts";
+import { type SimOptions, withoutAgents } from "./run-options.ts";
 import { calmDisk } from "./sim-disk.ts";
 import type { Topology } from "./topology.ts";
 
@@ -20,7 +20,18 @@ export interface LongRunOptions {
 export const hourlyMs = 3_600_000;
 
 /** Everybody is healed at the checkpoints of a long run, and the cluster that a user asks about keeps its owners. */
-const shortRunFaults: readonly FaultName[] = ["core", "churn", "rot"];
+const shortRunFaults: readonly FaultName[] = [
+  "core",
+  "churn",
+  "rot",
+  "agent-pause",
+  "agent-death",
+  "freeze",
+  "scripts",
+  "agent-clocks",
+  "wishes",
+  "drains",
+];
 
 /** Faults that make sense in a long run. */
 export const longRunFaults: readonly FaultName[] = faultNames.filter((name) => !shortRunFaults.includes(name));
@@ -74,6 +85,7 @@ export function simOptionsOf({ seed, topology, durationMs, faults }: Omit<LongRu
     stuckDisk: { meanMs: meanMs(30 * minuteMs), durationMsMin: 500, durationMsMax: lastingMs(5_000) },
     churn: null,
     bitRot: null,
+    ...withoutAgents,
     core: null,
   };
   return withoutFaults(

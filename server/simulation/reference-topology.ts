@@ -19,6 +19,7 @@ export function plainBootstrap(
       peerAddress: `127.0.0.1:${20_001 + 2 * position}`,
       apiAddress: `127.0.0.1:${20_002 + 2 * position}`,
       labels: [],
+      capacity: [],
     })),
     groups: groups.map(([group, owners]) => ({ group, incarnation: toIncarnation(1), owners, config: emptyBytes })),
     voters,

@@ -1,5 +1,6 @@
 // What one run came to, in numbers.
 
+import type { OwnershipCounts } from "./checkers/ownership.ts";
 import type { SimOptions } from "./run-options.ts";
 import type { Violation } from "./violation.ts";
 
@@ -24,6 +25,9 @@ export interface RunCounts {
   /** Calls about leases. */
   readonly leaseCallsCompared: number;
   readonly rowsChecked: number;
+  /** null: nobody ran any application. */
+  readonly ownership: OwnershipCounts | null;
+  readonly fencedWrites: number;
   readonly snapshots: number;
   /** Appends that went by gossip. */
   readonly publications: number;

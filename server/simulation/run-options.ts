@@ -29,7 +29,7 @@ export interface LossyPathOptions {
 }
 
 export interface PauseOptions {
-  readonly kind: "pause" | "stall";
+  readonly kind: "pause" | "stall" | "agent-pause" | "freeze";
   readonly meanMs: number;
   readonly durationMsMin: number;
   readonly durationMsMax: number;
@@ -70,6 +70,36 @@ export interface ChurnOptions {
   readonly ownersMax: number;
 }
 
+/** Agents on all nodes run the applications of the groups. */
+export interface AgentsOptions {
+  readonly reportEveryMs: number;
+  /** What the clocks of their machines keep to. */
+  readonly rates: ClockRates;
+}
+
+export interface AgentDeathOptions {
+  readonly meanMs: number;
+  readonly downMsMax: number;
+}
+
+export interface ScriptOptions {
+  readonly failProbability: number;
+  readonly slowProbability: number;
+  /** Of a slow start. */
+  readonly startMsMax: number;
+  /** Of a stop that never ends by itself. */
+  readonly hangProbability: number;
+}
+
+export interface RecurrenceOptions {
+  readonly meanMs: number;
+}
+
+export interface DrainOptions {
+  readonly meanMs: number;
+  readonly durationMsMax: number;
+}
+
 export interface WorkloadOptions {
   readonly clients: number;
   readonly thinkMsMean: number;
@@ -92,6 +122,18 @@ export interface WorkloadOptions {
   /** Writes carry identities, and what ended without a clear answer is asked for again. */
   readonly identities: boolean;
 }
+
+/** A cluster without agents. */
+export const withoutAgents = {
+  agents: null,
+  agentPause: null,
+  agentDeath: null,
+  freeze: null,
+  scripts: null,
+  agentClock: null,
+  wishes: null,
+  drains: null,
+} as const satisfies Partial<SimOptions>;
 
 /** `forged`: publications arrive, and with them others that nobody sent. */
 export type GossipMode = "normal" | "lost" | "forged";
@@ -130,6 +172,19 @@ export interface SimOptions {
   readonly stuckDisk: StuckDiskOptions | null;
   /** Owners of groups are replaced. */
   readonly churn: ChurnOptions | null;
+  /** null: nobody runs any application, and the ownership of groups is advice. */
+  readonly agents: AgentsOptions | null;
+  /** An agent stands still, and nothing else on its machine. */
+  readonly agentPause: PauseOptions | null;
+  readonly agentDeath: AgentDeathOptions | null;
+  /** A machine stands still as a whole, with its applications and their guard. */
+  readonly freeze: PauseOptions | null;
+  readonly scripts: ScriptOptions | null;
+  /** The clocks of agents and guards change their rates. */
+  readonly agentClock: RecurrenceOptions | null;
+  /** Operators ask for this and that. */
+  readonly wishes: RecurrenceOptions | null;
+  readonly drains: DrainOptions | null;
   /** Only for nodes that rebuild from their peers what is damaged. */
   readonly bitRot: BitRotOptions | null;
   /** Recovery is demanded of a part of the cluster first; null: of all of it. */

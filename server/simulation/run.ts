@@ -4,12 +4,17 @@
 import { clusterGroup, type GroupId } from "../../proto/ids.ts";
 import type { GroupObject } from "../../proto/model.ts";
 import type { GroupStatus } from "../../proto/requests.ts";
+import type { GroupOutcome, GroupState } from "../node/group-state.ts";
 import { limits } from "../node/limits.ts";
+import type { CommittedEntry } from "./checkers/committed-logs.ts";
+import { EpochLog } from "./checkers/epoch-log.ts";
 import { checkEventWatch } from "./checkers/event-watches.ts";
+import { checkFences } from "./checkers/fences.ts";
 import { checkLeases, LeaseLog } from "./checkers/leases.ts";
 import { checkKeys } from "./checkers/linearizability/keys.ts";
 import { nameOf } from "./checkers/memberships.ts";
 import { checkNodeWatch, type GroupVerdicts, NodeHistory } from "./checkers/node-watches.ts";
+import { settleOwnership } from "./checkers/placements.ts";
 import { checkReplay, type Timeline } from "./checkers/replay.ts";
 import { type ReplayedCluster, replayCluster } from "./checkers/replayed-cluster.ts";
 import { demandSame, replayGroup } from "./checkers/replayed-group.ts";
@@ -39,6 +44,8 @@ import { demand, toViolation, Violation } from "./violation.ts";
 /** A valid run has at least this many acknowledged operations. */
 const acknowledgedMin = 20;
 const warmUpMs = 3_000;
+/** With agents. */
+const failoversMin = 2;
 /** A run that is not valid yet goes on under faults until then, virtual milliseconds. */
 const prolongedMsMax = 240_000;
 
@@ -55,12 +62,14 @@ class Run {
   readonly #withoutReplay: boolean;
   /** Of each group, when nobody writes any more. */
   readonly #timelines = new Map<GroupId, Timeline>();
+  /** How many entries of each log they are made of. */
+  readonly #replayed = new Map<GroupId, number>();
   /** Of each group, as its log makes them. */
   readonly #leaseLogs = new Map<GroupId, LeaseLog>();
   /** Of the groups whose status is watched. */
   #finalStatuses: ReadonlyMap<GroupId, GroupStatus> = new Map();
   /** Of each group, as its log makes them. */
-  readonly #verdicts: GroupVerdicts[] = [];
+  readonly #verdicts = new Map<GroupId, GroupVerdicts>();
   #answersCompared = 0;
   #operationsPlaced = 0;
   #keysUndecided = 0;
@@ -68,6 +77,9 @@ class Run {
   #transactionsCompared = 0;
   #leaseCallsCompared = 0;
   #rowsChecked = 0;
+  #fencedWrites = 0;
+  /** Of each group, as its log makes them. */
+  readonly #epochs = new Map<GroupId, EpochLog>();
 
   constructor(testbed: Testbed, withoutReplay: boolean) {
     this.testbed = testbed;
@@ -106,6 +118,8 @@ class Run {
       transactionsCompared: this.#transactionsCompared,
       leaseCallsCompared: this.#leaseCallsCompared,
       rowsChecked: this.#rowsChecked,
+      ownership: this.testbed.ownership?.counts ?? null,
+      fencedWrites: this.#fencedWrites,
       snapshots: coverage.snapshots,
       publications: coverage.publications,
       notes: coverage.notes,
@@ -116,7 +130,7 @@ class Run {
 
   #safety(): void {
     const { world, clients, transfers, leases, watchers, statusWatchers, nodeWatchers, eventWatchers } = this.testbed;
-    const { options } = this.testbed;
+    const { options, agents } = this.testbed;
     for (const fault of this.#faults.filter(({ isConstant }) => isConstant)) fault.start();
     for (const node of world.nodes) node.start();
     clients.start();
@@ -126,6 +140,7 @@ class Run {
     statusWatchers.start();
     nodeWatchers.start();
     eventWatchers.start();
+    agents?.start();
     world.runFor(warmUpMs);
     for (const fault of this.#faults.filter(({ isConstant }) => !isConstant)) fault.start();
     do world.runFor(options.safetyMs);
@@ -133,14 +148,17 @@ class Run {
   }
 
   #liveness(): void {
-    const { world, clients, transfers, leases, watchers, statusWatchers, options, history } = this.testbed;
+    const { world, clients, transfers, leases, watchers, statusWatchers, options, history, agents } = this.testbed;
     for (const fault of this.#faults) fault.heal();
     const healedMs = world.nowMs;
+    this.#restore();
     const core = chooseCore({ ...this.testbed, topology: options.topology }, options.core);
     isolateCore(world, core, options.core?.rest ?? "down");
     converge(this.testbed, { isWell: (node) => core.has(node), isQuiet: false });
     probe(this.testbed, (node) => core.has(node));
+    settleOwnership(this.testbed, (node) => core.has(node));
     clients.stop();
+    agents?.stopWriting();
     transfers.stop();
     leases.stop();
     healEverybody(world);
@@ -148,10 +166,12 @@ class Run {
     const budgetMs = Math.max(options.workload.budgetMsMax, options.churn === null ? 0 : changeBudgetMs);
     world.runFor(budgetMs + 4_000);
     if (options.workload.leases > 0) tryLeases(this.testbed);
+    settleOwnership(this.testbed, () => true);
     converge(this.testbed, { isWell: () => true, isQuiet: true });
-    const stillMsMax = Math.max(...[options.pause, options.stall].map((pause) => pause?.durationMsMax ?? 0));
+    const pauses = [options.pause, options.stall, options.freeze];
+    const stillMsMax = Math.max(...pauses.map((pause) => pause?.durationMsMax ?? 0));
     demandAnswers(history.operations, healedMs + stillMsMax);
-    for (const object of options.topology.bootstrap.groups) this.#timelines.set(object.group, this.#replay(object));
+    this.#replayGroups();
     const newest = [...this.#timelines].map(([group, timeline]) => [group, timeline.newest] as const);
     catchUp(this.testbed, new Map(newest));
     watchers.stop();
@@ -160,17 +180,50 @@ class Run {
     this.#endStateWatches();
   }
 
+  /** Operators want everything to run again, before a part of it is taken away. */
+  #restore(): void {
+    const { world, agents, operators, options } = this.testbed;
+    if (agents === null) return;
+    healEverybody(world);
+    world.runFor(options.freeze?.durationMsMax ?? 0);
+    agents.heal();
+    const missing = operators.restore(options.livenessMsMax);
+    if (missing !== null) throw new Violation("liveness", "operators", missing);
+    converge(this.testbed, { isWell: () => true, isQuiet: false });
+  }
+
   /** Whoever watches nodes or cluster events must have been told how things are, and is compared with what the logs make. */
   #endStateWatches(): void {
     const { nodeWatchers, eventWatchers } = this.testbed;
-    const cluster = this.#replayCluster();
-    const nodes = new NodeHistory(cluster, this.#verdicts);
+    const known = this.#replayCluster();
     for (const watchers of [nodeWatchers, eventWatchers]) watchers.stay();
-    catchUpEvents(this.testbed, cluster);
-    catchUpNodes(this.testbed, nodes);
+    catchUpEvents(this.testbed, known);
+    catchUpNodes(this.testbed, this.#nodeHistory(known));
     for (const watchers of [nodeWatchers, eventWatchers]) watchers.stop();
+    const cluster = this.#replayAgain(known);
+    const nodes = this.#nodeHistory(cluster);
     for (const log of eventWatchers.logs) this.#watchEventsCompared += checkEventWatch(log, cluster);
     for (const log of nodeWatchers.logs) this.#watchEventsCompared += checkNodeWatch(log, nodes);
+  }
+
+  /** What readers were told meanwhile may rest on what came after: an idle cluster still changes its leaders. */
+  #replayAgain(known: ReplayedCluster): ReplayedCluster {
+    const { logs } = this.testbed.log;
+    const isLonger = [...this.#replayed].some(([group, length]) => logs.all(nameOf(group)).length > length);
+    if (!isLonger && logs.all(nameOf(clusterGroup)).length === known.index) return known;
+    converge(this.testbed, { isWell: () => true, isQuiet: true });
+    this.#replayGroups();
+    return this.#replayCluster();
+  }
+
+  #replayGroups(): void {
+    for (const object of this.testbed.options.topology.bootstrap.groups) {
+      this.#timelines.set(object.group, this.#replay(object));
+    }
+  }
+
+  #nodeHistory(cluster: ReplayedCluster): NodeHistory {
+    return new NodeHistory(cluster, [...this.#verdicts.values()]);
   }
 
   #compare(): void {
@@ -181,6 +234,8 @@ class Run {
       const { placed, undecided } = checkKeys(group, operations);
       this.#operationsPlaced += placed;
       this.#keysUndecided += undecided;
+      this.#epochs.get(group)?.checkRenewals(this.testbed.ownership?.renewals ?? []);
+      this.#fencedWrites += checkFences(timeline, operations, this.#epochs.get(group)?.epochs ?? []);
       for (const log of watchers.logs) {
         if (log.group === group) this.#watchEventsCompared += checkWatch(log, timeline);
       }
@@ -207,9 +262,15 @@ class Run {
     const entries = log.logs.all(nameOf(group));
     const leaseLog = new LeaseLog(entries);
     this.#leaseLogs.set(group, leaseLog);
-    const heard = leaseLog.heard.bind(leaseLog);
+    const epochs = new EpochLog(group);
+    this.#epochs.set(group, epochs);
+    const heard = (outcome: GroupOutcome, entry: CommittedEntry, state: GroupState) => {
+      leaseLog.heard(outcome, entry);
+      epochs.heard(state, entry.committedMs);
+    };
     const { timeline, verdicts, stateHash } = replayGroup(object, entries, heard);
-    this.#verdicts.push(verdicts);
+    this.#verdicts.set(group, verdicts);
+    this.#replayed.set(group, entries.length);
     const held = log.stateHashAt(nameOf(group), entries.length) ?? stateHash;
     demand(held === stateHash, "replicas", () => `${group}: the state at ${entries.length} is not what its log makes`);
     for (const owner of owners) demandSame(`${owner}: ${group}`, readHeld(world, group, world.node(owner)), timeline);
@@ -255,6 +316,9 @@ class Run {
     if (acknowledged < acknowledgedMin) {
       return new Violation("invalid", "traffic", `Only ${acknowledged} operations were acknowledged`);
     }
+    const { ownership } = this.testbed;
+    const failovers = ownership?.counts.failovers ?? failoversMin;
+    if (failovers < failoversMin) return new Violation("invalid", "failovers", `Only ${failovers} fail-overs`);
     const quiet = this.#faults.find(({ count }) => count === 0);
     return quiet === undefined ? null : new Violation("invalid", "faults", `The fault ${quiet.name} never struck`);
   }

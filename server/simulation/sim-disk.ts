@@ -122,8 +122,11 @@ export class SimDisk {
   }
 
   durableRow(key: Uint8Array): Uint8Array | null {
-    const page = this.durablePage({ start: key, end: keyAfter(key) }, { rowsMax: 1, bytesMax: 1 });
-    return page.rows[0]?.value ?? null;
+    return this.lastDurableRow({ start: key, end: keyAfter(key) })?.value ?? null;
+  }
+
+  lastDurableRow(range: KeyRange): Row | null {
+    return this.#durableRows.lastRow(range);
   }
 
   /** Durable before it returns, as a start does it that waits for its disk. No process may run. */

@@ -1,8 +1,10 @@
 // Everything that a run is made of, put together: a world, the checkers that watch it, the clients that use it and the
 // faults that befall it.
 
-import { InvariantError } from "../../proto/assert.ts";
+import { InvariantError, present } from "../../proto/assert.ts";
+import { decodeGroupPolicies } from "../../proto/codec/group-policies.ts";
 import type { GroupId, NodeId } from "../../proto/ids.ts";
+import type { Amounts, GroupPolicies } from "../../proto/policies.ts";
 import { Random } from "../../proto/random.ts";
 import { limits } from "../node/limits.ts";
 import { createBoot } from "./boot.ts";
@@ -11,23 +13,26 @@ import { Coverage } from "./checkers/coverage.ts";
 import { ElectionChecker } from "./checkers/election.ts";
 import { LogChecker } from "./checkers/log.ts";
 import { Memberships } from "./checkers/memberships.ts";
+import { OwnershipChecker } from "./checkers/ownership.ts";
 import { PromiseChecker } from "./checkers/promises.ts";
 import { StateAlarms } from "./checkers/state-alarms.ts";
 import { createFaults } from "./faults/create-faults.ts";
 import type { Fault } from "./faults/fault.ts";
 import { FaultAtlas } from "./faults/fault-atlas.ts";
 import { isRebuilt } from "./faults/rebuilt.ts";
-import type { SimOptions } from "./run-options.ts";
+import type { AgentsOptions, SimOptions } from "./run-options.ts";
 import type { Boot, SimNode } from "./sim-node.ts";
-import { votersOf } from "./topology.ts";
+import { type Topology, votersOf } from "./topology.ts";
 import { traceOf } from "./trace.ts";
 import { toViolation } from "./violation.ts";
+import { Agents } from "./workload/agents.ts";
 import { Clients } from "./workload/clients.ts";
 import { EventWatchers } from "./workload/event-watchers.ts";
 import { History } from "./workload/history.ts";
 import { Insistence } from "./workload/insistence.ts";
 import { LeaseHolders } from "./workload/leases.ts";
 import { NodeWatchers } from "./workload/node-watchers.ts";
+import { Operators } from "./workload/operators.ts";
 import { StatusWatchers } from "./workload/status-watchers.ts";
 import { Transfers } from "./workload/transfers.ts";
 import { Watchers } from "./workload/watchers.ts";
@@ -64,6 +69,12 @@ export class Testbed {
   readonly eventWatchers: EventWatchers;
   readonly transfers: Transfers;
   readonly leases: LeaseHolders;
+  /** null: there are none. */
+  readonly agents: Agents | null;
+  readonly ownership: OwnershipChecker | null;
+  readonly operators: Operators;
+  readonly policiesOf: (group: GroupId) => GroupPolicies;
+  readonly capacityOf: (node: NodeId) => Amounts;
   readonly #faultRandom: Random;
 
   constructor(options: SimOptions, extras: RunExtras = {}) {
@@ -100,6 +111,13 @@ export class Testbed {
     this.eventWatchers = new EventWatchers({ ...states, random: stateRandom.fork() });
     this.transfers = new Transfers({ world, groups, random: new Random(seed + 4), workload, insistence: insistence() });
     this.leases = new LeaseHolders({ world, groups, random: new Random(seed + 6), workload, insistence: insistence() });
+    this.policiesOf = policiesIn(topology);
+    this.capacityOf = capacitiesIn(topology);
+    this.operators = new Operators({ world, groups, random: new Random(seed + 21) });
+    this.ownership = options.agents === null ? null : this.#createOwnership(groups);
+    this.agents = options.agents === null ? null : this.#createAgents(options.agents, this.ownership);
+    if (this.agents !== null) world.observe(this.agents);
+    if (this.ownership !== null) world.observe(this.ownership.observer);
     this.random = random;
   }
 
@@ -108,12 +126,37 @@ export class Testbed {
     return createFaults(this, this.#faultRandom, this.options);
   }
 
+  #createOwnership(groups: readonly GroupId[]): OwnershipChecker {
+    const { world, policiesOf, capacityOf } = this;
+    const machineOf = (node: NodeId) => present(this.agents, "agents").machine(node);
+    return new OwnershipChecker({ world, logs: this.log.logs, groups, policiesOf, capacityOf, machineOf });
+  }
+
+  #createAgents({ rates, reportEveryMs }: AgentsOptions, checker: OwnershipChecker | null): Agents {
+    const { world, policiesOf, history, options } = this;
+    const random = new Random(options.seed + 20);
+    const { scripts } = options;
+    const told = present(checker, "ownership checker");
+    return new Agents({ world, random, policiesOf, scripts, rates, reportEveryMs, history, checker: told });
+  }
+
   #observers({ print }: RunExtras): readonly Observer[] {
     const trace = print === undefined ? [] : [traceOf(this.world, print)];
     const failed = (node: NodeId, reason: Error) => failOnFailure(this.world.node(node), reason);
     const checks = [this.promises, this.atlas, this.election, this.coverage, this.alarms];
     return [...trace, { failed }, ...this.log.observers, ...checks];
   }
+}
+
+/** As groups begin; nobody configures them anew. */
+function policiesIn({ bootstrap }: Topology): (group: GroupId) => GroupPolicies {
+  const policies = new Map(bootstrap.groups.map(({ group, config }) => [group, decodeGroupPolicies(config)]));
+  return (group) => present(policies.get(group), group);
+}
+
+function capacitiesIn({ bootstrap }: Topology): (node: NodeId) => Amounts {
+  const capacities = new Map(bootstrap.nodes.map(({ node, capacity }) => [node, new Map(capacity)]));
+  return (node) => capacities.get(node) ?? new Map();
 }
 
 /** Of `group/incarnation`. */

@@ -56,7 +56,7 @@ class Tour {
     const groups = await this.#settled();
     const rows = groups.map((group) => [group.name, group.owners.join(" "), group.currentOwner, group.manager]);
     this.#narrator.table(["group", "owners in order", "current owner", "manager"], rows);
-    this.#narrator.plain("ownership is advisory in this release: it rests on no lease yet");
+    this.#narrator.plain("these groups have no resources: who owns them is advice, and nothing runs by it");
   }
 
   async #writeAndRead(): Promise<void> {

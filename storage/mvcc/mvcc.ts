@@ -6,7 +6,7 @@ import { type Revision, toRevision } from "../../proto/ids.ts";
 import { compareBytes, keyAfter, textOf } from "../bytes.ts";
 import { type KeyHistory, KeyIndex, previousOf, type Version, versionAt } from "./key-index.ts";
 import { type RevisionChanges, RevisionLog } from "./revision-log.ts";
-import { type StagedChange, StagedWrites } from "./staged-writes.ts";
+import { type Put, type StagedChange, StagedWrites, stagePut } from "./staged-writes.ts";
 import type {
   KeyEvent,
   KeySpan,
@@ -150,16 +150,15 @@ export class Mvcc {
   /** Carries out one write transaction. Nothing changes, the revision included, when no write changes anything. */
   apply(writes: readonly Write[]): Applied {
     const revision = toRevision(this.#revision + 1);
+    const [first] = writes;
+    if (writes.length === 1 && first?.type === "put") return this.#put(first, revision);
     const staged = new StagedWrites(this.#index, revision);
     const replaced = writes.map((write) => staged.add(write));
     const changes = staged.changes();
     if (changes.length === 0) return { revision: this.#revision, events: [], rows: [], replaced };
     this.#revision = revision;
     const rows = changes.map((change, ordinal) => this.#change(change, { revision, ordinal }));
-    const events = changes.map(({ key, before, after, endedLease }) => {
-      return { key, kv: after, previous: before, endedLease };
-    });
-    return { revision, events, rows, replaced };
+    return { revision, events: changes.map(({ event }) => event), rows, replaced };
   }
 
   get(key: Uint8Array, at: Revision | null): GetAnswer {
@@ -284,11 +283,19 @@ export class Mvcc {
     }
   }
 
-  #change(change: StagedChange, id: VersionId): VersionRow {
-    const history = this.#index.historyOf(change.key, change.text);
-    const { endedLease } = change;
-    this.#insert({ ...id, history, kv: change.after, endedLease });
-    return { ...id, value: encodeVersion(change.key, change.after, endedLease) };
+  /** What most transactions are. */
+  #put(put: Put, revision: Revision): Applied {
+    const change = stagePut(put, this.#index, revision);
+    this.#revision = revision;
+    const rows = [this.#change(change, { revision, ordinal: 0 })];
+    const { previous } = change.event;
+    return { revision, events: [change.event], rows, replaced: [previous === null ? [] : [previous]] };
+  }
+
+  #change({ text, history, event }: StagedChange, { revision, ordinal }: VersionId): VersionRow {
+    const { key, kv, endedLease } = event;
+    this.#insert({ revision, ordinal, history: history ?? this.#index.historyOf(key, text), kv, endedLease });
+    return { revision, ordinal, value: encodeVersion(key, kv, endedLease) };
   }
 
   #insert(version: Version): void {

@@ -15,47 +15,40 @@ export interface RevisionChanges {
   readonly bytes: number;
 }
 
-interface Entry extends RevisionChanges {
-  readonly versions: Version[];
-  bytes: number;
-}
-
 export class RevisionLog {
-  readonly #entries = new Deque<Entry>();
-  /** How many versions of the oldest entry compaction has taken. */
-  #taken = 0;
+  /** In order of revision and ordinal. */
+  readonly #versions = new Deque<Version>();
 
   /** The newest revision with a change; 0 when there is none. */
   get newest(): Revision {
-    return this.#entries.last?.revision ?? (0 as Revision);
+    return this.#versions.last?.revision ?? (0 as Revision);
   }
 
   /** @param revision above the floor and not above the newest */
   at(revision: Revision): RevisionChanges {
-    const entry = this.#entries.at(this.#entries.length - 1 - (this.newest - revision));
-    assert(entry?.revision === revision, () => `no changes of revision ${revision}, the newest is ${this.newest}`);
-    return entry;
+    const versions: Version[] = [];
+    let bytes = 0;
+    for (let position = this.#firstOf(revision); ; position++) {
+      const version = this.#versions.at(position);
+      if (version?.revision !== revision) break;
+      versions.push(version);
+      bytes += version.history.key.byteLength + (version.kv?.value.byteLength ?? 0);
+    }
+    assert(versions.length > 0, () => `no changes of revision ${revision}, the newest is ${this.newest}`);
+    return { revision, versions, bytes };
   }
 
   /** Adds a version of the newest revision or of the next. */
   push(version: Version): void {
-    const last = this.#entries.last;
-    const bytes = version.history.key.byteLength + (version.kv?.value.byteLength ?? 0);
-    if (last?.revision !== version.revision) {
-      this.#entries.push({ revision: version.revision, versions: [version], bytes });
-      return;
-    }
-    last.versions.push(version);
-    last.bytes += bytes;
+    this.#versions.push(version);
   }
 
   /** Says what keeps a stored version from being the next one of a log with this floor; null when nothing does. */
   mismatch({ revision, ordinal }: VersionId, floor: Revision): string | null {
-    const last = this.#entries.last;
+    const { last } = this.#versions;
     if (last?.revision === revision) {
-      const before = last.versions.at(-1)?.ordinal ?? 0;
-      const fits = revision > floor ? ordinal === before + 1 : ordinal > before;
-      return fits ? null : `follows ordinal ${before}`;
+      const fits = revision > floor ? ordinal === last.ordinal + 1 : ordinal > last.ordinal;
+      return fits ? null : `follows ordinal ${last.ordinal}`;
     }
     if (last !== undefined && revision < last.revision) return `follows revision ${last.revision}`;
     // At or below the floor rows were deleted here and there; above it none may be missing.
@@ -66,19 +59,27 @@ export class RevisionLog {
 
   /** Takes the oldest version when its revision is at or below `floor`; null otherwise. */
   takeUpTo(floor: Revision): Version | null {
-    const oldest = this.#entries.first;
+    const oldest = this.#versions.first;
     if (oldest === undefined || oldest.revision > floor) return null;
-    const version = oldest.versions[this.#taken] as Version;
-    this.#taken += 1;
-    if (this.#taken === oldest.versions.length) {
-      this.#entries.shift();
-      this.#taken = 0;
-    }
-    return version;
+    this.#versions.shift();
+    return oldest;
   }
 
   hasUpTo(floor: Revision): boolean {
-    const oldest = this.#entries.first;
+    const oldest = this.#versions.first;
     return oldest !== undefined && oldest.revision <= floor;
+  }
+
+  /** Position of the first version that is not older than `revision`. */
+  #firstOf(revision: Revision): number {
+    let low = 0;
+    // Each revision behind it has one version at least.
+    let high = this.#versions.length - (this.newest - revision);
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.#versions.at(middle) as Version).revision < revision) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   }
 }

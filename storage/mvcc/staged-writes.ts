@@ -3,18 +3,26 @@
 
 import type { Revision } from "../../proto/ids.ts";
 import { compareBytes, textOf } from "../bytes.ts";
-import type { KeyIndex } from "./key-index.ts";
-import type { KeySpan, KeyValue, Write } from "./types.ts";
+import type { KeyHistory, KeyIndex } from "./key-index.ts";
+import type { KeyEvent, KeySpan, KeyValue, Write } from "./types.ts";
+
+export type Put = Write & { readonly type: "put" };
 
 /** What the transaction does to a key. */
 export interface StagedChange {
-  readonly key: Uint8Array;
   readonly text: string;
-  /** What the key held before the transaction; null when it did not exist. */
-  readonly before: KeyValue | null;
-  readonly after: KeyValue | null;
-  /** Whose end deletes it; 0: no lease's. */
-  readonly endedLease: number;
+  /** null: of a key without any version yet. */
+  readonly history: KeyHistory | null;
+  readonly event: KeyEvent;
+}
+
+/** A transaction that is one put: there is nothing else in it that the put could see. */
+export function stagePut(put: Put, index: KeyIndex, revision: Revision): StagedChange {
+  const text = textOf(put.key);
+  const history = index.history(text);
+  const previous = history?.versions.last?.kv ?? null;
+  const kv = valueAfter(put, previous, revision);
+  return { text, history, event: { key: kv.key, kv, previous, endedLease: 0 } };
 }
 
 export class StagedWrites {
@@ -37,44 +45,44 @@ export class StagedWrites {
 
   /** Keys that end up as they were, put and deleted again, are left out. */
   changes(): StagedChange[] {
-    return [...this.#staged.values()].filter(({ before, after }) => before !== null || after !== null);
+    return [...this.#staged.values()].filter(({ event }) => event.previous !== null || event.kv !== null);
   }
 
-  #put(write: Write & { type: "put" }): readonly KeyValue[] {
-    const { key, value, lease } = write;
-    const text = textOf(key);
+  #put(put: Put): readonly KeyValue[] {
+    const text = textOf(put.key);
     const staged = this.#staged.get(text);
-    const before = staged === undefined ? this.#live(text) : staged.before;
-    const replaced = staged === undefined ? before : staged.after;
-    const after: KeyValue = {
-      key: replaced?.key ?? key,
-      value,
-      createRevision: replaced?.createRevision ?? this.#revision,
-      modRevision: this.#revision,
-      version: nextVersion(replaced, this.#revision),
-      lease,
-    };
-    this.#staged.set(text, { key: after.key, text, before, after, endedLease: 0 });
-    return replaced === null ? [] : [replaced];
+    if (staged === undefined) {
+      const change = stagePut(put, this.#index, this.#revision);
+      this.#staged.set(text, change);
+      return listOf(change.event.previous);
+    }
+    const replaced = staged.event.kv;
+    const kv = valueAfter(put, replaced, this.#revision);
+    this.#staged.set(text, { ...staged, event: { key: kv.key, kv, previous: staged.event.previous, endedLease: 0 } });
+    return listOf(replaced);
   }
 
   #expire(key: Uint8Array, lease: number): readonly KeyValue[] {
     const text = textOf(key);
-    const before = this.#live(text);
-    if (before === null || this.#staged.has(text)) return [];
-    this.#staged.set(text, { key: before.key, text, before, after: null, endedLease: lease });
-    return [before];
+    const history = this.#index.history(text);
+    return history === null || this.#staged.has(text) ? [] : this.#remove(history, lease);
   }
 
   #delete(range: KeySpan): readonly KeyValue[] {
     const removed: KeyValue[] = [];
-    for (const { text, versions } of this.#index.histories(range)) {
-      const before = versions.last?.kv ?? null;
-      if (this.#staged.has(text) || before === null) continue;
-      this.#staged.set(text, { key: before.key, text, before, after: null, endedLease: 0 });
-      removed.push(before);
+    for (const history of this.#index.histories(range)) {
+      if (!this.#staged.has(history.text)) removed.push(...this.#remove(history, 0));
     }
     return removed.concat(this.#deleteStaged(range)).sort((left, right) => compareBytes(left.key, right.key));
+  }
+
+  /** Of a key that this transaction has not touched yet. */
+  #remove(history: KeyHistory, endedLease: number): readonly KeyValue[] {
+    const { text } = history;
+    const previous = history.versions.last?.kv ?? null;
+    if (previous === null) return [];
+    this.#staged.set(text, { text, history, event: { key: previous.key, kv: null, previous, endedLease } });
+    return [previous];
   }
 
   /** Deletes keys that this transaction put before. */
@@ -83,21 +91,32 @@ export class StagedWrites {
     const end = range.end === null ? null : textOf(range.end);
     const removed: KeyValue[] = [];
     for (const change of this.#staged.values()) {
-      const { text, after } = change;
-      if (after === null || text < start || (end !== null && text >= end)) continue;
-      this.#staged.set(text, { ...change, after: null });
-      removed.push(after);
+      const { text, event } = change;
+      if (event.kv === null || text < start || (end !== null && text >= end)) continue;
+      this.#staged.set(text, { ...change, event: { ...event, kv: null } });
+      removed.push(event.kv);
     }
     return removed;
   }
+}
 
-  #live(text: string): KeyValue | null {
-    return this.#index.history(text)?.versions.last?.kv ?? null;
-  }
+function valueAfter({ key, value, lease }: Put, replaced: KeyValue | null, revision: Revision): KeyValue {
+  return {
+    key: replaced?.key ?? key,
+    value,
+    createRevision: replaced?.createRevision ?? revision,
+    modRevision: revision,
+    version: nextVersion(replaced, revision),
+    lease,
+  };
 }
 
 /** Puts of one transaction on one key count once. */
 function nextVersion(replaced: KeyValue | null, revision: Revision): number {
   if (replaced === null) return 1;
   return replaced.modRevision === revision ? replaced.version : replaced.version + 1;
+}
+
+function listOf(kv: KeyValue | null): readonly KeyValue[] {
+  return kv === null ? [] : [kv];
 }

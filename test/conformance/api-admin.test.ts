@@ -298,6 +298,17 @@ test("UpdateGroup replaces the configuration and reads the group back", async ()
   assert.equal(masked.error.code, grpcStatus.UNIMPLEMENTED);
 });
 
+test("CreateGroup and UpdateGroup check a configuration against the group's name and its owners", async () => {
+  const { createGroup, updateGroup } = GroupService.method;
+  const itself = { management: { sameNode: ["rg9"] } };
+  const asked = { group: "rg9", owners: ["n202", "n208"], config: itself, validateOnly: true };
+  assert.match((await harness.refused(createGroup, asked)).error.details, /sameNode\[0\] is "rg9", the group itself/);
+  const four = { quorum: { minimum: { owners: 4 } } };
+  const refused = await harness.refused(updateGroup, { group: "rg220", config: four });
+  assert.match(refused.error.details, /quorum\.minimum\.owners is 4, it must be from 0 to 3, the number of owners/);
+  assert.equal(refused.info?.metadata["field"], "config");
+});
+
 test("ListNodes tells the statuses that this node holds, and those of all nodes on request", async () => {
   const { listNodes } = NodeService.method;
   const { nodes } = await harness.call(listNodes, {});
@@ -332,6 +343,7 @@ test("GetNode tells what its sphere and the node itself say", async () => {
   assert.equal(node.diskFreeBytes, 5_000_000n);
   assert.equal(node.writesRefusedWhy, "The disk of n202 has 5000000 bytes free");
   assert.equal(node.config?.identity, "id-n202");
+  assert.deepEqual(node.config?.capacity, { cpu: 16n });
   assert.deepEqual(node.labels, { rack: "r1" });
 });
 

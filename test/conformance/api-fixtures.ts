@@ -16,6 +16,7 @@ import {
 import { firstConfiguration } from "../../proto/membership.ts";
 import type { ClusterEvent, DirectoryEntry, NodeRecord, StatusComponent } from "../../proto/model.ts";
 import type { ClusterStatus, GroupStatus, NodeSelf, NodeStatus, Reply } from "../../proto/requests.ts";
+import { unplaced } from "../../server/recovery/placement-record.ts";
 import { self } from "./api-harness.ts";
 
 export const n202 = toNodeId("n202");
@@ -39,6 +40,7 @@ function record(node: string): NodeRecord {
     peerAddress: "127.0.0.1:7301",
     apiAddress: "127.0.0.1:7401",
     labels: [["rack", node === "n202" ? "r1" : "r2"]],
+    capacity: node === "n202" ? [["cpu", 16]] : [],
   };
 }
 
@@ -67,6 +69,8 @@ export function statusOf(of: DirectoryEntry, changes: Partial<GroupStatus> = {})
       state: "online",
       reason: "First owner that is up",
     },
+    placement: unplaced,
+    resources: [],
     hasQuorum: true,
     needed: 2,
     membership: firstConfiguration(of.owners).membership,

@@ -171,7 +171,7 @@ test("nodes are told with their verdicts, those that left by name, and resumed f
   fake.say({ type: "opened", header: { ...header, group: clusterGroup }, revision: toRevision(9) });
   await said(watch, "created");
   const node = toNodeId("n202");
-  const record = { node, identity: "i", peerAddress: "p:1", apiAddress: "a:1", labels: [] };
+  const record = { node, identity: "i", peerAddress: "p:1", apiAddress: "a:1", labels: [], capacity: [] };
   const components = [component("rg216", node, 30), component("rg220", node, 8)];
   const state: NodeState = { record, status: "up", components, groups: [toGroupId("rg220"), toGroupId("rg216")] };
   const more = { revision: toRevision(10), initial: false, more: false, position };

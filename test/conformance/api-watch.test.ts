@@ -3,6 +3,8 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { status as grpcStatus } from "@grpc/grpc-js";
 import { fromStatus } from "../../proto/error-status.ts";
@@ -106,6 +108,18 @@ test("the node is told to go on once for each message of events, and only after 
   assert.deepEqual(new Set(harness.node.all("drained").map(({ call }) => call)), new Set([fake.call]));
 });
 
+/** Of buffers, without garbage. */
+async function bytesInUse(): Promise<number> {
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as () => void;
+  // What was made in a turn may be held until the next one.
+  for (let turn = 0; turn < 3; turn++) {
+    await new Promise(setImmediate);
+    collect();
+  }
+  return process.memoryUsage().arrayBuffers;
+}
+
 /** Whoever has room says so in far less. */
 const unheardMs = 1_000;
 
@@ -136,6 +150,27 @@ test("a reader that does not read has one message in flight, and harms no other"
   assert.equal(isDrained(), false);
   slow.stream.resume();
   await harness.node.until(isDrained);
+  slowClient.close();
+});
+
+test("a watch whose reader does not read keeps the bytes of its one message, and nothing that they were made from", async () => {
+  const slowClient = newClient(harness.server.address);
+  const watches = 20;
+  const fakes: FakeWatch[] = [];
+  for (let watch = 0; watch < watches; watch++) {
+    const slow = harness.openWatch(slowClient);
+    fakes.push(await opened(slow));
+    slow.stream.pause();
+  }
+  const before = await bytesInUse();
+  const { watchBytesMax } = limits;
+  for (const fake of fakes) {
+    fake.say({ type: "events", revision: toRevision(43), events: [put(43, new Uint8Array(watchBytesMax))] });
+  }
+  const each = ((await bytesInUse()) - before) / watches;
+  assert.ok(each > watchBytesMax / 2, `only ${each} bytes a watch are held`);
+  assert.ok(each < 1.1 * watchBytesMax, `${each} bytes a watch are held`);
+  assert.deepEqual(harness.node.all("drained"), []);
   slowClient.close();
 });
 

@@ -395,7 +395,7 @@ test("every method without a handler says what it comes with", async () => {
   const refused = answers.filter(
     ({ outcome }) => "error" in outcome && outcome.error.code === grpcStatus.UNIMPLEMENTED,
   );
-  assert.ok(refused.length >= 20, `${refused.length} methods are refused`);
+  assert.ok(refused.length >= 10, `${refused.length} methods are refused`);
   for (const { method, outcome } of refused) {
     assert.ok("error" in outcome);
     assert.match(

@@ -92,7 +92,7 @@ async function configOf(directory: string): Promise<NodeConfig> {
   const keyFile = join(directory, "node.key");
   const { identity } = existsSync(keyFile) ? await readNodeKey(keyFile) : await createNodeKey(keyFile);
   const address = { host: "127.0.0.1", port: 1 };
-  const record = { node, identity, peerAddress: "127.0.0.1:1", apiAddress: "127.0.0.1:1", labels: [] };
+  const record = { node, identity, peerAddress: "127.0.0.1:1", apiAddress: "127.0.0.1:1", labels: [], capacity: [] };
   const object = { group, incarnation: toIncarnation(1), owners: [node], config: emptyBytes };
   const cluster = toClusterId("0".repeat(32));
   return {

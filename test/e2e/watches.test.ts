@@ -127,14 +127,19 @@ class Reader {
 
 /** The manager dies, another one serves, and it is back. */
 async function replaceManager(): Promise<void> {
-  const { group: before } = await cluster.client().group(group);
-  await cluster.kill(before.manager);
-  await waitFor("another manager", waitMs, async () => {
-    const client = cluster.client(cluster.running);
-    const { manager } = (await client.group(group)).group;
-    return (manager !== "" && manager !== before.manager) || null;
+  const manager = await managerOtherThan("");
+  await cluster.kill(manager);
+  await managerOtherThan(manager);
+  await cluster.start(manager);
+}
+
+/** Waits for one: nobody is it while an owner that is back takes over again. */
+async function managerOtherThan(before: string): Promise<string> {
+  const { value } = await waitFor("another manager", waitMs, async () => {
+    const { manager } = (await cluster.client(cluster.running).group(group)).group;
+    return manager === before ? null : manager || null;
   });
-  await cluster.start(before.manager);
+  return value;
 }
 
 /** All events from the first on, as one owner tells them at the end. */

@@ -1,5 +1,5 @@
 // Runs seeds until one fails; a child of run.ts, started inside the broken copy.
-//   node test/mutants/hunt.ts cluster|data|core SEED COUNT
+//   node test/mutants/hunt.ts cluster|data|recovery|core SEED COUNT
 // One line of JSON a seed: its number, and which checker spoke, or null.
 
 import { InvariantError } from "../../proto/assert.ts";
@@ -12,6 +12,7 @@ const [name, seed, count] = process.argv.slice(2);
 const hunters: Readonly<Record<HunterName, (seed: number) => string | null>> = {
   cluster: (at) => huntCluster(at, "consensus"),
   data: (at) => huntCluster(at, "data"),
+  recovery: (at) => huntCluster(at, "recovery"),
   core: huntCore,
 };
 

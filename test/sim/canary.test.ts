@@ -15,7 +15,7 @@ import { readDisk } from "../../server/simulation/boot.ts";
 import { calmLink } from "../../server/simulation/link-options.ts";
 import { createReferenceTopology } from "../../server/simulation/reference-topology.ts";
 import { runSeed } from "../../server/simulation/run.ts";
-import type { SimOptions } from "../../server/simulation/run-options.ts";
+import { type SimOptions, withoutAgents } from "../../server/simulation/run-options.ts";
 import { calmDisk } from "../../server/simulation/sim-disk.ts";
 import type { Boot } from "../../server/simulation/sim-node.ts";
 import type { RunExtras } from "../../server/simulation/testbed.ts";
@@ -61,6 +61,7 @@ function optionsOf(seed: number, changes: Partial<SimOptions> = {}): SimOptions 
     stuckDisk: null,
     churn: null,
     bitRot: null,
+    ...withoutAgents,
     core: null,
     ...changes,
   };

@@ -15,7 +15,7 @@ import { Testbed } from "../../server/simulation/testbed.ts";
 import { topologyOf } from "../../server/simulation/topology.ts";
 import { bytesOf } from "../../storage/bytes.ts";
 import { parseKey, type StateTable } from "../../storage/keys.ts";
-import { decodeLogRecord } from "../../storage/log-record.ts";
+import { decodeLogRun } from "../../storage/log-rows.ts";
 import { calmOptions, namesOf } from "./scene.ts";
 
 const nodes = namesOf("a b c d e f g");
@@ -44,8 +44,8 @@ function isOfTransaction(operation: WriteEffect["batch"]["operations"][number]):
   const key = parseKey(operation.key);
   if (key.type === "state") return tables.has(key.table);
   if (key.type !== "log" || operation.type !== "put") return false;
-  const record = decodeLogRecord(operation.value);
-  return typeof record !== "string" && isStep(record.payload);
+  const run = decodeLogRun(operation.value);
+  return typeof run !== "string" && run.entries.some(({ payload }) => isStep(payload));
 }
 
 class Crossing {

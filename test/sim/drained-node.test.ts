@@ -14,7 +14,7 @@ import { createReferenceTopology, plainBootstrap } from "../../server/simulation
 import { Testbed } from "../../server/simulation/testbed.ts";
 import { type Topology, topologyOf } from "../../server/simulation/topology.ts";
 import { parseKey, type StateTable } from "../../storage/keys.ts";
-import { decodeLogRecord } from "../../storage/log-record.ts";
+import { decodeLogRun } from "../../storage/log-rows.ts";
 import { calmOptions, namesOf } from "./scene.ts";
 
 /** Who is drained, and through whom that is asked for. */
@@ -45,8 +45,8 @@ function isOfChange(operation: WriteEffect["batch"]["operations"][number]): bool
   const key = parseKey(operation.key);
   if (key.type === "state") return tables.has(key.table);
   if (key.type !== "log" || operation.type !== "put") return false;
-  const record = decodeLogRecord(operation.value);
-  return typeof record !== "string" && record.payload.byteLength > 0 && isStep(record.payload);
+  const run = decodeLogRun(operation.value);
+  return typeof run !== "string" && run.entries.some(({ payload }) => payload.byteLength > 0 && isStep(payload));
 }
 
 /** Logs of groups and that of the cluster database look alike. */
@@ -155,11 +155,16 @@ class Drain {
     this.testbed.world.scheduler.after(downMs, () => node.start());
   }
 
+  /** Nothing is locked, and no owner lags behind the others of its group: one that has just started knows only what it stored. */
   #isSettled(): boolean {
-    return this.#all((status) => {
-      const word = wordIn(status, this.#roles.node) ?? "joining";
-      return status.openTransactions === 0 && ["up", "draining", "maintenance"].includes(word);
-    });
+    const isOpen = !this.#all(({ openTransactions }) => openTransactions === 0);
+    return !isOpen && [...this.groups].every(([group, owners]) => this.#agreesOn(group, owners));
+  }
+
+  #agreesOn(group: GroupId, owners: readonly NodeId[]): boolean {
+    const statuses = owners.map((owner) => this.#statusOf(group, owner));
+    const words = statuses.map((status) => (status === null ? undefined : wordIn(status, this.#roles.node)));
+    return new Set(words).size === 1 && ["up", "draining", "maintenance"].includes(words[0] ?? "joining");
   }
 
   /** As every owner has it. */

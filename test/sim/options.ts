@@ -7,23 +7,25 @@ import type { LeaseRead } from "../../server/raft/types.ts";
 import { ratesWithin, usualRates } from "../../server/simulation/clock-rates.ts";
 import { FaultAtlas } from "../../server/simulation/faults/fault-atlas.ts";
 import { calmLink, type LinkOptions } from "../../server/simulation/link-options.ts";
-import type {
-  BitRotOptions,
-  ChurnOptions,
-  ClockRateOptions,
-  CoreOptions,
-  CrashOptions,
-  DiskFailureOptions,
-  LossyPathOptions,
-  PartitionOptions,
-  PauseOptions,
-  SimOptions,
-  StuckDiskOptions,
-  WallClockOptions,
-  WorkloadOptions,
+import {
+  type BitRotOptions,
+  type ChurnOptions,
+  type ClockRateOptions,
+  type CoreOptions,
+  type CrashOptions,
+  type DiskFailureOptions,
+  type LossyPathOptions,
+  type PartitionOptions,
+  type PauseOptions,
+  type SimOptions,
+  type StuckDiskOptions,
+  type WallClockOptions,
+  type WorkloadOptions,
+  withoutAgents,
 } from "../../server/simulation/run-options.ts";
 import { calmDisk, type DiskOptions } from "../../server/simulation/sim-disk.ts";
 import type { Topology } from "../../server/simulation/topology.ts";
+import { withRecovery } from "./draw-recovery.ts";
 import { drawTopology } from "./draw-topology.ts";
 import { slowed } from "./pace.ts";
 
@@ -31,8 +33,11 @@ const slowTimes = 25;
 
 type Strength = "off" | "mild" | "extreme";
 
-/** What the clients of a run do most: `consensus` is a bit of everything, `data` transactions, leases and watches in each. */
-export const areas = ["consensus", "data"] as const;
+/**
+ * What a run does most: `consensus` is a bit of everything, `data` transactions, leases and watches in each, `recovery` agents that
+ * run applications.
+ */
+export const areas = ["consensus", "data", "recovery"] as const;
 export type Area = (typeof areas)[number];
 
 /** One run in five takes minutes instead of seconds (pace.ts). */
@@ -40,6 +45,8 @@ export function drawOptions(seed: number, area: Area = "consensus"): SimOptions 
   const random = new Random(seed);
   const pace = random.fork().pick([1, 1, 1, 1, slowTimes]);
   const drawn = drawBrisk(seed, random);
+  // Its runs take their time by themselves.
+  if (area === "recovery") return apart(withRecovery(seed, drawn));
   return slowed(apart(area === "data" ? withData(drawn) : drawn), pace);
 }
 
@@ -101,6 +108,7 @@ function drawBrisk(seed: number, random: Random): SimOptions {
     stuckDisk: drawStuckDisk(random.fork()),
     churn: drawChurn(random.fork()),
     bitRot: drawBitRot(random.fork(), topology),
+    ...withoutAgents,
   };
 }
 
@@ -275,7 +283,7 @@ function drawWorkload(
   return {
     clients: random.between(3, 8),
     thinkMsMean: random.pick(isBulky ? [60] : [20, 60, 200]),
-    burstProbability: random.pick([0, 0.1]),
+    burstProbability: random.pick([0, 0.3]),
     keysPerGroup: random.pick([1, 4, 20]),
     // Bulk makes snapshots of several parts.
     valueBytesMax: isBulky ? 40_000 : random.pick([32, 32, 1_000]),

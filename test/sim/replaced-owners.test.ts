@@ -10,7 +10,7 @@ import type { GroupRequest, Reply } from "../../proto/requests.ts";
 import type { Effect } from "../../server/node/effects.ts";
 import type { Input } from "../../server/node/inputs.ts";
 import { parseKey } from "../../storage/keys.ts";
-import { decodeLogRecord } from "../../storage/log-record.ts";
+import { decodeLogRun } from "../../storage/log-rows.ts";
 import { group, namesOf, Scene } from "./scene.ts";
 
 const nodes = namesOf("a b c d e f g");
@@ -82,8 +82,8 @@ function speaksOfChange(message: PeerMessage): boolean {
 
 function isControlRow(operation: Extract<Effect, { type: "write" }>["batch"]["operations"][number]): boolean {
   if (operation.type !== "put" || parseKey(operation.key).type !== "log") return false;
-  const record = decodeLogRecord(operation.value);
-  return typeof record !== "string" && isControl(record.payload);
+  const run = decodeLogRun(operation.value);
+  return typeof run !== "string" && run.entries.some(({ payload }) => isControl(payload));
 }
 
 function mustPlay(seed: number, crash: Crash, who: string): Played {

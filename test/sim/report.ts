@@ -1,5 +1,6 @@
 // How a run is told.
 
+import type { OwnershipCounts } from "../../server/simulation/checkers/ownership.ts";
 import type { RunReport } from "../../server/simulation/report.ts";
 import { describeTopology } from "../../server/simulation/topology.ts";
 import type { ViolationKind } from "../../server/simulation/violation.ts";
@@ -64,6 +65,8 @@ export interface SeedLine {
   readonly faults: Readonly<Record<string, number>>;
   readonly snapshots: number;
   readonly publications: number;
+  /** null: nobody ran any application. */
+  readonly ownership: OwnershipCounts | null;
   readonly text: string;
 }
 
@@ -81,6 +84,7 @@ export function seedLineOf(report: RunReport, telling: Telling): SeedLine {
     faults: counts?.faults ?? {},
     snapshots: counts?.snapshots ?? 0,
     publications: counts?.publications ?? 0,
+    ownership: counts?.ownership ?? null,
     text: violation === null ? "" : describeReport(report, telling),
   };
 }

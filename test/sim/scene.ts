@@ -10,7 +10,7 @@ import { checkScope } from "../../server/simulation/checkers/scope.ts";
 import { readHeld } from "../../server/simulation/checkers/timeline-reader.ts";
 import { calmLink } from "../../server/simulation/link-options.ts";
 import { plainBootstrap } from "../../server/simulation/reference-topology.ts";
-import type { SimOptions } from "../../server/simulation/run-options.ts";
+import { type SimOptions, withoutAgents } from "../../server/simulation/run-options.ts";
 import { calmDisk } from "../../server/simulation/sim-disk.ts";
 import type { SimNode } from "../../server/simulation/sim-node.ts";
 import { Testbed } from "../../server/simulation/testbed.ts";
@@ -180,6 +180,7 @@ export function calmOptions(seed: number, topology: Topology): SimOptions {
     stuckDisk: null,
     churn: null,
     bitRot: null,
+    ...withoutAgents,
     core: null,
   };
 }

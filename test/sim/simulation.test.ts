@@ -2,11 +2,8 @@
 // A seed whose run proved nothing is replaced by one of those to spare; it never counts as passed.
 
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { createInterface } from "node:readline";
 import { test } from "node:test";
-import { fileURLToPath } from "node:url";
-import type { SeedLine } from "./report.ts";
+import { assertPassed, startAll } from "./seed-processes.ts";
 
 const seedsWanted = 300;
 /** Seeds that may prove nothing before the options are to be looked at. */
@@ -16,16 +13,10 @@ const processes = 2;
 /** Each within the time of one test, also on a machine that is slow or busy. */
 const parts = 26;
 
-/** What one process runs, one after the other. */
-interface Share {
-  readonly seed: number;
-  readonly count: number;
-}
-
 const seeds = Array.from({ length: seedsWanted + invalidMax }, (_, at) => 1 + at);
 const half = seeds.length / processes;
 /** Some seeds take ten times as long as others: neither process waits for the other, each goes through all parts. */
-const lineOf = startAll([
+const lineOf = startAll("consensus", [
   { seed: 1, count: half },
   { seed: 1 + half, count: half },
 ]);
@@ -46,7 +37,7 @@ test("hardly a seed proves nothing", async () => {
 
 test("two runs of one seed, in different processes, give one hash", async () => {
   const share = seedsTwice / processes;
-  const againOf = startAll([
+  const againOf = startAll("consensus", [
     { seed: 1 + share, count: share },
     { seed: 1, count: share },
   ]);
@@ -59,33 +50,4 @@ test("two runs of one seed, in different processes, give one hash", async () => 
 function seedsOf(part: number): readonly number[] {
   const share = half / parts;
   return [0, half].flatMap((from) => seeds.slice(from + part * share, from + (part + 1) * share));
-}
-
-function assertPassed(lines: readonly SeedLine[]): void {
-  const failed = lines.filter(({ kind }) => kind !== null);
-  assert.equal(failed.length, 0, failed.map(({ text }) => text).join("\n\n"));
-}
-
-/** All at the same time. @returns the line of each seed, once it has come */
-function startAll(shares: readonly Share[]): (seed: number) => Promise<SeedLine> {
-  const lines = new Map(shares.flatMap((share) => [...start(share)]));
-  return (seed) => lines.get(seed) as Promise<SeedLine>;
-}
-
-/** Rejects what has not come when the process ends: it has said something else only when it broke. */
-function start({ seed, count }: Share): ReadonlyMap<number, Promise<SeedLine>> {
-  const script = fileURLToPath(new URL("run.ts", import.meta.url));
-  const flags = ["--seed", `${seed}`, "--seeds", `${count}`, "--json"];
-  const child = spawn(process.execPath, [script, ...flags], { stdio: ["ignore", "pipe", "inherit"] });
-  const waiting = new Map(Array.from({ length: count }, (_, at) => [seed + at, Promise.withResolvers<SeedLine>()]));
-  createInterface(child.stdout).on("line", (text) => {
-    const line = JSON.parse(text) as SeedLine;
-    waiting.get(line.seed)?.resolve(line);
-  });
-  child.once("close", (code) => {
-    for (const [at, { reject }] of waiting) reject(new Error(`The process of seed ${at} ended with code ${code}`));
-  });
-  // A test that failed does not wait for the others.
-  for (const { promise } of waiting.values()) promise.catch(() => {});
-  return new Map([...waiting].map(([at, { promise }]) => [at, promise]));
 }

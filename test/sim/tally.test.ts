@@ -8,7 +8,18 @@ import { Tally } from "./tally.ts";
 
 function line(seed: number, changes: Partial<SeedLine> = {}): SeedLine {
   const counts = { virtualMs: 1_800_000, operations: 5, acknowledged: 4, checked: 3, snapshots: 0, publications: 0 };
-  return { seed, kind: null, checker: null, hash: "", faults: { crash: 1 }, text: "", ...counts, ...changes };
+  const ownership = null;
+  return {
+    seed,
+    kind: null,
+    checker: null,
+    hash: "",
+    faults: { crash: 1 },
+    text: "",
+    ownership,
+    ...counts,
+    ...changes,
+  };
 }
 
 const run = { name: "consensus", commit: "abc", date: "2026-01-01T00:00:00.000Z", seedFrom: 1 };

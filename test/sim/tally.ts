@@ -1,5 +1,6 @@
 // The sums of many seeds, and the line of the ledger that they become.
 
+import type { OwnershipCounts } from "../../server/simulation/checkers/ownership.ts";
 import type { ViolationKind } from "../../server/simulation/violation.ts";
 import type { SeedLine } from "./report.ts";
 
@@ -18,6 +19,8 @@ export interface LedgerLine {
   /** Answers that were compared with what the groups ended with. */
   readonly checked: number;
   readonly invalid: number;
+  /** Absent: nobody ran any application. */
+  readonly ownership?: OwnershipCounts;
   readonly failures: readonly { readonly seed: number; readonly kind: ViolationKind; readonly checker: string }[];
 }
 
@@ -33,6 +36,7 @@ export class Tally {
   #acknowledged = 0;
   #checked = 0;
   #invalid = 0;
+  #ownership: OwnershipCounts | null = null;
 
   add(line: SeedLine): void {
     this.#seeds += 1;
@@ -40,6 +44,7 @@ export class Tally {
     this.#operations += line.operations;
     this.#acknowledged += line.acknowledged;
     this.#checked += line.checked;
+    if (line.ownership !== null) this.#ownership = sumOf(this.#ownership, line.ownership);
     for (const [fault, count] of Object.entries(line.faults)) {
       this.#faults.set(fault, (this.#faults.get(fault) ?? 0) + count);
     }
@@ -65,6 +70,7 @@ export class Tally {
       acknowledged: this.#acknowledged,
       checked: this.#checked,
       invalid: this.#invalid,
+      ...(this.#ownership === null ? {} : { ownership: this.#ownership }),
       failures: this.#failures,
     };
   }
@@ -72,9 +78,22 @@ export class Tally {
   describe(): string {
     const faults = [...this.#faults].map(([fault, count]) => `${fault} ${count}`).join(", ");
     const hours = (this.#virtualMs / 3_600_000).toFixed(2);
+    const { grants = 0, failovers = 0, overlapsChecked = 0 } = this.#ownership ?? {};
+    const owned = `${grants} rights granted, ${failovers} fail-overs, ${overlapsChecked} overlaps checked, `;
     return (
       `${this.#seeds} seeds, ${hours} virtual hours, ${this.#acknowledged} operations acknowledged, ${this.#checked} checked, ` +
-      `${this.#invalid} invalid, ${this.#failures.length} failed; faults: ${faults || "none"}`
+      `${this.#ownership === null ? "" : owned}${this.#invalid} invalid, ${this.#failures.length} failed; faults: ${faults || "none"}`
     );
   }
+}
+
+function sumOf(left: OwnershipCounts | null, right: OwnershipCounts): OwnershipCounts {
+  if (left === null) return right;
+  return {
+    grants: left.grants + right.grants,
+    failovers: left.failovers + right.failovers,
+    starts: left.starts + right.starts,
+    overlapsChecked: left.overlapsChecked + right.overlapsChecked,
+    overlapsExcused: left.overlapsExcused + right.overlapsExcused,
+  };
 }

@@ -41,7 +41,6 @@ const exportsForTests: ReadonlyMap<string, readonly string[]> = new Map([
   ["storage/hard-state-file.ts", ["readHardState"]],
   ["storage/hard-state.ts", ["MemoryHardState"]],
   ["storage/keys.ts", ["slotRange", "logRange", "versionRange", "stateRange"]],
-  ["storage/log-record.ts", ["logHeaderBytes"]],
   ["proto/codec/records.ts", ["encodeOwnership", "decodeOwnership"]],
 ]);
 

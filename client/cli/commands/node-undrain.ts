@@ -15,8 +15,8 @@ export const nodeUndrain: CliCommand<NodeUndrainOptions> = {
   arguments: [["<node>", "its name"]],
   flags: [["--skip-unavailable", "groups without a quorum follow when they have one, instead of refusing the whole"]],
   help: `
-All groups of the node are told in one transaction, or none. Applications stay where they are; the node takes them again when
-it is their turn. With -o json: {"header", "node", "unreachable"}.
+All groups of the node are told in one transaction, or none. Applications stay where they are until
+fallback, or a failure, brings them back. With -o json: {"header", "node", "unreachable"}.
 
 Examples:
   $ bailiwick node undrain n208

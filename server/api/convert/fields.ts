@@ -2,7 +2,6 @@
 
 import { CodecError, shown } from "../../../proto/codec/codec-error.ts";
 import { revision as revisionCodec, uint64 } from "../../../proto/codec/integers.ts";
-import type { Codec } from "../../../proto/codec/structure.ts";
 import { DbError, failure } from "../../../proto/errors.ts";
 import { ReadConsistency, type RequestId } from "../../../proto/gen/bailiwick/v1/common_pb.ts";
 import { type GroupId, isName, type NodeId, type Revision } from "../../../proto/ids.ts";
@@ -19,8 +18,12 @@ export function unimplemented(field: string, what: string): DbError {
   return new DbError(failure("unimplemented", `bailiwick: ${field} comes with ${what}`, { field }));
 }
 
+interface Reads<Domain, Wire> {
+  fromWire(wire: Wire, field: string): Domain;
+}
+
 /** @throws {DbError} `invalid_argument` where the codec refuses the wire value */
-export function readField<Domain, Wire>(codec: Codec<Domain, Wire>, wire: Wire, field: string): Domain {
+export function readField<Domain, Wire>(codec: Reads<Domain, Wire>, wire: Wire, field: string): Domain {
   try {
     return codec.fromWire(wire, field);
   } catch (reason) {

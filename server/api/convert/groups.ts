@@ -18,15 +18,15 @@ import { compareNames, type NodeId } from "../../../proto/ids.ts";
 import type { DirectoryEntry, StateHashes } from "../../../proto/model.ts";
 import type { GroupStatus } from "../../../proto/requests.ts";
 import { readConfig } from "./configs.ts";
+import { toPlacementParts } from "./placements.ts";
 import { ownershipStates, toVerdict } from "./statuses.ts";
-
-/** Ownership is a recommendation until it comes with leases. */
-const ownershipAdvisory = true;
 
 /** What a group says of itself. */
 export function toGroup(status: GroupStatus, { withConfig }: { readonly withConfig: boolean }): Group {
   const { object, ownership } = status;
+  const config = readConfig(object.config);
   const group = create(GroupSchema, {
+    ...toPlacementParts(status),
     name: object.group,
     incarnation: uint64.toWire(object.incarnation, "incarnation"),
     owners: [...object.owners],
@@ -34,7 +34,8 @@ export function toGroup(status: GroupStatus, { withConfig }: { readonly withConf
     currentOwner: ownership.currentOwner ?? "",
     epoch: uint64.toWire(ownership.epoch, "epoch"),
     ownershipState: ownershipStates[ownership.state],
-    ownershipAdvisory,
+    // Without resources nobody starts or stops anything, and nobody holds a lease.
+    ownershipAdvisory: config.resources.length === 0,
     quorum: toQuorum(status),
     revision: uint64.toWire(status.revision, "revision"),
     compactedRevision: uint64.toWire(status.compactedRevision, "compactedRevision"),
@@ -48,7 +49,7 @@ export function toGroup(status: GroupStatus, { withConfig }: { readonly withConf
     why: ownership.reason,
     ...(status.dispute === null ? {} : { dispute: toDispute(status.dispute) }),
   });
-  if (withConfig) group.config = readConfig(object.config);
+  if (withConfig) group.config = config;
   return group;
 }
 
@@ -58,7 +59,6 @@ export function toGroupOfEntry(entry: DirectoryEntry): Group {
     name: entry.group,
     incarnation: uint64.toWire(entry.incarnation, "incarnation"),
     owners: [...entry.owners],
-    ownershipAdvisory,
   });
 }
 

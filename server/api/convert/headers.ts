@@ -6,16 +6,17 @@ import { HeaderSchema, type Header as WireHeader } from "../../../proto/gen/bail
 import type { GroupStatus, Header } from "../../../proto/requests.ts";
 import type { ApiIdentity } from "../call-context.ts";
 
-/** Of an answer about one group. */
+/** Of an answer about one group. In full, which makes it for a fraction of what `create` takes: each answer has one. */
 export function toHeader({ cluster }: ApiIdentity, header: Header): WireHeader {
-  return create(HeaderSchema, {
+  return {
+    $typeName: "bailiwick.v1.Header",
     clusterId: cluster,
     group: header.group,
     incarnation: uint64.toWire(header.incarnation, "incarnation"),
     revision: uint64.toWire(header.revision, "revision"),
     node: header.node,
     stale: header.stale,
-  });
+  };
 }
 
 /** Of an answer about no single group, given by this node. */

@@ -73,7 +73,8 @@ export function addRoles(node: Node, groups: readonly GroupStatus[], voters: rea
 }
 
 export function toNodeConfig(record: NodeRecord): NodeConfig {
-  return create(NodeConfigSchema, recordFields(record));
+  const capacity = record.capacity.map(([name, amount]) => [name, uint64.toWire(amount, "capacity")]);
+  return create(NodeConfigSchema, { ...recordFields(record), capacity: Object.fromEntries(capacity) });
 }
 
 function intentFields(intent: NodeIntent | null) {

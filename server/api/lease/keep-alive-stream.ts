@@ -12,6 +12,7 @@ import {
   KeepAliveLeaseResponseSchema,
 } from "../../../proto/gen/bailiwick/v1/lease_pb.ts";
 import { limits } from "../../node/limits.ts";
+import { Asker } from "../asker.ts";
 import type { ApiWorld } from "../call-context.ts";
 import { readGroup } from "../convert/fields.ts";
 import { toHeader } from "../convert/headers.ts";
@@ -25,7 +26,7 @@ type Stream = ServerDuplexStream<Incoming, KeepAliveLeaseResponse>;
 export class KeepAliveStream {
   readonly #stream: Stream;
   readonly #world: ApiWorld;
-  readonly #abort = new AbortController();
+  readonly #asker = new Asker();
   /** Being asked. */
   #isAsking = false;
   /** The client sends no more. */
@@ -63,7 +64,7 @@ export class KeepAliveStream {
     if (message instanceof MalformedMessage) throw new DbError(message.failure);
     const { self, calls } = this.#world;
     const request = { type: "keepAliveLease", group: readGroup(message.group), id: readLease(message.id) } as const;
-    const reply = await calls.call(request, { budgetMs: limits.callBudgetMsUsual, signal: this.#abort.signal });
+    const reply = await calls.call(request, { budgetMs: limits.callBudgetMsUsual, asker: this.#asker });
     if (reply.type === "failed") throw new DbError(reply.failure);
     if (reply.type !== "keepAliveLease") throw new InvariantError(`The node answered ${reply.type} to a renewal`);
     const { header, id, ttlMs } = reply;
@@ -95,6 +96,6 @@ export class KeepAliveStream {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#world.streams.delete(this);
-    this.#abort.abort();
+    this.#asker.leave();
   }
 }

@@ -1,8 +1,9 @@
 // ClusterService: the cluster at a glance, its database as this node holds it, and its events.
 
 import { create } from "@bufbuild/protobuf";
+import { type Timestamp, timestampMs } from "@bufbuild/protobuf/wkt";
 import { uint64 } from "../../../proto/codec/integers.ts";
-import type { Cluster, Failure } from "../../../proto/gen/bailiwick/v1/cluster_pb.ts";
+import type { Cluster, Failure, PendingOperation } from "../../../proto/gen/bailiwick/v1/cluster_pb.ts";
 import * as wire from "../../../proto/gen/bailiwick/v1/cluster_service_pb.ts";
 import type { Group } from "../../../proto/gen/bailiwick/v1/group_pb.ts";
 import type { Node } from "../../../proto/gen/bailiwick/v1/node_pb.ts";
@@ -17,6 +18,7 @@ import { readMs } from "../convert/fields.ts";
 import { toGroup, toGroupOfEntry } from "../convert/groups.ts";
 import { toNodeHeader } from "../convert/headers.ts";
 import { addRoles, toKnownNode, toNode, toNodeConfig } from "../convert/nodes.ts";
+import { toPendingMove, toStartFailures } from "../convert/placements.ts";
 import { defineService } from "../service.ts";
 import { askClusterGroup, askLocal, type LocalView } from "./ask-groups.ts";
 import { listClusterEvents } from "./cluster-events.ts";
@@ -41,11 +43,26 @@ async function getStatus(request: wire.GetStatusRequest, context: CallContext): 
     cluster: view.cluster,
     nodes: view.nodes.filter(({ name }) => names.size === 0 || members.has(name)).toSorted(byName),
     groups: entries.map((entry) => toListed(entry, groups)).toSorted(byName),
-    failures: view.failures,
+    pending: pendingOf(groups),
+    failures: newestFailures([...groups.flatMap(toStartFailures), ...view.failures]),
     unreachable: [...view.unreachable],
     unreachableGroups: entries.map(({ group }) => group).filter((name) => !view.answered.has(name)),
     answeredAt: { groups: groups.map(toAnswered) },
   });
+}
+
+/** Oldest first. */
+function pendingOf(groups: readonly GroupStatus[]): PendingOperation[] {
+  const moves = groups.map(toPendingMove).filter((move) => move !== null);
+  return moves.toSorted((left, right) => msOf(left.since) - msOf(right.since)).slice(0, limits.pendingShownMax);
+}
+
+function newestFailures(failures: readonly Failure[]): Failure[] {
+  return failures.toSorted((left, right) => msOf(right.time) - msOf(left.time)).slice(0, limits.failuresShownMax);
+}
+
+function msOf(time: Timestamp | undefined): number {
+  return time === undefined ? 0 : timestampMs(time);
 }
 
 /** The parts of a status, however they were gathered. */

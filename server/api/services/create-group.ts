@@ -24,7 +24,7 @@ export async function createGroup(
   refuseRequestId(request.requestId);
   const group = readGroup(request.group);
   const owners = request.owners.map((owner) => readNode(owner, "owners"));
-  const config = request.config === undefined ? null : writeConfig(request.config);
+  const config = request.config === undefined ? null : writeConfig(request.config, { group, owners });
   const { entry } = await context.ask({ type: "createGroup", group, owners, validateOnly: request.validateOnly });
   if (!request.validateOnly) await untilHeard(group, context);
   const isConfigured = config !== null && !request.validateOnly;

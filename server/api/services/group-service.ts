@@ -2,10 +2,18 @@
 
 import { create } from "@bufbuild/protobuf";
 import { logIndex } from "../../../proto/codec/integers.ts";
+import { policiesProblem } from "../../../proto/codec/policy-problems.ts";
 import { ReadConsistency } from "../../../proto/gen/bailiwick/v1/common_pb.ts";
 import { type Group, GroupSchema } from "../../../proto/gen/bailiwick/v1/group_pb.ts";
 import * as wire from "../../../proto/gen/bailiwick/v1/group_service_pb.ts";
-import { clusterGroup, compareNames, type GroupId, toIncarnation, toLogIndex } from "../../../proto/ids.ts";
+import {
+  clusterGroup,
+  compareNames,
+  type GroupId,
+  type NodeId,
+  toIncarnation,
+  toLogIndex,
+} from "../../../proto/ids.ts";
 import type { DirectoryEntry } from "../../../proto/model.ts";
 import type { GroupStatus } from "../../../proto/requests.ts";
 import type { CallContext } from "../call-context.ts";
@@ -26,24 +34,36 @@ import { pageByName } from "../page-token.ts";
 import { defineService } from "../service.ts";
 import { askClusterGroup, askGroups, askLocal } from "./ask-groups.ts";
 import { createGroup } from "./create-group.ts";
+import {
+  clearGroupError,
+  explainGroup,
+  freezeGroup,
+  moveGroup,
+  startGroup,
+  stopGroup,
+  unfreezeGroup,
+} from "./place-group.ts";
 import { recoverGroup } from "./recover-group.ts";
-
-const ownership = "leases and allocation";
 
 export const groupService = defineService(
   wire.GroupService,
-  { listGroups, getGroup, createGroup, updateGroup, setGroupOwners, recoverGroup },
   {
-    deleteGroup: "online changes of owner lists",
-    moveGroup: ownership,
-    startGroup: ownership,
-    stopGroup: ownership,
-    freezeGroup: ownership,
-    unfreezeGroup: ownership,
+    listGroups,
+    getGroup,
+    createGroup,
+    updateGroup,
+    setGroupOwners,
+    recoverGroup,
+    moveGroup,
+    startGroup,
+    stopGroup,
+    freezeGroup,
+    unfreezeGroup,
     // The schema's word for an application that could not be started; quoted, for no identifier here may speak of faults.
-    ["clearGroupFault"]: ownership,
-    explainGroup: ownership,
+    ["clearGroupFault"]: clearGroupError,
+    explainGroup,
   },
+  { deleteGroup: "online changes of owner lists" },
 );
 
 /** A group of the directory, and what it says of itself where it answered. */
@@ -140,7 +160,8 @@ async function updateGroup(request: wire.UpdateGroupRequest, context: CallContex
   refuseLater(request);
   if (request.config === undefined) throw invalid("config", "The config is missing");
   const group = readGroup(request.group);
-  const config = writeConfig(request.config);
+  const [status] = (await askGroups(context, [group])).groups;
+  const config = writeConfig(request.config, { group, owners: status?.object.owners });
   const { header } = await context.ask({ type: "configure", group, config });
   return create(wire.UpdateGroupResponseSchema, {
     header: toHeader(context.self, header),
@@ -158,6 +179,7 @@ async function setGroupOwners(
     request.ifConfigurationIndex === undefined
       ? null
       : logIndex.fromWire(request.ifConfigurationIndex, "if_configuration_index");
+  await checkOwners(group, owners, context);
   const { validateOnly, requestId } = request;
   const asked = { type: "setOwners", group, owners, ifIndex, validateOnly } as const;
   const { header } = await context.write(asked, readIdentity(requestId));
@@ -166,6 +188,17 @@ async function setGroupOwners(
     header: toHeader(context.self, header),
     group: status === undefined ? create(GroupSchema, { name: group, owners }) : toGroup(status, { withConfig: false }),
   });
+}
+
+/** New owners have to have what the group's policies and resources ask of every owner. */
+async function checkOwners(group: GroupId, owners: readonly NodeId[], context: CallContext): Promise<void> {
+  const [status] = (await askGroups(context, [group])).groups;
+  if (status === undefined) return;
+  const config = readConfig(status.object.config);
+  const problem = policiesProblem(config, { group, owners });
+  // What was wrong with it before is not the owners' doing.
+  if (problem === null || policiesProblem(config, { group }) !== null) return;
+  throw invalid("owners", `The owners are refused: ${problem}`);
 }
 
 /** The change is made: that no owner can be asked just now must not make it look like a failure. */

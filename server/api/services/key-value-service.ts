@@ -52,7 +52,7 @@ async function put(request: wire.PutRequest, context: CallContext): Promise<wire
     returnPrevious: request.previousValue,
   } as const;
   const { header, previous } = await context.write(asked, readIdentity(request.requestId));
-  const response = create(wire.PutResponseSchema, { header: toHeader(context.self, header) });
+  const response: wire.PutResponse = { $typeName: "bailiwick.v1.PutResponse", header: toHeader(context.self, header) };
   if (previous !== null) response.previous = toKeyValue(previous);
   return response;
 }

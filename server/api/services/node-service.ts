@@ -1,4 +1,4 @@
-// NodeService: what nodes are, their spheres of influence, and planned changes of them.
+// NodeService: what nodes are, their spheres of influence, planned changes of them, and what their agents report.
 
 import { create } from "@bufbuild/protobuf";
 import type { Node } from "../../../proto/gen/bailiwick/v1/node_pb.ts";
@@ -13,23 +13,17 @@ import { addRoles, toKnownNode, toNode } from "../convert/nodes.ts";
 import { toInterlockSummary } from "../convert/statuses.ts";
 import { pageByName } from "../page-token.ts";
 import { defineService } from "../service.ts";
+import { reportPerformance, reportResources } from "./agent-reports.ts";
 import { askLocal } from "./ask-groups.ts";
 import { drainNode, undrainNode } from "./drain-node.ts";
 import { askWholeNode } from "./whole-node.ts";
 
 const membership = "changes of the cluster's membership";
-const agents = "agents";
 
 export const nodeService = defineService(
   wire.NodeService,
-  { listNodes, getNode, getSphere, drainNode, undrainNode },
-  {
-    addNode: membership,
-    removeNode: membership,
-    replaceNode: membership,
-    reportPerformance: agents,
-    reportResources: agents,
-  },
+  { listNodes, getNode, getSphere, drainNode, undrainNode, reportPerformance, reportResources },
+  { addNode: membership, removeNode: membership, replaceNode: membership },
 );
 
 type Directory = Extract<Reply, { readonly type: "directory" }>;

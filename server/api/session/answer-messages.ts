@@ -1,5 +1,6 @@
 // Answers that are ready together, as messages of the stream: one by one, or several in one message for a client that takes
-// them so. Each is encoded once, by itself; a message of many is the first with the others behind it in its field `more`.
+// them so. A message of many is the first with the others behind it in its field `more`. Where it takes counting how many fit,
+// each is encoded by itself.
 
 import { toBinary } from "@bufbuild/protobuf";
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
@@ -16,6 +17,8 @@ export interface AnswerMessage {
 
 /** @param isTogether the client takes several in one message: as many as `limits.streamMessageBytes` holds, at least one */
 export function toMessages(answers: readonly SessionResponse[], isTogether: boolean): readonly AnswerMessage[] {
+  const all = isTogether && answers.every(isShort) ? inOne(answers) : null;
+  if (all !== null && all.message.bytes.byteLength <= limits.streamMessageBytes) return [all];
   const bytesMax = isTogether ? limits.streamMessageBytes : 0;
   const messages: AnswerMessage[] = [];
   let batch: Uint8Array[] = [];
@@ -34,9 +37,24 @@ export function toMessages(answers: readonly SessionResponse[], isTogether: bool
   return messages;
 }
 
+/** Whether the answer holds no values of keys: many of these fit into one message. */
+function isShort({ response }: SessionResponse): boolean {
+  if (response.case === "put") return response.value.previous === undefined;
+  return response.case === "delete" && response.value.previous.length === 0;
+}
+
+/** @returns null when there is none */
+function inOne([first, ...more]: readonly SessionResponse[]): AnswerMessage | null {
+  if (first === undefined) return null;
+  return asMessage(toBinary(SessionResponseSchema, { ...first, more }), more.length + 1);
+}
+
 function join([first = new Uint8Array(0), ...more]: readonly Uint8Array[]): AnswerMessage {
   const writer = new BinaryWriter().raw(first);
   for (const answer of more) writer.tag(moreField, WireType.LengthDelimited).bytes(answer);
-  const { buffer, byteOffset, byteLength } = more.length === 0 ? first : writer.finish();
-  return { message: new EncodedMessage(Buffer.from(buffer, byteOffset, byteLength)), answers: more.length + 1 };
+  return asMessage(more.length === 0 ? first : writer.finish(), more.length + 1);
+}
+
+function asMessage({ buffer, byteOffset, byteLength }: Uint8Array, answers: number): AnswerMessage {
+  return { message: new EncodedMessage(Buffer.from(buffer, byteOffset, byteLength)), answers };
 }

@@ -1,16 +1,11 @@
 // One Session call: many calls on one stream, each answered when its answer is there. A client that does not read its answers
 // is not read either, and no more than a fixed number of calls are in flight, so that nothing piles up here.
 
-import { create } from "@bufbuild/protobuf";
 import type { ServerDuplexStream } from "@grpc/grpc-js";
 import { uint64 } from "../../../proto/codec/integers.ts";
 import { toStatus } from "../../../proto/error-status.ts";
 import { DbError, type Failure, failure } from "../../../proto/errors.ts";
-import {
-  type SessionRequest,
-  type SessionResponse,
-  SessionResponseSchema,
-} from "../../../proto/gen/bailiwick/v1/session_pb.ts";
+import type { SessionRequest, SessionResponse } from "../../../proto/gen/bailiwick/v1/session_pb.ts";
 import { limits } from "../../node/limits.ts";
 import { type ApiWorld, CallContext } from "../call-context.ts";
 import { invalid, readField } from "../convert/fields.ts";
@@ -99,7 +94,7 @@ export class SessionStream {
       this.#calls.set(number, call);
       const context = new CallContext(this.#world, call);
       const refuse = (reason: unknown) => this.#refuse(number, explain(reason, `Session ${request.case}`, this.#world));
-      carryOut(request, context).then((said) => this.#answer(number, said), refuse);
+      carryOut(request, context).then((value) => this.#answer(number, { case: request.case, value } as Said), refuse);
     } catch (reason) {
       this.#refuse(number, DbError.from(reason));
     }
@@ -114,7 +109,8 @@ export class SessionStream {
     if (this.#isOver) return;
     this.#unwritten += 1;
     if (this.#ready.length === 0) process.nextTick(() => this.#writeReady());
-    this.#ready.push(create(SessionResponseSchema, { call: uint64.toWire(number, "call"), response }));
+    const call = uint64.toWire(number, "call");
+    this.#ready.push({ $typeName: "bailiwick.v1.SessionResponse", call, response, more: [] });
   }
 
   #writeReady(): void {
@@ -170,18 +166,18 @@ export class SessionStream {
   }
 }
 
-/** As the calls by themselves. */
-async function carryOut(request: Asked, context: CallContext): Promise<Said> {
+/** As the calls by themselves. @returns the answer to the request, of the same case */
+function carryOut(request: Asked, context: CallContext): Promise<Exclude<Said, { case: "error" }>["value"]> {
   switch (request.case) {
     case "get":
-      return { case: "get", value: await keyValueHandlers.get(request.value, context) };
+      return keyValueHandlers.get(request.value, context);
     case "list":
-      return { case: "list", value: await keyValueHandlers.list(request.value, context) };
+      return keyValueHandlers.list(request.value, context);
     case "put":
-      return { case: "put", value: await keyValueHandlers.put(request.value, context) };
+      return keyValueHandlers.put(request.value, context);
     case "delete":
-      return { case: "delete", value: await keyValueHandlers.delete(request.value, context) };
+      return keyValueHandlers.delete(request.value, context);
     case "transact":
-      return { case: "transact", value: await keyValueHandlers.transact(request.value, context) };
+      return keyValueHandlers.transact(request.value, context);
   }
 }

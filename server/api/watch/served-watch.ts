@@ -49,6 +49,11 @@ export class ServedWatch {
   /** Events are on their way to the network: the node sends no more until they have left. */
   #isWriting = false;
   #wantsProgress = false;
+  /** Not made anew for each message: that would keep the message, and all that was encoded of it, until it is written. */
+  readonly #written = () => {
+    this.#isWriting = false;
+    this.#handle.drained();
+  };
 
   constructor(id: number, wish: WatchWish, world: ApiWorld, sink: WatchSink) {
     this.#id = id;
@@ -119,17 +124,12 @@ export class ServedWatch {
     this.#isWriting = bodies.length > 0;
     for (const [place, body] of bodies.entries()) {
       const isLast = place === bodies.length - 1;
-      this.#sink.send(new EncodedMessage(withWatchId(this.#id, body)), isLast ? () => this.#written() : undefined);
+      this.#sink.send(new EncodedMessage(withWatchId(this.#id, body)), isLast ? this.#written : undefined);
     }
     const isWanted = this.#wantsProgress && position !== null;
     if (isWanted) this.reportProgress();
     if (bodies.length > 0) return;
     if (!isWanted && position !== null && saysPosition(message)) this.#sendProgress(position);
-    this.#handle.drained();
-  }
-
-  #written(): void {
-    this.#isWriting = false;
     this.#handle.drained();
   }
 

@@ -105,6 +105,7 @@ function textOf(event: ClusterEvent | undefined): string {
   return event === undefined ? "nothing" : textOfEvent(event);
 }
 
-function textOfEvent({ index, atMs, change }: ClusterEvent): string {
-  return `${index} of ${atMs}: ${JSON.stringify(change)}`;
+/** The word comes first, wherever whoever made the event has put it. */
+function textOfEvent({ index, atMs, change: { type, ...content } }: ClusterEvent): string {
+  return `${index} of ${atMs}: ${type} ${JSON.stringify(content)}`;
 }

@@ -21,9 +21,11 @@ export class NodeHistory {
   readonly #directory: ReplayedCluster["directory"];
   readonly #made: ReadonlySet<string>;
   readonly #final: readonly StatusComponent[];
+  readonly #regrouped: ReplayedCluster["regrouped"];
 
-  constructor({ directory, verdicts, finalVerdicts }: ReplayedCluster, groups: readonly GroupVerdicts[]) {
+  constructor({ directory, regrouped, verdicts, finalVerdicts }: ReplayedCluster, groups: readonly GroupVerdicts[]) {
     this.#directory = directory;
+    this.#regrouped = regrouped;
     const all = [...groups, { group: clusterGroup, all: verdicts, final: finalVerdicts }];
     this.#made = new Set(all.flatMap((group) => group.all.map(textOfComponent)));
     this.#final = all.flatMap(({ final }) => final);
@@ -32,6 +34,11 @@ export class NodeHistory {
   /** Whether a group has ever decided so. */
   wasMade(component: StatusComponent): boolean {
     return this.#made.has(textOfComponent(component));
+  }
+
+  /** Whether a node has joined or left a group behind the index `after` and up to `through` of the cluster's log. */
+  wasRegrouped(node: NodeId, { after, through }: { readonly after: number; readonly through: number }): boolean {
+    return this.#regrouped.get(node)?.some((index) => index > after && index <= through) === true;
   }
 
   /** Whom a watch tells of that `server` serves. */
@@ -48,19 +55,34 @@ export class NodeHistory {
   }
 }
 
+/** What a stream has told of a node last. */
+interface Known {
+  readonly state: NodeState;
+  /** Of the cluster's log, when it was told. */
+  readonly clusterIndex: number;
+}
+
 /** @returns how many states were compared */
 export function checkNodeWatch(log: NodesLog, history: NodeHistory): number {
-  const known = new Map<NodeId, NodeState>();
+  const known = new Map<NodeId, Known>();
+  let server: NodeId | null = null;
   let compared = 0;
   for (const [position, step] of log.steps.entries()) {
     if (step.type === "stream") {
       known.clear();
+      server = step.node;
       continue;
     }
+    const { clusterIndex } = step;
     checkInitial(log, step, log.steps[position - 1]);
     if (step.isAnew) known.clear();
-    for (const state of step.nodes) checkState(log, state, { known: known.get(state.record.node) ?? null, history });
-    for (const state of step.nodes) known.set(state.record.node, state);
+    for (const state of step.nodes) {
+      const before = known.get(state.record.node) ?? null;
+      checkState(log, state, history);
+      if (before !== null) checkNews(log, { before, now: { state, clusterIndex }, server, history });
+    }
+    for (const state of step.nodes) known.set(state.record.node, { state, clusterIndex });
+    for (const node of step.departed) known.delete(node);
     compared += step.nodes.length;
   }
   const difference = differenceOf(log, history);
@@ -99,21 +121,38 @@ function checkInitial(
   });
 }
 
-function checkState(
-  log: NodesLog,
-  state: NodeState,
-  { known, history }: { readonly known: NodeState | null; readonly history: NodeHistory },
-): void {
+function checkState(log: NodesLog, state: NodeState, history: NodeHistory): void {
   const { node } = state.record;
   const invented = state.components.find((component) => component.node !== node || !history.wasMade(component));
   const text = () => (invented === undefined ? "" : textOfComponent(invented));
   demand(invented === undefined, "node truth", () => `${nameOf(log)} told ${text()} of ${node}, nobody decided that`);
-  if (known === null) return;
-  const isNews = textOfState(state) !== textOfState(known);
-  demand(isNews, "node uniqueness", () => `${nameOf(log)} told twice: ${node} ${textOfState(state)}`);
-  for (const { group, index } of state.components) {
-    const before = known.components.find((component) => component.group === group)?.index ?? 0;
-    demand(index >= before, "node order", () => `${nameOf(log)} told ${node} of ${group} at ${index} after ${before}`);
+}
+
+interface News {
+  readonly before: Known;
+  readonly now: Known;
+  readonly server: NodeId | null;
+  readonly history: NodeHistory;
+}
+
+/**
+ * Only of a node that has been something else meanwhile, in its groups or in the sphere, the same is told once more, or something
+ * older: whoever serves the watch has forgotten what it knew, and may hear it anew from one that lags.
+ */
+function checkNews(log: NodesLog, { before, now, server, history }: News): void {
+  const { record, components } = now.state;
+  const { node } = record;
+  const span = { after: before.clusterIndex, through: now.clusterIndex };
+  const wasElse = [node, server].some((each) => each !== null && history.wasRegrouped(each, span));
+  const isNews = wasElse || textOfState(now.state) !== textOfState(before.state);
+  demand(isNews, "node uniqueness", () => `${nameOf(log)} told twice: ${node} ${textOfState(now.state)}`);
+  for (const { group, index } of components) {
+    const known = before.state.components.find((component) => component.group === group)?.index ?? 0;
+    demand(
+      wasElse || index >= known,
+      "node order",
+      () => `${nameOf(log)} told ${node} of ${group} at ${index} after ${known}`,
+    );
   }
 }
 

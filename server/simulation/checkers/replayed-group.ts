@@ -30,7 +30,7 @@ export interface ReplayedGroup {
 export function replayGroup<Entry extends MirroredEntry>(
   object: GroupObject,
   entries: readonly Entry[],
-  heard: (outcome: GroupOutcome, entry: Entry) => void = () => {},
+  heard: (outcome: GroupOutcome, entry: Entry, state: GroupState) => void = () => {},
 ): ReplayedGroup {
   const applier = new Applier<GroupOutcome, GroupState>(GroupState.genesis(object, 1), logStart);
   const events: KeyEvent[] = [];
@@ -39,7 +39,7 @@ export function replayGroup<Entry extends MirroredEntry>(
     const { term, bytes } = entry;
     const { revision } = applier.state.mvcc;
     const outcome = applier.apply({ term: term as Term, index: (position + 1) as LogIndex, payload: bytes });
-    if (outcome !== null) heard(outcome, entry);
+    if (outcome !== null) heard(outcome, entry, applier.state);
     events.push(...eventsSince(revision, applier.state));
     for (const verdict of applier.state.verdicts()) verdicts.add(verdict);
   }

@@ -6,14 +6,14 @@ import { assert, present } from "../../../proto/assert.ts";
 import { CodecError } from "../../../proto/codec/codec-error.ts";
 import { decodeControl } from "../../../proto/codec/control.ts";
 import { decodeAppliedRecord, decodeConfiguration } from "../../../proto/codec/records.ts";
-import { type NodeId, toLogIndex } from "../../../proto/ids.ts";
+import { type LogIndex, type NodeId, toLogIndex } from "../../../proto/ids.ts";
 import type { Membership } from "../../../proto/membership.ts";
 import type { AppliedRecord } from "../../../proto/model.ts";
 import { isControl, type StandIn } from "../../../proto/raft.ts";
 import { decodeGroupRecord } from "../../../storage/group-record.ts";
 import type { HardStateTable } from "../../../storage/hard-state.ts";
 import { everyRange, logKey, logRange, type ParsedKey, parseKey, type Slot } from "../../../storage/keys.ts";
-import { decodeLogRecord, type LogRecord } from "../../../storage/log-record.ts";
+import { decodeLogBoundary, decodeLogRun, type LogEntry } from "../../../storage/log-rows.ts";
 import type { Operation } from "../../../storage/ordered-store.ts";
 import type { Effect } from "../../node/effects.ts";
 import type { Input } from "../../node/inputs.ts";
@@ -48,6 +48,8 @@ export interface LogEnd {
 }
 
 interface OwnEntry extends MirroredEntry {
+  /** Under which its run was written last: the index of the first entry of that. */
+  run: LogIndex;
   /** It has been found on the medium, where it stays until another entry takes its place here. */
   isDurable: boolean;
 }
@@ -87,7 +89,8 @@ export class ReplicaMirror implements Observer {
   readonly #world: World;
   readonly #events: MirrorEvents;
   readonly #nodes = new Map<NodeId, MirroredNode>();
-  readonly #lost = new Map<NodeId, LostDisk>();
+  /** Of each node, every time that its disk was damaged. */
+  readonly #lost = new Map<NodeId, LostDisk[]>();
 
   constructor(world: World, events: MirrorEvents) {
     this.#world = world;
@@ -144,16 +147,19 @@ export class ReplicaMirror implements Observer {
 
   /** Whom `node` has durably promised to stand in with, as a witness of the group, now and before its disk was damaged. */
   standInsOf(node: NodeId, group: GroupName): readonly StandIn[] {
-    const tables = [this.#world.node(node).disk.durableTable, this.#lost.get(node)?.table ?? []];
+    const lost = this.#lostBy(node).map(({ table }) => table);
+    const tables = [this.#world.node(node).disk.durableTable, ...lost];
     const rows = tables.flat().filter((row) => `${row.group}/${row.incarnation}` === group);
     return rows.flatMap(({ standIn }) => standIn ?? []);
   }
 
-  /** As `isDurable`, now or when its disk was damaged last: what was committed then stays so. */
+  /** As `isDurable`, now or whenever its disk was damaged: a leader that was frozen meanwhile tells late what was committed then. */
   wasDurable(node: NodeId, group: GroupName, index: number, term: number): boolean {
     if (this.isDurable(node, group, index, term)) return true;
-    const lost = this.#lost.get(node)?.groups.get(group);
-    return lost !== undefined && (index <= lost.boundary || lost.terms.get(index) === term);
+    return this.#lostBy(node).some(({ groups }) => {
+      const lost = groups.get(group);
+      return lost !== undefined && (index <= lost.boundary || lost.terms.get(index) === term);
+    });
   }
 
   /** Whether the log of `node` would be whole up to `index` after a power loss, with `term` there if that is known. */
@@ -173,37 +179,43 @@ export class ReplicaMirror implements Observer {
     if (index <= (mirrored?.boundary.index ?? 0)) return true;
     const entry = mirrored?.entries.get(index);
     if (entry?.isDurable === true && (term === null || entry.term === term)) return true;
-    const bytes = this.#world.node(node).disk.durableRow(logKey(slot, index as never));
-    if (bytes === null) return false;
-    const record = decodeLogRecord(bytes);
-    // Damaged: nobody has started on it yet.
-    if (typeof record === "string") return false;
-    const durableTerm = record.term;
-    if (entry?.term === durableTerm) entry.isDurable = true;
-    return term === null || durableTerm === term;
+    const found = this.#lastDurable(node, slot, index);
+    if (found?.index !== index) return false;
+    if (entry?.term === found.term) entry.isDurable = true;
+    return term === null || found.term === term;
+  }
+
+  /** The last entry up to `index` that a power loss would leave; null: none, or it is damaged, and nobody has started on it yet. */
+  #lastDurable(node: NodeId, slot: Slot, index: number): LogEntry | null {
+    const range = { start: logKey(slot, toLogIndex(0)), end: logKey(slot, toLogIndex(index + 1)) };
+    const row = this.#world.node(node).disk.lastDurableRow(range);
+    const run = row === null ? "none" : decodeLogRun(row.value);
+    return typeof run === "string" ? null : (run.entries.findLast((entry) => entry.index <= index) ?? null);
   }
 
   damaging(node: NodeId): void {
     const { disk } = this.#world.node(node);
     const groups = new Map<GroupName, { boundary: number; terms: ReadonlyMap<number, number> }>();
     for (const [group, slot] of this.#nodes.get(node)?.slotOf ?? []) {
-      const rows = disk.durablePage(logRange(slot), pageLimits).rows.map(({ value }) => mustDecode(value));
-      const terms = new Map(rows.map(({ index, term }) => [index, term]));
-      // The boundary comes first.
-      groups.set(group, { boundary: rows[0]?.index ?? 0, terms });
+      const [boundary, ...runs] = disk.durablePage(logRange(slot), pageLimits).rows;
+      const entries = runs.flatMap(({ value }) => readable(decodeLogRun(value)).entries);
+      groups.set(group, {
+        boundary: boundary === undefined ? 0 : readable(decodeLogBoundary(boundary.value)).index,
+        terms: new Map(entries.map(({ index, term }) => [index, term])),
+      });
     }
-    this.#lost.set(node, { table: disk.durableTable, groups });
+    this.#lost.set(node, [...this.#lostBy(node), { table: disk.durableTable, groups }]);
+  }
+
+  #lostBy(node: NodeId): readonly LostDisk[] {
+    return this.#lost.get(node) ?? [];
   }
 
   /** Term of the last entry up to `index` that a power loss would leave in the log of `node`; 0: there is none. */
   durableTermUpTo(node: NodeId, group: GroupName, index: number): number {
     const slot = this.#nodes.get(node)?.slotOf.get(group);
-    if (slot === undefined) return 0;
-    for (let at = index; at > this.boundary(node, group); at--) {
-      const bytes = this.#world.node(node).disk.durableRow(logKey(slot, toLogIndex(at)));
-      if (bytes !== null) return mustDecode(bytes).term;
-    }
-    return 0;
+    const found = slot === undefined ? null : this.#lastDurable(node, slot, index);
+    return found !== null && found.index > this.boundary(node, group) ? found.term : 0;
   }
 
   /** What the disk holds is where the new process begins. */
@@ -233,31 +245,36 @@ export class ReplicaMirror implements Observer {
     const key = parseKey(operation.key);
     if (key.type === "group") takeGroup(mirrored, key, operation);
     else if (key.type === "logBoundary") takeBoundary(mirrored, key.slot, operation);
-    else if (key.type === "log") this.#takeEntry(node, mirrored, key, operation, isOld);
+    else if (key.type === "log") this.#takeRun(node, mirrored, key, operation, isOld);
     else if (key.type === "state" && key.table === "applied") this.#takeApplied(node, mirrored, key, operation, isOld);
     else if (key.type === "state" && key.table === "membership") takeMembership(mirrored, key.slot, operation);
   }
 
-  #takeEntry(
+  #takeRun(
     node: NodeId,
     mirrored: MirroredNode,
     key: Extract<ParsedKey, { type: "log" }>,
     operation: Operation,
     isOld: boolean,
   ): void {
-    const { entries, changes } = slotOf(mirrored, key.slot);
-    changes.delete(key.index);
-    if (operation.type === "delete") {
-      entries.delete(key.index);
-      return;
-    }
-    const { term, payload } = mustDecode(operation.value);
-    const membership = membershipIn(payload);
-    const entry: OwnEntry = { term, payload: crc32(payload), bytes: payload, membership, isDurable: false };
-    entries.set(key.index, entry);
-    if (membership !== null) changes.set(key.index, membership);
+    const slot = slotOf(mirrored, key.slot);
+    const run = operation.type === "delete" ? [] : readable(decodeLogRun(operation.value)).entries;
     const group = groupOf(mirrored, key.slot);
-    if (group !== null && !isOld) this.#events.logged(node, group, key.index, entry);
+    for (const { term, index, payload } of run) {
+      const checksum = crc32(payload);
+      const held = slot.entries.get(index);
+      if (held?.term === term && held.payload === checksum) {
+        held.run = key.index;
+        continue;
+      }
+      const membership = membershipIn(payload);
+      const entry = { run: key.index, term, payload: checksum, bytes: payload, membership, isDurable: false };
+      slot.entries.set(index, entry);
+      slot.changes.delete(index);
+      if (membership !== null) slot.changes.set(index, membership);
+      if (group !== null && !isOld) this.#events.logged(node, group, index, entry);
+    }
+    dropRest(slot, key.index, key.index + run.length);
   }
 
   #takeApplied(
@@ -291,7 +308,15 @@ function takeGroup(mirrored: MirroredNode, key: Extract<ParsedKey, { type: "grou
 
 function takeBoundary(mirrored: MirroredNode, slot: Slot, operation: Operation): void {
   if (operation.type === "delete") mirrored.slots.delete(slot);
-  else slotOf(mirrored, slot).boundary = mustDecode(operation.value);
+  else slotOf(mirrored, slot).boundary = readable(decodeLogBoundary(operation.value));
+}
+
+/** Entries of a run that has been written anew without them, or deleted. */
+function dropRest({ entries, changes }: MirroredSlot, run: LogIndex, from: number): void {
+  for (let index = from; entries.get(index)?.run === run; index++) {
+    entries.delete(index);
+    changes.delete(index);
+  }
 }
 
 function takeMembership(mirrored: MirroredNode, slot: Slot, operation: Operation): void {
@@ -325,7 +350,8 @@ function groupOf(mirrored: MirroredNode, slot: Slot): GroupName | null {
 /** Of a slot that nobody uses any more: else the start would have noticed. */
 function isUnreadable(key: Uint8Array, value: Uint8Array): boolean {
   const parsed = parseKey(key);
-  if (parsed.type === "log" || parsed.type === "logBoundary") return typeof decodeLogRecord(value) === "string";
+  if (parsed.type === "log") return typeof decodeLogRun(value) === "string";
+  if (parsed.type === "logBoundary") return typeof decodeLogBoundary(value) === "string";
   return parsed.type === "state" && parsed.table === "membership" && !isConfiguration(value);
 }
 
@@ -339,8 +365,7 @@ function isConfiguration(value: Uint8Array): boolean {
   }
 }
 
-function mustDecode(bytes: Uint8Array): LogRecord {
-  const record = decodeLogRecord(bytes);
-  demand(typeof record !== "string", "log", () => `A log record that nobody can read: ${record}`);
-  return record;
+function readable<Decoded extends object>(decoded: Decoded | string): Decoded {
+  demand(typeof decoded !== "string", "log", () => `A row of a log that nobody can read: ${decoded}`);
+  return decoded;
 }

@@ -69,6 +69,9 @@ function checkRow(node: NodeId, scope: Scope, slots: ReadonlyMap<Slot, GroupId>,
   switch (key.type) {
     case "meta":
     case "hardStateMark":
+    // What runs on the node by the word of its agent, and under which epochs.
+    case "ledgerMark":
+    case "allocation":
     // Of fellow members, a witness or who it witnesses for among them: numbers, which say nothing of any group.
     case "peerStart":
       return;

@@ -18,6 +18,8 @@ export interface SurveyScope {
   readonly isWell: IsWell;
   /** Nobody writes: replicas must be equal, and not only be about to be. */
   readonly isQuiet: boolean;
+  /** Ownership is no advice: who has the right to act is for placements.ts to say. */
+  readonly isLeased: boolean;
 }
 
 const budgetMs = 400;
@@ -124,6 +126,7 @@ export class Survey {
       if (!this.#isRight(node, verdict)) return `that ${node} is ${verdict}`;
     }
     const { currentOwner } = ownership;
+    if (this.#scope.isLeased) return null;
     return currentOwner !== null && this.#scope.isWell(currentOwner)
       ? null
       : `that its current owner is ${currentOwner}`;

@@ -17,6 +17,8 @@ export type NodesStep =
       readonly isAnew: boolean;
       readonly nodes: readonly NodeState[];
       readonly departed: readonly NodeId[];
+      /** Of the cluster's log: it tells who belongs to the sphere as of then. */
+      readonly clusterIndex: number;
     };
 
 /** What one reader was told, in order, over all its streams. */
@@ -56,7 +58,8 @@ export class NodesLog implements StreamReader {
 
   #learn({ initial, more, nodes, departed, position }: WatchMessage & { readonly type: "nodeStates" }): void {
     const isAnew = initial && !this.#isListing;
-    this.steps.push({ type: "states", initial, isAnew, nodes, departed });
+    const { clusterIndex } = position;
+    this.steps.push({ type: "states", initial, isAnew, nodes, departed, clusterIndex });
     if (isAnew) this.known.clear();
     for (const state of nodes) this.known.set(state.record.node, state);
     for (const node of departed) this.known.delete(node);

@@ -18,7 +18,7 @@ test("FrameReader gives back the frames however the bytes are cut", () => {
   fc.assert(
     fc.property(frames, fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1 }), (sent, cuts) => {
       const reader = new FrameReader(40);
-      const encoded = encodeFrames(sent);
+      const encoded = encodeFrames(sent).slice();
       const received: Frame[] = [];
       for (let start = 0, cut = 0; start < encoded.length; cut++) {
         const end = start + (cuts[cut % cuts.length] as number);
@@ -64,4 +64,19 @@ test("FrameReader hands out copies", () => {
   const [frame] = new FrameReader(10).read(chunk).frames;
   chunk.fill(0);
   assert.deepEqual([...(frame as Frame).bytes], [5]);
+});
+
+test("FrameReader copies a frame unless it is whole, and most of the memory that it came in", () => {
+  const long: Frame = { kind: frameKinds.message, bytes: new Uint8Array(300).fill(3) };
+  const short: Frame = { kind: frameKinds.message, bytes: new Uint8Array(20).fill(4) };
+  const chunk = encodeFrames([long, short]).slice();
+  const [view, copy] = new FrameReader(400).read(chunk).frames;
+  assert.equal(view?.bytes.buffer, chunk.buffer);
+  assert.notEqual(copy?.bytes.buffer, chunk.buffer);
+  assert.deepEqual(plain([view as Frame, copy as Frame]), plain([long, short]));
+
+  const reader = new FrameReader(400);
+  assert.deepEqual(reader.read(chunk.subarray(0, 3)).frames, []);
+  const [joined] = reader.read(chunk.subarray(3)).frames;
+  assert.notEqual(joined?.bytes.buffer, chunk.buffer);
 });

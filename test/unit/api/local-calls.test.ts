@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 import { toGroupId, toRevision } from "../../../proto/ids.ts";
 import type { Reply, Request, StreamRequest, WatchMessage, WatchRequest } from "../../../proto/requests.ts";
+import { Asker } from "../../../server/api/asker.ts";
 import { LocalCalls } from "../../../server/api/local-calls.ts";
 import type { Input } from "../../../server/node/inputs.ts";
 
@@ -83,22 +84,22 @@ test("call() refuses above callBytesMax, and gets the bytes back with the answer
 });
 
 test("an aborted call is canceled once, and its late answer is dropped", async () => {
-  const abort = new AbortController();
-  const call = calls.call(status, { budgetMs: 1, signal: abort.signal });
-  abort.abort();
+  const asker = new Asker();
+  const call = calls.call(status, { budgetMs: 1, asker });
+  asker.leave();
   assert.equal(await codeOf(call), "canceled");
   calls.reply(1, answer);
   assert.deepEqual(inputs.slice(1), [{ type: "cancel", call: 1 }]);
-  assert.equal(await codeOf(calls.call(status, { budgetMs: 1, signal: abort.signal })), "canceled");
+  assert.equal(await codeOf(calls.call(status, { budgetMs: 1, asker })), "canceled");
   assert.equal(inputs.length, 2);
 });
 
 test("an abort after the answer says nothing to the node", async () => {
-  const abort = new AbortController();
-  const call = calls.call(status, { budgetMs: 1, signal: abort.signal });
+  const asker = new Asker();
+  const call = calls.call(status, { budgetMs: 1, asker });
   calls.reply(1, answer);
   await call;
-  abort.abort();
+  asker.leave();
   assert.equal(inputs.length, 1);
 });
 

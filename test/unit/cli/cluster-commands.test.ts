@@ -232,7 +232,11 @@ test("group get shows a group", async () => {
 
 test("group create takes owners and a configuration file", async () => {
   const cluster = new FakeCluster();
-  const files = { "g.yaml": "lostQuorum: freeze\n", "bad.yaml": "a: 1\nb: [1,\n", "odd.yaml": "lostQuorum: maybe\n" };
+  const files = {
+    "g.yaml": "lostQuorum: read_only\n",
+    "bad.yaml": "a: 1\nb: [1,\n",
+    "odd.yaml": "lostQuorum: maybe\n",
+  };
   const made = await cli("group create new --owners n202,n208 --config g.yaml", { cluster, files });
   assert.deepEqual([made.code, made.out], [0, "Created new with owners n202 n208\n"]);
   assert.equal(made.err, "warning: Two owners without a witness\n");
@@ -241,7 +245,7 @@ test("group create takes owners and a configuration file", async () => {
     files,
   });
   const answer = checked.json() as { group: { config: { lostQuorum: string } }; warnings: unknown };
-  assert.equal(answer.group.config.lostQuorum, "freeze");
+  assert.equal(answer.group.config.lostQuorum, "read_only");
   assert.deepEqual(answer.warnings, ["Two owners without a witness"]);
   assert.deepEqual(cluster.calls, ["127.0.0.1:7401 createGroup make", "127.0.0.1:7401 createGroup check"]);
   const malformed = await cli("group create new --owners n202,n208 --config bad.yaml", { cluster, files });

@@ -42,6 +42,7 @@ import {
 } from "../../../proto/gen/bailiwick/v1/watch_pb.ts";
 import { fakeGroup, fakeNode, fakeStatus, fakeStatusEvents } from "./fake-answers.ts";
 import { FakeLeases } from "./fake-leases.ts";
+import { type GroupInit, placementHandlers } from "./fake-placements.ts";
 import { FakeTransport } from "./fake-transport.ts";
 
 export const clusterId = "0123456789abcdef0123456789abcdef";
@@ -80,6 +81,11 @@ export class FakeCluster {
   overlaps = false;
   /** Methods whose next answer is lost after the work is done. */
   readonly lostAnswers: string[] = [];
+  /** How the group stands when something is wanted of its application, told when `placedAfter` resolves. */
+  placed: GroupInit = fakeGroup();
+  placedAfter: Promise<void> = Promise.resolve();
+  /** What a watch of the group's status tells, at the indexes from 70 on; then it stays open. Empty: one state, and the end. */
+  groupStates: readonly GroupInit[] = [];
   /** Says nothing on watches, as a node that hangs. */
   isMute = false;
   revision = 1n;
@@ -229,6 +235,11 @@ export class FakeCluster {
           this.#enter(node, `setGroupOwners ${validateOnly ? "check" : "make"}${condition}`);
           return { header: this.#header(node), group: fakeGroup({ name, owners }) };
         },
+        ...placementHandlers({
+          enter: (call) => this.#enter(node, call),
+          header: () => this.#header(node),
+          placed: () => this.placedAfter.then(() => this.placed),
+        }),
         recoverGroup: ({ group: name, from, owners, acceptDataLoss, confirmation, why, validateOnly }) => {
           const asserted = `${acceptDataLoss ? "accepted" : ""} ${confirmation} ${why}`;
           this.#enter(node, validateOnly ? "recoverGroup check" : `recoverGroup make ${asserted}`);
@@ -432,6 +443,11 @@ export class FakeCluster {
       yield end(code, message);
       return;
     }
+    if (watch.target.case === "groupStatus" && this.groupStates.length > 0) {
+      yield* toldGroupStates(watch, this.groupStates);
+      await this.#changed(signal);
+      return;
+    }
     if (watch.target.case !== "prefix" && watch.target.case !== "key" && watch.target.case !== "range") {
       yield* toldStatuses(watch);
       return;
@@ -540,6 +556,21 @@ function toEvent({ revision, type, keyValue, previous }: Change, withPrevious: b
 
 function text(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString("latin1");
+}
+
+/** Those at the index that it starts with, or later. */
+function* toldGroupStates({ watchId, startRevision }: WatchCreate, states: readonly GroupInit[]): Generator<Response> {
+  yield {
+    watchId,
+    response: { case: "created", value: { position: { groups: [{ group, incarnation, index: 0n }] } } },
+  };
+  for (const [at, value] of states.entries()) {
+    const index = 70n + BigInt(at);
+    if (index < startRevision) continue;
+    const events = [{ revision: index, event: { case: "group" as const, value } }];
+    const position = { groups: [{ group, incarnation, index }] };
+    yield { watchId, response: { case: "events", value: { events, position } } };
+  }
 }
 
 /** What there is, and no change of it. */

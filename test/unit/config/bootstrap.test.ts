@@ -62,9 +62,36 @@ const refusals: readonly (readonly [string, string, RegExp, string?])[] = [
   ],
   [
     "a key of a later version in a node",
-    replaced("    labels: {f", "    capacity: {cpu: 1}\n    labels: {f"),
-    /^cluster\.yaml:9:5: Key "capacity" is not used by this version/,
+    replaced("    labels: {f", "    witnessOnly: true\n    labels: {f"),
+    /^cluster\.yaml:9:5: Key "witnessOnly" is not used by this version/,
   ],
+  ...[
+    [
+      "a capacity of no whole number",
+      "{cpu: 1.5}",
+      /^cluster\.yaml:9:21: nodes\[2\]\.capacity\.cpu must be a whole number/,
+    ],
+    [
+      "a negative capacity",
+      "{cpu: -1}",
+      /^cluster\.yaml:9:21: nodes\[2\]\.capacity\.cpu must be a whole number from 0 to/,
+    ],
+    ["a text for a capacity", "{cpu: many}", /^cluster\.yaml:9:21: nodes\[2\]\.capacity\.cpu must be a number/],
+    [
+      "a dimension without a name",
+      '{"": 1}',
+      /^cluster\.yaml:9:15: nodes\[2\]\.capacity must have names of 1 to 63 of/,
+    ],
+    ["a bad dimension", '{"4 cpus": 1}', /^cluster\.yaml:9:15: nodes\[2\]\.capacity must have names of 1 to 63 of/],
+    [
+      "17 dimensions",
+      `{${Array.from({ length: 17 }, (_, at) => `d${at}: 1`).join(", ")}}`,
+      /^cluster\.yaml:9:15: nodes\[2\]\.capacity must hold at most 16 dimensions/,
+    ],
+  ].map(([what, capacity, expected]) => {
+    const text = replaced("    labels: {f", `    capacity: ${capacity}\n    labels: {f`);
+    return [what, text, expected] as readonly [string, string, RegExp];
+  }),
   ["a missing name", replaced("name: demo\n", ""), /^cluster\.yaml:1:1: name is missing/, "name"],
   ["a bad name", replaced("name: demo", "name: Demo"), /^cluster\.yaml:1:7: name must be 1 to 63 of a-z/, "name"],
   ["a number for a name", replaced("name: demo", "name: 7"), /^cluster\.yaml:1:7: name must be a text, not 7/],
@@ -243,8 +270,23 @@ test("parseBootstrap() gives what the file says, by name and frozen", () => {
       ["failure-domain", "rack1"],
       ["zone", "a"],
     ],
+    capacity: [],
   });
   assert.throws(() => (bootstrap.nodes as unknown[]).push(1), TypeError);
+});
+
+function sized(capacity: string): string {
+  return replaced("    labels: {f", `    capacity: ${capacity}\n    labels: {f`);
+}
+
+test("parseBootstrap() gives what groups may use of a node, by name", () => {
+  const capacities = parse(sized("{memoryMib: 65536, cpu: 16, disk: 0}")).nodes.map(({ capacity }) => capacity);
+  const named = [
+    ["cpu", 16],
+    ["disk", 0],
+    ["memoryMib", 65536],
+  ];
+  assert.deepEqual(capacities, [[], [], named]);
 });
 
 function leased(percent: number): string {
@@ -269,11 +311,16 @@ test("parseBootstrap() gives one identity for one meaning", () => {
     replaced('{b: "2", a: "1"}', '{a: "1", b: "2"}'),
     replaced("{failure-domain: rack1, zone: a}", "{zone: a, failure-domain: rack1}"),
     `${good}settings: {}\n`,
+    sized("{}"),
   ];
   for (const text of same) {
     assert.notEqual(text, good);
     assert.deepEqual(parse(text), parse(good));
   }
+});
+
+test("parseBootstrap() gives one identity for one capacity", () => {
+  assert.deepEqual(parse(sized("{a: 1, b: 2}")), parse(sized("{b: 2, a: 1}")));
 });
 
 test("parseBootstrap() gives another identity for another meaning", () => {
@@ -289,6 +336,9 @@ test("parseBootstrap() gives another identity for another meaning", () => {
     replaced("lostQuorum: stop", "lostQuorum: read_only"),
     replaced("name: billing", "name: bills"),
     `${good}settings: {voters: 1}\n`,
+    sized("{cpu: 1}"),
+    sized("{cpu: 2}"),
+    sized("{gpu: 1}"),
     leased(5),
     leased(6),
   ];

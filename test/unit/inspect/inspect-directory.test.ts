@@ -6,6 +6,7 @@ import { appendFileSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import { encodeAllocationRecord } from "../../../proto/codec/allocations.ts";
 import { encodeGroupSummary, encodeStatusComponent } from "../../../proto/codec/records.ts";
 import {
   clusterGroup,
@@ -24,7 +25,14 @@ import { copyRows } from "../../../server/inspect/copy-rows.ts";
 import { inspectDirectory } from "../../../server/inspect/inspect-directory.ts";
 import { genesisOperations, newGroupOperations, putGroupRecord } from "../../../server/node/genesis.ts";
 import { emptyBytes } from "../../../storage/bytes.ts";
-import { interlockKey, nodeStatusKey, peerStartKey, stateKey, versionKey } from "../../../storage/keys.ts";
+import {
+  allocationKey,
+  interlockKey,
+  nodeStatusKey,
+  peerStartKey,
+  stateKey,
+  versionKey,
+} from "../../../storage/keys.ts";
 import { LevelStore } from "../../../storage/level-store.ts";
 import { encodeVersion } from "../../../storage/mvcc/versions.ts";
 import type { Operation } from "../../../storage/ordered-store.ts";
@@ -51,6 +59,7 @@ const bootstrap = {
       peerAddress: `127.0.0.1:${7501 + at}`,
       apiAddress: `127.0.0.1:${7401 + at}`,
       labels: [],
+      capacity: [],
     }),
   ),
   groups: Object.entries(owners).map(([name, list]) => object(name, list)),
@@ -156,6 +165,15 @@ test("inspectDirectory() lists live keys, as text where that prints", async () =
   assert.deepEqual(foreign, []);
 });
 
+const reservation = {
+  group: toGroupId("rg226"),
+  incarnation,
+  epoch: toEpoch(3),
+  demand: new Map([["cpu", 2]]),
+  sameNode: [],
+  differentNode: [],
+};
+
 /** [what is planted on n202, rows, expected kind, name and problem] */
 const planted: readonly (readonly [string, readonly Operation[], string, string, RegExp])[] = [
   ["a group of others", newGroupOperations(object("rg222", owners.rg222), 9), "group", "rg222", /not an owner/],
@@ -191,6 +209,20 @@ const planted: readonly (readonly [string, readonly Operation[], string, string,
     [put(peerStartKey(toNodeId("n208")), Uint8Array.of(1, 2))],
     "peerStart",
     "n208",
+    /damaged/,
+  ],
+  [
+    "an allocation under another name",
+    [put(allocationKey(toGroupId("rg220")), encodeAllocationRecord({ reservation }))],
+    "allocation",
+    "rg220",
+    /is that of group rg226/,
+  ],
+  [
+    "a damaged allocation",
+    [put(allocationKey(toGroupId("rg220")), Uint8Array.of(0xff))],
+    "allocation",
+    "rg220",
     /damaged/,
   ],
   ["a key of no kind", [put(Uint8Array.of(9, 9), emptyBytes)], "unknown", "0909", /no(?:ne)? that this version/],

@@ -70,6 +70,7 @@ export function bootstrapOf(shape: Shape): Bootstrap {
       peerAddress: "p:1",
       apiAddress: "a:1",
       labels: [],
+      capacity: [],
     })),
     groups: Object.entries(shape.groups).map(([group, owners]) => ({
       group: toGroupId(group),

@@ -24,6 +24,10 @@ function write(number: number, key: number, sync = true): Effect {
   return { type: "write", write: number, batch: { operations, hardStates: null, sync } };
 }
 
+function keysOf(batch: WriteBatch | undefined): readonly (number | undefined)[] {
+  return batch?.operations.map(({ key }) => key[0]) ?? [];
+}
+
 function send(after: number | null): Effect {
   return { type: "send", to: n2, message: pull, after };
 }
@@ -33,13 +37,14 @@ function rig(script: (input: Input, step: number) => readonly Effect[]) {
   const turns: (() => void)[] = [];
   const writes: { readonly batch: WriteBatch; readonly done: (outcome: WriteOutcome) => void }[] = [];
   const ran: string[] = [];
-  let timer: (() => void) | null = null;
+  let nowMs = 1;
+  let timer: { readonly atMs: number | null; readonly fire: () => void } | null = null;
   let isBroken = false;
   const ports = {
     clock: {
-      nowMs: () => toMillis(1),
-      setTimer: (_at: number | null, fire: () => void) => {
-        timer = fire;
+      nowMs: () => toMillis(nowMs),
+      setTimer: (at: number | null, fire: () => void) => {
+        timer = { atMs: at, fire };
       },
       defer: (run: () => void) => turns.push(run),
     },
@@ -69,7 +74,11 @@ function rig(script: (input: Input, step: number) => readonly Effect[]) {
   const turn = () => {
     for (const run of turns.splice(0)) run();
   };
-  return { host, events, turn, writes, ran, turns, fire: () => timer?.(), breakNetwork };
+  const fire = () => {
+    nowMs = timer?.atMs ?? nowMs;
+    timer?.fire();
+  };
+  return { host, events, turn, writes, ran, turns, fire, breakNetwork, timerMs: () => timer?.atMs ?? null };
 }
 
 test("an input never runs before deliver returns", () => {
@@ -104,7 +113,7 @@ test("the machine hears of a write when it is durable", () => {
 });
 
 test("writes that come while one is under way become one, in their order, synced if any is", () => {
-  const { host, turn, writes } = rig((input, step) => (input.type === "peer" ? [write(step, step, step === 3)] : []));
+  const { host, turn, writes } = rig((input, step) => (input.type === "peer" ? [write(step, step, step !== 2)] : []));
   host.deliver(peer);
   turn();
   for (let more = 0; more < 2; more++) {
@@ -112,14 +121,46 @@ test("writes that come while one is under way become one, in their order, synced
     turn();
   }
   assert.equal(writes.length, 1);
-  assert.equal(writes[0]?.batch.sync, false);
   writes[0]?.done({ type: "done" });
   assert.equal(writes.length, 2);
-  assert.deepEqual(
-    writes[1]?.batch.operations.map(({ key }) => key[0]),
-    [2, 3],
-  );
+  assert.deepEqual(keysOf(writes[1]?.batch), [2, 3]);
   assert.equal(writes[1]?.batch.sync, true);
+});
+
+test("rows that nobody waits for go with the next write, or by themselves after a moment", () => {
+  const { host, turn, writes, fire, timerMs } = rig((input, step) =>
+    input.type === "peer" ? [write(step, step, step === 2)] : [],
+  );
+  const deliver = () => {
+    host.deliver(peer);
+    turn();
+  };
+  deliver();
+  assert.equal(writes.length, 0);
+  deliver();
+  assert.deepEqual(keysOf(writes[0]?.batch), [1, 2]);
+  writes[0]?.done({ type: "done" });
+  turn();
+  deliver();
+  assert.equal(writes.length, 1);
+  assert.equal(timerMs(), 1 + limits.gatherWritesMs);
+  fire();
+  turn();
+  assert.deepEqual(keysOf(writes[1]?.batch), [4]);
+});
+
+test("rows go at once when a message waits for them, or when there is much of them", () => {
+  const promised = rig((input) => (input.type === "peer" ? [write(1, 1, false), send(1)] : []));
+  promised.host.deliver(peer);
+  promised.turn();
+  assert.equal(promised.writes.length, 1);
+  const value = new Uint8Array(limits.gatherWritesBytesMax);
+  const operations = [{ type: "put", key: new Uint8Array([1]), value }] as const;
+  const much: Effect = { type: "write", write: 1, batch: { operations, hardStates: null, sync: false } };
+  const large = rig((input) => (input.type === "peer" ? [much] : []));
+  large.host.deliver(peer);
+  large.turn();
+  assert.equal(large.writes.length, 1);
 });
 
 test("of merged writes the newest table of hard states counts", () => {
@@ -176,15 +217,30 @@ test("a broken invariant stops the node with its reason", () => {
 });
 
 test("a continue runs after the inputs that wait already", () => {
-  const { host, turn, ran } = rig((input) => (input.type === "deadline" ? [{ type: "continue", work: 1 }] : []));
+  const { host, turn, ran } = rig((input) =>
+    input.type === "deadline" ? [{ type: "continue", work: "turnEnd" }] : [],
+  );
   host.deliver(deadline);
   host.deliver(peer);
   turn();
   assert.deepEqual(ran, ["deadline", "peer", "continue"]);
 });
 
+test("what is left over runs in a turn of its own, when the disk has what this one writes", () => {
+  const script = (input: Input): readonly Effect[] =>
+    input.type === "peer" ? [write(1, 1), { type: "continue", work: "rest" }] : [];
+  const { host, turn, ran, writes } = rig(script);
+  host.deliver(peer);
+  turn();
+  assert.deepEqual([ran, writes.length], [["peer"], 1]);
+  turn();
+  assert.deepEqual(ran, ["peer", "continue"]);
+});
+
 test("work that goes on and on leaves a turn to others after each of its steps", () => {
-  const { host, turn, ran, turns } = rig((input) => (input.type === "peer" ? [] : [{ type: "continue", work: 1 }]));
+  const { host, turn, ran, turns } = rig((input) =>
+    input.type === "peer" ? [] : [{ type: "continue", work: "turnEnd" }],
+  );
   host.deliver(deadline);
   turn();
   assert.deepEqual(ran, ["deadline", "continue"]);

@@ -11,7 +11,7 @@ import type {
   WatchMessage,
   WatchNodesRequest,
 } from "../../../proto/requests.ts";
-import { Cluster, n1, n2, n3, n4, put, rg, watchAll } from "./cluster.ts";
+import { Cluster, n1, n2, n3, n4, put, rg, smallShape, watchAll } from "./cluster.ts";
 
 type Message<Type extends WatchMessage["type"]> = Extract<WatchMessage, { type: Type }>;
 
@@ -59,8 +59,8 @@ class Reader {
   }
 }
 
-function ready(): Cluster {
-  const cluster = new Cluster();
+function ready(shape = smallShape): Cluster {
+  const cluster = new Cluster(shape);
   cluster.leader();
   cluster.advance(10_000);
   return cluster;
@@ -154,6 +154,21 @@ test("a watch of nodes goes on from its vector when nothing was missed, and else
   const missed: NodesPosition = { ...position, groups: [{ ...mark, index: toLogIndex(mark.index - 1) }] };
   const again = new Reader(cluster, n1, watchNodes({ after: missed })).until("nodeStates", () => true);
   assert.ok(again.initial && again.nodes.length === 3);
+});
+
+test("a watch of nodes goes on with everything when a node has left one of its groups meanwhile, and not the sphere", () => {
+  const also = toGroupId("rg-also");
+  const cluster = ready({ ...smallShape, groups: { [rg]: [n1, n2, n3], [also]: [n1, n2, n3] } });
+  const groupsOf = ({ nodes }: Message<"nodeStates">) => nodes.find(({ record }) => record.node === n3)?.groups;
+  const before = new Reader(cluster, n1, watchNodes({ initial: true })).until("nodeStates", ({ more }) => !more);
+  assert.deepEqual(groupsOf(before), [rg, also]);
+  const owners = { type: "setOwners", group: rg, owners: [n1, n2], ifIndex: null, validateOnly: false } as const;
+  cluster.ask(n1, owners, "setOwners", 20_000);
+  const live = new Reader(cluster, n1, watchNodes({ initial: true }));
+  live.until("nodeStates", (message) => groupsOf(message)?.length === 1);
+  const after = new Reader(cluster, n1, watchNodes({ after: before.position })).until("nodeStates", () => true);
+  assert.ok(after.initial);
+  assert.deepEqual(groupsOf(after), [also]);
 });
 
 test("a watch of a sphere that goes on through another node is told all of that one's, though it missed nothing", () => {

@@ -46,6 +46,24 @@ import {
   type StateHashes,
   type StatusComponent,
 } from "../../../proto/model.ts";
+import {
+  type Candidate,
+  componentStates,
+  type Explanation,
+  type Factor,
+  factorKinds,
+  type GroupError,
+  type GroupReport,
+  type GroupWish,
+  type OwnershipGrant,
+  type PerformanceSample,
+  type Placement,
+  type PlacementDecision,
+  type Reservation,
+  type ResourceReport,
+  type Trigger,
+} from "../../../proto/placement.ts";
+import type { LeaseTerms } from "../../../proto/policies.ts";
 import type { Entry, EntryId, LogSlice, RaftMessage } from "../../../proto/raft.ts";
 import type {
   ClusterStatus,
@@ -159,6 +177,7 @@ export const nodeRecord = shape<NodeRecord>({
   peerAddress: text,
   apiAddress: text,
   labels: few(fc.tuple(text, text)),
+  capacity: few(fc.tuple(text, quantity<number>())),
 });
 export const ownerIntent = shape<OwnerIntent>({ node, wanted: intent, reason: text, after: quantity() });
 export const nodeIntent = shape<NodeIntent>({
@@ -268,6 +287,97 @@ const leaseStatus = shape<LeaseStatus>({
   ttlMs: quantity(),
   keyCount: quantity(),
 });
+const amounts = fc
+  .uniqueArray(fc.tuple(name(), quantity<number>()), { selector: ([dimension]) => dimension, maxLength: 3 })
+  .map((all) => new Map(all));
+const sample = shape<PerformanceSample>({
+  node,
+  atMs: quantity(),
+  ageMs: quantity(),
+  load: amounts,
+  capacity: amounts,
+});
+const leaseTerms = shape<LeaseTerms>({
+  ttlMs: quantity(),
+  renewIntervalMs: quantity(),
+  stopBudgetMs: quantity(),
+  clockRateError: fc.constantFrom(0.05, 0.1, 0.5),
+});
+const groupError = shape<GroupError>({ node, resource: name(), reason: text, atMs: quantity() });
+const groupWish = anyOf<GroupWish>({
+  move: { to: maybe(node), ifEpoch: maybe(quantity<Epoch>()) },
+  start: { on: maybe(node) },
+  stop: {},
+  freeze: { reason: text },
+  unfreeze: { confirmedOnlyOn: maybe(node) },
+  clearError: { forgetMoves: flag },
+});
+const placementDecision = shape<PlacementDecision>({
+  index: quantity(),
+  atMs: quantity(),
+  epoch: maybe(quantity()),
+  from: maybe(node),
+  to: maybe(node),
+  isWish: flag,
+  reason: text,
+  samples: few(sample),
+});
+export const placement = shape<Placement>({
+  intent: shape<Placement["intent"]>({ isOnline: flag, frozen: maybe(text), pinnedTo: maybe(node) }),
+  lease: maybe(leaseTerms),
+  move: maybe(fc.record({ to: maybe(node) }, { noNullPrototype: true })),
+  target: maybe(node),
+  error: maybe(groupError),
+  bans: few(groupError),
+  movesMs: few(quantity<number>()),
+  decisions: few(placementDecision),
+});
+const resource = {
+  resource: name(),
+  state: fc.constantFrom(...componentStates),
+  epoch: quantity<Epoch>(),
+  reason: text,
+  exitStatus: quantity<number>(),
+  restarts: quantity<number>(),
+  atMs: quantity<number>(),
+  sinceMs: quantity<number>(),
+};
+const groupReport = shape<GroupReport>({
+  group,
+  epoch: quantity(),
+  renews: flag,
+  state: fc.constantFrom("acquiring", "online", "releasing", "offline", "error"),
+  resources: few(shape<ResourceReport>(resource)),
+});
+const grant = shape<OwnershipGrant>({
+  group,
+  epoch: quantity(),
+  isGranted: flag,
+  ttlMs: quantity(),
+  stopBudgetMs: quantity(),
+  wanted: fc.constantFrom("online", "offline"),
+  reason: text,
+});
+const reservation = shape<Reservation>({
+  ...groupKey,
+  epoch: quantity(),
+  demand: amounts,
+  sameNode: few(group),
+  differentNode: few(group),
+});
+const explanation = shape<Explanation>({
+  summary: text,
+  candidates: few(
+    shape<Candidate>({
+      node,
+      rank: quantity(),
+      factors: few(shape<Factor>({ kind: fc.constantFrom(...factorKinds), excludes: flag, reason: text })),
+      sample: maybe(sample),
+    }),
+  ),
+  triggers: few(shape<Trigger>({ event: text, to: maybe(node), atMs: maybe(quantity()) })),
+  decisions: few(placementDecision),
+});
 const verdictChange = shape<VerdictChange>({ node, status, reason: text });
 const requestIdentity = shape<RequestIdentity>({ session: name(), sequence: quantity() });
 export const sessionRecord = shape<SessionRecord>({ session: name(), ttlMs: quantity(), floor: quantity() });
@@ -279,6 +389,7 @@ const identifiableCommands = {
   grantLease: { id: quantity(), ttlMs: quantity() },
   revokeLease: { id: quantity() },
   setOwners: { owners: few(node), ifIndex: maybe(quantity<LogIndex>()) },
+  wish: { wish: groupWish },
 };
 export const groupCommand = anyOf<GroupCommand>({
   ...identifiableCommands,
@@ -292,6 +403,25 @@ export const groupCommand = anyOf<GroupCommand>({
   finish: { id: transactionId, decision, floor: quantity() },
   verdicts: { changes: few(verdictChange) },
   own: { currentOwner: maybe(node), epoch: quantity(), state: ownershipState, reason: text },
+  assign: {
+    owner: node,
+    epoch: quantity(),
+    reason: text,
+    atMs: quantity(),
+    isMove: flag,
+    isWish: flag,
+    lease: leaseTerms,
+    samples: few(sample),
+  },
+  advance: {
+    owner: maybe(node),
+    to: maybe(node),
+    epoch: quantity(),
+    state: ownershipState,
+    reason: text,
+    atMs: quantity(),
+  },
+  failPlacement: { epoch: quantity(), error: groupError, isFinal: flag },
   configure: { config: bytes },
   dispute: { hashes: stateHashes },
   settle: { index: quantity() },
@@ -381,12 +511,18 @@ const identifiableRequests = {
   grantLease: { group, id: maybe(quantity<number>()), ttlMs: quantity() },
   revokeLease: { group, id: quantity() },
   setOwners: { group, owners: few(node), ifIndex: maybe(quantity<LogIndex>()), validateOnly: flag },
+  wish: { group, wish: groupWish, validateOnly: flag },
 };
 export const request = anyOf<Request>({
   ...identifiableRequests,
   identified: { group, identity: requestIdentity, request: anyOf<IdentifiableRequest>(identifiableRequests) },
   openSession: { group, session: maybe(name()), ttlMs: quantity() },
   closeSession: { group, session: name() },
+  renewOwnership: { group, node, report: groupReport },
+  explainGroup: { group, decisions: quantity() },
+  reportResources: { node, agent: name(), groups: few(groupReport), isComplete: flag },
+  reportPerformance: { sample },
+  reserve: { node, reservation },
   get: { group, key: bytes, revision: maybe(quantity()), consistency },
   list: {
     group,
@@ -488,6 +624,8 @@ const groupStatus = shape<GroupStatus>({
   openTransactions: quantity(),
   dispute: maybe(stateHashes),
   compared: maybe(stateHashes),
+  placement,
+  resources: few(shape<GroupStatus["resources"][number]>({ ...resource, node })),
   object: groupObject,
   node,
   manager: maybe(node),
@@ -555,6 +693,12 @@ export const reply = anyOf<Reply>({
   delete: { header, deleted: quantity(), previous: few(keyValue) },
   compact: { header },
   configure: { header },
+  wish: { header },
+  renewOwnership: { header, grant },
+  explainGroup: { header, explanation },
+  reportResources: { grants: few(grant), unreachable: few(group) },
+  reportPerformance: { intervalMs: quantity() },
+  reserve: { isAdmitted: flag, reason: text },
   groupStatus: { status: groupStatus },
   grantLease: { header, lease: leaseStatus },
   keepAliveLease: { header, id: quantity(), ttlMs: quantity() },
@@ -643,6 +787,7 @@ export const peerMessage = anyOf<PeerMessage>({
   ownersReport: { entry: directoryEntry },
   intentReport: { kept },
   statuses: { components: few(statusComponent), summaries: few(groupSummary) },
+  performance: { sample },
   statusDigest: {
     versions: few(shape<StatusVersion>({ ...groupKey, node: maybe(node), index: quantity() })),
     answer: flag,

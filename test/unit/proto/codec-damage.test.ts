@@ -26,6 +26,7 @@ import type { GroupCommand } from "../../../proto/commands.ts";
 import { EnvelopeSchema } from "../../../proto/gen/bailiwick/peer/v1/envelope_pb.ts";
 import { StatusComponentSchema } from "../../../proto/gen/bailiwick/peer/v1/model_pb.ts";
 import { GroupCommandSchema } from "../../../proto/gen/bailiwick/peer/v1/record_pb.ts";
+import { toRevision } from "../../../proto/ids.ts";
 import type { Ownership } from "../../../proto/model.ts";
 import { reasonCharsMax } from "../../../proto/model.ts";
 import { limits } from "../../../server/node/limits.ts";
@@ -274,6 +275,18 @@ test("decodeEnvelope() refuses text that is not UTF-8", () => {
   const bytes = frame({ from: "n208" });
   bytes[bytes.indexOf(0x6e)] = 0xff;
   assert.throws(() => decodeEnvelope(bytes), { name: "CodecError" });
+});
+
+test("decodeEnvelope() refuses what comes twice", () => {
+  const from = Uint8Array.of(0x12, 0x01, 0x6e);
+  assert.throws(() => decodeEnvelope(Buffer.concat([frame({}), from])), { message: /^Envelope\.from comes twice/ });
+  assert.throws(() => decodeEnvelope(Buffer.concat([frame({}), frame({})])), { message: /comes twice/ });
+});
+
+test("decodeGroupCommand() refuses a message that ends within a field", () => {
+  const bytes = encodeGroupCommand({ type: "compact", revision: toRevision(5) });
+  bytes[1] = (bytes[1] as number) - 1;
+  assert.throws(() => decodeGroupCommand(bytes), { message: /^CompactCommand ends within a field/ });
 });
 
 test("decodeGroupCommand() refuses a member of a later version", () => {

@@ -22,8 +22,10 @@ import type {
   StateHashes,
   StatusComponent,
 } from "../../../proto/model.ts";
+import type { Placement } from "../../../proto/placement.ts";
 import type { RememberedAnswer, SessionRecord } from "../../../proto/sessions.ts";
 import type { ClosedTransactions, PreparedTransaction, TransactionRecord } from "../../../proto/transactions.ts";
+import { unplaced } from "../../../server/recovery/placement-record.ts";
 import * as arbitraries from "./arbitraries.ts";
 
 interface Shape<Domain> {
@@ -82,6 +84,11 @@ const identifiedSamples = Object.fromEntries(
 const refusal = { code: "fenced", message: "Old", details: { group: "rg220" }, effect: "none" };
 const online = { currentOwner: "n202", epoch: 7, state: "online", reason: "First in the list" };
 
+const lease = { ttlMs: 15_000, renewIntervalMs: 1_500, stopBudgetMs: 5_000, clockRateError: 0.05 };
+const amounts = new Map([["cpu", 4]]);
+const sample = { node: "n208", atMs: 1_790_000_000_000, ageMs: 20, load: amounts, capacity: amounts };
+const groupError = { node: "n208", resource: "web", reason: "Port 80 is taken", atMs: 1_790_000_000_000 };
+
 const shapes: readonly Shape<never>[] = [
   shape<GroupCommand>({
     name: "groupCommand",
@@ -102,6 +109,42 @@ const shapes: readonly Shape<never>[] = [
       verdicts: { type: "verdicts", changes: [{ node: "n208", status: "down", reason: "Silent for 2000 ms" }] },
       own: { type: "own", ...online },
       disown: { type: "own", currentOwner: null, epoch: 8, state: "offline", reason: "" },
+      assign: {
+        type: "assign",
+        owner: "n208",
+        epoch: 8,
+        reason: "n202 is down",
+        atMs: 1_790_000_000_000,
+        isMove: true,
+        isWish: false,
+        lease,
+        samples: [sample],
+      },
+      advance: {
+        type: "advance",
+        owner: "n208",
+        to: "n214",
+        epoch: 8,
+        state: "releasing",
+        reason: "A move",
+        atMs: 1_790_000_000_001,
+      },
+      release: {
+        type: "advance",
+        owner: null,
+        to: null,
+        epoch: 8,
+        state: "suspended",
+        reason: "",
+        atMs: 1_790_000_000_002,
+      },
+      failPlacement: { type: "failPlacement", epoch: 8, error: groupError, isFinal: true },
+      move: { type: "wish", wish: { type: "move", to: "n208", ifEpoch: 8 } },
+      start: { type: "wish", wish: { type: "start", on: null } },
+      stop: { type: "wish", wish: { type: "stop" } },
+      freeze: { type: "wish", wish: { type: "freeze", reason: "new disk" } },
+      unfreeze: { type: "wish", wish: { type: "unfreeze", confirmedOnlyOn: "n208" } },
+      clearError: { type: "wish", wish: { type: "clearError", forgetMoves: true } },
       compact: { type: "compact", revision: 300 },
       configure: { type: "configure", config: value },
       transact: { type: "transact", part },
@@ -178,6 +221,36 @@ const shapes: readonly Shape<never>[] = [
       ]),
     ),
   }),
+  shape<Placement>({
+    name: "placement",
+    encode: records.encodePlacement,
+    decode: records.decodePlacement,
+    any: arbitraries.placement,
+    samples: {
+      unplaced,
+      full: {
+        intent: { isOnline: false, frozen: "new disk", pinnedTo: "n208" },
+        lease,
+        move: { to: null },
+        target: "n208",
+        error: groupError,
+        bans: [groupError],
+        movesMs: [1_790_000_000_000],
+        decisions: [
+          {
+            index: 90,
+            atMs: 1_790_000_000_000,
+            epoch: 8,
+            from: null,
+            to: "n208",
+            isWish: true,
+            reason: "n202 is down",
+            samples: [sample],
+          },
+        ],
+      },
+    },
+  }),
   shape<OwnerIntent>({
     name: "ownerIntent",
     encode: records.encodeOwnerIntent,
@@ -250,6 +323,15 @@ const shapes: readonly Shape<never>[] = [
           ["zone", "b"],
           ["rack", "7"],
         ],
+        capacity: [],
+      },
+      sized: {
+        node: "n202",
+        identity: "12D3KooWExample",
+        peerAddress: "10.0.0.2:7400",
+        apiAddress: "10.0.0.2:7401",
+        labels: [],
+        capacity: [["cpu", 16]],
       },
     },
   }),

@@ -24,6 +24,7 @@ import { Random } from "../../../proto/random.ts";
 import { configurationAfter } from "../../../server/raft/configurations.ts";
 import { Raft } from "../../../server/raft/raft.ts";
 import type { Persist, RaftInput, RaftOptions, RaftOutput } from "../../../server/raft/types.ts";
+import { leaving } from "./fixtures.ts";
 
 export type Content =
   | { readonly type: "raft"; readonly message: RaftMessage }
@@ -170,14 +171,10 @@ export class DiskMember {
       this.#pending.push(output.persist);
       this.#writesAsked++;
     }
-    for (const { to, message, afterPersist } of output.messages) {
+    for (const { to, message, afterPersist } of leaving(output)) {
       const packet = this.#packet(to, { type: "raft", message });
       if (afterPersist) this.#held.push({ writes: this.#writesAsked, packet });
       else this.#leave(packet);
-    }
-    for (const to of output.broadcast?.to ?? []) {
-      const message = output.broadcast?.message as RaftMessage;
-      this.#leave(this.#packet(to, { type: "raft", message }));
     }
     for (const entry of output.committed) {
       assert.equal(entry.index, this.appliedIndex + 1, `${this.id} applies in order`);

@@ -5,7 +5,7 @@ import { firstConfiguration } from "../../../proto/membership.ts";
 import type { Entry, EntryId, LogSlice, RaftMessage } from "../../../proto/raft.ts";
 import { Random } from "../../../proto/random.ts";
 import { Raft } from "../../../server/raft/raft.ts";
-import type { RaftInput, RaftOptions, RaftOutput } from "../../../server/raft/types.ts";
+import type { OutgoingMessage, RaftInput, RaftOptions, RaftOutput } from "../../../server/raft/types.ts";
 
 export const [n1, n2, n3, n4, n5] = ["n1", "n2", "n3", "n4", "n5"].map(toNodeId) as [
   NodeId,
@@ -156,12 +156,17 @@ export function installed(term: Term, last: EntryId): RaftInput {
   return { type: "installed", term, last, configuration: firstConfiguration([n1, n2, n3]) };
 }
 
-/** The messages of a type in an output, those of a broadcast included, as [to, message]. */
+/** The messages of an output in the order in which they leave, a broadcast as one to each. */
+export function leaving({ messages, broadcast }: RaftOutput): readonly OutgoingMessage[] {
+  if (broadcast === null) return messages;
+  const { to, message, position } = broadcast;
+  return messages.toSpliced(position, 0, ...to.map((peer) => ({ to: peer, message, afterPersist: false })));
+}
+
+/** Those of a type. */
 export function sent<Type extends RaftMessage["type"]>(
   output: RaftOutput,
   type: Type,
 ): { to: NodeId; message: RaftMessage & { type: Type }; afterPersist: boolean }[] {
-  const { broadcast, messages } = output;
-  const published = (broadcast?.to ?? []).map((to) => ({ to, message: broadcast?.message, afterPersist: false }));
-  return [...messages, ...published].filter(({ message }) => message?.type === type) as never;
+  return leaving(output).filter(({ message }) => message.type === type) as never;
 }

@@ -1,8 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { toEpoch, toGroupId } from "../../../proto/ids.ts";
-import { chooseOwner, planDrain, planOwnership } from "../../../server/recovery/placement.ts";
+import { toEpoch, toGroupId, toNodeId } from "../../../proto/ids.ts";
+import type { Placement } from "../../../proto/placement.ts";
+import { chooseOwner, type OwnershipView, planAdvice, planDrain } from "../../../server/recovery/placement.ts";
+import { unplaced } from "../../../server/recovery/placement-record.ts";
 import { nodesOf, ownershipOf, verdictOf } from "./fixtures.ts";
+
+/** Of a group of which nobody has wanted anything. */
+const planOwnership = (view: OwnershipView) => planAdvice(view, unplaced);
 
 const owners = nodesOf("n208 n210 n212");
 const up = (names: string) => nodesOf(names).map((name) => verdictOf(name, "up"));
@@ -119,4 +124,21 @@ test("planDrain() says where the application would go, or that it stays", () => 
     to: null,
     reason: "No other owner of rg226 is up: it stays on n208 until one is",
   });
+});
+
+const advised = { owners: nodesOf("n1 n2 n3"), ownership: ownershipOf("n1") };
+const allUp = ["n1", "n2", "n3"].map((node) => verdictOf(node, "up"));
+
+test("an operator moves, stops and freezes what is advice too", () => {
+  const advice = (placement: Partial<Placement>, verdicts = allUp) => {
+    const { currentOwner, state } = planAdvice({ ...advised, verdicts }, { ...unplaced, ...placement }) ?? {};
+    return state === undefined ? "nothing" : `${currentOwner} ${state}`;
+  };
+  assert.equal(advice({ move: { to: toNodeId("n3") } }), "n3 online");
+  assert.equal(advice({ move: { to: null } }), "n2 online");
+  assert.equal(advice({ move: { to: toNodeId("n1") } }), "nothing");
+  assert.equal(advice({ intent: { ...unplaced.intent, isOnline: false } }), "null offline");
+  const failed = [verdictOf("n1", "down"), verdictOf("n2", "up"), verdictOf("n3", "up")];
+  assert.equal(advice({}, failed), "n2 online");
+  assert.equal(advice({ intent: { ...unplaced.intent, frozen: "hands off" } }, failed), "nothing");
 });

@@ -26,7 +26,9 @@ const directory = new Directory({
   nodes: [a, b, c],
   groups: [{ group: g, incarnation, owners: [a, b], index: 0 as LogIndex }],
 });
-const cluster = { events: [], index: 0, directory, verdicts: [], finalVerdicts: [], stateHash: "" };
+/** At index 5 of the cluster's log `b` has joined a group, and at 6 it has left it. */
+const regrouped = new Map([[b, [5, 6]]]);
+const cluster = { events: [], index: 0, directory, regrouped, verdicts: [], finalVerdicts: [], stateHash: "" };
 const [joining, upA, downB, upB] = [
   verdict(a, 0, "joining"),
   verdict(a, 2, "up"),
@@ -38,7 +40,7 @@ const history = new NodeHistory(cluster, [{ group: g, all, final: [upA, upB] }])
 
 function state(component: StatusComponent): NodeState {
   const { node, status } = component;
-  const record = { node, identity: "", peerAddress: "", apiAddress: "", labels: [] };
+  const record = { node, identity: "", peerAddress: "", apiAddress: "", labels: [], capacity: [] };
   return { record, status, components: [component], groups: [g] };
 }
 
@@ -47,6 +49,14 @@ const opened = (node = a): WatchMessage => ({ type: "opened", header: { ...start
 function told(components: readonly StatusComponent[], initial = false, departed: readonly NodeId[] = []): WatchMessage {
   const nodes = components.map(state);
   return { type: "nodeStates", revision: toRevision(2), initial, more: false, nodes, departed, position };
+}
+
+/** As of an index of the cluster's log. */
+function toldAt(clusterIndex: number, components: readonly StatusComponent[], initial = false): WatchMessage {
+  return {
+    ...told(components, initial),
+    position: { ...position, clusterIndex: clusterIndex as LogIndex },
+  } as WatchMessage;
 }
 
 function logOf(messages: readonly WatchMessage[], wanted: NodeId | null = null): NodesLog {
@@ -62,6 +72,17 @@ test("statuses that were decided, in order, are accepted, whatever is passed ove
   const anew = [opened(), told([upA, upB], true), opened(b), told([upA, downB], true), told([upB])];
   assert.equal(checkNodeWatch(logOf(anew), history), 5);
   assert.equal(checkNodeWatch(logOf([opened(b), told([downB], true), told([upB])], b), history), 2);
+  const returned = [opened(), told([upA, upB], true), told([], false, [b]), told([upB])];
+  assert.equal(checkNodeWatch(logOf(returned), history), 3);
+});
+
+test("of a node that was in another group meanwhile the same may be told again, or something older", () => {
+  const again = [opened(), toldAt(4, [upA, upB], true), toldAt(6, [upB])];
+  assert.equal(checkNodeWatch(logOf(again), history), 3);
+  const older = [opened(), toldAt(4, [upA, upB], true), toldAt(6, [downB]), toldAt(7, [upB])];
+  assert.equal(checkNodeWatch(logOf(older), history), 4);
+  const bySphere = [opened(b), toldAt(4, [upA, upB], true), toldAt(6, [upA])];
+  assert.equal(checkNodeWatch(logOf(bySphere), history), 3);
 });
 
 const stranger = verdict(c, 1, "up");
@@ -70,6 +91,8 @@ const lies: [guarantee: string, log: NodesLog][] = [
   ["node initial", logOf([opened(), told([upA, downB], true), told([upA, upB], true)])],
   ["node truth", logOf([opened(), told([upA, verdict(b, 3, "up")], true), told([upB])])],
   ["node uniqueness", logOf([opened(), told([upA, upB], true), told([upB])])],
+  ["node uniqueness", logOf([opened(), toldAt(4, [upA, upB], true), toldAt(6, [upA])])],
+  ["node uniqueness", logOf([opened(), toldAt(6, [upA, upB], true), toldAt(7, [upB])])],
   ["node order", logOf([opened(), told([upA, upB], true), told([downB]), told([upB])])],
   ["node reliability", logOf([opened(), told([upA, downB], true)])],
   ["node reliability", logOf([opened(), told([upA], true)])],

@@ -18,7 +18,7 @@ import { World } from "../../../server/simulation/world.ts";
 import { encodeGroupRecord } from "../../../storage/group-record.ts";
 import type { GroupHardState } from "../../../storage/hard-state.ts";
 import { groupKey, logKey } from "../../../storage/keys.ts";
-import { encodeLogRecord } from "../../../storage/log-record.ts";
+import { encodeLogRun } from "../../../storage/log-rows.ts";
 
 const [n1, n2] = [toNodeId("n1"), toNodeId("n2")];
 const key = { group: toGroupId("g1"), incarnation: toIncarnation(1) };
@@ -30,13 +30,9 @@ function acknowledge(terms: readonly number[], matched: number, term: number): v
   const world = new World({ seed: 1, cluster: toClusterId("0"), nodes: [n1, n2], boot, carry: (envelope) => envelope });
   const record = encodeGroupRecord({ slot, role: "owner", member: toMemberId(1) });
   const rows = terms.map((each, at) => {
-    const entry = {
-      term: toTerm(each),
-      index: toLogIndex(at + 1),
-      payload: new Uint8Array(0),
-      hash: { high: 0, low: 0 },
-    };
-    return { type: "put", key: logKey(slot, entry.index), value: encodeLogRecord(entry) } as const;
+    const entry = { term: toTerm(each), index: toLogIndex(at + 1), payload: new Uint8Array(0) };
+    const value = encodeLogRun({ entries: [entry], hash: { high: 0, low: 0 } });
+    return { type: "put", key: logKey(slot, entry.index), value } as const;
   });
   const group = { type: "put", key: groupKey(key.group, key.incarnation), value: record } as const;
   world.node(n1).disk.writeAtOnce([group, ...rows]);

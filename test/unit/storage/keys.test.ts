@@ -7,6 +7,8 @@ import { type Incarnation, type LogIndex, toGroupId, toMemberId, toNodeId, toRev
 import { compareBytes } from "../../../storage/bytes.ts";
 import { decodeGroupRecord, encodeGroupRecord } from "../../../storage/group-record.ts";
 import {
+  allocationKey,
+  allocationRange,
   answerKey,
   everyRange,
   groupKey,
@@ -14,6 +16,7 @@ import {
   hardStateMarkKey,
   interlockKey,
   interlockRange,
+  ledgerMarkKey,
   logBoundaryKey,
   logKey,
   logRange,
@@ -91,6 +94,11 @@ const examples: readonly (readonly [string, Uint8Array, ParsedKey])[] = [
     { type: "state", slot: 0, table: "intents", key: Uint8Array.of(0x6b) },
   ],
   [
+    "0300000000020d6b",
+    stateKey(0, "placement", Uint8Array.of(0x6b)),
+    { type: "state", slot: 0, table: "placement", key: Uint8Array.of(0x6b) },
+  ],
+  [
     "030000000002100000000000000007",
     stateKey(0, "leases", Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 7)),
     { type: "state", slot: 0, table: "leases", key: Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 7) },
@@ -109,6 +117,8 @@ const examples: readonly (readonly [string, Uint8Array, ParsedKey])[] = [
   ["05057267323230", interlockKey(rg), { type: "interlock", group: rg }],
   ["06", hardStateMarkKey(), { type: "hardStateMark" }],
   ["07046e323032", peerStartKey(n202), { type: "peerStart", node: n202 }],
+  ["08", ledgerMarkKey(), { type: "ledgerMark" }],
+  ["08057267323230", allocationKey(rg), { type: "allocation", group: rg }],
 ];
 
 test("keys have the bytes of the picture, and parseKey() reads each back", () => {
@@ -131,10 +141,11 @@ test("parseKey() calls everything else unknown: cut short, longer, other tags, f
     "0100",
     "0109",
     "01ff",
-    "08",
+    "09",
+    "080141",
     "ff",
     "030000000103",
-    "0300000001020d00",
+    "0300000001020e00",
     "03000000010200",
     "0501",
     "050120",
@@ -162,6 +173,9 @@ test("each range holds its own keys and no others", () => {
     longerStatus: nodeStatusKey(toNodeId("n2021"), rg),
     interlock: interlockKey(rg),
     peerStart: peerStartKey(n202),
+    ledgerMark: ledgerMarkKey(),
+    allocation: allocationKey(rg),
+    longestAllocation: allocationKey(toGroupId("z".repeat(63))),
   };
   const held = (range: KeyRange) => Object.entries(keys).flatMap(([name, key]) => (inRange(key, range) ? [name] : []));
   assert.deepEqual(held(metaRange()), ["meta"]);
@@ -176,6 +190,7 @@ test("each range holds its own keys and no others", () => {
   assert.deepEqual(held(nodeStatusRange(null)), ["status", "longerStatus"]);
   assert.deepEqual(held(interlockRange()), ["interlock"]);
   assert.deepEqual(held(peerStartRange()), ["peerStart"]);
+  assert.deepEqual(held(allocationRange()), ["ledgerMark", "allocation", "longestAllocation"]);
   assert.deepEqual(held(everyRange()), Object.keys(keys));
 });
 

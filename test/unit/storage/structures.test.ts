@@ -48,10 +48,13 @@ test("SortedMap agrees with a sorted plain map over many leaves", () => {
       within.sort(([left], [right]) => (left < right ? -1 : 1));
       assert.deepEqual([...map.entries(start, end)], within);
       assert.equal(map.get(key), model.get(key));
+      const below = [...model].filter(([name]) => name < start).sort(([left], [right]) => (left < right ? -1 : 1));
+      assert.deepEqual(map.lastBelow(start), below.at(-1) ?? null);
     }
     assert.equal(map.size, model.size);
     for (const key of model.keys()) assert.ok(map.delete(key));
     assert.deepEqual([...map.entries("", null)], []);
+    assert.equal(map.lastBelow("z"), null);
   }
 });
 

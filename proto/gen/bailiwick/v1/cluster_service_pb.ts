@@ -87,7 +87,7 @@ export type GetStatusResponse = Message<"bailiwick.v1.GetStatusResponse"> & {
   nodes: Node[];
 
   /**
-   * By name; without their configuration, replicas and resources that are well.
+   * By name; without their configuration and replicas.
    *
    * @generated from field: repeated bailiwick.v1.Group groups = 4;
    */

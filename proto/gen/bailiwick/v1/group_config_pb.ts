@@ -130,14 +130,14 @@ export type GroupConfig = Message<"bailiwick.v1.GroupConfig"> & {
   lease?: LeaseTerms | undefined;
 
   /**
-   * Absent: no node is fenced; a new owner waits for the old one's lease to run out.
+   * Kept, and run by nobody yet: a new owner always waits for the old one's lease to run out.
    *
    * @generated from field: bailiwick.v1.FencePolicy fence = 9;
    */
   fence?: FencePolicy | undefined;
 
   /**
-   * Checked in order; at most 64.
+   * Checked in order; at most 64. Kept, and not checked yet.
    *
    * @generated from field: repeated bailiwick.v1.AdmissionRule rules = 10;
    */
@@ -151,7 +151,7 @@ export type GroupConfig = Message<"bailiwick.v1.GroupConfig"> & {
   limits?: GroupLimits | undefined;
 
   /**
-   * Run before and after events of this group; at most 32.
+   * Run before and after events of this group; at most 32. Kept, and run by nobody yet.
    *
    * @generated from field: repeated bailiwick.v1.Hook hooks = 12;
    */

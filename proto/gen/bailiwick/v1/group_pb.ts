@@ -174,7 +174,7 @@ export type Group = Message<"bailiwick.v1.Group"> & {
   resources: ResourceStatus[];
 
   /**
-   * Of this group's owners, as far as the group needs them.
+   * Of this group's owners, as far as the group needs them. Not told yet, as are the three below.
    *
    * @generated from field: repeated bailiwick.v1.AdapterStatus adapters = 22;
    */
@@ -364,14 +364,14 @@ export type QuorumStatus = Message<"bailiwick.v1.QuorumStatus"> & {
   degraded: boolean;
 
   /**
-   * Whether the policy's minimum is met.
+   * Whether the policy's minimum is met. Not told yet, always true: `ExplainGroup` says what it lacks.
    *
    * @generated from field: bool minimum_met = 8;
    */
   minimumMet: boolean;
 
   /**
-   * For people: what the minimum lacks.
+   * For people: what the minimum lacks. Not told yet.
    *
    * @generated from field: repeated string minimum_missing = 9;
    */
@@ -531,7 +531,7 @@ export type GroupIntent = Message<"bailiwick.v1.GroupIntent"> & {
   online: boolean;
 
   /**
-   * No planned change of ownership, no restart: hands off.
+   * No change of ownership, planned or not; the agent still restarts what fails.
    *
    * @generated from field: bool frozen = 2;
    */
@@ -727,7 +727,7 @@ export const OwnershipState = {
   RELEASING: 4,
 
   /**
-   * The quorum, or the minimum beside it, is lost: treated by `lost_quorum`.
+   * Stopped because the quorum, or the minimum beside it, was lost, or no owner can run it: goes on when it is back.
    *
    * @generated from enum value: OWNERSHIP_STATE_SUSPENDED = 5;
    */

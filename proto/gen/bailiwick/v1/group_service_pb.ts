@@ -552,7 +552,7 @@ export type MoveGroupRequest = Message<"bailiwick.v1.MoveGroupRequest"> & {
   wait: boolean;
 
   /**
-   * Says what would happen and does nothing.
+   * Says whether it would be refused and does nothing.
    *
    * @generated from field: bool validate_only = 5;
    */
@@ -627,7 +627,7 @@ export type StartGroupRequest = Message<"bailiwick.v1.StartGroupRequest"> & {
   wait: boolean;
 
   /**
-   * Says what would happen and does nothing.
+   * Says whether it would be refused and does nothing.
    *
    * @generated from field: bool validate_only = 4;
    */
@@ -695,7 +695,7 @@ export type StopGroupRequest = Message<"bailiwick.v1.StopGroupRequest"> & {
   wait: boolean;
 
   /**
-   * Says what would happen and does nothing.
+   * Says whether it would be refused and does nothing.
    *
    * @generated from field: bool validate_only = 3;
    */
@@ -756,7 +756,7 @@ export type FreezeGroupRequest = Message<"bailiwick.v1.FreezeGroupRequest"> & {
   group: string;
 
   /**
-   * For people: why. At most 1,024 bytes.
+   * For people: why. At most 200 characters.
    *
    * @generated from field: string why = 2;
    */
@@ -817,8 +817,8 @@ export type UnfreezeGroupRequest = Message<"bailiwick.v1.UnfreezeGroupRequest"> 
   group: string;
 
   /**
-   * After a lost quorum with policy `freeze`: the operator confirms that no application of the group runs anywhere but on
-   * this node. Empty: nothing is confirmed.
+   * For fencing, which is not there yet: the operator confirms that no application of the group runs anywhere but on this
+   * node. Has no effect.
    *
    * @generated from field: string confirmed_only_on = 2;
    */
@@ -1110,8 +1110,8 @@ export const GroupService: GenService<{
     output: typeof GetGroupResponseSchema;
   },
   /**
-   * Makes a group. Needs the cluster's quorum. `already_exists`. `condition_failed`: an owner lacks a disk, network,
-   * application, or is no admitted node.
+   * Makes a group. Needs the cluster's quorum. `already_exists`. `invalid_argument`: the configuration does not
+   * fit, an owner lacks a disk or application of it, or is no admitted node.
    *
    * @generated from rpc bailiwick.v1.GroupService.CreateGroup
    */
@@ -1121,8 +1121,8 @@ export const GroupService: GenService<{
     output: typeof CreateGroupResponseSchema;
   },
   /**
-   * Changes the configuration of one group, without the cluster's quorum. `condition_failed`: the condition, a rule, a
-   * missing disk, network or application, or a reconfiguration that has locked the group.
+   * Changes the configuration of one group, without the cluster's quorum. `invalid_argument`: the configuration does
+   * not fit, or an owner lacks a disk or application of it. Conditions, rules and locks of reconfigurations are not there yet.
    *
    * @generated from rpc bailiwick.v1.GroupService.UpdateGroup
    */
@@ -1133,7 +1133,8 @@ export const GroupService: GenService<{
   },
   /**
    * Replaces the owner list, in any combination of adding, removing and reordering, among admitted nodes, online. Returns
-   * when the new list is in force. `condition_failed` as `UpdateGroup`.
+   * when the new list is in force. `condition_failed`: the condition. `invalid_argument`: an owner lacks a disk or
+   * application.
    *
    * @generated from rpc bailiwick.v1.GroupService.SetGroupOwners
    */
@@ -1154,8 +1155,8 @@ export const GroupService: GenService<{
     output: typeof DeleteGroupResponseSchema;
   },
   /**
-   * Moves the application to another owner. `condition_failed`: frozen, in error, or that owner cannot take it; the message
-   * says why.
+   * Moves the application to another owner. `condition_failed`: frozen, stopped, in error, another epoch, or that owner is not up or
+   * has failed with it; the message says why. Whether it has room is found afterwards: `ExplainGroup` says when it stays.
    *
    * @generated from rpc bailiwick.v1.GroupService.MoveGroup
    */
@@ -1165,7 +1166,7 @@ export const GroupService: GenService<{
     output: typeof MoveGroupResponseSchema;
   },
   /**
-   * The application is to run. `condition_failed`: frozen or in error.
+   * The application is to run. `condition_failed`: frozen, in error, or that owner is not up or has failed with it.
    *
    * @generated from rpc bailiwick.v1.GroupService.StartGroup
    */
@@ -1175,7 +1176,7 @@ export const GroupService: GenService<{
     output: typeof StartGroupResponseSchema;
   },
   /**
-   * The application is not to run.
+   * The application is not to run. `condition_failed`: frozen.
    *
    * @generated from rpc bailiwick.v1.GroupService.StopGroup
    */
@@ -1185,7 +1186,8 @@ export const GroupService: GenService<{
     output: typeof StopGroupResponseSchema;
   },
   /**
-   * Hands off: no planned change of ownership, no restart, no fail-over until unfrozen. Keys are served as ever.
+   * No change of ownership and no fail-over until unfrozen. The agent still restarts what fails, and stops the application when
+   * its right ends. Keys are served as ever.
    *
    * @generated from rpc bailiwick.v1.GroupService.FreezeGroup
    */
@@ -1195,7 +1197,7 @@ export const GroupService: GenService<{
     output: typeof FreezeGroupResponseSchema;
   },
   /**
-   * Ends `FreezeGroup`.
+   * Ends `FreezeGroup`. `condition_failed`: not frozen.
    *
    * @generated from rpc bailiwick.v1.GroupService.UnfreezeGroup
    */
@@ -1205,7 +1207,8 @@ export const GroupService: GenService<{
     output: typeof UnfreezeGroupResponseSchema;
   },
   /**
-   * Ends the state `error` after someone has looked into it. `condition_failed`: there is no fault.
+   * Ends the state `error` after someone has looked into it, and has owners on which the application failed tried again.
+   * `condition_failed`: it has failed nowhere.
    *
    * @generated from rpc bailiwick.v1.GroupService.ClearGroupFault
    */

@@ -347,7 +347,7 @@ export type DrainNodeResponse = Message<"bailiwick.v1.DrainNodeResponse"> & {
   node?: Node | undefined;
 
   /**
-   * Where its applications go; `to` is empty where nobody can take them yet.
+   * Where its applications go; `to` is the first other owner in the list that is up, whatever the policies; empty: none is.
    *
    * @generated from field: repeated bailiwick.v1.PlannedMove moves = 3;
    */
@@ -682,7 +682,7 @@ export const ReplaceNodeResponseSchema: GenMessage<ReplaceNodeResponse> = /*@__P
  */
 export type ReportPerformanceRequest = Message<"bailiwick.v1.ReportPerformanceRequest"> & {
   /**
-   * Its node must be the one that is called, or one that it forwards to.
+   * Its node must be the one that is called.
    *
    * @generated from field: bailiwick.v1.PerformanceSample sample = 1;
    */
@@ -736,7 +736,8 @@ export type ReportResourcesRequest = Message<"bailiwick.v1.ReportResourcesReques
   node: string;
 
   /**
-   * Chosen by the agent at its start: a second agent of a node is refused with `already_exists` while the first reports.
+   * Chosen by the agent at its start: a second agent of a node is refused with `already_exists` while the first reports,
+   * or may still act under a right.
    *
    * @generated from field: string agent = 2;
    */
@@ -750,7 +751,7 @@ export type ReportResourcesRequest = Message<"bailiwick.v1.ReportResourcesReques
   groups: GroupReport[];
 
   /**
-   * States of the node's adapters, those that changed.
+   * States of the node's adapters, those that changed. Not read yet.
    *
    * @generated from field: repeated bailiwick.v1.AdapterStatus adapters = 4;
    */
@@ -813,7 +814,7 @@ export type GroupReport = Message<"bailiwick.v1.GroupReport"> & {
   resources: ResourceStatus[];
 
   /**
-   * Its disks here.
+   * Its disks here. Not read yet.
    *
    * @generated from field: repeated bailiwick.v1.DiskStatus disks = 6;
    */
@@ -974,7 +975,7 @@ export const NodeService: GenService<{
     output: typeof DrainNodeResponseSchema;
   },
   /**
-   * Ends `DrainNode`, in the same way. Applications stay where they are.
+   * Ends `DrainNode`, in the same way. Applications stay where they are until fallback brings them back.
    *
    * @generated from rpc bailiwick.v1.NodeService.UndrainNode
    */
@@ -1015,7 +1016,7 @@ export const NodeService: GenService<{
     output: typeof ReplaceNodeResponseSchema;
   },
   /**
-   * An agent reports load, capacity and timings of its node. Not logged; samples above one a second are dropped.
+   * An agent reports load and capacity of its node; timings are not read yet. Not logged; samples above one a second are dropped.
    *
    * @generated from rpc bailiwick.v1.NodeService.ReportPerformance
    */
@@ -1025,7 +1026,7 @@ export const NodeService: GenService<{
     output: typeof ReportPerformanceResponseSchema;
   },
   /**
-   * An agent reports the states of its node's resources, adapters and disks, and renews the ownerships it holds. The answer
+   * An agent reports the states of its node's resources, and renews the ownerships it holds. The answer
    * is given only after a round of leadership confirmation that began after the call had come.
    *
    * @generated from rpc bailiwick.v1.NodeService.ReportResources

@@ -55,7 +55,7 @@ export type QuorumPolicy = Message<"bailiwick.v1.QuorumPolicy"> & {
 
   /**
    * What must be up as well for the application to run (S1: sufficient resources). Without it the group's keys are
-   * readable and writable, and the application is treated by `lost_quorum`.
+   * readable and writable, and the application is treated by `lost_quorum`: it stops, or with `freeze` goes on.
    *
    * @generated from field: bailiwick.v1.MinimumResources minimum = 10;
    */
@@ -140,7 +140,7 @@ export type MinimumResources = Message<"bailiwick.v1.MinimumResources"> & {
   owners: number;
 
   /**
-   * Free capacity, summed over the owners that are up, by dimension.
+   * Free capacity, summed over the owners that are up, by dimension; at most 16 entries.
    *
    * @generated from field: map<string, uint64> capacity = 2;
    */
@@ -162,7 +162,7 @@ export const MinimumResourcesSchema: GenMessage<MinimumResources> = /*@__PURE__*
   messageDesc(file_bailiwick_v1_policy, 4);
 
 /**
- * Where the application runs, and when it moves.
+ * Where the application runs, and when it moves. Of a group without resources nothing of it counts.
  *
  * @generated from message bailiwick.v1.ManagementPolicy
  */
@@ -189,35 +189,38 @@ export type ManagementPolicy = Message<"bailiwick.v1.ManagementPolicy"> & {
   fallback?: FallbackPolicy | undefined;
 
   /**
-   * At start-up, how long to wait for an owner of higher precedence: 0 to 3,600,000 ms.
+   * At start-up with HIGHEST_PRIORITY, how long to wait for an owner of higher precedence, from when the manager began to lead:
+   * 0 to 3,600,000 ms.
    *
    * @generated from field: uint32 settling_time_ms = 4;
    */
   settlingTimeMs: number;
 
   /**
-   * What the application uses of its owner, by dimension of `NodeConfig.capacity`. Reserved before it starts there.
+   * What the application uses of its owner, by dimension of `NodeConfig.capacity`; at most 16 entries. Reserved before it
+   * starts there.
    *
    * @generated from field: map<string, uint64> demand = 5;
    */
   demand: { [key: string]: bigint };
 
   /**
-   * Groups whose current owner must be this group's as well.
+   * Groups whose current owner must be this group's as well; at most 256. Each must share an owner with this one, which is
+   * checked in cluster.yaml only.
    *
    * @generated from field: repeated string same_node = 6;
    */
   sameNode: string[];
 
   /**
-   * Groups whose current owner must be another node.
+   * Groups whose current owner must be another node; at most 256, none of them in `same_node`.
    *
    * @generated from field: repeated string different_node = 7;
    */
   differentNode: string[];
 
   /**
-   * Groups that must be online before this one starts, and stop after it.
+   * Groups that must be online before this one starts, and stop after it; at most 256, each once.
    *
    * @generated from field: repeated bailiwick.v1.GroupDependency dependencies = 8;
    */
@@ -231,14 +234,15 @@ export type ManagementPolicy = Message<"bailiwick.v1.ManagementPolicy"> & {
   antiFlap?: AntiFlap | undefined;
 
   /**
-   * Absent: true. False: an operator must start the group (`StartGroup`) after a cold start of all its owners.
+   * Absent: true. False: an operator must start the group (`StartGroup`) for the first time; after a cold start of all its
+   * owners it starts again by itself.
    *
    * @generated from field: optional bool start_automatically = 10;
    */
   startAutomatically?: boolean | undefined;
 
   /**
-   * After quorum was lost and is back. Absent: true: the application starts again by `startup`.
+   * After quorum, or the minimum, was lost and is back. Absent: true: the application starts again by `startup`.
    *
    * @generated from field: optional bool resume_automatically = 11;
    */
@@ -419,7 +423,8 @@ export const TimeWindowSchema: GenMessage<TimeWindow> = /*@__PURE__*/
  */
 export type GroupDependency = Message<"bailiwick.v1.GroupDependency"> & {
   /**
-   * The group that is needed. It must share a node with this one; cycles are refused.
+   * The group that is needed. It must share a node with this one, and hard dependencies have no cycles: both is
+   * checked in cluster.yaml only.
    *
    * @generated from field: string group = 1;
    */
@@ -440,7 +445,7 @@ export type GroupDependency = Message<"bailiwick.v1.GroupDependency"> & {
   soft: boolean;
 
   /**
-   * Longest wait: 0 to 3,600,000 ms; 0: 300,000. Then a hard dependency leaves this group in error.
+   * Longest wait: 1 to 3,600,000 ms; 0: 300,000. Then a hard dependency leaves this group in error.
    *
    * @generated from field: uint32 timeout_ms = 4;
    */
@@ -525,7 +530,8 @@ export const AntiFlapSchema: GenMessage<AntiFlap> = /*@__PURE__*/
 
 /**
  * How long the right to act lasts. Refused unless
- * `ttl_ms x (1 - error) > stop_budget_ms + 2 x renew_interval_ms + election bound`.
+ * `ttl_ms x (1 - error) > stop_budget_ms + 2 x renew_interval_ms + 2,100`: so long, in milliseconds, a group may be without
+ * a manager.
  *
  * @generated from message bailiwick.v1.LeaseTerms
  */
@@ -545,7 +551,7 @@ export type LeaseTerms = Message<"bailiwick.v1.LeaseTerms"> & {
   renewIntervalMs: number;
 
   /**
-   * Time that the owner keeps for stopping the application before the lease ends: 0 to 600,000 ms; 0: 5,000.
+   * Time that the owner keeps for stopping the application before the lease ends: 1 to 600,000 ms; 0: 5,000.
    *
    * @generated from field: uint32 stop_budget_ms = 3;
    */
@@ -567,9 +573,9 @@ export const LeaseTermsSchema: GenMessage<LeaseTerms> = /*@__PURE__*/
   messageDesc(file_bailiwick_v1_policy, 14);
 
 /**
- * A command that makes sure a node can do no harm (power switch, storage reservation). Run by the agent of an owner that
- * is up, with `BAILIWICK_TARGET` set; exit status 0 means that it did. Only then the group is granted anew before the old
- * lease has run out. Must be on the agents' allow-lists.
+ * A command that makes sure a node can do no harm (power switch, storage reservation). Checked and kept; no agent runs it
+ * yet, and a group is never granted anew before the old lease has run out. It is to be run by the agent of an owner that is
+ * up, with `BAILIWICK_TARGET` set, exit status 0 meaning that it did, and has to be on the agents' allow-lists.
  *
  * @generated from message bailiwick.v1.FencePolicy
  */
@@ -617,15 +623,15 @@ export const LostQuorumPolicy = {
   STOP: 1,
 
   /**
-   * The application goes on where it is; no change is allowed, and nobody re-grants without a successful fence or an
-   * operator's confirmation. Refused without `fence`.
+   * While the minimum beside the quorum is not met, the application goes on where it is and is not moved. Without a quorum as
+   * STOP: its right ends, because nobody is fenced yet. Refused without `fence`.
    *
    * @generated from enum value: LOST_QUORUM_POLICY_FREEZE = 2;
    */
   FREEZE: 2,
 
   /**
-   * The application stops; keys stay readable, marked stale, without asking for local reads.
+   * As STOP. That keys stay readable, marked stale, without asking for local reads, is not there yet.
    *
    * @generated from enum value: LOST_QUORUM_POLICY_READ_ONLY = 3;
    */
@@ -673,7 +679,7 @@ export const StartupPolicy = {
   FIRST_AVAILABLE: 2,
 
   /**
-   * The owner that runs the fewest groups.
+   * The owner that runs the fewest of the groups that share a node with this one.
    *
    * @generated from enum value: STARTUP_POLICY_BALANCED = 3;
    */

@@ -59,7 +59,7 @@ export type Resource = Message<"bailiwick.v1.Resource"> & {
   } | { case: undefined; value?: undefined };
 
   /**
-   * How it is started, stopped and monitored. Absent: it is only checked for (of an application: refused).
+   * How it is started, stopped and monitored. Absent: it counts as online wherever the group is (of an application: refused).
    *
    * @generated from field: bailiwick.v1.Runner run = 10;
    */
@@ -73,8 +73,10 @@ export type Resource = Message<"bailiwick.v1.Resource"> & {
   startTimeoutMs: number;
 
   /**
-   * Time to stop: 100 to 3,600,000 ms; 0: 60,000. Of a critical resource, stops in a row along the dependencies must fit
-   * into `LeaseTerms.stop_budget_ms`. Beyond it the guard process kills it; what cannot be killed needs the fence.
+   * Time to stop: 100 to 3,600,000 ms. Of a critical resource, stops in a row along the dependencies must fit into
+   * `LeaseTerms.stop_budget_ms`, or they are refused. 0: 60,000, or less: an equal share of what that budget leaves to the
+   * resources in a row that do not say, after the critical ones that do; at least 100. Beyond it the guard process kills it;
+   * what cannot be killed stays, and the group in error.
    *
    * @generated from field: uint32 stop_timeout_ms = 12;
    */
@@ -88,7 +90,7 @@ export type Resource = Message<"bailiwick.v1.Resource"> & {
   monitor?: Monitor | undefined;
 
   /**
-   * Starts on the same owner after a failure before the group falls over. Absent: 1. 0: falls over at once.
+   * Starts on the same owner after a failure before the group falls over: 0 to 100. Absent: 1. 0: falls over at once.
    *
    * @generated from field: optional uint32 restarts_max = 14;
    */
@@ -151,7 +153,7 @@ export type SharedDisk = Message<"bailiwick.v1.SharedDisk"> & {
   identity: string;
 
   /**
-   * How each node reaches it. An owner without a connection is refused.
+   * How each node reaches it; at least one. An owner without a connection is refused.
    *
    * @generated from field: repeated bailiwick.v1.DiskConnection connections = 2;
    */
@@ -214,7 +216,7 @@ export type ServiceAddress = Message<"bailiwick.v1.ServiceAddress"> & {
   address: string;
 
   /**
-   * Network it belongs to: every owner needs a service adapter there, or is refused.
+   * Network it belongs to. Not checked yet: owners report no adapters.
    *
    * @generated from field: string network = 2;
    */
@@ -449,7 +451,8 @@ export type Dependency = Message<"bailiwick.v1.Dependency"> & {
   strength: Dependency_Strength;
 
   /**
-   * Longest wait for it when starting: 0 to 3,600,000 ms; 0: the start time-outs of `needs`.
+   * Longest wait for it when starting: 0 to 3,600,000 ms; 0: until it is online or has failed
+   * for good.
    *
    * @generated from field: uint32 start_timeout_ms = 5;
    */
@@ -532,7 +535,7 @@ export const Dependency_Strength = {
   HARD: 1,
 
   /**
-   * Order only: starts after it, or when `start_timeout_ms` has passed, and goes on when it fails.
+   * Order only: starts after it, or when `start_timeout_ms` has passed or it has failed for good, and goes on when it fails.
    *
    * @generated from enum value: STRENGTH_SOFT = 2;
    */

@@ -95,7 +95,8 @@ export type NodeConfig = Message<"bailiwick.v1.NodeConfig"> & {
 
   /**
    * What groups may use of it, in units of the operator's choice, for example `cpu: 16, memoryMib: 65536`; at most 16
-   * entries. A dimension that is not named is not limited.
+   * entries, with names of 1 to 63 of `A-Z a-z 0-9 _ -` that begin with a letter. A dimension that is not named is not
+   * limited.
    *
    * @generated from field: map<string, uint64> capacity = 7;
    */

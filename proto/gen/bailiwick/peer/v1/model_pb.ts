@@ -13,7 +13,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file bailiwick/peer/v1/model.proto.
  */
 export const file_bailiwick_peer_v1_model: GenFile = /*@__PURE__*/
-  fileDesc("Ch1iYWlsaXdpY2svcGVlci92MS9tb2RlbC5wcm90bxIRYmFpbGl3aWNrLnBlZXIudjEidQoIS2V5VmFsdWUSCwoDa2V5GAEgASgMEg0KBXZhbHVlGAIgASgMEhcKD2NyZWF0ZV9yZXZpc2lvbhgDIAEoBBIUCgxtb2RfcmV2aXNpb24YBCABKAQSDwoHdmVyc2lvbhgFIAEoBBINCgVsZWFzZRgGIAEoBCIyCgdLZXlTcGFuEg0KBXN0YXJ0GAEgASgMEhAKA2VuZBgCIAEoDEgAiAEBQgYKBF9lbmQilQEKD1N0YXR1c0NvbXBvbmVudBINCgVncm91cBgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoBBIMCgRub2RlGAMgASgJEg0KBWluZGV4GAQgASgEEjEKBnN0YXR1cxgFIAEoDjIhLmJhaWxpd2ljay5wZWVyLnYxLlJlY292ZXJ5U3RhdHVzEg4KBnJlYXNvbhgGIAEoCSKKAQoJT3duZXJzaGlwEhoKDWN1cnJlbnRfb3duZXIYASABKAlIAIgBARINCgVlcG9jaBgCIAEoBBIwCgVzdGF0ZRgDIAEoDjIhLmJhaWxpd2ljay5wZWVyLnYxLk93bmVyc2hpcFN0YXRlEg4KBnJlYXNvbhgEIAEoCUIQCg5fY3VycmVudF9vd25lciJlCgtPd25lckludGVudBIMCgRub2RlGAEgASgJEikKBndhbnRlZBgCIAEoDjIZLmJhaWxpd2ljay5wZWVyLnYxLkludGVudBIOCgZyZWFzb24YAyABKAkSDQoFYWZ0ZXIYBCABKAQidQoKTm9kZUludGVudBIMCgRub2RlGAEgASgJEikKBndhbnRlZBgCIAEoDjIZLmJhaWxpd2ljay5wZWVyLnYxLkludGVudBIOCgZyZWFzb24YAyABKAkSDQoFaW5kZXgYBCABKAQSDwoHcGVuZGluZxgFIAMoCSI4CgpLZXB0SW50ZW50EgwKBG5vZGUYASABKAkSDQoFZ3JvdXAYAiABKAkSDQoFaW5kZXgYAyABKAQilQEKDEdyb3VwU3VtbWFyeRINCgVncm91cBgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoBBINCgVpbmRleBgDIAEoBBIOCgZvd25lcnMYBCADKAkSLwoJb3duZXJzaGlwGAUgASgLMhwuYmFpbGl3aWNrLnBlZXIudjEuT3duZXJzaGlwEhEKCXBsYWNlbWVudBgGIAEoDCJRCgtHcm91cE9iamVjdBINCgVncm91cBgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoBBIOCgZvd25lcnMYAyADKAkSDgoGY29uZmlnGAQgASgMIlMKDkRpcmVjdG9yeUVudHJ5Eg0KBWdyb3VwGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgEEg4KBm93bmVycxgDIAMoCRINCgVpbmRleBgEIAEoBCJCCg1Hcm91cFJlY292ZXJ5EhMKC2luY2FybmF0aW9uGAEgASgEEgwKBGZyb20YAiABKAkSDgoGb3duZXJzGAMgAygJIiQKBUxhYmVsEgwKBG5hbWUYASABKAkSDQoFdmFsdWUYAiABKAkigQEKCk5vZGVSZWNvcmQSDAoEbm9kZRgBIAEoCRIQCghpZGVudGl0eRgCIAEoCRIUCgxwZWVyX2FkZHJlc3MYAyABKAkSEwoLYXBpX2FkZHJlc3MYBCABKAkSKAoGbGFiZWxzGAUgAygLMhguYmFpbGl3aWNrLnBlZXIudjEuTGFiZWwiKgoKTm9kZUZhaWxlZBIMCgRub2RlGAEgASgJEg4KBnJlYXNvbhgCIAEoCSIwChBOb2RlUmVpbnRlZ3JhdGVkEgwKBG5vZGUYASABKAkSDgoGcmVhc29uGAIgASgJIkAKDEdyb3VwQ3JlYXRlZBIwCgVlbnRyeRgBIAEoCzIhLmJhaWxpd2ljay5wZWVyLnYxLkRpcmVjdG9yeUVudHJ5IkEKDU93bmVyc0NoYW5nZWQSMAoFZW50cnkYASABKAsyIS5iYWlsaXdpY2sucGVlci52MS5EaXJlY3RvcnlFbnRyeSJgCg5Hcm91cFJlY292ZXJlZBIwCgVlbnRyeRgBIAEoCzIhLmJhaWxpd2ljay5wZWVyLnYxLkRpcmVjdG9yeUVudHJ5EgwKBGZyb20YAiABKAkSDgoGcmVhc29uGAMgASgJIlUKEENsdXN0ZXJSZWNvdmVyZWQSEwoLaW5jYXJuYXRpb24YASABKAQSDAoEZnJvbRgCIAEoCRIOCgZ2b3RlcnMYAyADKAkSDgoGcmVhc29uGAQgASgJIisKC05vZGVEcmFpbmVkEgwKBG5vZGUYASABKAkSDgoGcmVhc29uGAIgASgJIi0KDU5vZGVVbmRyYWluZWQSDAoEbm9kZRgBIAEoCRIOCgZyZWFzb24YAiABKAki+wMKDUNsdXN0ZXJDaGFuZ2USNAoLbm9kZV9mYWlsZWQYASABKAsyHS5iYWlsaXdpY2sucGVlci52MS5Ob2RlRmFpbGVkSAASQAoRbm9kZV9yZWludGVncmF0ZWQYAiABKAsyIy5iYWlsaXdpY2sucGVlci52MS5Ob2RlUmVpbnRlZ3JhdGVkSAASOAoNZ3JvdXBfY3JlYXRlZBgDIAEoCzIfLmJhaWxpd2ljay5wZWVyLnYxLkdyb3VwQ3JlYXRlZEgAEjoKDm93bmVyc19jaGFuZ2VkGAQgASgLMiAuYmFpbGl3aWNrLnBlZXIudjEuT3duZXJzQ2hhbmdlZEgAEjwKD2dyb3VwX3JlY292ZXJlZBgFIAEoCzIhLmJhaWxpd2ljay5wZWVyLnYxLkdyb3VwUmVjb3ZlcmVkSAASQAoRY2x1c3Rlcl9yZWNvdmVyZWQYBiABKAsyIy5iYWlsaXdpY2sucGVlci52MS5DbHVzdGVyUmVjb3ZlcmVkSAASNgoMbm9kZV9kcmFpbmVkGAcgASgLMh4uYmFpbGl3aWNrLnBlZXIudjEuTm9kZURyYWluZWRIABI6Cg5ub2RlX3VuZHJhaW5lZBgIIAEoCzIgLmJhaWxpd2ljay5wZWVyLnYxLk5vZGVVbmRyYWluZWRIAEIICgZjaGFuZ2UiXgoMQ2x1c3RlckV2ZW50Eg0KBWluZGV4GAEgASgEEg0KBWF0X21zGAIgASgEEjAKBmNoYW5nZRgDIAEoCzIgLmJhaWxpd2ljay5wZWVyLnYxLkNsdXN0ZXJDaGFuZ2UiKQoLUmVwbGljYUhhc2gSDAoEbm9kZRgBIAEoCRIMCgRoYXNoGAIgASgGIkwKC1N0YXRlSGFzaGVzEg0KBWluZGV4GAEgASgEEi4KBmhhc2hlcxgCIAMoCzIeLmJhaWxpd2ljay5wZWVyLnYxLlJlcGxpY2FIYXNoIjQKD1JlcXVlc3RJZGVudGl0eRIPCgdzZXNzaW9uGAEgASgJEhAKCHNlcXVlbmNlGAIgASgEKpMCCg5SZWNvdmVyeVN0YXR1cxIfChtSRUNPVkVSWV9TVEFUVVNfVU5TUEVDSUZJRUQQABIbChdSRUNPVkVSWV9TVEFUVVNfSk9JTklORxABEhYKElJFQ09WRVJZX1NUQVRVU19VUBACEhsKF1JFQ09WRVJZX1NUQVRVU19TVVNQRUNUEAMSGwoXUkVDT1ZFUllfU1RBVFVTX1BBUlRJQUwQBBIYChRSRUNPVkVSWV9TVEFUVVNfRE9XThAFEhwKGFJFQ09WRVJZX1NUQVRVU19EUkFJTklORxAGEh8KG1JFQ09WRVJZX1NUQVRVU19NQUlOVEVOQU5DRRAHEhgKFFJFQ09WRVJZX1NUQVRVU19MRUZUEAgq4gEKDk93bmVyc2hpcFN0YXRlEh8KG09XTkVSU0hJUF9TVEFURV9VTlNQRUNJRklFRBAAEhsKF09XTkVSU0hJUF9TVEFURV9PRkZMSU5FEAESHQoZT1dORVJTSElQX1NUQVRFX0FDUVVJUklORxACEhoKFk9XTkVSU0hJUF9TVEFURV9PTkxJTkUQAxIdChlPV05FUlNISVBfU1RBVEVfUkVMRUFTSU5HEAQSHQoZT1dORVJTSElQX1NUQVRFX1NVU1BFTkRFRBAFEhkKFU9XTkVSU0hJUF9TVEFURV9FUlJPUhAGKkUKBkludGVudBIWChJJTlRFTlRfVU5TUEVDSUZJRUQQABIPCgtJTlRFTlRfTk9ORRABEhIKDklOVEVOVF9EUkFJTkVEEAJiBnByb3RvMw");
+  fileDesc("Ch1iYWlsaXdpY2svcGVlci92MS9tb2RlbC5wcm90bxIRYmFpbGl3aWNrLnBlZXIudjEidQoIS2V5VmFsdWUSCwoDa2V5GAEgASgMEg0KBXZhbHVlGAIgASgMEhcKD2NyZWF0ZV9yZXZpc2lvbhgDIAEoBBIUCgxtb2RfcmV2aXNpb24YBCABKAQSDwoHdmVyc2lvbhgFIAEoBBINCgVsZWFzZRgGIAEoBCIyCgdLZXlTcGFuEg0KBXN0YXJ0GAEgASgMEhAKA2VuZBgCIAEoDEgAiAEBQgYKBF9lbmQilQEKD1N0YXR1c0NvbXBvbmVudBINCgVncm91cBgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoBBIMCgRub2RlGAMgASgJEg0KBWluZGV4GAQgASgEEjEKBnN0YXR1cxgFIAEoDjIhLmJhaWxpd2ljay5wZWVyLnYxLlJlY292ZXJ5U3RhdHVzEg4KBnJlYXNvbhgGIAEoCSKKAQoJT3duZXJzaGlwEhoKDWN1cnJlbnRfb3duZXIYASABKAlIAIgBARINCgVlcG9jaBgCIAEoBBIwCgVzdGF0ZRgDIAEoDjIhLmJhaWxpd2ljay5wZWVyLnYxLk93bmVyc2hpcFN0YXRlEg4KBnJlYXNvbhgEIAEoCUIQCg5fY3VycmVudF9vd25lciJlCgtPd25lckludGVudBIMCgRub2RlGAEgASgJEikKBndhbnRlZBgCIAEoDjIZLmJhaWxpd2ljay5wZWVyLnYxLkludGVudBIOCgZyZWFzb24YAyABKAkSDQoFYWZ0ZXIYBCABKAQidQoKTm9kZUludGVudBIMCgRub2RlGAEgASgJEikKBndhbnRlZBgCIAEoDjIZLmJhaWxpd2ljay5wZWVyLnYxLkludGVudBIOCgZyZWFzb24YAyABKAkSDQoFaW5kZXgYBCABKAQSDwoHcGVuZGluZxgFIAMoCSI4CgpLZXB0SW50ZW50EgwKBG5vZGUYASABKAkSDQoFZ3JvdXAYAiABKAkSDQoFaW5kZXgYAyABKAQilQEKDEdyb3VwU3VtbWFyeRINCgVncm91cBgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoBBINCgVpbmRleBgDIAEoBBIOCgZvd25lcnMYBCADKAkSLwoJb3duZXJzaGlwGAUgASgLMhwuYmFpbGl3aWNrLnBlZXIudjEuT3duZXJzaGlwEhEKCXBsYWNlbWVudBgGIAEoDCJRCgtHcm91cE9iamVjdBINCgVncm91cBgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoBBIOCgZvd25lcnMYAyADKAkSDgoGY29uZmlnGAQgASgMIlMKDkRpcmVjdG9yeUVudHJ5Eg0KBWdyb3VwGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgEEg4KBm93bmVycxgDIAMoCRINCgVpbmRleBgEIAEoBCJCCg1Hcm91cFJlY292ZXJ5EhMKC2luY2FybmF0aW9uGAEgASgEEgwKBGZyb20YAiABKAkSDgoGb3duZXJzGAMgAygJIiQKBUxhYmVsEgwKBG5hbWUYASABKAkSDQoFdmFsdWUYAiABKAkiKAoIQ2FwYWNpdHkSDAoEbmFtZRgBIAEoCRIOCgZhbW91bnQYAiABKAQisAEKCk5vZGVSZWNvcmQSDAoEbm9kZRgBIAEoCRIQCghpZGVudGl0eRgCIAEoCRIUCgxwZWVyX2FkZHJlc3MYAyABKAkSEwoLYXBpX2FkZHJlc3MYBCABKAkSKAoGbGFiZWxzGAUgAygLMhguYmFpbGl3aWNrLnBlZXIudjEuTGFiZWwSLQoIY2FwYWNpdHkYBiADKAsyGy5iYWlsaXdpY2sucGVlci52MS5DYXBhY2l0eSIqCgpOb2RlRmFpbGVkEgwKBG5vZGUYASABKAkSDgoGcmVhc29uGAIgASgJIjAKEE5vZGVSZWludGVncmF0ZWQSDAoEbm9kZRgBIAEoCRIOCgZyZWFzb24YAiABKAkiQAoMR3JvdXBDcmVhdGVkEjAKBWVudHJ5GAEgASgLMiEuYmFpbGl3aWNrLnBlZXIudjEuRGlyZWN0b3J5RW50cnkiQQoNT3duZXJzQ2hhbmdlZBIwCgVlbnRyeRgBIAEoCzIhLmJhaWxpd2ljay5wZWVyLnYxLkRpcmVjdG9yeUVudHJ5ImAKDkdyb3VwUmVjb3ZlcmVkEjAKBWVudHJ5GAEgASgLMiEuYmFpbGl3aWNrLnBlZXIudjEuRGlyZWN0b3J5RW50cnkSDAoEZnJvbRgCIAEoCRIOCgZyZWFzb24YAyABKAkiVQoQQ2x1c3RlclJlY292ZXJlZBITCgtpbmNhcm5hdGlvbhgBIAEoBBIMCgRmcm9tGAIgASgJEg4KBnZvdGVycxgDIAMoCRIOCgZyZWFzb24YBCABKAkiKwoLTm9kZURyYWluZWQSDAoEbm9kZRgBIAEoCRIOCgZyZWFzb24YAiABKAkiLQoNTm9kZVVuZHJhaW5lZBIMCgRub2RlGAEgASgJEg4KBnJlYXNvbhgCIAEoCSL7AwoNQ2x1c3RlckNoYW5nZRI0Cgtub2RlX2ZhaWxlZBgBIAEoCzIdLmJhaWxpd2ljay5wZWVyLnYxLk5vZGVGYWlsZWRIABJAChFub2RlX3JlaW50ZWdyYXRlZBgCIAEoCzIjLmJhaWxpd2ljay5wZWVyLnYxLk5vZGVSZWludGVncmF0ZWRIABI4Cg1ncm91cF9jcmVhdGVkGAMgASgLMh8uYmFpbGl3aWNrLnBlZXIudjEuR3JvdXBDcmVhdGVkSAASOgoOb3duZXJzX2NoYW5nZWQYBCABKAsyIC5iYWlsaXdpY2sucGVlci52MS5Pd25lcnNDaGFuZ2VkSAASPAoPZ3JvdXBfcmVjb3ZlcmVkGAUgASgLMiEuYmFpbGl3aWNrLnBlZXIudjEuR3JvdXBSZWNvdmVyZWRIABJAChFjbHVzdGVyX3JlY292ZXJlZBgGIAEoCzIjLmJhaWxpd2ljay5wZWVyLnYxLkNsdXN0ZXJSZWNvdmVyZWRIABI2Cgxub2RlX2RyYWluZWQYByABKAsyHi5iYWlsaXdpY2sucGVlci52MS5Ob2RlRHJhaW5lZEgAEjoKDm5vZGVfdW5kcmFpbmVkGAggASgLMiAuYmFpbGl3aWNrLnBlZXIudjEuTm9kZVVuZHJhaW5lZEgAQggKBmNoYW5nZSJeCgxDbHVzdGVyRXZlbnQSDQoFaW5kZXgYASABKAQSDQoFYXRfbXMYAiABKAQSMAoGY2hhbmdlGAMgASgLMiAuYmFpbGl3aWNrLnBlZXIudjEuQ2x1c3RlckNoYW5nZSIpCgtSZXBsaWNhSGFzaBIMCgRub2RlGAEgASgJEgwKBGhhc2gYAiABKAYiTAoLU3RhdGVIYXNoZXMSDQoFaW5kZXgYASABKAQSLgoGaGFzaGVzGAIgAygLMh4uYmFpbGl3aWNrLnBlZXIudjEuUmVwbGljYUhhc2giNAoPUmVxdWVzdElkZW50aXR5Eg8KB3Nlc3Npb24YASABKAkSEAoIc2VxdWVuY2UYAiABKAQqkwIKDlJlY292ZXJ5U3RhdHVzEh8KG1JFQ09WRVJZX1NUQVRVU19VTlNQRUNJRklFRBAAEhsKF1JFQ09WRVJZX1NUQVRVU19KT0lOSU5HEAESFgoSUkVDT1ZFUllfU1RBVFVTX1VQEAISGwoXUkVDT1ZFUllfU1RBVFVTX1NVU1BFQ1QQAxIbChdSRUNPVkVSWV9TVEFUVVNfUEFSVElBTBAEEhgKFFJFQ09WRVJZX1NUQVRVU19ET1dOEAUSHAoYUkVDT1ZFUllfU1RBVFVTX0RSQUlOSU5HEAYSHwobUkVDT1ZFUllfU1RBVFVTX01BSU5URU5BTkNFEAcSGAoUUkVDT1ZFUllfU1RBVFVTX0xFRlQQCCriAQoOT3duZXJzaGlwU3RhdGUSHwobT1dORVJTSElQX1NUQVRFX1VOU1BFQ0lGSUVEEAASGwoXT1dORVJTSElQX1NUQVRFX09GRkxJTkUQARIdChlPV05FUlNISVBfU1RBVEVfQUNRVUlSSU5HEAISGgoWT1dORVJTSElQX1NUQVRFX09OTElORRADEh0KGU9XTkVSU0hJUF9TVEFURV9SRUxFQVNJTkcQBBIdChlPV05FUlNISVBfU1RBVEVfU1VTUEVOREVEEAUSGQoVT1dORVJTSElQX1NUQVRFX0VSUk9SEAYqRQoGSW50ZW50EhYKEklOVEVOVF9VTlNQRUNJRklFRBAAEg8KC0lOVEVOVF9OT05FEAESEgoOSU5URU5UX0RSQUlORUQQAmIGcHJvdG8z");
 
 /**
  * @generated from message bailiwick.peer.v1.KeyValue
@@ -455,6 +455,30 @@ export const LabelSchema: GenMessage<Label> = /*@__PURE__*/
   messageDesc(file_bailiwick_peer_v1_model, 11);
 
 /**
+ * Of one dimension.
+ *
+ * @generated from message bailiwick.peer.v1.Capacity
+ */
+export type Capacity = Message<"bailiwick.peer.v1.Capacity"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * @generated from field: uint64 amount = 2;
+   */
+  amount: bigint;
+};
+
+/**
+ * Describes the message bailiwick.peer.v1.Capacity.
+ * Use `create(CapacitySchema)` to create a new message.
+ */
+export const CapacitySchema: GenMessage<Capacity> = /*@__PURE__*/
+  messageDesc(file_bailiwick_peer_v1_model, 12);
+
+/**
  * @generated from message bailiwick.peer.v1.NodeRecord
  */
 export type NodeRecord = Message<"bailiwick.peer.v1.NodeRecord"> & {
@@ -490,6 +514,13 @@ export type NodeRecord = Message<"bailiwick.peer.v1.NodeRecord"> & {
    * @generated from field: repeated bailiwick.peer.v1.Label labels = 5;
    */
   labels: Label[];
+
+  /**
+   * By name.
+   *
+   * @generated from field: repeated bailiwick.peer.v1.Capacity capacity = 6;
+   */
+  capacity: Capacity[];
 };
 
 /**
@@ -497,7 +528,7 @@ export type NodeRecord = Message<"bailiwick.peer.v1.NodeRecord"> & {
  * Use `create(NodeRecordSchema)` to create a new message.
  */
 export const NodeRecordSchema: GenMessage<NodeRecord> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_model, 12);
+  messageDesc(file_bailiwick_peer_v1_model, 13);
 
 /**
  * @generated from message bailiwick.peer.v1.NodeFailed
@@ -519,7 +550,7 @@ export type NodeFailed = Message<"bailiwick.peer.v1.NodeFailed"> & {
  * Use `create(NodeFailedSchema)` to create a new message.
  */
 export const NodeFailedSchema: GenMessage<NodeFailed> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_model, 13);
+  messageDesc(file_bailiwick_peer_v1_model, 14);
 
 /**
  * @generated from message bailiwick.peer.v1.NodeReintegrated
@@ -541,7 +572,7 @@ export type NodeReintegrated = Message<"bailiwick.peer.v1.NodeReintegrated"> & {
  * Use `create(NodeReintegratedSchema)` to create a new message.
  */
 export const NodeReintegratedSchema: GenMessage<NodeReintegrated> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_model, 14);
+  messageDesc(file_bailiwick_peer_v1_model, 15);
 
 /**
  * @generated from message bailiwick.peer.v1.GroupCreated
@@ -558,7 +589,7 @@ export type GroupCreated = Message<"bailiwick.peer.v1.GroupCreated"> & {
  * Use `create(GroupCreatedSchema)` to create a new message.
  */
 export const GroupCreatedSchema: GenMessage<GroupCreated> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_model, 15);
+  messageDesc(file_bailiwick_peer_v1_model, 16);
 
 /**
  * @generated from message bailiwick.peer.v1.OwnersChanged
@@ -575,7 +606,7 @@ export type OwnersChanged = Message<"bailiwick.peer.v1.OwnersChanged"> & {
  * Use `create(OwnersChangedSchema)` to create a new message.
  */
 export const OwnersChangedSchema: GenMessage<OwnersChanged> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_model, 16);
+  messageDesc(file_bailiwick_peer_v1_model, 17);
 
 /**
  * An operator has had the group go on from the data of `from`.
@@ -606,7 +637,7 @@ export type GroupRecovered = Message<"bailiwick.peer.v1.GroupRecovered"> & {
  * Use `create(GroupRecoveredSchema)` to create a new message.
  */
 export const GroupRecoveredSchema: GenMessage<GroupRecovered> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_model, 17);
+  messageDesc(file_bailiwick_peer_v1_model, 18);
 
 /**
  * An operator has had the cluster group go on from the data of `from`.
@@ -642,7 +673,7 @@ export type ClusterRecovered = Message<"bailiwick.peer.v1.ClusterRecovered"> & {
  * Use `create(ClusterRecoveredSchema)` to create a new message.
  */
 export const ClusterRecoveredSchema: GenMessage<ClusterRecovered> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_model, 18);
+  messageDesc(file_bailiwick_peer_v1_model, 19);
 
 /**
  * An operator wants it to run no application.
@@ -668,7 +699,7 @@ export type NodeDrained = Message<"bailiwick.peer.v1.NodeDrained"> & {
  * Use `create(NodeDrainedSchema)` to create a new message.
  */
 export const NodeDrainedSchema: GenMessage<NodeDrained> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_model, 19);
+  messageDesc(file_bailiwick_peer_v1_model, 20);
 
 /**
  * An operator wants it to take part again.
@@ -692,7 +723,7 @@ export type NodeUndrained = Message<"bailiwick.peer.v1.NodeUndrained"> & {
  * Use `create(NodeUndrainedSchema)` to create a new message.
  */
 export const NodeUndrainedSchema: GenMessage<NodeUndrained> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_model, 20);
+  messageDesc(file_bailiwick_peer_v1_model, 21);
 
 /**
  * One cluster-level change.
@@ -759,7 +790,7 @@ export type ClusterChange = Message<"bailiwick.peer.v1.ClusterChange"> & {
  * Use `create(ClusterChangeSchema)` to create a new message.
  */
 export const ClusterChangeSchema: GenMessage<ClusterChange> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_model, 21);
+  messageDesc(file_bailiwick_peer_v1_model, 22);
 
 /**
  * @generated from message bailiwick.peer.v1.ClusterEvent
@@ -790,7 +821,7 @@ export type ClusterEvent = Message<"bailiwick.peer.v1.ClusterEvent"> & {
  * Use `create(ClusterEventSchema)` to create a new message.
  */
 export const ClusterEventSchema: GenMessage<ClusterEvent> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_model, 22);
+  messageDesc(file_bailiwick_peer_v1_model, 23);
 
 /**
  * State hash of one replica.
@@ -814,7 +845,7 @@ export type ReplicaHash = Message<"bailiwick.peer.v1.ReplicaHash"> & {
  * Use `create(ReplicaHashSchema)` to create a new message.
  */
 export const ReplicaHashSchema: GenMessage<ReplicaHash> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_model, 23);
+  messageDesc(file_bailiwick_peer_v1_model, 24);
 
 /**
  * State hashes of the replicas of a group, all at one index of its log.
@@ -838,7 +869,7 @@ export type StateHashes = Message<"bailiwick.peer.v1.StateHashes"> & {
  * Use `create(StateHashesSchema)` to create a new message.
  */
 export const StateHashesSchema: GenMessage<StateHashes> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_model, 24);
+  messageDesc(file_bailiwick_peer_v1_model, 25);
 
 /**
  * Of a client's request: under the same identity it is carried out once.
@@ -862,7 +893,7 @@ export type RequestIdentity = Message<"bailiwick.peer.v1.RequestIdentity"> & {
  * Use `create(RequestIdentitySchema)` to create a new message.
  */
 export const RequestIdentitySchema: GenMessage<RequestIdentity> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_model, 25);
+  messageDesc(file_bailiwick_peer_v1_model, 26);
 
 /**
  * Recovery status of a node, as one group has decided it.

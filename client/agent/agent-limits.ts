@@ -1,0 +1,52 @@
+// Every bound and default of the agent and its guard. Times in milliseconds, sizes in bytes.
+
+export const agentLimits = {
+  /** Between two reports while no group runs here. */
+  idleIntervalMs: 1_000,
+  intervalMsMin: 100,
+  /** For the answer to one report, or a quarter of the shortest right. */
+  reportMs: 2_000,
+  /** For the answer to a question about a group. */
+  readMs: 5_000,
+  /** Before a configuration that could not be read is asked for again. */
+  readPauseMs: 500,
+  /** Between two signs of life to the guard. */
+  beatMs: 250,
+  /** An agent that has been silent for so long is not waited for. */
+  silenceMs: 1_000,
+  /** Signs of life that a guard may leave unanswered before it is killed: everything is stopped then. */
+  beatsMissedMax: 20,
+  /** Longest pause between two looks of the guard at its clock: timers do not count suspend. */
+  guardTickMs: 100,
+  /** Killing begins so long before the end of a right: looking at the clock and at all processes takes time. */
+  killLeadMs: 150,
+  /** The clock of boot-clock.ts moves in steps of so much. */
+  clockStepMs: 10,
+  /** Between two searches for processes that have to be killed. */
+  killPauseMs: 50,
+  /** And when it has been tried for long. */
+  killPauseMsMax: 1_000,
+  killsQuick: 40,
+  /** Before the stop of a resource that could not be stopped is tried again. */
+  stuckPauseMs: 30_000,
+  /** Of what a program says of its failure. */
+  whyBytesMax: 1_024,
+  /** Of a program's standard error, from its end. */
+  stderrBytesMax: 8_192,
+  /** Groups that one node runs. */
+  groupsMax: 1_024,
+  /** One message between agent and guard. */
+  messageBytesMax: 4 * 1024 * 1024,
+  /** For a guard to answer after its start. */
+  guardStartMs: 10_000,
+  /** A guard that holds nothing, and that nobody talks to, ends. */
+  guardIdleMs: 5_000,
+  /** Between two measurements of the load. */
+  measureMs: 1_000,
+  /** Of one such report. */
+  timingsMax: 256,
+  /** For the last report of an agent that was told to end. */
+  farewellMs: 5_000,
+  /** Of the path of a socket, as the system has it. */
+  socketPathBytesMax: 107,
+} as const;

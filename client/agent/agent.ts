@@ -1,0 +1,263 @@
+// The agent as a process: carries out what agent-core.ts decides, with the calls to its node, the guard and the monitors of
+// resources. It decides nothing.
+
+import type { ClientClock } from "../clock.ts";
+import { toClientError } from "../unreachable-error.ts";
+import { commandFor } from "./actions.ts";
+import type { AgentCalls } from "./agent-calls.ts";
+import type { AgentConfig } from "./agent-config.ts";
+import { AgentCore, type AgentEffect, type AgentInput, type GroupStory } from "./agent-core.ts";
+import { agentLimits } from "./agent-limits.ts";
+import { resourceNamed } from "./dependencies.ts";
+import { execute } from "./executor.ts";
+import { GuardHost, programEnvironment } from "./guard-host.ts";
+import { type GuardLink, linkGuard } from "./guard-link.ts";
+import type { FromGuard } from "./guard-messages.ts";
+import { measureLoad } from "./load.ts";
+import { killNow, markOf } from "./marked-processes.ts";
+import { StateDirectory } from "./state-directory.ts";
+
+export interface AgentParts {
+  readonly config: AgentConfig;
+  readonly calls: AgentCalls;
+  /** boot-clock.ts. */
+  readonly clock: ClientClock;
+  readonly log: (line: string) => void;
+  /** Aborted: stop everything in order, report that, and end. */
+  readonly leave: AbortSignal;
+  /** Aborted: stop everything now. */
+  readonly force: AbortSignal;
+}
+
+/** Runs until it is told to leave. @throws {Error} when no guard can be started, or another agent of the node runs here */
+export async function runAgent(parts: AgentParts): Promise<void> {
+  const agent = new Agent(parts);
+  await agent.run();
+}
+
+type MonitorEffect = Extract<AgentEffect, { readonly type: "monitor" }>;
+
+class Agent {
+  readonly #parts: AgentParts;
+  readonly #core: AgentCore;
+  readonly #directory: StateDirectory;
+  #link: GuardLink | null = null;
+  /** Of the guard, and of this agent and those after it. */
+  #id = "";
+  /** Of each group what was reported last. */
+  readonly #sent = new Map<string, string>();
+  #wake = new AbortController();
+  #timer: NodeJS.Timeout | null = null;
+  #lastProblem = "";
+  /** Since it has said anything. */
+  #beatsMissed = 0;
+  /** null: not known, or it is in this process. */
+  #guardPid: number | null = null;
+  #hasEnded = false;
+
+  constructor(parts: AgentParts) {
+    this.#parts = parts;
+    this.#core = new AgentCore(parts.config.allow);
+    this.#directory = new StateDirectory(parts.config.stateDirectory);
+  }
+
+  async run(): Promise<void> {
+    const { leave, force } = this.#parts;
+    await this.#findGuard().catch((reason: unknown) => {
+      this.#link?.close();
+      throw reason;
+    });
+    whenAborted(leave, () => this.#step({ type: "leave" }));
+    whenAborted(force, () => this.#step({ type: "force" }));
+    const beats = setInterval(() => this.#beat(), agentLimits.beatMs);
+    void this.#measure();
+    try {
+      await this.#report();
+    } finally {
+      this.#hasEnded = true;
+      clearInterval(beats);
+      if (this.#timer !== null) clearTimeout(this.#timer);
+      this.#link?.close();
+    }
+  }
+
+  /** A guard that is stuck would neither start nor stop anything: it is ended, and then it is one that has ended. */
+  #beat(): void {
+    this.#beatsMissed += 1;
+    if (this.#beatsMissed > agentLimits.beatsMissedMax && this.#guardPid !== null) {
+      this.#parts.log("The guard process does not answer: it is killed");
+      killNow(this.#guardPid);
+      this.#guardPid = null;
+    }
+    this.#link?.send({ type: "beat" });
+  }
+
+  /** Reports until it may end: at intervals, and at once when a group's state changes. */
+  async #report(): Promise<void> {
+    const { clock } = this.#parts;
+    let farewellMs = Number.POSITIVE_INFINITY;
+    while (clock.nowMs() < farewellMs) {
+      this.#wake = new AbortController();
+      const isTold = await this.#reportOnce();
+      if (this.#core.isDone) {
+        if (isTold && !this.#hasNews) return;
+        farewellMs = Math.min(farewellMs, clock.nowMs() + agentLimits.farewellMs);
+      }
+      if (!isTold || !this.#hasNews) await clock.sleep(this.#core.intervalMs, this.#wake.signal);
+    }
+  }
+
+  /** @returns whether it was answered */
+  async #reportOnce(): Promise<boolean> {
+    const { calls, clock, config } = this.#parts;
+    const { stories, ttlMsLeast } = this.#core;
+    const sentMs = clock.nowMs();
+    for (const story of stories) this.#sent.set(story.group, newsOf(story));
+    const report = { node: config.node, agent: this.#id, stories, nowMs: sentMs };
+    const timeoutMs = Math.min(agentLimits.reportMs, (ttlMsLeast ?? Number.POSITIVE_INFINITY) / 4);
+    try {
+      const grants = await calls.reportResources({ ...report, wallMs: Date.now() }, timeoutMs);
+      this.#noteProblem("");
+      this.#step({ type: "answered", sentMs, stories, grants });
+      return true;
+    } catch (reason) {
+      this.#noteProblem(`The report was not answered: ${toClientError(reason).message}`);
+      return false;
+    }
+  }
+
+  #step(input: AgentInput): void {
+    if (this.#hasEnded) return;
+    const effects = this.#core.step(input, this.#parts.clock.nowMs());
+    for (const effect of effects) this.#do(effect);
+    if (this.#hasNews) this.#wake.abort();
+    this.#setTimer();
+  }
+
+  #do(effect: AgentEffect): void {
+    switch (effect.type) {
+      case "tell":
+        return this.#link?.send(effect.message);
+      case "monitor":
+        return void this.#monitor(effect);
+      case "read":
+        return void this.#read(effect.group, effect.epoch);
+    }
+  }
+
+  /** Timers stand still in a suspend, and rights do not: so the pauses are short. */
+  #setTimer(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    const nowMs = this.#parts.clock.nowMs();
+    const deadlineMs = this.#core.deadlineMs(nowMs);
+    if (deadlineMs === null) return;
+    const waitMs = Math.min(agentLimits.guardTickMs, Math.max(1, deadlineMs - nowMs));
+    this.#timer = setTimeout(() => this.#step({ type: "deadline" }), waitMs);
+  }
+
+  async #monitor({ spec, resource: name, stopsBefore }: MonitorEffect): Promise<void> {
+    const { config } = this.#parts;
+    const { group, epoch } = spec;
+    const resource = resourceNamed(spec, name);
+    if (resource === undefined) return;
+    const mark = markOf(this.#id, group);
+    const context = { ...config, group, epoch, mark, environment: programEnvironment(process.env) };
+    const command = commandFor("monitor", resource, context);
+    if (command === null) return;
+    const outcome = await execute(command, this.#directory.stderrFile(group, name, "monitor")).ended;
+    this.#step({ type: "monitored", group, epoch, resource: name, outcome, stopsBefore });
+  }
+
+  async #read(group: string, epoch: number): Promise<void> {
+    const { calls, clock, leave } = this.#parts;
+    const spec = await calls.readSpec(group).catch((reason: unknown) => {
+      this.#noteProblem(`The configuration of ${group} could not be read: ${toClientError(reason).message}`);
+      return null;
+    });
+    if (spec?.epoch !== epoch) await clock.sleep(agentLimits.readPauseMs, leave);
+    this.#step({ type: "read", group, epoch, spec });
+  }
+
+  /** At most once a second, and never waited for. */
+  async #measure(): Promise<void> {
+    const { calls, clock, config, leave } = this.#parts;
+    while (!leave.aborted && !this.#hasEnded) {
+      const measured = { node: config.node, wallMs: Date.now(), stories: this.#core.stories, ...measureLoad() };
+      const intervalMs = await calls.reportPerformance(measured).catch(() => 0);
+      await clock.sleep(Math.max(intervalMs, agentLimits.measureMs), leave);
+    }
+  }
+
+  async #findGuard(): Promise<void> {
+    const { clock, config } = this.#parts;
+    const { node, systemctl, ocfRoot } = config;
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const hear = (message: FromGuard) => {
+      this.#beatsMissed = 0;
+      if (message.type === "alive") this.#guardPid = message.pid;
+      if (message.type === "busy") reject(new Error(`Another agent uses ${config.stateDirectory}`));
+      if (message.type === "state") this.#id = message.id;
+      this.#step({ type: "guard", message });
+      if (message.type === "state") resolve();
+    };
+    const options = { directory: this.#directory, node, settings: { systemctl, ocfRoot }, clock, hear };
+    this.#link = await linkGuard({ ...options, lost: () => this.#loseGuard(reject) });
+    await promise;
+  }
+
+  /** Nothing may go on without a guard: everything is stopped here, and then there is another one. */
+  #loseGuard(reject: (reason: Error) => void): void {
+    const { config, clock, log } = this.#parts;
+    if (this.#hasEnded) return;
+    // Of a guard that has not said anything yet.
+    reject(new Error("The guard process has ended"));
+    this.#guardPid = null;
+    log("The guard process has ended: everything is stopped");
+    const tell = (message: FromGuard) => this.#step({ type: "guard", message });
+    const host = new GuardHost({ directory: this.#directory, id: this.#id, clock, tell, log });
+    host.greet(config.node, config);
+    this.#link = {
+      send: (message) => void (message.type === "hello" || host.step(message)),
+      close: () => host.close(),
+    };
+    host.takeOver(this.#directory.leftover(), "The guard process has ended");
+    this.#step({ type: "guardLost" });
+    void this.#replaceGuard(host);
+  }
+
+  async #replaceGuard(host: GuardHost): Promise<void> {
+    const { clock, log } = this.#parts;
+    while (!this.#hasEnded && !(this.#core.isEmpty && host.isSettled)) await clock.sleep(agentLimits.beatMs);
+    host.close();
+    while (!this.#hasEnded) {
+      try {
+        return await this.#findGuard();
+      } catch (reason) {
+        log(`There is no guard: ${reason instanceof Error ? reason.message : String(reason)}`);
+        await clock.sleep(agentLimits.idleIntervalMs);
+      }
+    }
+  }
+
+  /** A group's state is not what was reported last. */
+  get #hasNews(): boolean {
+    return this.#core.stories.some((story) => this.#sent.get(story.group) !== newsOf(story));
+  }
+
+  /** Once, until it is another. */
+  #noteProblem(problem: string): void {
+    if (problem !== "" && problem !== this.#lastProblem) this.#parts.log(problem);
+    this.#lastProblem = problem;
+  }
+}
+
+/** What is reported at once when it changes. */
+function newsOf({ epoch, state }: GroupStory): string {
+  return `${epoch} ${state}`;
+}
+
+function whenAborted(signal: AbortSignal, act: () => void): void {
+  if (signal.aborted) act();
+  else signal.addEventListener("abort", act, { once: true });
+}

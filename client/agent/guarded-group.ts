@@ -1,0 +1,334 @@
+// What a guard knows of one group: how far each resource has got, and what is left to be done until nothing of it runs. Pure;
+// guard.ts decides when the guard acts by itself.
+
+import { hasStopCommand, isForeground } from "./actions.ts";
+import { mayStop, resourceNamed, type StopProgress, stopWaitEnds } from "./dependencies.ts";
+import type { FromGuard, HeldGroup } from "./guard-messages.ts";
+import type { ActionOutcome, ResourceSpec, Right, RunSpec } from "./run-spec.ts";
+
+/** What a guard has the world do; each but `signal`, `abort` and `tell` is answered by an input. */
+export type GroupEffect =
+  /** Execute a command of the resource. */
+  | { readonly type: "run"; readonly group: string; readonly resource: string; readonly action: "start" | "stop" }
+  /** Start its foreground process; answered when it has been, and when it has ended. */
+  | { readonly type: "spawn"; readonly group: string; readonly resource: string }
+  /** To the foreground process and its children. */
+  | {
+      readonly type: "signal";
+      readonly group: string;
+      readonly resource: string;
+      readonly signal: "SIGTERM" | "SIGKILL";
+    }
+  /** End the start command that is under way. */
+  | { readonly type: "abort"; readonly group: string; readonly resource: string }
+  /** Kill everything that bears the mark of the group, or of one resource of it. */
+  | { readonly type: "kill"; readonly group: string; readonly resource: string | null }
+  | { readonly type: "tell"; readonly message: FromGuard };
+
+/** `dirty`: it was stopped, and that failed. */
+type Phase = "offline" | "starting" | "running" | "stopping" | "dirty";
+
+interface Guarded {
+  readonly spec: ResourceSpec;
+  phase: Phase;
+  sinceMs: number;
+  /** Its foreground process lives. */
+  hasChild: boolean;
+  /** How the last one ended. */
+  ended: ActionOutcome | null;
+  /** The stop command is under way. */
+  isCommandRunning: boolean;
+  /** The stop command was under way when everything was killed. */
+  isCutOff: boolean;
+  /** What is left of a foreground process is being killed. */
+  isBeingKilled: boolean;
+  /** It was killed because its time was over. */
+  wasKilled: boolean;
+}
+
+const done: ActionOutcome = { exitStatus: 0, isExecuted: true, isLate: false, why: "", tookMs: 0 };
+
+export class GuardedGroup {
+  spec: RunSpec;
+  right: Right;
+  #seized: string | null = null;
+  #isKilled = false;
+  #isBeingKilled = false;
+  readonly #resources: ReadonlyMap<string, Guarded>;
+
+  constructor(spec: RunSpec, right: Right, nowMs: number) {
+    this.spec = spec;
+    this.right = right;
+    this.#resources = new Map(
+      spec.resources.map((resource) => [resource.name, { ...fresh, spec: resource, sinceMs: nowMs }]),
+    );
+  }
+
+  get name(): string {
+    return this.spec.group;
+  }
+
+  get epoch(): number {
+    return this.spec.epoch;
+  }
+
+  get isSeized(): boolean {
+    return this.#seized !== null;
+  }
+
+  get isKilled(): boolean {
+    return this.#isKilled;
+  }
+
+  /** Nothing of it runs. */
+  get isOffline(): boolean {
+    return this.#all.every(({ phase }) => phase === "offline");
+  }
+
+  /** Nothing is under way that changes anything. */
+  get isSettled(): boolean {
+    return this.#all.every(({ phase }) => phase === "offline" || phase === "dirty");
+  }
+
+  get held(): HeldGroup {
+    const resources = this.#all.flatMap(({ spec, phase }) => {
+      if (phase === "offline") return [];
+      return [{ name: spec.name, phase: phase === "dirty" ? ("running" as const) : phase }];
+    });
+    return { spec: this.spec, right: this.right, seized: this.#seized, resources };
+  }
+
+  /** Whatever it may have running is to be stopped. */
+  presume(nowMs: number): void {
+    for (const resource of this.#all) become(resource, "running", nowMs);
+  }
+
+  act(action: "start" | "stop", name: string, nowMs: number): readonly GroupEffect[] {
+    return action === "start" ? this.#start(name, nowMs) : this.#stop(name, nowMs);
+  }
+
+  #start(name: string, nowMs: number): readonly GroupEffect[] {
+    const resource = this.#resources.get(name);
+    if (resource === undefined || this.isSeized || resource.phase !== "offline") {
+      return [this.#tellDone(name, "start", refused(this.#seized ?? "It is not stopped"))];
+    }
+    become(resource, "starting", nowMs);
+    const at = { group: this.name, resource: name };
+    return [isForeground(resource.spec) ? { type: "spawn", ...at } : { type: "run", ...at, action: "start" }];
+  }
+
+  #stop(name: string, nowMs: number): readonly GroupEffect[] {
+    const resource = this.#resources.get(name);
+    const isNothing = resource === undefined || resource.spec.runner === null || resource.phase === "offline";
+    if (isNothing) return [this.#tellDone(name, "stop", done)];
+    // A command would be killed as well; when that is done everything is stopped.
+    if (resource.phase === "stopping" || this.#isBeingKilled) return [];
+    if (resource.phase === "starting") {
+      become(resource, "stopping", nowMs);
+      // Answered as started, whatever becomes of it: then it is stopped.
+      return [{ type: "abort", group: this.name, resource: name }];
+    }
+    become(resource, "stopping", nowMs);
+    return this.#beginStop(resource);
+  }
+
+  /** The command of an action has ended, or the foreground process was started. */
+  acted(name: string, action: "start" | "stop", outcome: ActionOutcome, nowMs: number): readonly GroupEffect[] {
+    const resource = this.#resources.get(name);
+    if (resource === undefined) return [];
+    return action === "start" ? this.#started(resource, outcome, nowMs) : this.#commanded(resource, outcome, nowMs);
+  }
+
+  childEnded(name: string, outcome: ActionOutcome, nowMs: number): readonly GroupEffect[] {
+    const resource = this.#resources.get(name);
+    if (resource === undefined) return [];
+    resource.hasChild = false;
+    resource.ended = outcome;
+    if (resource.phase === "stopping") return this.#maybeClear(resource);
+    if (resource.phase !== "running") return [];
+    become(resource, "dirty", nowMs);
+    return this.#tellEnded(resource);
+  }
+
+  /** Of the foreground processes that have ended by themselves: an agent that begins anew has not heard of them. */
+  tellAllEnded(): readonly GroupEffect[] {
+    return this.#all.flatMap((resource) => (resource.phase === "dirty" ? this.#tellEnded(resource) : []));
+  }
+
+  /** What is left of a foreground resource has been killed. */
+  cleared(name: string, left: number, nowMs: number): readonly GroupEffect[] {
+    const resource = this.#resources.get(name);
+    if (resource === undefined || !resource.isBeingKilled) return [];
+    resource.isBeingKilled = false;
+    const tookMs = nowMs - resource.sinceMs;
+    const why = resource.wasKilled ? "It was killed, because it did not end by itself" : "";
+    if (left === 0) return this.#stopped(resource, { ...done, why, tookMs }, nowMs);
+    const problem = `${left} of its processes cannot be killed`;
+    return this.#stopped(resource, { ...done, exitStatus: 1, why: problem, tookMs }, nowMs);
+  }
+
+  /** The guard stops it by itself from now on. */
+  seize(why: string, nowMs: number): readonly GroupEffect[] {
+    return this.isSeized ? [] : [this.#seize(why), ...this.sweep(nowMs)];
+  }
+
+  /** Its time is over. What is not a process is stopped when all processes are gone: stop commands would be killed as well. */
+  kill(): readonly GroupEffect[] {
+    const seizure = this.isSeized ? [] : [this.#seize("The right to act has ended")];
+    this.#isKilled = true;
+    this.#isBeingKilled = true;
+    for (const resource of this.#all) resource.isCutOff = resource.isCommandRunning;
+    // A program that overwrites its environment does not bear the mark any more.
+    const children = this.#all.filter(({ hasChild }) => hasChild).map((resource) => this.#killChild(resource));
+    return [...seizure, ...children, { type: "kill", group: this.name, resource: null }];
+  }
+
+  /** All that could be killed has been. What could not be stopped before may be stopped now: it is tried once more. */
+  killed(nowMs: number): readonly GroupEffect[] {
+    this.#isBeingKilled = false;
+    for (const resource of this.#all) if (resource.phase === "dirty") become(resource, "running", nowMs);
+    return this.sweep(nowMs);
+  }
+
+  /** Of a group that the guard stops: stops what may be, in order; after its time, everything at once. */
+  sweep(nowMs: number): readonly GroupEffect[] {
+    if (!this.isSeized || this.#isBeingKilled) return [];
+    const question = this.#question(nowMs);
+    const isNext = ({ phase, spec }: Guarded) =>
+      (phase === "running" || phase === "starting") && (this.#isKilled || mayStop(spec.name, question));
+    return this.#all.flatMap((resource) => (isNext(resource) ? this.#stop(resource.spec.name, nowMs) : []));
+  }
+
+  /** A foreground process that does not end in time is killed. */
+  expire(nowMs: number): readonly GroupEffect[] {
+    const overdue = this.#all.filter((resource) => (this.#childDeadlineMs(resource) ?? nowMs + 1) <= nowMs);
+    return overdue.map((resource) => this.#killChild(resource));
+  }
+
+  /** When {@link sweep} or {@link expire} may find something to do; null: not by itself. */
+  deadlineMs(nowMs: number): number | null {
+    const ends = this.#all.flatMap((resource) => this.#childDeadlineMs(resource) ?? []);
+    const waits = this.isSeized ? stopWaitEnds(this.#question(nowMs)).filter((endMs) => endMs > nowMs) : [];
+    const all = [...ends, ...waits];
+    return all.length === 0 ? null : Math.min(...all);
+  }
+
+  #seize(why: string): GroupEffect {
+    this.#seized = why;
+    return { type: "tell", message: { type: "seized", group: this.name, epoch: this.epoch, why } };
+  }
+
+  #beginStop(resource: Guarded): readonly GroupEffect[] {
+    const at = { group: this.name, resource: resource.spec.name };
+    if (hasStopCommand(resource.spec)) {
+      resource.isCommandRunning = true;
+      return [{ type: "run", ...at, action: "stop" }];
+    }
+    return resource.hasChild ? [this.#endChild(resource)] : this.#maybeClear(resource);
+  }
+
+  #started(resource: Guarded, outcome: ActionOutcome, nowMs: number): readonly GroupEffect[] {
+    const { name } = resource.spec;
+    resource.hasChild = isForeground(resource.spec) && outcome.exitStatus === 0;
+    const told = this.#tellDone(name, "start", outcome);
+    if (resource.phase === "stopping" && !this.#isBeingKilled) return [told, ...this.#beginStop(resource)];
+    if (resource.phase !== "stopping" && resource.phase !== "starting") return [];
+    const mayRun = outcome.isExecuted || resource.phase === "stopping";
+    become(resource, mayRun ? "running" : "offline", nowMs);
+    return [told, ...this.sweep(nowMs)];
+  }
+
+  #commanded(resource: Guarded, outcome: ActionOutcome, nowMs: number): readonly GroupEffect[] {
+    if (resource.phase !== "stopping") return [];
+    resource.isCommandRunning = false;
+    if (!isForeground(resource.spec)) return this.#stopped(resource, outcome, nowMs);
+    if (outcome.exitStatus !== 0 && resource.hasChild) return [this.#endChild(resource)];
+    return this.#maybeClear(resource);
+  }
+
+  #endChild(resource: Guarded): GroupEffect {
+    if (this.#isKilled) return this.#killChild(resource);
+    return { type: "signal", group: this.name, resource: resource.spec.name, signal: "SIGTERM" };
+  }
+
+  #killChild(resource: Guarded): GroupEffect {
+    resource.wasKilled = true;
+    return { type: "signal", group: this.name, resource: resource.spec.name, signal: "SIGKILL" };
+  }
+
+  /** A foreground resource is stopped when its process is gone, and what that has left behind. */
+  #maybeClear(resource: Guarded): readonly GroupEffect[] {
+    if (resource.hasChild || resource.isCommandRunning || resource.isBeingKilled) return [];
+    resource.isBeingKilled = true;
+    return [{ type: "kill", group: this.name, resource: resource.spec.name }];
+  }
+
+  #stopped(resource: Guarded, outcome: ActionOutcome, nowMs: number): readonly GroupEffect[] {
+    if (outcome.exitStatus !== 0 && resource.isCutOff) return this.#stopAgain(resource, nowMs);
+    become(resource, outcome.exitStatus === 0 ? "offline" : "dirty", nowMs);
+    resource.wasKilled = false;
+    return [this.#tellDone(resource.spec.name, "stop", outcome), ...this.sweep(nowMs)];
+  }
+
+  /** That it was killed says nothing of the resource. An agent hears how the next one ends. */
+  #stopAgain(resource: Guarded, nowMs: number): readonly GroupEffect[] {
+    resource.isCutOff = false;
+    become(resource, "running", nowMs);
+    return this.sweep(nowMs);
+  }
+
+  #childDeadlineMs({ phase, hasChild, wasKilled, sinceMs, spec }: Guarded): number | null {
+    return phase === "stopping" && hasChild && !wasKilled ? sinceMs + spec.stopTimeoutMs : null;
+  }
+
+  #tellEnded({ spec, ended, hasChild }: Guarded): readonly GroupEffect[] {
+    if (ended === null || hasChild) return [];
+    const { name: group, epoch } = this;
+    return [{ type: "tell", message: { type: "ended", group, epoch, resource: spec.name, outcome: ended } }];
+  }
+
+  #tellDone(resource: string, action: "start" | "stop", outcome: ActionOutcome): GroupEffect {
+    const { name: group, epoch } = this;
+    return { type: "tell", message: { type: "done", group, epoch, resource, action, outcome } };
+  }
+
+  #question(nowMs: number) {
+    return {
+      dependencies: this.spec.dependencies,
+      timeoutOf: (name: string) => resourceNamed(this.spec, name)?.stopTimeoutMs ?? 0,
+      progressOf: (name: string) => progressOf(this.#resources.get(name)),
+      nowMs,
+    };
+  }
+
+  get #all(): readonly Guarded[] {
+    return [...this.#resources.values()];
+  }
+}
+
+const fresh = {
+  phase: "offline",
+  hasChild: false,
+  ended: null,
+  isCommandRunning: false,
+  isCutOff: false,
+  isBeingKilled: false,
+  wasKilled: false,
+} as const;
+
+function become(resource: Guarded, phase: Phase, nowMs: number): void {
+  resource.phase = phase;
+  resource.sinceMs = nowMs;
+}
+
+function progressOf(resource: Guarded | undefined): StopProgress {
+  const { phase = "offline", sinceMs = 0 } = resource ?? {};
+  return {
+    isStopped: phase === "offline" || phase === "dirty",
+    stoppingSinceMs: phase === "stopping" ? sinceMs : null,
+  };
+}
+
+function refused(why: string): ActionOutcome {
+  return { exitStatus: 1, isExecuted: false, isLate: false, why, tookMs: 0 };
+}

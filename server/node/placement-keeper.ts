@@ -1,0 +1,430 @@
+// Where a group's application runs, as the group's manager looks after it: hears the agents of the owners, renews the right of
+// the current one, asks the ledgers of nodes before it assigns, and proposes one step at a time (server/recovery decides which).
+// Only what the log says counts; the next manager goes on from there, and from its own first commit on.
+
+import type { GroupCommand } from "../../proto/commands.ts";
+import { type Failure, failure } from "../../proto/errors.ts";
+import { type Epoch, type GroupId, type Millis, type NodeId, type Term, toEpoch, toMillis } from "../../proto/ids.ts";
+import type { GroupSummary } from "../../proto/model.ts";
+import type { GroupReport, PerformanceSample, ResourceReport } from "../../proto/placement.ts";
+import type { Amounts, GroupPolicies } from "../../proto/policies.ts";
+import type { Reply, Request } from "../../proto/requests.ts";
+import { explain } from "../recovery/explanation.ts";
+import { grantFor } from "../recovery/grants.ts";
+import { isThere } from "../recovery/intents.ts";
+import { groupsFollowed, stopAwaits } from "../recovery/neighbour-rules.ts";
+import { OwnerRights } from "../recovery/owner-rights.ts";
+import { planPlacement } from "../recovery/placement-plan.ts";
+import type {
+  Neighbour,
+  OwnerReport,
+  PlacementStep,
+  PlacementView,
+  ReservationAnswer,
+} from "../recovery/placement-view.ts";
+import type { Call } from "./calls.ts";
+import { PoliciesRead } from "./group-policies.ts";
+import { failed, type GroupReplica, headerOf, type PlacementRead, type RenewRequest } from "./group-replies.ts";
+import { limits } from "./limits.ts";
+import { earliest, isDue } from "./millis.ts";
+import { type World, wallMs } from "./world.ts";
+
+/** What is known beside the group of the nodes and groups around it. */
+export interface PlacementSurroundings {
+  /** Of the groups that share a node with groups of this node. */
+  readonly summaries: () => readonly GroupSummary[];
+  /** What is configured of a node. */
+  readonly capacityOf: (node: NodeId) => Amounts;
+  /** What the agent of a node measured last, if that is fresh. */
+  readonly sampleOf: (node: NodeId, nowMs: Millis) => PerformanceSample | null;
+}
+
+export interface KeeperOwner {
+  /** Asks a node, on behalf of the group. */
+  readonly ask: (request: Request, answer: (reply: Reply) => void) => void;
+  /** Something has changed on which the next step depends. */
+  readonly wake: () => void;
+}
+
+/** What an owner's agent said last. */
+interface Heard {
+  readonly report: GroupReport;
+  readonly atMs: Millis;
+}
+
+interface Answered {
+  readonly answer: ReservationAnswer;
+  /** null: in this very step. */
+  atMs: Millis | null;
+}
+
+/** As a manager: whatever it knew before is worth nothing. */
+class Tenure {
+  readonly rights = new OwnerRights();
+  sinceMs: Millis | null = null;
+  /** Since when it looks after a right at all. */
+  leasedSinceMs: Millis | null = null;
+  /** Until then agents have time to be heard for the first time. */
+  gatheringMs: Millis | null = null;
+  startableSinceMs: Millis | null = null;
+  readonly heard = new Map<NodeId, Heard>();
+  readonly upSinceMs = new Map<NodeId, Millis>();
+  readonly answered = new Map<NodeId, Answered>();
+  readonly asking = new Set<NodeId>();
+  wakeMs: Millis | null = null;
+}
+
+export class PlacementKeeper {
+  readonly #world: World;
+  readonly #replica: GroupReplica;
+  readonly #owner: KeeperOwner;
+  readonly #surroundings: PlacementSurroundings;
+  readonly #neighbours = new Map<GroupId, PoliciesRead>();
+  /** null: this member does not lead. */
+  #tenure: Tenure | null = null;
+  #nowMs: Millis = toMillis(0);
+
+  constructor(world: World, replica: GroupReplica, owner: KeeperOwner, surroundings: PlacementSurroundings) {
+    this.#world = world;
+    this.#replica = replica;
+    this.#owner = owner;
+    this.#surroundings = surroundings;
+  }
+
+  lead(): void {
+    this.#tenure = new Tenure();
+  }
+
+  resign(): void {
+    this.#tenure = null;
+  }
+
+  /** With the first entry of its own term the manager knows all that was committed before. */
+  entryApplied(term: Term, nowMs: Millis): void {
+    const tenure = this.#tenure;
+    if (tenure === null || term !== this.#replica.term) return;
+    if (tenure.sinceMs === null) {
+      tenure.sinceMs = nowMs;
+      tenure.rights.begin(nowMs);
+      this.#owner.wake();
+    }
+    tenure.rights.assigned(this.#replica.state.ownership.epoch, nowMs);
+    this.#noteStop(tenure);
+    for (const node of tenure.heard.keys()) if (!this.#isConcerned(node)) tenure.heard.delete(node);
+  }
+
+  get policies(): GroupPolicies {
+    return this.#replica.state.policies;
+  }
+
+  /** What the group asks of a node that is to run it. */
+  get terms() {
+    const { demand, differentNode } = this.policies;
+    const { group } = this.#replica.key;
+    const sameNode = groupsFollowed({ group, policies: this.policies, neighbours: this.#readNeighbours() });
+    return { ...this.#replica.key, demand, sameNode, differentNode };
+  }
+
+  /** Somebody may hold a right, or is to be given one; else the ownership is advice. */
+  get isLeased(): boolean {
+    return this.#replica.state.isLeased;
+  }
+
+  /** What the agents that are there say of the group's resources, by name and node. */
+  resources(nowMs: Millis): readonly (ResourceReport & { readonly node: NodeId })[] {
+    const heard = [...(this.#tenure?.heard ?? [])].filter(([, each]) => this.#isFresh(each, nowMs));
+    return heard
+      .flatMap(([node, { report }]) => report.resources.map((resource) => ({ ...resource, node })))
+      .toSorted((left, right) => compareTexts(left.resource, right.resource) || compareTexts(left.node, right.node));
+  }
+
+  /** A word of an owner's agent has come. Whether its right is renewed is answered later, once this member is known to lead. */
+  heard({ node, report }: RenewRequest, nowMs: Millis): void {
+    const tenure = this.#tenure;
+    if (tenure === null || !this.#isConcerned(node)) return;
+    const before = tenure.heard.get(node);
+    tenure.heard.set(node, { report, atMs: nowMs });
+    this.#noteStop(tenure);
+    if (!isSameWord(before?.report, report) || !this.#isFresh(before, nowMs)) this.#owner.wake();
+  }
+
+  /** An agent that acts for nobody, of a node that nobody has chosen: whoever leads, there is nothing to confirm. */
+  answersAtOnce({ node, report }: RenewRequest): boolean {
+    return report.state === "offline" && report.epoch === 0 && node !== this.#replica.state.ownership.currentOwner;
+  }
+
+  /** This member led the group when it was asked, or later. */
+  answer(call: Call, request: PlacementRead, nowMs: Millis): void {
+    const { state } = this.#replica;
+    const header = headerOf(state, this.#world.self, false);
+    if (request.type === "explainGroup") {
+      const explanation = explain(
+        this.#view(() => false, nowMs),
+        request.decisions,
+      );
+      return this.#world.calls.answer(call.key, { type: "explainGroup", header, explanation });
+    }
+    const refusal = this.#refuseRenewal(request, nowMs);
+    if (refusal !== null) return this.#world.calls.answer(call.key, failed(refusal));
+    const grant = grantFor({
+      group: state.object.group,
+      node: request.node,
+      ownership: state.ownership,
+      lease: state.placement.lease,
+      isOver: this.#isRightOver(nowMs),
+      isStopAwaited: state.ownership.state === "releasing" && stopAwaits(this.#view(() => false, nowMs)) !== null,
+    });
+    if (grant.isGranted && grant.ttlMs > 0) this.#tenure?.rights.answered(grant.epoch, nowMs);
+    this.#world.calls.answer(call.key, { type: "renewOwnership", header, grant });
+  }
+
+  /** @returns what to propose now; null: nothing. @param awaited whether the manager still waits to hear from a node */
+  decide(awaited: (node: NodeId) => boolean, nowMs: Millis): GroupCommand | null {
+    const tenure = this.#tenure;
+    this.#nowMs = nowMs;
+    if (tenure !== null) tenure.wakeMs = null;
+    if (tenure === null || tenure.sinceMs === null || this.#replica.state.lock !== null) return null;
+    this.#followVerdicts(tenure, nowMs);
+    this.#followStart(tenure, nowMs);
+    for (const answered of tenure.answered.values()) answered.atMs ??= nowMs;
+    const view = this.#view(awaited, nowMs);
+    const step = planPlacement(view);
+    const isChoice = step.type === "assign" || step.type === "reserve";
+    if (!isChoice || !this.#isGathering(view, tenure)) return this.#carryOut(step, view, tenure);
+    tenure.wakeMs = tenure.gatheringMs;
+    return null;
+  }
+
+  /** Who is chosen must not depend on whose agent was heard first. */
+  #isGathering({ agents, verdicts, nowMs }: PlacementView, tenure: Tenure): boolean {
+    tenure.gatheringMs ??= toMillis((tenure.leasedSinceMs ?? nowMs) + this.#agentSilentMs);
+    if (nowMs >= tenure.gatheringMs) return false;
+    return verdicts.some(({ node, status }) => status === "up" && !agents.has(node));
+  }
+
+  deadlineMs(): Millis | null {
+    return this.isLeased ? (this.#tenure?.wakeMs ?? null) : null;
+  }
+
+  /** What it waited for has come, and the manager knows: it decides as soon as nothing else is in the way. */
+  deadline(nowMs: Millis): void {
+    if (this.#tenure !== null && isDue(this.#tenure.wakeMs, nowMs)) this.#tenure.wakeMs = null;
+  }
+
+  #carryOut(step: PlacementStep, view: PlacementView, tenure: Tenure): GroupCommand | null {
+    const { epoch } = view.ownership;
+    const atMs = view.wallMs;
+    switch (step.type) {
+      case "wait":
+        tenure.wakeMs = earliest(step.untilMs, this.#staleMs(tenure));
+        return null;
+      case "reserve":
+        this.#reserve(step.node, view, tenure);
+        return null;
+      case "assign": {
+        const { owner, reason, isMove } = step;
+        const { lease } = view.policies;
+        const isWish = view.placement.move !== null;
+        const samples = isByLoad(view.policies) ? [...view.samples.values()].slice(0, limits.decisionSamplesMax) : [];
+        return { type: "assign", owner, epoch: toEpoch(epoch + 1), reason, atMs, isMove, isWish, lease, samples };
+      }
+      case "advance":
+        return { type: "advance", owner: step.owner, to: step.to, epoch, state: step.state, reason: step.reason, atMs };
+      case "fail": {
+        const { node, resource, reason, isFinal } = step;
+        return { type: "failPlacement", epoch, error: { node, resource, reason, atMs }, isFinal };
+      }
+    }
+  }
+
+  /** What a ledger has answered holds for a moment: then it is asked again. */
+  #reserve(node: NodeId, view: PlacementView, tenure: Tenure): void {
+    if (tenure.asking.has(node)) return;
+    tenure.asking.add(node);
+    const epoch = toEpoch(view.ownership.epoch + 1);
+    const reservation = { ...this.terms, epoch };
+    this.#owner.ask({ type: "reserve", node, reservation }, (reply) => {
+      tenure.asking.delete(node);
+      tenure.answered.set(node, { answer: answerOf(reply, epoch), atMs: null });
+      this.#owner.wake();
+    });
+  }
+
+  #view(awaited: (node: NodeId) => boolean, nowMs: Millis): PlacementView {
+    const { state } = this.#replica;
+    const { group, owners } = state.object;
+    const tenure = this.#tenure ?? new Tenure();
+    return {
+      group,
+      owners,
+      verdicts: state.verdicts(),
+      ownership: state.ownership,
+      placement: state.placement,
+      policies: this.policies,
+      nowMs,
+      wallMs: wallMs(this.#world, nowMs),
+      upSinceMs: tenure.upSinceMs,
+      managesSinceMs: tenure.sinceMs ?? nowMs,
+      rightEndsMs: this.#rightEndsMs(tenure, nowMs),
+      isRenewed: tenure.rights.isRenewed(state.ownership.epoch),
+      startableSinceMs: tenure.startableSinceMs,
+      report: this.#ownerReport(tenure),
+      agents: new Set([...tenure.heard].flatMap(([node, heard]) => (this.#isFresh(heard, nowMs) ? [node] : []))),
+      awaited,
+      neighbours: this.#readNeighbours(),
+      samples: present(owners, (node) => this.#surroundings.sampleOf(node, nowMs)),
+      capacities: present(owners, (node) => this.#surroundings.capacityOf(node)),
+      reservations: present(owners, (node) => this.#reservation(tenure.answered.get(node), nowMs)),
+    };
+  }
+
+  /** null: nobody holds one. */
+  #rightEndsMs({ rights }: Tenure, nowMs: Millis): Millis | null {
+    const { ownership, placement } = this.#replica.state;
+    if (ownership.currentOwner === null) return null;
+    // Whoever was only advised to run the application was never granted anything.
+    if (placement.lease === null || rights.isReleased(ownership.epoch)) return nowMs;
+    return rights.endsMs(ownership.epoch, placement.lease) ?? toMillis(nowMs + placement.lease.ttlMs);
+  }
+
+  /**
+   * A right that this manager has renewed for nobody, or not for half its time, is running out; another manager would have to
+   * count it anew.
+   */
+  isAwaitingEnd(nowMs: Millis): boolean {
+    const { ownership, placement } = this.#replica.state;
+    if (this.#tenure === null || placement.lease === null || ownership.currentOwner === null) return false;
+    if (this.#tenure.rights.isReleased(ownership.epoch)) return false;
+    if (!this.#tenure.rights.isRenewed(ownership.epoch)) return true;
+    const endsMs = this.#rightEndsMs(this.#tenure, nowMs);
+    return endsMs !== null && endsMs < nowMs + placement.lease.ttlMs / 2;
+  }
+
+  #isRightOver(nowMs: Millis): boolean {
+    const endsMs = this.#tenure === null ? null : this.#rightEndsMs(this.#tenure, nowMs);
+    return endsMs === null || nowMs >= endsMs;
+  }
+
+  /** Whose renewal is not answered lets its right run out; who is told that it has none stops at once. */
+  #refuseRenewal({ node }: RenewRequest, nowMs: Millis): Failure | null {
+    const { state } = this.#replica;
+    const { group } = state.object;
+    if (this.#tenure?.sinceMs === null || this.#tenure === null) {
+      return failure("no_leader", `The manager of ${group} has just begun`, { group });
+    }
+    if (state.ownership.currentOwner !== node || this.#isRightOver(nowMs)) return null;
+    // Who owns the group no more is to stop in order, and keeps its right until it has.
+    if (!state.object.owners.includes(node)) return null;
+    const status = state.verdicts().find((verdict) => verdict.node === node)?.status ?? "joining";
+    if (isThere(status)) return null;
+    const message = `The node ${node} is ${status}, by the verdict of ${group}: its right is not renewed`;
+    return failure("condition_failed", message, { group, node });
+  }
+
+  #ownerReport({ heard }: Tenure): OwnerReport | null {
+    const { currentOwner, epoch } = this.#replica.state.ownership;
+    const report = currentOwner === null ? undefined : heard.get(currentOwner)?.report;
+    if (report === undefined || report.epoch !== epoch) return null;
+    const { state, resources } = report;
+    const running = resources.filter((each) => each.epoch !== 0);
+    const cause = running.find((each) => each.state === "failed") ?? resources.find((each) => each.state === "failed");
+    return {
+      state,
+      resource: cause?.resource ?? "",
+      reason: cause?.reason ?? "",
+      isStopped: state === "offline" || (resources.length > 0 && running.length === 0),
+    };
+  }
+
+  /** Also a report that came before the entry that assigned its epoch was applied here. */
+  #noteStop({ heard, rights }: Tenure): void {
+    const { currentOwner, epoch } = this.#replica.state.ownership;
+    const report = currentOwner === null ? undefined : heard.get(currentOwner)?.report;
+    if (report?.epoch === epoch && report.state === "offline") rights.released(epoch);
+  }
+
+  /** Owners, and who is the current owner though it owns the group no more. */
+  #isConcerned(node: NodeId): boolean {
+    const { object, ownership } = this.#replica.state;
+    return object.owners.includes(node) || node === ownership.currentOwner;
+  }
+
+  #followStart(tenure: Tenure, nowMs: Millis): void {
+    const { ownership, placement } = this.#replica.state;
+    tenure.leasedSinceMs ??= nowMs;
+    const isStartable = ownership.currentOwner === null && placement.intent.isOnline && placement.error === null;
+    tenure.startableSinceMs = isStartable ? (tenure.startableSinceMs ?? nowMs) : null;
+  }
+
+  #followVerdicts({ upSinceMs }: Tenure, nowMs: Millis): void {
+    const up = new Set(this.#replica.state.verdicts().flatMap(({ node, status }) => (status === "up" ? [node] : [])));
+    for (const node of [...upSinceMs.keys()]) if (!up.has(node)) upSinceMs.delete(node);
+    for (const node of up) if (!upSinceMs.has(node)) upSinceMs.set(node, nowMs);
+  }
+
+  #readNeighbours(): readonly Neighbour[] {
+    const { owners, group: own } = this.#replica.state.object;
+    const summaries = this.#surroundings.summaries().filter((summary) => {
+      return summary.group !== own && summary.owners.some((owner) => owners.includes(owner));
+    });
+    const known = new Set(summaries.map(({ group }) => group));
+    for (const group of [...this.#neighbours.keys()]) if (!known.has(group)) this.#neighbours.delete(group);
+    return summaries.map(({ group, owners: theirs, ownership, placement }) => {
+      const read = this.#neighbours.get(group) ?? new PoliciesRead();
+      this.#neighbours.set(group, read);
+      return { group, owners: theirs, ownership, policies: read.of(placement) };
+    });
+  }
+
+  #reservation(answered: Answered | undefined, nowMs: Millis): ReservationAnswer | null {
+    if (answered === undefined || nowMs > (answered.atMs ?? nowMs) + limits.reservationFreshMs) return null;
+    const { answer } = answered;
+    const isStale = answer.type === "admitted" && answer.epoch !== this.#replica.state.ownership.epoch + 1;
+    return isStale ? null : answer;
+  }
+
+  #isFresh(heard: Heard | undefined, nowMs: Millis): boolean {
+    return heard !== undefined && nowMs <= heard.atMs + this.#agentSilentMs;
+  }
+
+  get #agentSilentMs(): number {
+    return Math.max(limits.agentSilentMs, limits.agentMissesMax * this.policies.lease.renewIntervalMs);
+  }
+
+  /** When something that was heard stops counting: a plan that rests on it is made anew then. */
+  #staleMs(tenure: Tenure): Millis | null {
+    const heard = [...tenure.heard.values()].map(({ atMs }) => toMillis(atMs + this.#agentSilentMs + 1));
+    const answered = [...tenure.answered.values()].map(({ atMs }) => {
+      return toMillis((atMs ?? this.#nowMs) + limits.reservationFreshMs + 1);
+    });
+    return earliest(...[...heard, ...answered].filter((atMs) => atMs > this.#nowMs));
+  }
+}
+
+function answerOf(reply: Reply, epoch: Epoch): ReservationAnswer {
+  if (reply.type === "reserve" && reply.isAdmitted) return { type: "admitted", epoch };
+  if (reply.type === "reserve") return { type: "refused", reason: reply.reason };
+  return { type: "refused", reason: reply.type === "failed" ? reply.failure.message : "Its ledger did not answer" };
+}
+
+function isByLoad({ fallover }: GroupPolicies): boolean {
+  return fallover === "leastLoaded" || fallover === "mostFreeCapacity";
+}
+
+function isSameWord(before: GroupReport | undefined, now: GroupReport): boolean {
+  return before !== undefined && before.epoch === now.epoch && before.state === now.state;
+}
+
+function present<Value>(nodes: readonly NodeId[], of: (node: NodeId) => Value | null): ReadonlyMap<NodeId, Value> {
+  return new Map(
+    nodes.flatMap((node) => {
+      const value = of(node);
+      return value === null ? [] : [[node, value] as const];
+    }),
+  );
+}
+
+function compareTexts(left: string, right: string): number {
+  if (left === right) return 0;
+  return left < right ? -1 : 1;
+}

@@ -1,0 +1,153 @@
+// What speaks for and against an owner as the place for a group's application: one sentence each, with the numbers.
+
+import type { NodeId } from "../../proto/ids.ts";
+import type { Factor } from "../../proto/placement.ts";
+import { amountsText, shortageOf } from "./amounts.ts";
+import { countMoves } from "./anti-flap.ts";
+import { capacityOf, freeOn, loadOf, neighboursOn } from "./capacity.ts";
+import { differentNodeConflict, missingDependency, sameNodeConflict } from "./neighbour-rules.ts";
+import { banOf, isUp, lastOwner, nextEpoch, verdictText } from "./placement-facts.ts";
+import type { PlacementView } from "./placement-view.ts";
+import { settlingFor } from "./settling.ts";
+
+/**
+ * Why an owner is wanted: none runs the application; the one that ran it is lost; a better one is there; or it has to leave the
+ * one where it runs.
+ */
+export type PlacementPurpose = "startup" | "fallover" | "fallback" | "move";
+
+export function factorsOf(view: PlacementView, purpose: PlacementPurpose, node: NodeId): readonly Factor[] {
+  const factors = [
+    precedence(view, purpose, node),
+    verdict(view, node),
+    agent(view, node),
+    departure(view, purpose, node),
+    pin(view, node),
+    ban(view, node),
+    resource(view, node),
+    capacity(view, node),
+    load(view, purpose, node),
+    excludedBy("sameNode", sameNodeConflict(view, node)),
+    excludedBy("differentNode", differentNodeConflict(view, node)),
+    excludedBy("dependency", missingDependency(view, node)),
+    settling(view, purpose, node),
+    antiFlap(view, purpose),
+    reservation(view, node),
+  ];
+  return factors.filter((factor) => factor !== null);
+}
+
+/** By this the policy compares load, for this purpose. */
+export function comparesLoad({ policies }: PlacementView, purpose: PlacementPurpose): boolean {
+  return policies.fallover === "leastLoaded" && (purpose === "fallover" || purpose === "move");
+}
+
+/** It fits beside what its neighbours say they use; null: it does. */
+export function crowding(view: PlacementView, node: NodeId): string | null {
+  return shortageOf(freeOn(view, node), view.policies.demand);
+}
+
+function excludedBy(kind: Factor["kind"], reason: string | null): Factor | null {
+  return reason === null ? null : { kind, excludes: true, reason };
+}
+
+function weighed(kind: Factor["kind"], reason: string): Factor {
+  return { kind, excludes: false, reason };
+}
+
+function precedence(view: PlacementView, purpose: PlacementPurpose, node: NodeId): Factor {
+  const { owners } = view;
+  const place = `${node} is number ${owners.indexOf(node) + 1} of ${owners.length} in the owner list`;
+  const runner = view.ownership.currentOwner;
+  if (purpose !== "fallback" || runner === null || isBetter(view, node, runner)) return weighed("precedence", place);
+  const than = node === runner ? "" : `, behind ${runner} at number ${owners.indexOf(runner) + 1}`;
+  return {
+    kind: "precedence",
+    excludes: true,
+    reason: node === runner ? `${place}, and has the application` : place + than,
+  };
+}
+
+function isBetter({ owners }: PlacementView, node: NodeId, than: NodeId): boolean {
+  const index = owners.indexOf(than);
+  return index < 0 || owners.indexOf(node) < index;
+}
+
+function verdict(view: PlacementView, node: NodeId): Factor {
+  return { kind: "verdict", excludes: !isUp(view, node), reason: verdictText(view, node) };
+}
+
+function agent({ agents }: PlacementView, node: NodeId): Factor | null {
+  return agents.has(node) ? null : { kind: "verdict", excludes: true, reason: `The agent of ${node} is silent` };
+}
+
+function departure(view: PlacementView, purpose: PlacementPurpose, node: NodeId): Factor | null {
+  if (purpose !== "move" || node !== view.ownership.currentOwner) return null;
+  return { kind: "rule", excludes: true, reason: `The application is to leave ${node}` };
+}
+
+function pin({ placement: { intent, move } }: PlacementView, node: NodeId): Factor | null {
+  if (move?.to === node) return weighed("pin", `An operator wants the application on ${node}`);
+  return intent.pinnedTo === node ? weighed("pin", `An operator moved the application to ${node}`) : null;
+}
+
+function ban(view: PlacementView, node: NodeId): Factor | null {
+  const found = banOf(view, node);
+  if (found === null) return null;
+  const what = found.resource === "" ? "It" : found.resource;
+  return { kind: "resource", excludes: true, reason: `${what} has failed on ${node}: ${found.reason}` };
+}
+
+function resource({ policies }: PlacementView, node: NodeId): Factor | null {
+  const absent = policies.resources.filter(({ nodes }) => nodes !== null && !nodes.includes(node));
+  const worst = absent.find(({ isCritical }) => isCritical) ?? absent[0];
+  if (worst === undefined) return null;
+  return { kind: "resource", excludes: worst.isCritical, reason: `The resource ${worst.name} cannot run on ${node}` };
+}
+
+/** Only what a node never has excludes it: of what is in use there its neighbours' word may be old. */
+function capacity(view: PlacementView, node: NodeId): Factor | null {
+  const { demand } = view.policies;
+  if (demand.size === 0 && view.policies.fallover !== "mostFreeCapacity") return null;
+  const never = shortageOf(capacityOf(view, node), demand);
+  if (never !== null) return { kind: "capacity", excludes: true, reason: `${node} has ${never}` };
+  const now = crowding(view, node);
+  if (now !== null) return weighed("capacity", `${node} has ${now} free`);
+  const free = freeOn(view, node);
+  return weighed(
+    "capacity",
+    free.size === 0 ? `The capacity of ${node} is not limited` : `${node} has ${amountsText(free)} free`,
+  );
+}
+
+function load(view: PlacementView, purpose: PlacementPurpose, node: NodeId): Factor | null {
+  if (purpose === "startup" && view.policies.startup === "balanced") {
+    return weighed("load", `${node} runs ${neighboursOn(view, node).length} other groups`);
+  }
+  if (!comparesLoad(view, purpose)) return null;
+  const share = loadOf(view, node);
+  if (share === null) return weighed("load", `There is no fresh sample of the load of ${node}`);
+  const ageMs = view.samples.get(node)?.ageMs ?? 0;
+  return weighed("load", `${node} has ${Math.round(share * 100)} % of its capacity in use, as of ${ageMs} ms ago`);
+}
+
+function settling(view: PlacementView, purpose: PlacementPurpose, node: NodeId): Factor | null {
+  const hindrance = purpose === "startup" ? settlingFor(view, node) : null;
+  return hindrance === null ? null : weighed("settling", hindrance.reason);
+}
+
+function antiFlap(view: PlacementView, purpose: PlacementPurpose): Factor | null {
+  if (purpose !== "fallover" || lastOwner(view) === null) return null;
+  const count = countMoves(view);
+  return count.moves === 0 ? null : weighed("antiFlap", count.text);
+}
+
+function reservation(view: PlacementView, node: NodeId): Factor | null {
+  const answer = view.reservations.get(node);
+  if (answer === undefined) return null;
+  if (answer.type === "refused")
+    return { kind: "reservation", excludes: true, reason: `${node} refused: ${answer.reason}` };
+  return answer.epoch === nextEpoch(view)
+    ? weighed("reservation", `${node} has reserved for epoch ${answer.epoch}`)
+    : null;
+}

@@ -1,0 +1,118 @@
+// What is done when nobody runs the application, nor can: whether it is to be started, and where (S1 Fig. 4, blocks 406 and 416).
+
+import type { NodeId } from "../../proto/ids.ts";
+import type { PlacementPurpose } from "./candidate-factors.ts";
+import { eligibleOwners, exclusionOf } from "./candidates.ts";
+import { fallbackDueMs } from "./fallback.ts";
+import { minimumMissing } from "./minimum.ts";
+import { dependencyState } from "./neighbour-rules.ts";
+import { banOf, isPresent, isUp, lastOwner, lossOf, verdictText } from "./placement-facts.ts";
+import { type Decided, fail, isPromised, type PlacementRule, take, wait } from "./placement-steps.ts";
+import type { PlacementView } from "./placement-view.ts";
+import { settlingFor } from "./settling.ts";
+
+/** For what the next owner would be chosen now. */
+export function startPurpose(view: PlacementView): PlacementPurpose {
+  const { currentOwner, epoch, state } = view.ownership;
+  // Who was only advised to run it has nothing to lose.
+  if (epoch === 0 || view.placement.lease === null) return "startup";
+  if (currentOwner !== null) return "fallover";
+  const last = lastOwner(view);
+  const isDeparture = state === "offline" && last !== null && (!isUp(view, last) || banOf(view, last) !== null);
+  return isDeparture ? "fallover" : "startup";
+}
+
+/** The step that brings the application up, or what it waits for. */
+export function planStart(view: PlacementView): Decided {
+  return operatorsWord(view) ?? needs(view) ?? planTake(view);
+}
+
+function operatorsWord({ ownership, placement, policies, group }: PlacementView): Decided | null {
+  if (!placement.intent.isOnline) return wait("stopped", `${group} is stopped until an operator starts it`);
+  if (placement.move !== null) return null;
+  if ((ownership.epoch === 0 || placement.lease === null) && !policies.startsAutomatically) {
+    return wait("startAutomatically", `${group} does not start automatically: an operator has to start it`);
+  }
+  if (ownership.state === "suspended" && !policies.resumesAutomatically) {
+    return wait("resumeAutomatically", `${group} does not resume automatically: an operator has to start it`);
+  }
+  return null;
+}
+
+function needs(view: PlacementView): Decided | null {
+  const missing = minimumMissing(view);
+  if (missing !== null) return wait("minimum", missing);
+  const dependencies = dependencyState(view);
+  if (dependencies.type === "met") return null;
+  const { reason } = dependencies;
+  if (dependencies.type === "awaited") return wait("dependency", reason, dependencies.untilMs);
+  const node = lastOwner(view) ?? view.owners[0];
+  if (node === undefined) return wait("dependency", reason);
+  return fail("dependency", { node, resource: "", reason, isFinal: true });
+}
+
+function planTake(view: PlacementView): Decided {
+  const purpose = startPurpose(view);
+  const choice = chosen(view, eligibleOwners(view, purpose));
+  if (choice === null) return wait("candidates", nobodyText(view, purpose));
+  const isOpen = purpose === "startup" && choice !== view.placement.move?.to && choice !== view.ownership.currentOwner;
+  const settling = isOpen ? settlingFor(view, choice) : null;
+  if (settling !== null) return wait("settling", settling.reason, settling.untilMs);
+  return take(view, choice, reasonFor(view, purpose, choice));
+}
+
+/** What an operator wants; where a place was promised before it was stopped, or it was advised to be; or the best. */
+function chosen(view: PlacementView, eligible: readonly NodeId[]): NodeId | null {
+  const { ownership, placement } = view;
+  const wanted = eligible.find((node) => node === placement.move?.to) ?? targeted(view, eligible);
+  const advised = placement.lease === null ? eligible.find((node) => node === ownership.currentOwner) : undefined;
+  return wanted ?? advised ?? promised(view, eligible) ?? returning(view, eligible) ?? eligible[0] ?? null;
+}
+
+/** For which it has left its owner, or anybody but that owner where an operator wants it to leave. */
+function targeted(view: PlacementView, eligible: readonly NodeId[]): NodeId | undefined {
+  const { target, move } = view.placement;
+  const decided = eligible.find((node) => node === target);
+  if (decided !== undefined || move === null || move.to !== null) return decided;
+  const last = lastOwner(view);
+  return last === null ? undefined : eligible.find((node) => node !== last);
+}
+
+function promised(view: PlacementView, eligible: readonly NodeId[]): NodeId | undefined {
+  const { currentOwner, state, epoch } = view.ownership;
+  if (currentOwner !== null || state !== "offline" || epoch === 0) return undefined;
+  return eligible.find((node) => isPromised(view, node));
+}
+
+/** Where the fallback policy would bring it at once: it may have been stopped for that, and would be again. */
+function returning(view: PlacementView, eligible: readonly NodeId[]): NodeId | undefined {
+  const last = view.ownership.state === "offline" ? lastOwner(view) : null;
+  if (last === null || view.placement.intent.pinnedTo !== null) return undefined;
+  const better = view.owners.slice(0, Math.max(0, view.owners.indexOf(last)));
+  return better.find((node) => eligible.includes(node) && fallbackDueMs(view, node) === view.nowMs);
+}
+
+function reasonFor(
+  view: PlacementView,
+  purpose: PlacementPurpose,
+  choice: NodeId,
+): { rule: PlacementRule; reason: string } {
+  const { placement, policies } = view;
+  if (placement.move?.to === choice) return { rule: "move", reason: `An operator wants ${view.group} on ${choice}` };
+  if (purpose === "startup") return { rule: "startup", reason: `${choice} is chosen by startup ${policies.startup}` };
+  const last = lastOwner(view);
+  const loss = last === null ? "" : `${departureText(view, last)}; `;
+  return { rule: "fallover", reason: `${loss}${choice} is chosen by fallover ${policies.fallover}` };
+}
+
+function departureText(view: PlacementView, last: NodeId): string {
+  const ban = banOf(view, last);
+  if (ban !== null) return `${view.group} has failed on ${last}`;
+  if (!isPresent(view, last)) return verdictText(view, last);
+  return (view.ownership.currentOwner === null ? null : lossOf(view, last)) ?? `It has left ${last}`;
+}
+
+function nobodyText(view: PlacementView, purpose: PlacementPurpose): string {
+  const reasons = view.owners.map((node) => exclusionOf(view, purpose, node)).filter((reason) => reason !== null);
+  return `No owner can take ${view.group}: ${reasons.join("; ")}`;
+}

@@ -1,0 +1,256 @@
+// One start of an agent, as its node sees it: reports what runs on its machine, one report at a time, and does what the answers
+// grant it (proto/placement.ts, OwnershipGrant). It counts its right from the sending of the report that was answered, and begins
+// to stop in time. What runs goes on without it, and the next agent takes it over.
+
+import { type Epoch, type GroupId, type Millis, toEpoch, toMillis } from "../../../proto/ids.ts";
+import type { AgentState, ComponentState, GroupReport, OwnershipGrant } from "../../../proto/placement.ts";
+import type { GroupPolicies } from "../../../proto/policies.ts";
+import type { Random } from "../../../proto/random.ts";
+import type { Reply } from "../../../proto/requests.ts";
+import { Process } from "../process.ts";
+import { SimClock } from "../sim-clock.ts";
+import type { World } from "../world.ts";
+import type { Application, Machine, Phase, Right } from "./machine.ts";
+
+export interface AgentOptions {
+  readonly world: World;
+  readonly machine: Machine;
+  /** Of no other agent of the run. */
+  readonly name: string;
+  readonly random: Random;
+  readonly reportEveryMs: number;
+  readonly policiesOf: (group: GroupId) => GroupPolicies;
+}
+
+const answerMsMax = 2_500;
+const retryMs = 200;
+/** Share of the reports that name everything, without need. */
+const completeShare = 0.1;
+
+/** What an answer gives. */
+interface Granted extends Readonly<Right> {
+  /** On the world's clock. */
+  readonly askedMs: number;
+}
+
+interface Asked {
+  readonly id: number;
+  /** On the agent's clock, and on the world's. */
+  readonly sentMs: number;
+  readonly worldMs: number;
+}
+
+const states: Readonly<Record<Phase, { readonly agent: AgentState; readonly resource: ComponentState }>> = {
+  starting: { agent: "acquiring", resource: "starting" },
+  online: { agent: "online", resource: "online" },
+  failed: { agent: "error", resource: "failed" },
+  stopping: { agent: "releasing", resource: "stopping" },
+};
+
+export class Agent {
+  readonly #options: AgentOptions;
+  readonly #process: Process;
+  readonly #clock: SimClock;
+  #asked: Asked | null = null;
+  #lastAsked = 0;
+  #pauseAskingMs = 0;
+  #nextMs: number;
+  /** The node does not know yet all that runs here. */
+  #isUnknown = true;
+  /** Epochs under which nothing runs here any more, and of which the manager may not know it. */
+  readonly #stopped = new Map<GroupId, Epoch>();
+  /** What was acting when this agent last looked. */
+  #seen = new Map<GroupId, Epoch>();
+
+  constructor(options: AgentOptions) {
+    const { world, machine, random } = options;
+    this.#options = options;
+    this.#process = new Process(machine.node, world.scheduler, random.fork());
+    const offsetMs = machine.nowMs - world.nowMs;
+    this.#clock = new SimClock(world.scheduler, this.#process, { offsetMs, rate: machine.clockRate });
+    this.#nextMs = machine.nowMs;
+    machine.onChange = () => this.#process.run("turn", () => this.#changed());
+    this.#turn();
+  }
+
+  end(): void {
+    this.#process.end();
+  }
+
+  /** Everything else on the machine goes on. */
+  pause(untilMs: number): void {
+    this.#process.pauseUntil(untilMs);
+  }
+
+  /** As soon as it has asked next: the answer waits for it until it goes on. */
+  pauseAsking(durationMs: number): void {
+    this.#pauseAskingMs = durationMs;
+  }
+
+  setClockRate(rate: number): void {
+    this.#clock.setRate(rate);
+  }
+
+  #changed(): void {
+    this.#nextMs = Math.min(this.#nextMs, this.#clock.nowMs());
+    this.#turn();
+  }
+
+  #turn(): void {
+    const nowMs = this.#clock.nowMs();
+    this.#look();
+    for (const application of this.#applications) {
+      if (nowMs >= this.#stopMs(application)) this.#options.machine.stop(application);
+    }
+    if (this.#asked !== null && nowMs >= this.#asked.sentMs + answerMsMax) this.#asked = null;
+    if (this.#asked === null && nowMs >= this.#nextMs) this.#report(nowMs);
+    this.#arm();
+  }
+
+  get #applications(): readonly Application[] {
+    return [...this.#options.machine.applications.values()];
+  }
+
+  #arm(): void {
+    const stops = this.#applications
+      .filter(({ phase }) => phase !== "stopping")
+      .map((application) => this.#stopMs(application));
+    const asked = this.#asked === null ? this.#nextMs : this.#asked.sentMs + answerMsMax;
+    this.#clock.setTimer(toMillis(Math.min(asked, ...stops)) as Millis, () => this.#turn());
+  }
+
+  /** When it must begin to stop, while nobody renews its right. */
+  #stopMs({ group, endsMs }: Application): number {
+    return endsMs - this.#options.policiesOf(group).lease.stopBudgetMs;
+  }
+
+  /** What ran at the last look, and does not any more, has stopped. */
+  #look(): void {
+    const acting = new Map(this.#applications.map(({ group, epoch }) => [group, epoch]));
+    const { failures } = this.#options.machine;
+    for (const [group, epoch] of this.#seen) {
+      if (acting.get(group) !== epoch && failures.get(group) !== epoch) this.#stopped.set(group, epoch);
+    }
+    this.#seen = acting;
+  }
+
+  #report(nowMs: number): void {
+    const { machine, name, random, reportEveryMs } = this.#options;
+    const node = machine.simNode;
+    if (!node.isRunning) {
+      this.#nextMs = nowMs + retryMs;
+      return;
+    }
+    this.#nextMs = nowMs + reportEveryMs;
+    const groups = this.#groupReports(nowMs);
+    const isComplete = this.#isUnknown || random.chance(completeShare);
+    const asked: Asked = { id: ++this.#lastAsked, sentMs: nowMs, worldMs: this.#options.world.nowMs };
+    this.#asked = asked;
+    const hear = (reply: Reply | null) => this.#process.read("node", () => this.#hear(asked, reply, groups));
+    const request = { type: "reportResources", node: machine.node, agent: name, groups, isComplete } as const;
+    node.call(request, answerMsMax, { reply: hear, watch: () => {}, lost: () => hear(null) });
+    if (this.#pauseAskingMs > 0) this.pause(this.#options.world.nowMs + this.#pauseAskingMs);
+    this.#pauseAskingMs = 0;
+  }
+
+  #groupReports(nowMs: number): readonly GroupReport[] {
+    const acting = this.#applications.map((application) => reportOn(application, nowMs));
+    const { failures } = this.#options.machine;
+    const failed = [...failures].map(([group, epoch]) => failureOf(group, epoch, nowMs));
+    const over = [...this.#stopped].filter(([group]) => {
+      return !failures.has(group) && !this.#options.machine.applications.has(group);
+    });
+    const stopped = over.map(([group, epoch]): GroupReport => {
+      return { group, epoch, renews: false, state: "offline", resources: [] };
+    });
+    return [...acting, ...failed, ...stopped];
+  }
+
+  /** An answer to a report that was given up says nothing any more. */
+  #hear(asked: Asked, reply: Reply | null, reported: readonly GroupReport[]): void {
+    if (this.#asked?.id !== asked.id) return;
+    this.#asked = null;
+    this.#look();
+    if (reply?.type === "reportResources") {
+      this.#isUnknown = false;
+      for (const grant of reply.grants) this.#take(grant, asked, reported);
+    } else {
+      this.#isUnknown = true;
+      this.#nextMs = Math.max(this.#nextMs, this.#clock.nowMs() + retryMs);
+    }
+    this.#turn();
+  }
+
+  #take(grant: OwnershipGrant, { sentMs, worldMs }: Asked, reported: readonly GroupReport[]): void {
+    const { machine } = this.#options;
+    const { group, epoch, isGranted, ttlMs, wanted } = grant;
+    const application = machine.applications.get(group);
+    if (!isGranted || ttlMs === 0) {
+      this.#acknowledged(group, reported);
+      if (application === undefined) machine.giveUp(group);
+      else machine.stop(application);
+      return;
+    }
+    const isStopped = this.#stopped.get(group) === epoch;
+    if (isStopped || (wanted === "online" && machine.failures.get(group) === epoch)) return;
+    if (epoch < (this.#stopped.get(group) ?? 0) || epoch < (application?.epoch ?? 0)) return;
+    const rate = 1 - this.#options.policiesOf(group).lease.clockRateError;
+    const right = { epoch, endsMs: sentMs + ttlMs * rate, askedMs: worldMs };
+    if (application !== undefined && application.epoch !== epoch) machine.stop(application);
+    else if (wanted === "online") this.#act(group, right, application);
+    else if (application === undefined) this.#decline(group, epoch);
+    else this.#release(application, right);
+  }
+
+  /** It is not to act, and does not. */
+  #decline(group: GroupId, epoch: Epoch): void {
+    this.#options.machine.giveUp(group);
+    this.#stopped.set(group, epoch);
+  }
+
+  /** It has the right as long as it takes to stop. */
+  #release(application: Application, right: Granted): void {
+    const { machine } = this.#options;
+    machine.grant(application.group, rightOf(right), right.askedMs);
+    machine.stop(application);
+  }
+
+  #act(group: GroupId, right: Granted, application: Application | undefined): void {
+    const { machine } = this.#options;
+    const { stopBudgetMs } = this.#options.policiesOf(group).lease;
+    // The answer came so late that it is of no use.
+    if (this.#clock.nowMs() >= right.endsMs - stopBudgetMs) return;
+    machine.grant(group, rightOf(right), right.askedMs);
+    if (application !== undefined) return;
+    this.#stopped.delete(group);
+    machine.start(group, rightOf(right));
+    this.#look();
+  }
+
+  /** The manager has heard that it stopped. */
+  #acknowledged(group: GroupId, reported: readonly GroupReport[]): void {
+    const said = reported.find((report) => report.group === group);
+    if (said?.state === "offline" && said.epoch === this.#stopped.get(group)) this.#stopped.delete(group);
+  }
+}
+
+function rightOf({ epoch, endsMs }: Granted): Right {
+  return { epoch, endsMs };
+}
+
+/** Nothing of it runs, and it says why until somebody has decided about it. */
+function failureOf(group: GroupId, epoch: Epoch, nowMs: number): GroupReport {
+  const atMs = Math.round(nowMs);
+  const web = { resource: "web", state: "failed", epoch: toEpoch(0), reason: "It does not start" } as const;
+  const resources = [{ ...web, exitStatus: 1, restarts: 0, atMs, sinceMs: atMs }];
+  return { group, epoch, renews: true, state: "error", resources };
+}
+
+function reportOn({ group, epoch, phase }: Application, nowMs: number): GroupReport {
+  const { agent, resource } = states[phase];
+  const reason = phase === "failed" ? "It does not start" : "";
+  const atMs = Math.round(nowMs);
+  const web = { resource: "web", state: resource, epoch: toEpoch(epoch), reason, exitStatus: 0, restarts: 0 };
+  const resources = [{ ...web, atMs, sinceMs: atMs }];
+  return { group, epoch: toEpoch(epoch), renews: true, state: agent, resources };
+}

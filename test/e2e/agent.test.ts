@@ -1,0 +1,233 @@
+// The agent and its guard as processes, with applications that are processes too.
+
+import assert from "node:assert/strict";
+import { mkdirSync } from "node:fs";
+import { test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
+import { OwnershipState } from "../../proto/gen/bailiwick/v1/group_pb.ts";
+import { AgentSetting, endOf, isAlive, stopBudgetMs, usableMs } from "./support/agent-setting.ts";
+import { bailiwick } from "./support/command.ts";
+import { waitFor } from "./support/wait.ts";
+
+function foreground(name: string, program: string, parts: object = {}) {
+  return { name, application: {}, run: { exec: { start: [program], foreground: true } }, stopTimeoutMs: 500, ...parts };
+}
+
+/** One application in the foreground, online. */
+async function online(setting: AgentSetting) {
+  const program = setting.application("app");
+  setting.config = { resources: [foreground("app", program)] };
+  setting.grant();
+  const agent = setting.startAgent([program]);
+  const pid = await setting.pidOf("app");
+  await setting.heard("orders 7 online");
+  return { agent, pid, program };
+}
+
+test("an agent starts what its node owns in order, and SIGTERM stops it in the reverse order, is told of, and ends with 0", async () => {
+  await using setting = await new AgentSetting().listen();
+  const control = setting.script("ctl", `echo "$1 $2 $BAILIWICK_EPOCH" >> ${setting.path("done")}`);
+  const run = (name: string) => ({ exec: { start: [control, "start", name], stop: [control, "stop", name] } });
+  setting.config = {
+    resources: ["db", "data"].map((name) => ({ name, application: {}, run: run(name) })),
+    dependencies: [{ resource: "db", needs: ["data"] }],
+  };
+  setting.grant();
+  const agent = setting.startAgent([control]);
+  await setting.heard("orders 7 online");
+  assert.equal(setting.reports[0]?.isComplete, true);
+  agent.signal("SIGTERM");
+  const { code, stderr } = await agent.ended;
+  assert.equal(code, 0, stderr);
+  assert.deepEqual(setting.lines("done"), ["start data 7", "start db 7", "stop db 7", "stop data 7"]);
+  assert.ok(setting.reports.at(-1)?.groups.join().includes("orders 7 offline"), setting.reports.at(-1)?.groups.join());
+});
+
+test("an agent that is killed and not started again: its application goes on while the right lasts, and is gone before its end", async () => {
+  await using setting = await new AgentSetting().listen();
+  const { agent, pid } = await online(setting);
+  agent.signal("SIGKILL");
+  await agent.ended;
+  const sentMs = setting.reports.at(-1)?.atMs ?? 0;
+  await delay(sentMs + usableMs - stopBudgetMs - 500 - performance.now());
+  assert.ok(isAlive(pid), "stopped too early");
+  assert.ok((await endOf(pid)) < sentMs + usableMs, "stopped too late");
+});
+
+test("an agent that is stopped past its right: its application is gone before the end of that", async () => {
+  await using setting = await new AgentSetting().listen();
+  const { agent, pid } = await online(setting);
+  agent.signal("SIGSTOP");
+  await delay(100);
+  const sentMs = setting.reports.at(-1)?.atMs ?? 0;
+  assert.ok((await endOf(pid)) < sentMs + usableMs, "stopped too late");
+  setting.grants = [];
+  agent.signal("SIGCONT");
+  await setting.heard("orders 7 offline");
+});
+
+test("an application that does not stop is killed before the right ends, its children as well", async () => {
+  await using setting = await new AgentSetting().listen();
+  const child = setting.application("child", "");
+  const program = setting.script(
+    "app",
+    `trap "" TERM\n${child} &\necho $$ > ${setting.path("app.pid")}\nwhile :; do sleep 0.05; done`,
+  );
+  setting.config = { resources: [foreground("app", program, { stopTimeoutMs: 60_000 })] };
+  setting.grant();
+  const agent = setting.startAgent([program]);
+  const pids = [await setting.pidOf("app"), await setting.pidOf("child")];
+  await setting.heard("orders 7 online");
+  setting.grants = null;
+  const sentMs = setting.reports.at(-1)?.atMs ?? 0;
+  for (const pid of pids) assert.ok((await endOf(pid)) < sentMs + usableMs + 50, "killed too late");
+  agent.signal("SIGKILL");
+});
+
+test("an agent that is started again in time adopts what runs, says so first, and the application never notices", async () => {
+  await using setting = await new AgentSetting().listen();
+  const { agent, pid, program } = await online(setting);
+  agent.signal("SIGKILL");
+  await agent.ended;
+  const before = setting.reports.length;
+  setting.startAgent([program]);
+  const { value: first } = await waitFor("a report", 10_000, () => setting.reports[before]);
+  assert.deepEqual(
+    [first.isComplete, first.groups, first.agent],
+    [true, ["orders 7 online"], setting.reports[0]?.agent],
+  );
+  await delay(usableMs + 500);
+  assert.ok(isAlive(pid));
+  assert.deepEqual(setting.lines("app.starts"), ["started"]);
+});
+
+test("a stop script that hangs is killed at its time-out, and what it left running with it", async () => {
+  await using setting = await new AgentSetting().listen();
+  const daemon = setting.application("daemon");
+  // A process that has ended and that nobody has waited for still has its id.
+  const isUp = `grep -q "^State:[[:space:]]*[RSD]" /proc/$(cat ${setting.path("daemon.pid")})/status 2>/dev/null`;
+  const control = setting.script(
+    "ctl",
+    `case $1 in start) ${daemon} & ;; stop) sleep 600 ;; monitor) ${isUp} || exit 7 ;; esac`,
+  );
+  const exec = { start: [control, "start"], stop: [control, "stop"], monitor: [control, "monitor"] };
+  setting.config = { resources: [{ name: "d", application: {}, run: { exec }, stopTimeoutMs: 700 }] };
+  setting.grant();
+  setting.startAgent([control]);
+  const pid = await setting.pidOf("daemon");
+  await setting.heard("orders 7 online");
+  setting.grant({ wanted: OwnershipState.OFFLINE });
+  await endOf(pid, 5_000);
+  await setting.heard("orders 7 offline");
+});
+
+test("when the guard is killed the agent stops everything at once, and begins again with another guard", async () => {
+  await using setting = await new AgentSetting().listen();
+  const { pid } = await online(setting);
+  const guard = setting.guardPid();
+  process.kill(guard, "SIGKILL");
+  await endOf(pid);
+  await setting.heard("orders 7 online");
+  assert.notEqual(setting.guardPid(), guard);
+  assert.deepEqual(setting.lines("app.starts"), ["started", "started"]);
+});
+
+test("when agent and guard are killed together the next guard stops what they have left", async () => {
+  await using setting = await new AgentSetting().listen();
+  const { agent, pid, program } = await online(setting);
+  setting.grants = [];
+  process.kill(setting.guardPid(), "SIGKILL");
+  agent.signal("SIGKILL");
+  await agent.ended;
+  setting.startAgent([program]);
+  await endOf(pid, 10_000);
+});
+
+test("an application that ends by itself is started again, and the second time the group is in error with the reason", async () => {
+  await using setting = await new AgentSetting().listen();
+  const { pid } = await online(setting);
+  process.kill(pid, "SIGKILL");
+  await waitFor("another start", 10_000, () => (setting.lines("app.starts").length === 2 ? true : null));
+  const again = await setting.pidOf("app");
+  process.kill(again, "SIGKILL");
+  const { request } = await setting.heard("orders 7 error");
+  const [status] = request.groups[0]?.resources ?? [];
+  assert.deepEqual([status?.resource, status?.restarts, status?.epoch], ["app", 1, 0n]);
+  assert.match(status?.why ?? "", /Ended by SIGKILL/);
+});
+
+test("a second signal has everything killed at once", async () => {
+  await using setting = await new AgentSetting().listen();
+  const program = setting.application("app", "");
+  setting.config = { resources: [foreground("app", program, { stopTimeoutMs: 60_000 })] };
+  setting.grant();
+  const agent = setting.startAgent([program]);
+  const pid = await setting.pidOf("app");
+  await setting.heard("orders 7 online");
+  agent.signal("SIGTERM");
+  await setting.heard("orders 7 releasing");
+  assert.ok(isAlive(pid));
+  agent.signal("SIGTERM");
+  await endOf(pid, 2_000);
+  assert.equal((await agent.ended).code, 0);
+});
+
+test("a second agent in the same directory is refused, and the first one goes on", async () => {
+  await using setting = await new AgentSetting().listen();
+  const { pid, program } = await online(setting);
+  const { code, stderr } = await setting.startAgent([program]).ended;
+  assert.equal(code, 3, stderr);
+  assert.match(stderr, /Another agent uses/);
+  assert.ok(isAlive(pid));
+});
+
+test("a program that agent.yaml does not name is not executed, and the group is in error with the reason", async () => {
+  await using setting = await new AgentSetting().listen();
+  const program = setting.application("app");
+  setting.config = { resources: [foreground("app", program)] };
+  setting.grant();
+  setting.startAgent(["/bin/true"]);
+  const { request } = await setting.heard("orders 7 error");
+  assert.match(request.groups[0]?.resources[0]?.why ?? "", /is not in allow\.exec/);
+  assert.deepEqual(setting.lines("app.starts"), []);
+});
+
+test("resource agents and units are started, monitored and stopped as their conventions say", async () => {
+  await using setting = await new AgentSetting().listen();
+  mkdirSync(setting.path("ocf/resource.d/test"), { recursive: true });
+  const log = setting.path("done");
+  setting.script("ocf/resource.d/test/ip", `echo "ocf $1 $OCF_RESOURCE_INSTANCE $OCF_RESKEY_ip" >> ${log}`);
+  const systemctl = setting.script("systemctl", `echo "systemctl $*" >> ${log}`);
+  const run = [{ ocf: { agent: "test:ip", parameters: { ip: "192.0.2.1" } } }, { systemd: { unit: "db.service" } }];
+  setting.config = {
+    resources: ["ip", "db"].map((name, at) => ({ name, application: {}, run: run[at], monitor: { intervalMs: 200 } })),
+    dependencies: [{ resource: "db", needs: ["ip"] }],
+  };
+  setting.grant();
+  const allow = { ocf: ["test:ip"], systemd: ["db.service"] };
+  const agent = setting.startAgent(allow, { systemctl, ocfRoot: setting.path("ocf") });
+  await waitFor("a monitor", 10_000, () => setting.lines("done").find((line) => line.includes("is-active")));
+  agent.signal("SIGTERM");
+  await agent.ended;
+  const lines = setting.lines("done");
+  assert.deepEqual(lines.slice(0, 2), ["ocf start ip 192.0.2.1", "systemctl start db.service"]);
+  assert.ok(lines.includes("ocf monitor ip 192.0.2.1"), lines.join());
+  assert.deepEqual(lines.slice(-2), ["systemctl stop db.service", "ocf stop ip 192.0.2.1"]);
+});
+
+test("an operator runs an action of a resource by hand, within the same limits", async () => {
+  await using setting = await new AgentSetting().listen();
+  const control = setting.script("ctl", 'echo "$1 $BAILIWICK_GROUP $BAILIWICK_RESOURCE"; [ "$1" = start ]');
+  const exec = { start: [control, "start"], stop: [control, "stop"] };
+  setting.config = { resources: [{ name: "db", application: {}, run: { exec } }] };
+  const file = setting.configure([control]);
+  const line = ["resource", "debug-start", "orders", "db", "-c", file, "--endpoints", setting.endpoint];
+  const started = await bailiwick(line);
+  assert.equal(started.code, 0, started.stderr);
+  assert.match(started.stdout, /^start orders db\nstart of db: exit status 0, as it should be\n$/);
+  const stopped = await bailiwick([...line, "--action", "stop"]);
+  assert.deepEqual([stopped.code, /exit status 1, failed/.test(stopped.stdout)], [1, true]);
+  setting.configure(["/bin/true"]);
+  const refused = await bailiwick(line);
+  assert.deepEqual([refused.code, /is not in allow\.exec/.test(refused.stderr)], [2, true], refused.stderr);
+});

@@ -1,0 +1,256 @@
+// A cluster of machines for tests of recovery: a node, an agent with its guard and the applications are one machine each, which
+// loses its power as a whole, or parts of which are killed and stopped by themselves.
+
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { Client } from "../../../client/index.ts";
+import { DevCluster } from "../../../server/dev/dev-cluster.ts";
+import { isAlive } from "./agent-setting.ts";
+import { type Life, Lives, uptimeMs, writeApplication } from "./application.ts";
+import { findPorts } from "./ports.ts";
+import { createScratch, type Scratch } from "./scratch.ts";
+import { waitFor } from "./wait.ts";
+
+/** Of every group here. */
+export const lease = { ttlMs: 3_000, renewIntervalMs: 200, stopBudgetMs: 300 } as const;
+
+const portsPerKind = 20;
+const launcher = fileURLToPath(new URL("../../../server/bailiwick.mjs", import.meta.url));
+
+export interface MachineGroup {
+  readonly name: string;
+  readonly owners: readonly string[];
+  /** Plain JSON of a `ManagementPolicy`. */
+  readonly management?: object;
+}
+
+interface Machine {
+  /** null: it does not run. */
+  agent: ChildProcess | null;
+}
+
+export class RecoveryCluster implements AsyncDisposable {
+  readonly lives: Lives;
+  readonly #dev: DevCluster;
+  readonly #scratch: Scratch;
+  readonly #program: string;
+  readonly #apis: ReadonlyMap<string, string>;
+  readonly #machines = new Map<string, Machine>();
+  readonly #clients = new Map<string, Client>();
+  readonly #onExit = () => this.#killAll();
+  readonly #onSignal = () => process.exit(1);
+
+  private constructor(dev: DevCluster, scratch: Scratch, program: string, apis: ReadonlyMap<string, string>) {
+    this.#dev = dev;
+    this.#scratch = scratch;
+    this.#program = program;
+    this.#apis = apis;
+    this.lives = new Lives(scratch.directory);
+    for (const node of dev.nodes) this.#machines.set(node, { agent: null });
+    process.once("exit", this.#onExit).once("SIGTERM", this.#onSignal).once("SIGINT", this.#onSignal);
+  }
+
+  /** Makes the directories; starts nothing. One application a group. */
+  static async create(name: string, groups: readonly MachineGroup[]): Promise<RecoveryCluster> {
+    const scratch = createScratch(name);
+    const program = writeApplication(scratch.directory);
+    const firstPort = await findPorts(2 * portsPerKind);
+    const nodes = [...new Set(groups.flatMap(({ owners }) => owners))].sort();
+    const file = {
+      name,
+      nodes: nodes.map((node) => ({ name: node })),
+      groups: groups.map((group) => ({
+        name: group.name,
+        owners: group.owners,
+        config: configOf(group, program, scratch),
+      })),
+    };
+    const dev = await DevCluster.create({
+      directory: join(scratch.directory, "cluster"),
+      clusterFile: { file: "cluster.yaml", text: JSON.stringify(file) },
+      apiPort: firstPort,
+      peerPort: firstPort + portsPerKind,
+    });
+    const apis = new Map((await dev.endpoints()).map(({ node, api }) => [node, api]));
+    return new RecoveryCluster(dev, scratch, program, apis);
+  }
+
+  get nodes(): readonly string[] {
+    return this.#dev.nodes;
+  }
+
+  /** All machines. */
+  async start(): Promise<void> {
+    await this.#dev.startAll();
+    for (const node of this.nodes) this.startAgent(node);
+  }
+
+  /** A client of this node alone, the same each time; closed at the end. */
+  clientOf(node: string): Client {
+    const client = this.#clients.get(node) ?? new Client({ endpoints: [this.apiOf(node)] });
+    this.#clients.set(node, client);
+    return client;
+  }
+
+  /** `host:port` for clients. */
+  apiOf(node: string): string {
+    const api = this.#apis.get(node);
+    assert(api !== undefined, `no node ${node}`);
+    return api;
+  }
+
+  /** Of the applications of a group those that live. */
+  living(group: string): readonly Life[] {
+    return this.lives.of(group).filter(({ pid }) => isAlive(pid));
+  }
+
+  /** SIGKILL to everything of a machine at once. @returns when that was, by `uptimeMs` */
+  async powerOff(node: string): Promise<number> {
+    const nodePid = await this.#nodePid(node);
+    const applications = this.lives.all().filter((life) => life.node === node && isAlive(life.pid));
+    const agentPid = this.#machine(node).agent?.pid ?? 0;
+    const pids = [agentPid, this.#guardPid(node), nodePid, ...applications.map(({ pid }) => pid)].filter(
+      (pid) => pid > 0,
+    );
+    const atMs = uptimeMs();
+    for (const pid of pids) killNow(pid);
+    this.#machine(node).agent = null;
+    await waitFor(`${node} to be gone`, 10_000, () => (pids.some(isAlive) ? null : true));
+    return atMs;
+  }
+
+  /** The directory of the agent is of the kind that a start of the machine empties. */
+  async powerOn(node: string): Promise<void> {
+    rmSync(this.#stateDirectory(node), { recursive: true, force: true });
+    await this.#dev.start(node);
+    this.startAgent(node);
+  }
+
+  async killNode(node: string): Promise<void> {
+    await this.#dev.kill(node);
+  }
+
+  async startNode(node: string): Promise<void> {
+    await this.#dev.start(node);
+  }
+
+  async signalNode(node: string, signal: "SIGSTOP" | "SIGCONT"): Promise<void> {
+    process.kill(await this.#nodePid(node), signal);
+  }
+
+  startAgent(node: string): void {
+    const machine = this.#machine(node);
+    assert(machine.agent === null, `the agent of ${node} runs`);
+    const log = openSync(join(this.#scratch.directory, `${node}.agent.log`), "a");
+    const args = [launcher, "agent", "--node", node, "-c", this.#writeAgentFile(node)];
+    machine.agent = spawn(process.execPath, args, { stdio: ["ignore", log, log] });
+    closeSync(log);
+  }
+
+  /** SIGKILL: its guard goes on. */
+  async killAgent(node: string): Promise<void> {
+    const machine = this.#machine(node);
+    const pid = machine.agent?.pid ?? 0;
+    machine.agent?.kill("SIGKILL");
+    machine.agent = null;
+    await waitFor(`the agent of ${node} to be gone`, 10_000, () => (isAlive(pid) ? null : true));
+  }
+
+  signalAgent(node: string, signal: "SIGSTOP" | "SIGCONT"): void {
+    this.#machine(node).agent?.kill(signal);
+  }
+
+  /** Ends everything that was started. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    process.off("exit", this.#onExit).off("SIGTERM", this.#onSignal).off("SIGINT", this.#onSignal);
+    await Promise.all([...this.#clients.values()].map((client) => client.close()));
+    const guards = this.nodes.map((node) => this.#guardPid(node));
+    const applications = this.lives.all().map(({ pid }) => pid);
+    for (const node of this.nodes) this.#killMachine(node);
+    const running = (await this.#dev.endpoints()).filter(({ pid }) => pid !== null);
+    await Promise.all(running.map(({ node }) => this.#dev.kill(node)));
+    await waitFor("all to be gone", 20_000, () => ([...guards, ...applications].some(isAlive) ? null : true));
+    this.lives.close();
+    this.#scratch.remove();
+  }
+
+  /** Nodes end with this process, of themselves. */
+  #killAll(): void {
+    for (const node of this.nodes) this.#killMachine(node);
+  }
+
+  #killMachine(node: string): void {
+    const machine = this.#machine(node);
+    machine.agent?.kill("SIGKILL");
+    machine.agent = null;
+    const guard = this.#guardPid(node);
+    if (guard > 0) killNow(guard);
+    for (const life of this.lives.all()) if (life.node === node && isOurs(life, this.#program)) killNow(life.pid);
+  }
+
+  #machine(node: string): Machine {
+    const machine = this.#machines.get(node);
+    assert(machine !== undefined, `no node ${node}`);
+    return machine;
+  }
+
+  /** 0: there is none. */
+  #guardPid(node: string): number {
+    const file = join(this.#stateDirectory(node), "guard.log");
+    if (!existsSync(file)) return 0;
+    const started = [...readFileSync(file, "utf8").matchAll(/guards .* as ([0-9]+)$/gm)];
+    const pid = Number(started.at(-1)?.[1] ?? "0");
+    return pid > 0 && isAlive(pid) ? pid : 0;
+  }
+
+  async #nodePid(node: string): Promise<number> {
+    const pid = (await this.#dev.endpoints()).find((one) => one.node === node)?.pid ?? null;
+    assert(pid !== null, `${node} does not run`);
+    return pid;
+  }
+
+  #stateDirectory(node: string): string {
+    return join(this.#scratch.directory, "run", node);
+  }
+
+  #writeAgentFile(node: string): string {
+    const file = join(this.#scratch.directory, `${node}.agent.yaml`);
+    mkdirSync(this.#stateDirectory(node), { recursive: true });
+    const endpoints = [this.apiOf(node)];
+    writeFileSync(
+      file,
+      JSON.stringify({ node, endpoints, allow: { exec: [this.#program] }, stateDirectory: this.#stateDirectory(node) }),
+    );
+    return file;
+  }
+}
+
+/** Plain JSON of a `GroupConfig`. Moves are not counted: tests move more than any operator. */
+export function configOf({ management = {} }: MachineGroup, program: string, { directory }: Scratch): object {
+  const exec = { start: [program, directory], foreground: true };
+  return {
+    resources: [{ name: "app", application: {}, run: { exec }, stopTimeoutMs: 250 }],
+    lease,
+    management: { antiFlap: { movesMax: 100, windowMs: 60_000 }, ...management },
+  };
+}
+
+export function killNow(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch (reason) {
+    if ((reason as NodeJS.ErrnoException).code !== "ESRCH") throw reason;
+  }
+}
+
+/** Its number may be somebody else's by now. */
+function isOurs({ pid }: Life, program: string): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "latin1").includes(program);
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,244 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { AgentCore, type AgentEffect, type AgentInput, type Grant } from "../../../client/agent/agent-core.ts";
+import type { HeldGroup } from "../../../client/agent/guard-messages.ts";
+import type { RunSpec } from "../../../client/agent/run-spec.ts";
+import { outcome, spec } from "./specs.ts";
+
+const allow = { exec: ["/ctl"], systemd: [], ocf: [], environment: [] };
+const ttlMs = 20_000;
+const stopBudgetMs = 5_000;
+
+function grant(parts: Partial<Grant> = {}): Grant {
+  return {
+    group: "orders",
+    epoch: 7,
+    isGranted: true,
+    ttlMs,
+    stopBudgetMs,
+    isWantedOnline: true,
+    why: "because",
+    ...parts,
+  };
+}
+
+class DrivenAgent {
+  readonly core = new AgentCore(allow);
+  nowMs = 100_000;
+  readonly #done: string[] = [];
+
+  constructor(groups: readonly HeldGroup[] = []) {
+    this.input({ type: "guard", message: { type: "state", id: "g1", groups } });
+  }
+
+  input(input: AgentInput): this {
+    for (const effect of this.core.step(input, this.nowMs)) this.#done.push(textOf(effect));
+    return this;
+  }
+
+  /** A report is sent now, and answered `afterMs` later. */
+  report(grants: readonly Grant[], afterMs = 0): this {
+    const sentMs = this.nowMs;
+    const { stories } = this.core;
+    this.nowMs += afterMs;
+    return this.input({ type: "answered", sentMs, stories, grants });
+  }
+
+  read(read: RunSpec | null = spec(["db"])): this {
+    return this.input({ type: "read", group: "orders", epoch: 7, spec: read });
+  }
+
+  done(action: "start" | "stop", epoch = 7): this {
+    const message = { type: "done", group: "orders", epoch, resource: "db", action, outcome: outcome() } as const;
+    return this.input({ type: "guard", message });
+  }
+
+  /** Runs under a right of now. */
+  online(): this {
+    this.report([grant()]).read().done("start").take();
+    return this;
+  }
+
+  take(): readonly string[] {
+    return this.#done.splice(0);
+  }
+
+  get told(): readonly string[] {
+    return this.core.stories.map(({ group, epoch, state, renews }) => `${group} ${epoch} ${state} ${renews}`);
+  }
+}
+
+function textOf(effect: AgentEffect): string {
+  if (effect.type !== "tell") return `${effect.type} ${effect.type === "read" ? effect.group : effect.resource}`;
+  const { message } = effect;
+  switch (message.type) {
+    case "hold":
+    case "extend":
+      return `${message.type} ${message.right.stopAtMs} ${message.right.killAtMs}`;
+    case "act":
+      return `${message.action} ${message.resource} ${message.epoch}`;
+    case "forget":
+      return `forget ${message.epoch}`;
+    default:
+      return message.type;
+  }
+}
+
+test("a group that is granted is read, held by the guard, started, and told of as soon as it is online", () => {
+  const agent = new DrivenAgent().report([grant()]);
+  assert.deepEqual([agent.take(), agent.told], [["read orders"], ["orders 7 acquiring true"]]);
+  agent.read();
+  assert.deepEqual(agent.take(), ["hold 113990 118990", "start db 7"]);
+  agent.done("start");
+  assert.deepEqual(agent.told, ["orders 7 online true"]);
+});
+
+test("a right counts from the sending of the report, less the largest difference of clocks, however late the answer is", () => {
+  const agent = new DrivenAgent().report([grant()], 3_000).read();
+  assert.ok(agent.take().includes("hold 113990 118990"));
+  const slow = new DrivenAgent().report([grant()]).read(spec(["db"], [], { clockRateError: 0.2 }));
+  assert.ok(slow.take().includes("hold 110990 115990"));
+});
+
+test("a renewal moves the end of the right", () => {
+  const agent = new DrivenAgent().online();
+  agent.nowMs += 2_000;
+  agent.report([grant()], 500);
+  assert.deepEqual(agent.take(), ["extend 115990 120990"]);
+});
+
+test("what is not renewed in time is stopped when its stop budget begins, and not before", () => {
+  const agent = new DrivenAgent().online();
+  const deadlineMs = agent.core.deadlineMs(agent.nowMs);
+  assert.ok(deadlineMs !== null && deadlineMs <= 113_990);
+  agent.nowMs = 113_989;
+  agent.input({ type: "deadline" });
+  assert.ok(!agent.take().includes("stop db 7"));
+  agent.nowMs = 113_990;
+  agent.input({ type: "deadline" });
+  assert.deepEqual([agent.take(), agent.told], [["stop db 7"], ["orders 7 releasing true"]]);
+});
+
+test("a group that is wanted offline is stopped, told of once as offline, and forgotten when that was heard", () => {
+  const agent = new DrivenAgent().online().report([grant({ isWantedOnline: false })]);
+  assert.deepEqual(agent.take(), ["extend 113990 118990", "stop db 7"]);
+  agent.done("stop");
+  assert.deepEqual(agent.told, ["orders 7 offline false"]);
+  agent.report([grant({ isWantedOnline: false })]);
+  assert.deepEqual([agent.take(), agent.told], [["forget 7"], []]);
+});
+
+test("a group is not begun anew by the answer to the report that told of its end", () => {
+  const agent = new DrivenAgent().online().report([grant({ isWantedOnline: false })]);
+  agent.done("stop").report([grant()]);
+  assert.deepEqual(agent.told, []);
+  agent.report([grant()]);
+  assert.deepEqual(agent.told, ["orders 7 acquiring true"]);
+});
+
+test("a group whose right is lost is stopped at once, within its stop budget", () => {
+  const agent = new DrivenAgent().online().report([grant({ isGranted: false, epoch: 8 })]);
+  assert.deepEqual(agent.take(), ["extend 100000 105000", "stop db 7"]);
+});
+
+test("an older epoch is stopped before a newer one begins", () => {
+  const agent = new DrivenAgent().online().report([grant({ epoch: 8 })]);
+  assert.deepEqual(agent.take(), ["stop db 7"]);
+  agent.report([grant({ epoch: 8 })]).take();
+  agent.done("stop").report([grant({ epoch: 8 })]);
+  assert.deepEqual(agent.take(), ["forget 7", "read orders"]);
+  assert.deepEqual(agent.told, ["orders 8 acquiring true"]);
+});
+
+test("the word of an older epoch changes nothing", () => {
+  const agent = new DrivenAgent().online().report([grant({ epoch: 6, isGranted: false })]);
+  assert.deepEqual([agent.take(), agent.told], [[], ["orders 7 online true"]]);
+});
+
+test("ownership without a lease is advice: nothing is started", () => {
+  assert.deepEqual(new DrivenAgent().report([grant({ ttlMs: 0 })]).take(), []);
+});
+
+test("a group that is wanted offline and does not run is told of as offline", () => {
+  const agent = new DrivenAgent().report([grant({ isWantedOnline: false })]);
+  assert.deepEqual(agent.told, ["orders 7 offline false"]);
+  agent.report([grant({ isWantedOnline: false })]);
+  assert.deepEqual([agent.take(), agent.told], [[], []]);
+});
+
+test("nothing is executed of a group with a program that is not allowed, and its error says so", () => {
+  const refused = spec([{ ...spec(["db"]).resources[0], runner: { type: "systemd", unit: "sshd.service" } } as never]);
+  const agent = new DrivenAgent().report([grant()]).read(refused);
+  assert.deepEqual(agent.take(), ["read orders"]);
+  assert.deepEqual(agent.told, ["orders 7 error false"]);
+  assert.match(agent.core.stories[0]?.resources[0]?.why ?? "", /"sshd.service" is not in allow.systemd/);
+});
+
+test("a configuration of another epoch is not run", () => {
+  const agent = new DrivenAgent().report([grant()]).read(spec(["db"], [], { epoch: 8 }));
+  assert.deepEqual([agent.take(), agent.told], [["read orders"], []]);
+});
+
+test("a configuration that comes when stopping would have to begin is not run", () => {
+  const agent = new DrivenAgent().report([grant()]);
+  agent.nowMs += 14_000;
+  agent.read();
+  assert.ok(!agent.take().includes("start db 7"));
+});
+
+test("an agent that begins anew adopts what runs, reports it under its epoch, and starts nothing twice", () => {
+  const right = { stopAtMs: 110_000, killAtMs: 115_000 };
+  const held = { spec: spec(["db"]), right, seized: null, resources: [{ name: "db", phase: "running" }] } as const;
+  const agent = new DrivenAgent([held]);
+  assert.deepEqual([agent.take(), agent.told], [[], ["orders 7 online true"]]);
+  agent.report([grant()]);
+  assert.deepEqual(agent.take(), ["extend 113990 118990"]);
+});
+
+test("an agent that begins anew goes on with the stop of what its guard is stopping", () => {
+  const right = { stopAtMs: 99_000, killAtMs: 115_000 };
+  const resources = [{ name: "db", phase: "stopping" }] as const;
+  const agent = new DrivenAgent([{ spec: spec(["db"]), right, seized: "too late", resources }]);
+  assert.deepEqual([agent.take(), agent.told], [[], ["orders 7 releasing true"]]);
+  agent.done("stop");
+  assert.deepEqual(agent.told, ["orders 7 offline false"]);
+});
+
+test("an agent that was told to end stops everything, begins nothing, and is done even when nobody hears that", () => {
+  const agent = new DrivenAgent().online().input({ type: "leave" });
+  assert.deepEqual([agent.take(), agent.core.isDone], [["stop db 7"], false]);
+  agent.done("stop");
+  assert.deepEqual([agent.core.isDone, agent.told], [true, ["orders 7 offline false"]]);
+  agent.report([grant(), grant({ group: "other" })]);
+  assert.deepEqual([agent.core.isDone, agent.told], [true, []]);
+});
+
+test("an agent that is forced has the guard kill everything now", () => {
+  const agent = new DrivenAgent().online().input({ type: "force" });
+  assert.deepEqual(agent.take(), ["extend 100000 100000", "stop db 7"]);
+});
+
+test("an agent whose guard has ended stops everything and begins nothing until there is another", () => {
+  const agent = new DrivenAgent().online().input({ type: "guardLost" });
+  assert.deepEqual(agent.take(), ["stop db 7"]);
+  agent.done("stop").report([]).report([grant()]);
+  assert.deepEqual(agent.told, []);
+  agent.input({ type: "guard", message: { type: "state", id: "g1", groups: [] } }).report([grant()]);
+  assert.deepEqual(agent.told, ["orders 7 acquiring true"]);
+});
+
+test("a group whose configuration is being read when the guard ends is not begun without one", () => {
+  const agent = new DrivenAgent().report([grant()]).input({ type: "guardLost" });
+  assert.deepEqual([agent.told, agent.core.isEmpty], [[], true]);
+  agent.take();
+  assert.deepEqual(agent.read().take(), []);
+});
+
+test("reports are sent as often as the most demanding group says, and a tenth of the ttl where none does", () => {
+  const agent = new DrivenAgent();
+  assert.equal(agent.core.intervalMs, 1_000);
+  agent.report([grant({ ttlMs: 4_000, stopBudgetMs: 500 })]).read();
+  assert.equal(agent.core.intervalMs, 400);
+  const other = new DrivenAgent().report([grant()]).read(spec(["db"], [], { renewIntervalMs: 300 }));
+  assert.equal(other.core.intervalMs, 300);
+});

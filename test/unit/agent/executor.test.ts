@@ -1,0 +1,34 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { execute, executeForeground } from "../../../client/agent/executor.ts";
+
+/** A process that has ended may be there until its parent has asked for it. */
+function runs(pid: string): boolean {
+  try {
+    return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, "latin1"));
+  } catch {
+    return false;
+  }
+}
+
+test("what a foreground process leaves in its process group is killed when it ends", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "bailiwick-executor-"));
+  const file = join(directory, "pid");
+  const args = ["-c", `sleep 20 & echo $! > ${file}`];
+  const { ended } = executeForeground({ file: "/bin/sh", args, environment: { PATH: "/bin:/usr/bin" }, timeoutMs: 0 });
+  assert.equal((await ended).exitStatus, 0);
+  const pid = readFileSync(file, "latin1").trim();
+  for (let tries = 0; tries < 100 && runs(pid); tries++) await sleep(20);
+  assert.equal(runs(pid), false);
+  rmSync(directory, { recursive: true });
+});
+
+test("a program is run where what it says cannot be kept", async () => {
+  const command = { file: "/bin/sh", args: ["-c", "echo no >&2; exit 3"], environment: {}, timeoutMs: 5_000 };
+  const { exitStatus, isExecuted } = await execute(command, "/dev/null/stderr").ended;
+  assert.deepEqual([exitStatus, isExecuted], [3, true]);
+});

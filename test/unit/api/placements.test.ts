@@ -1,0 +1,57 @@
+// What is under way with an application and what of it failed, as the status of the cluster tells it.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { PendingOperation_Kind as PendingKind } from "../../../proto/gen/bailiwick/v1/cluster_pb.ts";
+import { toEpoch, toLogIndex } from "../../../proto/ids.ts";
+import type { Ownership } from "../../../proto/model.ts";
+import type { GroupError, Placement } from "../../../proto/placement.ts";
+import { toPendingMove, toStartFailures } from "../../../server/api/convert/placements.ts";
+import { entry, n202, n208, statusOf } from "../../conformance/api-fixtures.ts";
+
+function statusWith(state: Ownership["state"], placement: Partial<Placement> = {}) {
+  const status = statusOf(entry("rg220", ["n202", "n208", "n214"]));
+  return {
+    ...status,
+    ownership: { currentOwner: state === "offline" ? null : n202, epoch: toEpoch(5), state, reason: "" },
+    placement: { ...status.placement, decisions: [], ...placement },
+  };
+}
+
+test("toPendingMove() tells of starts, stops and moves, and of nothing else", () => {
+  const whatOf = (...given: Parameters<typeof statusWith>) => toPendingMove(statusWith(...given))?.what ?? null;
+  assert.equal(whatOf("acquiring"), "Starts on n202");
+  assert.equal(whatOf("releasing"), "Stops on n202");
+  assert.equal(whatOf("releasing", { move: { to: n208 } }), "Stops on n202, to move to n208");
+  assert.equal(whatOf("online", { move: { to: null } }), "Is online on n202, to move to another owner");
+  assert.equal(whatOf("offline", { move: { to: n208 } }), "Is offline, to move to n208");
+  for (const state of ["online", "offline", "suspended", "error"] as const) assert.equal(whatOf(state), null);
+  const index = toLogIndex(60);
+  const decision = { index, atMs: 8_000, epoch: null, from: n202, to: n202, isWish: true, reason: "", samples: [] };
+  const pending = toPendingMove(statusWith("acquiring", { decisions: [decision] }));
+  assert.deepEqual(
+    [pending?.kind, pending?.group, pending?.node, pending?.since],
+    [PendingKind.MOVE, "rg220", "n202", timestampFromMs(8_000)],
+  );
+});
+
+test("toStartFailures() tells of every owner that failed, and of the last error once", () => {
+  const failureOn = (node: typeof n202, atMs: number): GroupError => {
+    return { node, resource: "postgres", reason: `did not start on ${node}`, atMs };
+  };
+  const [early, late] = [failureOn(n208, 1_000), failureOn(n202, 2_000)];
+  const told = (placement: Partial<Placement>) =>
+    toStartFailures(statusWith("error", placement)).map(({ group, node, resource, what }) => [
+      ...[group, node, resource],
+      what,
+    ]);
+  const both = [
+    ["rg220", "n208", "postgres", "did not start on n208"],
+    ["rg220", "n202", "postgres", "did not start on n202"],
+  ];
+  assert.deepEqual(told({ bans: [early, late], error: late }), both);
+  assert.deepEqual(told({ bans: [early], error: late }), both);
+  assert.deepEqual(told({ bans: [early], error: null }), both.slice(0, 1));
+  assert.deepEqual(told({ bans: [], error: null }), []);
+});

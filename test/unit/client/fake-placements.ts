@@ -1,0 +1,90 @@
+// The part of the fake cluster that is asked about where a group's application runs: it keeps what it was asked, and answers as
+// a test tells it to.
+
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import { Factor_Kind as FactorKind } from "../../../proto/gen/bailiwick/v1/explanation_pb.ts";
+import type { GroupSchema } from "../../../proto/gen/bailiwick/v1/group_pb.ts";
+import type { ExplainGroupResponseSchema } from "../../../proto/gen/bailiwick/v1/group_service_pb.ts";
+import { ComponentState } from "../../../proto/gen/bailiwick/v1/status_pb.ts";
+import { fakeGroup } from "./fake-answers.ts";
+
+export type GroupInit = Exclude<MessageInitShape<typeof GroupSchema>, { $typeName: string }>;
+type ExplainInit = Exclude<MessageInitShape<typeof ExplainGroupResponseSchema>, { $typeName: string }>;
+
+const time = { seconds: 1_900_000_000n };
+
+/** A group with resources, of which one has failed and been started anew. */
+export const groupWithResources = fakeGroup({
+  ownershipAdvisory: false,
+  intent: { online: true },
+  why: "Next in the list",
+  resources: [
+    { resource: "data", node: "n202", state: ComponentState.ONLINE, epoch: 5n, since: time },
+    {
+      ...{ resource: "postgres", node: "n202", state: ComponentState.FAILED, epoch: 5n, since: time },
+      ...{ why: "port in use", exitStatus: 1, restarts: 2 },
+    },
+  ],
+});
+
+export const groupInError: GroupInit = {
+  ...groupWithResources,
+  ownershipState: 6,
+  fault: { node: "n202", resource: "postgres", why: "did not stop within 20000 ms", since: time },
+};
+
+const explanation: NonNullable<ExplainInit["explanation"]> = {
+  summary: "n202 is the first owner that is up",
+  candidates: [
+    {
+      ...{ node: "n202", rank: 1, eligible: true },
+      factors: [
+        { kind: FactorKind.PRECEDENCE, why: "1 of 3 in the list" },
+        { kind: FactorKind.CAPACITY, why: "cpu: 4 of 12 free" },
+      ],
+    },
+    { node: "n208", rank: 0, factors: [{ kind: FactorKind.VERDICT, excludes: true, why: "down: silent for 2.1 s" }] },
+    { node: "n214", rank: 2, eligible: true },
+  ],
+  triggers: [
+    { event: "n202 fails", to: "n214" },
+    { event: "n202 and n214 fail", to: "", at: time },
+  ],
+  decisions: [
+    { index: 60n, time, epoch: 5n, from: "n208", to: "n202", who: "policy", why: "n208 is down" },
+    { index: 41n, time, to: "n208", who: "operator", why: "Moved" },
+  ],
+};
+
+interface PlacementParts {
+  /** Counts the call, and fails it when a test wants that. */
+  readonly enter: (call: string) => void;
+  readonly header: () => NonNullable<ExplainInit["header"]>;
+  /** How the group stands, once that is to be told. */
+  readonly placed: () => Promise<GroupInit>;
+}
+
+export function placementHandlers({ enter, header, placed }: PlacementParts) {
+  const answer = async (call: string, ...words: readonly string[]) => {
+    enter([call, ...words.filter((word) => word !== "")].join(" "));
+    return { header: header(), group: await placed() };
+  };
+  const flags = ({ wait, validateOnly }: { wait: boolean; validateOnly: boolean }) => [
+    ...(wait ? ["wait"] : []),
+    ...(validateOnly ? ["check"] : []),
+  ];
+  return {
+    moveGroup: (asked: { to: string; ifEpoch?: bigint | undefined; wait: boolean; validateOnly: boolean }) =>
+      answer("moveGroup", asked.to, asked.ifEpoch === undefined ? "" : `if ${asked.ifEpoch}`, ...flags(asked)),
+    startGroup: (asked: { on: string; wait: boolean; validateOnly: boolean }) =>
+      answer("startGroup", asked.on, ...flags(asked)),
+    stopGroup: (asked: { wait: boolean; validateOnly: boolean }) => answer("stopGroup", ...flags(asked)),
+    freezeGroup: ({ why }: { why: string }) => answer("freezeGroup", why),
+    unfreezeGroup: (asked: { confirmedOnlyOn: string }) => answer("unfreezeGroup", asked.confirmedOnlyOn),
+    clearGroupFault: (asked: { forgetMoves: boolean }) => answer("clearGroupFault", asked.forgetMoves ? "forget" : ""),
+    explainGroup: async ({ decisions }: { decisions: number }) => ({
+      ...(await answer("explainGroup", String(decisions))),
+      explanation,
+    }),
+  };
+}

@@ -1,0 +1,161 @@
+// Agents as their nodes see them, on the clock of a test: each reports to its own node, acts while its right lasts, and counts
+// as one that acts from the moment it may until it has stopped.
+
+import assert from "node:assert/strict";
+import { type GroupId, type NodeId, toEpoch } from "../../../proto/ids.ts";
+import type { AgentState, GroupReport, OwnershipGrant } from "../../../proto/placement.ts";
+import type { Reply } from "../../../proto/requests.ts";
+import type { Cluster, Member } from "./cluster.ts";
+
+const reportEveryMs = 200;
+const startMs = 100;
+const stopMs = 100;
+const clockRateError = 0.05;
+
+interface Run {
+  readonly epoch: number;
+  state: AgentState;
+  /** When `state` changes by itself: a start or a stop takes its time. */
+  changesMs: number;
+  /** The right of the epoch is over. */
+  endsMs: number;
+}
+
+class FakeAgent {
+  readonly node: NodeId;
+  readonly name: string;
+  readonly runs = new Map<GroupId, Run>();
+  fails = false;
+  #asked: { readonly call: number; readonly atMs: number; readonly member: Member } | null = null;
+  #nextMs = 0;
+  #isFirst = true;
+
+  constructor(node: NodeId, name: string) {
+    this.node = node;
+    this.name = name;
+  }
+
+  turn(cluster: Cluster): void {
+    const { nowMs } = cluster;
+    for (const run of this.runs.values()) this.#pass(run, nowMs);
+    const member = cluster.members.get(this.node);
+    this.#hear(member);
+    if (member === undefined || this.#asked !== null || nowMs < this.#nextMs) return;
+    this.#nextMs = nowMs + reportEveryMs;
+    const groups = [...this.runs].map(([group, run]) => this.#report(group, run));
+    const request = { type: "reportResources", node: this.node, agent: this.name, groups } as const;
+    this.#asked = { call: member.call({ ...request, isComplete: this.#isFirst }, 1_000), atMs: nowMs, member };
+  }
+
+  #pass(run: Run, nowMs: number): void {
+    const isActive = run.state === "acquiring" || run.state === "online";
+    if (isActive && nowMs >= run.endsMs - stopMs) this.#stop(run, nowMs);
+    if (nowMs < run.changesMs) return;
+    if (run.state === "acquiring") run.state = this.fails ? "error" : "online";
+    if (run.state === "releasing") run.state = "offline";
+  }
+
+  #stop(run: Run, nowMs: number): void {
+    run.state = "releasing";
+    run.changesMs = nowMs + stopMs;
+  }
+
+  #hear(member: Member | undefined): void {
+    if (this.#asked === null) return;
+    const reply = this.#asked.member.replies.get(this.#asked.call);
+    if (reply === undefined && this.#asked.member === member) return;
+    const { atMs } = this.#asked;
+    this.#asked = null;
+    if (reply?.type === "reportResources") this.#take(reply, atMs);
+  }
+
+  #take({ grants }: Extract<Reply, { type: "reportResources" }>, sentMs: number): void {
+    this.#isFirst = false;
+    for (const grant of grants) this.#grant(grant, sentMs);
+  }
+
+  #grant({ group, epoch, isGranted, ttlMs, wanted }: OwnershipGrant, sentMs: number): void {
+    const run = this.runs.get(group);
+    if (!isGranted || ttlMs === 0) {
+      if (run !== undefined && run.state !== "offline" && run.state !== "releasing") this.#stop(run, sentMs);
+      if (run?.state === "offline") this.runs.delete(group);
+      return;
+    }
+    const endsMs = sentMs + ttlMs * (1 - clockRateError);
+    if (run !== undefined && run.epoch === epoch) {
+      run.endsMs = endsMs;
+      if (wanted === "offline" && run.state !== "releasing" && run.state !== "offline") this.#stop(run, sentMs);
+      return;
+    }
+    if (run !== undefined && run.state !== "offline") return this.#stop(run, sentMs);
+    if (wanted === "online") this.runs.set(group, { epoch, state: "acquiring", changesMs: sentMs + startMs, endsMs });
+  }
+
+  #report(group: GroupId, { epoch, state }: Run): GroupReport {
+    const resource = {
+      resource: "web",
+      state: state === "error" ? ("failed" as const) : ("online" as const),
+      // What failed to start runs no more.
+      epoch: toEpoch(state === "error" || state === "offline" ? 0 : epoch),
+      reason: state === "error" ? "It does not start" : "",
+      exitStatus: 0,
+      restarts: 0,
+      atMs: 0,
+      sinceMs: 0,
+    };
+    return { group, epoch: toEpoch(epoch), renews: state !== "offline", state, resources: [resource] };
+  }
+}
+
+export class FakeAgents {
+  readonly #cluster: Cluster;
+  readonly #agents = new Map<NodeId, FakeAgent>();
+  /** Moments at which two acted for one group. */
+  overlaps = 0;
+
+  constructor(cluster: Cluster, nodes: readonly NodeId[]) {
+    this.#cluster = cluster;
+    for (const node of nodes) this.#agents.set(node, new FakeAgent(node, `agent-${node}`));
+  }
+
+  /** It is gone, and all that it ran with it. */
+  die(node: NodeId): void {
+    this.#agents.delete(node);
+  }
+
+  failOn(node: NodeId): void {
+    (this.#agents.get(node) as FakeAgent).fails = true;
+  }
+
+  recover(): void {
+    for (const agent of this.#agents.values()) agent.fails = false;
+  }
+
+  actingFor(group: GroupId): readonly NodeId[] {
+    return [...this.#agents.values()].flatMap(({ node, runs }) => {
+      const state = runs.get(group)?.state ?? "offline";
+      return state === "offline" ? [] : [node];
+    });
+  }
+
+  advance(ms: number): void {
+    for (let passed = 0; passed < ms; passed += 20) {
+      for (const agent of this.#agents.values()) agent.turn(this.#cluster);
+      this.#cluster.advance(20);
+      this.#look();
+    }
+  }
+
+  until(isTrue: () => boolean, ms = 60_000): void {
+    for (let waited = 0; !isTrue(); waited += 100) {
+      assert.ok(waited < ms, `it did not come true within ${ms} ms`);
+      this.advance(100);
+    }
+  }
+
+  #look(): void {
+    const groups = new Set([...this.#agents.values()].flatMap(({ runs }) => [...runs.keys()]));
+    for (const group of groups) if (this.actingFor(group).length > 1) this.overlaps += 1;
+    assert.equal(this.overlaps, 0, `two act for one group at ${this.#cluster.nowMs}`);
+  }
+}

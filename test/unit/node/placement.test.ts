@@ -1,0 +1,134 @@
+// Where applications run, through whole nodes: agents report to their nodes, managers renew rights and assign them anew, and at
+// no moment may two agents act for one group.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { encodeGroupConfig } from "../../../proto/group-config.ts";
+import type { NodeId } from "../../../proto/ids.ts";
+import type { GroupWish } from "../../../proto/placement.ts";
+import type { GroupStatus, Reply } from "../../../proto/requests.ts";
+import { Cluster, n1, n2, n3, n4, put, rg } from "./cluster.ts";
+import { FakeAgents } from "./fake-agents.ts";
+
+const lease = { ttlMs: 6_000, renewIntervalMs: 500, stopBudgetMs: 500 };
+const resources = [{ name: "web", application: {}, run: { exec: { start: ["/bin/web"], foreground: true } } }];
+
+interface Scene {
+  readonly cluster: Cluster;
+  readonly agents: FakeAgents;
+  status(): GroupStatus;
+  wish(wish: GroupWish): Reply["type"];
+  /** Advances until the group is online there; fails after a minute. */
+  onlineOn(node: NodeId): void;
+}
+
+/** @param management policies of the group */
+function scene(management: object = {}): Scene {
+  const cluster = new Cluster();
+  cluster.leader();
+  const config = encodeGroupConfig({ lease, resources, management });
+  cluster.ask(n4, { type: "configure", group: rg, config }, "configure");
+  const agents = new FakeAgents(cluster, [n1, n2, n3]);
+  const status = () => cluster.ask(n4, { type: "groupStatus", group: rg }, "groupStatus").status;
+  return {
+    cluster,
+    agents,
+    status,
+    wish: (wish) => cluster.ask(n4, { type: "wish", group: rg, wish, validateOnly: false }, "wish").type,
+    onlineOn: (node) => {
+      agents.until(() => {
+        const { currentOwner, state } = status().ownership;
+        return currentOwner === node && state === "online" && agents.actingFor(rg)[0] === node;
+      });
+    },
+  };
+}
+
+test("the first owner whose agent is there is given the application, and its right is renewed", () => {
+  const { cluster, agents, status, onlineOn } = scene();
+  onlineOn(n1);
+  const { epoch } = status().ownership;
+  agents.advance(4 * lease.ttlMs);
+  assert.deepEqual([status().ownership.epoch, agents.actingFor(rg)], [epoch, [n1]]);
+  assert.equal(status().resources[0]?.resource, "web");
+  cluster.ask(n4, put("a", "1"), "put");
+});
+
+test("an owner that is lost is followed by the next one, no sooner than its right is over", () => {
+  const { cluster, agents, status, onlineOn } = scene();
+  onlineOn(n1);
+  const { epoch } = status().ownership;
+  const lostMs = cluster.nowMs;
+  cluster.stop(n1);
+  agents.die(n1);
+  onlineOn(n2);
+  const { ownership } = status();
+  assert.equal(ownership.epoch, epoch + 1);
+  const tookMs = cluster.nowMs - lostMs;
+  assert(tookMs >= lease.ttlMs - lease.renewIntervalMs, `${tookMs} ms`);
+  assert(tookMs < 2 * lease.ttlMs, `${tookMs} ms`);
+});
+
+test("an application whose agent is gone is moved, though its node is up", () => {
+  const { agents, onlineOn, status } = scene();
+  onlineOn(n1);
+  agents.die(n1);
+  onlineOn(n2);
+  assert.equal(status().verdicts.find(({ node }) => node === n1)?.status, "up");
+});
+
+test("an operator moves an application: it stops before it starts elsewhere", () => {
+  const { agents, wish, onlineOn, status } = scene();
+  onlineOn(n1);
+  const { epoch } = status().ownership;
+  assert.equal(wish({ type: "move", to: n3, ifEpoch: epoch }), "wish");
+  onlineOn(n3);
+  assert.equal(status().ownership.epoch, epoch + 1);
+  assert.equal(status().placement.intent.pinnedTo, n3);
+  assert.equal(agents.overlaps, 0);
+});
+
+test("a stopped application stays stopped until an operator starts it", () => {
+  const { agents, wish, onlineOn, status } = scene();
+  onlineOn(n1);
+  wish({ type: "stop" });
+  agents.until(() => status().ownership.state === "offline");
+  agents.advance(3 * lease.ttlMs);
+  assert.deepEqual([status().ownership.currentOwner, agents.actingFor(rg)], [null, []]);
+  wish({ type: "start", on: n2 });
+  onlineOn(n2);
+});
+
+test("a manager that is lost while the application runs elsewhere stops nothing", () => {
+  const { cluster, agents, wish, onlineOn, status } = scene();
+  onlineOn(n1);
+  const manager = cluster.leader();
+  const other = [n2, n3].find((node) => node !== manager) as NodeId;
+  if (manager === n1) {
+    wish({ type: "move", to: other, ifEpoch: null });
+    onlineOn(other);
+  }
+  const { epoch, currentOwner } = status().ownership;
+  cluster.stop(manager);
+  agents.die(manager);
+  agents.advance(4 * lease.ttlMs);
+  assert.deepEqual([status().ownership.epoch, agents.actingFor(rg)], [epoch, [currentOwner]]);
+});
+
+test("an application that cannot be started on one owner is tried on the next, and nowhere when all have failed", () => {
+  const { agents, wish, onlineOn, status } = scene();
+  agents.failOn(n1);
+  onlineOn(n2);
+  assert.deepEqual(
+    status().placement.bans.map(({ node, resource }) => [node, resource]),
+    [[n1, "web"]],
+  );
+  agents.failOn(n2);
+  agents.failOn(n3);
+  wish({ type: "move", to: n3, ifEpoch: null });
+  agents.until(() => status().ownership.state === "error");
+  assert.equal(status().placement.error !== null, true);
+  agents.recover();
+  wish({ type: "clearError", forgetMoves: true });
+  agents.until(() => status().ownership.state === "online");
+});

@@ -1,0 +1,186 @@
+// What a group's log keeps of its placement: what operators may wish when, and what each command leaves behind.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { toEpoch, toGroupId, toIncarnation, toLogIndex, toNodeId } from "../../../proto/ids.ts";
+import type { RecoveryStatus, StatusComponent } from "../../../proto/model.ts";
+import type { GroupError, GroupWish, Placement } from "../../../proto/placement.ts";
+import {
+  asAdvice,
+  refuseWish,
+  unplaced,
+  type Wished,
+  withAdvance,
+  withAssignment,
+  withFailure,
+  withOwners,
+  withWish,
+} from "../../../server/recovery/placement-record.ts";
+
+const [n1, n2, n3] = ["n1", "n2", "n3"].map(toNodeId) as [
+  Wished["owners"][0],
+  Wished["owners"][0],
+  Wished["owners"][0],
+];
+const group = toGroupId("rg");
+const lease = { ttlMs: 10_000, renewIntervalMs: 1_000, stopBudgetMs: 500, clockRateError: 0.05 };
+const broken: GroupError = { node: n2, resource: "web", reason: "Port 80 is taken", atMs: 5 };
+
+function verdict(node: typeof n1, status: RecoveryStatus): StatusComponent {
+  return { group, incarnation: toIncarnation(1), node, index: toLogIndex(1), status, reason: "" };
+}
+
+function wished(placement: Partial<Placement> = {}, statuses: readonly RecoveryStatus[] = ["up", "up", "up"]): Wished {
+  return {
+    group,
+    owners: [n1, n2, n3],
+    verdicts: [n1, n2, n3].map((node, index) => verdict(node, statuses[index] ?? "up")),
+    ownership: { currentOwner: n1, epoch: toEpoch(4), state: "online", reason: "" },
+    placement: { ...unplaced, ...placement },
+  };
+}
+
+const frozen = { intent: { isOnline: true, frozen: "new disk", pinnedTo: null } };
+const stopped = { intent: { isOnline: false, frozen: null, pinnedTo: null } };
+const move = (to: typeof n1 | null, ifEpoch: number | null = null): GroupWish => {
+  return { type: "move", to, ifEpoch: ifEpoch === null ? null : toEpoch(ifEpoch) };
+};
+
+const refusals: readonly (readonly [string, GroupWish, Wished, RegExp])[] = [
+  ["a move to a stranger", move(toNodeId("n9")), wished(), /n9 is no owner of rg: its owners are n1, n2, n3/],
+  ["a move to where it is", move(n1), wished(), /on n1 already/],
+  ["a move to an owner that is down", move(n2), wished({}, ["up", "down", "up"]), /n2 is down/],
+  [
+    "a move to an owner on which it has failed",
+    move(n2),
+    wished({ bans: [broken] }),
+    /failed on n2 \(web on n2: Port 80/,
+  ],
+  ["a move of another epoch", move(n2, 3), wished(), /at epoch 4, not at 3/],
+  ["a move when nobody else is up", move(null), wished({}, ["up", "down", "joining"]), /No other owner of rg is up/],
+  ["a move of a frozen group", move(n2), wished(frozen), /frozen \(new disk\): unfreeze it first/],
+  ["a move of a stopped group", move(n2), wished(stopped), /stopped: start it where it is to run/],
+  ["a move of a group in error", move(n3), wished({ error: broken }), /in error \(web on n2: Port 80 is taken\)/],
+  ["a start of a group in error", { type: "start", on: null }, wished({ error: broken }), /in error/],
+  ["a stop of a frozen group", { type: "stop" }, wished(frozen), /frozen/],
+  ["to unfreeze what is not frozen", { type: "unfreeze", confirmedOnlyOn: null }, wished(), /not frozen/],
+  ["to clear no error", { type: "clearError", forgetMoves: false }, wished(), /has no error/],
+];
+
+for (const [what, wish, of, text] of refusals) {
+  test(`${what} is refused, and the reason names it`, () => {
+    const refusal = refuseWish(wish, of);
+    assert.equal(refusal?.code, "condition_failed");
+    assert.match(refusal?.message ?? "", text);
+  });
+}
+
+const carriedOut: readonly (readonly [string, GroupWish, Partial<Placement>, Partial<Placement>])[] = [
+  ["a move", move(n2, 4), {}, { move: { to: n2 }, intent: { isOnline: true, frozen: null, pinnedTo: n2 } }],
+  ["a move to whom the policies choose", move(null), {}, { move: { to: null } }],
+  [
+    "a start",
+    { type: "start", on: n3 },
+    stopped,
+    { move: { to: n3 }, intent: { ...stopped.intent, isOnline: true, pinnedTo: n3 } },
+  ],
+  ["a stop", { type: "stop" }, { move: { to: n2 } }, { ...stopped, move: null }],
+  ["a freeze", { type: "freeze", reason: "new disk" }, {}, frozen],
+  ["to unfreeze", { type: "unfreeze", confirmedOnlyOn: null }, frozen, {}],
+  [
+    "to clear an error",
+    { type: "clearError", forgetMoves: false },
+    { error: broken, bans: [broken], movesMs: [1] },
+    { movesMs: [1] },
+  ],
+  ["to forget the moves too", { type: "clearError", forgetMoves: true }, { bans: [broken], movesMs: [1] }, {}],
+];
+
+for (const [what, wish, before, after] of carriedOut) {
+  test(`${what} is put on record`, () => {
+    const of = wished(before);
+    assert.equal(refuseWish(wish, of), null);
+    assert.deepEqual(withWish(wish, of.placement, true), { ...unplaced, ...after });
+  });
+}
+
+test("an operator's start is on record also where nobody is named, as long as nothing runs", () => {
+  assert.deepEqual(withWish({ type: "start", on: null }, unplaced, false).move, { to: null });
+  assert.equal(withWish({ type: "start", on: null }, unplaced, true).move, null);
+});
+
+const at = toLogIndex(9);
+const assign = {
+  type: "assign",
+  owner: n2,
+  epoch: toEpoch(5),
+  reason: "n1 is down",
+  atMs: 77,
+  isMove: true,
+  isWish: false,
+  lease,
+  samples: [],
+} as const;
+
+test("an assignment fixes the terms of its epoch, ends the wish, and counts as a move where nobody asked for it", () => {
+  const before = wished({ move: { to: null }, intent: { isOnline: true, frozen: null, pinnedTo: n1 } });
+  const after = withAssignment(before.placement, before.ownership, assign, at);
+  assert.deepEqual([after.lease, after.move, after.movesMs, after.intent.pinnedTo], [lease, null, [77], null]);
+  const { from, to, epoch, index } = after.decisions[0] ?? {};
+  assert.deepEqual([from, to, epoch, index], [n1, n2, 5, 9]);
+  const asked = withAssignment(before.placement, before.ownership, { ...assign, isMove: false, isWish: true }, at);
+  assert.deepEqual([asked.movesMs, asked.decisions[0]?.isWish, asked.intent.pinnedTo], [[], true, n1]);
+});
+
+test("no more decisions and moves are kept than are ever looked at", () => {
+  let { placement, ownership } = wished();
+  for (let count = 0; count < 300; count++)
+    placement = withAssignment(placement, ownership, { ...assign, atMs: count }, at);
+  assert.deepEqual([placement.decisions.length, placement.movesMs.length, placement.movesMs.at(-1)], [20, 101, 299]);
+});
+
+test("of the failures on an owner the latest is kept, and only a final one is the group's", () => {
+  const fail = { type: "failPlacement", epoch: toEpoch(4), error: broken, isFinal: false } as const;
+  const once = withFailure(unplaced, fail, at);
+  assert.deepEqual([once.bans, once.error], [[broken], null]);
+  const later = { ...broken, reason: "No such file" };
+  const twice = withFailure(once, { ...fail, error: later, isFinal: true }, at);
+  assert.deepEqual([twice.bans, twice.error], [[later], later]);
+});
+
+test("what advances is told with its reason, and makes no epoch", () => {
+  const { ownership } = wished();
+  const advance = {
+    type: "advance",
+    owner: null,
+    to: null,
+    epoch: toEpoch(4),
+    state: "offline",
+    reason: "Stopped",
+    atMs: 3,
+  } as const;
+  const [decision] = withAdvance(unplaced, ownership, advance, at).decisions;
+  assert.deepEqual([decision?.epoch, decision?.from, decision?.to, decision?.reason], [null, n1, null, "Stopped"]);
+});
+
+test("nothing is remembered of nodes that own the group no more", () => {
+  const of = wished({ bans: [broken], move: { to: n2 }, intent: { isOnline: true, frozen: null, pinnedTo: n2 } });
+  const { bans, move: left, intent } = withOwners(of.placement, [n1, n3]);
+  assert.deepEqual([bans, left, intent.pinnedTo], [[], null, null]);
+  assert.equal(withOwners(of.placement, [n1, n2]), of.placement);
+});
+
+test("an application that leaves its owner for another one is known to, until that one has it", () => {
+  const { ownership } = wished();
+  const step = { type: "advance", epoch: toEpoch(4), reason: "", atMs: 3 } as const;
+  const leaving = withAdvance(unplaced, ownership, { ...step, owner: n1, to: n2, state: "releasing" }, at);
+  const gone = withAdvance(leaving, ownership, { ...step, owner: null, to: null, state: "offline" }, at);
+  assert.deepEqual([leaving.target, gone.target], [n2, n2]);
+  assert.equal(withAssignment(gone, ownership, assign, at).target, null);
+  assert.equal(withWish({ type: "stop" }, gone, false).target, null);
+});
+
+test("advice has no terms", () => {
+  assert.deepEqual(asAdvice({ ...unplaced, lease, move: { to: n2 } }), unplaced);
+  assert.equal(asAdvice(unplaced), unplaced);
+});
