@@ -291,7 +291,14 @@ test("whatever the dependencies, nothing runs without what it needs, and everyth
           if (isMissing) assert.ok(open.includes(`stop ${name}`) || group.states.includes(`${name} stopping`));
           group.started(name, { exitStatus });
         }
-        if (verb === "stop") group.stopped(name);
+        if (verb !== "stop") return;
+        // The guard ends a start that is under way, and tells of that, before it begins to stop.
+        const startAt = open.indexOf(`start ${name}`);
+        if (startAt >= 0) {
+          open.splice(startAt, 1);
+          group.started(name, { exitStatus: null });
+        }
+        group.stopped(name);
       };
       for (const [pick, exitStatus] of fates) settle(pick, exitStatus);
       group.release();
