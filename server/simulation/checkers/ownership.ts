@@ -153,12 +153,17 @@ export class OwnershipChecker implements Pick<MachineEvents, "granted" | "renewe
   #checkOverlap(application: Application, other: Application): void {
     const { group, node, epoch } = application;
     this.#compared += 1;
-    const machine = this.#place.machineOf(other.node);
-    const isExcused = machine.isFrozen && machine.nowMs >= other.endsMs;
+    const isExcused = this.#isExcused(other);
     if (isExcused) this.#excused += 1;
     demand(isExcused, "overlap", () => {
       return `${group} starts on ${node} under epoch ${epoch}, and runs on ${other.node} under ${other.epoch}`;
     });
+  }
+
+  /** Its right is over, and its machine, which stands still as a whole, has not noticed. */
+  #isExcused({ node, endsMs }: Application): boolean {
+    const machine = this.#place.machineOf(node);
+    return machine.isFrozen && machine.nowMs >= endsMs;
   }
 
   #checkNeighbours({ group, node }: Application): void {
@@ -228,7 +233,7 @@ export class OwnershipChecker implements Pick<MachineEvents, "granted" | "renewe
     const ledger = this.#ledgers.get(node);
     for (const other of sameNode) {
       const isHere = ledger?.has(other) === true || this.running(other).some((each) => each.node === node);
-      const elsewhere = this.running(other).find((each) => each.node !== node);
+      const elsewhere = this.running(other).find((each) => each.node !== node && !this.#isExcused(each));
       demand(isHere || elsewhere === undefined, "same node", () => {
         return `${group} begins on ${node} under epoch ${epoch}, and ${other} runs on ${elsewhere?.node}`;
       });
