@@ -29,7 +29,10 @@ import { clientLimits } from "./limits.ts";
 export interface ReadOptions extends RequestOptions {
   /** Absent: the newest. */
   readonly revision?: number | undefined;
-  /** `local` needs no quorum and may be stale, which the header says. */
+  /**
+   * `local` needs no quorum and may be stale, which the header says. Absent: `linearizable`, but stale while a group without a
+   * quorum has the policy `read_only` for that.
+   */
   readonly consistency?: "linearizable" | "local" | undefined;
 }
 
@@ -146,10 +149,15 @@ export async function deleteKeys(
   };
 }
 
+const readConsistencies = {
+  linearizable: ReadConsistency.LINEARIZABLE,
+  local: ReadConsistency.LOCAL,
+} as const;
+
 function readFields({ revision = 0, consistency }: ReadOptions) {
   return {
     revision: toWireInteger(revision, "revision"),
-    consistency: consistency === "local" ? ReadConsistency.LOCAL : ReadConsistency.LINEARIZABLE,
+    consistency: consistency === undefined ? ReadConsistency.UNSPECIFIED : readConsistencies[consistency],
   };
 }
 

@@ -45,7 +45,8 @@ export async function readQueue(
 ): Promise<Queue> {
   const places: Place[] = [];
   let revision = 0;
-  for await (const { header, keyValues } of list(caller, { group, keys: { prefix: `${name}/` } }, options)) {
+  const everyPlace = { group, keys: { prefix: `${name}/` } };
+  for await (const { header, keyValues } of list(caller, everyPlace, { ...options, consistency: "linearizable" })) {
     revision ||= header.revision;
     places.push(...keyValues.flatMap((keyValue) => toPlace(name, keyValue) ?? []));
   }

@@ -105,7 +105,7 @@ export class Lock implements AsyncDisposable {
 
   /** @returns a revision at which the lock was held; null when it is not */
   async #heldAt({ caller }: LeaseParts, signal: AbortSignal): Promise<number | null> {
-    const { header, keyValue } = await get(caller, this, { signal });
+    const { header, keyValue } = await get(caller, this, { consistency: "linearizable", signal });
     return keyValue?.createRevision === this.token ? header.revision : null;
   }
 }

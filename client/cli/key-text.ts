@@ -1,6 +1,7 @@
 // Keys and values as text. They are bytes: what is UTF-8 is shown as it is, the rest in base64, and never a guess.
 
 import type { KeyValue } from "../../proto/model.ts";
+import type { AnswerHeader } from "../key-values.ts";
 import type { Flags } from "./flags.ts";
 import { UsageError } from "./usage-error.ts";
 
@@ -59,4 +60,9 @@ function toBase64(bytes: Uint8Array): string {
 
 function escaped(character: string): string {
   return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
+}
+
+/** For an answer that nobody asked to be stale. */
+export function staleNote({ group, revision }: AnswerHeader): string {
+  return `${group} has no quorum: this is revision ${revision}, and may be stale`;
 }

@@ -12,7 +12,7 @@ name: drain
 nodes: [{name: n1}, {name: n2}, {name: n3}, {name: n4}, {name: n5}, {name: n6}]
 groups:
   - {name: orders, owners: [n1, n2, n3]}
-  - {name: stock, owners: [n1, n4, n5]}
+  - {name: stock, owners: [n1, n4, n5], config: {lostQuorum: read_only}}
 settings: {voters: 3, voterCandidates: [n2, n3, n6]}
 `;
 const waitMs = 30_000;
@@ -65,12 +65,16 @@ test("node drain moves what runs there and tells why, and node undrain takes the
 });
 
 test("a group without a quorum is named, or follows when it has one", async () => {
+  await mustRun("put", "stock", "kept", "here");
   await cluster.kill("n4", "n5");
   const { value: refused } = await waitFor("the refusal", waitMs, async () => {
     const result = await runFor("3s", "node", "drain", "n1");
     return result.code === 5 ? result : null;
   });
   assert.match(refused.stderr, /stock/);
+  const read = await run("get", "stock", "kept");
+  assert.deepEqual([read.code, read.stdout], [0, "here"]);
+  assert.match(read.stderr, /stock has no quorum: this is revision \d+, and may be stale/);
   const { value: skipped } = await waitFor("the skip", waitMs, async () => {
     const result = await runFor("10s", "node", "drain", "n1", "--skip-unavailable", "--wait");
     return result.code === 0 ? result : null;

@@ -6,7 +6,7 @@ import type { AnswerHeader } from "../../key-values.ts";
 import { clientLimits } from "../../limits.ts";
 import type { CliCommand } from "../cli-command.ts";
 import { exitCodes } from "../exit-codes.ts";
-import { toKeyValueJson, toLine } from "../key-text.ts";
+import { staleNote, toKeyValueJson, toLine } from "../key-text.ts";
 import type { Output } from "../output.ts";
 
 interface KeyListOptions {
@@ -61,6 +61,7 @@ Examples:
     output.print({ header, keyValues: keyValues.map((one) => toKeyValueJson(one, { keysOnly })), count }, () =>
       render(output, keyValues, keysOnly),
     );
+    if (header.stale && !options.isLocal) output.note(staleNote(header));
     if (keyValues.length < count) output.note(`${keyValues.length} of ${count} keys`);
     return exitCodes.ok;
   },
@@ -68,7 +69,7 @@ Examples:
 
 async function collect(client: Client, options: KeyListOptions, signal: AbortSignal): Promise<Listed> {
   const { group, prefix, keysOnly, limit = Number.POSITIVE_INFINITY, revision, isLocal } = options;
-  const consistency = isLocal ? "local" : "linearizable";
+  const consistency = isLocal ? "local" : undefined;
   const pageKeys = Math.min(limit, clientLimits.pageKeys);
   const keyValues: KeyValue[] = [];
   let first: Listed | null = null;

@@ -14,12 +14,13 @@ import type { GroupId, Revision } from "../../../proto/ids.ts";
 import type { Fence } from "../../../proto/requests.ts";
 import { limits } from "../../node/limits.ts";
 import type { CallContext } from "../call-context.ts";
-import { invalid, readConsistency, readField, readGroup, readIdentity, readRevision } from "../convert/fields.ts";
+import { invalid, readField, readGroup, readIdentity, readRevision } from "../convert/fields.ts";
 import { toHeader } from "../convert/headers.ts";
 import { readKey, readSpan, toKeyValue } from "../convert/key-values.ts";
 import { readTransaction, toResults, toRevisions } from "../convert/transactions.ts";
 import { defineService } from "../service.ts";
 import { listPage } from "./list-page.ts";
+import { askRead } from "./reads.ts";
 
 /** What can be called by itself, and most of it on a stream too. */
 export const keyValueHandlers = { get, list: listPage, put, delete: deleteKeys, transact, compact };
@@ -27,13 +28,13 @@ export const keyValueHandlers = { get, list: listPage, put, delete: deleteKeys, 
 export const keyValueService = defineService(wire.KeyValueService, keyValueHandlers, {});
 
 async function get(request: wire.GetRequest, context: CallContext): Promise<wire.GetResponse> {
-  const { header, kv } = await context.ask({
+  const asked = {
     type: "get",
     group: readGroup(request.group),
     key: readKey(request.key, "key"),
     revision: readRevision(request.revision, "revision"),
-    consistency: readConsistency(request.consistency),
-  });
+  } as const;
+  const { header, kv } = await askRead<"get">(context, asked, request.consistency);
   const response = create(wire.GetResponseSchema, { header: toHeader(context.self, header) });
   if (kv !== null) response.keyValue = toKeyValue(kv);
   return response;

@@ -16,10 +16,11 @@ import { bytesOf, compareBytes, emptyBytes, textOf } from "../../../storage/byte
 import { murmur128 } from "../../../storage/hash.ts";
 import { limits } from "../../node/limits.ts";
 import type { CallContext } from "../call-context.ts";
-import { invalid, readConsistency, readCount, readGroup, readRevision } from "../convert/fields.ts";
+import { invalid, readCount, readGroup, readRevision } from "../convert/fields.ts";
 import { toHeader } from "../convert/headers.ts";
 import { everyKey, nextStart, readKey, readSpan, toKeyValue } from "../convert/key-values.ts";
 import { decodePageToken, encodePageToken } from "../page-token.ts";
+import { askRead } from "./reads.ts";
 
 /** Where a page begins, and what the first page said. */
 interface Cursor {
@@ -37,16 +38,16 @@ export async function listPage(request: ListRequest, context: CallContext): Prom
   const span = request.keys.case === undefined ? everyKey : readSpan(request.keys);
   const limit = readCount(request.limit, "limit", { usual: limits.pageKeysUsual, max: limits.pageKeysMax });
   const cursor = readCursor(request, span);
-  const reply = await context.ask({
+  const asked = {
     type: "list",
     group,
     span: cursor === null ? span : { start: cursor.start, end: span.end },
     revision: cursor?.revision ?? readRevision(request.revision, "revision"),
-    consistency: readConsistency(request.consistency),
     limit: Math.min(limit, limits.listRowsMax),
     keysOnly: request.keysOnly,
     countOnly: request.countOnly,
-  });
+  } as const;
+  const reply = await askRead<"list">(context, asked, request.consistency);
   if (cursor !== null && cursor.incarnation !== reply.header.incarnation) throw recreated(reply, cursor);
   return create(ListResponseSchema, {
     header: toHeader(context.self, reply.header),

@@ -239,7 +239,7 @@ export const GroupRevisionSchema: GenMessage<GroupRevision> = /*@__PURE__*/
  */
 export const ReadConsistency = {
   /**
-   * As LINEARIZABLE.
+   * As LINEARIZABLE; of keys of a group whose `lost_quorum` is READ_ONLY, and while it has no quorum, as LOCAL.
    *
    * @generated from enum value: READ_CONSISTENCY_UNSPECIFIED = 0;
    */

@@ -631,7 +631,7 @@ export const LostQuorumPolicy = {
   FREEZE: 2,
 
   /**
-   * As STOP. That keys stay readable, marked stale, without asking for local reads, is not there yet.
+   * As STOP; and keys stay readable, marked `stale` in the header, for whoever does not ask for LINEARIZABLE.
    *
    * @generated from enum value: LOST_QUORUM_POLICY_READ_ONLY = 3;
    */
