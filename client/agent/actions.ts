@@ -37,6 +37,8 @@ export type Verdict =
 /** Environment variables by which the processes of a group are found again. */
 export const markVariable = "BAILIWICK_GUARD";
 export const resourceVariable = "BAILIWICK_RESOURCE";
+/** What the application leaves running bears that of its start command. */
+export const actionVariable = "BAILIWICK_ACTION";
 
 /** @returns null when there is no program for it: a foreground process is started, ended and looked at by the guard itself */
 export function commandFor(action: Action, resource: ResourceSpec, context: ActionContext): Command | null {
@@ -47,6 +49,7 @@ export function commandFor(action: Action, resource: ResourceSpec, context: Acti
     BAILIWICK_GROUP: context.group,
     BAILIWICK_NODE: context.node,
     [resourceVariable]: name,
+    [actionVariable]: action,
     BAILIWICK_EPOCH: String(context.epoch),
     [markVariable]: context.mark,
   };

@@ -56,11 +56,19 @@ export class GuardHost {
 
   step(input: GuardInput): void {
     const effects = this.#guard.step(input, this.#parts.clock.nowMs());
+    let problem = "";
     for (const effect of effects) {
-      if (effect.type === "persist") this.#persist(effect.groups, input);
+      if (effect.type === "persist") problem = this.#persist(effect.groups, input);
+      else if (problem !== "" && isStart(effect)) this.#refuseStart(effect, problem);
       else this.#do(effect);
     }
     this.#setTimer();
+  }
+
+  /** A guard after this one would not know that it has to be ended. */
+  #refuseStart({ group, resource }: Extract<GuardEffect, { readonly type: "run" }>, why: string): void {
+    const outcome = { ...nothingToRun, why };
+    this.step({ type: "acted", group, resource, action: "start", outcome });
   }
 
   /** Looks at the clock no more. */
@@ -79,17 +87,24 @@ export class GuardHost {
     this.#timer = setTimeout(() => this.step({ type: "deadline" }), waitMs);
   }
 
-  /** What is not written down is not held: a guard after this one would not know of it. */
-  #persist(groups: readonly LeftoverGroup[], input: GuardInput): void {
+  /**
+   * What is not written down is not held: a guard after this one would not know of it.
+   *
+   * @returns why it could not be; empty: it is
+   */
+  #persist(groups: readonly LeftoverGroup[], input: GuardInput): string {
     try {
       this.#parts.directory.writeGroups(groups);
+      return "";
     } catch (reason) {
       const why = `The guard cannot write down its groups: ${reason instanceof Error ? reason.message : String(reason)}`;
       this.#parts.log(why);
-      if (input.type !== "hold") return;
-      const { group, epoch } = input.spec;
-      this.step({ type: "forget", group, epoch });
-      this.#tell({ type: "seized", group, epoch, why });
+      if (input.type === "hold") {
+        const { group, epoch } = input.spec;
+        this.step({ type: "forget", group, epoch });
+        this.#tell({ type: "seized", group, epoch, why });
+      }
+      return why;
     }
   }
 
@@ -107,6 +122,8 @@ export class GuardHost {
         return this.#commands.get(keyOf(effect))?.signal("SIGKILL");
       case "kill":
         return void this.#kill(effect);
+      case "endCommands":
+        return void this.#endCommands(effect);
     }
   }
 
@@ -143,10 +160,19 @@ export class GuardHost {
     const spec = this.#guard.specOf(group);
     const resources = spec?.resources.filter(({ name }) => resource === null || name === resource) ?? [];
     await Promise.all(resources.map((one) => this.#killUnit(group, one)));
-    const mark = { mark: markOf(this.#parts.id, group), resource };
-    const left = await killMarked(mark, (ms) => this.#parts.clock.sleep(ms));
+    const mark = { mark: markOf(this.#parts.id, group), resource: resource ?? undefined };
+    const left = await killMarked([mark], (ms) => this.#parts.clock.sleep(ms));
     if (left > 0) this.#parts.log(`${left} processes of ${group}/${resource ?? "*"} cannot be killed`);
     this.step({ type: "cleared", group, resource, left });
+  }
+
+  /** Of what is stopped or started by a command that is under way nothing is known: so also what a start has begun goes. */
+  async #endCommands({ group, starting }: Extract<GuardEffect, { readonly type: "endCommands" }>): Promise<void> {
+    const mark = markOf(this.#parts.id, group);
+    const starts = starting.map((resource) => ({ mark, resource, action: "start" }) as const);
+    const left = await killMarked([{ mark, action: "stop" }, ...starts], (ms) => this.#parts.clock.sleep(ms));
+    if (left > 0) this.#parts.log(`${left} processes of commands of ${group} cannot be killed`);
+    this.step({ type: "commandsEnded", group });
   }
 
   async #killUnit(group: string, resource: ResourceSpec): Promise<void> {
@@ -182,6 +208,10 @@ const nothingToRun: ActionOutcome = {
   why: "There is no command",
   tookMs: 0,
 };
+
+function isStart(effect: GuardEffect): effect is Extract<GuardEffect, { readonly type: "run" }> {
+  return effect.type === "run" && effect.action === "start";
+}
 
 /** What programs are given of this process's environment: nothing that changes what an interpreter executes. */
 export function programEnvironment(environment: NodeJS.ProcessEnv): Readonly<Record<string, string>> {

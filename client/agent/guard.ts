@@ -29,6 +29,8 @@ export type GuardInput =
     }
   /** What was to be killed is gone, but for `left` processes. */
   | { readonly type: "cleared"; readonly group: string; readonly resource: string | null; readonly left: number }
+  /** The commands of a guard before this one are gone. */
+  | { readonly type: "commandsEnded"; readonly group: string }
   /** A guard before this one held these groups, and what has become of them is not known. */
   /** Whatever runs is to be stopped in order. */
   | { readonly type: "stopAll"; readonly why: string }
@@ -38,6 +40,8 @@ export type GuardInput =
 export interface LeftoverGroup {
   readonly spec: RunSpec;
   readonly stopBudgetMs: number;
+  /** Resources whose start command was under way. */
+  readonly starting: readonly string[];
 }
 
 export type GuardEffect =
@@ -120,7 +124,10 @@ export class Guard {
         if (!group.isKilled) group.right = input.right;
         return [];
       case "act":
-        return [...killIfLate(group, nowMs), ...group.act(input.action, input.resource, nowMs)];
+        return this.#noting(group, () => [
+          ...killIfLate(group, nowMs),
+          ...group.act(input.action, input.resource, nowMs),
+        ]);
       case "kill":
         return [{ type: "kill", group: input.group, resource: input.resource }];
       case "forget":
@@ -128,12 +135,21 @@ export class Guard {
         this.#groups.delete(input.group);
         return [this.#persist()];
       case "acted":
-        return group.acted(input.resource, input.action, input.outcome, nowMs);
+        return this.#noting(group, () => group.acted(input.resource, input.action, input.outcome, nowMs));
       case "childEnded":
         return group.childEnded(input.resource, input.outcome, nowMs);
       case "cleared":
         return this.#cleared(group, input, nowMs);
+      case "commandsEnded":
+        return group.commandsEnded(nowMs);
     }
+  }
+
+  /** That a start command is under way is written down before it is, for a guard after this one. */
+  #noting(group: GuardedGroup, act: () => readonly GuardEffect[]): readonly GuardEffect[] {
+    const before = group.starting.join();
+    const effects = act();
+    return group.starting.join() === before ? effects : [this.#persist(), ...effects];
   }
 
   /** An agent that acts for a group which is not held would wait for ever. */
@@ -161,12 +177,11 @@ export class Guard {
     return [this.#persist()];
   }
 
-  #takeOver({ spec, stopBudgetMs }: LeftoverGroup, why: string, nowMs: number): readonly GuardEffect[] {
+  #takeOver({ spec, stopBudgetMs, starting }: LeftoverGroup, why: string, nowMs: number): readonly GuardEffect[] {
     const right = { stopAtMs: nowMs, killAtMs: nowMs + stopBudgetMs };
     const group = new GuardedGroup(spec, right, nowMs);
     this.#groups.set(spec.group, group);
-    group.presume(nowMs);
-    return group.seize(why, nowMs);
+    return [...group.presume(starting, nowMs), ...group.seize(why, nowMs)];
   }
 
   #cleared(
@@ -216,8 +231,8 @@ export class Guard {
   }
 
   #persist(): GuardEffect {
-    const groups = [...this.#groups.values()].map(({ spec, right }) => {
-      return { spec, stopBudgetMs: Math.max(0, right.killAtMs - right.stopAtMs) };
+    const groups = [...this.#groups.values()].map(({ spec, right, starting }) => {
+      return { spec, stopBudgetMs: Math.max(0, right.killAtMs - right.stopAtMs), starting };
     });
     return { type: "persist", groups };
   }

@@ -23,6 +23,8 @@ export type GroupEffect =
   | { readonly type: "abort"; readonly group: string; readonly resource: string }
   /** Kill everything that bears the mark of the group, or of one resource of it. */
   | { readonly type: "kill"; readonly group: string; readonly resource: string | null }
+  /** Kill the commands that a guard before had under way, and what the starts among them have begun. */
+  | { readonly type: "endCommands"; readonly group: string; readonly starting: readonly string[] }
   | { readonly type: "tell"; readonly message: FromGuard };
 
 /** `dirty`: it was stopped, and that failed. */
@@ -36,6 +38,8 @@ interface Guarded {
   hasChild: boolean;
   /** How the last one ended. */
   ended: ActionOutcome | null;
+  /** The start command is under way, also when its stop has been asked for. */
+  isStartRunning: boolean;
   /** The stop command is under way. */
   isCommandRunning: boolean;
   /** The stop command was under way when everything was killed. */
@@ -54,6 +58,8 @@ export class GuardedGroup {
   #seized: string | null = null;
   #isKilled = false;
   #isBeingKilled = false;
+  /** Commands of a guard before this one are being killed. */
+  #isEndingCommands = false;
   readonly #resources: ReadonlyMap<string, Guarded>;
 
   constructor(spec: RunSpec, right: Right, nowMs: number) {
@@ -90,6 +96,11 @@ export class GuardedGroup {
     return this.#all.every(({ phase }) => phase === "offline" || phase === "dirty");
   }
 
+  /** Whose start command is under way: it would go on without its guard. */
+  get starting(): readonly string[] {
+    return this.#all.flatMap(({ spec, isStartRunning }) => (isStartRunning ? [spec.name] : []));
+  }
+
   get held(): HeldGroup {
     const resources = this.#all.flatMap(({ spec, phase }) => {
       if (phase === "offline") return [];
@@ -98,9 +109,20 @@ export class GuardedGroup {
     return { spec: this.spec, right: this.right, seized: this.#seized, resources };
   }
 
-  /** Whatever it may have running is to be stopped. */
-  presume(nowMs: number): void {
+  /**
+   * Whatever a guard before may have left running is to be stopped, and not while a command of that one goes on: a start that
+   * ends after the stop would leave what nobody knows of.
+   */
+  presume(starting: readonly string[], nowMs: number): readonly GroupEffect[] {
     for (const resource of this.#all) become(resource, "running", nowMs);
+    this.#isEndingCommands = true;
+    return [{ type: "endCommands", group: this.name, starting }];
+  }
+
+  /** See {@link presume}. */
+  commandsEnded(nowMs: number): readonly GroupEffect[] {
+    this.#isEndingCommands = false;
+    return this.sweep(nowMs);
   }
 
   act(action: "start" | "stop", name: string, nowMs: number): readonly GroupEffect[] {
@@ -114,7 +136,9 @@ export class GuardedGroup {
     }
     become(resource, "starting", nowMs);
     const at = { group: this.name, resource: name };
-    return [isForeground(resource.spec) ? { type: "spawn", ...at } : { type: "run", ...at, action: "start" }];
+    if (isForeground(resource.spec)) return [{ type: "spawn", ...at }];
+    resource.isStartRunning = true;
+    return [{ type: "run", ...at, action: "start" }];
   }
 
   #stop(name: string, nowMs: number): readonly GroupEffect[] {
@@ -122,7 +146,7 @@ export class GuardedGroup {
     const isNothing = resource === undefined || resource.spec.runner === null || resource.phase === "offline";
     if (isNothing) return [this.#tellDone(name, "stop", done)];
     // A command would be killed as well; when that is done everything is stopped.
-    if (resource.phase === "stopping" || this.#isBeingKilled) return [];
+    if (resource.phase === "stopping" || this.#isKilling) return [];
     if (resource.phase === "starting") {
       become(resource, "stopping", nowMs);
       // Answered as started, whatever becomes of it: then it is stopped.
@@ -192,7 +216,7 @@ export class GuardedGroup {
 
   /** Of a group that the guard stops: stops what may be, in order; after its time, everything at once. */
   sweep(nowMs: number): readonly GroupEffect[] {
-    if (!this.isSeized || this.#isBeingKilled) return [];
+    if (!this.isSeized || this.#isKilling) return [];
     const question = this.#question(nowMs);
     const isNext = ({ phase, spec }: Guarded) =>
       (phase === "running" || phase === "starting") && (this.#isKilled || mayStop(spec.name, question));
@@ -229,6 +253,7 @@ export class GuardedGroup {
 
   #started(resource: Guarded, outcome: ActionOutcome, nowMs: number): readonly GroupEffect[] {
     const { name } = resource.spec;
+    resource.isStartRunning = false;
     resource.hasChild = isForeground(resource.spec) && outcome.exitStatus === 0;
     const told = this.#tellDone(name, "start", outcome);
     if (resource.phase === "stopping" && !this.#isBeingKilled) return [told, ...this.#beginStop(resource)];
@@ -301,6 +326,10 @@ export class GuardedGroup {
     };
   }
 
+  get #isKilling(): boolean {
+    return this.#isBeingKilled || this.#isEndingCommands;
+  }
+
   get #all(): readonly Guarded[] {
     return [...this.#resources.values()];
   }
@@ -310,6 +339,7 @@ const fresh = {
   phase: "offline",
   hasChild: false,
   ended: null,
+  isStartRunning: false,
   isCommandRunning: false,
   isCutOff: false,
   isBeingKilled: false,

@@ -2,24 +2,31 @@
 // environment is not found: that is for its stop command, and at last for the group's fence.
 
 import { readdirSync, readFileSync } from "node:fs";
-import { markVariable, resourceVariable } from "./actions.ts";
+import { actionVariable, markVariable, resourceVariable } from "./actions.ts";
 import { agentLimits } from "./agent-limits.ts";
+import type { Action } from "./run-spec.ts";
 
 export interface Mark {
   /** Value of the variable that names guard and group. */
   readonly mark: string;
-  /** null: of all resources. */
-  readonly resource: string | null;
+  /** Absent: of all resources. */
+  readonly resource?: string | undefined;
+  /** Absent: of all actions. What a command has left running counts as well. */
+  readonly action?: Action | undefined;
 }
 
 export function markOf(guard: string, group: string): string {
   return `${guard}-${group}`;
 }
 
-/** Kills them again and again, because they may have children meanwhile. @returns how many are still there */
-export async function killMarked(mark: Mark, pause: (ms: number) => Promise<void>): Promise<number> {
+/**
+ * Kills what bears one of the marks, again and again, because it may have children meanwhile.
+ *
+ * @returns how many are still there
+ */
+export async function killMarked(marks: readonly Mark[], pause: (ms: number) => Promise<void>): Promise<number> {
   for (let round = 0; ; round++) {
-    const left = findMarked(mark);
+    const left = findMarked(marks);
     for (const pid of left) killNow(pid);
     if (left.length === 0 || round >= agentLimits.killsQuick) return left.length;
     await pause(agentLimits.killPauseMs);
@@ -27,19 +34,30 @@ export async function killMarked(mark: Mark, pause: (ms: number) => Promise<void
 }
 
 /** Their ids; a process that has ended and is not yet waited for has no environment. */
-function findMarked({ mark, resource }: Mark): readonly number[] {
-  const variables = [`${markVariable}=${mark}`, ...(resource === null ? [] : [`${resourceVariable}=${resource}`])];
+function findMarked(marks: readonly Mark[]): readonly number[] {
+  const wanted = marks.map(variablesOf);
   const ids = readdirSync("/proc").filter((name) => /^[0-9]+$/.test(name));
-  return ids.map(Number).filter((pid) => pid !== process.pid && hasVariables(pid, variables));
+  return ids.map(Number).filter((pid) => {
+    if (pid === process.pid) return false;
+    const all = environmentOf(pid);
+    return wanted.some((variables) => variables.every((variable) => all.includes(variable)));
+  });
 }
 
-function hasVariables(pid: number, variables: readonly string[]): boolean {
+function variablesOf({ mark, resource, action }: Mark): readonly string[] {
+  return [
+    `${markVariable}=${mark}`,
+    ...(resource === undefined ? [] : [`${resourceVariable}=${resource}`]),
+    ...(action === undefined ? [] : [`${actionVariable}=${action}`]),
+  ];
+}
+
+function environmentOf(pid: number): readonly string[] {
   try {
-    const all = readFileSync(`/proc/${pid}/environ`, "utf8").split("\0");
-    return variables.every((variable) => all.includes(variable));
+    return readFileSync(`/proc/${pid}/environ`, "utf8").split("\0");
   } catch {
     // It has ended, or is somebody else's.
-    return false;
+    return [];
   }
 }
 

@@ -49,7 +49,7 @@ export class StateDirectory {
     const file = this.#groupsFile;
     if (!existsSync(file)) return [];
     const read = JSON.parse(readFileSync(file, "utf8")) as Partial<Written>;
-    return read.boot === readBootId() ? (read.groups ?? []) : [];
+    return read.boot === readBootId() ? (read.groups ?? []).map((group) => ({ ...noStarts, ...group })) : [];
   }
 
   writeGroups(groups: readonly LeftoverGroup[]): void {
@@ -66,6 +66,9 @@ export class StateDirectory {
     renameSync(`${file}.new`, file);
   }
 }
+
+/** A guard of before has not written any. */
+const noStarts = { starting: [] } as const;
 
 interface Written {
   readonly boot: string;

@@ -143,6 +143,51 @@ test("when agent and guard are killed together the next guard stops what they ha
   await endOf(pid, 10_000);
 });
 
+/** A start command that begins, and comes to its end when the file `gate` is there. */
+async function starting(setting: AgentSetting) {
+  const isUp = `grep -q "^State:[[:space:]]*[RSD]" /proc/$(head -1 ${setting.path("starts")})/status 2>/dev/null`;
+  const control = setting.script(
+    "ctl",
+    `case $1 in
+start) echo $$ >> ${setting.path("starts")}
+  while [ ! -e ${setting.path("gate")} ]; do sleep 0.05; done
+  echo $$ >> ${setting.path("started")} ;;
+stop) ${isUp} && echo "a start is under way" >> ${setting.path("stops")}
+  echo stopped >> ${setting.path("stops")} ;;
+esac`,
+  );
+  const exec = { start: [control, "start"], stop: [control, "stop"] };
+  setting.config = { resources: [{ name: "db", application: {}, run: { exec } }] };
+  setting.grant();
+  const agent = setting.startAgent([control]);
+  await waitFor("a start", 20_000, () => setting.lines("starts")[0] ?? null);
+  return { agent, control };
+}
+
+test("a start command whose guard is killed is ended before anything is stopped or started again", async () => {
+  await using setting = await new AgentSetting().listen();
+  await starting(setting);
+  process.kill(setting.guardPid(), "SIGKILL");
+  await waitFor("another start", 20_000, () => setting.lines("starts")[1] ?? null);
+  setting.script("gate", "");
+  await setting.heard("orders 7 online");
+  assert.deepEqual(setting.lines("stops"), ["stopped"]);
+  assert.deepEqual(setting.lines("started"), setting.lines("starts").slice(1));
+});
+
+test("a start command whose agent and guard are killed is ended by the next guard before anything is stopped", async () => {
+  await using setting = await new AgentSetting().listen();
+  const { agent, control } = await starting(setting);
+  setting.grants = [];
+  process.kill(setting.guardPid(), "SIGKILL");
+  agent.signal("SIGKILL");
+  await agent.ended;
+  setting.startAgent([control]);
+  await waitFor("the stop", 20_000, () => setting.lines("stops").find((line) => line === "stopped"));
+  assert.deepEqual(setting.lines("stops"), ["stopped"]);
+  assert.equal(isAlive(Number(setting.lines("starts")[0])), false);
+});
+
 test("an application that ends by itself is started again, and the second time the group is in error with the reason", async () => {
   await using setting = await new AgentSetting().listen();
   const { pid } = await online(setting);

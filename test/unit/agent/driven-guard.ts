@@ -74,7 +74,12 @@ export class DrivenGuard {
         this.told.push(effect.message);
         return;
       case "persist":
-        this.#done.push(`persist ${effect.groups.map(({ spec }) => spec.group).join(" ")}`);
+        this.#done.push(
+          `persist ${effect.groups.map(({ spec, starting }) => [spec.group, ...starting].join("/")).join(" ")}`,
+        );
+        return;
+      case "endCommands":
+        this.#done.push(["end commands", ...effect.starting].join(" "));
         return;
       case "run":
         this.#done.push(`run ${effect.action} ${effect.resource}`);

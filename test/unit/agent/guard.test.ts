@@ -7,13 +7,17 @@ import { foreground, needs, resource, spec } from "./specs.ts";
 const right = { stopAtMs: 10_000, killAtMs: 15_000 };
 const killMs = right.killAtMs - agentLimits.killLeadMs;
 const pair = () => spec(["data", "db"], [needs("db", ["data"])]);
+const left = (starting: readonly string[] = []) => {
+  const groups = [{ spec: pair(), stopBudgetMs: 5_000, starting }];
+  return { type: "leftover", groups, why: "the guard before has ended" } as const;
+};
 const child = () => spec([resource("app", { runner: foreground, stopTimeoutMs: 2_000 })]);
 
 test("a guard does what its agent asks for, and tells how it ended", () => {
   const guard = new DrivenGuard().hold(pair(), right).act("start", "data");
-  assert.deepEqual(guard.take(), ["persist orders", "run start data"]);
+  assert.deepEqual(guard.take(), ["persist orders", "persist orders/data", "run start data"]);
   guard.acted("start", "data", { exitStatus: 1 }).act("stop", "data");
-  assert.deepEqual(guard.take(), ["run stop data"]);
+  assert.deepEqual(guard.take(), ["persist orders", "run stop data"]);
   guard.acted("stop", "data");
   assert.deepEqual(guard.outcomes, ["start data 1", "stop data 0"]);
 });
@@ -144,7 +148,7 @@ test("a start command that is under way is ended before its stop begins", () => 
   guard.act("stop", "data");
   assert.deepEqual(guard.take(), ["abort data"]);
   guard.acted("start", "data", { exitStatus: null });
-  assert.deepEqual(guard.take(), ["run stop data"]);
+  assert.deepEqual(guard.take(), ["persist orders", "run stop data"]);
 });
 
 test("a foreground process gets SIGTERM, and is stopped when all of its kind is gone", () => {
@@ -215,19 +219,36 @@ test("an agent that begins anew hears what runs, and may go on", () => {
   ]);
 });
 
-test("what a guard before has left is stopped at once, in order", () => {
-  const guard = new DrivenGuard();
-  guard.input({ type: "leftover", groups: [{ spec: pair(), stopBudgetMs: 5_000 }], why: "the guard before has ended" });
+test("what a guard before has left is stopped in order, at once when what that one was doing has ended", () => {
+  const guard = new DrivenGuard().input(left());
+  assert.deepEqual(guard.take(), ["end commands"]);
+  guard.input({ type: "commandsEnded", group: "orders" });
   assert.deepEqual(guard.take(), ["run stop db"]);
   guard.acted("stop", "db");
   assert.deepEqual(guard.take(), ["run stop data"]);
 });
 
+test("what a guard before was starting is ended before anything is stopped, whatever an agent asks for meanwhile", () => {
+  const guard = new DrivenGuard().input(left(["db"])).input({ type: "connected" });
+  assert.deepEqual(guard.take(), ["end commands db"]);
+  guard.act("stop", "db").act("start", "db").pass(1_000);
+  assert.deepEqual(guard.take(), []);
+  assert.deepEqual(guard.input({ type: "commandsEnded", group: "orders" }).take(), ["run stop db"]);
+});
+
 test("what a guard before has left is killed when it is not stopped within its budget", () => {
-  const guard = new DrivenGuard();
-  guard.input({ type: "leftover", groups: [{ spec: pair(), stopBudgetMs: 5_000 }], why: "the guard before has ended" });
+  const guard = new DrivenGuard().input(left()).input({ type: "commandsEnded", group: "orders" });
   guard.take();
   assert.deepEqual(guard.pass(5_000).take(), ["kill *"]);
+});
+
+test("a guard writes down that a start command is under way before it begins, and no longer when it has ended", () => {
+  const guard = new DrivenGuard().hold(pair(), right).act("start", "data");
+  assert.deepEqual(guard.take(), ["persist orders", "persist orders/data", "run start data"]);
+  guard.act("stop", "data");
+  assert.deepEqual(guard.take(), ["abort data"]);
+  guard.acted("start", "data", { exitStatus: null });
+  assert.deepEqual(guard.take(), ["persist orders", "run stop data"]);
 });
 
 test("an older epoch changes nothing of a group that runs under a newer one", () => {

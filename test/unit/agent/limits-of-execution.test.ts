@@ -64,6 +64,7 @@ test("a command gets the group's variables and its mark, and cannot set them its
       BAILIWICK_GROUP: "orders",
       BAILIWICK_NODE: "n202",
       BAILIWICK_RESOURCE: "db",
+      BAILIWICK_ACTION: "start",
       BAILIWICK_EPOCH: "7",
       BAILIWICK_GUARD: "g1-orders",
     },
