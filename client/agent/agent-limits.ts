@@ -24,8 +24,8 @@ export const agentLimits = {
   clockStepMs: 10,
   /** Between two searches for processes that have to be killed. */
   killPauseMs: 50,
-  /** And when it has been tried for long. */
-  killPauseMsMax: 1_000,
+  /** Before it is looked once more whether none is there. */
+  secondLookMs: 10,
   killsQuick: 40,
   /** Before the stop of a resource that could not be stopped is tried again. */
   stuckPauseMs: 30_000,

@@ -13,8 +13,9 @@ import { execute } from "./executor.ts";
 import { GuardHost, programEnvironment } from "./guard-host.ts";
 import { type GuardLink, linkGuard } from "./guard-link.ts";
 import type { FromGuard } from "./guard-messages.ts";
+import { killNow } from "./kill-processes.ts";
 import { measureLoad } from "./load.ts";
-import { killNow, markOf } from "./marked-processes.ts";
+import { markOf } from "./marked-processes.ts";
 import { StateDirectory } from "./state-directory.ts";
 
 export interface AgentParts {

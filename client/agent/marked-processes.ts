@@ -3,7 +3,7 @@
 
 import { readdirSync, readFileSync } from "node:fs";
 import { actionVariable, markVariable, resourceVariable } from "./actions.ts";
-import { agentLimits } from "./agent-limits.ts";
+import { killNow, killUntilNone } from "./kill-processes.ts";
 import type { Action } from "./run-spec.ts";
 
 export interface Mark {
@@ -19,18 +19,9 @@ export function markOf(guard: string, group: string): string {
   return `${guard}-${group}`;
 }
 
-/**
- * Kills what bears one of the marks, again and again, because it may have children meanwhile.
- *
- * @returns how many are still there
- */
-export async function killMarked(marks: readonly Mark[], pause: (ms: number) => Promise<void>): Promise<number> {
-  for (let round = 0; ; round++) {
-    const left = findMarked(marks);
-    for (const pid of left) killNow(pid);
-    if (left.length === 0 || round >= agentLimits.killsQuick) return left.length;
-    await pause(agentLimits.killPauseMs);
-  }
+/** Kills what bears one of the marks. @returns how many are still there */
+export function killMarked(marks: readonly Mark[], pause: (ms: number) => Promise<void>): Promise<number> {
+  return killUntilNone({ find: () => findMarked(marks), kill: killNow, pause });
 }
 
 /** Their ids; a process that has ended and is not yet waited for has no environment. */
@@ -58,13 +49,5 @@ function environmentOf(pid: number): readonly string[] {
   } catch {
     // It has ended, or is somebody else's.
     return [];
-  }
-}
-
-export function killNow(pid: number): void {
-  try {
-    process.kill(pid, "SIGKILL");
-  } catch {
-    // It has ended.
   }
 }
