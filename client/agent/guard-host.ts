@@ -159,9 +159,10 @@ export class GuardHost {
   async #kill({ group, resource }: Extract<GuardEffect, { readonly type: "kill" }>): Promise<void> {
     const spec = this.#guard.specOf(group);
     const resources = spec?.resources.filter(({ name }) => resource === null || name === resource) ?? [];
-    await Promise.all(resources.map((one) => this.#killUnit(group, one)));
     const mark = { mark: markOf(this.#parts.id, group), resource: resource ?? undefined };
-    const left = await killMarked([mark], (ms) => this.#parts.clock.sleep(ms));
+    const units = resources.map((one) => this.#killUnit(group, one));
+    // A service manager that takes its time keeps nothing alive that can be killed without it.
+    const [left] = await Promise.all([killMarked([mark], (ms) => this.#parts.clock.sleep(ms)), ...units]);
     if (left > 0) this.#parts.log(`${left} processes of ${group}/${resource ?? "*"} cannot be killed`);
     this.step({ type: "cleared", group, resource, left });
   }
