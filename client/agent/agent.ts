@@ -10,10 +10,9 @@ import { AgentCore, type AgentEffect, type AgentInput, type GroupStory } from ".
 import { agentLimits } from "./agent-limits.ts";
 import { resourceNamed } from "./dependencies.ts";
 import { execute } from "./executor.ts";
-import { GuardHost, programEnvironment } from "./guard-host.ts";
-import { type GuardLink, linkGuard } from "./guard-link.ts";
+import { programEnvironment } from "./guard-host.ts";
+import { GuardKeeper } from "./guard-keeper.ts";
 import type { FromGuard } from "./guard-messages.ts";
-import { killNow } from "./kill-processes.ts";
 import { measureLoad } from "./load.ts";
 import { markOf } from "./marked-processes.ts";
 import { StateDirectory } from "./state-directory.ts";
@@ -42,7 +41,7 @@ class Agent {
   readonly #parts: AgentParts;
   readonly #core: AgentCore;
   readonly #directory: StateDirectory;
-  #link: GuardLink | null = null;
+  readonly #guard: GuardKeeper;
   /** Of the guard, and of this agent and those after it. */
   #id = "";
   /** Of each group what was reported last. */
@@ -50,47 +49,39 @@ class Agent {
   #wake = new AbortController();
   #timer: NodeJS.Timeout | null = null;
   #lastProblem = "";
-  /** Since it has said anything. */
-  #beatsMissed = 0;
-  /** null: not known, or it is in this process. */
-  #guardPid: number | null = null;
   #hasEnded = false;
 
   constructor(parts: AgentParts) {
     this.#parts = parts;
     this.#core = new AgentCore(parts.config.allow);
     this.#directory = new StateDirectory(parts.config.stateDirectory);
+    this.#guard = new GuardKeeper({
+      ...parts,
+      directory: this.#directory,
+      hear: (message) => this.#hearGuard(message),
+      lost: () => this.#step({ type: "guardLost" }),
+      isEmpty: () => this.#core.isEmpty,
+    });
   }
 
   async run(): Promise<void> {
     const { leave, force } = this.#parts;
-    await this.#findGuard().catch((reason: unknown) => {
-      this.#link?.close();
-      throw reason;
-    });
+    await this.#guard.begin();
     whenAborted(leave, () => this.#step({ type: "leave" }));
     whenAborted(force, () => this.#step({ type: "force" }));
-    const beats = setInterval(() => this.#beat(), agentLimits.beatMs);
     void this.#measure();
     try {
       await this.#report();
     } finally {
       this.#hasEnded = true;
-      clearInterval(beats);
       if (this.#timer !== null) clearTimeout(this.#timer);
-      this.#link?.close();
+      this.#guard.close();
     }
   }
 
-  /** A guard that is stuck would neither start nor stop anything: it is ended, and then it is one that has ended. */
-  #beat(): void {
-    this.#beatsMissed += 1;
-    if (this.#beatsMissed > agentLimits.beatsMissedMax && this.#guardPid !== null) {
-      this.#parts.log("The guard process does not answer: it is killed");
-      killNow(this.#guardPid);
-      this.#guardPid = null;
-    }
-    this.#link?.send({ type: "beat" });
+  #hearGuard(message: FromGuard): void {
+    if (message.type === "state") this.#id = message.id;
+    this.#step({ type: "guard", message });
   }
 
   /** Reports until it may end: at intervals, and at once when a group's state changes. */
@@ -138,7 +129,7 @@ class Agent {
   #do(effect: AgentEffect): void {
     switch (effect.type) {
       case "tell":
-        return this.#link?.send(effect.message);
+        return this.#guard.send(effect.message);
       case "monitor":
         return void this.#monitor(effect);
       case "read":
@@ -187,57 +178,6 @@ class Agent {
       const measured = { node: config.node, wallMs: Date.now(), stories: this.#core.stories, ...measureLoad() };
       const intervalMs = await calls.reportPerformance(measured).catch(() => 0);
       await clock.sleep(Math.max(intervalMs, agentLimits.measureMs), leave);
-    }
-  }
-
-  async #findGuard(): Promise<void> {
-    const { clock, config } = this.#parts;
-    const { node, systemctl, ocfRoot } = config;
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const hear = (message: FromGuard) => {
-      this.#beatsMissed = 0;
-      if (message.type === "alive") this.#guardPid = message.pid;
-      if (message.type === "busy") reject(new Error(`Another agent uses ${config.stateDirectory}`));
-      if (message.type === "state") this.#id = message.id;
-      this.#step({ type: "guard", message });
-      if (message.type === "state") resolve();
-    };
-    const options = { directory: this.#directory, node, settings: { systemctl, ocfRoot }, clock, hear };
-    this.#link = await linkGuard({ ...options, lost: () => this.#loseGuard(reject) });
-    await promise;
-  }
-
-  /** Nothing may go on without a guard: everything is stopped here, and then there is another one. */
-  #loseGuard(reject: (reason: Error) => void): void {
-    const { config, clock, log } = this.#parts;
-    if (this.#hasEnded) return;
-    // Of a guard that has not said anything yet.
-    reject(new Error("The guard process has ended"));
-    this.#guardPid = null;
-    log("The guard process has ended: everything is stopped");
-    const tell = (message: FromGuard) => this.#step({ type: "guard", message });
-    const host = new GuardHost({ directory: this.#directory, id: this.#id, clock, tell, log });
-    host.greet(config.node, config);
-    this.#link = {
-      send: (message) => void (message.type === "hello" || host.step(message)),
-      close: () => host.close(),
-    };
-    host.takeOver(this.#directory.leftover(), "The guard process has ended");
-    this.#step({ type: "guardLost" });
-    void this.#replaceGuard(host);
-  }
-
-  async #replaceGuard(host: GuardHost): Promise<void> {
-    const { clock, log } = this.#parts;
-    while (!this.#hasEnded && !(this.#core.isEmpty && host.isSettled)) await clock.sleep(agentLimits.beatMs);
-    host.close();
-    while (!this.#hasEnded) {
-      try {
-        return await this.#findGuard();
-      } catch (reason) {
-        log(`There is no guard: ${reason instanceof Error ? reason.message : String(reason)}`);
-        await clock.sleep(agentLimits.idleIntervalMs);
-      }
     }
   }
 

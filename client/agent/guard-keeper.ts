@@ -1,0 +1,125 @@
+// The agent's side of its guard: finds it, or has it started; asks it for signs of life, and ends one that gives none; and stands
+// in for one that has ended, until nothing runs any more and there is another.
+
+import type { ClientClock } from "../clock.ts";
+import type { AgentConfig } from "./agent-config.ts";
+import { agentLimits } from "./agent-limits.ts";
+import { GuardHost } from "./guard-host.ts";
+import { type GuardLink, linkGuard } from "./guard-link.ts";
+import type { FromGuard, ToGuard } from "./guard-messages.ts";
+import { killNow } from "./kill-processes.ts";
+import type { StateDirectory } from "./state-directory.ts";
+
+export interface GuardKeeperParts {
+  readonly config: AgentConfig;
+  readonly directory: StateDirectory;
+  readonly clock: ClientClock;
+  readonly log: (line: string) => void;
+  readonly hear: (message: FromGuard) => void;
+  /** The guard has ended, and what stands in for it knows what it held. */
+  readonly lost: () => void;
+  /** Nothing is held: another guard may be begun with. */
+  readonly isEmpty: () => boolean;
+}
+
+export class GuardKeeper {
+  readonly #parts: GuardKeeperParts;
+  #link: GuardLink | null = null;
+  #beats: NodeJS.Timeout | null = null;
+  /** Of the guard, and of this agent and those after it. */
+  #id = "";
+  /** Since it has said anything. */
+  #beatsMissed = 0;
+  /** null: not known, or it is in this process. */
+  #pid: number | null = null;
+  #hasEnded = false;
+
+  constructor(parts: GuardKeeperParts) {
+    this.#parts = parts;
+  }
+
+  /** @throws {Error} when no guard can be started, or another agent uses the directory */
+  async begin(): Promise<void> {
+    await this.#find();
+    this.#beats = setInterval(() => this.#beat(), agentLimits.beatMs);
+  }
+
+  send(message: ToGuard): void {
+    this.#link?.send(message);
+  }
+
+  /** Leaves the guard to itself. */
+  close(): void {
+    this.#hasEnded = true;
+    if (this.#beats !== null) clearInterval(this.#beats);
+    this.#link?.close();
+  }
+
+  /** A guard that is stuck would neither start nor stop anything: it is ended, and then it is one that has ended. */
+  #beat(): void {
+    this.#beatsMissed += 1;
+    if (this.#beatsMissed > agentLimits.beatsMissedMax && this.#pid !== null) {
+      this.#parts.log("The guard process does not answer: it is killed");
+      killNow(this.#pid);
+      this.#pid = null;
+    }
+    this.send({ type: "beat" });
+  }
+
+  async #find(): Promise<void> {
+    const { clock, config, directory } = this.#parts;
+    const { node, systemctl, ocfRoot } = config;
+    const { promise: greeted, resolve, reject } = Promise.withResolvers<void>();
+    let isGreeted = false;
+    const hear = (message: FromGuard) => {
+      this.#beatsMissed = 0;
+      if (message.type === "alive") this.#pid = message.pid;
+      if (message.type === "busy") reject(new Error(`Another agent uses ${directory.path}`));
+      if (message.type === "state") {
+        this.#id = message.id;
+        isGreeted = true;
+      }
+      this.#parts.hear(message);
+      if (isGreeted) resolve();
+    };
+    // Nothing was ever asked of a guard that has not said anything yet: who looks for one goes on looking.
+    const lost = () => (isGreeted ? this.#standIn() : reject(new Error("The guard process has ended")));
+    const link = await linkGuard({ directory, node, settings: { systemctl, ocfRoot }, clock, hear, lost });
+    this.#link = link;
+    await greeted.catch((reason: unknown) => {
+      link.close();
+      throw reason;
+    });
+  }
+
+  /** Nothing may go on without a guard: everything is stopped here, and then there is another one. */
+  #standIn(): void {
+    const { config, clock, directory, log, hear, lost } = this.#parts;
+    if (this.#hasEnded) return;
+    this.#pid = null;
+    log("The guard process has ended: everything is stopped");
+    const host = new GuardHost({ directory, id: this.#id, clock, tell: hear, log });
+    host.greet(config.node, config);
+    this.#link = {
+      send: (message) => void (message.type === "hello" || host.step(message)),
+      close: () => host.close(),
+    };
+    host.takeOver(directory.leftover(), "The guard process has ended");
+    lost();
+    void this.#replace(host);
+  }
+
+  async #replace(host: GuardHost): Promise<void> {
+    const { clock, log, isEmpty } = this.#parts;
+    while (!this.#hasEnded && !(isEmpty() && host.isSettled)) await clock.sleep(agentLimits.beatMs);
+    host.close();
+    while (!this.#hasEnded) {
+      try {
+        return await this.#find();
+      } catch (reason) {
+        log(`There is no guard: ${reason instanceof Error ? reason.message : String(reason)}`);
+        await clock.sleep(agentLimits.idleIntervalMs);
+      }
+    }
+  }
+}

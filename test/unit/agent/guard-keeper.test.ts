@@ -1,0 +1,82 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { parseAgentConfig } from "../../../client/agent/agent-config.ts";
+import { bootClock } from "../../../client/agent/boot-clock.ts";
+import { GuardKeeper } from "../../../client/agent/guard-keeper.ts";
+import type { FromGuard, ToGuard } from "../../../client/agent/guard-messages.ts";
+import { MessageSocket } from "../../../client/agent/message-socket.ts";
+import { StateDirectory } from "../../../client/agent/state-directory.ts";
+
+type Agent = MessageSocket<FromGuard, ToGuard>;
+
+/** A guard in this process, that does with each connection, in order, what a test says, and a keeper in front of it. */
+class Setting implements AsyncDisposable {
+  readonly directory = new StateDirectory(mkdtempSync(join(tmpdir(), "bailiwick-keeper-")));
+  readonly keeper: GuardKeeper;
+  lost = 0;
+  readonly #sockets: Socket[] = [];
+  readonly #server = createServer((socket) => {
+    this.#sockets.push(socket);
+    const behaviour = this.behaviours.shift();
+    const agent: Agent = new MessageSocket<FromGuard, ToGuard>(
+      socket,
+      (message) => (message.type === "hello" ? behaviour?.(agent) : undefined),
+      () => {},
+    );
+  });
+  readonly behaviours: ((agent: Agent) => void)[];
+
+  constructor(behaviours: readonly ((agent: Agent) => void)[]) {
+    this.behaviours = [...behaviours];
+    const sleep = (ms: number, signal?: AbortSignal) => bootClock.sleep(Math.min(ms, 20), signal);
+    this.keeper = new GuardKeeper({
+      config: parseAgentConfig("node: n202\nallow: {}\n", "agent.yaml"),
+      directory: this.directory,
+      clock: { ...bootClock, sleep },
+      log: () => {},
+      hear: () => {},
+      lost: () => {
+        this.lost += 1;
+      },
+      isEmpty: () => true,
+    });
+  }
+
+  async listen(): Promise<this> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#server.listen(this.directory.socket, resolve);
+    await promise;
+    return this;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.keeper.close();
+    for (const socket of this.#sockets) socket.destroy();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#server.close(() => resolve());
+    await promise;
+    rmSync(this.directory.path, { recursive: true });
+  }
+}
+
+function greet(agent: Agent): void {
+  agent.send({ type: "state", id: "g1", groups: [] });
+}
+
+test("a guard that ends before it has said anything is not taken for one that held something", async () => {
+  const { promise: again, resolve } = Promise.withResolvers<Agent>();
+  const { promise: first, resolve: begun } = Promise.withResolvers<Agent>();
+  await using setting = await new Setting([
+    (agent) => (greet(agent), begun(agent)),
+    (agent) => agent.close(),
+    (agent) => (greet(agent), resolve(agent)),
+  ]).listen();
+  await setting.keeper.begin();
+  (await first).close();
+  await again;
+  assert.equal(setting.lost, 1);
+});
