@@ -102,6 +102,12 @@ export class AgentCore {
     return this.#held.size === 0;
   }
 
+  /** Of the groups of which something may run. */
+  get rights(): ReadonlyMap<string, Right> {
+    const running = [...this.#held.values()].filter(({ run }) => run !== null && !run.isSafe);
+    return new Map(running.map(({ group, right }) => [group, right]));
+  }
+
   /** What the next report says. */
   get stories(): readonly GroupStory[] {
     const notices = [...this.#notices].map(([group, epoch]) => ({ ...offline, group, epoch }));

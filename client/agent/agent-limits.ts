@@ -14,8 +14,13 @@ export const agentLimits = {
   beatMs: 250,
   /** An agent that has been silent for so long is not waited for. */
   silenceMs: 1_000,
-  /** Signs of life that a guard may leave unanswered before it is killed: everything is stopped then. */
-  beatsMissedMax: 20,
+  /** A guard that leaves a sign of life unanswered for so long is killed: everything is stopped then. */
+  guardPatienceMs: 5_000,
+  /** When a right is about to end: between two signs of life, and the least that one may be left unanswered. */
+  urgentBeatMs: 25,
+  urgentPatienceMs: 100,
+  /** Where stopping has no time of its own, a right is about to end so long before it does. */
+  urgentMs: 500,
   /** Longest pause between two looks of the guard at its clock: timers do not count suspend. */
   guardTickMs: 100,
   /** Killing begins so long before the end of a right: looking at the clock and at all processes takes time. */

@@ -61,6 +61,7 @@ class Agent {
       hear: (message) => this.#hearGuard(message),
       lost: () => this.#step({ type: "guardLost" }),
       isEmpty: () => this.#core.isEmpty,
+      rights: () => this.#core.rights,
     });
   }
 

@@ -7,7 +7,9 @@ import { agentLimits } from "./agent-limits.ts";
 import { GuardHost } from "./guard-host.ts";
 import { type GuardLink, linkGuard } from "./guard-link.ts";
 import type { FromGuard, ToGuard } from "./guard-messages.ts";
+import { beatPauseMs, GuardWatch } from "./guard-watch.ts";
 import { killNow } from "./kill-processes.ts";
+import type { Right } from "./run-spec.ts";
 import type { StateDirectory } from "./state-directory.ts";
 
 export interface GuardKeeperParts {
@@ -20,6 +22,8 @@ export interface GuardKeeperParts {
   readonly lost: () => void;
   /** Nothing is held: another guard may be begun with. */
   readonly isEmpty: () => boolean;
+  /** Of the groups of which something may run. */
+  readonly rights: () => ReadonlyMap<string, Right>;
 }
 
 export class GuardKeeper {
@@ -28,8 +32,7 @@ export class GuardKeeper {
   #beats: NodeJS.Timeout | null = null;
   /** Of the guard, and of this agent and those after it. */
   #id = "";
-  /** Since it has said anything. */
-  #beatsMissed = 0;
+  readonly #watch = new GuardWatch();
   /** null: not known, or it is in this process. */
   #pid: number | null = null;
   #hasEnded = false;
@@ -41,7 +44,7 @@ export class GuardKeeper {
   /** @throws {Error} when no guard can be started, or another agent uses the directory */
   async begin(): Promise<void> {
     await this.#find();
-    this.#beats = setInterval(() => this.#beat(), agentLimits.beatMs);
+    this.#beat();
   }
 
   send(message: ToGuard): void {
@@ -51,19 +54,29 @@ export class GuardKeeper {
   /** Leaves the guard to itself. */
   close(): void {
     this.#hasEnded = true;
-    if (this.#beats !== null) clearInterval(this.#beats);
+    if (this.#beats !== null) clearTimeout(this.#beats);
     this.#link?.close();
   }
 
-  /** A guard that is stuck would neither start nor stop anything: it is ended, and then it is one that has ended. */
   #beat(): void {
-    this.#beatsMissed += 1;
-    if (this.#beatsMissed > agentLimits.beatsMissedMax && this.#pid !== null) {
-      this.#parts.log("The guard process does not answer: it is killed");
-      killNow(this.#pid);
-      this.#pid = null;
-    }
+    if (this.#hasEnded) return;
+    const nowMs = this.#parts.clock.nowMs();
+    this.#watch.asked(nowMs);
     this.send({ type: "beat" });
+    // Where this process has stood still, the answer has come meanwhile, and is read first.
+    setImmediate(() => this.#judge());
+    this.#beats = setTimeout(() => this.#beat(), beatPauseMs(nowMs, [...this.#parts.rights().values()]));
+  }
+
+  /** A guard that is stuck would neither start nor stop anything: it is ended, and then it is one that has ended. */
+  #judge(): void {
+    const { clock, log, rights } = this.#parts;
+    if (this.#hasEnded || this.#pid === null) return;
+    if (!this.#watch.isHung(clock.nowMs(), [...rights().values()])) return;
+    log("The guard process does not answer: it is killed");
+    killNow(this.#pid);
+    this.#link?.close();
+    this.#standIn();
   }
 
   async #find(): Promise<void> {
@@ -72,7 +85,7 @@ export class GuardKeeper {
     const { promise: greeted, resolve, reject } = Promise.withResolvers<void>();
     let isGreeted = false;
     const hear = (message: FromGuard) => {
-      this.#beatsMissed = 0;
+      this.#watch.heard();
       if (message.type === "alive") this.#pid = message.pid;
       if (message.type === "busy") reject(new Error(`Another agent uses ${directory.path}`));
       if (message.type === "state") {
@@ -94,7 +107,7 @@ export class GuardKeeper {
 
   /** Nothing may go on without a guard: everything is stopped here, and then there is another one. */
   #standIn(): void {
-    const { config, clock, directory, log, hear, lost } = this.#parts;
+    const { config, clock, directory, log, hear, lost, rights } = this.#parts;
     if (this.#hasEnded) return;
     this.#pid = null;
     log("The guard process has ended: everything is stopped");
@@ -104,7 +117,11 @@ export class GuardKeeper {
       send: (message) => void (message.type === "hello" || host.step(message)),
       close: () => host.close(),
     };
-    host.takeOver(directory.leftover(), "The guard process has ended");
+    const ends = rights();
+    const left = directory
+      .leftover()
+      .map((group) => ({ ...group, killAtMs: ends.get(group.spec.group)?.killAtMs ?? null }));
+    host.takeOver(left, "The guard process has ended");
     lost();
     void this.#replace(host);
   }

@@ -42,6 +42,8 @@ export interface LeftoverGroup {
   readonly stopBudgetMs: number;
   /** Resources whose start command was under way. */
   readonly starting: readonly string[];
+  /** The end of its right; null: not known, as it moves without being written down. */
+  readonly killAtMs: number | null;
 }
 
 export type GuardEffect =
@@ -177,8 +179,9 @@ export class Guard {
     return [this.#persist()];
   }
 
-  #takeOver({ spec, stopBudgetMs, starting }: LeftoverGroup, why: string, nowMs: number): readonly GuardEffect[] {
-    const right = { stopAtMs: nowMs, killAtMs: nowMs + stopBudgetMs };
+  #takeOver(left: LeftoverGroup, why: string, nowMs: number): readonly GuardEffect[] {
+    const { spec, stopBudgetMs, starting, killAtMs } = left;
+    const right = { stopAtMs: nowMs, killAtMs: Math.min(nowMs + stopBudgetMs, killAtMs ?? Number.POSITIVE_INFINITY) };
     const group = new GuardedGroup(spec, right, nowMs);
     this.#groups.set(spec.group, group);
     return [...group.presume(starting, nowMs), ...group.seize(why, nowMs)];
@@ -232,7 +235,7 @@ export class Guard {
 
   #persist(): GuardEffect {
     const groups = [...this.#groups.values()].map(({ spec, right, starting }) => {
-      return { spec, stopBudgetMs: Math.max(0, right.killAtMs - right.stopAtMs), starting };
+      return { spec, stopBudgetMs: Math.max(0, right.killAtMs - right.stopAtMs), starting, killAtMs: null };
     });
     return { type: "persist", groups };
   }

@@ -49,7 +49,7 @@ export class StateDirectory {
     const file = this.#groupsFile;
     if (!existsSync(file)) return [];
     const read = JSON.parse(readFileSync(file, "utf8")) as Partial<Written>;
-    return read.boot === readBootId() ? (read.groups ?? []).map((group) => ({ ...noStarts, ...group })) : [];
+    return read.boot === readBootId() ? (read.groups ?? []).map((group) => ({ ...notWritten, ...group })) : [];
   }
 
   writeGroups(groups: readonly LeftoverGroup[]): void {
@@ -67,8 +67,8 @@ export class StateDirectory {
   }
 }
 
-/** A guard of before has not written any. */
-const noStarts = { starting: [] } as const;
+/** What a guard of before has not written. */
+const notWritten = { starting: [], killAtMs: null } as const;
 
 interface Written {
   readonly boot: string;

@@ -132,6 +132,16 @@ test("when the guard is killed the agent stops everything at once, and begins ag
   assert.deepEqual(setting.lines("app.starts"), ["started", "started"]);
 });
 
+test("when the guard hangs at the end of the right, its agent has everything killed before that", async () => {
+  await using setting = await new AgentSetting().listen();
+  const { pid } = await online(setting);
+  setting.grants = null;
+  process.kill(setting.guardPid(), "SIGSTOP");
+  const sentMs = setting.reports.at(-1)?.atMs ?? 0;
+  const endMs = await endOf(pid);
+  assert.ok(endMs < sentMs + usableMs, `killed ${endMs - sentMs - usableMs} ms too late`);
+});
+
 test("when agent and guard are killed together the next guard stops what they have left", async () => {
   await using setting = await new AgentSetting().listen();
   const { agent, pid, program } = await online(setting);

@@ -43,6 +43,7 @@ class Setting implements AsyncDisposable {
         this.lost += 1;
       },
       isEmpty: () => true,
+      rights: () => new Map(),
     });
   }
 
@@ -63,17 +64,18 @@ class Setting implements AsyncDisposable {
   }
 }
 
-function greet(agent: Agent): void {
+function greet(agent: Agent): Agent {
   agent.send({ type: "state", id: "g1", groups: [] });
+  return agent;
 }
 
 test("a guard that ends before it has said anything is not taken for one that held something", async () => {
   const { promise: again, resolve } = Promise.withResolvers<Agent>();
   const { promise: first, resolve: begun } = Promise.withResolvers<Agent>();
   await using setting = await new Setting([
-    (agent) => (greet(agent), begun(agent)),
+    (agent) => begun(greet(agent)),
     (agent) => agent.close(),
-    (agent) => (greet(agent), resolve(agent)),
+    (agent) => resolve(greet(agent)),
   ]).listen();
   await setting.keeper.begin();
   (await first).close();

@@ -7,8 +7,8 @@ import { foreground, needs, resource, spec } from "./specs.ts";
 const right = { stopAtMs: 10_000, killAtMs: 15_000 };
 const killMs = right.killAtMs - agentLimits.killLeadMs;
 const pair = () => spec(["data", "db"], [needs("db", ["data"])]);
-const left = (starting: readonly string[] = []) => {
-  const groups = [{ spec: pair(), stopBudgetMs: 5_000, starting }];
+const left = (starting: readonly string[] = [], killAtMs: number | null = null) => {
+  const groups = [{ spec: pair(), stopBudgetMs: 5_000, starting, killAtMs }];
   return { type: "leftover", groups, why: "the guard before has ended" } as const;
 };
 const child = () => spec([resource("app", { runner: foreground, stopTimeoutMs: 2_000 })]);
@@ -240,6 +240,15 @@ test("what a guard before has left is killed when it is not stopped within its b
   const guard = new DrivenGuard().input(left()).input({ type: "commandsEnded", group: "orders" });
   guard.take();
   assert.deepEqual(guard.pass(5_000).take(), ["kill *"]);
+});
+
+test("what a guard before has left is killed before its right ends, where that is known", () => {
+  const guard = new DrivenGuard().input(left([], 2_000)).input({ type: "commandsEnded", group: "orders" });
+  guard.take();
+  assert.deepEqual(guard.pass(1_800).take(), []);
+  assert.deepEqual(guard.pass(100).take(), ["kill *"]);
+  const late = new DrivenGuard().input(left(["db"], 100));
+  assert.deepEqual(late.take(), ["end commands db", "kill *"]);
 });
 
 test("a guard writes down that a start command is under way before it begins, and no longer when it has ended", () => {

@@ -1,0 +1,43 @@
+// How long a guard may leave a sign of life unanswered: seconds as a rule, and much less when a right is about to end, for then
+// whoever takes its place has to have killed everything before that. Pure.
+
+import { agentLimits } from "./agent-limits.ts";
+import type { Right } from "./run-spec.ts";
+
+export class GuardWatch {
+  /** When the oldest sign of life was given that is not answered; null: there is none. */
+  #askedMs: number | null = null;
+
+  asked(nowMs: number): void {
+    this.#askedMs ??= nowMs;
+  }
+
+  heard(): void {
+    this.#askedMs = null;
+  }
+
+  /** @param rights of what may run */
+  isHung(nowMs: number, rights: readonly Right[]): boolean {
+    return this.#askedMs !== null && nowMs - this.#askedMs >= patienceMs(nowMs, rights);
+  }
+}
+
+/** Until the next sign of life: often enough that the end of a right is not missed. */
+export function beatPauseMs(nowMs: number, rights: readonly Right[]): number {
+  const urgentMs = Math.min(...rights.map(urgentAtMs));
+  if (nowMs >= urgentMs) return agentLimits.urgentBeatMs;
+  return Math.max(agentLimits.urgentBeatMs, Math.min(agentLimits.beatMs, urgentMs - nowMs));
+}
+
+function patienceMs(nowMs: number, rights: readonly Right[]): number {
+  const urgent = rights.filter((right) => nowMs >= urgentAtMs(right));
+  if (urgent.length === 0) return agentLimits.guardPatienceMs;
+  // Three quarters of what is left are for stopping and killing.
+  const leftMs = Math.min(...urgent.map(({ killAtMs }) => killAtMs - agentLimits.killLeadMs - nowMs)) / 4;
+  return Math.max(agentLimits.urgentPatienceMs, Math.min(agentLimits.silenceMs, leftMs));
+}
+
+/** Stopping begins; or, where it has no time of its own, killing is near. */
+function urgentAtMs({ stopAtMs, killAtMs }: Right): number {
+  return Math.min(stopAtMs, killAtMs - agentLimits.urgentMs);
+}
