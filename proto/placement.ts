@@ -27,6 +27,12 @@ export type GroupWish =
   | { readonly type: "unfreeze"; readonly confirmedOnlyOn: NodeId | null }
   | { readonly type: "clearError"; readonly forgetMoves: boolean };
 
+/** Where a group's application is; null: nowhere. */
+export interface GroupPlace {
+  readonly group: GroupId;
+  readonly node: NodeId | null;
+}
+
 /** An application that could not be started or stopped. */
 export interface GroupError {
   readonly node: NodeId;

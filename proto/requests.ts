@@ -23,6 +23,7 @@ import type {
 } from "./model.ts";
 import type {
   Explanation,
+  GroupPlace,
   GroupReport,
   GroupWish,
   OwnershipGrant,
@@ -125,6 +126,13 @@ export type GroupRequest =
     }
   /** `decisions`: 1 to 100. */
   | { readonly type: "explainGroup"; readonly group: GroupId; readonly decisions: number }
+  /** Where the application would be if `node` were drained. `places`: of other groups, by then. */
+  | {
+      readonly type: "foreseeDrain";
+      readonly group: GroupId;
+      readonly node: NodeId;
+      readonly places: readonly GroupPlace[];
+    }
   /** Any owner answers, from what it knows. */
   | { readonly type: "groupStatus"; readonly group: GroupId }
   /** `id`: wanted; null: the group chooses. */
@@ -412,7 +420,7 @@ export interface NodeStatus {
 export interface Move {
   readonly group: GroupId;
   readonly from: NodeId;
-  /** null: nowhere, as long as no other owner is up. */
+  /** null: it stays, or nobody has it then; `reason` says why. */
   readonly to: NodeId | null;
   readonly reason: string;
 }
@@ -499,6 +507,13 @@ export type Reply =
   | { readonly type: "wish"; readonly header: Header }
   | { readonly type: "renewOwnership"; readonly header: Header; readonly grant: OwnershipGrant }
   | { readonly type: "explainGroup"; readonly header: Header; readonly explanation: Explanation }
+  /** `node` null: nobody would have it. */
+  | {
+      readonly type: "foreseeDrain";
+      readonly header: Header;
+      readonly node: NodeId | null;
+      readonly reason: string;
+    }
   /** One for each group that could be asked. */
   | {
       readonly type: "reportResources";

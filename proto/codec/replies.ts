@@ -187,6 +187,11 @@ export const reply = only(
       header: required(header),
       explanation: required(explanation),
     }),
+    foreseeDrain: message(wire.ForeseeDrainReplySchema, {
+      header: required(header),
+      node: nullable(nodeId),
+      reason,
+    }),
     reportResources: message(wire.ReportResourcesReplySchema, {
       grants: list(ownershipGrant, itemsMax),
       unreachable: list(groupId, itemsMax),

@@ -1,6 +1,7 @@
 // Wire form of a request that one node hands to another (proto/requests.ts).
 
 import * as wire from "../gen/bailiwick/peer/v1/forward_pb.ts";
+import type { GroupPlace } from "../placement.ts";
 import type { Consistency, Fence, IdentifiableRequest, Request } from "../requests.ts";
 import { reservation } from "./allocations.ts";
 import { epoch, incarnation, logIndex, revision, uint64, wholeMs } from "./integers.ts";
@@ -21,6 +22,11 @@ const consistency = oneOf<Consistency, wire.Consistency>({
 });
 
 const fence = message<Fence, typeof wire.FenceSchema>(wire.FenceSchema, { group: groupId, epoch });
+
+const groupPlace = message<GroupPlace, typeof wire.GroupPlaceSchema>(wire.GroupPlaceSchema, {
+  group: groupId,
+  node: nullable(nodeId),
+});
 
 const identifiable = {
   put: message(wire.PutRequestSchema, {
@@ -87,6 +93,11 @@ export const request = only(
       report: required(groupReport),
     }),
     explainGroup: message(wire.ExplainGroupRequestSchema, { group: groupId, decisions: uint64 }),
+    foreseeDrain: message(wire.ForeseeDrainRequestSchema, {
+      group: groupId,
+      node: nodeId,
+      places: list(groupPlace, itemsMax),
+    }),
     reportResources: message(wire.ReportResourcesRequestSchema, {
       node: nodeId,
       agent: word,

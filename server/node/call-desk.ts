@@ -159,7 +159,7 @@ export class CallDesk {
       }
       case "drainNode": {
         if (!state.directory.isNode(request.node)) return answer(unknownNode(request.node));
-        const view = { state, index, survey: this.#asker(), change: this.#changer(call) };
+        const view = { state, index, survey: this.#asker(), foresee: this.#foreseer(), change: this.#changer(call) };
         return gatherDrain(request, view, answer);
       }
       case "recoverGroup":
@@ -209,6 +209,15 @@ export class CallDesk {
   /** Asks for a part of a larger answer, here or elsewhere; some parts only when others have come, in a later step. */
   #asker(): Ask {
     return (request, answer) => this.ask(request, limits.fanOutMs, answer);
+  }
+
+  /** Asks one after the other for what can be done without: what is asked first must not cost the caller all of its time. */
+  #foreseer(): Ask {
+    let endMs: Millis | null = null;
+    return (request, answer) => {
+      endMs ??= toMillis(this.#nowMs + limits.foresightMs);
+      this.ask(request, Math.max(1, endMs - this.#nowMs), answer);
+    };
   }
 
   /** Asks for what an agent waits for, with all its other groups. */

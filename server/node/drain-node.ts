@@ -3,12 +3,16 @@
 // database instead, and each group comes to it as soon as it can: that entry is the commit point then.
 
 import { type Failure, failure } from "../../proto/errors.ts";
-import { clusterGroup, compareNames, type GroupId, type LogIndex } from "../../proto/ids.ts";
+import { clusterGroup, compareNames, type GroupId, type LogIndex, type NodeId } from "../../proto/ids.ts";
+import type { GroupPlace } from "../../proto/placement.ts";
 import type { GroupStatus, Move, Reply, Request } from "../../proto/requests.ts";
+import { drainOrder } from "../recovery/drain-foresight.ts";
 import { partFor } from "../recovery/intents.ts";
-import { planDrain } from "../recovery/placement.ts";
+import type { Neighbour } from "../recovery/placement-view.ts";
+import { reasonText } from "../recovery/reason.ts";
 import type { ClusterState } from "./cluster-state.ts";
 import { type Ask, gatherGroups } from "./cluster-status.ts";
+import { PoliciesRead } from "./group-policies.ts";
 import { failed } from "./group-replies.ts";
 import { limits } from "./limits.ts";
 
@@ -20,6 +24,8 @@ export interface DrainView {
   readonly index: LogIndex;
   /** Asks for what can be done without. */
   readonly survey: Ask;
+  /** Asks a group where its application would be, one after the other: all of them have one time together. */
+  readonly foresee: Ask;
   /** Asks for what changes something, as long as the caller waits. */
   readonly change: Ask;
 }
@@ -37,30 +43,59 @@ export function gatherDrain(request: DrainRequest, view: DrainView, answer: (rep
   // The first by name coordinates.
   const groups = owned.toSorted(compareNames);
   gatherGroups(groups, view.survey, (statuses) => {
-    const survey = surveyOf(request, groups, statuses);
-    const { moves, unavailable } = survey;
-    if (unavailable.length > 0 && !request.skipUnavailable) answer(failed(refusal(request, unavailable)));
-    else if (request.validateOnly) answer({ type: "drainNode", moves, unreachable: unavailable });
-    else if (unavailable.length > 0 || groups.length === 0) record(request, survey, view, answer);
-    else transact(request, survey, view, answer);
+    const served = new Set(statuses.filter(({ hasQuorum }) => hasQuorum).map(({ object }) => object.group));
+    const unavailable = groups.filter((group) => !served.has(group));
+    if (unavailable.length > 0 && !request.skipUnavailable) return answer(failed(refusal(request, unavailable)));
+    const running = request.wanted === "none" ? [] : statuses.filter((status) => isOn(status, request.node));
+    foreseeMoves(request.node, running, view.foresee, (moves) => {
+      const survey = { groups, moves, unavailable };
+      if (request.validateOnly) answer({ type: "drainNode", moves, unreachable: unavailable });
+      else if (unavailable.length > 0 || groups.length === 0) record(request, survey, view, answer);
+      else transact(request, survey, view, answer);
+    });
   });
 }
 
-function surveyOf(
-  { node, wanted }: DrainRequest,
-  groups: readonly GroupId[],
-  statuses: readonly GroupStatus[],
-): Survey {
-  const served = new Set(statuses.filter(({ hasQuorum }) => hasQuorum).map(({ object }) => object.group));
-  const running = statuses.filter(({ ownership }) => ownership.currentOwner === node);
-  const moves = wanted === "none" ? [] : running.map(moveOf);
-  return { groups, moves, unavailable: groups.filter((group) => !served.has(group)) };
+function isOn({ ownership }: GroupStatus, node: NodeId): boolean {
+  return ownership.currentOwner === node;
 }
 
-function moveOf({ object, ownership, verdicts }: GroupStatus): Move {
-  const { group, owners } = object;
-  const from = ownership.currentOwner as Move["from"];
-  return { group, from, ...planDrain({ group, owners, verdicts, ownership }) };
+/** Each group is told where those that were asked before it would be. */
+function foreseeMoves(
+  node: NodeId,
+  running: readonly GroupStatus[],
+  foresee: Ask,
+  done: (moves: readonly Move[]) => void,
+): void {
+  const order = [...drainOrder(running.filter(({ hasQuorum }) => hasQuorum).map(asNeighbour))];
+  const moves = running.filter(({ hasQuorum }) => !hasQuorum).map(({ object }) => delayed(object.group, node));
+  const places: GroupPlace[] = [];
+  const next = () => {
+    const group = order.shift();
+    if (group === undefined) return done(moves.toSorted((left, right) => compareNames(left.group, right.group)));
+    foresee({ type: "foreseeDrain", group, node, places: [...places] }, (reply) => {
+      moves.push(moveOf(group, node, reply));
+      if (reply.type === "foreseeDrain") places.push({ group, node: reply.node });
+      next();
+    });
+  };
+  next();
+}
+
+function delayed(group: GroupId, from: NodeId): Move {
+  return { group, from, to: null, reason: `${group} has no quorum: what becomes of it is decided when it has one` };
+}
+
+function asNeighbour({ object: { group, owners, config }, ownership }: GroupStatus): Neighbour {
+  return { group, owners, ownership, policies: new PoliciesRead().of(config) };
+}
+
+function moveOf(group: GroupId, from: NodeId, reply: Reply): Move {
+  if (reply.type === "foreseeDrain") {
+    return { group, from, to: reply.node === from ? null : reply.node, reason: reply.reason };
+  }
+  const why = reply.type === "failed" ? `: ${reply.failure.message}` : "";
+  return { group, from, to: null, reason: reasonText(`The manager of ${group} has not said where it would go${why}`) };
 }
 
 function refusal({ node, wanted }: DrainRequest, unavailable: readonly GroupId[]): Failure {

@@ -136,7 +136,7 @@ function isOfLease(request: Request): request is LeaseRead {
 }
 
 function isOfPlacement(request: Request): request is PlacementRead {
-  return request.type === "renewOwnership" || request.type === "explainGroup";
+  return request.type === "renewOwnership" || request.type === "explainGroup" || request.type === "foreseeDrain";
 }
 
 /** At the newest revision; older ones are what they are. */

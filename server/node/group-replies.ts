@@ -19,7 +19,7 @@ export type KeepAliveRequest = GroupRequest & { readonly type: "keepAliveLease" 
 export type LeaseRead = KeepAliveRequest | (GroupRequest & { readonly type: "getLease" | "listLeases" });
 export type RenewRequest = GroupRequest & { readonly type: "renewOwnership" };
 /** What is asked of the group's placement, and of who manages it. */
-export type PlacementRead = RenewRequest | (GroupRequest & { readonly type: "explainGroup" });
+export type PlacementRead = RenewRequest | (GroupRequest & { readonly type: "explainGroup" | "foreseeDrain" });
 /** A transaction is a read when no branch of it writes. */
 export type ReadRequest = (GroupRequest & { readonly type: "get" | "list" | "decision" }) | TransactRequest;
 export type WriteRequest =

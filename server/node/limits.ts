@@ -165,6 +165,8 @@ export const limits = {
   eventChangesMax: 1_024,
   reportIntervalMs: 1_000,
   fanOutMs: 2_000,
+  /** How long all groups of a node are asked where their applications would go if it were drained. */
+  foresightMs: 1_000,
   /** How long the groups of a report of an agent are waited for; the others are renewed meanwhile. */
   reportMs: 500,
   /** How long an agent counts as there at least after its last report, and how many it may miss. */

@@ -9,6 +9,7 @@ import type { GroupSummary } from "../../proto/model.ts";
 import type { GroupReport, PerformanceSample, ResourceReport } from "../../proto/placement.ts";
 import type { Amounts, GroupPolicies } from "../../proto/policies.ts";
 import type { Reply, Request } from "../../proto/requests.ts";
+import { foreseeAdvice, foreseeDrain } from "../recovery/drain-foresight.ts";
 import { explain } from "../recovery/explanation.ts";
 import { grantFor } from "../recovery/grants.ts";
 import { isThere } from "../recovery/intents.ts";
@@ -157,12 +158,15 @@ export class PlacementKeeper {
   answer(call: Call, request: PlacementRead, nowMs: Millis): void {
     const { state } = this.#replica;
     const header = headerOf(state, this.#world.self, false);
+    const view = () => this.#view(() => false, nowMs);
     if (request.type === "explainGroup") {
-      const explanation = explain(
-        this.#view(() => false, nowMs),
-        request.decisions,
-      );
+      const explanation = explain(view(), request.decisions);
       return this.#world.calls.answer(call.key, { type: "explainGroup", header, explanation });
+    }
+    if (request.type === "foreseeDrain") {
+      const { node, places } = request;
+      const outlook = this.isLeased ? foreseeDrain(view(), node, places) : foreseeAdvice(view(), node);
+      return this.#world.calls.answer(call.key, { type: "foreseeDrain", header, ...outlook });
     }
     const refusal = this.#refuseRenewal(request, nowMs);
     if (refusal !== null) return this.#world.calls.answer(call.key, failed(refusal));
@@ -172,7 +176,7 @@ export class PlacementKeeper {
       ownership: state.ownership,
       lease: state.placement.lease,
       isOver: this.#isRightOver(nowMs),
-      isStopAwaited: state.ownership.state === "releasing" && stopAwaits(this.#view(() => false, nowMs)) !== null,
+      isStopAwaited: state.ownership.state === "releasing" && stopAwaits(view()) !== null,
     });
     if (grant.isGranted && grant.ttlMs > 0) this.#tenure?.rights.answered(grant.epoch, nowMs);
     this.#world.calls.answer(call.key, { type: "renewOwnership", header, grant });

@@ -223,6 +223,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
       case "getLease":
       case "listLeases":
       case "explainGroup":
+      case "foreseeDrain":
         return this.#reads.read(call.key, request, nowMs);
       case "keepAliveLease":
         this.#leases.heard(request.id, nowMs);

@@ -147,6 +147,8 @@ function reservation(view: PlacementView, node: NodeId): Factor | null {
   if (answer === undefined) return null;
   if (answer.type === "refused")
     return { kind: "reservation", excludes: true, reason: `${node} refused: ${answer.reason}` };
+  if (answer.type === "wouldRefuse")
+    return { kind: "reservation", excludes: true, reason: `${node} would refuse: ${answer.reason}` };
   return answer.epoch === nextEpoch(view)
     ? weighed("reservation", `${node} has reserved for epoch ${answer.epoch}`)
     : null;

@@ -41,6 +41,12 @@ export function exclusionOf(view: PlacementView, purpose: PlacementPurpose, node
   return factorsOf(view, purpose, node).find(({ excludes }) => excludes)?.reason ?? null;
 }
 
+/** Why none of these owners can take it, for people; empty: there are none, or one can. */
+export function exclusionsOf(view: PlacementView, purpose: PlacementPurpose, nodes: readonly NodeId[]): string {
+  const reasons = nodes.map((node) => exclusionOf(view, purpose, node));
+  return reasons.filter((reason) => reason !== null).join("; ");
+}
+
 /** The lower the better, the first that differs decides: what operators want, whether it fits, the policy, the list. */
 type SortKey = readonly number[];
 

@@ -13,13 +13,27 @@ const stepsForeseen = 24;
 
 /** Who has the application in the end; null: nobody, or it is in error. */
 export function destinationOf(view: PlacementView): NodeId | null {
-  let now = view;
-  for (let step = 0; step < stepsForeseen; step++) {
-    const then = afterStep(obeyed(now));
-    if (then === null) return placeOf(now);
-    now = then;
+  return placeOf(foresee(view, () => false).view);
+}
+
+/** The group at some time to come, and the steps on its way there, the first of them first. */
+interface Foreseen {
+  readonly view: PlacementView;
+  readonly steps: readonly PlacementStep[];
+}
+
+/** Until then, or until nothing more happens: the last step says why not. */
+export function foresee(view: PlacementView, isEnd: (then: PlacementView) => boolean): Foreseen {
+  const steps: PlacementStep[] = [];
+  let now = obeyed(view);
+  while (steps.length < stepsForeseen && !isEnd(now)) {
+    const { step } = decidePlacement(now);
+    steps.push(step);
+    const then = afterStep(now, step);
+    if (then === null) break;
+    now = obeyed(then);
   }
-  return placeOf(now);
+  return { view: now, steps };
 }
 
 /** Where it is now; null: nowhere, or in error. */
@@ -79,8 +93,7 @@ function obeyed(view: PlacementView): PlacementView {
 }
 
 /** null: nothing more happens. */
-function afterStep(view: PlacementView): PlacementView | null {
-  const { step } = decidePlacement(view);
+function afterStep(view: PlacementView, step: PlacementStep): PlacementView | null {
   switch (step.type) {
     case "wait":
       return step.untilMs === null || step.untilMs <= view.nowMs ? null : later(view, step.untilMs);

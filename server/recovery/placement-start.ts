@@ -2,7 +2,7 @@
 
 import type { NodeId } from "../../proto/ids.ts";
 import type { PlacementPurpose } from "./candidate-factors.ts";
-import { eligibleOwners, exclusionOf } from "./candidates.ts";
+import { eligibleOwners, exclusionsOf } from "./candidates.ts";
 import { fallbackDueMs } from "./fallback.ts";
 import { minimumMissing } from "./minimum.ts";
 import { dependencyState } from "./neighbour-rules.ts";
@@ -113,6 +113,5 @@ function departureText(view: PlacementView, last: NodeId): string {
 }
 
 function nobodyText(view: PlacementView, purpose: PlacementPurpose): string {
-  const reasons = view.owners.map((node) => exclusionOf(view, purpose, node)).filter((reason) => reason !== null);
-  return `No owner can take ${view.group}: ${reasons.join("; ")}`;
+  return `No owner can take ${view.group}: ${exclusionsOf(view, purpose, view.owners)}`;
 }

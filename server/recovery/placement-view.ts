@@ -64,7 +64,9 @@ export interface Neighbour {
 
 export type ReservationAnswer =
   | { readonly type: "admitted"; readonly epoch: Epoch }
-  | { readonly type: "refused"; readonly reason: string };
+  | { readonly type: "refused"; readonly reason: string }
+  /** Not asked: what is known elsewhere leaves no room. */
+  | { readonly type: "wouldRefuse"; readonly reason: string };
 
 /** What the manager does next; reasons are for people, at most `reasonCharsMax` characters. */
 export type PlacementStep =

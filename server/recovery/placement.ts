@@ -2,7 +2,7 @@
 // Run by the manager of a group that has a quorum, which is block 404 of Fig. 4. An owner that operators want to run nothing is
 // passed over, and gives the application up as soon as another one can take it. Advice: nobody is granted anything by it.
 
-import type { GroupId, NodeId } from "../../proto/ids.ts";
+import type { NodeId } from "../../proto/ids.ts";
 import type { Ownership, StatusComponent } from "../../proto/model.ts";
 import type { Placement } from "../../proto/placement.ts";
 import { reasonText } from "./reason.ts";
@@ -21,11 +21,6 @@ export interface OwnershipView extends Candidates {
    * higher precedence is awaited, so that it does not depend on who of them started first. Default: it waits for nobody.
    */
   readonly awaited?: (node: NodeId) => boolean;
-}
-
-export interface DrainView extends Candidates {
-  readonly group: GroupId;
-  readonly ownership: Ownership;
 }
 
 /** What to log as `own`, with the next epoch. */
@@ -79,23 +74,6 @@ export function planAdvice(view: OwnershipView, { intent, move }: Placement): Ow
   const to = chooseOwner({ ...view, owners: wanted });
   if (to === null || to === ownership.currentOwner) return planOwnership(view);
   return { currentOwner: to, state: "online", reason: `An operator wants it on ${to}` };
-}
-
-/**
- * Where the application would go if its current owner were drained.
- *
- * @returns null: nowhere, it stays until another owner is up
- */
-export function planDrain({ group, owners, verdicts, ownership: { currentOwner } }: DrainView): MovePlan {
-  const others = owners.filter((owner) => owner !== currentOwner);
-  const to = chooseOwner({ owners: others, verdicts });
-  if (to !== null) return { to, reason: `${to} is the first other owner in the list that is up` };
-  return { to, reason: reasonText(`No other owner of ${group} is up: it stays on ${currentOwner} until one is`) };
-}
-
-export interface MovePlan {
-  readonly to: NodeId | null;
-  readonly reason: string;
 }
 
 function isDraining({ ownership: { currentOwner }, owners, verdicts }: OwnershipView): boolean {

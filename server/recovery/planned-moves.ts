@@ -2,7 +2,7 @@
 // necessary"). The ledger of the new node has the place reserved before the application is stopped on the old one.
 
 import type { Millis, NodeId } from "../../proto/ids.ts";
-import { eligibleOwners, exclusionOf } from "./candidates.ts";
+import { eligibleOwners, exclusionOf, exclusionsOf } from "./candidates.ts";
 import { fallbackDueMs, fallbackText } from "./fallback.ts";
 import { brokenDifferentNode, brokenSameNode, lostDependency } from "./neighbour-rules.ts";
 import { banOf, earliestMs, isDrained, statusOf } from "./placement-facts.ts";
@@ -105,7 +105,7 @@ function stays(rule: PlacementRule, reason: string): PlannedMove {
 
 function toBest(view: PlacementView, rule: PlacementRule, reason: string): PlannedMove {
   const to = eligibleOwners(view, "move")[0] ?? null;
-  if (to === null) return stays(rule, `${reason}, but no other owner can take it: it stays`);
+  if (to === null) return stays(rule, `${reason}, but no other owner can take it: ${othersText(view)}`);
   return {
     rule,
     reason: `${reason}; ${to} is chosen by fallover ${view.policies.fallover}`,
@@ -113,6 +113,11 @@ function toBest(view: PlacementView, rule: PlacementRule, reason: string): Plann
     isForced: false,
     untilMs: null,
   };
+}
+
+function othersText(view: PlacementView): string {
+  const others = view.owners.filter((node) => node !== view.ownership.currentOwner);
+  return exclusionsOf(view, "move", others) || "there is none";
 }
 
 function toOne(view: PlacementView, to: NodeId, { rule, reason }: Pick<PlannedMove, "rule" | "reason">): PlannedMove {

@@ -54,7 +54,7 @@ test("node drain moves what runs there and tells why, and node undrain takes the
   await until("both applications on n1", ({ manages }) => manages.length === 2);
   const planned = await mustRun("node", "drain", "n1", "--dry-run");
   assert.match(planned, /^n1 would be drained\n/);
-  assert.match(planned, /orders\s+n1\s+n2\s+n2 is the first other owner in the list that is up\n/);
+  assert.match(planned, /orders\s+n1\s+n2\s+n1 is draining; n2 is the first owner in the list that is up\n/);
   const done = await mustRun("node", "drain", "n1", "--why", "new disk", "--wait");
   assert.match(done, /^n1 is maintenance\n/);
   const { recoveryStatus, intent, intentWhy, manages } = await nodeNow();

@@ -25,8 +25,8 @@ export const nodeDrain: CliCommand<NodeDrainOptions> = {
     ["--dry-run", "say where its applications would go and do nothing"],
   ],
   help: `
-All groups of the node are told in one transaction, or none. Each moves its application to the next owner that is up; where
-there is none it stays, and the node goes on draining until there is one. A drained node shows maintenance: it votes and
+All groups of the node are told in one transaction, or none. Each moves its application to the owner that its policies choose;
+where none can take it it stays, and the node goes on draining until one can. A drained node shows maintenance: it votes and
 stores as before, and runs no application until it is undrained. It may be restarted meanwhile. Repeating the command is
 harmless. With -o json: {"header", "node", "moves", "unreachable"}. Exit code 1 with --wait when applications are still there.
 

@@ -7,6 +7,7 @@ import { encodeGroupConfig } from "../../../proto/group-config.ts";
 import type { NodeId } from "../../../proto/ids.ts";
 import type { GroupWish } from "../../../proto/placement.ts";
 import type { GroupStatus, Reply } from "../../../proto/requests.ts";
+import { limits } from "../../../server/node/limits.ts";
 import { Cluster, n1, n2, n3, n4, put, rg } from "./cluster.ts";
 import { FakeAgents } from "./fake-agents.ts";
 
@@ -86,6 +87,22 @@ test("an operator moves an application: it stops before it starts elsewhere", ()
   assert.equal(status().ownership.epoch, epoch + 1);
   assert.equal(status().placement.intent.pinnedTo, n3);
   assert.equal(agents.overlaps, 0);
+});
+
+test("what a drain would move is told as it is then decided: not to an owner that is up and has no agent", () => {
+  const { cluster, agents, onlineOn } = scene();
+  onlineOn(n1);
+  agents.die(n2);
+  agents.advance(2 * limits.agentSilentMs);
+  const drain = { type: "drainNode", node: n1, wanted: "drained", reason: "", skipUnavailable: false } as const;
+  const foreseen = cluster.ask(n4, { ...drain, validateOnly: true }, "drainNode");
+  const move = { group: rg, from: n1, to: n3, reason: "n1 is draining; n3 is chosen by fallover nextInList" };
+  assert.deepEqual(foreseen, { type: "drainNode", moves: [move], unreachable: [] });
+  assert.deepEqual(cluster.ask(n4, { ...drain, validateOnly: false }, "drainNode").moves, [move]);
+  onlineOn(n3);
+  const { moves } = cluster.ask(n4, { ...drain, node: n3, validateOnly: true }, "drainNode");
+  const stay = "no other owner can take it: n1 is maintenance (Drained); The agent of n2 is silent";
+  assert.deepEqual(moves, [{ ...move, from: n3, to: null, reason: `n3 keeps it: n3 is draining, but ${stay}` }]);
 });
 
 test("a stopped application stays stopped until an operator starts it", () => {

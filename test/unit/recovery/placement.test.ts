@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { toEpoch, toGroupId, toNodeId } from "../../../proto/ids.ts";
+import { toEpoch, toNodeId } from "../../../proto/ids.ts";
 import type { Placement } from "../../../proto/placement.ts";
-import { chooseOwner, type OwnershipView, planAdvice, planDrain } from "../../../server/recovery/placement.ts";
+import { chooseOwner, type OwnershipView, planAdvice } from "../../../server/recovery/placement.ts";
 import { unplaced } from "../../../server/recovery/placement-record.ts";
 import { nodesOf, ownershipOf, verdictOf } from "./fixtures.ts";
 
@@ -112,18 +112,6 @@ test("planOwnership() starts nothing on a drained node, and moves nothing back b
     null,
   );
   assert.equal(planOwnership({ ownership: ownershipOf("n210"), owners, verdicts: up("n208 n210") }), null);
-});
-
-test("planDrain() says where the application would go, or that it stays", () => {
-  const view = { group: toGroupId("rg226"), owners, ownership: ownershipOf("n208") };
-  assert.deepEqual(planDrain({ ...view, verdicts: up("n208 n212") }), {
-    to: "n212",
-    reason: "n212 is the first other owner in the list that is up",
-  });
-  assert.deepEqual(planDrain({ ...view, verdicts: [...up("n208"), verdictOf("n210", "maintenance")] }), {
-    to: null,
-    reason: "No other owner of rg226 is up: it stays on n208 until one is",
-  });
 });
 
 const advised = { owners: nodesOf("n1 n2 n3"), ownership: ownershipOf("n1") };

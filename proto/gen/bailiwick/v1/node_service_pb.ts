@@ -347,7 +347,8 @@ export type DrainNodeResponse = Message<"bailiwick.v1.DrainNodeResponse"> & {
   node?: Node | undefined;
 
   /**
-   * Where its applications go; `to` is the first other owner in the list that is up, whatever the policies; empty: none is.
+   * Where its applications go, by the rules that decide about each of them, one after the other as if those before it had moved
+   * already; `to` empty: it stays, or nobody has it then: `why` says what is in the way. What neighbours use is as they last told it.
    *
    * @generated from field: repeated bailiwick.v1.PlannedMove moves = 3;
    */
