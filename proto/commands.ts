@@ -14,7 +14,7 @@ import type {
   RecoveryStatus,
   StateHashes,
 } from "./model.ts";
-import type { GroupError, GroupWish, PerformanceSample } from "./placement.ts";
+import type { GroupError, GroupWish, OwnerStart, PerformanceSample } from "./placement.ts";
 import type { LeaseTerms } from "./policies.ts";
 import type { RequestIdentity } from "./sessions.ts";
 import type { Decision, Part, TransactionId } from "./transactions.ts";
@@ -93,6 +93,8 @@ export type GroupCommand =
     }
   /** The application could not be started or stopped under this epoch. `isFinal`: an operator has to look into it. */
   | { readonly type: "failPlacement"; readonly epoch: Epoch; readonly error: GroupError; readonly isFinal: boolean }
+  /** In which starts the owners are while the right of this epoch is held; takes effect only while it is the group's. */
+  | { readonly type: "noteStarts"; readonly epoch: Epoch; readonly starts: readonly OwnerStart[] }
   | { readonly type: "wish"; readonly wish: GroupWish }
   | { readonly type: "compact"; readonly revision: Revision }
   /** Replaces the config object; `config` as in `GroupObject`. */

@@ -1,7 +1,7 @@
 // Where a group's application runs, and the right to run it, as plain values: what is wanted, what agents report, what they are
 // granted, and why it is so. The log's word for it is in proto/commands.ts.
 
-import type { Epoch, GroupId, LogIndex, NodeId } from "./ids.ts";
+import type { BootNumber, Epoch, GroupId, LogIndex, NodeId } from "./ids.ts";
 import type { GroupKey, OwnershipState } from "./model.ts";
 import type { Amounts, LeaseTerms } from "./policies.ts";
 
@@ -60,6 +60,12 @@ export interface PlacementDecision {
   readonly samples: readonly PerformanceSample[];
 }
 
+/** A start of an owner, by its boot number. */
+export interface OwnerStart {
+  readonly node: NodeId;
+  readonly boot: BootNumber;
+}
+
 /** Everything about a group's placement that its log keeps, beside its ownership. */
 export interface Placement {
   readonly intent: GroupIntent;
@@ -77,6 +83,8 @@ export interface Placement {
   readonly movesMs: readonly number[];
   /** Oldest first. */
   readonly decisions: readonly PlacementDecision[];
+  /** In which starts the owners were while a right was last seen to be held; empty: nobody has looked, or an operator starts it. */
+  readonly starts: readonly OwnerStart[];
 }
 
 /** How far an agent has got with a group on its node. */

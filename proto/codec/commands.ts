@@ -17,7 +17,7 @@ import {
   recoveryStatus,
   stateHashes,
 } from "./model.ts";
-import { groupError, groupWish, leaseTerms, performanceSample } from "./placements.ts";
+import { groupError, groupWish, leaseTerms, ownerStart, performanceSample } from "./placements.ts";
 import { flag, groupId, hash64, keyBytes, nodeId, reason, valueBytes, word } from "./scalars.ts";
 import { requestIdentity } from "./sessions.ts";
 import { inBytes, list, message, nullable, only, required, union } from "./structure.ts";
@@ -94,6 +94,7 @@ const groupCommand = only(
       atMs: uint64,
     }),
     failPlacement: message(wire.FailPlacementCommandSchema, { epoch, error: required(groupError), isFinal: flag }),
+    noteStarts: message(wire.NoteStartsCommandSchema, { epoch, starts: list(ownerStart, itemsMax) }),
     configure: message(wire.ConfigureCommandSchema, { config: configBytes }),
     dispute: message(wire.DisputeCommandSchema, { hashes: required(stateHashes) }),
     settle: message(wire.SettleCommandSchema, { index: logIndex }),

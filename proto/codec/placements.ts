@@ -12,6 +12,7 @@ import type {
   GroupIntent,
   GroupReport,
   GroupWish,
+  OwnerStart,
   OwnershipGrant,
   PerformanceSample,
   Placement,
@@ -21,7 +22,7 @@ import type {
 } from "../placement.ts";
 import type { Amounts, LeaseTerms } from "../policies.ts";
 import { CodecError } from "./codec-error.ts";
-import { epoch, logIndex, uint64, wholeMs } from "./integers.ts";
+import { boot, epoch, logIndex, uint64, wholeMs } from "./integers.ts";
 import { ownershipState } from "./model.ts";
 import { finite, flag, groupId, nodeId, oneOf, reason, text, word } from "./scalars.ts";
 import { type Codec, list, mapped, message, nullable, only, refined, required, union } from "./structure.ts";
@@ -108,6 +109,11 @@ const moment = mapped<number, { atMs: number }, wire.Moment>(
   { to: (atMs) => ({ atMs }), from: ({ atMs }) => atMs },
 );
 
+export const ownerStart = message<OwnerStart, typeof wire.OwnerStartSchema>(wire.OwnerStartSchema, {
+  node: nodeId,
+  boot,
+});
+
 export const placement = message<Placement, typeof wire.PlacementSchema>(wire.PlacementSchema, {
   intent: required(groupIntent),
   lease: nullable(leaseTerms),
@@ -117,6 +123,7 @@ export const placement = message<Placement, typeof wire.PlacementSchema>(wire.Pl
   bans: list(groupError, wireLimits.ownersMax),
   movesMs: list(moment, itemsMax),
   decisions: list(placementDecision, decisionsMax),
+  starts: list(ownerStart, wireLimits.ownersMax),
 });
 
 const componentState = oneOf<ComponentState, wire.ComponentState>({

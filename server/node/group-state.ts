@@ -368,6 +368,7 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
       case "assign":
       case "advance":
       case "failPlacement":
+      case "noteStarts":
         return this.#placement.apply(command, index);
       case "configure":
         return this.#configure(command.config, index);

@@ -150,6 +150,7 @@ export class Node implements StateMachine, Knowledge {
     const placement = {
       summaries: () => this.#neighbours(),
       capacityOf: (node: NodeId) => this.#capacityOf(node),
+      startOf: (node: NodeId) => (node === image.node ? image.boot : this.#reception.startOf(node)),
       sampleOf: (node: NodeId, nowMs: Millis) => this.agents.sampleOf(node, nowMs),
     };
     const agenda = this.#agenda;

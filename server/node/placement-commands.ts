@@ -13,6 +13,7 @@ import {
   withAdvance,
   withAssignment,
   withFailure,
+  withStarts,
   withWish,
 } from "../recovery/placement-record.ts";
 import { GroupPlacement } from "./group-placement.ts";
@@ -20,7 +21,9 @@ import type { PlainOutcome } from "./session-commands.ts";
 import type { StateRows } from "./state-rows.ts";
 
 type Command<Type extends GroupCommand["type"]> = Extract<GroupCommand, { readonly type: Type }>;
-export type PlacementCommand = Command<"own" | "assign" | "advance" | "failPlacement">;
+export type PlacementCommand = Command<"own" | "assign" | "advance" | "failPlacement" | "noteStarts">;
+
+type OwnershipCommand = Exclude<PlacementCommand, { readonly type: "noteStarts" }>;
 
 export interface PlacementRules {
   /** The group at this point of its history, but for the record that is kept here. */
@@ -44,6 +47,7 @@ export class PlacementCommands {
   /** Of two proposals the first wins: the other one is of an epoch that is over. */
   apply(command: PlacementCommand, index: LogIndex): PlainOutcome {
     const { ownership } = this.#rules.group();
+    if (command.type === "noteStarts") return this.#noteStarts(command, ownership);
     const next = nextOwnership(command, ownership);
     if (next === null) return decided;
     this.#note(command, ownership, index);
@@ -63,7 +67,13 @@ export class PlacementCommands {
     return refuseWish(wish, { ...this.#rules.group(), placement: this.record.value });
   }
 
-  #note(command: PlacementCommand, before: Ownership, index: LogIndex): void {
+  #noteStarts({ epoch, starts }: Command<"noteStarts">, { epoch: present, currentOwner }: Ownership): PlainOutcome {
+    const isHeld = epoch === present && currentOwner !== null;
+    if (isHeld) this.record.set(withStarts(this.record.value, starts));
+    return decided;
+  }
+
+  #note(command: OwnershipCommand, before: Ownership, index: LogIndex): void {
     const placement = this.record.value;
     if (command.type === "own") this.record.set(asAdvice(placement));
     else if (command.type === "assign") this.record.set(withAssignment(placement, before, command, index));
@@ -73,7 +83,7 @@ export class PlacementCommands {
 }
 
 /** null: the command comes too late. */
-function nextOwnership(command: PlacementCommand, { currentOwner, epoch, state }: Ownership): Ownership | null {
+function nextOwnership(command: OwnershipCommand, { currentOwner, epoch, state }: Ownership): Ownership | null {
   switch (command.type) {
     case "own":
     case "assign": {

@@ -4,11 +4,21 @@
 
 import type { GroupCommand } from "../../proto/commands.ts";
 import { type Failure, failure } from "../../proto/errors.ts";
-import { type Epoch, type GroupId, type Millis, type NodeId, type Term, toEpoch, toMillis } from "../../proto/ids.ts";
+import {
+  type BootNumber,
+  type Epoch,
+  type GroupId,
+  type Millis,
+  type NodeId,
+  type Term,
+  toEpoch,
+  toMillis,
+} from "../../proto/ids.ts";
 import type { GroupSummary } from "../../proto/model.ts";
 import type { GroupReport, PerformanceSample, ResourceReport } from "../../proto/placement.ts";
 import type { Amounts, GroupPolicies } from "../../proto/policies.ts";
 import type { Reply, Request } from "../../proto/requests.ts";
+import { heldBack, startsToNote } from "../recovery/cold-start.ts";
 import { foreseeAdvice, foreseeDrain } from "../recovery/drain-foresight.ts";
 import { explain } from "../recovery/explanation.ts";
 import { grantFor } from "../recovery/grants.ts";
@@ -36,6 +46,8 @@ export interface PlacementSurroundings {
   readonly summaries: () => readonly GroupSummary[];
   /** What is configured of a node. */
   readonly capacityOf: (node: NodeId) => Amounts;
+  /** In which start a node is, as far as this one is in touch with it. */
+  readonly startOf: (node: NodeId) => BootNumber | null;
   /** What the agent of a node measured last, if that is fresh. */
   readonly sampleOf: (node: NodeId, nowMs: Millis) => PerformanceSample | null;
 }
@@ -175,7 +187,8 @@ export class PlacementKeeper {
       node: request.node,
       ownership: state.ownership,
       lease: state.placement.lease,
-      isOver: this.#isRightOver(nowMs),
+      // Who waits for an operator is not to go on by itself.
+      isOver: this.#isRightOver(nowMs) || heldBack(view()) !== null,
       isStopAwaited: state.ownership.state === "releasing" && stopAwaits(view()) !== null,
     });
     if (grant.isGranted && grant.ttlMs > 0) this.#tenure?.rights.answered(grant.epoch, nowMs);
@@ -192,6 +205,8 @@ export class PlacementKeeper {
     this.#followStart(tenure, nowMs);
     for (const answered of tenure.answered.values()) answered.atMs ??= nowMs;
     const view = this.#view(awaited, nowMs);
+    const starts = startsToNote(view);
+    if (starts.length > 0) return { type: "noteStarts", epoch: view.ownership.epoch, starts };
     const step = planPlacement(view);
     const isChoice = step.type === "assign" || step.type === "reserve";
     if (!isChoice || !this.#isGathering(view, tenure)) return this.#carryOut(step, view, tenure);
@@ -274,6 +289,7 @@ export class PlacementKeeper {
       startableSinceMs: tenure.startableSinceMs,
       report: this.#ownerReport(tenure),
       agents: new Set([...tenure.heard].flatMap(([node, heard]) => (this.#isFresh(heard, nowMs) ? [node] : []))),
+      starts: present(owners, (node) => this.#surroundings.startOf(node)),
       awaited,
       neighbours: this.#readNeighbours(),
       samples: present(owners, (node) => this.#surroundings.sampleOf(node, nowMs)),

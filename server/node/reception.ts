@@ -42,6 +42,12 @@ export class Reception {
     return this.#admission.admits(from, envelope);
   }
 
+  /** In which start a peer is that is connected and known; null: it is not. */
+  startOf(peer: NodeId): BootNumber | null {
+    const boot = this.#admission.bootOf(peer);
+    return this.#introductions.standing(peer, boot) === "known" ? boot : null;
+  }
+
   /** The group begins here, with this start or with this step. */
   close(group: GroupId, nowMs: Millis): void {
     this.#gates.close(group, nowMs);

@@ -15,6 +15,7 @@ import type { NodeId } from "../../proto/ids.ts";
 import type { GroupError } from "../../proto/placement.ts";
 import { countMoves } from "./anti-flap.ts";
 import { eligibleOwners } from "./candidates.ts";
+import { heldBack } from "./cold-start.ts";
 import { minimumMissing } from "./minimum.ts";
 import { stopAwaits } from "./neighbour-rules.ts";
 import { banOf, isPresent, isRightOver, lossOf, nobodyHoldsRight } from "./placement-facts.ts";
@@ -93,7 +94,7 @@ function stoppedByItself({ report, isRenewed }: PlacementView, owner: NodeId): D
 /** While its right lasts the owner may come back and go on; then another one takes over (406), or none can (412). */
 function planLoss(view: PlacementView, owner: NodeId): Decided | null {
   const { placement } = view;
-  const loss = lossOf(view, owner);
+  const loss = lossOf(view, owner) ?? heldBack(view);
   // Who owns the group no more, but whose agent is heard, is asked to stop.
   if (loss === null || (!view.owners.includes(owner) && view.agents.has(owner) && !isRightOver(view))) return null;
   if (!nobodyHoldsRight(view)) return wait("right", `${loss}: its right is not over yet`, view.rightEndsMs);

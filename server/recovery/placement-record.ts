@@ -3,9 +3,9 @@
 
 import type { GroupCommand } from "../../proto/commands.ts";
 import { type Failure, failure } from "../../proto/errors.ts";
-import type { GroupId, LogIndex, NodeId } from "../../proto/ids.ts";
+import { compareNames, type GroupId, type LogIndex, type NodeId } from "../../proto/ids.ts";
 import type { Ownership, StatusComponent } from "../../proto/model.ts";
-import type { GroupError, GroupWish, Placement, PlacementDecision } from "../../proto/placement.ts";
+import type { GroupError, GroupWish, OwnerStart, Placement, PlacementDecision } from "../../proto/placement.ts";
 import { chooseOwner } from "./placement.ts";
 
 type Command<Type extends GroupCommand["type"]> = Extract<GroupCommand, { readonly type: Type }>;
@@ -25,6 +25,7 @@ export const unplaced: Placement = {
   bans: [],
   movesMs: [],
   decisions: [],
+  starts: [],
 };
 
 /** The group when a wish reaches it. */
@@ -48,7 +49,13 @@ export function withWish(wish: GroupWish, { intent, ...rest }: Placement, isOwne
     case "move":
       return { ...rest, intent: { ...intent, pinnedTo: wish.to }, move: { to: wish.to } };
     case "start":
-      return { ...rest, intent: { ...intent, isOnline: true, pinnedTo: wish.on }, move: startTo(wish.on, isOwned) };
+      // Whatever it was held back for, it is not any more.
+      return {
+        ...rest,
+        intent: { ...intent, isOnline: true, pinnedTo: wish.on },
+        move: startTo(wish.on, isOwned),
+        starts: [],
+      };
     case "stop":
       return { ...rest, intent: { ...intent, isOnline: false, pinnedTo: null }, move: null, target: null };
     case "freeze":
@@ -114,6 +121,15 @@ export function withFailure(placement: Placement, command: Command<"failPlacemen
   });
 }
 
+/** The starts of owners that are not named are as they were. */
+export function withStarts(placement: Placement, starts: readonly OwnerStart[]): Placement {
+  const others = placement.starts.filter(({ node }) => !starts.some((start) => start.node === node));
+  return {
+    ...placement,
+    starts: [...others, ...starts].toSorted((left, right) => compareNames(left.node, right.node)),
+  };
+}
+
 /** Of nodes that own the group no more nothing is kept but what was decided. */
 export function withOwners(placement: Placement, owners: readonly NodeId[]): Placement {
   const { intent, move, target } = placement;
@@ -122,7 +138,7 @@ export function withOwners(placement: Placement, owners: readonly NodeId[]): Pla
     isOwner(target) &&
     isOwner(intent.pinnedTo) &&
     isOwner(move?.to ?? null) &&
-    placement.bans.every(({ node }) => isOwner(node))
+    [...placement.bans, ...placement.starts].every(({ node }) => isOwner(node))
   ) {
     return placement;
   }
@@ -132,6 +148,7 @@ export function withOwners(placement: Placement, owners: readonly NodeId[]): Pla
     move: isOwner(move?.to ?? null) ? move : null,
     target: isOwner(target) ? target : null,
     bans: placement.bans.filter(({ node }) => isOwner(node)),
+    starts: placement.starts.filter(({ node }) => isOwner(node)),
   };
 }
 

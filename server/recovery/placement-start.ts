@@ -3,6 +3,7 @@
 import type { NodeId } from "../../proto/ids.ts";
 import type { PlacementPurpose } from "./candidate-factors.ts";
 import { eligibleOwners, exclusionsOf } from "./candidates.ts";
+import { heldBack } from "./cold-start.ts";
 import { fallbackDueMs } from "./fallback.ts";
 import { minimumMissing } from "./minimum.ts";
 import { dependencyState } from "./neighbour-rules.ts";
@@ -27,12 +28,12 @@ export function planStart(view: PlacementView): Decided {
   return operatorsWord(view) ?? needs(view) ?? planTake(view);
 }
 
-function operatorsWord({ ownership, placement, policies, group }: PlacementView): Decided | null {
+function operatorsWord(view: PlacementView): Decided | null {
+  const { ownership, placement, policies, group } = view;
   if (!placement.intent.isOnline) return wait("stopped", `${group} is stopped until an operator starts it`);
   if (placement.move !== null) return null;
-  if ((ownership.epoch === 0 || placement.lease === null) && !policies.startsAutomatically) {
-    return wait("startAutomatically", `${group} does not start automatically: an operator has to start it`);
-  }
+  const held = heldBack(view);
+  if (held !== null) return wait("startAutomatically", held);
   if (ownership.state === "suspended" && !policies.resumesAutomatically) {
     return wait("resumeAutomatically", `${group} does not resume automatically: an operator has to start it`);
   }

@@ -1,7 +1,7 @@
 // What the manager of a group knows when it decides where the application runs, and what it may decide. The manager looks at
 // it anew whenever any of it changes, and carries out one step at a time; the log decides whether the step counts.
 
-import type { Epoch, GroupId, Millis, NodeId } from "../../proto/ids.ts";
+import type { BootNumber, Epoch, GroupId, Millis, NodeId } from "../../proto/ids.ts";
 import type { Ownership, StatusComponent } from "../../proto/model.ts";
 import type { AgentState, PerformanceSample, Placement } from "../../proto/placement.ts";
 import type { Amounts, GroupPolicies } from "../../proto/policies.ts";
@@ -33,6 +33,8 @@ export interface PlacementView {
   readonly report: OwnerReport | null;
   /** Owners whose agent was heard lately: only they can be given the application. */
   readonly agents: ReadonlySet<NodeId>;
+  /** Present starts of owners, as far as this manager is in touch with them; its own too. */
+  readonly starts: ReadonlyMap<NodeId, BootNumber>;
   /** Whether the group still waits to hear from a node that has no verdict. */
   readonly awaited: (node: NodeId) => boolean;
   /** Groups that share a node with this one, as far as they have told of themselves. */

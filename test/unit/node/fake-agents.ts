@@ -67,6 +67,8 @@ class FakeAgent {
     const { atMs } = this.#asked;
     this.#asked = null;
     if (reply?.type === "reportResources") this.#take(reply, atMs);
+    // A node that has started anew wants to hear of everything.
+    else this.#isFirst = true;
   }
 
   #take({ grants }: Extract<Reply, { type: "reportResources" }>, sentMs: number): void {

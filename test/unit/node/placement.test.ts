@@ -105,6 +105,60 @@ test("what a drain would move is told as it is then decided: not to an owner tha
   assert.deepEqual(moves, [{ ...move, from: n3, to: null, reason: `n3 keeps it: n3 is draining, but ${stay}` }]);
 });
 
+test("a group that operators start waits for one after a cold start of all its owners, and not after a fail-over", () => {
+  const { cluster, agents, wish, onlineOn, status } = scene({ startAutomatically: false });
+  agents.advance(2 * lease.ttlMs);
+  assert.deepEqual([status().placement.lease, agents.actingFor(rg)], [null, []]);
+  wish({ type: "start", on: null });
+  onlineOn(n1);
+  // One after the other they start anew, as for an upgrade; what ran goes on, or fails over.
+  for (const node of [n3, n2, n1]) {
+    cluster.stop(node);
+    agents.advance(2 * lease.ttlMs);
+    cluster.start(node);
+    agents.advance(lease.ttlMs);
+  }
+  onlineOn(n2);
+  const { epoch } = status().ownership;
+  for (const node of [n1, n2, n3]) agents.die(node);
+  for (const node of [n1, n2, n3]) cluster.stop(node);
+  for (const node of [n1, n2, n3]) cluster.start(node);
+  const anew = new FakeAgents(cluster, [n1, n2, n3]);
+  anew.until(() => status().ownership.currentOwner === null);
+  anew.advance(2 * lease.ttlMs);
+  assert.deepEqual([status().ownership.epoch, anew.actingFor(rg)], [epoch, []]);
+  const { summary } = cluster.ask(n4, { type: "explainGroup", group: rg, decisions: 1 }, "explainGroup").explanation;
+  assert.match(summary, /startAutomatically is false: rg .* all its owners have started anew$/);
+  wish({ type: "start", on: null });
+  anew.until(() => status().ownership.state === "online");
+  assert.equal(status().ownership.epoch, epoch + 1);
+});
+
+test("an operator's word in time lets an application go on that a cold start has ended", () => {
+  const { cluster, agents, wish, onlineOn, status } = scene({ startAutomatically: false });
+  wish({ type: "start", on: null });
+  onlineOn(n1);
+  agents.advance(2 * limits.agentSilentMs);
+  for (const node of [n1, n2, n3]) agents.die(node);
+  for (const node of [n1, n2, n3]) cluster.stop(node);
+  for (const node of [n1, n2, n3]) cluster.start(node);
+  assert.equal(wish({ type: "start", on: null }), "wish");
+  const anew = new FakeAgents(cluster, [n1, n2, n3]);
+  anew.until(() => anew.actingFor(rg).length === 1 && status().ownership.state === "online");
+});
+
+test("agents that outlive all nodes of their group go on, though operators start it", () => {
+  const { cluster, agents, wish, onlineOn, status } = scene({ startAutomatically: false });
+  wish({ type: "start", on: null });
+  onlineOn(n1);
+  agents.advance(2 * limits.agentSilentMs);
+  const { epoch } = status().ownership;
+  for (const node of [n1, n2, n3]) cluster.stop(node);
+  for (const node of [n1, n2, n3]) cluster.start(node);
+  agents.advance(4 * lease.ttlMs);
+  assert.deepEqual([status().ownership.epoch, agents.actingFor(rg)], [epoch, [n1]]);
+});
+
 test("a stopped application stays stopped until an operator starts it", () => {
   const { agents, wish, onlineOn, status } = scene();
   onlineOn(n1);

@@ -56,6 +56,7 @@ import {
   type GroupPlace,
   type GroupReport,
   type GroupWish,
+  type OwnerStart,
   type OwnershipGrant,
   type PerformanceSample,
   type Placement,
@@ -323,6 +324,7 @@ const placementDecision = shape<PlacementDecision>({
   reason: text,
   samples: few(sample),
 });
+const ownerStart = shape<OwnerStart>({ node, boot: quantity(1) });
 export const placement = shape<Placement>({
   intent: shape<Placement["intent"]>({ isOnline: flag, frozen: maybe(text), pinnedTo: maybe(node) }),
   lease: maybe(leaseTerms),
@@ -332,6 +334,7 @@ export const placement = shape<Placement>({
   bans: few(groupError),
   movesMs: few(quantity<number>()),
   decisions: few(placementDecision),
+  starts: few(ownerStart),
 });
 const resource = {
   resource: name(),
@@ -423,6 +426,7 @@ export const groupCommand = anyOf<GroupCommand>({
     atMs: quantity(),
   },
   failPlacement: { epoch: quantity(), error: groupError, isFinal: flag },
+  noteStarts: { epoch: quantity(), starts: few(ownerStart) },
   configure: { config: bytes },
   dispute: { hashes: stateHashes },
   settle: { index: quantity() },

@@ -139,6 +139,7 @@ const shapes: readonly Shape<never>[] = [
         atMs: 1_790_000_000_002,
       },
       failPlacement: { type: "failPlacement", epoch: 8, error: groupError, isFinal: true },
+      noteStarts: { type: "noteStarts", epoch: 8, starts: [{ node: "n208", boot: 3 }] },
       move: { type: "wish", wish: { type: "move", to: "n208", ifEpoch: 8 } },
       start: { type: "wish", wish: { type: "start", on: null } },
       stop: { type: "wish", wish: { type: "stop" } },
@@ -228,7 +229,9 @@ const shapes: readonly Shape<never>[] = [
     any: arbitraries.placement,
     samples: {
       unplaced,
+      seen: { ...unplaced, starts: [{ node: "n208", boot: 3 }] },
       full: {
+        starts: [],
         intent: { isOnline: false, frozen: "new disk", pinnedTo: "n208" },
         lease,
         move: { to: null },

@@ -54,6 +54,7 @@ export function placementOf({
     bans: [],
     movesMs: [],
     decisions: [],
+    starts: [],
     ...fields,
   };
 }
@@ -76,6 +77,7 @@ export function viewOf(fields: Partial<PlacementView> = {}): PlacementView {
     startableSinceMs: ms(0),
     report: reportOf("online"),
     agents: new Set(owners),
+    starts: new Map(),
     awaited: () => false,
     neighbours: [],
     samples: new Map(),

@@ -365,6 +365,7 @@ export class PlacementWorld {
       agents: new Set(fresh.map(([node]) => node)),
       awaited: () => false,
       neighbours: [],
+      starts: new Map(),
       samples: new Map(),
       capacities: new Map(),
       reservations,

@@ -234,8 +234,9 @@ export type ManagementPolicy = Message<"bailiwick.v1.ManagementPolicy"> & {
   antiFlap?: AntiFlap | undefined;
 
   /**
-   * Absent: true. False: an operator must start the group (`StartGroup`) for the first time; after a cold start of all its
-   * owners it starts again by itself.
+   * Absent: true. False: an operator must start the group (`StartGroup`) for the first time, and after a cold start: when every
+   * owner that its manager is in touch with has started anew since the application ran. While one of them has not, it fails
+   * over by itself, and an application that goes on running goes on.
    *
    * @generated from field: optional bool start_automatically = 10;
    */

@@ -11,7 +11,7 @@ import type { LeaseRef, LeaseRemaining } from "./lease_pb.ts";
 import { file_bailiwick_peer_v1_lease } from "./lease_pb.ts";
 import type { ClusterChange, DirectoryEntry, GroupRecovery, Intent, KeptIntent, KeySpan, OwnershipState, RecoveryStatus, RequestIdentity, StateHashes } from "./model_pb.ts";
 import { file_bailiwick_peer_v1_model } from "./model_pb.ts";
-import type { GroupError, GroupWish, LeaseTerms, PerformanceSample } from "./placement_pb.ts";
+import type { GroupError, GroupWish, LeaseTerms, OwnerStart, PerformanceSample } from "./placement_pb.ts";
 import { file_bailiwick_peer_v1_placement } from "./placement_pb.ts";
 import type { Decision, Part, TransactionId } from "./transaction_pb.ts";
 import { file_bailiwick_peer_v1_transaction } from "./transaction_pb.ts";
@@ -21,7 +21,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file bailiwick/peer/v1/record.proto.
  */
 export const file_bailiwick_peer_v1_record: GenFile = /*@__PURE__*/
-  fileDesc("Ch5iYWlsaXdpY2svcGVlci92MS9yZWNvcmQucHJvdG8SEWJhaWxpd2ljay5wZWVyLnYxIjUKCFB1dFdyaXRlEgsKA2tleRgBIAEoDBINCgV2YWx1ZRgCIAEoDBINCgVsZWFzZRgDIAEoBCI3CgtEZWxldGVXcml0ZRIoCgRzcGFuGAEgASgLMhouYmFpbGl3aWNrLnBlZXIudjEuS2V5U3BhbiJuCgVXcml0ZRIqCgNwdXQYASABKAsyGy5iYWlsaXdpY2sucGVlci52MS5QdXRXcml0ZUgAEjAKBmRlbGV0ZRgCIAEoCzIeLmJhaWxpd2ljay5wZWVyLnYxLkRlbGV0ZVdyaXRlSABCBwoFd3JpdGUiMwoSQ29tcGFyZU1vZFJldmlzaW9uEgsKA2tleRgBIAEoDBIQCghyZXZpc2lvbhgCIAEoBCJTCgdDb21wYXJlEj0KDG1vZF9yZXZpc2lvbhgBIAEoCzIlLmJhaWxpd2ljay5wZWVyLnYxLkNvbXBhcmVNb2RSZXZpc2lvbkgAQgkKB2NvbXBhcmUihAEKDFdyaXRlQ29tbWFuZBIsCghjb21wYXJlcxgBIAMoCzIaLmJhaWxpd2ljay5wZWVyLnYxLkNvbXBhcmUSEgoFZmVuY2UYAiABKARIAIgBARIoCgZ3cml0ZXMYAyADKAsyGC5iYWlsaXdpY2sucGVlci52MS5Xcml0ZUIICgZfZmVuY2UiYAoNVmVyZGljdENoYW5nZRIMCgRub2RlGAEgASgJEjEKBnN0YXR1cxgCIAEoDjIhLmJhaWxpd2ljay5wZWVyLnYxLlJlY292ZXJ5U3RhdHVzEg4KBnJlYXNvbhgDIAEoCSJECg9WZXJkaWN0c0NvbW1hbmQSMQoHY2hhbmdlcxgBIAMoCzIgLmJhaWxpd2ljay5wZWVyLnYxLlZlcmRpY3RDaGFuZ2UiiwEKCk93bkNvbW1hbmQSGgoNY3VycmVudF9vd25lchgBIAEoCUgAiAEBEg0KBWVwb2NoGAIgASgEEjAKBXN0YXRlGAMgASgOMiEuYmFpbGl3aWNrLnBlZXIudjEuT3duZXJzaGlwU3RhdGUSDgoGcmVhc29uGAQgASgJQhAKDl9jdXJyZW50X293bmVyItMBCg1Bc3NpZ25Db21tYW5kEg0KBW93bmVyGAEgASgJEg0KBWVwb2NoGAIgASgEEg4KBnJlYXNvbhgDIAEoCRINCgVhdF9tcxgEIAEoBBIPCgdpc19tb3ZlGAUgASgIEg8KB2lzX3dpc2gYBiABKAgSNQoHc2FtcGxlcxgHIAMoCzIkLmJhaWxpd2ljay5wZWVyLnYxLlBlcmZvcm1hbmNlU2FtcGxlEiwKBWxlYXNlGAggASgLMh0uYmFpbGl3aWNrLnBlZXIudjEuTGVhc2VUZXJtcyKmAQoOQWR2YW5jZUNvbW1hbmQSEgoFb3duZXIYASABKAlIAIgBARINCgVlcG9jaBgCIAEoBBIwCgVzdGF0ZRgDIAEoDjIhLmJhaWxpd2ljay5wZWVyLnYxLk93bmVyc2hpcFN0YXRlEg4KBnJlYXNvbhgEIAEoCRINCgVhdF9tcxgFIAEoBBIPCgJ0bxgGIAEoCUgBiAEBQggKBl9vd25lckIFCgNfdG8iZQoURmFpbFBsYWNlbWVudENvbW1hbmQSDQoFZXBvY2gYASABKAQSLAoFZXJyb3IYAiABKAsyHS5iYWlsaXdpY2sucGVlci52MS5Hcm91cEVycm9yEhAKCGlzX2ZpbmFsGAMgASgIIjkKC1dpc2hDb21tYW5kEioKBHdpc2gYASABKAsyHC5iYWlsaXdpY2sucGVlci52MS5Hcm91cFdpc2giIgoOQ29tcGFjdENvbW1hbmQSEAoIcmV2aXNpb24YASABKAQiIgoQQ29uZmlndXJlQ29tbWFuZBIOCgZjb25maWcYASABKAwiQAoORGlzcHV0ZUNvbW1hbmQSLgoGaGFzaGVzGAEgASgLMh4uYmFpbGl3aWNrLnBlZXIudjEuU3RhdGVIYXNoZXMiHgoNU2V0dGxlQ29tbWFuZBINCgVpbmRleBgBIAEoBCI4Cg9UcmFuc2FjdENvbW1hbmQSJQoEcGFydBgBIAEoCzIXLmJhaWxpd2ljay5wZWVyLnYxLlBhcnQiRQoMQmVnaW5Db21tYW5kEg4KBmdyb3VwcxgBIAMoCRIlCgRwYXJ0GAIgASgLMhcuYmFpbGl3aWNrLnBlZXIudjEuUGFydCJsCg1EZWNpZGVDb21tYW5kEiwKAmlkGAEgASgLMiAuYmFpbGl3aWNrLnBlZXIudjEuVHJhbnNhY3Rpb25JZBItCghkZWNpc2lvbhgCIAEoDjIbLmJhaWxpd2ljay5wZWVyLnYxLkRlY2lzaW9uIj0KDUZvcmdldENvbW1hbmQSLAoCaWQYASABKAsyIC5iYWlsaXdpY2sucGVlci52MS5UcmFuc2FjdGlvbklkInQKDlByZXBhcmVDb21tYW5kEiwKAmlkGAEgASgLMiAuYmFpbGl3aWNrLnBlZXIudjEuVHJhbnNhY3Rpb25JZBIlCgRwYXJ0GAIgASgLMhcuYmFpbGl3aWNrLnBlZXIudjEuUGFydBINCgVmbG9vchgDIAEoBCJ7Cg1GaW5pc2hDb21tYW5kEiwKAmlkGAEgASgLMiAuYmFpbGl3aWNrLnBlZXIudjEuVHJhbnNhY3Rpb25JZBItCghkZWNpc2lvbhgCIAEoDjIbLmJhaWxpd2ljay5wZWVyLnYxLkRlY2lzaW9uEg0KBWZsb29yGAMgASgEIi8KEUdyYW50TGVhc2VDb21tYW5kEgoKAmlkGAEgASgEEg4KBnR0bF9tcxgCIAEoBCIfChFSZW5ld0xlYXNlQ29tbWFuZBIKCgJpZBgBIAEoBCIgChJSZXZva2VMZWFzZUNvbW1hbmQSCgoCaWQYASABKAQiUAoTRXhwaXJlTGVhc2VzQ29tbWFuZBIMCgR0ZXJtGAEgASgEEisKBmxlYXNlcxgCIAMoCzIbLmJhaWxpd2ljay5wZWVyLnYxLkxlYXNlUmVmIkwKF0NoZWNrcG9pbnRMZWFzZXNDb21tYW5kEjEKBmxlYXNlcxgBIAMoCzIhLmJhaWxpd2ljay5wZWVyLnYxLkxlYXNlUmVtYWluaW5nIkYKEFNldE93bmVyc0NvbW1hbmQSDgoGb3duZXJzGAEgAygJEhUKCGlmX2luZGV4GAIgASgESACIAQFCCwoJX2lmX2luZGV4Ip0EChFJZGVudGlmaWVkQ29tbWFuZBI0CghpZGVudGl0eRgBIAEoCzIiLmJhaWxpd2ljay5wZWVyLnYxLlJlcXVlc3RJZGVudGl0eRIOCgZkaWdlc3QYAiABKAYSMAoFd3JpdGUYAyABKAsyHy5iYWlsaXdpY2sucGVlci52MS5Xcml0ZUNvbW1hbmRIABI0Cgdjb21wYWN0GAQgASgLMiEuYmFpbGl3aWNrLnBlZXIudjEuQ29tcGFjdENvbW1hbmRIABI2Cgh0cmFuc2FjdBgFIAEoCzIiLmJhaWxpd2ljay5wZWVyLnYxLlRyYW5zYWN0Q29tbWFuZEgAEjAKBWJlZ2luGAYgASgLMh8uYmFpbGl3aWNrLnBlZXIudjEuQmVnaW5Db21tYW5kSAASOwoLZ3JhbnRfbGVhc2UYByABKAsyJC5iYWlsaXdpY2sucGVlci52MS5HcmFudExlYXNlQ29tbWFuZEgAEj0KDHJldm9rZV9sZWFzZRgIIAEoCzIlLmJhaWxpd2ljay5wZWVyLnYxLlJldm9rZUxlYXNlQ29tbWFuZEgAEjkKCnNldF9vd25lcnMYCSABKAsyIy5iYWlsaXdpY2sucGVlci52MS5TZXRPd25lcnNDb21tYW5kSAASLgoEd2lzaBgKIAEoCzIeLmJhaWxpd2ljay5wZWVyLnYxLldpc2hDb21tYW5kSABCCQoHY29tbWFuZCI1ChJPcGVuU2Vzc2lvbkNvbW1hbmQSDwoHc2Vzc2lvbhgBIAEoCRIOCgZ0dGxfbXMYAiABKAQiJgoTQ2xvc2VTZXNzaW9uQ29tbWFuZBIPCgdzZXNzaW9uGAEgASgJIk0KFUV4cGlyZVNlc3Npb25zQ29tbWFuZBI0CghzZXNzaW9ucxgBIAMoCzIiLmJhaWxpd2ljay5wZWVyLnYxLlJlcXVlc3RJZGVudGl0eSKjDAoMR3JvdXBDb21tYW5kEjAKBXdyaXRlGAEgASgLMh8uYmFpbGl3aWNrLnBlZXIudjEuV3JpdGVDb21tYW5kSAASNgoIdmVyZGljdHMYAiABKAsyIi5iYWlsaXdpY2sucGVlci52MS5WZXJkaWN0c0NvbW1hbmRIABIsCgNvd24YAyABKAsyHS5iYWlsaXdpY2sucGVlci52MS5Pd25Db21tYW5kSAASNAoHY29tcGFjdBgEIAEoCzIhLmJhaWxpd2ljay5wZWVyLnYxLkNvbXBhY3RDb21tYW5kSAASOAoJY29uZmlndXJlGAUgASgLMiMuYmFpbGl3aWNrLnBlZXIudjEuQ29uZmlndXJlQ29tbWFuZEgAEjQKB2Rpc3B1dGUYBiABKAsyIS5iYWlsaXdpY2sucGVlci52MS5EaXNwdXRlQ29tbWFuZEgAEjIKBnNldHRsZRgHIAEoCzIgLmJhaWxpd2ljay5wZWVyLnYxLlNldHRsZUNvbW1hbmRIABI2Cgh0cmFuc2FjdBgIIAEoCzIiLmJhaWxpd2ljay5wZWVyLnYxLlRyYW5zYWN0Q29tbWFuZEgAEjAKBWJlZ2luGAkgASgLMh8uYmFpbGl3aWNrLnBlZXIudjEuQmVnaW5Db21tYW5kSAASMgoGZGVjaWRlGAogASgLMiAuYmFpbGl3aWNrLnBlZXIudjEuRGVjaWRlQ29tbWFuZEgAEjIKBmZvcmdldBgLIAEoCzIgLmJhaWxpd2ljay5wZWVyLnYxLkZvcmdldENvbW1hbmRIABI0CgdwcmVwYXJlGAwgASgLMiEuYmFpbGl3aWNrLnBlZXIudjEuUHJlcGFyZUNvbW1hbmRIABIyCgZmaW5pc2gYDSABKAsyIC5iYWlsaXdpY2sucGVlci52MS5GaW5pc2hDb21tYW5kSAASMgoGYXNzaWduGA4gASgLMiAuYmFpbGl3aWNrLnBlZXIudjEuQXNzaWduQ29tbWFuZEgAEjQKB2FkdmFuY2UYDyABKAsyIS5iYWlsaXdpY2sucGVlci52MS5BZHZhbmNlQ29tbWFuZEgAEkEKDmZhaWxfcGxhY2VtZW50GBAgASgLMicuYmFpbGl3aWNrLnBlZXIudjEuRmFpbFBsYWNlbWVudENvbW1hbmRIABIuCgR3aXNoGBEgASgLMh4uYmFpbGl3aWNrLnBlZXIudjEuV2lzaENvbW1hbmRIABI7CgtncmFudF9sZWFzZRgUIAEoCzIkLmJhaWxpd2ljay5wZWVyLnYxLkdyYW50TGVhc2VDb21tYW5kSAASOwoLcmVuZXdfbGVhc2UYFSABKAsyJC5iYWlsaXdpY2sucGVlci52MS5SZW5ld0xlYXNlQ29tbWFuZEgAEj0KDHJldm9rZV9sZWFzZRgWIAEoCzIlLmJhaWxpd2ljay5wZWVyLnYxLlJldm9rZUxlYXNlQ29tbWFuZEgAEj8KDWV4cGlyZV9sZWFzZXMYFyABKAsyJi5iYWlsaXdpY2sucGVlci52MS5FeHBpcmVMZWFzZXNDb21tYW5kSAASRwoRY2hlY2twb2ludF9sZWFzZXMYGCABKAsyKi5iYWlsaXdpY2sucGVlci52MS5DaGVja3BvaW50TGVhc2VzQ29tbWFuZEgAEjkKCnNldF9vd25lcnMYGSABKAsyIy5iYWlsaXdpY2sucGVlci52MS5TZXRPd25lcnNDb21tYW5kSAASOgoKaWRlbnRpZmllZBgeIAEoCzIkLmJhaWxpd2ljay5wZWVyLnYxLklkZW50aWZpZWRDb21tYW5kSAASPQoMb3Blbl9zZXNzaW9uGB8gASgLMiUuYmFpbGl3aWNrLnBlZXIudjEuT3BlblNlc3Npb25Db21tYW5kSAASPwoNY2xvc2Vfc2Vzc2lvbhggIAEoCzImLmJhaWxpd2ljay5wZWVyLnYxLkNsb3NlU2Vzc2lvbkNvbW1hbmRIABJDCg9leHBpcmVfc2Vzc2lvbnMYISABKAsyKC5iYWlsaXdpY2sucGVlci52MS5FeHBpcmVTZXNzaW9uc0NvbW1hbmRIAEIJCgdjb21tYW5kIlEKDUV2ZW50c0NvbW1hbmQSDQoFYXRfbXMYASABKAQSMQoHY2hhbmdlcxgCIAMoCzIgLmJhaWxpd2ljay5wZWVyLnYxLkNsdXN0ZXJDaGFuZ2UiVQoSQ3JlYXRlR3JvdXBDb21tYW5kEg0KBWF0X21zGAEgASgEEjAKBWVudHJ5GAIgASgLMiEuYmFpbGl3aWNrLnBlZXIudjEuRGlyZWN0b3J5RW50cnkiWQoUT3duZXJzQ2hhbmdlZENvbW1hbmQSDQoFYXRfbXMYASABKAQSMgoHZW50cmllcxgCIAMoCzIhLmJhaWxpd2ljay5wZWVyLnYxLkRpcmVjdG9yeUVudHJ5IncKE1JlY292ZXJHcm91cENvbW1hbmQSDQoFYXRfbXMYASABKAQSDQoFZ3JvdXAYAiABKAkSMgoIcmVjb3ZlcnkYAyABKAsyIC5iYWlsaXdpY2sucGVlci52MS5Hcm91cFJlY292ZXJ5Eg4KBnJlYXNvbhgEIAEoCSJaChZDbHVzdGVyVmVyZGljdHNDb21tYW5kEg0KBWF0X21zGAEgASgEEjEKB2NoYW5nZXMYAiADKAsyIC5iYWlsaXdpY2sucGVlci52MS5WZXJkaWN0Q2hhbmdlImsKEUludGVuZE5vZGVDb21tYW5kEg0KBWF0X21zGAEgASgEEgwKBG5vZGUYAiABKAkSKQoGd2FudGVkGAMgASgOMhkuYmFpbGl3aWNrLnBlZXIudjEuSW50ZW50Eg4KBnJlYXNvbhgEIAEoCSJBChJJbnRlbnRzS2VwdENvbW1hbmQSKwoEa2VwdBgBIAMoCzIdLmJhaWxpd2ljay5wZWVyLnYxLktlcHRJbnRlbnQizQMKDkNsdXN0ZXJDb21tYW5kEjIKBmV2ZW50cxgBIAEoCzIgLmJhaWxpd2ljay5wZWVyLnYxLkV2ZW50c0NvbW1hbmRIABI9CgxjcmVhdGVfZ3JvdXAYAiABKAsyJS5iYWlsaXdpY2sucGVlci52MS5DcmVhdGVHcm91cENvbW1hbmRIABI9Cgh2ZXJkaWN0cxgDIAEoCzIpLmJhaWxpd2ljay5wZWVyLnYxLkNsdXN0ZXJWZXJkaWN0c0NvbW1hbmRIABJBCg5vd25lcnNfY2hhbmdlZBgEIAEoCzInLmJhaWxpd2ljay5wZWVyLnYxLk93bmVyc0NoYW5nZWRDb21tYW5kSAASPwoNcmVjb3Zlcl9ncm91cBgFIAEoCzImLmJhaWxpd2ljay5wZWVyLnYxLlJlY292ZXJHcm91cENvbW1hbmRIABI7CgtpbnRlbmRfbm9kZRgGIAEoCzIkLmJhaWxpd2ljay5wZWVyLnYxLkludGVuZE5vZGVDb21tYW5kSAASPQoMaW50ZW50c19rZXB0GAcgASgLMiUuYmFpbGl3aWNrLnBlZXIudjEuSW50ZW50c0tlcHRDb21tYW5kSABCCQoHY29tbWFuZCJ1Cg1BcHBsaWVkUmVjb3JkEg0KBWluZGV4GAEgASgEEgwKBHRlcm0YAiABKAQSEAoIcmV2aXNpb24YAyABKAQSDQoFZmxvb3IYBCABKAQSFwoKc3RhdGVfaGFzaBgFIAEoBkgAiAEBQg0KC19zdGF0ZV9oYXNoYgZwcm90bzM", [file_bailiwick_peer_v1_lease, file_bailiwick_peer_v1_model, file_bailiwick_peer_v1_placement, file_bailiwick_peer_v1_transaction]);
+  fileDesc("Ch5iYWlsaXdpY2svcGVlci92MS9yZWNvcmQucHJvdG8SEWJhaWxpd2ljay5wZWVyLnYxIjUKCFB1dFdyaXRlEgsKA2tleRgBIAEoDBINCgV2YWx1ZRgCIAEoDBINCgVsZWFzZRgDIAEoBCI3CgtEZWxldGVXcml0ZRIoCgRzcGFuGAEgASgLMhouYmFpbGl3aWNrLnBlZXIudjEuS2V5U3BhbiJuCgVXcml0ZRIqCgNwdXQYASABKAsyGy5iYWlsaXdpY2sucGVlci52MS5QdXRXcml0ZUgAEjAKBmRlbGV0ZRgCIAEoCzIeLmJhaWxpd2ljay5wZWVyLnYxLkRlbGV0ZVdyaXRlSABCBwoFd3JpdGUiMwoSQ29tcGFyZU1vZFJldmlzaW9uEgsKA2tleRgBIAEoDBIQCghyZXZpc2lvbhgCIAEoBCJTCgdDb21wYXJlEj0KDG1vZF9yZXZpc2lvbhgBIAEoCzIlLmJhaWxpd2ljay5wZWVyLnYxLkNvbXBhcmVNb2RSZXZpc2lvbkgAQgkKB2NvbXBhcmUihAEKDFdyaXRlQ29tbWFuZBIsCghjb21wYXJlcxgBIAMoCzIaLmJhaWxpd2ljay5wZWVyLnYxLkNvbXBhcmUSEgoFZmVuY2UYAiABKARIAIgBARIoCgZ3cml0ZXMYAyADKAsyGC5iYWlsaXdpY2sucGVlci52MS5Xcml0ZUIICgZfZmVuY2UiYAoNVmVyZGljdENoYW5nZRIMCgRub2RlGAEgASgJEjEKBnN0YXR1cxgCIAEoDjIhLmJhaWxpd2ljay5wZWVyLnYxLlJlY292ZXJ5U3RhdHVzEg4KBnJlYXNvbhgDIAEoCSJECg9WZXJkaWN0c0NvbW1hbmQSMQoHY2hhbmdlcxgBIAMoCzIgLmJhaWxpd2ljay5wZWVyLnYxLlZlcmRpY3RDaGFuZ2UiiwEKCk93bkNvbW1hbmQSGgoNY3VycmVudF9vd25lchgBIAEoCUgAiAEBEg0KBWVwb2NoGAIgASgEEjAKBXN0YXRlGAMgASgOMiEuYmFpbGl3aWNrLnBlZXIudjEuT3duZXJzaGlwU3RhdGUSDgoGcmVhc29uGAQgASgJQhAKDl9jdXJyZW50X293bmVyItMBCg1Bc3NpZ25Db21tYW5kEg0KBW93bmVyGAEgASgJEg0KBWVwb2NoGAIgASgEEg4KBnJlYXNvbhgDIAEoCRINCgVhdF9tcxgEIAEoBBIPCgdpc19tb3ZlGAUgASgIEg8KB2lzX3dpc2gYBiABKAgSNQoHc2FtcGxlcxgHIAMoCzIkLmJhaWxpd2ljay5wZWVyLnYxLlBlcmZvcm1hbmNlU2FtcGxlEiwKBWxlYXNlGAggASgLMh0uYmFpbGl3aWNrLnBlZXIudjEuTGVhc2VUZXJtcyKmAQoOQWR2YW5jZUNvbW1hbmQSEgoFb3duZXIYASABKAlIAIgBARINCgVlcG9jaBgCIAEoBBIwCgVzdGF0ZRgDIAEoDjIhLmJhaWxpd2ljay5wZWVyLnYxLk93bmVyc2hpcFN0YXRlEg4KBnJlYXNvbhgEIAEoCRINCgVhdF9tcxgFIAEoBBIPCgJ0bxgGIAEoCUgBiAEBQggKBl9vd25lckIFCgNfdG8iZQoURmFpbFBsYWNlbWVudENvbW1hbmQSDQoFZXBvY2gYASABKAQSLAoFZXJyb3IYAiABKAsyHS5iYWlsaXdpY2sucGVlci52MS5Hcm91cEVycm9yEhAKCGlzX2ZpbmFsGAMgASgIIlEKEU5vdGVTdGFydHNDb21tYW5kEg0KBWVwb2NoGAEgASgEEi0KBnN0YXJ0cxgCIAMoCzIdLmJhaWxpd2ljay5wZWVyLnYxLk93bmVyU3RhcnQiOQoLV2lzaENvbW1hbmQSKgoEd2lzaBgBIAEoCzIcLmJhaWxpd2ljay5wZWVyLnYxLkdyb3VwV2lzaCIiCg5Db21wYWN0Q29tbWFuZBIQCghyZXZpc2lvbhgBIAEoBCIiChBDb25maWd1cmVDb21tYW5kEg4KBmNvbmZpZxgBIAEoDCJACg5EaXNwdXRlQ29tbWFuZBIuCgZoYXNoZXMYASABKAsyHi5iYWlsaXdpY2sucGVlci52MS5TdGF0ZUhhc2hlcyIeCg1TZXR0bGVDb21tYW5kEg0KBWluZGV4GAEgASgEIjgKD1RyYW5zYWN0Q29tbWFuZBIlCgRwYXJ0GAEgASgLMhcuYmFpbGl3aWNrLnBlZXIudjEuUGFydCJFCgxCZWdpbkNvbW1hbmQSDgoGZ3JvdXBzGAEgAygJEiUKBHBhcnQYAiABKAsyFy5iYWlsaXdpY2sucGVlci52MS5QYXJ0ImwKDURlY2lkZUNvbW1hbmQSLAoCaWQYASABKAsyIC5iYWlsaXdpY2sucGVlci52MS5UcmFuc2FjdGlvbklkEi0KCGRlY2lzaW9uGAIgASgOMhsuYmFpbGl3aWNrLnBlZXIudjEuRGVjaXNpb24iPQoNRm9yZ2V0Q29tbWFuZBIsCgJpZBgBIAEoCzIgLmJhaWxpd2ljay5wZWVyLnYxLlRyYW5zYWN0aW9uSWQidAoOUHJlcGFyZUNvbW1hbmQSLAoCaWQYASABKAsyIC5iYWlsaXdpY2sucGVlci52MS5UcmFuc2FjdGlvbklkEiUKBHBhcnQYAiABKAsyFy5iYWlsaXdpY2sucGVlci52MS5QYXJ0Eg0KBWZsb29yGAMgASgEInsKDUZpbmlzaENvbW1hbmQSLAoCaWQYASABKAsyIC5iYWlsaXdpY2sucGVlci52MS5UcmFuc2FjdGlvbklkEi0KCGRlY2lzaW9uGAIgASgOMhsuYmFpbGl3aWNrLnBlZXIudjEuRGVjaXNpb24SDQoFZmxvb3IYAyABKAQiLwoRR3JhbnRMZWFzZUNvbW1hbmQSCgoCaWQYASABKAQSDgoGdHRsX21zGAIgASgEIh8KEVJlbmV3TGVhc2VDb21tYW5kEgoKAmlkGAEgASgEIiAKElJldm9rZUxlYXNlQ29tbWFuZBIKCgJpZBgBIAEoBCJQChNFeHBpcmVMZWFzZXNDb21tYW5kEgwKBHRlcm0YASABKAQSKwoGbGVhc2VzGAIgAygLMhsuYmFpbGl3aWNrLnBlZXIudjEuTGVhc2VSZWYiTAoXQ2hlY2twb2ludExlYXNlc0NvbW1hbmQSMQoGbGVhc2VzGAEgAygLMiEuYmFpbGl3aWNrLnBlZXIudjEuTGVhc2VSZW1haW5pbmciRgoQU2V0T3duZXJzQ29tbWFuZBIOCgZvd25lcnMYASADKAkSFQoIaWZfaW5kZXgYAiABKARIAIgBAUILCglfaWZfaW5kZXginQQKEUlkZW50aWZpZWRDb21tYW5kEjQKCGlkZW50aXR5GAEgASgLMiIuYmFpbGl3aWNrLnBlZXIudjEuUmVxdWVzdElkZW50aXR5Eg4KBmRpZ2VzdBgCIAEoBhIwCgV3cml0ZRgDIAEoCzIfLmJhaWxpd2ljay5wZWVyLnYxLldyaXRlQ29tbWFuZEgAEjQKB2NvbXBhY3QYBCABKAsyIS5iYWlsaXdpY2sucGVlci52MS5Db21wYWN0Q29tbWFuZEgAEjYKCHRyYW5zYWN0GAUgASgLMiIuYmFpbGl3aWNrLnBlZXIudjEuVHJhbnNhY3RDb21tYW5kSAASMAoFYmVnaW4YBiABKAsyHy5iYWlsaXdpY2sucGVlci52MS5CZWdpbkNvbW1hbmRIABI7CgtncmFudF9sZWFzZRgHIAEoCzIkLmJhaWxpd2ljay5wZWVyLnYxLkdyYW50TGVhc2VDb21tYW5kSAASPQoMcmV2b2tlX2xlYXNlGAggASgLMiUuYmFpbGl3aWNrLnBlZXIudjEuUmV2b2tlTGVhc2VDb21tYW5kSAASOQoKc2V0X293bmVycxgJIAEoCzIjLmJhaWxpd2ljay5wZWVyLnYxLlNldE93bmVyc0NvbW1hbmRIABIuCgR3aXNoGAogASgLMh4uYmFpbGl3aWNrLnBlZXIudjEuV2lzaENvbW1hbmRIAEIJCgdjb21tYW5kIjUKEk9wZW5TZXNzaW9uQ29tbWFuZBIPCgdzZXNzaW9uGAEgASgJEg4KBnR0bF9tcxgCIAEoBCImChNDbG9zZVNlc3Npb25Db21tYW5kEg8KB3Nlc3Npb24YASABKAkiTQoVRXhwaXJlU2Vzc2lvbnNDb21tYW5kEjQKCHNlc3Npb25zGAEgAygLMiIuYmFpbGl3aWNrLnBlZXIudjEuUmVxdWVzdElkZW50aXR5IuAMCgxHcm91cENvbW1hbmQSMAoFd3JpdGUYASABKAsyHy5iYWlsaXdpY2sucGVlci52MS5Xcml0ZUNvbW1hbmRIABI2Cgh2ZXJkaWN0cxgCIAEoCzIiLmJhaWxpd2ljay5wZWVyLnYxLlZlcmRpY3RzQ29tbWFuZEgAEiwKA293bhgDIAEoCzIdLmJhaWxpd2ljay5wZWVyLnYxLk93bkNvbW1hbmRIABI0Cgdjb21wYWN0GAQgASgLMiEuYmFpbGl3aWNrLnBlZXIudjEuQ29tcGFjdENvbW1hbmRIABI4Cgljb25maWd1cmUYBSABKAsyIy5iYWlsaXdpY2sucGVlci52MS5Db25maWd1cmVDb21tYW5kSAASNAoHZGlzcHV0ZRgGIAEoCzIhLmJhaWxpd2ljay5wZWVyLnYxLkRpc3B1dGVDb21tYW5kSAASMgoGc2V0dGxlGAcgASgLMiAuYmFpbGl3aWNrLnBlZXIudjEuU2V0dGxlQ29tbWFuZEgAEjYKCHRyYW5zYWN0GAggASgLMiIuYmFpbGl3aWNrLnBlZXIudjEuVHJhbnNhY3RDb21tYW5kSAASMAoFYmVnaW4YCSABKAsyHy5iYWlsaXdpY2sucGVlci52MS5CZWdpbkNvbW1hbmRIABIyCgZkZWNpZGUYCiABKAsyIC5iYWlsaXdpY2sucGVlci52MS5EZWNpZGVDb21tYW5kSAASMgoGZm9yZ2V0GAsgASgLMiAuYmFpbGl3aWNrLnBlZXIudjEuRm9yZ2V0Q29tbWFuZEgAEjQKB3ByZXBhcmUYDCABKAsyIS5iYWlsaXdpY2sucGVlci52MS5QcmVwYXJlQ29tbWFuZEgAEjIKBmZpbmlzaBgNIAEoCzIgLmJhaWxpd2ljay5wZWVyLnYxLkZpbmlzaENvbW1hbmRIABIyCgZhc3NpZ24YDiABKAsyIC5iYWlsaXdpY2sucGVlci52MS5Bc3NpZ25Db21tYW5kSAASNAoHYWR2YW5jZRgPIAEoCzIhLmJhaWxpd2ljay5wZWVyLnYxLkFkdmFuY2VDb21tYW5kSAASQQoOZmFpbF9wbGFjZW1lbnQYECABKAsyJy5iYWlsaXdpY2sucGVlci52MS5GYWlsUGxhY2VtZW50Q29tbWFuZEgAEi4KBHdpc2gYESABKAsyHi5iYWlsaXdpY2sucGVlci52MS5XaXNoQ29tbWFuZEgAEjsKC25vdGVfc3RhcnRzGBIgASgLMiQuYmFpbGl3aWNrLnBlZXIudjEuTm90ZVN0YXJ0c0NvbW1hbmRIABI7CgtncmFudF9sZWFzZRgUIAEoCzIkLmJhaWxpd2ljay5wZWVyLnYxLkdyYW50TGVhc2VDb21tYW5kSAASOwoLcmVuZXdfbGVhc2UYFSABKAsyJC5iYWlsaXdpY2sucGVlci52MS5SZW5ld0xlYXNlQ29tbWFuZEgAEj0KDHJldm9rZV9sZWFzZRgWIAEoCzIlLmJhaWxpd2ljay5wZWVyLnYxLlJldm9rZUxlYXNlQ29tbWFuZEgAEj8KDWV4cGlyZV9sZWFzZXMYFyABKAsyJi5iYWlsaXdpY2sucGVlci52MS5FeHBpcmVMZWFzZXNDb21tYW5kSAASRwoRY2hlY2twb2ludF9sZWFzZXMYGCABKAsyKi5iYWlsaXdpY2sucGVlci52MS5DaGVja3BvaW50TGVhc2VzQ29tbWFuZEgAEjkKCnNldF9vd25lcnMYGSABKAsyIy5iYWlsaXdpY2sucGVlci52MS5TZXRPd25lcnNDb21tYW5kSAASOgoKaWRlbnRpZmllZBgeIAEoCzIkLmJhaWxpd2ljay5wZWVyLnYxLklkZW50aWZpZWRDb21tYW5kSAASPQoMb3Blbl9zZXNzaW9uGB8gASgLMiUuYmFpbGl3aWNrLnBlZXIudjEuT3BlblNlc3Npb25Db21tYW5kSAASPwoNY2xvc2Vfc2Vzc2lvbhggIAEoCzImLmJhaWxpd2ljay5wZWVyLnYxLkNsb3NlU2Vzc2lvbkNvbW1hbmRIABJDCg9leHBpcmVfc2Vzc2lvbnMYISABKAsyKC5iYWlsaXdpY2sucGVlci52MS5FeHBpcmVTZXNzaW9uc0NvbW1hbmRIAEIJCgdjb21tYW5kIlEKDUV2ZW50c0NvbW1hbmQSDQoFYXRfbXMYASABKAQSMQoHY2hhbmdlcxgCIAMoCzIgLmJhaWxpd2ljay5wZWVyLnYxLkNsdXN0ZXJDaGFuZ2UiVQoSQ3JlYXRlR3JvdXBDb21tYW5kEg0KBWF0X21zGAEgASgEEjAKBWVudHJ5GAIgASgLMiEuYmFpbGl3aWNrLnBlZXIudjEuRGlyZWN0b3J5RW50cnkiWQoUT3duZXJzQ2hhbmdlZENvbW1hbmQSDQoFYXRfbXMYASABKAQSMgoHZW50cmllcxgCIAMoCzIhLmJhaWxpd2ljay5wZWVyLnYxLkRpcmVjdG9yeUVudHJ5IncKE1JlY292ZXJHcm91cENvbW1hbmQSDQoFYXRfbXMYASABKAQSDQoFZ3JvdXAYAiABKAkSMgoIcmVjb3ZlcnkYAyABKAsyIC5iYWlsaXdpY2sucGVlci52MS5Hcm91cFJlY292ZXJ5Eg4KBnJlYXNvbhgEIAEoCSJaChZDbHVzdGVyVmVyZGljdHNDb21tYW5kEg0KBWF0X21zGAEgASgEEjEKB2NoYW5nZXMYAiADKAsyIC5iYWlsaXdpY2sucGVlci52MS5WZXJkaWN0Q2hhbmdlImsKEUludGVuZE5vZGVDb21tYW5kEg0KBWF0X21zGAEgASgEEgwKBG5vZGUYAiABKAkSKQoGd2FudGVkGAMgASgOMhkuYmFpbGl3aWNrLnBlZXIudjEuSW50ZW50Eg4KBnJlYXNvbhgEIAEoCSJBChJJbnRlbnRzS2VwdENvbW1hbmQSKwoEa2VwdBgBIAMoCzIdLmJhaWxpd2ljay5wZWVyLnYxLktlcHRJbnRlbnQizQMKDkNsdXN0ZXJDb21tYW5kEjIKBmV2ZW50cxgBIAEoCzIgLmJhaWxpd2ljay5wZWVyLnYxLkV2ZW50c0NvbW1hbmRIABI9CgxjcmVhdGVfZ3JvdXAYAiABKAsyJS5iYWlsaXdpY2sucGVlci52MS5DcmVhdGVHcm91cENvbW1hbmRIABI9Cgh2ZXJkaWN0cxgDIAEoCzIpLmJhaWxpd2ljay5wZWVyLnYxLkNsdXN0ZXJWZXJkaWN0c0NvbW1hbmRIABJBCg5vd25lcnNfY2hhbmdlZBgEIAEoCzInLmJhaWxpd2ljay5wZWVyLnYxLk93bmVyc0NoYW5nZWRDb21tYW5kSAASPwoNcmVjb3Zlcl9ncm91cBgFIAEoCzImLmJhaWxpd2ljay5wZWVyLnYxLlJlY292ZXJHcm91cENvbW1hbmRIABI7CgtpbnRlbmRfbm9kZRgGIAEoCzIkLmJhaWxpd2ljay5wZWVyLnYxLkludGVuZE5vZGVDb21tYW5kSAASPQoMaW50ZW50c19rZXB0GAcgASgLMiUuYmFpbGl3aWNrLnBlZXIudjEuSW50ZW50c0tlcHRDb21tYW5kSABCCQoHY29tbWFuZCJ1Cg1BcHBsaWVkUmVjb3JkEg0KBWluZGV4GAEgASgEEgwKBHRlcm0YAiABKAQSEAoIcmV2aXNpb24YAyABKAQSDQoFZmxvb3IYBCABKAQSFwoKc3RhdGVfaGFzaBgFIAEoBkgAiAEBQg0KC19zdGF0ZV9oYXNoYgZwcm90bzM", [file_bailiwick_peer_v1_lease, file_bailiwick_peer_v1_model, file_bailiwick_peer_v1_placement, file_bailiwick_peer_v1_transaction]);
 
 /**
  * @generated from message bailiwick.peer.v1.PutWrite
@@ -380,6 +380,30 @@ export const FailPlacementCommandSchema: GenMessage<FailPlacementCommand> = /*@_
   messageDesc(file_bailiwick_peer_v1_record, 11);
 
 /**
+ * In which starts the owners are while the right of this epoch is held.
+ *
+ * @generated from message bailiwick.peer.v1.NoteStartsCommand
+ */
+export type NoteStartsCommand = Message<"bailiwick.peer.v1.NoteStartsCommand"> & {
+  /**
+   * @generated from field: uint64 epoch = 1;
+   */
+  epoch: bigint;
+
+  /**
+   * @generated from field: repeated bailiwick.peer.v1.OwnerStart starts = 2;
+   */
+  starts: OwnerStart[];
+};
+
+/**
+ * Describes the message bailiwick.peer.v1.NoteStartsCommand.
+ * Use `create(NoteStartsCommandSchema)` to create a new message.
+ */
+export const NoteStartsCommandSchema: GenMessage<NoteStartsCommand> = /*@__PURE__*/
+  messageDesc(file_bailiwick_peer_v1_record, 12);
+
+/**
  * @generated from message bailiwick.peer.v1.WishCommand
  */
 export type WishCommand = Message<"bailiwick.peer.v1.WishCommand"> & {
@@ -394,7 +418,7 @@ export type WishCommand = Message<"bailiwick.peer.v1.WishCommand"> & {
  * Use `create(WishCommandSchema)` to create a new message.
  */
 export const WishCommandSchema: GenMessage<WishCommand> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 12);
+  messageDesc(file_bailiwick_peer_v1_record, 13);
 
 /**
  * @generated from message bailiwick.peer.v1.CompactCommand
@@ -411,7 +435,7 @@ export type CompactCommand = Message<"bailiwick.peer.v1.CompactCommand"> & {
  * Use `create(CompactCommandSchema)` to create a new message.
  */
 export const CompactCommandSchema: GenMessage<CompactCommand> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 13);
+  messageDesc(file_bailiwick_peer_v1_record, 14);
 
 /**
  * Replaces the config object.
@@ -432,7 +456,7 @@ export type ConfigureCommand = Message<"bailiwick.peer.v1.ConfigureCommand"> & {
  * Use `create(ConfigureCommandSchema)` to create a new message.
  */
 export const ConfigureCommandSchema: GenMessage<ConfigureCommand> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 14);
+  messageDesc(file_bailiwick_peer_v1_record, 15);
 
 /**
  * The replicas differ, and no state has a quorum: the group takes no writes of clients.
@@ -451,7 +475,7 @@ export type DisputeCommand = Message<"bailiwick.peer.v1.DisputeCommand"> & {
  * Use `create(DisputeCommandSchema)` to create a new message.
  */
 export const DisputeCommandSchema: GenMessage<DisputeCommand> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 15);
+  messageDesc(file_bailiwick_peer_v1_record, 16);
 
 /**
  * A quorum of the replicas agree at this index: the dispute is over.
@@ -470,7 +494,7 @@ export type SettleCommand = Message<"bailiwick.peer.v1.SettleCommand"> & {
  * Use `create(SettleCommandSchema)` to create a new message.
  */
 export const SettleCommandSchema: GenMessage<SettleCommand> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 16);
+  messageDesc(file_bailiwick_peer_v1_record, 17);
 
 /**
  * A transaction of this group alone.
@@ -489,7 +513,7 @@ export type TransactCommand = Message<"bailiwick.peer.v1.TransactCommand"> & {
  * Use `create(TransactCommandSchema)` to create a new message.
  */
 export const TransactCommandSchema: GenMessage<TransactCommand> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 17);
+  messageDesc(file_bailiwick_peer_v1_record, 18);
 
 /**
  * A transaction of several groups begins, in the log of the one that coordinates it.
@@ -513,7 +537,7 @@ export type BeginCommand = Message<"bailiwick.peer.v1.BeginCommand"> & {
  * Use `create(BeginCommandSchema)` to create a new message.
  */
 export const BeginCommandSchema: GenMessage<BeginCommand> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 18);
+  messageDesc(file_bailiwick_peer_v1_record, 19);
 
 /**
  * @generated from message bailiwick.peer.v1.DecideCommand
@@ -535,7 +559,7 @@ export type DecideCommand = Message<"bailiwick.peer.v1.DecideCommand"> & {
  * Use `create(DecideCommandSchema)` to create a new message.
  */
 export const DecideCommandSchema: GenMessage<DecideCommand> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 19);
+  messageDesc(file_bailiwick_peer_v1_record, 20);
 
 /**
  * @generated from message bailiwick.peer.v1.ForgetCommand
@@ -552,7 +576,7 @@ export type ForgetCommand = Message<"bailiwick.peer.v1.ForgetCommand"> & {
  * Use `create(ForgetCommandSchema)` to create a new message.
  */
 export const ForgetCommandSchema: GenMessage<ForgetCommand> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 20);
+  messageDesc(file_bailiwick_peer_v1_record, 21);
 
 /**
  * @generated from message bailiwick.peer.v1.PrepareCommand
@@ -579,7 +603,7 @@ export type PrepareCommand = Message<"bailiwick.peer.v1.PrepareCommand"> & {
  * Use `create(PrepareCommandSchema)` to create a new message.
  */
 export const PrepareCommandSchema: GenMessage<PrepareCommand> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 21);
+  messageDesc(file_bailiwick_peer_v1_record, 22);
 
 /**
  * @generated from message bailiwick.peer.v1.FinishCommand
@@ -606,7 +630,7 @@ export type FinishCommand = Message<"bailiwick.peer.v1.FinishCommand"> & {
  * Use `create(FinishCommandSchema)` to create a new message.
  */
 export const FinishCommandSchema: GenMessage<FinishCommand> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 22);
+  messageDesc(file_bailiwick_peer_v1_record, 23);
 
 /**
  * @generated from message bailiwick.peer.v1.GrantLeaseCommand
@@ -628,7 +652,7 @@ export type GrantLeaseCommand = Message<"bailiwick.peer.v1.GrantLeaseCommand"> &
  * Use `create(GrantLeaseCommandSchema)` to create a new message.
  */
 export const GrantLeaseCommandSchema: GenMessage<GrantLeaseCommand> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 23);
+  messageDesc(file_bailiwick_peer_v1_record, 24);
 
 /**
  * It has its whole time again.
@@ -647,7 +671,7 @@ export type RenewLeaseCommand = Message<"bailiwick.peer.v1.RenewLeaseCommand"> &
  * Use `create(RenewLeaseCommandSchema)` to create a new message.
  */
 export const RenewLeaseCommandSchema: GenMessage<RenewLeaseCommand> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 24);
+  messageDesc(file_bailiwick_peer_v1_record, 25);
 
 /**
  * @generated from message bailiwick.peer.v1.RevokeLeaseCommand
@@ -664,7 +688,7 @@ export type RevokeLeaseCommand = Message<"bailiwick.peer.v1.RevokeLeaseCommand">
  * Use `create(RevokeLeaseCommandSchema)` to create a new message.
  */
 export const RevokeLeaseCommandSchema: GenMessage<RevokeLeaseCommand> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 25);
+  messageDesc(file_bailiwick_peer_v1_record, 26);
 
 /**
  * Their time is over, by the clock of the leader of this term.
@@ -688,7 +712,7 @@ export type ExpireLeasesCommand = Message<"bailiwick.peer.v1.ExpireLeasesCommand
  * Use `create(ExpireLeasesCommandSchema)` to create a new message.
  */
 export const ExpireLeasesCommandSchema: GenMessage<ExpireLeasesCommand> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 26);
+  messageDesc(file_bailiwick_peer_v1_record, 27);
 
 /**
  * What is left of them, for the next leader.
@@ -707,7 +731,7 @@ export type CheckpointLeasesCommand = Message<"bailiwick.peer.v1.CheckpointLease
  * Use `create(CheckpointLeasesCommandSchema)` to create a new message.
  */
 export const CheckpointLeasesCommandSchema: GenMessage<CheckpointLeasesCommand> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 27);
+  messageDesc(file_bailiwick_peer_v1_record, 28);
 
 /**
  * What a client asked for under an identity of its own.
@@ -734,7 +758,7 @@ export type SetOwnersCommand = Message<"bailiwick.peer.v1.SetOwnersCommand"> & {
  * Use `create(SetOwnersCommandSchema)` to create a new message.
  */
 export const SetOwnersCommandSchema: GenMessage<SetOwnersCommand> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 28);
+  messageDesc(file_bailiwick_peer_v1_record, 29);
 
 /**
  * @generated from message bailiwick.peer.v1.IdentifiedCommand
@@ -811,7 +835,7 @@ export type IdentifiedCommand = Message<"bailiwick.peer.v1.IdentifiedCommand"> &
  * Use `create(IdentifiedCommandSchema)` to create a new message.
  */
 export const IdentifiedCommandSchema: GenMessage<IdentifiedCommand> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 29);
+  messageDesc(file_bailiwick_peer_v1_record, 30);
 
 /**
  * @generated from message bailiwick.peer.v1.OpenSessionCommand
@@ -833,7 +857,7 @@ export type OpenSessionCommand = Message<"bailiwick.peer.v1.OpenSessionCommand">
  * Use `create(OpenSessionCommandSchema)` to create a new message.
  */
 export const OpenSessionCommandSchema: GenMessage<OpenSessionCommand> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 30);
+  messageDesc(file_bailiwick_peer_v1_record, 31);
 
 /**
  * @generated from message bailiwick.peer.v1.CloseSessionCommand
@@ -850,7 +874,7 @@ export type CloseSessionCommand = Message<"bailiwick.peer.v1.CloseSessionCommand
  * Use `create(CloseSessionCommandSchema)` to create a new message.
  */
 export const CloseSessionCommandSchema: GenMessage<CloseSessionCommand> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 31);
+  messageDesc(file_bailiwick_peer_v1_record, 32);
 
 /**
  * Each only while the sequence is its highest.
@@ -869,7 +893,7 @@ export type ExpireSessionsCommand = Message<"bailiwick.peer.v1.ExpireSessionsCom
  * Use `create(ExpireSessionsCommandSchema)` to create a new message.
  */
 export const ExpireSessionsCommandSchema: GenMessage<ExpireSessionsCommand> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 32);
+  messageDesc(file_bailiwick_peer_v1_record, 33);
 
 /**
  * In the log of a resource group.
@@ -984,6 +1008,12 @@ export type GroupCommand = Message<"bailiwick.peer.v1.GroupCommand"> & {
     case: "wish";
   } | {
     /**
+     * @generated from field: bailiwick.peer.v1.NoteStartsCommand note_starts = 18;
+     */
+    value: NoteStartsCommand;
+    case: "noteStarts";
+  } | {
+    /**
      * @generated from field: bailiwick.peer.v1.GrantLeaseCommand grant_lease = 20;
      */
     value: GrantLeaseCommand;
@@ -1050,7 +1080,7 @@ export type GroupCommand = Message<"bailiwick.peer.v1.GroupCommand"> & {
  * Use `create(GroupCommandSchema)` to create a new message.
  */
 export const GroupCommandSchema: GenMessage<GroupCommand> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 33);
+  messageDesc(file_bailiwick_peer_v1_record, 34);
 
 /**
  * @generated from message bailiwick.peer.v1.EventsCommand
@@ -1072,7 +1102,7 @@ export type EventsCommand = Message<"bailiwick.peer.v1.EventsCommand"> & {
  * Use `create(EventsCommandSchema)` to create a new message.
  */
 export const EventsCommandSchema: GenMessage<EventsCommand> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 34);
+  messageDesc(file_bailiwick_peer_v1_record, 35);
 
 /**
  * Without the config object, which only the group's owners store.
@@ -1096,7 +1126,7 @@ export type CreateGroupCommand = Message<"bailiwick.peer.v1.CreateGroupCommand">
  * Use `create(CreateGroupCommandSchema)` to create a new message.
  */
 export const CreateGroupCommandSchema: GenMessage<CreateGroupCommand> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 35);
+  messageDesc(file_bailiwick_peer_v1_record, 36);
 
 /**
  * What the groups themselves have decided: the directory follows.
@@ -1120,7 +1150,7 @@ export type OwnersChangedCommand = Message<"bailiwick.peer.v1.OwnersChangedComma
  * Use `create(OwnersChangedCommandSchema)` to create a new message.
  */
 export const OwnersChangedCommandSchema: GenMessage<OwnersChangedCommand> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 36);
+  messageDesc(file_bailiwick_peer_v1_record, 37);
 
 /**
  * The group goes on from the data of one node. Takes effect only when `recovery.incarnation` is the group's next.
@@ -1154,7 +1184,7 @@ export type RecoverGroupCommand = Message<"bailiwick.peer.v1.RecoverGroupCommand
  * Use `create(RecoverGroupCommandSchema)` to create a new message.
  */
 export const RecoverGroupCommandSchema: GenMessage<RecoverGroupCommand> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 37);
+  messageDesc(file_bailiwick_peer_v1_record, 38);
 
 /**
  * @generated from message bailiwick.peer.v1.ClusterVerdictsCommand
@@ -1176,7 +1206,7 @@ export type ClusterVerdictsCommand = Message<"bailiwick.peer.v1.ClusterVerdictsC
  * Use `create(ClusterVerdictsCommandSchema)` to create a new message.
  */
 export const ClusterVerdictsCommandSchema: GenMessage<ClusterVerdictsCommand> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 38);
+  messageDesc(file_bailiwick_peer_v1_record, 39);
 
 /**
  * What operators want of a node, to be carried out by all groups that it owns.
@@ -1210,7 +1240,7 @@ export type IntendNodeCommand = Message<"bailiwick.peer.v1.IntendNodeCommand"> &
  * Use `create(IntendNodeCommandSchema)` to create a new message.
  */
 export const IntendNodeCommandSchema: GenMessage<IntendNodeCommand> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 39);
+  messageDesc(file_bailiwick_peer_v1_record, 40);
 
 /**
  * What groups have carried out.
@@ -1229,7 +1259,7 @@ export type IntentsKeptCommand = Message<"bailiwick.peer.v1.IntentsKeptCommand">
  * Use `create(IntentsKeptCommandSchema)` to create a new message.
  */
 export const IntentsKeptCommandSchema: GenMessage<IntentsKeptCommand> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 40);
+  messageDesc(file_bailiwick_peer_v1_record, 41);
 
 /**
  * In the log of the cluster group.
@@ -1290,7 +1320,7 @@ export type ClusterCommand = Message<"bailiwick.peer.v1.ClusterCommand"> & {
  * Use `create(ClusterCommandSchema)` to create a new message.
  */
 export const ClusterCommandSchema: GenMessage<ClusterCommand> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 41);
+  messageDesc(file_bailiwick_peer_v1_record, 42);
 
 /**
  * Up to where a replica's stored state covers the log of its group; changes in one batch with that state.
@@ -1333,5 +1363,5 @@ export type AppliedRecord = Message<"bailiwick.peer.v1.AppliedRecord"> & {
  * Use `create(AppliedRecordSchema)` to create a new message.
  */
 export const AppliedRecordSchema: GenMessage<AppliedRecord> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_record, 42);
+  messageDesc(file_bailiwick_peer_v1_record, 43);
 
