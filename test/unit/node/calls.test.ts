@@ -6,6 +6,7 @@ import type { Reply } from "../../../proto/requests.ts";
 import type { Call, Caller } from "../../../server/node/calls.ts";
 import { limits } from "../../../server/node/limits.ts";
 import type { World } from "../../../server/node/world.ts";
+import { renewalOf, reportOf, reserveOn } from "./agent-requests.ts";
 import { effectsOf, get, n2, n3, sentBy, watchAll, worldOf } from "./cluster.ts";
 
 const late = toMillis(60_000);
@@ -94,4 +95,14 @@ test("one call too many is told so, and the others are not touched", () => {
   });
   assert.deepEqual(codes.sort(), ["canceled", "overloaded"]);
   assert.equal(world.calls.count, limits.callsMax + limits.watchesMax);
+});
+
+test("clients who ask for too much keep no agent from renewing its right, and agents have an end as well", () => {
+  const world = worldOf(n3);
+  for (let at = 0; at < limits.callsMax; at++) opened(world, client(at));
+  assert.equal(world.calls.open(client(-1), get("k"), late), null);
+  const ofAgents = [reportOf(n3), renewalOf(n3), reserveOn(n3)];
+  for (let at = 0; at < limits.agentCallsMax; at++) opened(world, peer(at), ofAgents[at % ofAgents.length]);
+  assert.equal(world.calls.open(peer(-1), renewalOf(n3), late), null);
+  assert.equal(world.calls.count, limits.callsMax + limits.agentCallsMax);
 });

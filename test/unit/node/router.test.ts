@@ -10,6 +10,7 @@ import type { Header, Reply, Request, WatchMessage } from "../../../proto/reques
 import type { Call, Caller } from "../../../server/node/calls.ts";
 import { limits } from "../../../server/node/limits.ts";
 import { type LocalGroup, Router } from "../../../server/node/router.ts";
+import { renewalOf, reserveOn } from "./agent-requests.ts";
 import { effectsOf, get, n1, n2, n3, n4, put, rg, watchAll, worldOf } from "./cluster.ts";
 
 const budgetMs = 10_000;
@@ -366,4 +367,15 @@ test("one forwarded call too many is refused", () => {
   rig.world.calls.close(1);
   rig.call(put("k", "v"));
   assert.deepEqual([rig.said, kept], [["overloaded none"], limits.forwardsMax]);
+});
+
+test("calls of clients that are under way elsewhere keep no renewal and no reservation from being forwarded", () => {
+  const rig = new Rig();
+  for (let at = 0; at < limits.forwardsMax; at++) rig.call(get("k"), { type: "part", answer: () => {} });
+  rig.said.length = 0;
+  for (const request of [renewalOf(n4), reserveOn(n1)]) {
+    const before = rig.number;
+    rig.call(request, { type: "part", answer: () => {} });
+    assert.equal(rig.number, before + 1, request.type);
+  }
 });
