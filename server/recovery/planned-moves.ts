@@ -74,7 +74,9 @@ function byPin(view: PlacementView, owner: NodeId): PlannedMove | null {
 
 function bySameNode(view: PlacementView, owner: NodeId): PlannedMove | null {
   const broken = brokenSameNode(view, owner);
-  return broken === null ? null : toBest(view, "sameNode", broken);
+  if (broken === null) return null;
+  const move = toBest(view, "sameNode", broken);
+  return move.to === null ? forced("sameNode", `${broken}, and it cannot go there now`) : move;
 }
 
 function byDifferentNode(view: PlacementView, owner: NodeId): PlannedMove | null {

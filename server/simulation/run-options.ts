@@ -75,6 +75,10 @@ export interface AgentsOptions {
   readonly reportEveryMs: number;
   /** What the clocks of their machines keep to. */
   readonly rates: ClockRates;
+  /** A run that sees fewer moves which nobody asked for proves nothing. */
+  readonly failoversMin: number;
+  /** Nor does one in which fewer reservations are refused. */
+  readonly refusalsMin: number;
 }
 
 export interface AgentDeathOptions {

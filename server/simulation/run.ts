@@ -44,8 +44,6 @@ import { demand, toViolation, Violation } from "./violation.ts";
 /** A valid run has at least this many acknowledged operations. */
 const acknowledgedMin = 20;
 const warmUpMs = 3_000;
-/** With agents. */
-const failoversMin = 2;
 /** A run that is not valid yet goes on under faults until then, virtual milliseconds. */
 const prolongedMsMax = 240_000;
 
@@ -316,10 +314,18 @@ class Run {
     if (acknowledged < acknowledgedMin) {
       return new Violation("invalid", "traffic", `Only ${acknowledged} operations were acknowledged`);
     }
-    const { ownership } = this.testbed;
-    const failovers = ownership?.counts.failovers ?? failoversMin;
-    if (failovers < failoversMin) return new Violation("invalid", "failovers", `Only ${failovers} fail-overs`);
+    const idle = this.#idleOwners();
+    if (idle !== null) return new Violation("invalid", "failovers", idle);
     const quiet = this.#faults.find(({ count }) => count === 0);
     return quiet === undefined ? null : new Violation("invalid", "faults", `The fault ${quiet.name} never struck`);
+  }
+
+  /** null: enough has happened to the applications, or there are none. */
+  #idleOwners(): string | null {
+    const { ownership, options } = this.testbed;
+    if (ownership === null || options.agents === null) return null;
+    const { failovers, refusals } = ownership.counts;
+    if (failovers < options.agents.failoversMin) return `Only ${failovers} fail-overs`;
+    return refusals < options.agents.refusalsMin ? `Only ${refusals} refused reservations` : null;
   }
 }

@@ -29,6 +29,7 @@ const termSets: readonly Terms[] = [
 const nodesMax = 9;
 const groupsMin = 2;
 const pace = 4;
+const failoversMin = 2;
 const dimension = "slots";
 
 /** @param drawn what the seed draws for every area */
@@ -53,7 +54,7 @@ export function withRecovery(seed: number, drawn: SimOptions): SimOptions {
       leases: Math.min(2, workload.leases),
       watches: Math.min(2, workload.watches),
     },
-    agents: { reportEveryMs: terms.renewIntervalMs, rates },
+    agents: { reportEveryMs: terms.renewIntervalMs, rates, failoversMin, refusalsMin: 0 },
     clockRate: drawn.clockRate === null ? null : { ...drawn.clockRate, ...rates },
     ...rarer(drawn),
     bitRot: drawn.churn === null && random.chance(0.3) ? rare(drawn.bitRot) : null,

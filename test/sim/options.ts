@@ -25,6 +25,7 @@ import {
 } from "../../server/simulation/run-options.ts";
 import { calmDisk, type DiskOptions } from "../../server/simulation/sim-disk.ts";
 import type { Topology } from "../../server/simulation/topology.ts";
+import { withInterlocked } from "./draw-interlocked.ts";
 import { withRecovery } from "./draw-recovery.ts";
 import { drawTopology } from "./draw-topology.ts";
 import { slowed } from "./pace.ts";
@@ -35,9 +36,9 @@ type Strength = "off" | "mild" | "extreme";
 
 /**
  * What a run does most: `consensus` is a bit of everything, `data` transactions, leases and watches in each, `recovery` agents that
- * run applications.
+ * run applications, `interlocked` the same on nodes that have hardly room for them.
  */
-export const areas = ["consensus", "data", "recovery"] as const;
+export const areas = ["consensus", "data", "recovery", "interlocked"] as const;
 export type Area = (typeof areas)[number];
 
 /** One run in five takes minutes instead of seconds (pace.ts). */
@@ -47,6 +48,7 @@ export function drawOptions(seed: number, area: Area = "consensus"): SimOptions 
   const drawn = drawBrisk(seed, random);
   // Its runs take their time by themselves.
   if (area === "recovery") return apart(withRecovery(seed, drawn));
+  if (area === "interlocked") return withInterlocked(seed, drawn);
   return slowed(apart(area === "data" ? withData(drawn) : drawn), pace);
 }
 

@@ -95,5 +95,6 @@ function sumOf(left: OwnershipCounts | null, right: OwnershipCounts): OwnershipC
     starts: left.starts + right.starts,
     overlapsChecked: left.overlapsChecked + right.overlapsChecked,
     overlapsExcused: left.overlapsExcused + right.overlapsExcused,
+    refusals: left.refusals + right.refusals,
   };
 }

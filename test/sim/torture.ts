@@ -1,6 +1,6 @@
 // Fresh seeds for as long as wanted, on two cores, and before them in full what `npm test` runs a share of. Each run appends one
 // line to test/sim/ledger.jsonl.
-//   npm run torture -- consensus|data|recovery [--minutes 10] [--seed-from S]
+//   npm run torture -- consensus|data|recovery|interlocked [--minutes 10] [--seed-from S]
 // Ctrl-C ends it early and cleanly. Exit codes: that of the worst failure (see run.ts), 130 when stopped without one.
 
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
@@ -17,6 +17,7 @@ import { Tally } from "./tally.ts";
 const inFull: Readonly<Record<Area, readonly (readonly string[])[]>> = {
   consensus: [],
   recovery: [],
+  interlocked: [],
   data: [["test/sim/watches.ts"], ["--test", "test/e2e/transfers.test.ts"]],
 };
 const transfersSeconds = "60";

@@ -8,6 +8,7 @@
 import { decodeAllocationRecord } from "../../../proto/codec/allocations.ts";
 import { decodeGroupCommand } from "../../../proto/codec/commands.ts";
 import type { Epoch, GroupId, NodeId } from "../../../proto/ids.ts";
+import type { PeerMessage } from "../../../proto/messages.ts";
 import type { Amounts, GroupPolicies } from "../../../proto/policies.ts";
 import { isControl } from "../../../proto/raft.ts";
 import { everyRange, parseKey } from "../../../storage/keys.ts";
@@ -51,6 +52,8 @@ export interface OwnershipCounts {
   readonly overlapsChecked: number;
   /** Overlaps with a machine that stood still as a whole. */
   readonly overlapsExcused: number;
+  /** Reservations that a ledger has refused to a manager on another node. */
+  readonly refusals: number;
 }
 
 export class OwnershipChecker implements Pick<MachineEvents, "granted" | "renewed" | "began" | "ended"> {
@@ -65,6 +68,7 @@ export class OwnershipChecker implements Pick<MachineEvents, "granted" | "renewe
   #starts = 0;
   #compared = 0;
   #excused = 0;
+  #refusals = 0;
 
   constructor(place: OwnershipPlace) {
     this.#place = place;
@@ -78,6 +82,7 @@ export class OwnershipChecker implements Pick<MachineEvents, "granted" | "renewe
       starts: this.#starts,
       overlapsChecked: this.#compared,
       overlapsExcused: this.#excused,
+      refusals: this.#refusals,
     };
   }
 
@@ -95,6 +100,9 @@ export class OwnershipChecker implements Pick<MachineEvents, "granted" | "renewe
       started: (node) => this.#readLedger(node),
       stepped: (node, _input, effects) => this.#stepped(node, effects),
       setAside: (node) => this.#ledgers.delete(node),
+      left: (_from, _to, message) => {
+        if (isRefusal(message)) this.#refusals += 1;
+      },
     };
   }
 
@@ -239,4 +247,8 @@ export class OwnershipChecker implements Pick<MachineEvents, "granted" | "renewe
       });
     }
   }
+}
+
+function isRefusal(message: PeerMessage): boolean {
+  return message.type === "forwardReply" && message.reply.type === "reserve" && !message.reply.isAdmitted;
 }

@@ -123,10 +123,24 @@ function groupMissing(scene: Scene, group: GroupId): string | null {
   if (running.length > 1) return `${group} runs on ${running.map(({ node }) => node)}`;
   if (first !== undefined) {
     const isRight = isWell(first.node) && ownersOf(scene, group).includes(first.node) && first.phase === "online";
-    return isRight ? null : `${group} is ${first.phase} on ${first.node}`;
+    return isRight ? apartFrom(scene, group, first.node) : `${group} is ${first.phase} on ${first.node}`;
   }
   const eligible = ownersOf(scene, group).find((node) => isEligible(scene, group, node));
   return eligible === undefined ? null : `Nobody runs ${group}, and ${eligible} could`;
+}
+
+/** While the other one runs nowhere there is nothing to follow. */
+function apartFrom(scene: Scene, group: GroupId, node: NodeId): string | null {
+  const others = followedBy(scene, group).flatMap((other) => scene.ownership.running(other));
+  const apart = others.find((other) => other.node !== node);
+  return apart === undefined
+    ? null
+    : `${group} runs on ${node}, and ${apart.group}, which it follows, on ${apart.node}`;
+}
+
+/** Of two that follow each other the one with the smaller name goes where it likes. */
+function followedBy({ testbed: { policiesOf } }: Scene, group: GroupId): readonly GroupId[] {
+  return policiesOf(group).sameNode.filter((other) => !(policiesOf(other).sameNode.includes(group) && group < other));
 }
 
 function ownersOf({ testbed, isWell }: Scene, group: GroupId): readonly NodeId[] {
@@ -141,10 +155,8 @@ function isEligible(scene: Scene, group: GroupId, node: NodeId): boolean {
   const isStranger = (other: GroupId) =>
     policiesOf(group).differentNode.includes(other) || policiesOf(other).differentNode.includes(group);
   if (others.some((other) => isStranger(other.group))) return false;
-  const followed = policiesOf(group).sameNode.filter((other) => {
-    return !(policiesOf(other).sameNode.includes(group) && group < other);
-  });
-  if (!followed.every((other) => ownership.running(other).some((each) => each.node === node))) return false;
+  if (!followedBy(scene, group).every((other) => ownership.running(other).some((each) => each.node === node)))
+    return false;
   return [...testbed.capacityOf(node)].every(([dimension, amount]) => {
     const used = [group, ...others.map((other) => other.group)].map((each) => policiesOf(each).demand.get(dimension));
     return used.reduce<number>((sum, each) => sum + (each ?? 0), 0) <= amount;

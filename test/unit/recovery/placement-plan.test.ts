@@ -353,6 +353,8 @@ test("a group that runs where another does waits for that one, goes there, and f
   assert.equal(plan({ ...start, policies }), "wait", "it has not told of itself");
   assert.equal(plan({ ...start, ...beside(ownedBy("n212", "acquiring")) }), "assign n212");
   assert.equal(plan(beside(ownedBy("n212"))), "reserve n212");
+  const full = { reservations: new Map([[thirdOwner, { type: "refused", reason: "it is full" } as const]]) };
+  assert.equal(plan({ ...beside(ownedBy("n212")), ...full }), "releasing n208", "it must not run anywhere else");
   assert.equal(plan(beside(unowned("suspended"))), "wait");
 });
 

@@ -206,7 +206,7 @@ export type ManagementPolicy = Message<"bailiwick.v1.ManagementPolicy"> & {
 
   /**
    * Groups whose current owner must be this group's as well; at most 256. Each must share an owner with this one, which is
-   * checked in cluster.yaml only.
+   * checked in cluster.yaml only. When such a group moves, this one follows, or stops until it can.
    *
    * @generated from field: repeated string same_node = 6;
    */
