@@ -2,7 +2,7 @@
 // that it has read what came.
 
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { type TestContext, test } from "node:test";
 import { streamMuxer } from "../../../server/adapters/stream-muxer.ts";
 
 class StreamStateError extends Error {
@@ -19,11 +19,16 @@ interface Bytes {
   subarray(): Uint8Array;
 }
 
-function closedConnection(reason: Error): never {
-  const connection = fakeConnection("outbound", () => {
+function closedConnection(reason: Error) {
+  return fakeConnection("outbound", () => {
     throw reason;
   });
-  return connection as never;
+}
+
+/** Hears after the test that its connection is closed: until then it pings, and keeps the process. */
+function muxerOf(context: TestContext, connection: ReturnType<typeof fakeConnection>) {
+  context.after(() => connection.dispatchEvent(new Event("close")));
+  return streamMuxer()().createStreamMuxer(connection as never);
 }
 
 const frameTypes = { data: 0, windowUpdate: 1 } as const;
@@ -37,30 +42,29 @@ function frame(type: number, flags: number, length: number): Uint8Array {
   return bytes;
 }
 
-test("a stream that is opened on a connection just closed ends no process", () => {
-  const muxer = streamMuxer()().createStreamMuxer(closedConnection(new StreamStateError("closed")));
+test("a stream that is opened on a connection just closed ends no process", (context) => {
+  const muxer = muxerOf(context, closedConnection(new StreamStateError("closed")));
   const { send } = muxer as unknown as { send: (data: Uint8Array) => boolean };
   assert.equal(send(Uint8Array.of(1)), false);
 });
 
-test("any other failure of a connection is not hidden", () => {
-  const muxer = streamMuxer()().createStreamMuxer(closedConnection(new Error("broken")));
+test("any other failure of a connection is not hidden", (context) => {
+  const muxer = muxerOf(context, closedConnection(new Error("broken")));
   const { send } = muxer as unknown as { send: (data: Uint8Array) => boolean };
   assert.throws(() => send(Uint8Array.of(1)), /broken/);
 });
 
-test("what was read is told with the first data, and then whenever half of the window is used up", () => {
+test("what was read is told with the first data, and then whenever half of the window is used up", (context) => {
   const updates: number[] = [];
   const connection = fakeConnection("inbound", (data) => {
     const sent = data.subarray();
     if (sent[1] === frameTypes.windowUpdate) updates.push(Buffer.from(sent).readUInt32BE(8));
     return true;
   });
-  const muxer = streamMuxer()().createStreamMuxer(connection as never);
+  const muxer = muxerOf(context, connection);
   const receive = (bytes: Uint8Array) => connection.dispatchEvent(Object.assign(new Event("message"), { data: bytes }));
   muxer.addEventListener("stream", ({ detail }) => detail.addEventListener("message", () => {}));
   receive(frame(frameTypes.windowUpdate, syn, 0));
   for (let kib = 0; kib < 1 + 2 * 128; kib++) receive(frame(frameTypes.data, 0, 1024));
   assert.deepEqual(updates, [1024, 128 * 1024, 128 * 1024]);
-  muxer.abort(new Error("The test is over"));
 });
