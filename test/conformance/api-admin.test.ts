@@ -397,7 +397,7 @@ test("DrainNode waits until nothing runs there any more, and no longer than its 
   assert.deepEqual([done.node.intent, done.node.intentWhy], [RecoveryStatus.MAINTENANCE, "new disk"]);
   assert.equal(polls, words.length + 1);
   isStuck = true;
-  const late = await harness.call(drainNode, { node: "n208", wait: true }, { deadline: Date.now() + 900 });
+  const late = await harness.call(drainNode, { node: "n208", wait: true }, { toldMs: 900 });
   assert.equal(late.node?.recoveryStatus, RecoveryStatus.DRAINING);
 });
 

@@ -101,6 +101,11 @@ export interface Failed {
   readonly info: ErrorInfo | null;
 }
 
+export interface CallSetting extends CallOptions {
+  /** The server is told of so many milliseconds, and the client waits on: what the server makes of them is what it gets. */
+  readonly toldMs?: number;
+}
+
 export class Harness {
   readonly node: FakeNode;
   readonly server: ApiServer;
@@ -128,7 +133,7 @@ export class Harness {
   async call<Input extends DescMessage, Output extends DescMessage>(
     method: DescMethod & { readonly input: Input; readonly output: Output },
     request: MessageInitShape<Input>,
-    options: CallOptions = {},
+    options: CallSetting = {},
   ): Promise<MessageShape<Output>> {
     const outcome = await this.send(method, create(method.input, request), options);
     if ("error" in outcome) throw outcome.error;
@@ -139,7 +144,7 @@ export class Harness {
   async refused<Input extends DescMessage, Output extends DescMessage>(
     method: DescMethod & { readonly input: Input; readonly output: Output },
     request: MessageInitShape<Input>,
-    options: CallOptions = {},
+    options: CallSetting = {},
   ): Promise<Failed> {
     const outcome = await this.send(method, create(method.input, request), options);
     assert.ok("error" in outcome, `${method.name} should have failed`);
@@ -149,21 +154,17 @@ export class Harness {
   send<Input extends DescMessage, Output extends DescMessage>(
     method: DescMethod & { readonly input: Input; readonly output: Output },
     request: MessageShape<Input>,
-    options: CallOptions = {},
+    options: CallSetting = {},
   ): Promise<MessageShape<Output> | Failed> {
     const { path, requestSerialize, responseDeserialize } = toGrpcMethod(method);
+    const { toldMs, ...callOptions } = options;
+    const metadata = new Metadata();
+    if (toldMs !== undefined) metadata.set("grpc-timeout", `${toldMs}m`);
     return new Promise((resolve) => {
       const finish = (error: ServiceError | null, response?: MessageShape<Output>) =>
         resolve(error === null ? (response as MessageShape<Output>) : { error, ...readDetails(error) });
-      this.client.makeUnaryRequest(
-        path,
-        requestSerialize,
-        responseDeserialize,
-        request,
-        new Metadata(),
-        options,
-        finish,
-      );
+      const { client } = this;
+      client.makeUnaryRequest(path, requestSerialize, responseDeserialize, request, metadata, callOptions, finish);
     });
   }
 

@@ -97,8 +97,7 @@ test("what is wanted goes to the group as one wish, and the node that applied it
   assert.deepEqual([moved.header?.node, moved.header?.revision], ["n208", 41n]);
   assert.deepEqual([moved.group?.name, moved.group?.currentOwner], ["rg220", "n202"]);
   steps = [{ state: "releasing", on: n202 }];
-  const soon = { deadline: Date.now() + 900 };
-  await harness.call(method.moveGroup, { group, validateOnly: true, wait: true }, soon);
+  await harness.call(method.moveGroup, { group, validateOnly: true, wait: true }, { toldMs: 900 });
   await harness.call(method.startGroup, { group, on: "n208" });
   await harness.call(method.stopGroup, { group });
   await harness.call(method.freezeGroup, { group, why: "new disk" });
@@ -181,7 +180,7 @@ test("StopGroup with wait answers when the group is offline, or in error, or whe
   const failing = await harness.call(stopGroup, { group: "rg220", wait: true });
   assert.deepEqual([failing.group?.fault?.why, asked("groupStatus").length], ["did not stop", polls]);
   steps = [{ state: "releasing", on: n202 }];
-  const late = await harness.call(stopGroup, { group: "rg220", wait: true }, { deadline: Date.now() + 900 });
+  const late = await harness.call(stopGroup, { group: "rg220", wait: true }, { toldMs: 900 });
   assert.equal(late.group?.ownershipState, OwnershipState.RELEASING);
 });
 

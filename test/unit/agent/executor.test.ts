@@ -18,11 +18,11 @@ function runs(pid: string): boolean {
 test("what a foreground process leaves in its process group is killed when it ends", async () => {
   const directory = mkdtempSync(join(tmpdir(), "bailiwick-executor-"));
   const file = join(directory, "pid");
-  const args = ["-c", `sleep 20 & echo $! > ${file}`];
+  const args = ["-c", `sleep 600 & echo $! > ${file}`];
   const { ended } = executeForeground({ file: "/bin/sh", args, environment: { PATH: "/bin:/usr/bin" }, timeoutMs: 0 });
   assert.equal((await ended).exitStatus, 0);
   const pid = readFileSync(file, "latin1").trim();
-  for (let tries = 0; tries < 100 && runs(pid); tries++) await sleep(20);
+  for (let tries = 0; tries < 1_000 && runs(pid); tries++) await sleep(20);
   assert.equal(runs(pid), false);
   rmSync(directory, { recursive: true });
 });

@@ -68,28 +68,37 @@ test("cpuSeconds() counts what a process burns, and refuses one that is gone", (
 
 test("measureLoad() finds the latency, the rate and the number in flight that a call has", async () => {
   const serviceMs = 20;
+  const tookMs: number[] = [];
   let inFlight = 0;
   let most = 0;
   const call = async () => {
     inFlight += 1;
     most = Math.max(most, inFlight);
-    await sleep(serviceMs);
+    tookMs.push(await timed(sleep(serviceMs)));
     inFlight -= 1;
   };
   const sample = await measureLoad({ inFlight: 4, rampMs: 50, measureMs: 400, pids: [process.pid], call }, never);
   assert.equal(most, 4);
   assert.equal(inFlight, 0);
-  assert.ok(sample.p50Ms >= serviceMs - 2 && sample.p50Ms < 2 * serviceMs, `p50 ${sample.p50Ms}`);
-  // Little's law holds for any stall of the machine: in flight = rate x mean latency, which is at least the service.
+  // On a machine that stalls a call takes what it takes: at least the service, and what the call itself has seen.
+  assert.ok(sample.p50Ms >= serviceMs - 2 && sample.p50Ms <= Math.max(...tookMs) + 2, `p50 ${sample.p50Ms}`);
+  // Little's law holds for any stall: in flight = rate x mean latency, which is at least the service.
   assert.ok(sample.perSecond <= (4 * 1_000) / (serviceMs - 2), `${sample.perSecond}/s`);
-  assert.ok(sample.calls >= 20, `${sample.calls} calls`);
+  assert.ok(sample.calls > 0 && sample.calls < tookMs.length, `${sample.calls} calls of ${tookMs.length}`);
 });
 
 test("measureLoad() leaves the ramp out and fails with the first error of a call", async () => {
-  let calls = 0;
-  const slowAtFirst = async () => sleep(++calls > 1 ? 5 : 60);
+  const tookMs: number[] = [];
+  const slowAtFirst = async () => void tookMs.push(await timed(sleep(tookMs.length === 0 ? 60 : 5)));
   const load = { inFlight: 1, rampMs: 100, measureMs: 100, pids: [], call: slowAtFirst };
-  assert.ok((await measureLoad(load, never)).maxMs < 50);
+  const { maxMs } = await measureLoad(load, never);
+  assert.ok(maxMs <= Math.max(...tookMs.slice(1)) + 2, `${maxMs} of ${tookMs.join(" ")}`);
   const refused = async () => Promise.reject(new Error("refused"));
   await assert.rejects(measureLoad({ ...load, call: refused }, never), /refused/);
 });
+
+async function timed(work: Promise<unknown>): Promise<number> {
+  const startMs = performance.now();
+  await work;
+  return performance.now() - startMs;
+}

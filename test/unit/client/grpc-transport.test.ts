@@ -120,11 +120,10 @@ test("failures without our details are told by their status code, on the safe si
 test("a node that is not there is unreachable, at once, and nothing was sent", async (context) => {
   const { transport, server, endpoint } = await serve(context, {});
   server.forceShutdown();
-  const startMs = performance.now();
   await assert.rejects(get(transport), (reason: UnreachableError) => {
+    assert.match(reason.message, /refused or gone/);
     return reason instanceof UnreachableError && reason.effect === "none" && reason.endpoint === endpoint;
   });
-  assert.ok(performance.now() - startMs < 1_000);
 });
 
 test("a node that takes the connection and says nothing is unreachable when the time is up", async (context) => {
