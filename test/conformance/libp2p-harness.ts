@@ -41,7 +41,7 @@ export interface StationOptions {
 }
 
 /** @throws {Error} when `done` is not true within `timeoutMs` */
-export async function until(what: string, done: () => boolean, timeoutMs = 10_000): Promise<void> {
+export async function until(what: string, done: () => boolean, timeoutMs = 60_000): Promise<void> {
   const lateMs = performance.now() + timeoutMs;
   while (!done()) {
     if (performance.now() > lateMs) throw new Error(`Not within ${timeoutMs} ms: ${what}`);
