@@ -43,6 +43,8 @@ export class AgentSetting implements AsyncDisposable {
   /** Plain JSON of a `GroupConfig`. */
   config: object = {};
   epoch = 7;
+  /** What a grant gives when nothing else is said. */
+  readonly ttlMs = ttlMs;
   readonly #scratch = createScratch("agent");
   readonly #server = new Server();
   readonly #agents: RunningCommand[] = [];
