@@ -37,7 +37,8 @@ async function main(plan: string | undefined, patterns: readonly string[]): Prom
   const totals: Counts = { tests: 0, suites: 0, pass: 0, fail: 0, cancelled: 0, skipped: 0, todo: 0 };
   const startedMs = performance.now();
   let failed: string | null = null;
-  for (const stage of plans[plan]) {
+  const stages = patterns.length === 0 ? withCompanions(plans[plan]) : plans[plan];
+  for (const stage of stages) {
     if ((await timed(stage, patterns, totals)) !== "failed") continue;
     failed = stage.name;
     break;
@@ -69,6 +70,17 @@ async function timed(stage: Stage, patterns: readonly string[], totals: Counts):
   const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
   print(`━━ ${stage.name}: ${isPassed ? "passed" : "FAILED"} in ${seconds} s`);
   return isPassed ? "passed" : "failed";
+}
+
+/** What runs beside another stage has a place of its own there, and does not run again in its own stage. */
+function withCompanions(plan: readonly Stage[]): readonly Stage[] {
+  const companions = new Set(plan.flatMap((stage) => (stage.type === "tests" ? (stage.beside ?? []) : [])));
+  return plan.map((stage) => {
+    if (stage.type !== "tests") return stage;
+    const { beside = [], concurrency } = stage;
+    const own = stage.folders.flatMap(filesBelow).filter((file) => !companions.has(file));
+    return { ...stage, folders: [...beside, ...own], concurrency: concurrency + beside.length };
+  });
 }
 
 /** Each once, in the order of the folders. */

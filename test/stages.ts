@@ -17,6 +17,8 @@ export type Stage =
       readonly name: string;
       readonly folders: readonly string[];
       readonly concurrency: number;
+      /** Files of other stages that run here in the whole plan, before and beside the others: what they do gives way to those. */
+      readonly beside?: readonly string[];
     };
 
 const checks: readonly Stage[] = [
@@ -40,17 +42,24 @@ const quick: readonly Stage[] = [
   { type: "tests", name: "golden", folders: ["test/golden"], concurrency: 2 },
 ];
 
+/** Waits for processes of its own that give way to all others: they run while the end-to-end tests wait. */
+const seeds = "test/sim/simulation.test.ts";
+const longestEndToEnd = ["black-hole", "recovery-rounds", "storage-damage", "locks"].map(
+  (name) => `test/e2e/${name}.test.ts`,
+);
+
 const thorough: readonly Stage[] = [
   { type: "tests", name: "conformance", folders: ["test/conformance"], concurrency: 2 },
-  // The longest files first, so that both cores are busy to the end.
+  { type: "tests", name: "documentation", folders: ["test/docs"], concurrency: 1 },
+  // In both the longest files first, so that both cores are busy to the end.
   {
     type: "tests",
-    name: "simulation",
-    folders: ["test/sim/simulation.test.ts", "test/exhaustive", "test/sim"],
+    name: "end-to-end",
+    folders: [...longestEndToEnd, "test/e2e"],
     concurrency: 2,
+    beside: [seeds],
   },
-  { type: "tests", name: "documentation", folders: ["test/docs"], concurrency: 1 },
-  { type: "tests", name: "end-to-end", folders: ["test/e2e"], concurrency: 2 },
+  { type: "tests", name: "simulation", folders: [seeds, "test/exhaustive", "test/sim"], concurrency: 2 },
 ];
 
 export const plans: Readonly<Record<"ok" | "all", readonly Stage[]>> = {

@@ -1,7 +1,9 @@
-// Seeds of the simulator in processes of their own, several at the same time.
+// Seeds of the simulator in processes of their own, several at the same time. They live in virtual time, and give way to what runs
+// beside them in real time.
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
+import { constants, setPriority } from "node:os";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import type { Area } from "./options.ts";
@@ -29,6 +31,7 @@ function start(area: Area, { seed, count }: Share): ReadonlyMap<number, Promise<
   const script = fileURLToPath(new URL("run.ts", import.meta.url));
   const flags = ["--seed", `${seed}`, "--seeds", `${count}`, "--area", area, "--json"];
   const child = spawn(process.execPath, [script, ...flags], { stdio: ["ignore", "pipe", "inherit"] });
+  if (child.pid !== undefined) setPriority(child.pid, constants.priority.PRIORITY_BELOW_NORMAL);
   const waiting = new Map(Array.from({ length: count }, (_, at) => [seed + at, Promise.withResolvers<SeedLine>()]));
   createInterface(child.stdout).on("line", (text) => {
     const line = JSON.parse(text) as SeedLine;
