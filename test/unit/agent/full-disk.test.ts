@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, openSync, rmSync } from "node:fs";
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, openSync, rmSync } from "node:fs";
+import { createConnection, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -8,7 +10,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { bootClock } from "../../../client/agent/boot-clock.ts";
 import { GuardHost } from "../../../client/agent/guard-host.ts";
-import type { FromGuard } from "../../../client/agent/guard-messages.ts";
+import type { FromGuard, ToGuard } from "../../../client/agent/guard-messages.ts";
+import { MessageSocket } from "../../../client/agent/message-socket.ts";
 import { StateDirectory } from "../../../client/agent/state-directory.ts";
 import { spec } from "./specs.ts";
 
@@ -63,9 +66,30 @@ test("a guard whose log is on a full disk serves", async () => {
   const script = fileURLToPath(new URL("../../../client/agent/guard-main.ts", import.meta.url));
   const stderr = openSync("/dev/full", "a");
   const guard = spawn(process.execPath, [script, directory], { stdio: ["ignore", "ignore", stderr] });
-  for (let tries = 0; tries < 200 && !existsSync(join(directory, "guard.sock")); tries++) await sleep(50);
-  await sleep(500);
-  assert.equal(guard.exitCode, null);
+  const { promise: answer, resolve } = Promise.withResolvers<FromGuard | null>();
+  guard.once("exit", () => resolve(null));
+  const socket = await reach(join(directory, "guard.sock"), guard);
+  const hear = (one: FromGuard) => one.type === "alive" && resolve(one);
+  const messages = new MessageSocket<ToGuard, FromGuard>(socket, hear, () => resolve(null));
+  messages.send({ type: "hello", node: "n1", settings: { systemctl: "/bin/false", ocfRoot: directory } });
+  messages.send({ type: "beat" });
+  assert.deepEqual(await answer, { type: "alive", pid: guard.pid });
+  messages.close();
   guard.kill("SIGKILL");
+  await once(guard, "exit");
   rmSync(directory, { recursive: true });
 });
+
+/** Once the guard listens there. */
+async function reach(path: string, guard: ChildProcess): Promise<Socket> {
+  for (;;) {
+    assert.equal(guard.exitCode, null, "the guard has ended");
+    const socket = createConnection(path);
+    const isThere = await once(socket, "connect").then(
+      () => true,
+      () => false,
+    );
+    if (isThere) return socket;
+    await sleep(20);
+  }
+}
