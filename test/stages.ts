@@ -44,7 +44,7 @@ const quick: readonly Stage[] = [
 
 /** Waits for processes of its own that give way to all others: they run while the end-to-end tests wait. */
 const seeds = "test/sim/simulation.test.ts";
-const longestEndToEnd = ["black-hole", "recovery-rounds", "storage-damage", "locks"].map(
+const longestEndToEnd = ["black-hole", "disk-failures", "recovery", "recovery-rounds", "storage-damage", "crash"].map(
   (name) => `test/e2e/${name}.test.ts`,
 );
 
