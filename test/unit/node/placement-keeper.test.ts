@@ -26,7 +26,7 @@ test("a look that is due and cannot be made then is not due at that moment any m
   const state = newGroup();
   const { group, incarnation } = state.object;
   const replica = { key: { group, incarnation }, term, state } as never;
-  const surroundings = { summaries: () => [], capacityOf: () => new Map(), sampleOf: () => null };
+  const surroundings = { summaries: () => [], capacityOf: () => new Map(), sampleOf: () => null, startOf: () => null };
   const keeper = new PlacementKeeper(worldOf(n1), replica, { ask: () => {}, wake: () => {} }, surroundings);
   keeper.lead();
   keeper.entryApplied(term, toMillis(0));
