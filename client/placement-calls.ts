@@ -51,8 +51,15 @@ export interface GroupFreeze {
 /** The end of a {@link GroupFreeze}. */
 export interface GroupUnfreeze {
   readonly group: string;
-  /** After a lost quorum: you have seen to it that the application runs nowhere but on this node. Kept for later: nothing uses it. */
+  /**
+   * An owner: you have made sure that the application runs nowhere but there. The right of another current owner is over with that,
+   * whatever runs there.
+   */
   readonly confirmedOnlyOn?: string | undefined;
+  /** Only if the epoch is this: the one for which you have made sure. */
+  readonly ifEpoch?: number | undefined;
+  /** For people: how; at most 200 characters. */
+  readonly why?: string | undefined;
 }
 
 /** An application that could not be started or stopped, and that someone has looked into. */
@@ -101,12 +108,14 @@ export function freezeGroup(
   return place(caller, calls.freezeGroup, create(calls.freezeGroup.input, { group, why }), options);
 }
 
-export function unfreezeGroup(
+export async function unfreezeGroup(
   caller: Caller,
-  { group, confirmedOnlyOn = "" }: GroupUnfreeze,
+  { group, confirmedOnlyOn = "", ifEpoch, why = "" }: GroupUnfreeze,
   options: RequestOptions,
 ): Promise<GroupPlaced> {
-  return place(caller, calls.unfreezeGroup, create(calls.unfreezeGroup.input, { group, confirmedOnlyOn }), options);
+  const condition = ifEpoch === undefined ? {} : { ifEpoch: toWireInteger(ifEpoch, "ifEpoch") };
+  const request = create(calls.unfreezeGroup.input, { group, confirmedOnlyOn, why, ...condition });
+  return place(caller, calls.unfreezeGroup, request, options);
 }
 
 export function clearGroupError(

@@ -23,9 +23,21 @@ export type GroupWish =
   | { readonly type: "start"; readonly on: NodeId | null }
   | { readonly type: "stop" }
   | { readonly type: "freeze"; readonly reason: string }
-  /** `confirmedOnlyOn`: the operator has seen to it that the application runs nowhere but there; null: says nothing. */
-  | { readonly type: "unfreeze"; readonly confirmedOnlyOn: NodeId | null }
-  | { readonly type: "clearError"; readonly forgetMoves: boolean };
+  | { readonly type: "unfreeze" }
+  | { readonly type: "clearError"; readonly forgetMoves: boolean }
+  | Confirmation;
+
+/** The operator has made sure that the application runs nowhere but there: the right of another owner is over. Unfreezes, too. */
+export interface Confirmation {
+  readonly type: "confirm";
+  readonly onlyOn: NodeId;
+  /** For which it is so. null: of a request, whatever it is; the log always has one. */
+  readonly ifEpoch: Epoch | null;
+  /** For people: how it was made sure of. */
+  readonly reason: string;
+  /** Wall clock of the manager that put it into the log; 0: it is not there yet. */
+  readonly atMs: number;
+}
 
 /** Where a group's application is; null: nowhere. */
 export interface GroupPlace {
@@ -117,6 +129,27 @@ export interface GroupReport {
   readonly renews: boolean;
   readonly state: AgentState;
   readonly resources: readonly ResourceReport[];
+  /** What has become of the fence that was ordered last; null: none was, or it is under way. */
+  readonly fence: FenceOutcome | null;
+}
+
+/** The node of a lost owner is to be made sure of, by the agent of another owner (D2). */
+export interface FenceOrder {
+  /** Identity: of one manager, epoch and attempt. */
+  readonly order: string;
+  /** To be fenced. */
+  readonly node: NodeId;
+  /** Of the right that ends with it. */
+  readonly epoch: Epoch;
+  readonly command: readonly string[];
+  readonly timeoutMs: number;
+}
+
+export interface FenceOutcome {
+  readonly order: string;
+  /** 0: nothing that ran on the node before the order runs any more. 256: the command had none, or was not run. */
+  readonly exitStatus: number;
+  readonly reason: string;
 }
 
 /** The right to act for a group, or the lack of it. */
@@ -132,6 +165,12 @@ export interface OwnershipGrant {
   /** The agent starts the application and keeps it running, or stops it and reports `offline`. */
   readonly wanted: "online" | "offline";
   readonly reason: string;
+  /** No time ends the right: `ttlMs` is of no account then. */
+  readonly isEndless: boolean;
+  /** The epoch is this node's own, and nothing may start under it any more: who runs nothing under it may say that it has stopped. */
+  readonly isRevoked: boolean;
+  /** For this agent, whoever has the right; null: nothing. */
+  readonly fence: FenceOrder | null;
 }
 
 /** A group's request to run on a node, from its manager to the ledger of that node (D5). */

@@ -73,6 +73,11 @@ export interface LeaseTerms {
   readonly stopBudgetMs: number;
   /** Largest difference of the rates of two clocks, as a share: 0.05 to 0.5. */
   readonly clockRateError: number;
+  /**
+   * `lostQuorum: freeze`: no time ends the right of the epoch, but its holder's word that it stopped, a fence, or an operator's
+   * confirmation.
+   */
+  readonly isEndless: boolean;
 }
 
 export interface FencePolicy {

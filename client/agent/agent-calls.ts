@@ -7,6 +7,8 @@ import { ReadConsistency } from "../../proto/gen/bailiwick/v1/common_pb.ts";
 import { OwnershipState } from "../../proto/gen/bailiwick/v1/group_pb.ts";
 import { GetGroupRequestSchema, GroupService } from "../../proto/gen/bailiwick/v1/group_service_pb.ts";
 import {
+  FenceOutcomeSchema,
+  type GroupReport,
   GroupReportSchema,
   NodeService,
   type OwnershipGrant,
@@ -29,6 +31,7 @@ import type { Connect } from "../transport.ts";
 import { shortened } from "./actions.ts";
 import type { Grant, GroupStory } from "./agent-core.ts";
 import { agentLimits } from "./agent-limits.ts";
+import type { FenceOutcome, Ordered } from "./fencing.ts";
 import { readSpec } from "./read-spec.ts";
 import type { ResourcePhase, ResourceStory } from "./resource-run.ts";
 import type { RunSpec } from "./run-spec.ts";
@@ -36,8 +39,9 @@ import type { RunSpec } from "./run-spec.ts";
 export interface AgentReport {
   readonly node: string;
   readonly agent: string;
-  readonly stories: readonly GroupStory[];
   /** What is not named does not run here. */
+  readonly stories: readonly GroupStory[];
+  readonly fences: readonly FenceOutcome[];
   /** By the clock of the runs, and by the wall: what the first says is told by the second. */
   readonly nowMs: number;
   readonly wallMs: number;
@@ -70,9 +74,10 @@ export class AgentCalls {
   }
 
   /** Renews what it reports, which is all that runs here: a node that has just started knows of no earlier report. @throws {DbError} `already_exists` while another agent of the node reports */
-  async reportResources(report: AgentReport, timeoutMs: number): Promise<readonly Grant[]> {
-    const { node, agent, stories } = report;
+  async reportResources(report: AgentReport, timeoutMs: number): Promise<readonly (Grant & Ordered)[]> {
+    const { node, agent, stories, fences } = report;
     const groups = stories.map((story) => toWireReport(story, report));
+    for (const outcome of fences) tellFence(groups, outcome);
     const request = create(ReportResourcesRequestSchema, { node, agent, groups, complete: true });
     const answer = await this.#caller.idempotent(NodeService.method.reportResources, request, { timeoutMs });
     return answer.grants.map(fromWireGrant);
@@ -102,7 +107,8 @@ export class AgentCalls {
 
 const zero = create(GroupReportSchema).epoch;
 
-function fromWireGrant({ group, epoch, granted, ttlMs, stopBudgetMs, wanted, why }: OwnershipGrant): Grant {
+function fromWireGrant(grant: OwnershipGrant): Grant & Ordered {
+  const { group, epoch, granted, ttlMs, stopBudgetMs, wanted, why, endless, fence } = grant;
   const isWantedOnline = wanted === OwnershipState.ONLINE;
   return {
     group,
@@ -110,8 +116,10 @@ function fromWireGrant({ group, epoch, granted, ttlMs, stopBudgetMs, wanted, why
     isGranted: granted,
     ttlMs,
     stopBudgetMs,
+    isEndless: endless,
     isWantedOnline,
     why,
+    fence: fence === undefined ? null : { ...fence, epoch: fromWireInteger(fence.epoch, "epoch") },
   };
 }
 
@@ -131,6 +139,14 @@ function toWireReport({ group, epoch, renews, state, resources }: GroupStory, re
     state: wireStates[state],
     resources: resources.map((resource) => toWireStatus(resource, { ...report, epoch })),
   });
+}
+
+/** Also of a group of which nothing runs here. */
+function tellFence(groups: GroupReport[], { group, order, exitStatus, why }: FenceOutcome): void {
+  const fence = create(FenceOutcomeSchema, { order, exitStatus, why });
+  const known = groups.find((report) => report.group === group);
+  if (known !== undefined) known.fence = fence;
+  else groups.push(create(GroupReportSchema, { group, state: OwnershipState.OFFLINE, fence }));
 }
 
 interface StatusContext extends AgentReport {

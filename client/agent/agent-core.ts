@@ -15,6 +15,8 @@ export interface Grant {
   readonly isGranted: boolean;
   readonly ttlMs: number;
   readonly stopBudgetMs: number;
+  /** No time ends it. */
+  readonly isEndless: boolean;
   readonly isWantedOnline: boolean;
   readonly why: string;
 }
@@ -387,10 +389,11 @@ function toStory({ group, epoch, run }: Held): GroupStory {
 
 /** By the slower of the two clocks, from when the report was sent. */
 function rightOf(
-  { ttlMs, stopBudgetMs }: Pick<Grant, "ttlMs" | "stopBudgetMs">,
+  { ttlMs, stopBudgetMs, isEndless }: Pick<Grant, "ttlMs" | "stopBudgetMs" | "isEndless">,
   { sentMs, clockRateError }: { readonly sentMs: number; readonly clockRateError: number },
 ): Right {
-  const killAtMs = sentMs - agentLimits.clockStepMs + ttlMs * (1 - clockRateError);
+  const endsMs = sentMs - agentLimits.clockStepMs + ttlMs * (1 - clockRateError);
+  const killAtMs = isEndless ? agentLimits.endlessMs : endsMs;
   return { killAtMs, stopAtMs: killAtMs - stopBudgetMs };
 }
 

@@ -40,6 +40,10 @@ export const agentLimits = {
   stderrBytesMax: 8_192,
   /** Groups that one node runs. */
   groupsMax: 1_024,
+  /** Commands under way that fence other nodes. */
+  fencesMax: 64,
+  /** Of a right that no time ends, on the clock of boot-clock.ts: finite, for JSON knows no other numbers. */
+  endlessMs: 1e15,
   /** One message between agent and guard. */
   messageBytesMax: 4 * 1024 * 1024,
   /** For a guard to answer after its start. */

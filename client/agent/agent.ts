@@ -10,6 +10,7 @@ import { AgentCore, type AgentEffect, type AgentInput, type GroupStory } from ".
 import { agentLimits } from "./agent-limits.ts";
 import { resourceNamed } from "./dependencies.ts";
 import { execute } from "./executor.ts";
+import { Fences } from "./fencing.ts";
 import { programEnvironment } from "./guard-host.ts";
 import { GuardKeeper } from "./guard-keeper.ts";
 import type { FromGuard } from "./guard-messages.ts";
@@ -41,6 +42,7 @@ class Agent {
   readonly #parts: AgentParts;
   readonly #core: AgentCore;
   readonly #directory: StateDirectory;
+  readonly #fences: Fences;
   readonly #guard: GuardKeeper;
   /** Of the guard, and of this agent and those after it. */
   #id = "";
@@ -50,11 +52,19 @@ class Agent {
   #timer: NodeJS.Timeout | null = null;
   #lastProblem = "";
   #hasEnded = false;
+  #hasFenceNews = false;
 
   constructor(parts: AgentParts) {
     this.#parts = parts;
     this.#core = new AgentCore(parts.config.allow);
     this.#directory = new StateDirectory(parts.config.stateDirectory);
+    this.#fences = new Fences({
+      allow: parts.config.allow,
+      environment: programEnvironment(process.env),
+      stderrFile: (group) => this.#directory.stderrFile(group, "", "fence"),
+      ended: () => this.#tellFences(),
+      log: parts.log,
+    });
     this.#guard = new GuardKeeper({
       ...parts,
       directory: this.#directory,
@@ -77,6 +87,7 @@ class Agent {
       this.#hasEnded = true;
       if (this.#timer !== null) clearTimeout(this.#timer);
       this.#guard.close();
+      this.#fences.end();
     }
   }
 
@@ -106,11 +117,14 @@ class Agent {
     const { stories, ttlMsLeast } = this.#core;
     const sentMs = clock.nowMs();
     for (const story of stories) this.#sent.set(story.group, newsOf(story));
-    const report = { node: config.node, agent: this.#id, stories, nowMs: sentMs };
+    const fences = this.#fences.outcomes;
+    this.#hasFenceNews = false;
+    const report = { node: config.node, agent: this.#id, stories, fences, nowMs: sentMs };
     const timeoutMs = Math.min(agentLimits.reportMs, (ttlMsLeast ?? Number.POSITIVE_INFINITY) / 4);
     try {
       const grants = await calls.reportResources({ ...report, wallMs: Date.now() }, timeoutMs);
       this.#noteProblem("");
+      if (!this.#parts.leave.aborted) this.#fences.follow(grants);
       this.#step({ type: "answered", sentMs, stories, grants });
       return true;
     } catch (reason) {
@@ -182,9 +196,14 @@ class Agent {
     }
   }
 
-  /** A group's state is not what was reported last. */
+  #tellFences(): void {
+    this.#hasFenceNews = true;
+    this.#wake.abort();
+  }
+
+  /** A group's state is not what was reported last, or a fence has ended. */
   get #hasNews(): boolean {
-    return this.#core.stories.some((story) => this.#sent.get(story.group) !== newsOf(story));
+    return this.#hasFenceNews || this.#core.stories.some((story) => this.#sent.get(story.group) !== newsOf(story));
   }
 
   /** Once, until it is another. */

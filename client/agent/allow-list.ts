@@ -32,6 +32,11 @@ export function refuseResource(allow: AllowList, { runner }: ResourceSpec): stri
   return runner === null ? null : refuseRunner(allow, runner);
 }
 
+/** A command that is no resource's. */
+export function refuseProgram({ exec }: AllowList, [file = ""]: readonly string[]): string | null {
+  return exec.includes(file) ? null : notAllowed("program", file, "allow.exec");
+}
+
 function refuseRunner(allow: AllowList, runner: RunnerSpec): string | null {
   switch (runner.type) {
     case "exec":
@@ -47,8 +52,8 @@ function refuseExec(allow: AllowList, runner: Extract<RunnerSpec, { readonly typ
   if (runner.start.length === 0) return "It has no start command";
   if (runner.stop.length === 0 && !runner.isForeground) return "It has no stop command and is not in the foreground";
   const commands = [runner.start, runner.stop, runner.monitor].filter((command) => command.length > 0);
-  const program = commands.map(([file = ""]) => file).find((file) => !allow.exec.includes(file));
-  if (program !== undefined) return notAllowed("program", program, "allow.exec");
+  const program = commands.map((command) => refuseProgram(allow, command)).find((why) => why !== null);
+  if (program !== undefined) return program;
   const variable = Object.keys(runner.environment).find((name) => !allow.environment.includes(name));
   return variable === undefined ? null : notAllowed("environment variable", variable, "allow.environment");
 }

@@ -160,13 +160,20 @@ function toMinimum({ quorum }: GroupConfig): Minimum {
 }
 
 /** The parts are made to fit each other: a right that has to be given up as soon as it is granted is of no use to anybody. */
-function toLease({ lease = create(LeaseTermsSchema) }: GroupConfig): LeaseTerms {
+function toLease({ lease = create(LeaseTermsSchema), lostQuorum, fence }: GroupConfig): LeaseTerms {
   const ttlMs = clamped(lease.ttlMs, policyBounds.ttlMs);
   const errorPercent = clamped(lease.clockRateErrorPercent, policyBounds.clockRateErrorPercent);
   const renewIntervalMs = Math.min(clamped(lease.renewIntervalMs, renewIntervalBound(ttlMs)), Math.floor(ttlMs / 2));
   const leftMs = (ttlMs * (100 - errorPercent)) / 100 - 2 * renewIntervalMs - electionBoundMs;
   const stopBudgetMs = Math.min(clamped(lease.stopBudgetMs, policyBounds.stopBudgetMs), Math.ceil(leftMs) - 1);
-  return { ttlMs, renewIntervalMs, stopBudgetMs: Math.max(stopBudgetMs, 0), clockRateError: errorPercent / 100 };
+  return {
+    ttlMs,
+    renewIntervalMs,
+    stopBudgetMs: Math.max(stopBudgetMs, 0),
+    clockRateError: errorPercent / 100,
+    // Without a fence nobody could ever be sure that it has stopped.
+    isEndless: lostQuorum === LostQuorumPolicy.FREEZE && toFence(fence) !== null,
+  };
 }
 
 function toFence(fence: WireFence | undefined): FencePolicy | null {

@@ -8,6 +8,8 @@ import type {
   ComponentState,
   Explanation,
   Factor,
+  FenceOrder,
+  FenceOutcome,
   GroupError,
   GroupIntent,
   GroupReport,
@@ -53,6 +55,7 @@ export const leaseTerms = message<LeaseTerms, typeof wire.LeaseTermsSchema>(wire
   renewIntervalMs: wholeMs,
   stopBudgetMs: wholeMs,
   clockRateError: finite,
+  isEndless: flag,
 });
 
 export const performanceSample = message<PerformanceSample, typeof wire.PerformanceSampleSchema>(
@@ -74,8 +77,9 @@ export const groupWish = only(
     start: message(wire.StartWishSchema, { on: nullable(nodeId) }),
     stop: message(wire.StopWishSchema, {}),
     freeze: message(wire.FreezeWishSchema, { reason }),
-    unfreeze: message(wire.UnfreezeWishSchema, { confirmedOnlyOn: nullable(nodeId) }),
+    unfreeze: message(wire.UnfreezeWishSchema, {}),
     clearError: message(wire.ClearErrorWishSchema, { forgetMoves: flag }),
+    confirm: message(wire.ConfirmWishSchema, { onlyOn: nodeId, ifEpoch: nullable(epoch), reason, atMs: uint64 }),
   }),
 );
 
@@ -156,6 +160,20 @@ export const placedResourceReport = message<
   typeof wire.PlacedResourceReportSchema
 >(wire.PlacedResourceReportSchema, { ...resourceFields, node: nodeId });
 
+const fenceOrder = message<FenceOrder, typeof wire.FenceOrderSchema>(wire.FenceOrderSchema, {
+  order: word,
+  node: nodeId,
+  epoch,
+  command: list(text(textCharsMax), itemsMax),
+  timeoutMs: wholeMs,
+});
+
+const fenceOutcome = message<FenceOutcome, typeof wire.FenceOutcomeSchema>(wire.FenceOutcomeSchema, {
+  order: word,
+  exitStatus: uint64,
+  reason,
+});
+
 interface AnyGroupReport extends Omit<GroupReport, "state"> {
   readonly state: OwnershipState;
 }
@@ -168,6 +186,7 @@ export const groupReport = refined(
     renews: flag,
     state: ownershipState,
     resources: list(resourceReport, wireLimits.resourcesMax),
+    fence: nullable(fenceOutcome),
   }),
   ({ state }, field) => {
     if (state === "suspended") throw new CodecError(`${field}.state is suspended, which no agent is`);
@@ -185,6 +204,9 @@ export const ownershipGrant = message<OwnershipGrant, typeof wire.OwnershipGrant
     offline: wire.WantedState.OFFLINE,
   }),
   reason,
+  isEndless: flag,
+  isRevoked: flag,
+  fence: nullable(fenceOrder),
 });
 
 const factor = message<Factor, typeof wire.FactorSchema>(wire.FactorSchema, {

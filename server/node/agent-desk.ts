@@ -38,6 +38,10 @@ interface Agent {
   heardMs: Millis;
   /** Until then it may act under a right that was passed on to it, by whatever clock. */
   rightsEndMs: Millis;
+  /** Groups under whose right it may act until it says that it does not. */
+  readonly endless: Set<GroupId>;
+  /** Groups that it has been told to run since its last report. */
+  readonly told: Set<GroupId>;
   /** The last word on each group. */
   readonly reports: Map<GroupId, GroupReport>;
 }
@@ -94,9 +98,12 @@ export class AgentDesk {
           done();
         };
         const { incarnation } = reply.header;
-        this.#giveUp(reply.grant, incarnation, agent.reports.get(group)?.state ?? "offline");
+        const said = agent.told.has(group) ? null : (agent.reports.get(group)?.state ?? "offline");
+        this.#giveUp(reply.grant, incarnation, said);
         this.#pass(reply.grant, incarnation, (grant) => {
-          if (grant.isGranted) agent.rightsEndMs = rightEndMs(agent.rightsEndMs, grant, nowMs);
+          if (grant.isGranted && grant.wanted === "online") agent.told.add(group);
+          if (grant.isGranted && grant.isEndless) agent.endless.add(group);
+          else if (grant.isGranted) agent.rightsEndMs = rightEndMs(agent.rightsEndMs, grant, nowMs);
           then(grant);
         });
       });
@@ -137,8 +144,7 @@ export class AgentDesk {
     const { self } = this.#world;
     const known = this.#agent;
     if (known !== null && known.name !== request.agent && nowMs <= this.#leavesMs(known)) {
-      const leftMs = Math.ceil(this.#leavesMs(known) - nowMs);
-      const message = `Another agent, ${known.name}, reports for ${self}, or may act for another ${leftMs} ms`;
+      const message = `Another agent, ${known.name}, reports for ${self}, or may act ${timeText(this.#leavesMs(known) - nowMs)}`;
       return failed(failure("already_exists", message, { node: self, field: "agent" }));
     }
     if (known?.name === request.agent || request.isComplete) return null;
@@ -147,7 +153,8 @@ export class AgentDesk {
   }
 
   /** When another agent may take its place: it has missed its reports, and can act under no right any more. */
-  #leavesMs({ heardMs, rightsEndMs }: Agent): number {
+  #leavesMs({ heardMs, rightsEndMs, endless }: Agent): number {
+    if (endless.size > 0) return Number.POSITIVE_INFINITY;
     const intervals = this.#options.leased().map(({ renewIntervalMs }) => 2 * renewIntervalMs);
     return Math.max(heardMs + Math.max(limits.agentSilentMs, ...intervals), rightsEndMs);
   }
@@ -156,11 +163,14 @@ export class AgentDesk {
     const { agent: name, groups, isComplete } = request;
     const known = this.#agent;
     const isNew = known === null || known.name !== name;
-    const agent: Agent = isNew ? { name, heardMs: nowMs, rightsEndMs: nowMs, reports: new Map() } : known;
+    const agent: Agent = isNew ? newAgent(name, nowMs) : known;
     this.#agent = agent;
     agent.heardMs = nowMs;
+    agent.told.clear();
     if (isComplete) agent.reports.clear();
     for (const report of groups) agent.reports.set(report.group, report);
+    for (const group of agent.endless)
+      if (this.#reportOn(group, agent).state === "offline") agent.endless.delete(group);
     // What begins here while a later one is on its way is not in it.
     if (isNew || (isComplete && !this.allocations.isWhole)) this.allocations.reported(groups);
     const incarnations = new Map(this.#options.leased().map(({ group, incarnation }) => [group, incarnation]));
@@ -173,15 +183,25 @@ export class AgentDesk {
 
   /** An agent that says nothing of a group does not run it. */
   #reportOn(group: GroupId, { reports }: Agent): GroupReport {
-    const said = reports.get(group) ?? { group, epoch: toEpoch(0), renews: false, state: "offline", resources: [] };
+    const said =
+      reports.get(group) ??
+      ({ group, epoch: toEpoch(0), renews: false, state: "offline", resources: [], fence: null } as const);
     const barred = this.#barred.get(group);
     return barred === undefined || said.epoch >= barred ? said : { ...said, epoch: barred, state: "offline" };
   }
 
-  /** What began here, and of which the agent never heard before the group went elsewhere, holds no capacity any more. */
-  #giveUp({ group, epoch, isGranted, wanted }: OwnershipGrant, incarnation: Incarnation, said: AgentState): void {
+  /**
+   * What began here, and of which the agent never heard before the group went elsewhere, holds no capacity any more. Nor does it
+   * hold up its group: what may start no more, and does not run, is reported as stopped. An agent that began anew, with its
+   * machine, does not know of it, and a right without end would never be over.
+   *
+   * @param said null: the agent may have begun since
+   */
+  #giveUp(grant: OwnershipGrant, incarnation: Incarnation, said: AgentState | null): void {
+    const { group, epoch, isGranted, wanted, isRevoked } = grant;
     if (said !== "offline" || (isGranted && wanted === "online")) return;
     this.allocations.released({ group, incarnation, epoch });
+    if (isRevoked) this.#barred.set(group, epoch);
   }
 
   /** The final gate: an epoch starts here only when the ledger has it. */
@@ -198,6 +218,14 @@ export class AgentDesk {
     };
     this.allocations.begin({ group, incarnation, epoch }, passed, this.#nowMs);
   }
+}
+
+function newAgent(name: string, nowMs: Millis): Agent {
+  return { name, heardMs: nowMs, rightsEndMs: nowMs, endless: new Set(), told: new Set(), reports: new Map() };
+}
+
+function timeText(leftMs: number): string {
+  return Number.isFinite(leftMs) ? `for another ${Math.ceil(leftMs)} ms` : "under a right that has no end";
 }
 
 /** At the latest, by any clock: the agent counts from when it sent the report. */

@@ -5,6 +5,7 @@ import { encodeRequest } from "../../proto/codec/requests.ts";
 import type { Compare, GroupCommand, IdentifiableCommand } from "../../proto/commands.ts";
 import { type Failure, failure } from "../../proto/errors.ts";
 import type { Millis, NodeId, Revision } from "../../proto/ids.ts";
+import type { GroupWish } from "../../proto/placement.ts";
 import type { Random } from "../../proto/random.ts";
 import { type GroupRequest, type IdentifiableRequest, plainRequest } from "../../proto/requests.ts";
 import type { RememberedOutcome } from "../../proto/sessions.ts";
@@ -49,6 +50,8 @@ export interface ProposalsOwner {
   readonly granted: (key: number, granted: Granted, nowMs: Millis) => void;
   /** Owners that a client wants: to be brought about, or waited for. */
   readonly wanted: (key: number, owners: readonly NodeId[], nowMs: Millis) => void;
+  /** A wish as the log is to have it. */
+  readonly stamped: (wish: GroupWish) => GroupWish;
   /** It is asked for once more, and not decided yet. */
   readonly repeated: (key: number, id: TransactionId, nowMs: Millis) => void;
   /** Calls that this member can no longer serve: to be routed again. */
@@ -200,14 +203,19 @@ export class GroupProposals {
           type: "identified",
           identity,
           digest: digestOf(asked),
-          command: identifiableCommandOf(asked, this.#world.random),
+          command: this.#identifiable(asked),
         };
       }
       case "openSession":
         return { type: "openSession", session: request.session ?? this.#newSession(), ttlMs: request.ttlMs };
       default:
-        return commandOf(request, this.#world.random);
+        return commandOf(request, (asked) => this.#identifiable(asked));
     }
+  }
+
+  #identifiable(request: IdentifiableRequest): IdentifiableCommand {
+    if (request.type === "wish") return { type: "wish", wish: this.#owner.stamped(request.wish) };
+    return identifiableCommandOf(request, this.#world.random);
   }
 
   /** 96 bits: no two of them are ever equal. */
@@ -236,7 +244,10 @@ export class GroupProposals {
   }
 }
 
-function commandOf(request: Exclude<WriteRequest, { readonly type: "openSession" }>, random: Random): GroupCommand {
+function commandOf(
+  request: Exclude<WriteRequest, { readonly type: "openSession" }>,
+  identifiable: (request: IdentifiableRequest) => IdentifiableCommand,
+): GroupCommand {
   switch (request.type) {
     case "configure":
       return { type: "configure", config: request.config };
@@ -249,12 +260,15 @@ function commandOf(request: Exclude<WriteRequest, { readonly type: "openSession"
     case "closeSession":
       return { type: "closeSession", session: request.session };
     default:
-      return identifiableCommandOf(request, random);
+      return identifiable(request);
   }
 }
 
 /** A lease whose id the group chooses has one from here on: whoever asks again is told of the one that was granted. */
-function identifiableCommandOf(request: IdentifiableRequest, random: Random): IdentifiableCommand {
+function identifiableCommandOf(
+  request: Exclude<IdentifiableRequest, { readonly type: "wish" }>,
+  random: Random,
+): IdentifiableCommand {
   switch (request.type) {
     case "compact":
       return { type: "compact", revision: request.revision };
@@ -266,8 +280,6 @@ function identifiableCommandOf(request: IdentifiableRequest, random: Random): Id
       return { type: "revokeLease", id: request.id };
     case "setOwners":
       return { type: "setOwners", owners: request.owners, ifIndex: request.ifIndex };
-    case "wish":
-      return { type: "wish", wish: request.wish };
     case "put":
       return {
         type: "write",

@@ -406,7 +406,7 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
       case "setOwners":
         return this.#wantOwners(command);
       case "wish":
-        return this.#placement.wish(command);
+        return this.#placement.wish(command, at.index);
     }
   }
 

@@ -172,6 +172,12 @@ export const limits = {
   /** How long an agent counts as there at least after its last report, and how many it may miss. */
   agentSilentMs: 3_000,
   agentMissesMax: 3,
+  /** After a fence that failed, before the next attempt. */
+  fencePauseMs: 5_000,
+  /** For the order of a fence to reach an agent, and for its outcome to come back: two reports that go wrong. */
+  fenceWayMs: 5_000,
+  /** Attempts under one epoch that are decisions on record; later ones are only told by `explain`. */
+  fencesLogged: 3,
   /** Largest difference of the rates of two clocks that a config may name, as a share. */
   agentClockErrorMax: 0.5,
   /** Of one decision about a placement: what was known of the load of its candidates. */

@@ -5,13 +5,15 @@ import type { GroupCommand } from "../../proto/commands.ts";
 import type { Failure } from "../../proto/errors.ts";
 import type { LogIndex } from "../../proto/ids.ts";
 import type { Ownership } from "../../proto/model.ts";
-import type { GroupWish } from "../../proto/placement.ts";
+import type { Confirmation, GroupWish } from "../../proto/placement.ts";
 import {
   asAdvice,
+  confirmedOwnership,
   refuseWish,
   type Wished,
   withAdvance,
   withAssignment,
+  withConfirmation,
   withFailure,
   withStarts,
   withWish,
@@ -55,11 +57,19 @@ export class PlacementCommands {
     return decided;
   }
 
-  wish({ wish }: Command<"wish">): PlainOutcome {
+  wish({ wish }: Command<"wish">, index: LogIndex): PlainOutcome {
     const refusal = this.#rules.lock() ?? this.refuse(wish);
     if (refusal !== null) return { type: "refused", failure: refusal };
-    this.record.set(withWish(wish, this.record.value, this.#rules.group().ownership.currentOwner !== null));
+    const { ownership } = this.#rules.group();
+    this.record.set(withWish(wish, this.record.value, ownership.currentOwner !== null));
+    if (wish.type === "confirm") this.#confirm(wish, ownership, index);
     return decided;
+  }
+
+  #confirm(wish: Confirmation, before: Ownership, index: LogIndex): void {
+    this.record.set(withConfirmation(wish, this.record.value, before, index));
+    const next = confirmedOwnership(wish, before);
+    if (next !== before) this.#rules.setOwnership(next, index);
   }
 
   /** Why the wish would not be carried out now; null: it would. */

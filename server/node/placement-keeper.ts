@@ -2,6 +2,7 @@
 // the current one, asks the ledgers of nodes before it assigns, and proposes one step at a time (server/recovery decides which).
 // Only what the log says counts; the next manager goes on from there, and from its own first commit on.
 
+import { assert } from "../../proto/assert.ts";
 import type { GroupCommand } from "../../proto/commands.ts";
 import { type Failure, failure } from "../../proto/errors.ts";
 import {
@@ -15,12 +16,13 @@ import {
   toMillis,
 } from "../../proto/ids.ts";
 import type { GroupSummary } from "../../proto/model.ts";
-import type { GroupReport, PerformanceSample, ResourceReport } from "../../proto/placement.ts";
+import type { FenceOrder, GroupReport, GroupWish, PerformanceSample, ResourceReport } from "../../proto/placement.ts";
 import type { Amounts, GroupPolicies } from "../../proto/policies.ts";
 import type { Reply, Request } from "../../proto/requests.ts";
 import { heldBack, startsToNote } from "../recovery/cold-start.ts";
 import { foreseeAdvice, foreseeDrain } from "../recovery/drain-foresight.ts";
 import { explain } from "../recovery/explanation.ts";
+import { Fencing } from "../recovery/fencing.ts";
 import { grantFor } from "../recovery/grants.ts";
 import { isThere } from "../recovery/intents.ts";
 import { groupsFollowed, stopAwaits } from "../recovery/neighbour-rules.ts";
@@ -74,6 +76,7 @@ interface Answered {
 /** As a manager: whatever it knew before is worth nothing. */
 class Tenure {
   readonly rights = new OwnerRights();
+  readonly fencing: Fencing;
   sinceMs: Millis | null = null;
   /** Since when it looks after a right at all. */
   leasedSinceMs: Millis | null = null;
@@ -85,7 +88,14 @@ class Tenure {
   readonly answered = new Map<NodeId, Answered>();
   readonly asking = new Set<NodeId>();
   wakeMs: Millis | null = null;
+
+  /** @param identity of the group and the manager */
+  constructor(identity: string) {
+    this.fencing = new Fencing({ identity, pauseMs: limits.fencePauseMs, wayMs: limits.fenceWayMs });
+  }
 }
+
+type Step<Type extends PlacementStep["type"]> = Extract<PlacementStep, { readonly type: Type }>;
 
 export class PlacementKeeper {
   readonly #world: World;
@@ -105,7 +115,12 @@ export class PlacementKeeper {
   }
 
   lead(): void {
-    this.#tenure = new Tenure();
+    this.#tenure = this.#newTenure();
+  }
+
+  #newTenure(): Tenure {
+    const { key, term } = this.#replica;
+    return new Tenure(`${key.incarnation}/${term}`);
   }
 
   resign(): void {
@@ -158,12 +173,54 @@ export class PlacementKeeper {
     const before = tenure.heard.get(node);
     tenure.heard.set(node, { report, atMs: nowMs });
     this.#noteStop(tenure);
-    if (!isSameWord(before?.report, report) || !this.#isFresh(before, nowMs)) this.#owner.wake();
+    const isFenceNews = report.fence !== null && tenure.fencing.heard(node, report.fence, nowMs);
+    if (isFenceNews || !isSameWord(before?.report, report) || !this.#isFresh(before, nowMs)) this.#owner.wake();
   }
 
-  /** An agent that acts for nobody, of a node that nobody has chosen: whoever leads, there is nothing to confirm. */
+  /**
+   * An agent that acts for nobody, of a node that nobody has chosen: whoever leads, there is nothing to confirm. Not so a fence: who
+   * leads no more must not order any.
+   */
   answersAtOnce({ node, report }: RenewRequest): boolean {
-    return report.state === "offline" && report.epoch === 0 && node !== this.#replica.state.ownership.currentOwner;
+    const { currentOwner } = this.#replica.state.ownership;
+    if (report.fence !== null || this.#fenceFor(node) !== null) return false;
+    return report.state === "offline" && report.epoch === 0 && node !== currentOwner;
+  }
+
+  /** Of the present epoch's owner, by the agent of this node. */
+  #fenceFor(node: NodeId): FenceOrder | null {
+    const { currentOwner, epoch } = this.#replica.state.ownership;
+    return currentOwner === null ? null : (this.#tenure?.fencing.orderFor(node, epoch) ?? null);
+  }
+
+  /**
+   * Why an operator cannot confirm that the present owner runs nothing; null: nothing that is known here speaks against it. The
+   * log has the last word on the rest.
+   */
+  refuseWish(wish: GroupWish, nowMs: Millis): Failure | null {
+    this.#nowMs = nowMs;
+    const { currentOwner } = this.#replica.state.ownership;
+    if (wish.type !== "confirm" || currentOwner === null || currentOwner === wish.onlyOn) return null;
+    const why = this.#againstConfirmation(currentOwner, nowMs);
+    const { group } = this.#replica.key;
+    return why === null ? null : failure("condition_failed", why, { group, node: currentOwner });
+  }
+
+  #againstConfirmation(owner: NodeId, nowMs: Millis): string | null {
+    const { group } = this.#replica.key;
+    const sinceMs = this.#tenure?.sinceMs ?? null;
+    if (this.#isFresh(this.#tenure?.heard.get(owner), nowMs)) {
+      return `The agent of ${owner} is heard, and may run ${group}: stop it, or move it`;
+    }
+    if (sinceMs !== null && nowMs >= sinceMs + this.#agentSilentMs) return null;
+    return `The manager of ${group} has just begun, and listens ${this.#agentSilentMs} ms for the agent of ${owner}: ask again`;
+  }
+
+  /** What is confirmed is so for the epoch that there is when it is put into the log. */
+  stamped(wish: GroupWish): GroupWish {
+    if (wish.type !== "confirm") return wish;
+    const { epoch } = this.#replica.state.ownership;
+    return { ...wish, ifEpoch: wish.ifEpoch ?? epoch, atMs: wallMs(this.#world, this.#nowMs) };
   }
 
   /** This member led the group when it was asked, or later. */
@@ -188,7 +245,11 @@ export class PlacementKeeper {
       ownership: state.ownership,
       lease: state.placement.lease,
       // Who waits for an operator is not to go on by itself.
-      isOver: this.#isRightOver(nowMs) || heldBack(view()) !== null,
+      isOver:
+        this.#isRightOver(nowMs) ||
+        this.#tenure?.fencing.isOrdered(state.ownership.epoch) === true ||
+        heldBack(view()) !== null,
+      fence: this.#fenceFor(request.node),
       isStopAwaited: state.ownership.state === "releasing" && stopAwaits(view()) !== null,
     });
     if (grant.isGranted && grant.ttlMs > 0) this.#tenure?.rights.answered(grant.epoch, nowMs);
@@ -204,6 +265,7 @@ export class PlacementKeeper {
     this.#followVerdicts(tenure, nowMs);
     this.#followStart(tenure, nowMs);
     for (const answered of tenure.answered.values()) answered.atMs ??= nowMs;
+    tenure.fencing.expire((node) => this.#isFresh(tenure.heard.get(node), nowMs), nowMs);
     const view = this.#view(awaited, nowMs);
     const starts = startsToNote(view);
     if (starts.length > 0) return { type: "noteStarts", epoch: view.ownership.epoch, starts };
@@ -249,6 +311,8 @@ export class PlacementKeeper {
       }
       case "advance":
         return { type: "advance", owner: step.owner, to: step.to, epoch, state: step.state, reason: step.reason, atMs };
+      case "fence":
+        return this.#fence(step, view, tenure);
       case "fail": {
         const { node, resource, reason, isFinal } = step;
         return { type: "failPlacement", epoch, error: { node, resource, reason, atMs }, isFinal };
@@ -269,10 +333,22 @@ export class PlacementKeeper {
     });
   }
 
+  /** From here on no renewal of the epoch is answered. The first attempts are decisions on record, with what came of the one before. */
+  #fence({ node, by, reason }: Step<"fence">, view: PlacementView, tenure: Tenure): GroupCommand | null {
+    const { ownership, placement, policies, nowMs, wallMs: atMs } = view;
+    const { epoch, state } = ownership;
+    assert(policies.fence !== null, () => `${node} is to be fenced, and no fence is configured`);
+    tenure.fencing.begin({ node, by, epoch }, policies.fence, nowMs);
+    // With nothing to propose it decides at once what to wait for.
+    tenure.wakeMs = nowMs;
+    if (tenure.fencing.count > limits.fencesLogged) return null;
+    return { type: "advance", owner: node, to: placement.target, epoch, state, reason, atMs };
+  }
+
   #view(awaited: (node: NodeId) => boolean, nowMs: Millis): PlacementView {
     const { state } = this.#replica;
     const { group, owners } = state.object;
-    const tenure = this.#tenure ?? new Tenure();
+    const tenure = this.#tenure ?? this.#newTenure();
     return {
       group,
       owners,
@@ -285,6 +361,7 @@ export class PlacementKeeper {
       upSinceMs: tenure.upSinceMs,
       managesSinceMs: tenure.sinceMs ?? nowMs,
       rightEndsMs: this.#rightEndsMs(tenure, nowMs),
+      fence: tenure.fencing.view(state.ownership.epoch),
       isRenewed: tenure.rights.isRenewed(state.ownership.epoch),
       startableSinceMs: tenure.startableSinceMs,
       report: this.#ownerReport(tenure),
@@ -298,31 +375,36 @@ export class PlacementKeeper {
     };
   }
 
-  /** null: nobody holds one. */
+  /** null: nobody holds one, or no time ends it. */
   #rightEndsMs({ rights }: Tenure, nowMs: Millis): Millis | null {
     const { ownership, placement } = this.#replica.state;
     if (ownership.currentOwner === null) return null;
     // Whoever was only advised to run the application was never granted anything.
     if (placement.lease === null || rights.isReleased(ownership.epoch)) return nowMs;
+    if (placement.lease.isEndless) return null;
     return rights.endsMs(ownership.epoch, placement.lease) ?? toMillis(nowMs + placement.lease.ttlMs);
   }
 
   /**
-   * A right that this manager has renewed for nobody, or not for half its time, is running out; another manager would have to
-   * count it anew.
+   * A right that this manager has renewed for nobody, or not for half its time, is running out, or its owner is being fenced;
+   * another manager would have to begin anew.
    */
   isAwaitingEnd(nowMs: Millis): boolean {
     const { ownership, placement } = this.#replica.state;
     if (this.#tenure === null || placement.lease === null || ownership.currentOwner === null) return false;
     if (this.#tenure.rights.isReleased(ownership.epoch)) return false;
+    if (this.#tenure.fencing.isOrdered(ownership.epoch)) return true;
+    if (placement.lease.isEndless) return false;
     if (!this.#tenure.rights.isRenewed(ownership.epoch)) return true;
     const endsMs = this.#rightEndsMs(this.#tenure, nowMs);
     return endsMs !== null && endsMs < nowMs + placement.lease.ttlMs / 2;
   }
 
   #isRightOver(nowMs: Millis): boolean {
-    const endsMs = this.#tenure === null ? null : this.#rightEndsMs(this.#tenure, nowMs);
-    return endsMs === null || nowMs >= endsMs;
+    const { currentOwner, epoch } = this.#replica.state.ownership;
+    if (this.#tenure === null || currentOwner === null || this.#tenure.fencing.isDone(epoch)) return true;
+    const endsMs = this.#rightEndsMs(this.#tenure, nowMs);
+    return endsMs !== null && nowMs >= endsMs;
   }
 
   /** Whose renewal is not answered lets its right run out; who is told that it has none stops at once. */
@@ -333,6 +415,7 @@ export class PlacementKeeper {
       return failure("no_leader", `The manager of ${group} has just begun`, { group });
     }
     if (state.ownership.currentOwner !== node || this.#isRightOver(nowMs)) return null;
+    if (this.#tenure.fencing.isOrdered(state.ownership.epoch)) return null;
     // Who owns the group no more is to stop in order, and keeps its right until it has.
     if (!state.object.owners.includes(node)) return null;
     const status = state.verdicts().find((verdict) => verdict.node === node)?.status ?? "joining";

@@ -138,6 +138,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
       waiting: () => this.#listener.proposalsWaiting(this),
       begun: (key, begun, nowMs) => this.#transactions.begun(key, begun, nowMs),
       repeated: (key, id, nowMs) => this.#transactions.repeated(key, id, nowMs),
+      stamped: (wish) => this.#placement.stamped(wish),
       granted: (key, { id, ttlMs }, nowMs) => this.#leases.answerGrant(key, id, ttlMs, nowMs),
       wanted: (key, owners, nowMs) => this.#members.bringAbout(key, owners, nowMs),
       reroute: (calls, nowMs) => this.#listener.reroute(calls, nowMs),
@@ -547,6 +548,11 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
     if (this.replica.role !== "leader") return false;
     this.#sessions.heard(identity.session, nowMs);
     if (this.#proposals.recall(call, request, nowMs)) return true;
+    const refusal = asked.type === "wish" ? this.#placement.refuseWish(asked.wish, nowMs) : null;
+    if (refusal !== null) {
+      this.#world.calls.answer(call.key, failed(refusal));
+      return true;
+    }
     return asked.type === "setOwners" ? this.#want(call, request, asked) : this.#write(call, request, nowMs);
   }
 
@@ -574,7 +580,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
   /** What would be refused is refused before it is logged; the log has the last word. */
   #wish(call: Call, request: GroupRequest & { readonly type: "wish" }, nowMs: Millis): boolean {
     if (this.replica.role !== "leader") return false;
-    const refusal = this.state.refuseWish(request.wish);
+    const refusal = this.state.refuseWish(request.wish) ?? this.#placement.refuseWish(request.wish, nowMs);
     if (refusal === null && !request.validateOnly) return this.#write(call, request, nowMs);
     const header = headerOf(this.state, this.#world.self, false);
     this.#world.calls.answer(call.key, refusal === null ? { type: "wish", header } : failed(refusal));

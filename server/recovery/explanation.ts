@@ -6,7 +6,7 @@ import type { Candidate, Explanation, Trigger } from "../../proto/placement.ts";
 import { countMoves } from "./anti-flap.ts";
 import { rankCandidates } from "./candidates.ts";
 import { destinationOf, later, placeOf, withNode, withoutNode, withPlacement, withStatus } from "./foresight.ts";
-import { isDrained, isUp, lossOf } from "./placement-facts.ts";
+import { isDrained, isUp, lossOf, nobodyHoldsRight } from "./placement-facts.ts";
 import { decidePlacement } from "./placement-plan.ts";
 import { startPurpose } from "./placement-start.ts";
 import { type Decided, placementRules } from "./placement-steps.ts";
@@ -149,6 +149,9 @@ function ofOperators(view: PlacementView): readonly Supposition[] {
     ...(error !== null || bans.length > 0 ? [supposed("clears the error", cleared(view))] : []),
     ...(intent.frozen !== null
       ? [supposed("unfreezes it", withPlacement(view, { intent: { ...intent, frozen: null } }))]
+      : []),
+    ...(owner !== null && !nobodyHoldsRight(view) && lossOf(view, owner) !== null
+      ? [supposed(`confirms that it does not run on ${owner}`, withoutNode(view, owner))]
       : []),
     ...(isWaiting && owner === null
       ? [supposed("starts it", withPlacement(view, { intent: { ...intent, isOnline: true }, move: { to: null } }))]

@@ -6,7 +6,8 @@ import type { Ownership, RecoveryStatus, StatusComponent } from "../../proto/mod
 import type { Placement } from "../../proto/placement.ts";
 import { nextEpoch } from "./placement-facts.ts";
 import { decidePlacement } from "./placement-plan.ts";
-import type { PlacementStep, PlacementView } from "./placement-view.ts";
+import type { Decided } from "./placement-steps.ts";
+import type { FenceView, PlacementStep, PlacementView } from "./placement-view.ts";
 
 /** A move takes six steps; each time that passes in between is one more. */
 const stepsForeseen = 24;
@@ -27,9 +28,9 @@ export function foresee(view: PlacementView, isEnd: (then: PlacementView) => boo
   const steps: PlacementStep[] = [];
   let now = obeyed(view);
   while (steps.length < stepsForeseen && !isEnd(now)) {
-    const { step } = decidePlacement(now);
-    steps.push(step);
-    const then = afterStep(now, step);
+    const decided = decidePlacement(now);
+    steps.push(decided.step);
+    const then = afterStep(now, decided);
     if (then === null) break;
     now = obeyed(then);
   }
@@ -93,9 +94,12 @@ function obeyed(view: PlacementView): PlacementView {
 }
 
 /** null: nothing more happens. */
-function afterStep(view: PlacementView, step: PlacementStep): PlacementView | null {
+function afterStep(view: PlacementView, { rule, step }: Decided): PlacementView | null {
   switch (step.type) {
+    case "fence":
+      return fenced(view, step);
     case "wait":
+      if (rule === "fence" && view.fence?.type === "ordered") return fenced(view, view.fence);
       return step.untilMs === null || step.untilMs <= view.nowMs ? null : later(view, step.untilMs);
     case "reserve":
       return { ...view, reservations: new Map([...view.reservations, [step.node, admitted(view)]]) };
@@ -113,13 +117,18 @@ function afterStep(view: PlacementView, step: PlacementStep): PlacementView | nu
   }
 }
 
+function fenced(view: PlacementView, { node, by }: Pick<FenceView, "node" | "by">): PlacementView {
+  return { ...view, fence: { type: "done", node, by } };
+}
+
 function admitted(view: PlacementView) {
   return { type: "admitted", epoch: nextEpoch(view) } as const;
 }
 
 function settled(view: PlacementView, ownership: Ownership): PlacementView {
-  const rightEndsMs = toMillis(view.nowMs + view.policies.lease.ttlMs * (1 + view.policies.lease.clockRateError));
-  return withPlacement({ ...view, ownership, rightEndsMs, report: null }, { move: null });
+  const { lease } = view.policies;
+  const rightEndsMs = lease.isEndless ? null : toMillis(view.nowMs + lease.ttlMs * (1 + lease.clockRateError));
+  return withPlacement({ ...view, ownership, rightEndsMs, report: null, fence: null }, { move: null });
 }
 
 type Step<Type extends PlacementStep["type"]> = Extract<PlacementStep, { readonly type: Type }>;

@@ -53,10 +53,10 @@ export class OwnerRights {
    * From when on nobody can hold the right of this epoch, the group's newest.
    *
    * @param lease terms of the epoch
-   * @returns null: this manager cannot tell yet
+   * @returns null: this manager cannot tell yet, or no time ends it
    */
-  endsMs(epoch: Epoch, { ttlMs, clockRateError }: LeaseTerms): Millis | null {
-    if (this.#sinceMs === null) return null;
+  endsMs(epoch: Epoch, { ttlMs, clockRateError, isEndless }: LeaseTerms): Millis | null {
+    if (this.#sinceMs === null || isEndless) return null;
     const lastMs = this.#last?.epoch === epoch ? this.#last.atMs : this.#sinceMs;
     return (lastMs + ttlMs * (1 + clockRateError)) as Millis;
   }

@@ -10,11 +10,11 @@ const keeping: ReadonlySet<RecoveryStatus> = new Set(["up", "suspect", "partial"
 const drained: ReadonlySet<RecoveryStatus> = new Set(["draining", "maintenance"]);
 
 /**
- * Nobody can act under the present epoch, nor ever will: nobody has it any more, the agent has confirmed that it stopped, or the
- * time of the right is over by both clocks.
+ * Nobody can act under the present epoch, nor ever will: nobody has it any more (also by an operator's word), the agent has
+ * confirmed that it stopped, its node was fenced by order of this very manager, or the time of the right is over by both clocks.
  */
-export function nobodyHoldsRight({ ownership, report, rightEndsMs, nowMs }: PlacementView): boolean {
-  if (ownership.currentOwner === null || report?.state === "offline") return true;
+export function nobodyHoldsRight({ ownership, report, fence, rightEndsMs, nowMs }: PlacementView): boolean {
+  if (ownership.currentOwner === null || report?.state === "offline" || fence?.type === "done") return true;
   return isRightOver({ rightEndsMs, nowMs });
 }
 
@@ -51,6 +51,13 @@ export function verdictText({ owners, verdicts }: PlacementView, node: NodeId): 
   return `${node} is ${verdict.status}${verdict.reason === "" ? "" : ` (${verdict.reason})`}`;
 }
 
+/** Why an owner is not there, with what was made of that: `n208 is down (...), fenced by n210`. */
+export function absenceText(view: PlacementView, node: NodeId): string {
+  const { fence } = view;
+  const fenced = fence?.type === "done" && fence.node === node ? `, fenced by ${fence.by}` : "";
+  return `${verdictText(view, node)}${fenced}`;
+}
+
 export function banOf({ placement }: PlacementView, node: NodeId): GroupError | null {
   return placement.bans.find((ban) => ban.node === node) ?? null;
 }
@@ -67,8 +74,10 @@ export function lastOwner({ ownership, placement }: PlacementView): NodeId | nul
 
 /** What the owner has lost that it needs to go on; null: nothing. */
 export function lossOf(view: PlacementView, owner: NodeId): string | null {
-  if (!isPresent(view, owner)) return verdictText(view, owner);
+  if (!isPresent(view, owner)) return absenceText(view, owner);
   if (!view.agents.has(owner)) return `The agent of ${owner} is silent`;
+  // It is told that its right is lost, and has to stop before anything else is done.
+  if (view.fence !== null) return `A fence of ${owner} was ordered while it was down`;
   return isRightOver(view) ? `${owner} did not renew its right in time` : null;
 }
 

@@ -7,7 +7,7 @@
 //   suspended                 │                      │     a planned move (410), a stop, the minimum not met (412)
 //      ^                      └──────────┬───────────┘
 //      │ report offline, or              v                 the owner is lost: its right runs out, then assign (406)
-//      └─── its right is over ─── releasing
+//      └─── its right is over ─── releasing               where a fence is configured, the node is fenced meanwhile
 //
 // The epoch grows on `assign`, and with nothing else. State `error` is left only when an operator has cleared the error.
 
@@ -16,9 +16,10 @@ import type { GroupError } from "../../proto/placement.ts";
 import { countMoves } from "./anti-flap.ts";
 import { eligibleOwners } from "./candidates.ts";
 import { heldBack } from "./cold-start.ts";
+import { planFence, unlessEnded } from "./fence-plan.ts";
 import { minimumMissing } from "./minimum.ts";
 import { stopAwaits } from "./neighbour-rules.ts";
-import { banOf, isPresent, isRightOver, lossOf, nobodyHoldsRight } from "./placement-facts.ts";
+import { banOf, isPresent, isRightOver, lossOf, nobodyHoldsRight, verdictText } from "./placement-facts.ts";
 import { planStart } from "./placement-start.ts";
 import { advance, type Decided, fail, type PlacementRule, reserveFirst, wait } from "./placement-steps.ts";
 import type { OwnerReport, PlacementStep, PlacementView } from "./placement-view.ts";
@@ -85,10 +86,19 @@ function operatorsStop(view: PlacementView, owner: NodeId): Decided | null {
 }
 
 /** It is about to leave, or it could not renew its right: then the group had no quorum (block 412). */
-function stoppedByItself({ report, isRenewed }: PlacementView, owner: NodeId): Decided | null {
+function stoppedByItself({ report, isRenewed, fence }: PlacementView, owner: NodeId): Decided | null {
   if (report?.state !== "offline") return null;
-  const state = isRenewed ? "offline" : "suspended";
+  const state = isRenewed || fence !== null ? "offline" : "suspended";
   return advance("report", { owner: null, state, reason: `The agent of ${owner} has stopped it` });
+}
+
+/** Until it is over by time, or the owner is fenced: whatever comes first. */
+function awaitRight(view: PlacementView, owner: NodeId, loss: string | null = null): Decided {
+  const why = loss === null ? `The right of ${owner} is not over yet` : `${loss}: its right is not over yet`;
+  return (
+    planFence(view, owner, loss ?? verdictText(view, owner)) ??
+    wait("right", `${why}${unlessEnded(view)}`, view.rightEndsMs)
+  );
 }
 
 /** While its right lasts the owner may come back and go on; then another one takes over (406), or none can (412). */
@@ -96,8 +106,9 @@ function planLoss(view: PlacementView, owner: NodeId): Decided | null {
   const { placement } = view;
   const loss = lossOf(view, owner) ?? heldBack(view);
   // Who owns the group no more, but whose agent is heard, is asked to stop.
-  if (loss === null || (!view.owners.includes(owner) && view.agents.has(owner) && !isRightOver(view))) return null;
-  if (!nobodyHoldsRight(view)) return wait("right", `${loss}: its right is not over yet`, view.rightEndsMs);
+  const isStranger = !view.owners.includes(owner) && view.agents.has(owner) && view.fence === null;
+  if (loss === null || (isStranger && !isRightOver(view))) return null;
+  if (!nobodyHoldsRight(view)) return awaitRight(view, owner, loss);
   if (keepsWithoutMinimum(view)) return planFreeze(view);
   const next = planStart(view);
   if (next.step.type !== "wait") return next;
@@ -158,9 +169,11 @@ function planReleasing(view: PlacementView, owner: NodeId): Decided {
   // Whether a stop that failed left something running nobody knows: an operator has to look into it.
   const isNews = report?.state === "error" && !(report.isStopped && isKnown(view, owner, report));
   if (isNews) return failure("report", owner, report, true);
+  const fence = planFence(view, owner, verdictText(view, owner));
+  if (fence !== null) return fence;
   const order = stopAwaits(view);
   if (order !== null) return wait("stopOrder", order.reason, order.untilMs);
-  return wait("right", `The agent of ${owner} is to stop it`, view.rightEndsMs);
+  return wait("right", `The agent of ${owner} is to stop it${unlessEnded(view)}`, view.rightEndsMs);
 }
 
 /** Said before the agent could hear that it is to stop: the failure for which it is. */
@@ -196,9 +209,14 @@ function underway(view: PlacementView): Decided | null {
 }
 
 function endOfRight(view: PlacementView, owner: NodeId, state: "offline" | "suspended" | "error"): Decided {
-  if (!nobodyHoldsRight(view)) return wait("right", `The right of ${owner} is not over yet`, view.rightEndsMs);
-  const how = view.report?.state === "offline" ? `${owner} has stopped it` : `The right of ${owner} is over`;
+  if (!nobodyHoldsRight(view)) return awaitRight(view, owner);
+  const how = howEnded(view, owner);
   return advance("right", { owner: null, state, reason: `${how}: ${view.ownership.reason}` });
+}
+
+function howEnded({ report, fence }: PlacementView, owner: NodeId): string {
+  if (report?.state === "offline") return `${owner} has stopped it`;
+  return fence?.type === "done" ? `${owner} was fenced by ${fence.by}` : `The right of ${owner} is over`;
 }
 
 function release(owner: NodeId, rule: PlacementRule, reason: string, to: NodeId | null = null): Decided {

@@ -5,8 +5,16 @@ import type { GroupCommand } from "../../proto/commands.ts";
 import { type Failure, failure } from "../../proto/errors.ts";
 import { compareNames, type GroupId, type LogIndex, type NodeId } from "../../proto/ids.ts";
 import type { Ownership, StatusComponent } from "../../proto/model.ts";
-import type { GroupError, GroupWish, OwnerStart, Placement, PlacementDecision } from "../../proto/placement.ts";
+import type {
+  Confirmation,
+  GroupError,
+  GroupWish,
+  OwnerStart,
+  Placement,
+  PlacementDecision,
+} from "../../proto/placement.ts";
 import { chooseOwner } from "./placement.ts";
+import { reasonText } from "./reason.ts";
 
 type Command<Type extends GroupCommand["type"]> = Extract<GroupCommand, { readonly type: Type }>;
 
@@ -64,7 +72,33 @@ export function withWish(wish: GroupWish, { intent, ...rest }: Placement, isOwne
       return { ...rest, intent: { ...intent, frozen: null } };
     case "clearError":
       return { ...rest, intent, error: null, bans: [], movesMs: wish.forgetMoves ? [] : rest.movesMs };
+    case "confirm":
+      return { ...rest, intent: { ...intent, frozen: null } };
   }
+}
+
+/** The ownership once an operator has confirmed that it runs nowhere but on one node; the same when that has the right. */
+export function confirmedOwnership({ onlyOn, reason }: Confirmation, ownership: Ownership): Ownership {
+  if (ownership.currentOwner === null || ownership.currentOwner === onlyOn) return ownership;
+  return { ...ownership, currentOwner: null, state: "offline", reason: confirmedText(onlyOn, reason) };
+}
+
+/** What is confirmed is a decision, of which somebody may have to give account. It starts where it may run already. */
+export function withConfirmation(
+  { onlyOn, reason, atMs }: Confirmation,
+  placement: Placement,
+  before: Ownership,
+  index: LogIndex,
+): Placement {
+  const from = before.currentOwner;
+  const to = from === onlyOn ? from : null;
+  const text = confirmedText(onlyOn, reason);
+  const decision = { index, atMs, epoch: null, from, to, isWish: true, reason: text, samples: [] };
+  return withDecision(decision, { ...placement, target: from === onlyOn ? placement.target : onlyOn });
+}
+
+function confirmedText(onlyOn: NodeId, reason: string): string {
+  return reasonText(`An operator confirmed that it runs only on ${onlyOn}${reason === "" ? "" : `: ${reason}`}`);
 }
 
 /** An ownership without a lease: nobody is granted anything. */
@@ -168,7 +202,21 @@ function reasonAgainst(wish: GroupWish, wished: Wished): string | null {
       return frozen === null ? `The group ${group} is not frozen` : null;
     case "clearError":
       return placement.error === null && placement.bans.length === 0 ? `The group ${group} has no error` : null;
+    case "confirm":
+      return againstConfirmation(wish, wished);
   }
+}
+
+/** It is of one epoch: what was made sure of then says nothing of a later right. */
+function againstConfirmation({ onlyOn, ifEpoch }: Confirmation, wished: Wished): string | null {
+  const { group, ownership, owners, placement } = wished;
+  const { currentOwner, epoch } = ownership;
+  if (ifEpoch !== null && ifEpoch !== epoch) return `The group ${group} is at epoch ${epoch}, not at ${ifEpoch}`;
+  if (!owners.includes(onlyOn)) return noOwnerText(onlyOn, wished);
+  const isOwned = currentOwner !== null && currentOwner !== onlyOn;
+  return isOwned || placement.intent.frozen !== null
+    ? null
+    : `Nobody but ${onlyOn} has the right to run ${group}: there is nothing to confirm`;
 }
 
 function hindrance({ group, placement: { intent, error } }: Wished): string | null {
@@ -188,8 +236,12 @@ function againstMove({ to, ifEpoch }: Extract<GroupWish, { readonly type: "move"
   return chooseOwner({ ...wished, owners: others }) === null ? `No other owner of ${group} is up` : null;
 }
 
+function noOwnerText(node: NodeId, { group, owners }: Pick<Wished, "group" | "owners">): string {
+  return `The node ${node} is no owner of ${group}: its owners are ${owners.join(", ")}`;
+}
+
 function againstOwner(node: NodeId, { group, owners, verdicts, placement }: Wished): string | null {
-  if (!owners.includes(node)) return `The node ${node} is no owner of ${group}: its owners are ${owners.join(", ")}`;
+  if (!owners.includes(node)) return noOwnerText(node, { group, owners });
   const ban = placement.bans.find((each) => each.node === node);
   if (ban !== undefined) return `${group} has failed on ${node} (${errorText(ban)}): clear it first`;
   const status = verdicts.find((verdict) => verdict.node === node)?.status ?? "joining";

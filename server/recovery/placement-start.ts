@@ -7,7 +7,7 @@ import { heldBack } from "./cold-start.ts";
 import { fallbackDueMs } from "./fallback.ts";
 import { minimumMissing } from "./minimum.ts";
 import { dependencyState } from "./neighbour-rules.ts";
-import { banOf, isPresent, isUp, lastOwner, lossOf, verdictText } from "./placement-facts.ts";
+import { absenceText, banOf, isPresent, isUp, lastOwner, lossOf } from "./placement-facts.ts";
 import { type Decided, fail, isPromised, type PlacementRule, take, wait } from "./placement-steps.ts";
 import type { PlacementView } from "./placement-view.ts";
 import { settlingFor } from "./settling.ts";
@@ -109,7 +109,7 @@ function reasonFor(
 function departureText(view: PlacementView, last: NodeId): string {
   const ban = banOf(view, last);
   if (ban !== null) return `${view.group} has failed on ${last}`;
-  if (!isPresent(view, last)) return verdictText(view, last);
+  if (!isPresent(view, last)) return absenceText(view, last);
   return (view.ownership.currentOwner === null ? null : lossOf(view, last)) ?? `It has left ${last}`;
 }
 

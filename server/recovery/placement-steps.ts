@@ -1,8 +1,10 @@
 // The steps that placement is made of, each with the rule that decided it.
 //
 // THE SAFETY RULE (D2). A new epoch is assigned only when nobody can hold the right of the present one any more: nobody has it,
-// or its agent has confirmed under it that it stopped, or its time is over by both clocks. `take` is the only place that makes
-// an `assign`, and asserts it.
+// or its agent has confirmed under it that it stopped, or a fence of its node, ordered under it by this very manager, has
+// succeeded, or its time is over by both clocks. A right without end (`lostQuorum: freeze`) is never over by time. That an
+// operator has made sure that the owner runs nothing is the log's word: then nobody has it. `take` is the only place that makes an
+// `assign`, and asserts it.
 
 import { assert } from "../../proto/assert.ts";
 import type { Millis, NodeId } from "../../proto/ids.ts";
@@ -27,6 +29,7 @@ export const placementRules = {
   fallover: "fallover policy",
   fallback: "fallback policy",
   right: "right of the last owner",
+  fence: "fence of the last owner",
   report: "report of the agent",
   candidates: "no owner can take it",
   move: "move by an operator",
@@ -86,7 +89,8 @@ export function take(
 ): Decided {
   assert(
     nobodyHoldsRight(view),
-    () => `${view.ownership.currentOwner} may hold epoch ${view.ownership.epoch}: ${view.nowMs} < ${view.rightEndsMs}`,
+    () =>
+      `${view.ownership.currentOwner} may hold epoch ${view.ownership.epoch}: ${view.nowMs} < ${view.rightEndsMs}, fence ${view.fence?.type}`,
   );
   const isMove = isUnplanned(view, owner);
   if (isMove && countMoves(view).isExhausted) return failByMoves(view, owner);

@@ -23,8 +23,13 @@ export interface PlacementView {
   readonly upSinceMs: ReadonlyMap<NodeId, Millis>;
   /** Since when this manager can decide: it has applied an entry of its own term. */
   readonly managesSinceMs: Millis;
-  /** When the right of the present epoch is over for certain, on this manager's clock; null: not known, or there is no owner. */
+  /**
+   * When the right of the present epoch is over for certain, on this manager's clock; null: not known, or no time ends it, or
+   * there is no owner.
+   */
   readonly rightEndsMs: Millis | null;
+  /** Of the present epoch, as far as this manager has ordered it; null: it has not. */
+  readonly fence: FenceView | null;
   /** This manager has renewed the right of the present epoch: it was not for want of a quorum that it ended. */
   readonly isRenewed: boolean;
   /** Since when nothing but policies, owners and other groups keep it from being started, as this manager saw it; null: something does. */
@@ -46,6 +51,14 @@ export interface PlacementView {
   /** What the ledgers of nodes have answered lately to a request for the next epoch. */
   readonly reservations: ReadonlyMap<NodeId, ReservationAnswer>;
 }
+
+/** The node that has, or had, the right of an epoch is fenced by the agent of another owner. */
+export type FenceView = { readonly node: NodeId; readonly by: NodeId } & (
+  | { readonly type: "ordered"; readonly untilMs: Millis }
+  | { readonly type: "failed"; readonly reason: string; readonly againMs: Millis }
+  /** Nothing that ran on the node before the order runs any more, and nobody was given the right since. */
+  | { readonly type: "done" }
+);
 
 export interface OwnerReport {
   readonly state: AgentState;
@@ -87,6 +100,8 @@ export type PlacementStep =
       readonly state: Ownership["state"];
       readonly reason: string;
     }
+  /** The agent of `by` is to fence `node`. From now on the right of the present epoch is renewed for nobody. */
+  | { readonly type: "fence"; readonly node: NodeId; readonly by: NodeId; readonly reason: string }
   /** It could not be started, or stopped; `isFinal`: an operator has to look into it. Logged as `failPlacement`. */
   | {
       readonly type: "fail";

@@ -101,7 +101,9 @@ test("what is wanted goes to the group as one wish, and the node that applied it
   await harness.call(method.startGroup, { group, on: "n208" });
   await harness.call(method.stopGroup, { group });
   await harness.call(method.freezeGroup, { group, why: "new disk" });
+  await harness.call(method.unfreezeGroup, { group });
   await harness.call(method.unfreezeGroup, { group, confirmedOnlyOn: "n202" });
+  await harness.call(method.unfreezeGroup, { group, confirmedOnlyOn: "n202", ifEpoch: 5n, why: "n208 is unplugged" });
   await harness.call(method.clearGroupFault, { group, forgetMoves: true });
   assert.deepEqual(
     asked("wish").map(({ wish, validateOnly }) => (validateOnly ? { ...wish, validateOnly } : wish)),
@@ -111,7 +113,9 @@ test("what is wanted goes to the group as one wish, and the node that applied it
       { type: "start", on: "n208" },
       { type: "stop" },
       { type: "freeze", reason: "new disk" },
-      { type: "unfreeze", confirmedOnlyOn: "n202" },
+      { type: "unfreeze" },
+      { type: "confirm", onlyOn: "n202", ifEpoch: null, reason: "", atMs: 0 },
+      { type: "confirm", onlyOn: "n202", ifEpoch: 5, reason: "n208 is unplugged", atMs: 0 },
       { type: "clearError", forgetMoves: true },
     ],
   );
@@ -266,26 +270,39 @@ test("ExplainGroup tells candidates, triggers and decisions", async () => {
 });
 
 test("ReportResources hands the report to the node and answers what the agent may do", async () => {
-  const grant = { group: rg220, epoch: toEpoch(6), isGranted: true, ttlMs: 15_000, stopBudgetMs: 5_000 } as const;
+  const terms = { isGranted: true, ttlMs: 15_000, stopBudgetMs: 5_000, isEndless: true, isRevoked: false } as const;
+  const grant = { group: rg220, epoch: toEpoch(6), wanted: "online", reason: "Owner", ...terms } as const;
+  const fence = { order: "1/4/6/1", node: n208, epoch: toEpoch(6), command: ["/sbin/off", "n208"], timeoutMs: 9_000 };
   harness.node.answer = (request) =>
     request.type === "reportResources"
-      ? { type: "reportResources", grants: [{ ...grant, wanted: "online", reason: "Owner" }], unreachable: [rg226] }
+      ? { type: "reportResources", grants: [{ ...grant, fence }], unreachable: [rg226] }
       : null;
   const { reportResources } = NodeService.method;
-  const groups = [{ group: "rg220", epoch: 6n, renew: true, state: OwnershipState.ACQUIRING }];
+  const told = { order: "1/4/6/0", exitStatus: 1, why: "No answer" };
+  const groups = [{ group: "rg220", epoch: 6n, renew: true, state: OwnershipState.ACQUIRING, fence: told }];
   const answer = await harness.call(reportResources, { node: "n202", agent: "a1", groups, complete: true });
   const { group, epoch, granted, ttlMs, stopBudgetMs, wanted, why } = answer.grants[0] ?? {};
   assert.deepEqual(
     [group, epoch, granted, ttlMs, stopBudgetMs, wanted, why],
     ["rg220", 6n, true, 15_000, 5_000, OwnershipState.ONLINE, "Owner"],
   );
+  assert.equal(answer.grants[0]?.endless, true);
+  const { order, node, epoch: fencedEpoch, command, timeoutMs } = answer.grants[0]?.fence ?? {};
+  const ordered = [order, node, fencedEpoch, command, timeoutMs];
+  assert.deepEqual(ordered, ["1/4/6/1", "n208", 6n, ["/sbin/off", "n208"], 9_000]);
   assert.deepEqual(answer.unreachable, ["rg226"]);
   const [request] = asked("reportResources");
   const resources: unknown[] = [];
+  const outcome = { order: "1/4/6/0", exitStatus: 1, reason: "No answer" };
   assert.deepEqual(request, {
     ...{ type: "reportResources", node: "n202", agent: "a1", isComplete: true },
-    groups: [{ group: "rg220", epoch: 6, renews: true, state: "acquiring", resources }],
+    groups: [{ group: "rg220", epoch: 6, renews: true, state: "acquiring", resources, fence: outcome }],
   });
+  const bad = await harness.refused(reportResources, {
+    ...{ node: "n202", agent: "a1", complete: true },
+    groups: [{ group: "rg220", state: OwnershipState.OFFLINE, fence: { order: "" } }],
+  });
+  assert.equal(bad.error.details, 'The groups[0].fence.order "" is not 1 to 200 printable characters');
   const elsewhere = await harness.refused(reportResources, { node: "n208", agent: "a1" });
   assert.equal(elsewhere.error.details, 'The node is "n208", it must be the one that is called: n202');
   const nameless = await harness.refused(reportResources, { node: "n202" });

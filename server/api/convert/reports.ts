@@ -12,6 +12,7 @@ import { reasonCharsMax } from "../../../proto/model.ts";
 import type {
   AgentState,
   ComponentState,
+  FenceOutcome,
   GroupReport,
   PerformanceSample,
   ResourceReport,
@@ -81,7 +82,16 @@ function readGroupReport(report: wire.GroupReport, place: Place): GroupReport {
     renews: report.renew,
     state: readAgentState(report.state, `${field}.state`),
     resources,
+    fence: report.fence === undefined ? null : readFenceOutcome(report.fence, `${field}.fence`),
   };
+}
+
+/** Only compared with what was ordered. */
+function readFenceOutcome({ order, exitStatus, why }: wire.FenceOutcome, field: string): FenceOutcome {
+  if (!/^[\x21-\x7e]{1,200}$/.test(order)) {
+    throw invalid(`${field}.order`, `The ${field}.order ${shown(order)} is not 1 to 200 printable characters`);
+  }
+  return { order, exitStatus, reason: readWhy(why, `${field}.why`) };
 }
 
 function readAgentState(wireState: OwnershipState, field: string): AgentState {

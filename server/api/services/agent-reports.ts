@@ -4,7 +4,7 @@
 import { create } from "@bufbuild/protobuf";
 import { uint64 } from "../../../proto/codec/integers.ts";
 import * as wire from "../../../proto/gen/bailiwick/v1/node_service_pb.ts";
-import type { OwnershipGrant } from "../../../proto/placement.ts";
+import type { FenceOrder, OwnershipGrant } from "../../../proto/placement.ts";
 import type { CallContext } from "../call-context.ts";
 import { invalid } from "../convert/fields.ts";
 import { toNodeHeader } from "../convert/headers.ts";
@@ -53,5 +53,17 @@ function toGrant(grant: OwnershipGrant): wire.OwnershipGrant {
     stopBudgetMs: Math.round(grant.stopBudgetMs),
     wanted: ownershipStates[grant.wanted],
     why: grant.reason,
+    endless: grant.isEndless,
+    ...(grant.fence === null ? {} : { fence: toFenceOrder(grant.fence) }),
+  });
+}
+
+function toFenceOrder({ order, node, epoch, command, timeoutMs }: FenceOrder): wire.FenceOrder {
+  return create(wire.FenceOrderSchema, {
+    order,
+    node,
+    epoch: uint64.toWire(epoch, "epoch"),
+    command: [...command],
+    timeoutMs: Math.round(timeoutMs),
   });
 }

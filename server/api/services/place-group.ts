@@ -50,10 +50,7 @@ export async function freezeGroup(
   request: wire.FreezeGroupRequest,
   context: CallContext,
 ): Promise<wire.FreezeGroupResponse> {
-  const { why: reason } = request;
-  if (reason.length > reasonCharsMax) {
-    throw invalid("why", `The why has ${reason.length} characters, the limit is ${reasonCharsMax}`);
-  }
+  const reason = readWhy(request.why);
   const asked = { ...request, ...atOnce, wish: { type: "freeze", reason } } as const;
   return create(wire.FreezeGroupResponseSchema, await carryOut(asked, context));
 }
@@ -62,8 +59,12 @@ export async function unfreezeGroup(
   request: wire.UnfreezeGroupRequest,
   context: CallContext,
 ): Promise<wire.UnfreezeGroupResponse> {
-  const confirmedOnlyOn = readOptionalNode(request.confirmedOnlyOn, "confirmed_only_on");
-  const asked = { ...request, ...atOnce, wish: { type: "unfreeze", confirmedOnlyOn } } as const;
+  const reason = readWhy(request.why);
+  const onlyOn = readOptionalNode(request.confirmedOnlyOn, "confirmed_only_on");
+  const ifEpoch = request.ifEpoch === undefined ? null : readField(epoch, request.ifEpoch, "if_epoch");
+  const wish: GroupWish =
+    onlyOn === null ? { type: "unfreeze" } : { type: "confirm", onlyOn, ifEpoch, reason, atMs: 0 };
+  const asked = { ...request, ...atOnce, wish };
   return create(wire.UnfreezeGroupResponseSchema, await carryOut(asked, context));
 }
 
@@ -163,6 +164,11 @@ function isPlaced({ ownership, placement }: GroupStatus): boolean {
 
 function isOffline({ ownership }: GroupStatus): boolean {
   return ownership.state === "offline";
+}
+
+function readWhy(why: string): string {
+  if (why.length <= reasonCharsMax) return why;
+  throw invalid("why", `The why has ${why.length} characters, the limit is ${reasonCharsMax}`);
 }
 
 /** @returns null when none is named: the policies choose */

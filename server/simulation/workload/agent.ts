@@ -161,7 +161,7 @@ export class Agent {
       return !failures.has(group) && !this.#options.machine.applications.has(group);
     });
     const stopped = over.map(([group, epoch]): GroupReport => {
-      return { group, epoch, renews: false, state: "offline", resources: [] };
+      return { group, epoch, renews: false, state: "offline", resources: [], fence: null };
     });
     return [...acting, ...failed, ...stopped];
   }
@@ -243,7 +243,7 @@ function failureOf(group: GroupId, epoch: Epoch, nowMs: number): GroupReport {
   const atMs = Math.round(nowMs);
   const web = { resource: "web", state: "failed", epoch: toEpoch(0), reason: "It does not start" } as const;
   const resources = [{ ...web, exitStatus: 1, restarts: 0, atMs, sinceMs: atMs }];
-  return { group, epoch, renews: true, state: "error", resources };
+  return { group, epoch, renews: true, state: "error", resources, fence: null };
 }
 
 function reportOn({ group, epoch, phase }: Application, nowMs: number): GroupReport {
@@ -252,5 +252,5 @@ function reportOn({ group, epoch, phase }: Application, nowMs: number): GroupRep
   const atMs = Math.round(nowMs);
   const web = { resource: "web", state: resource, epoch: toEpoch(epoch), reason, exitStatus: 0, restarts: 0 };
   const resources = [{ ...web, atMs, sinceMs: atMs }];
-  return { group, epoch: toEpoch(epoch), renews: true, state: agent, resources };
+  return { group, epoch: toEpoch(epoch), renews: true, state: agent, resources, fence: null };
 }

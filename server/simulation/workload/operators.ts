@@ -85,7 +85,7 @@ export class Operators {
   #restoreGroup(group: GroupId, { placement }: GroupStatus): boolean {
     const { intent, error, bans } = placement;
     const wishes: GroupWish[] = [];
-    if (intent.frozen !== null) wishes.push({ type: "unfreeze", confirmedOnlyOn: null });
+    if (intent.frozen !== null) wishes.push({ type: "unfreeze" });
     else if (error !== null || bans.length > 0) wishes.push({ type: "clearError", forgetMoves: true });
     else if (!intent.isOnline) wishes.push({ type: "start", on: null });
     for (const wish of wishes) this.#send({ type: "wish", group, wish, validateOnly: false }, () => {});
@@ -99,7 +99,7 @@ export class Operators {
     if (kind <= 34) return { type: "stop" };
     if (kind <= 55) return { type: "start", on: to };
     if (kind <= 58) return { type: "freeze", reason: "Somebody looks into it" };
-    if (kind <= 75) return { type: "unfreeze", confirmedOnlyOn: null };
+    if (kind <= 75) return { type: "unfreeze" };
     return kind <= 90 ? { type: "clearError", forgetMoves: random.chance(0.5) } : null;
   }
 

@@ -16,6 +16,7 @@ function grant(parts: Partial<Grant> = {}): Grant {
     isGranted: true,
     ttlMs,
     stopBudgetMs,
+    isEndless: false,
     isWantedOnline: true,
     why: "because",
     ...parts,
@@ -117,6 +118,33 @@ test("what is not renewed in time is stopped when its stop budget begins, and no
   agent.nowMs = 113_990;
   agent.input({ type: "deadline" });
   assert.deepEqual([agent.take(), agent.told], [["stop db 7"], ["orders 7 releasing true"]]);
+});
+
+test("a right without end is kept without any answer, and ends with a word", () => {
+  const agent = new DrivenAgent()
+    .report([grant({ isEndless: true })])
+    .read()
+    .done("start");
+  agent.take();
+  agent.nowMs += 10 * 365 * 24 * 3_600_000;
+  agent.input({ type: "deadline" });
+  assert.deepEqual([agent.take(), agent.told], [["monitor db"], ["orders 7 online true"]]);
+  agent.report([grant({ isGranted: false, ttlMs: 0, stopBudgetMs: 0 })]);
+  const { nowMs } = agent;
+  assert.deepEqual(agent.take(), [`extend ${nowMs} ${nowMs + stopBudgetMs}`, "stop db 7"]);
+});
+
+test("the right without end that the guard is told is a number in JSON, with the stop budget before its end", () => {
+  const core = new AgentCore(allow);
+  core.step({ type: "guard", message: { type: "state", id: "g1", groups: [] } }, 0);
+  core.step({ type: "answered", sentMs: 0, stories: [], grants: [grant({ isEndless: true })] }, 0);
+  const effects = core.step({ type: "read", group: "orders", epoch: 7, spec: spec(["db"]) }, 0);
+  const [hold] = effects.flatMap((effect) =>
+    effect.type === "tell" && effect.message.type === "hold" ? [effect] : [],
+  );
+  const { right } = JSON.parse(JSON.stringify(hold?.message));
+  assert.equal(right.killAtMs - right.stopAtMs, stopBudgetMs);
+  assert.ok(right.stopAtMs > 1e14);
 });
 
 test("a group that is wanted offline is stopped, told of once as offline, and forgotten when that was heard", () => {

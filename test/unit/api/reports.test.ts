@@ -43,7 +43,7 @@ test("readGroupReports() takes over what an agent says, and its own time where t
     },
     { resource: "postgres", state: ComponentState.OFFLINE },
   ];
-  const common = { group: "rg220", renews: true, state: "online" };
+  const common = { group: "rg220", renews: true, state: "online", fence: null };
   assert.deepEqual(read(reportOf({ resources })), [
     {
       ...common,

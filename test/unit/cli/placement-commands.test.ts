@@ -123,12 +123,29 @@ test("group freeze, unfreeze and clear-fault hand on what the operator says", as
   const cluster = new FakeCluster();
   const frozen = await cli(["group", "freeze", "rg220", "--why", "new disk"], { cluster });
   assert.deepEqual([frozen.code, frozen.out], [0, "rg220 is frozen: new disk\n"]);
-  const unfrozen = await cli("group unfreeze rg220 --confirmed-only-on n202", { cluster });
+  const unfrozen = await cli("group unfreeze rg220", { cluster });
   assert.equal(unfrozen.out, "rg220 is online on n202\n");
   assert.equal((await cli("group clear-fault rg220 --forget-moves", { cluster })).code, 0);
-  assert.deepEqual(callsOf(cluster), ["freezeGroup new disk", "unfreezeGroup n202", "clearGroupFault forget"]);
+  assert.deepEqual(callsOf(cluster), ["freezeGroup new disk", "unfreezeGroup", "clearGroupFault forget"]);
   cluster.refuse("clearGroupFault", "condition_failed");
   assert.equal((await cli("group clear-fault rg220", { cluster })).code, 3);
+});
+
+test("group unfreeze --confirmed-only-on is done once the operator has typed the group's name, for the epoch that was shown", async () => {
+  const cluster = new FakeCluster();
+  const line = ["group", "unfreeze", "rg220", "--confirmed-only-on", "n208", "--why", "n202 is unplugged"];
+  const done = await cli(line, { cluster, stdin: "rg220\n" });
+  assert.deepEqual([done.code, done.out], [0, "rg220 is online on n202\n"]);
+  assert.match(
+    done.err,
+    /^warning: the right of n202 under epoch \d+ ends: if anything of rg220 still runs there, it runs/,
+  );
+  const epoch = /epoch (\d+)/.exec(done.err)?.[1];
+  assert.deepEqual(callsOf(cluster), ["getGroup", `unfreezeGroup n208 if ${epoch} n202 is unplugged`]);
+  const scripted = await cli([...line, "--confirm", "rg220"], { cluster });
+  assert.deepEqual([scripted.code, scripted.err.includes("Type")], [0, false]);
+  const refused = await cli(line, { cluster, stdin: "rg222\n" });
+  assert.deepEqual([refused.code, callsOf(cluster).at(-1)], [2, "getGroup"]);
 });
 
 test("group explain shows every owner with its factors, what would move the group, and what was decided", async () => {

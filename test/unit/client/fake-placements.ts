@@ -80,7 +80,13 @@ export function placementHandlers({ enter, header, placed }: PlacementParts) {
       answer("startGroup", asked.on, ...flags(asked)),
     stopGroup: (asked: { wait: boolean; validateOnly: boolean }) => answer("stopGroup", ...flags(asked)),
     freezeGroup: ({ why }: { why: string }) => answer("freezeGroup", why),
-    unfreezeGroup: (asked: { confirmedOnlyOn: string }) => answer("unfreezeGroup", asked.confirmedOnlyOn),
+    unfreezeGroup: (asked: { confirmedOnlyOn: string; ifEpoch?: bigint | undefined; why: string }) =>
+      answer(
+        "unfreezeGroup",
+        asked.confirmedOnlyOn,
+        asked.ifEpoch === undefined ? "" : `if ${asked.ifEpoch}`,
+        asked.why,
+      ),
     clearGroupFault: (asked: { forgetMoves: boolean }) => answer("clearGroupFault", asked.forgetMoves ? "forget" : ""),
     explainGroup: async ({ decisions }: { decisions: number }) => ({
       ...(await answer("explainGroup", String(decisions))),

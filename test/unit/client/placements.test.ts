@@ -29,7 +29,7 @@ test("Client sends what is wanted of a group's application, and answers how the 
   await client.startGroup({ group: "rg220", on: "n208", validateOnly: true });
   await client.stopGroup({ group: "rg220" });
   await client.freezeGroup({ group: "rg220", why: "new disk" });
-  await client.unfreezeGroup({ group: "rg220", confirmedOnlyOn: "n202" });
+  await client.unfreezeGroup({ group: "rg220", confirmedOnlyOn: "n202", ifEpoch: 5, why: "unplugged" });
   await client.clearGroupError({ group: "rg220", forgetMoves: true });
   const { explanation } = await client.explainGroup("rg220", { decisions: 7 });
   assert.deepEqual(
@@ -45,7 +45,7 @@ test("Client sends what is wanted of a group's application, and answers how the 
     cluster.calls.map((call) => call.replace("n202:7401 ", "")),
     [
       ...["moveGroup n208 if 5 wait", "startGroup n208 check", "stopGroup", "freezeGroup new disk"],
-      ...["unfreezeGroup n202", "clearGroupFault forget", "explainGroup 7"],
+      ...["unfreezeGroup n202 if 5 unplugged", "clearGroupFault forget", "explainGroup 7"],
     ],
   );
   await assert.rejects(client.moveGroup({ group: "rg220", ifEpoch: -1 }), { code: "invalid_argument" });

@@ -9,7 +9,7 @@ export function reportOf(node: NodeId): Request {
 }
 
 export function renewalOf(node: NodeId): Request {
-  const report = { group: rg, epoch: toEpoch(1), renews: true, state: "online", resources: [] } as const;
+  const report = { group: rg, epoch: toEpoch(1), renews: true, state: "online", resources: [], fence: null } as const;
   return { type: "renewOwnership", group: rg, node, report };
 }
 

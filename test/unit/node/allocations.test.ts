@@ -40,7 +40,7 @@ function wants(group: string, epoch = 1, cpu = 1): Reservation {
 }
 
 function reportOf(group: string, state: GroupReport["state"], epoch = 1): GroupReport {
-  return { group: toGroupId(group), epoch: toEpoch(epoch), renews: true, state, resources: [] };
+  return { group: toGroupId(group), epoch: toEpoch(epoch), renews: true, state, resources: [], fence: null };
 }
 
 /** Rows of a node; a write is kept once it is durable, and lost in a crash before. */

@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { type GroupId, type NodeId, toEpoch } from "../../../proto/ids.ts";
-import type { AgentState, GroupReport, OwnershipGrant } from "../../../proto/placement.ts";
+import type { AgentState, FenceOrder, FenceOutcome, GroupReport, OwnershipGrant } from "../../../proto/placement.ts";
 import type { Reply } from "../../../proto/requests.ts";
 import type { Cluster, Member } from "./cluster.ts";
 
@@ -21,11 +21,29 @@ interface Run {
   endsMs: number;
 }
 
+/** What becomes of fences. */
+export interface FencePlan {
+  readonly takesMs: number;
+  /** 0: the node and its agent are killed. */
+  readonly exitStatus: number;
+}
+
+interface FakeFence {
+  readonly order: string;
+  readonly node: NodeId;
+  readonly group: GroupId;
+  readonly endsMs: number;
+  outcome: FenceOutcome | null;
+}
+
 class FakeAgent {
   readonly node: NodeId;
   readonly name: string;
   readonly runs = new Map<GroupId, Run>();
   fails = false;
+  /** All that it was told to carry out. */
+  readonly orders: string[] = [];
+  fence: FakeFence | null = null;
   #asked: { readonly call: number; readonly atMs: number; readonly member: Member } | null = null;
   #nextMs = 0;
   #isFirst = true;
@@ -35,14 +53,15 @@ class FakeAgent {
     this.name = name;
   }
 
-  turn(cluster: Cluster): void {
+  turn(cluster: Cluster, plan: FencePlan, kill: (node: NodeId) => void): void {
     const { nowMs } = cluster;
     for (const run of this.runs.values()) this.#pass(run, nowMs);
+    this.#endFence(plan, kill, nowMs);
     const member = cluster.members.get(this.node);
     this.#hear(member);
     if (member === undefined || this.#asked !== null || nowMs < this.#nextMs) return;
     this.#nextMs = nowMs + reportEveryMs;
-    const groups = [...this.runs].map(([group, run]) => this.#report(group, run));
+    const groups = this.#tellFence([...this.runs].map(([group, run]) => this.#report(group, run)));
     const request = { type: "reportResources", node: this.node, agent: this.name, groups } as const;
     this.#asked = { call: member.call({ ...request, isComplete: this.#isFirst }, 1_000), atMs: nowMs, member };
   }
@@ -73,17 +92,43 @@ class FakeAgent {
 
   #take({ grants }: Extract<Reply, { type: "reportResources" }>, sentMs: number): void {
     this.#isFirst = false;
-    for (const grant of grants) this.#grant(grant, sentMs);
+    for (const grant of grants) {
+      this.#grant(grant, sentMs);
+      if (grant.fence !== null) this.#beginFence(grant.group, grant.fence, sentMs);
+      else if (this.fence?.group === grant.group) this.fence = null;
+    }
   }
 
-  #grant({ group, epoch, isGranted, ttlMs, wanted }: OwnershipGrant, sentMs: number): void {
+  #beginFence(group: GroupId, { order, node }: FenceOrder, nowMs: number): void {
+    if (this.fence?.order === order) return;
+    this.fence = { order, node, group, endsMs: nowMs, outcome: null };
+    this.orders.push(order);
+  }
+
+  #endFence({ takesMs, exitStatus }: FencePlan, kill: (node: NodeId) => void, nowMs: number): void {
+    const { fence } = this;
+    if (fence === null || fence.outcome !== null || nowMs < fence.endsMs + takesMs) return;
+    fence.outcome = { order: fence.order, exitStatus, reason: exitStatus === 0 ? "" : "The switch does not answer" };
+    if (exitStatus === 0) kill(fence.node);
+  }
+
+  #tellFence(groups: readonly GroupReport[]): readonly GroupReport[] {
+    const outcome = this.fence?.outcome ?? null;
+    const group = this.fence?.group;
+    if (outcome === null || group === undefined) return groups;
+    const idle = { group, epoch: toEpoch(0), renews: false, state: "offline", resources: [] } as const;
+    const known = groups.find((report) => report.group === group) ?? idle;
+    return [...groups.filter((report) => report !== known), { ...known, fence: outcome }];
+  }
+
+  #grant({ group, epoch, isGranted, ttlMs, wanted, isEndless }: OwnershipGrant, sentMs: number): void {
     const run = this.runs.get(group);
     if (!isGranted || ttlMs === 0) {
       if (run !== undefined && run.state !== "offline" && run.state !== "releasing") this.#stop(run, sentMs);
       if (run?.state === "offline") this.runs.delete(group);
       return;
     }
-    const endsMs = sentMs + ttlMs * (1 - clockRateError);
+    const endsMs = isEndless ? Number.POSITIVE_INFINITY : sentMs + ttlMs * (1 - clockRateError);
     if (run !== undefined && run.epoch === epoch) {
       run.endsMs = endsMs;
       if (wanted === "offline" && run.state !== "releasing" && run.state !== "offline") this.#stop(run, sentMs);
@@ -105,7 +150,7 @@ class FakeAgent {
       atMs: 0,
       sinceMs: 0,
     };
-    return { group, epoch: toEpoch(epoch), renews: state !== "offline", state, resources: [resource] };
+    return { group, epoch: toEpoch(epoch), renews: state !== "offline", state, resources: [resource], fence: null };
   }
 }
 
@@ -114,6 +159,8 @@ export class FakeAgents {
   readonly #agents = new Map<NodeId, FakeAgent>();
   /** Moments at which two acted for one group. */
   overlaps = 0;
+  /** At first they never end. */
+  fences: FencePlan = { takesMs: Number.POSITIVE_INFINITY, exitStatus: 0 };
 
   constructor(cluster: Cluster, nodes: readonly NodeId[]) {
     this.#cluster = cluster;
@@ -123,6 +170,16 @@ export class FakeAgents {
   /** It is gone, and all that it ran with it. */
   die(node: NodeId): void {
     this.#agents.delete(node);
+  }
+
+  /** Another one, that knows of nothing. */
+  begin(node: NodeId): void {
+    this.#agents.set(node, new FakeAgent(node, `agent-${node}-${this.#cluster.nowMs}`));
+  }
+
+  /** Fences that the agent of a node was told to carry out. */
+  ordersTo(node: NodeId): readonly string[] {
+    return this.#agents.get(node)?.orders ?? [];
   }
 
   failOn(node: NodeId): void {
@@ -142,7 +199,8 @@ export class FakeAgents {
 
   advance(ms: number): void {
     for (let passed = 0; passed < ms; passed += 20) {
-      for (const agent of this.#agents.values()) agent.turn(this.#cluster);
+      for (const agent of [...this.#agents.values()])
+        agent.turn(this.#cluster, this.fences, (node) => this.#kill(node));
       this.#cluster.advance(20);
       this.#look();
     }
@@ -153,6 +211,12 @@ export class FakeAgents {
       assert.ok(waited < ms, `it did not come true within ${ms} ms`);
       this.advance(100);
     }
+  }
+
+  /** The machine, as a fence does: nothing of it is left. */
+  #kill(node: NodeId): void {
+    this.die(node);
+    if (this.#cluster.members.has(node)) this.#cluster.stop(node);
   }
 
   #look(): void {

@@ -51,6 +51,8 @@ import {
   componentStates,
   type Explanation,
   type Factor,
+  type FenceOrder,
+  type FenceOutcome,
   factorKinds,
   type GroupError,
   type GroupPlace,
@@ -304,6 +306,7 @@ const leaseTerms = shape<LeaseTerms>({
   renewIntervalMs: quantity(),
   stopBudgetMs: quantity(),
   clockRateError: fc.constantFrom(0.05, 0.1, 0.5),
+  isEndless: flag,
 });
 const groupError = shape<GroupError>({ node, resource: name(), reason: text, atMs: quantity() });
 const groupWish = anyOf<GroupWish>({
@@ -311,8 +314,9 @@ const groupWish = anyOf<GroupWish>({
   start: { on: maybe(node) },
   stop: {},
   freeze: { reason: text },
-  unfreeze: { confirmedOnlyOn: maybe(node) },
+  unfreeze: {},
   clearError: { forgetMoves: flag },
+  confirm: { onlyOn: node, ifEpoch: maybe(quantity<Epoch>()), reason: text, atMs: quantity<number>() },
 });
 const placementDecision = shape<PlacementDecision>({
   index: quantity(),
@@ -352,6 +356,7 @@ const groupReport = shape<GroupReport>({
   renews: flag,
   state: fc.constantFrom("acquiring", "online", "releasing", "offline", "error"),
   resources: few(shape<ResourceReport>(resource)),
+  fence: maybe(shape<FenceOutcome>({ order: name(), exitStatus: quantity(), reason: text })),
 });
 const grant = shape<OwnershipGrant>({
   group,
@@ -361,6 +366,11 @@ const grant = shape<OwnershipGrant>({
   stopBudgetMs: quantity(),
   wanted: fc.constantFrom("online", "offline"),
   reason: text,
+  isEndless: flag,
+  isRevoked: flag,
+  fence: maybe(
+    shape<FenceOrder>({ order: name(), node, epoch: quantity(), command: few(text), timeoutMs: quantity() }),
+  ),
 });
 const reservation = shape<Reservation>({
   ...groupKey,

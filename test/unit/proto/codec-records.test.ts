@@ -84,7 +84,7 @@ const identifiedSamples = Object.fromEntries(
 const refusal = { code: "fenced", message: "Old", details: { group: "rg220" }, effect: "none" };
 const online = { currentOwner: "n202", epoch: 7, state: "online", reason: "First in the list" };
 
-const lease = { ttlMs: 15_000, renewIntervalMs: 1_500, stopBudgetMs: 5_000, clockRateError: 0.05 };
+const lease = { ttlMs: 15_000, renewIntervalMs: 1_500, stopBudgetMs: 5_000, clockRateError: 0.05, isEndless: false };
 const amounts = new Map([["cpu", 4]]);
 const sample = { node: "n208", atMs: 1_790_000_000_000, ageMs: 20, load: amounts, capacity: amounts };
 const groupError = { node: "n208", resource: "web", reason: "Port 80 is taken", atMs: 1_790_000_000_000 };
@@ -120,6 +120,17 @@ const shapes: readonly Shape<never>[] = [
         lease,
         samples: [sample],
       },
+      assignEndless: {
+        type: "assign",
+        owner: "n208",
+        epoch: 8,
+        reason: "n202 is down, fenced by n214",
+        atMs: 1_790_000_000_000,
+        isMove: true,
+        isWish: false,
+        lease: { ...lease, isEndless: true },
+        samples: [],
+      },
       advance: {
         type: "advance",
         owner: "n208",
@@ -144,7 +155,11 @@ const shapes: readonly Shape<never>[] = [
       start: { type: "wish", wish: { type: "start", on: null } },
       stop: { type: "wish", wish: { type: "stop" } },
       freeze: { type: "wish", wish: { type: "freeze", reason: "new disk" } },
-      unfreeze: { type: "wish", wish: { type: "unfreeze", confirmedOnlyOn: "n208" } },
+      unfreeze: { type: "wish", wish: { type: "unfreeze" } },
+      confirm: {
+        type: "wish",
+        wish: { type: "confirm", onlyOn: "n208", ifEpoch: 8, reason: "n202 is unplugged", atMs: 1_790_000_000_003 },
+      },
       clearError: { type: "wish", wish: { type: "clearError", forgetMoves: true } },
       compact: { type: "compact", revision: 300 },
       configure: { type: "configure", config: value },

@@ -25,7 +25,7 @@ const usual: GroupPolicies = {
   resumesAutomatically: true,
   lostQuorum: "stop",
   minimum: { owners: 0, capacity: new Map(), resources: [] },
-  lease: { ttlMs: 15_000, renewIntervalMs: 1_500, stopBudgetMs: 5_000, clockRateError: 0.05 },
+  lease: { ttlMs: 15_000, renewIntervalMs: 1_500, stopBudgetMs: 5_000, clockRateError: 0.05, isEndless: false },
   fence: null,
   resources: [],
 };

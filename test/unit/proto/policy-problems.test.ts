@@ -485,6 +485,7 @@ test("what policiesProblem() accepts decodes to policies within their bounds, wh
         renewIntervalMs: said(lease.renewIntervalMs, Math.floor(ttlMs / 10)),
         stopBudgetMs: said(lease.stopBudgetMs, 5_000),
         clockRateError: said(lease.clockRateErrorPercent, 5) / 100,
+        isEndless: policies.lostQuorum === "freeze",
       });
       assert.deepEqual(policies.antiFlap, {
         movesMax: said(management.antiFlap.movesMax, 3),

@@ -9,7 +9,7 @@ import type { Ownership } from "../../../proto/model.ts";
 import { type GrantView, grantFor } from "../../../server/recovery/grants.ts";
 import { OwnerRights } from "../../../server/recovery/owner-rights.ts";
 
-const terms = { ttlMs: 10_000, renewIntervalMs: 1_000, stopBudgetMs: 500, clockRateError: 0.05 };
+const terms = { ttlMs: 10_000, renewIntervalMs: 1_000, stopBudgetMs: 500, clockRateError: 0.05, isEndless: false };
 const [first, second] = [toEpoch(1), toEpoch(2)];
 
 function managing(sinceMs: number): OwnerRights {
@@ -83,6 +83,7 @@ const view: GrantView = {
   lease: terms,
   isOver: false,
   isStopAwaited: false,
+  fence: null,
 };
 
 test("the current owner is granted the right of the present epoch", () => {
@@ -112,6 +113,30 @@ test("an owner that is to stop keeps its right until it has", () => {
 test("a right of a group in error is not renewed", () => {
   const { isGranted, wanted } = grantFor({ ...view, ownership: { ...online, state: "error" } });
   assert.deepEqual([isGranted, wanted], [false, "offline"]);
+});
+
+test("a right that is over, or of a group in error, may be given back by who does not know of it", () => {
+  const inError = { ...view, ownership: { ...online, state: "error" } } as const;
+  const all = [view, { ...view, isOver: true }, inError, { ...view, isOver: true, node: toNodeId("n2") }];
+  assert.deepEqual(
+    all.map((each) => grantFor(each).isRevoked),
+    [false, true, true, false],
+  );
+});
+
+test("a right without end is granted as one, and no time ends it", () => {
+  const lease = { ...terms, isEndless: true };
+  const { isEndless, ttlMs } = grantFor({ ...view, lease });
+  assert.deepEqual([isEndless, ttlMs], [true, 10_000]);
+  assert.equal(grantFor(view).isEndless, false);
+  const rights = managing(0);
+  rights.answered(second, toMillis(10));
+  assert.equal(rights.endsMs(second, lease), null);
+});
+
+test("the order of a fence goes to its agent, whoever has the right", () => {
+  const fence = { order: "1/4/2/1", node: toNodeId("n1"), epoch: second, command: ["/sbin/off"], timeoutMs: 9_000 };
+  assert.deepEqual(grantFor({ ...view, node: toNodeId("n2"), fence }).fence, fence);
 });
 
 test("advice has no end", () => {

@@ -34,7 +34,7 @@ export function policiesOf(fields: Partial<GroupPolicies> = {}): GroupPolicies {
     resumesAutomatically: true,
     lostQuorum: "stop",
     minimum: { owners: 0, capacity: new Map(), resources: [] },
-    lease: { ttlMs: 15_000, renewIntervalMs: 1_500, stopBudgetMs: 5_000, clockRateError: 0.05 },
+    lease: { ttlMs: 15_000, renewIntervalMs: 1_500, stopBudgetMs: 5_000, clockRateError: 0.05, isEndless: false },
     fence: null,
     resources: [{ name: "app", nodes: null, isCritical: true }],
     ...fields,
@@ -73,6 +73,7 @@ export function viewOf(fields: Partial<PlacementView> = {}): PlacementView {
     upSinceMs: new Map(owners.map((node) => [node, ms(500_000)])),
     managesSinceMs: ms(400_000),
     rightEndsMs: ms(1_015_000),
+    fence: null,
     isRenewed: true,
     startableSinceMs: ms(0),
     report: reportOf("online"),
@@ -176,6 +177,8 @@ export function stepText(step: PlacementStep): string {
       return `assign ${step.owner}${step.isMove ? " as a move" : ""}`;
     case "advance":
       return `${step.state} ${step.owner ?? "nobody"}`;
+    case "fence":
+      return `fence ${step.node} by ${step.by}`;
     case "fail":
       return `fail ${step.node}${step.isFinal ? " for good" : ""}`;
   }

@@ -476,3 +476,101 @@ test("an error on an owner where something may still run is final, whoever else 
   const view = { ownership: ownedBy("n208"), report: reportOf("error", "it does not stop", false) };
   assert.equal(plan(view), "fail n208 for good");
 });
+
+// Fences, and rights without end.
+
+const fence = { command: ["/sbin/off"], timeoutMs: 10_000 };
+const fenced = policiesOf({ fence });
+/** The owner's node is down, and its right goes on for 10 s. */
+const held = { ...failed("n208"), policies: fenced, rightEndsMs: ms(1_010_000) };
+const byFirst = { node: firstOwner, by: secondOwner } as const;
+const ordered = { ...byFirst, type: "ordered", untilMs: ms(1_012_000) } as const;
+const couldNot = { ...byFirst, type: "failed", reason: "No answer", againMs: ms(1_005_000) } as const;
+const done = { ...byFirst, type: "done" } as const;
+const endless = { lease: { ...policiesOf().lease, isEndless: true } };
+const frozen = { policies: policiesOf({ fence, lostQuorum: "freeze", ...endless }), placement: placementOf(endless) };
+
+test("a node that is down while its right lasts is fenced by the next owner whose agent is heard", () => {
+  assert.equal(plan(held), "fence n208 by n210");
+  assert.equal(why(held), "n208 is down: n210 fences it");
+  assert.equal(plan({ ...held, agents: new Set([thirdOwner]) }), "fence n208 by n212");
+  assert.equal(plan({ ...held, agents: new Set([firstOwner, thirdOwner]) }), "fence n208 by n212", "never by itself");
+  assert.equal(plan({ ...held, ownership: ownedBy("n208", "acquiring") }), "fence n208 by n210");
+  assert.equal(plan({ ...held, ownership: ownedBy("n208", "releasing") }), "fence n208 by n210");
+});
+
+test("nobody is fenced without need: its right is over, its agent alone is silent, nobody could take it, or hands are off", () => {
+  assert.equal(plan({ ...held, policies: policiesOf() }), "wait until 1010000");
+  assert.equal(plan({ ...held, rightEndsMs: ms(999_000), reservations: admittedBy("n210") }), "assign n210 as a move");
+  assert.equal(plan({ ...held, verdicts: statuses({}) }), "wait until 1010000");
+  assert.equal(plan({ ...held, verdicts: statuses({ n208: "suspect" }) }), "wait until 1010000");
+  assert.equal(plan({ ...held, agents: new Set() }), "wait until 1010000");
+  const placement = placementOf({ bans: [errorOn("n210"), errorOn("n212")] });
+  assert.equal(plan({ ...held, placement }), "wait until 1010000");
+  assert.equal(plan({ ...held, placement: placementOf({ intent: { frozen: "a test" } }) }), "wait");
+  const needy = policiesOf({ fence, minimum: { owners: 3, capacity: new Map(), resources: [] } });
+  assert.equal(plan({ ...held, policies: needy }), "wait until 1010000");
+  const stopping = { ...held, ownership: ownedBy("n208", "releasing") };
+  assert.equal(plan({ ...stopping, placement: placementOf({ intent: { isOnline: false } }) }), "wait until 1010000");
+});
+
+test("a fence under way is waited for, as long as the right lasts", () => {
+  assert.equal(plan({ ...held, fence: ordered }), "wait until 1010000");
+  assert.equal(plan({ ...held, fence: ordered, rightEndsMs: null }), "wait until 1012000");
+  const over = { ...held, fence: ordered, rightEndsMs: ms(999_000) };
+  assert.equal(plan({ ...over, reservations: admittedBy("n210") }), "assign n210 as a move");
+});
+
+test("a fence that succeeded ends the right, and the next assignment says so", () => {
+  assert.equal(plan({ ...held, fence: done }), "reserve n210");
+  const assigned = { ...held, fence: done, reservations: admittedBy("n210") };
+  assert.equal(plan(assigned), "assign n210 as a move");
+  assert.match(why(assigned), /^n208 is down, fenced by n210; n210 is chosen by fallover nextInList/);
+  assert.equal(plan({ ...held, fence: done, ownership: ownedBy("n208", "releasing") }), "offline nobody");
+  const releasing = { ...held, fence: done, ownership: ownedBy("n208", "releasing") };
+  assert.match(why(releasing), /^n208 was fenced by n210/);
+});
+
+test("a fence that failed is tried again after a pause by the next owner, and in turns", () => {
+  assert.equal(plan({ ...held, fence: couldNot }), "wait until 1005000");
+  assert.match(why({ ...held, fence: couldNot }), /n210 could not fence it \(No answer\)/);
+  const again = { ...held, fence: couldNot, nowMs: ms(1_005_000) };
+  assert.equal(plan(again), "fence n208 by n212");
+  assert.match(why(again), /n208 is down: n210 could not fence it \(No answer\): n212 fences it/);
+  assert.equal(plan({ ...again, fence: { ...couldNot, by: thirdOwner } }), "fence n208 by n210");
+  assert.equal(plan({ ...again, agents: new Set([secondOwner]) }), "fence n208 by n210");
+});
+
+test("an owner that returns after a fence was ordered has to stop before anything else is done", () => {
+  const back = { policies: fenced, fence: couldNot, rightEndsMs: ms(1_010_000) };
+  assert.equal(plan(back), "wait until 1010000");
+  assert.match(why(back), /A fence of n208 was ordered while it was down/);
+  assert.equal(plan({ ...back, report: reportOf("offline") }), "offline nobody");
+  assert.equal(plan({ ...back, report: reportOf("offline"), isRenewed: false }), "offline nobody");
+  assert.equal(plan({ ...back, fence: done, reservations: admittedBy("n210") }), "assign n210 as a move");
+});
+
+test("a right without end waits for a fence or for an operator, and says so", () => {
+  const lost = { ...failed("n208"), ...frozen, rightEndsMs: null };
+  assert.equal(plan(lost), "fence n208 by n210");
+  assert.equal(plan({ ...lost, fence: couldNot }), "wait until 1005000");
+  assert.match(why({ ...lost, fence: couldNot }), /group unfreeze rg226 --confirmed-only-on NODE$/);
+  assert.equal(plan({ ...lost, verdicts: statuses({}) }), "wait");
+  assert.match(why({ ...lost, verdicts: statuses({}) }), /The agent of n208 is silent: .* --confirmed-only-on NODE$/);
+  assert.equal(plan({ ...lost, fence: done, reservations: admittedBy("n210") }), "assign n210 as a move");
+});
+
+test("with a quorum a group whose right has no end moves and stops as any other", () => {
+  const well = { ...frozen, rightEndsMs: null };
+  assert.equal(plan(well), "wait");
+  assert.equal(
+    plan({ ...well, verdicts: statuses({ n208: "draining" }), reservations: admittedBy("n210") }),
+    "releasing n208",
+  );
+  const stopped = placementOf({ ...endless, intent: { isOnline: false } });
+  assert.equal(plan({ ...well, placement: stopped }), "releasing n208");
+  assert.equal(
+    plan({ ...well, ownership: ownedBy("n208", "releasing"), report: reportOf("offline") }),
+    "offline nobody",
+  );
+});

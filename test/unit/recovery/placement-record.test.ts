@@ -4,14 +4,16 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { toEpoch, toGroupId, toIncarnation, toLogIndex, toNodeId } from "../../../proto/ids.ts";
 import type { RecoveryStatus, StatusComponent } from "../../../proto/model.ts";
-import type { GroupError, GroupWish, Placement } from "../../../proto/placement.ts";
+import type { Confirmation, GroupError, GroupWish, Placement } from "../../../proto/placement.ts";
 import {
   asAdvice,
+  confirmedOwnership,
   refuseWish,
   unplaced,
   type Wished,
   withAdvance,
   withAssignment,
+  withConfirmation,
   withFailure,
   withOwners,
   withWish,
@@ -23,7 +25,7 @@ const [n1, n2, n3] = ["n1", "n2", "n3"].map(toNodeId) as [
   Wished["owners"][0],
 ];
 const group = toGroupId("rg");
-const lease = { ttlMs: 10_000, renewIntervalMs: 1_000, stopBudgetMs: 500, clockRateError: 0.05 };
+const lease = { ttlMs: 10_000, renewIntervalMs: 1_000, stopBudgetMs: 500, clockRateError: 0.05, isEndless: false };
 const broken: GroupError = { node: n2, resource: "web", reason: "Port 80 is taken", atMs: 5 };
 
 function verdict(node: typeof n1, status: RecoveryStatus): StatusComponent {
@@ -46,6 +48,10 @@ const move = (to: typeof n1 | null, ifEpoch: number | null = null): GroupWish =>
   return { type: "move", to, ifEpoch: ifEpoch === null ? null : toEpoch(ifEpoch) };
 };
 
+function confirm(onlyOn: typeof n1, ifEpoch = 4): Confirmation {
+  return { type: "confirm", onlyOn, ifEpoch: toEpoch(ifEpoch), reason: "n1 is unplugged", atMs: 77 };
+}
+
 const refusals: readonly (readonly [string, GroupWish, Wished, RegExp])[] = [
   ["a move to a stranger", move(toNodeId("n9")), wished(), /n9 is no owner of rg: its owners are n1, n2, n3/],
   ["a move to where it is", move(n1), wished(), /on n1 already/],
@@ -63,7 +69,10 @@ const refusals: readonly (readonly [string, GroupWish, Wished, RegExp])[] = [
   ["a move of a group in error", move(n3), wished({ error: broken }), /in error \(web on n2: Port 80 is taken\)/],
   ["a start of a group in error", { type: "start", on: null }, wished({ error: broken }), /in error/],
   ["a stop of a frozen group", { type: "stop" }, wished(frozen), /frozen/],
-  ["to unfreeze what is not frozen", { type: "unfreeze", confirmedOnlyOn: null }, wished(), /not frozen/],
+  ["to unfreeze what is not frozen", { type: "unfreeze" }, wished(), /not frozen/],
+  ["to confirm of another epoch", confirm(n2, 3), wished(), /at epoch 4, not at 3/],
+  ["to confirm that it runs on a stranger", confirm(toNodeId("n9")), wished(), /n9 is no owner of rg/],
+  ["to confirm that it runs where it is", confirm(n1), wished(), /Nobody but n1 has the right to run rg/],
   ["to clear no error", { type: "clearError", forgetMoves: false }, wished(), /has no error/],
 ];
 
@@ -86,7 +95,8 @@ const carriedOut: readonly (readonly [string, GroupWish, Partial<Placement>, Par
   ],
   ["a stop", { type: "stop" }, { move: { to: n2 } }, { ...stopped, move: null }],
   ["a freeze", { type: "freeze", reason: "new disk" }, {}, frozen],
-  ["to unfreeze", { type: "unfreeze", confirmedOnlyOn: null }, frozen, {}],
+  ["to unfreeze", { type: "unfreeze" }, frozen, {}],
+  ["a confirmation, which unfreezes too,", confirm(n2), frozen, {}],
   [
     "to clear an error",
     { type: "clearError", forgetMoves: false },
@@ -121,6 +131,26 @@ const assign = {
   lease,
   samples: [],
 } as const;
+
+test("a confirmation ends the right of another owner, for good: it goes where the operator says, and gives account", () => {
+  const { ownership } = wished();
+  const text = "An operator confirmed that it runs only on n2: n1 is unplugged";
+  const ended = { currentOwner: null, epoch: toEpoch(4), state: "offline", reason: text };
+  assert.deepEqual(confirmedOwnership(confirm(n2), ownership), ended);
+  const { target, decisions } = withConfirmation(confirm(n2), unplaced, ownership, at);
+  assert.equal(target, n2);
+  const decision = { index: at, atMs: 77, epoch: null, from: n1, to: null, isWish: true, reason: text, samples: [] };
+  assert.deepEqual(decisions, [decision]);
+});
+
+test("a confirmation that it runs where its right is ends nothing", () => {
+  const { ownership } = wished();
+  assert.equal(confirmedOwnership(confirm(n1), ownership), ownership);
+  const { target, decisions } = withConfirmation(confirm(n1), unplaced, ownership, at);
+  assert.deepEqual([target, decisions[0]?.from, decisions[0]?.to], [null, n1, n1]);
+  const nobody = { ...ownership, currentOwner: null };
+  assert.equal(confirmedOwnership(confirm(n2), nobody), nobody);
+});
 
 test("an assignment fixes the terms of its epoch, ends the wish, and counts as a move where nobody asked for it", () => {
   const before = wished({ move: { to: null }, intent: { isOnline: true, frozen: null, pinnedTo: n1 } });

@@ -29,8 +29,18 @@ function anyPolicies(random: Random): GroupPolicies {
     resumesAutomatically: random.chance(0.8),
     minimum: { owners: random.pick([0, 0, 2]), capacity: new Map(), resources: [] },
     lostQuorum: random.pick(["stop", "readOnly"]),
-    lease: { ttlMs: 4_000, renewIntervalMs: 400, stopBudgetMs: 1_000, clockRateError: 0.05 },
+    ...anyFence(random),
   });
+}
+
+/** A right without end takes a fence. */
+function anyFence(random: Random): Pick<GroupPolicies, "fence" | "lease"> {
+  const isFenced = random.chance(0.6);
+  const isEndless = isFenced && random.chance(0.5);
+  return {
+    fence: isFenced ? { command: ["/bin/fence"], timeoutMs: 3_000 } : null,
+    lease: { ttlMs: 4_000, renewIntervalMs: 400, stopBudgetMs: 1_000, clockRateError: 0.05, isEndless },
+  };
 }
 
 function anyWorld(seed: number): PlacementWorld {

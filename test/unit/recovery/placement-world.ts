@@ -7,6 +7,7 @@ import type { Ownership, RecoveryStatus } from "../../../proto/model.ts";
 import type { AgentState, GroupWish, Placement } from "../../../proto/placement.ts";
 import type { GroupPolicies } from "../../../proto/policies.ts";
 import type { Random } from "../../../proto/random.ts";
+import { Fencing } from "../../../server/recovery/fencing.ts";
 import { OwnerRights } from "../../../server/recovery/owner-rights.ts";
 import { planPlacement } from "../../../server/recovery/placement-plan.ts";
 import {
@@ -45,6 +46,16 @@ interface Message {
   readonly deliver: () => void;
 }
 
+/** A fence under way, or its end. */
+interface WorldFence {
+  readonly order: string;
+  readonly node: NodeId;
+  /** In true time; null: it kills nothing. */
+  killAtMs: number | null;
+  readonly endsAtMs: number;
+  readonly exitStatus: number;
+}
+
 /** One node's agent. What it remembers it loses when it dies. */
 class WorldAgent {
   readonly node: NodeId;
@@ -58,6 +69,8 @@ class WorldAgent {
   rightEndsMs = Number.NEGATIVE_INFINITY;
   /** Every request of before its last start is dead. */
   boot = 0;
+  /** The fence that it was told to carry out last. */
+  fence: WorldFence | null = null;
 
   constructor(node: NodeId, clock: WorldClock) {
     this.node = node;
@@ -77,6 +90,7 @@ class WorldAgent {
     this.epoch = toEpoch(0);
     this.state = "offline";
     this.rightEndsMs = Number.NEGATIVE_INFINITY;
+    this.fence = null;
   }
 }
 
@@ -89,6 +103,7 @@ interface Heard {
 interface Manager {
   readonly clock: WorldClock;
   readonly rights: OwnerRights;
+  readonly fencing: Fencing;
   readonly sinceMs: number;
   readonly heard: Map<NodeId, Heard>;
   readonly reservations: Map<NodeId, ReservationAnswer>;
@@ -115,6 +130,7 @@ export class PlacementWorld {
   #messages: Message[] = [];
   #manager: Manager;
   #entries = 0;
+  #terms = 0;
   #trouble: number;
 
   constructor(options: WorldOptions) {
@@ -130,6 +146,7 @@ export class PlacementWorld {
     this.trueMs += tickMs;
     if (this.#random.chance(this.#trouble)) this.#cause();
     for (const agent of this.agents) this.#run(agent);
+    for (const agent of this.agents) this.#carryOutFence(agent);
     this.#deliver();
     this.#manage();
     this.#check();
@@ -143,7 +160,7 @@ export class PlacementWorld {
       agent.isLinked = true;
       this.#judge(agent.node, "up");
     }
-    this.#wish({ type: "unfreeze", confirmedOnlyOn: null });
+    this.#wish({ type: "unfreeze" });
     this.#wish({ type: "clearError", forgetMoves: true });
     this.#wish({ type: "start", on: null });
     this.#manager.reservations.clear();
@@ -174,7 +191,8 @@ export class PlacementWorld {
     const sinceMs = clock.at(this.trueMs);
     rights.begin(ms(sinceMs));
     for (const node of this.#upSinceMs.keys()) this.#upSinceMs.set(node, sinceMs);
-    return { clock, rights, sinceMs, heard: new Map(), reservations: new Map() };
+    const fencing = new Fencing({ identity: `${++this.#terms}`, pauseMs: 1_000, wayMs: 2_000 });
+    return { clock, rights, fencing, sinceMs, heard: new Map(), reservations: new Map() };
   }
 
   #check(): void {
@@ -222,8 +240,8 @@ export class PlacementWorld {
       { type: "start", on: to },
       { type: "stop" },
       { type: "freeze", reason: "a test" },
-      { type: "unfreeze", confirmedOnlyOn: null },
-      { type: "unfreeze", confirmedOnlyOn: null },
+      { type: "unfreeze" },
+      { type: "unfreeze" },
       { type: "clearError", forgetMoves: true },
     ]);
   }
@@ -249,10 +267,28 @@ export class PlacementWorld {
     if (this.#random.chance(0.6)) this.#ask(agent);
   }
 
+  /** It reaches nodes that are cut off; whatever its end, it may have killed. */
+  #carryOutFence({ isAlive, fence }: WorldAgent): void {
+    if (!isAlive || fence === null || fence.killAtMs === null || this.trueMs < fence.killAtMs) return;
+    fence.killAtMs = null;
+    this.agents.find(({ node }) => node === fence.node)?.die();
+  }
+
+  #order(agent: WorldAgent): void {
+    const order = this.#manager.fencing.orderFor(agent.node, this.ownership.epoch);
+    if (order === null || agent.fence?.order === order.order) return;
+    const endsAtMs = this.trueMs + this.#random.between(100, 4_000);
+    const isDone = this.#trouble === 0 || this.#random.chance(0.7);
+    const kills = isDone || this.#random.chance(0.3);
+    const killAtMs = kills ? this.#random.between(this.trueMs, endsAtMs) : null;
+    agent.fence = { order: order.order, node: order.node, killAtMs, endsAtMs, exitStatus: isDone ? 0 : 1 };
+  }
+
   #ask(agent: WorldAgent): void {
-    const { epoch, state, boot } = agent;
+    const { epoch, state, boot, fence } = agent;
     const sentMs = agent.clock.at(this.trueMs);
-    this.#send(agent, () => this.#hear(agent, { epoch, state, boot, sentMs }));
+    const outcome = fence !== null && fence.killAtMs === null && this.trueMs >= fence.endsAtMs ? fence : null;
+    this.#send(agent, () => this.#hear(agent, { epoch, state, boot, sentMs, outcome }));
   }
 
   /** Whoever is cut off when it is sent or when it arrives hears nothing. */
@@ -274,17 +310,27 @@ export class PlacementWorld {
     for (const { deliver } of due.toSorted((left, right) => left.dueMs - right.dueMs)) deliver();
   }
 
-  #hear(agent: WorldAgent, asked: { epoch: Epoch; state: AgentState; boot: number; sentMs: number }): void {
+  #hear(
+    agent: WorldAgent,
+    asked: { epoch: Epoch; state: AgentState; boot: number; sentMs: number; outcome: WorldFence | null },
+  ): void {
     // A report that was overtaken by a later one of its node says nothing new.
     if (agent.boot !== asked.boot || this.#lastSentMs(agent) > asked.sentMs) return;
     this.#sentMs.set(agent, asked.sentMs);
-    const { heard, rights, clock } = this.#manager;
+    const { heard, rights, fencing, clock } = this.#manager;
+    if (asked.outcome !== null) {
+      const { order, exitStatus } = asked.outcome;
+      fencing.heard(agent.node, { order, exitStatus, reason: "" }, ms(clock.at(this.trueMs)));
+    }
+    this.#send(agent, () => this.#order(agent));
     heard.set(agent.node, { atMs: this.trueMs, epoch: asked.epoch, state: asked.state });
     const { currentOwner, epoch } = this.ownership;
     if (asked.epoch === epoch && asked.state === "offline" && currentOwner === agent.node) rights.released(epoch);
     const wanted = this.ownership.state === "acquiring" || this.ownership.state === "online" ? "online" : "offline";
-    if (currentOwner !== agent.node || rights.isReleased(epoch) || this.#isOver() || this.ownership.state === "error") {
-      this.#send(agent, () => this.#refused(agent, epoch));
+    const isOver = rights.isReleased(epoch) || fencing.isOrdered(epoch) || this.#isOver();
+    if (currentOwner !== agent.node || isOver || this.ownership.state === "error") {
+      const isRevoked = currentOwner === agent.node;
+      this.#send(agent, () => this.#refused(agent, epoch, isRevoked));
       return;
     }
     rights.answered(epoch, ms(clock.at(this.trueMs)));
@@ -303,11 +349,9 @@ export class PlacementWorld {
     // An epoch that it has acted under and given up never comes back.
     if (agent.boot !== answer.boot || granted < agent.epoch || (granted === agent.epoch && agent.state === "offline"))
       return;
-    const { ttlMs, clockRateError } = this.#options.policies.lease;
-    agent.rightEndsMs = Math.max(
-      granted === agent.epoch ? agent.rightEndsMs : 0,
-      answer.sentMs + ttlMs * (1 - clockRateError),
-    );
+    const { ttlMs, clockRateError, isEndless } = this.#options.policies.lease;
+    const endsMs = isEndless ? Number.POSITIVE_INFINITY : answer.sentMs + ttlMs * (1 - clockRateError);
+    agent.rightEndsMs = Math.max(granted === agent.epoch ? agent.rightEndsMs : 0, endsMs);
     if (granted > agent.epoch) {
       agent.epoch = granted;
       agent.state = wanted === "online" ? "acquiring" : "offline";
@@ -316,8 +360,10 @@ export class PlacementWorld {
   }
 
   /** It stops at once. */
-  #refused(agent: WorldAgent, epoch: Epoch): void {
+  #refused(agent: WorldAgent, epoch: Epoch, isRevoked: boolean): void {
     if (epoch >= agent.epoch && agent.state !== "offline") agent.state = "offline";
+    // It says that it runs nothing under that epoch, and will not.
+    if (isRevoked && epoch > agent.epoch) agent.epoch = epoch;
   }
 
   // The manager, and the log.
@@ -333,6 +379,8 @@ export class PlacementWorld {
 
   #manage(): void {
     for (let count = 0; count < stepsPerTickMax; count++) {
+      const now = this.view();
+      this.#manager.fencing.expire((node) => now.agents.has(node), now.nowMs);
       const step = planPlacement(this.view());
       if (step.type === "wait") return;
       this.#apply(step);
@@ -359,6 +407,7 @@ export class PlacementWorld {
       upSinceMs: new Map([...this.#upSinceMs].map(([node, atMs]) => [node, ms(atMs)])),
       managesSinceMs: ms(sinceMs),
       rightEndsMs: currentOwner === null ? null : (this.#endsMs() as PlacementView["rightEndsMs"]),
+      fence: this.#manager.fencing.view(epoch),
       isRenewed: true,
       startableSinceMs: ms(0),
       report: word === undefined ? null : { state: word.state, resource: "app", reason: "it failed", isStopped: true },
@@ -381,6 +430,12 @@ export class PlacementWorld {
       case "reserve":
         this.#manager.reservations.set(step.node, this.#answer());
         return;
+      case "fence": {
+        const { fence } = this.#options.policies;
+        assert.ok(fence !== null);
+        this.#manager.fencing.begin({ ...step, epoch }, fence, ms(this.#manager.clock.at(this.trueMs)));
+        return;
+      }
       case "assign": {
         const next = toEpoch(epoch + 1);
         const { owner, reason, isMove } = step;

@@ -24,7 +24,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file bailiwick/v1/node_service.proto.
  */
 export const file_bailiwick_v1_node_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch9iYWlsaXdpY2svdjEvbm9kZV9zZXJ2aWNlLnByb3RvEgxiYWlsaXdpY2sudjEisQEKEExpc3ROb2Rlc1JlcXVlc3QSOgoGbGFiZWxzGAEgAygLMiouYmFpbGl3aWNrLnYxLkxpc3ROb2Rlc1JlcXVlc3QuTGFiZWxzRW50cnkSDwoHYXNrX2FsbBgCIAEoCBINCgVsaW1pdBgDIAEoDRISCgpwYWdlX3Rva2VuGAQgASgMGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiigEKEUxpc3ROb2Rlc1Jlc3BvbnNlEiQKBmhlYWRlchgBIAEoCzIULmJhaWxpd2ljay52MS5IZWFkZXISIQoFbm9kZXMYAiADKAsyEi5iYWlsaXdpY2sudjEuTm9kZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAyABKAwSEwoLdW5yZWFjaGFibGUYBCADKAkiHgoOR2V0Tm9kZVJlcXVlc3QSDAoEbm9kZRgBIAEoCSJuCg9HZXROb2RlUmVzcG9uc2USJAoGaGVhZGVyGAEgASgLMhQuYmFpbGl3aWNrLnYxLkhlYWRlchIgCgRub2RlGAIgASgLMhIuYmFpbGl3aWNrLnYxLk5vZGUSEwoLdW5yZWFjaGFibGUYAyADKAkiIAoQR2V0U3BoZXJlUmVxdWVzdBIMCgRub2RlGAEgASgJIvMBChFHZXRTcGhlcmVSZXNwb25zZRIkCgZoZWFkZXIYASABKAsyFC5iYWlsaXdpY2sudjEuSGVhZGVyEgwKBG5vZGUYAiABKAkSDwoHbWVtYmVycxgDIAMoCRIpCgZncm91cHMYBCADKAsyGS5iYWlsaXdpY2sudjEuU3BoZXJlR3JvdXASJAoIc3RhdHVzZXMYBSADKAsyEi5iYWlsaXdpY2sudjEuTm9kZRIzCgtpbnRlcmxvY2tlZBgGIAMoCzIeLmJhaWxpd2ljay52MS5JbnRlcmxvY2tTdW1tYXJ5EhMKC3VucmVhY2hhYmxlGAcgAygJIiwKC1NwaGVyZUdyb3VwEg0KBWdyb3VwGAEgASgJEg4KBm93bmVycxgCIAMoCSKZAQoQRHJhaW5Ob2RlUmVxdWVzdBIMCgRub2RlGAEgASgJEgsKA3doeRgCIAEoCRIYChBza2lwX3VuYXZhaWxhYmxlGAMgASgIEgwKBHdhaXQYBCABKAgSFQoNdmFsaWRhdGVfb25seRgFIAEoCBIrCgpyZXF1ZXN0X2lkGAYgASgLMhcuYmFpbGl3aWNrLnYxLlJlcXVlc3RJZCKaAQoRRHJhaW5Ob2RlUmVzcG9uc2USJAoGaGVhZGVyGAEgASgLMhQuYmFpbGl3aWNrLnYxLkhlYWRlchIgCgRub2RlGAIgASgLMhIuYmFpbGl3aWNrLnYxLk5vZGUSKAoFbW92ZXMYAyADKAsyGS5iYWlsaXdpY2sudjEuUGxhbm5lZE1vdmUSEwoLdW5yZWFjaGFibGUYBCADKAkiaQoSVW5kcmFpbk5vZGVSZXF1ZXN0EgwKBG5vZGUYASABKAkSGAoQc2tpcF91bmF2YWlsYWJsZRgCIAEoCBIrCgpyZXF1ZXN0X2lkGAMgASgLMhcuYmFpbGl3aWNrLnYxLlJlcXVlc3RJZCJyChNVbmRyYWluTm9kZVJlc3BvbnNlEiQKBmhlYWRlchgBIAEoCzIULmJhaWxpd2ljay52MS5IZWFkZXISIAoEbm9kZRgCIAEoCzISLmJhaWxpd2ljay52MS5Ob2RlEhMKC3VucmVhY2hhYmxlGAMgAygJInwKDkFkZE5vZGVSZXF1ZXN0EiYKBG5vZGUYASABKAsyGC5iYWlsaXdpY2sudjEuTm9kZUNvbmZpZxIVCg12YWxpZGF0ZV9vbmx5GAIgASgIEisKCnJlcXVlc3RfaWQYAyABKAsyFy5iYWlsaXdpY2sudjEuUmVxdWVzdElkIlkKD0FkZE5vZGVSZXNwb25zZRIkCgZoZWFkZXIYASABKAsyFC5iYWlsaXdpY2sudjEuSGVhZGVyEiAKBG5vZGUYAiABKAsyEi5iYWlsaXdpY2sudjEuTm9kZSKVAQoRUmVtb3ZlTm9kZVJlcXVlc3QSDAoEbm9kZRgBIAEoCRIUCgxjb25maXJtYXRpb24YAiABKAkSGAoQc2tpcF91bmF2YWlsYWJsZRgDIAEoCBIVCg12YWxpZGF0ZV9vbmx5GAQgASgIEisKCnJlcXVlc3RfaWQYBSABKAsyFy5iYWlsaXdpY2sudjEuUmVxdWVzdElkIokBChJSZW1vdmVOb2RlUmVzcG9uc2USJAoGaGVhZGVyGAEgASgLMhQuYmFpbGl3aWNrLnYxLkhlYWRlchIOCgZncm91cHMYAiADKAkSKAoFbW92ZXMYAyADKAsyGS5iYWlsaXdpY2sudjEuUGxhbm5lZE1vdmUSEwoLdW5yZWFjaGFibGUYBCADKAkirwEKElJlcGxhY2VOb2RlUmVxdWVzdBIMCgRub2RlGAEgASgJEi0KC3JlcGxhY2VtZW50GAIgASgLMhguYmFpbGl3aWNrLnYxLk5vZGVDb25maWcSGAoQc2tpcF91bmF2YWlsYWJsZRgDIAEoCBIVCg12YWxpZGF0ZV9vbmx5GAQgASgIEisKCnJlcXVlc3RfaWQYBSABKAsyFy5iYWlsaXdpY2sudjEuUmVxdWVzdElkIoIBChNSZXBsYWNlTm9kZVJlc3BvbnNlEiQKBmhlYWRlchgBIAEoCzIULmJhaWxpd2ljay52MS5IZWFkZXISIAoEbm9kZRgCIAEoCzISLmJhaWxpd2ljay52MS5Ob2RlEg4KBmdyb3VwcxgDIAMoCRITCgt1bnJlYWNoYWJsZRgEIAMoCSJLChhSZXBvcnRQZXJmb3JtYW5jZVJlcXVlc3QSLwoGc2FtcGxlGAEgASgLMh8uYmFpbGl3aWNrLnYxLlBlcmZvcm1hbmNlU2FtcGxlIlYKGVJlcG9ydFBlcmZvcm1hbmNlUmVzcG9uc2USJAoGaGVhZGVyGAEgASgLMhQuYmFpbGl3aWNrLnYxLkhlYWRlchITCgtpbnRlcnZhbF9tcxgCIAEoDSKhAQoWUmVwb3J0UmVzb3VyY2VzUmVxdWVzdBIMCgRub2RlGAEgASgJEg0KBWFnZW50GAIgASgJEikKBmdyb3VwcxgDIAMoCzIZLmJhaWxpd2ljay52MS5Hcm91cFJlcG9ydBItCghhZGFwdGVycxgEIAMoCzIbLmJhaWxpd2ljay52MS5BZGFwdGVyU3RhdHVzEhAKCGNvbXBsZXRlGAUgASgIIsEBCgtHcm91cFJlcG9ydBINCgVncm91cBgBIAEoCRINCgVlcG9jaBgCIAEoBBINCgVyZW5ldxgDIAEoCBIrCgVzdGF0ZRgEIAEoDjIcLmJhaWxpd2ljay52MS5Pd25lcnNoaXBTdGF0ZRIvCglyZXNvdXJjZXMYBSADKAsyHC5iYWlsaXdpY2sudjEuUmVzb3VyY2VTdGF0dXMSJwoFZGlza3MYBiADKAsyGC5iYWlsaXdpY2sudjEuRGlza1N0YXR1cyKCAQoXUmVwb3J0UmVzb3VyY2VzUmVzcG9uc2USJAoGaGVhZGVyGAEgASgLMhQuYmFpbGl3aWNrLnYxLkhlYWRlchIsCgZncmFudHMYAiADKAsyHC5iYWlsaXdpY2sudjEuT3duZXJzaGlwR3JhbnQSEwoLdW5yZWFjaGFibGUYAyADKAkiogEKDk93bmVyc2hpcEdyYW50Eg0KBWdyb3VwGAEgASgJEg0KBWVwb2NoGAIgASgEEg8KB2dyYW50ZWQYAyABKAgSDgoGdHRsX21zGAQgASgNEhYKDnN0b3BfYnVkZ2V0X21zGAUgASgNEiwKBndhbnRlZBgGIAEoDjIcLmJhaWxpd2ljay52MS5Pd25lcnNoaXBTdGF0ZRILCgN3aHkYByABKAkyxgYKC05vZGVTZXJ2aWNlEkwKCUxpc3ROb2RlcxIeLmJhaWxpd2ljay52MS5MaXN0Tm9kZXNSZXF1ZXN0Gh8uYmFpbGl3aWNrLnYxLkxpc3ROb2Rlc1Jlc3BvbnNlEkYKB0dldE5vZGUSHC5iYWlsaXdpY2sudjEuR2V0Tm9kZVJlcXVlc3QaHS5iYWlsaXdpY2sudjEuR2V0Tm9kZVJlc3BvbnNlEkwKCUdldFNwaGVyZRIeLmJhaWxpd2ljay52MS5HZXRTcGhlcmVSZXF1ZXN0Gh8uYmFpbGl3aWNrLnYxLkdldFNwaGVyZVJlc3BvbnNlEkwKCURyYWluTm9kZRIeLmJhaWxpd2ljay52MS5EcmFpbk5vZGVSZXF1ZXN0Gh8uYmFpbGl3aWNrLnYxLkRyYWluTm9kZVJlc3BvbnNlElIKC1VuZHJhaW5Ob2RlEiAuYmFpbGl3aWNrLnYxLlVuZHJhaW5Ob2RlUmVxdWVzdBohLmJhaWxpd2ljay52MS5VbmRyYWluTm9kZVJlc3BvbnNlEkYKB0FkZE5vZGUSHC5iYWlsaXdpY2sudjEuQWRkTm9kZVJlcXVlc3QaHS5iYWlsaXdpY2sudjEuQWRkTm9kZVJlc3BvbnNlEk8KClJlbW92ZU5vZGUSHy5iYWlsaXdpY2sudjEuUmVtb3ZlTm9kZVJlcXVlc3QaIC5iYWlsaXdpY2sudjEuUmVtb3ZlTm9kZVJlc3BvbnNlElIKC1JlcGxhY2VOb2RlEiAuYmFpbGl3aWNrLnYxLlJlcGxhY2VOb2RlUmVxdWVzdBohLmJhaWxpd2ljay52MS5SZXBsYWNlTm9kZVJlc3BvbnNlEmQKEVJlcG9ydFBlcmZvcm1hbmNlEiYuYmFpbGl3aWNrLnYxLlJlcG9ydFBlcmZvcm1hbmNlUmVxdWVzdBonLmJhaWxpd2ljay52MS5SZXBvcnRQZXJmb3JtYW5jZVJlc3BvbnNlEl4KD1JlcG9ydFJlc291cmNlcxIkLmJhaWxpd2ljay52MS5SZXBvcnRSZXNvdXJjZXNSZXF1ZXN0GiUuYmFpbGl3aWNrLnYxLlJlcG9ydFJlc291cmNlc1Jlc3BvbnNlYgZwcm90bzM", [file_bailiwick_v1_common, file_bailiwick_v1_group, file_bailiwick_v1_node, file_bailiwick_v1_plan, file_bailiwick_v1_status, file_bailiwick_v1_topology]);
+  fileDesc("Ch9iYWlsaXdpY2svdjEvbm9kZV9zZXJ2aWNlLnByb3RvEgxiYWlsaXdpY2sudjEisQEKEExpc3ROb2Rlc1JlcXVlc3QSOgoGbGFiZWxzGAEgAygLMiouYmFpbGl3aWNrLnYxLkxpc3ROb2Rlc1JlcXVlc3QuTGFiZWxzRW50cnkSDwoHYXNrX2FsbBgCIAEoCBINCgVsaW1pdBgDIAEoDRISCgpwYWdlX3Rva2VuGAQgASgMGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiigEKEUxpc3ROb2Rlc1Jlc3BvbnNlEiQKBmhlYWRlchgBIAEoCzIULmJhaWxpd2ljay52MS5IZWFkZXISIQoFbm9kZXMYAiADKAsyEi5iYWlsaXdpY2sudjEuTm9kZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAyABKAwSEwoLdW5yZWFjaGFibGUYBCADKAkiHgoOR2V0Tm9kZVJlcXVlc3QSDAoEbm9kZRgBIAEoCSJuCg9HZXROb2RlUmVzcG9uc2USJAoGaGVhZGVyGAEgASgLMhQuYmFpbGl3aWNrLnYxLkhlYWRlchIgCgRub2RlGAIgASgLMhIuYmFpbGl3aWNrLnYxLk5vZGUSEwoLdW5yZWFjaGFibGUYAyADKAkiIAoQR2V0U3BoZXJlUmVxdWVzdBIMCgRub2RlGAEgASgJIvMBChFHZXRTcGhlcmVSZXNwb25zZRIkCgZoZWFkZXIYASABKAsyFC5iYWlsaXdpY2sudjEuSGVhZGVyEgwKBG5vZGUYAiABKAkSDwoHbWVtYmVycxgDIAMoCRIpCgZncm91cHMYBCADKAsyGS5iYWlsaXdpY2sudjEuU3BoZXJlR3JvdXASJAoIc3RhdHVzZXMYBSADKAsyEi5iYWlsaXdpY2sudjEuTm9kZRIzCgtpbnRlcmxvY2tlZBgGIAMoCzIeLmJhaWxpd2ljay52MS5JbnRlcmxvY2tTdW1tYXJ5EhMKC3VucmVhY2hhYmxlGAcgAygJIiwKC1NwaGVyZUdyb3VwEg0KBWdyb3VwGAEgASgJEg4KBm93bmVycxgCIAMoCSKZAQoQRHJhaW5Ob2RlUmVxdWVzdBIMCgRub2RlGAEgASgJEgsKA3doeRgCIAEoCRIYChBza2lwX3VuYXZhaWxhYmxlGAMgASgIEgwKBHdhaXQYBCABKAgSFQoNdmFsaWRhdGVfb25seRgFIAEoCBIrCgpyZXF1ZXN0X2lkGAYgASgLMhcuYmFpbGl3aWNrLnYxLlJlcXVlc3RJZCKaAQoRRHJhaW5Ob2RlUmVzcG9uc2USJAoGaGVhZGVyGAEgASgLMhQuYmFpbGl3aWNrLnYxLkhlYWRlchIgCgRub2RlGAIgASgLMhIuYmFpbGl3aWNrLnYxLk5vZGUSKAoFbW92ZXMYAyADKAsyGS5iYWlsaXdpY2sudjEuUGxhbm5lZE1vdmUSEwoLdW5yZWFjaGFibGUYBCADKAkiaQoSVW5kcmFpbk5vZGVSZXF1ZXN0EgwKBG5vZGUYASABKAkSGAoQc2tpcF91bmF2YWlsYWJsZRgCIAEoCBIrCgpyZXF1ZXN0X2lkGAMgASgLMhcuYmFpbGl3aWNrLnYxLlJlcXVlc3RJZCJyChNVbmRyYWluTm9kZVJlc3BvbnNlEiQKBmhlYWRlchgBIAEoCzIULmJhaWxpd2ljay52MS5IZWFkZXISIAoEbm9kZRgCIAEoCzISLmJhaWxpd2ljay52MS5Ob2RlEhMKC3VucmVhY2hhYmxlGAMgAygJInwKDkFkZE5vZGVSZXF1ZXN0EiYKBG5vZGUYASABKAsyGC5iYWlsaXdpY2sudjEuTm9kZUNvbmZpZxIVCg12YWxpZGF0ZV9vbmx5GAIgASgIEisKCnJlcXVlc3RfaWQYAyABKAsyFy5iYWlsaXdpY2sudjEuUmVxdWVzdElkIlkKD0FkZE5vZGVSZXNwb25zZRIkCgZoZWFkZXIYASABKAsyFC5iYWlsaXdpY2sudjEuSGVhZGVyEiAKBG5vZGUYAiABKAsyEi5iYWlsaXdpY2sudjEuTm9kZSKVAQoRUmVtb3ZlTm9kZVJlcXVlc3QSDAoEbm9kZRgBIAEoCRIUCgxjb25maXJtYXRpb24YAiABKAkSGAoQc2tpcF91bmF2YWlsYWJsZRgDIAEoCBIVCg12YWxpZGF0ZV9vbmx5GAQgASgIEisKCnJlcXVlc3RfaWQYBSABKAsyFy5iYWlsaXdpY2sudjEuUmVxdWVzdElkIokBChJSZW1vdmVOb2RlUmVzcG9uc2USJAoGaGVhZGVyGAEgASgLMhQuYmFpbGl3aWNrLnYxLkhlYWRlchIOCgZncm91cHMYAiADKAkSKAoFbW92ZXMYAyADKAsyGS5iYWlsaXdpY2sudjEuUGxhbm5lZE1vdmUSEwoLdW5yZWFjaGFibGUYBCADKAkirwEKElJlcGxhY2VOb2RlUmVxdWVzdBIMCgRub2RlGAEgASgJEi0KC3JlcGxhY2VtZW50GAIgASgLMhguYmFpbGl3aWNrLnYxLk5vZGVDb25maWcSGAoQc2tpcF91bmF2YWlsYWJsZRgDIAEoCBIVCg12YWxpZGF0ZV9vbmx5GAQgASgIEisKCnJlcXVlc3RfaWQYBSABKAsyFy5iYWlsaXdpY2sudjEuUmVxdWVzdElkIoIBChNSZXBsYWNlTm9kZVJlc3BvbnNlEiQKBmhlYWRlchgBIAEoCzIULmJhaWxpd2ljay52MS5IZWFkZXISIAoEbm9kZRgCIAEoCzISLmJhaWxpd2ljay52MS5Ob2RlEg4KBmdyb3VwcxgDIAMoCRITCgt1bnJlYWNoYWJsZRgEIAMoCSJLChhSZXBvcnRQZXJmb3JtYW5jZVJlcXVlc3QSLwoGc2FtcGxlGAEgASgLMh8uYmFpbGl3aWNrLnYxLlBlcmZvcm1hbmNlU2FtcGxlIlYKGVJlcG9ydFBlcmZvcm1hbmNlUmVzcG9uc2USJAoGaGVhZGVyGAEgASgLMhQuYmFpbGl3aWNrLnYxLkhlYWRlchITCgtpbnRlcnZhbF9tcxgCIAEoDSKhAQoWUmVwb3J0UmVzb3VyY2VzUmVxdWVzdBIMCgRub2RlGAEgASgJEg0KBWFnZW50GAIgASgJEikKBmdyb3VwcxgDIAMoCzIZLmJhaWxpd2ljay52MS5Hcm91cFJlcG9ydBItCghhZGFwdGVycxgEIAMoCzIbLmJhaWxpd2ljay52MS5BZGFwdGVyU3RhdHVzEhAKCGNvbXBsZXRlGAUgASgIIuwBCgtHcm91cFJlcG9ydBINCgVncm91cBgBIAEoCRINCgVlcG9jaBgCIAEoBBINCgVyZW5ldxgDIAEoCBIrCgVzdGF0ZRgEIAEoDjIcLmJhaWxpd2ljay52MS5Pd25lcnNoaXBTdGF0ZRIvCglyZXNvdXJjZXMYBSADKAsyHC5iYWlsaXdpY2sudjEuUmVzb3VyY2VTdGF0dXMSJwoFZGlza3MYBiADKAsyGC5iYWlsaXdpY2sudjEuRGlza1N0YXR1cxIpCgVmZW5jZRgHIAEoCzIaLmJhaWxpd2ljay52MS5GZW5jZU91dGNvbWUiPwoMRmVuY2VPdXRjb21lEg0KBW9yZGVyGAEgASgJEhMKC2V4aXRfc3RhdHVzGAIgASgNEgsKA3doeRgDIAEoCSKCAQoXUmVwb3J0UmVzb3VyY2VzUmVzcG9uc2USJAoGaGVhZGVyGAEgASgLMhQuYmFpbGl3aWNrLnYxLkhlYWRlchIsCgZncmFudHMYAiADKAsyHC5iYWlsaXdpY2sudjEuT3duZXJzaGlwR3JhbnQSEwoLdW5yZWFjaGFibGUYAyADKAki3AEKDk93bmVyc2hpcEdyYW50Eg0KBWdyb3VwGAEgASgJEg0KBWVwb2NoGAIgASgEEg8KB2dyYW50ZWQYAyABKAgSDgoGdHRsX21zGAQgASgNEhYKDnN0b3BfYnVkZ2V0X21zGAUgASgNEiwKBndhbnRlZBgGIAEoDjIcLmJhaWxpd2ljay52MS5Pd25lcnNoaXBTdGF0ZRILCgN3aHkYByABKAkSDwoHZW5kbGVzcxgIIAEoCBInCgVmZW5jZRgJIAEoCzIYLmJhaWxpd2ljay52MS5GZW5jZU9yZGVyIl0KCkZlbmNlT3JkZXISDQoFb3JkZXIYASABKAkSDAoEbm9kZRgCIAEoCRINCgVlcG9jaBgDIAEoBBIPCgdjb21tYW5kGAQgAygJEhIKCnRpbWVvdXRfbXMYBSABKA0yxgYKC05vZGVTZXJ2aWNlEkwKCUxpc3ROb2RlcxIeLmJhaWxpd2ljay52MS5MaXN0Tm9kZXNSZXF1ZXN0Gh8uYmFpbGl3aWNrLnYxLkxpc3ROb2Rlc1Jlc3BvbnNlEkYKB0dldE5vZGUSHC5iYWlsaXdpY2sudjEuR2V0Tm9kZVJlcXVlc3QaHS5iYWlsaXdpY2sudjEuR2V0Tm9kZVJlc3BvbnNlEkwKCUdldFNwaGVyZRIeLmJhaWxpd2ljay52MS5HZXRTcGhlcmVSZXF1ZXN0Gh8uYmFpbGl3aWNrLnYxLkdldFNwaGVyZVJlc3BvbnNlEkwKCURyYWluTm9kZRIeLmJhaWxpd2ljay52MS5EcmFpbk5vZGVSZXF1ZXN0Gh8uYmFpbGl3aWNrLnYxLkRyYWluTm9kZVJlc3BvbnNlElIKC1VuZHJhaW5Ob2RlEiAuYmFpbGl3aWNrLnYxLlVuZHJhaW5Ob2RlUmVxdWVzdBohLmJhaWxpd2ljay52MS5VbmRyYWluTm9kZVJlc3BvbnNlEkYKB0FkZE5vZGUSHC5iYWlsaXdpY2sudjEuQWRkTm9kZVJlcXVlc3QaHS5iYWlsaXdpY2sudjEuQWRkTm9kZVJlc3BvbnNlEk8KClJlbW92ZU5vZGUSHy5iYWlsaXdpY2sudjEuUmVtb3ZlTm9kZVJlcXVlc3QaIC5iYWlsaXdpY2sudjEuUmVtb3ZlTm9kZVJlc3BvbnNlElIKC1JlcGxhY2VOb2RlEiAuYmFpbGl3aWNrLnYxLlJlcGxhY2VOb2RlUmVxdWVzdBohLmJhaWxpd2ljay52MS5SZXBsYWNlTm9kZVJlc3BvbnNlEmQKEVJlcG9ydFBlcmZvcm1hbmNlEiYuYmFpbGl3aWNrLnYxLlJlcG9ydFBlcmZvcm1hbmNlUmVxdWVzdBonLmJhaWxpd2ljay52MS5SZXBvcnRQZXJmb3JtYW5jZVJlc3BvbnNlEl4KD1JlcG9ydFJlc291cmNlcxIkLmJhaWxpd2ljay52MS5SZXBvcnRSZXNvdXJjZXNSZXF1ZXN0GiUuYmFpbGl3aWNrLnYxLlJlcG9ydFJlc291cmNlc1Jlc3BvbnNlYgZwcm90bzM", [file_bailiwick_v1_common, file_bailiwick_v1_group, file_bailiwick_v1_node, file_bailiwick_v1_plan, file_bailiwick_v1_status, file_bailiwick_v1_topology]);
 
 /**
  * Which nodes to list.
@@ -820,6 +820,13 @@ export type GroupReport = Message<"bailiwick.v1.GroupReport"> & {
    * @generated from field: repeated bailiwick.v1.DiskStatus disks = 6;
    */
   disks: DiskStatus[];
+
+  /**
+   * What has become of the fence that was ordered last, in every report until another answer no longer orders it.
+   *
+   * @generated from field: bailiwick.v1.FenceOutcome fence = 7;
+   */
+  fence?: FenceOutcome | undefined;
 };
 
 /**
@@ -828,6 +835,41 @@ export type GroupReport = Message<"bailiwick.v1.GroupReport"> & {
  */
 export const GroupReportSchema: GenMessage<GroupReport> = /*@__PURE__*/
   messageDesc(file_bailiwick_v1_node_service, 20);
+
+/**
+ * What has become of an order to fence.
+ *
+ * @generated from message bailiwick.v1.FenceOutcome
+ */
+export type FenceOutcome = Message<"bailiwick.v1.FenceOutcome"> & {
+  /**
+   * As ordered.
+   *
+   * @generated from field: string order = 1;
+   */
+  order: string;
+
+  /**
+   * Of the command: 0 if the node is fenced; 256 where there is none, because it was refused, ended by a signal, or was late.
+   *
+   * @generated from field: uint32 exit_status = 2;
+   */
+  exitStatus: number;
+
+  /**
+   * For people; at most 1,024 bytes.
+   *
+   * @generated from field: string why = 3;
+   */
+  why: string;
+};
+
+/**
+ * Describes the message bailiwick.v1.FenceOutcome.
+ * Use `create(FenceOutcomeSchema)` to create a new message.
+ */
+export const FenceOutcomeSchema: GenMessage<FenceOutcome> = /*@__PURE__*/
+  messageDesc(file_bailiwick_v1_node_service, 21);
 
 /**
  * What an agent may do from now on.
@@ -860,7 +902,7 @@ export type ReportResourcesResponse = Message<"bailiwick.v1.ReportResourcesRespo
  * Use `create(ReportResourcesResponseSchema)` to create a new message.
  */
 export const ReportResourcesResponseSchema: GenMessage<ReportResourcesResponse> = /*@__PURE__*/
-  messageDesc(file_bailiwick_v1_node_service, 21);
+  messageDesc(file_bailiwick_v1_node_service, 22);
 
 /**
  * The right to act for a group, or the lack of it.
@@ -917,6 +959,22 @@ export type OwnershipGrant = Message<"bailiwick.v1.OwnershipGrant"> & {
    * @generated from field: string why = 7;
    */
   why: string;
+
+  /**
+   * No time ends the right (`lostQuorum: freeze`), and `ttl_ms` says no more than how often to renew it. It is lost when an
+   * answer says so, and nobody else is given it before the agent has reported OFFLINE, the node is fenced, or an operator
+   * has confirmed that nothing runs here.
+   *
+   * @generated from field: bool endless = 8;
+   */
+  endless: boolean;
+
+  /**
+   * Run this for the group, whoever has the right; absent: nothing.
+   *
+   * @generated from field: bailiwick.v1.FenceOrder fence = 9;
+   */
+  fence?: FenceOrder | undefined;
 };
 
 /**
@@ -924,7 +982,56 @@ export type OwnershipGrant = Message<"bailiwick.v1.OwnershipGrant"> & {
  * Use `create(OwnershipGrantSchema)` to create a new message.
  */
 export const OwnershipGrantSchema: GenMessage<OwnershipGrant> = /*@__PURE__*/
-  messageDesc(file_bailiwick_v1_node_service, 22);
+  messageDesc(file_bailiwick_v1_node_service, 23);
+
+/**
+ * The owner of a group is lost, and another owner's agent is to make sure of it: the command of the group's `FencePolicy`.
+ *
+ * @generated from message bailiwick.v1.FenceOrder
+ */
+export type FenceOrder = Message<"bailiwick.v1.FenceOrder"> & {
+  /**
+   * Identity. What is ordered in several answers is run once; an agent that starts anew runs it again.
+   *
+   * @generated from field: string order = 1;
+   */
+  order: string;
+
+  /**
+   * The node to be fenced, `BAILIWICK_NODE` of the command.
+   *
+   * @generated from field: string node = 2;
+   */
+  node: string;
+
+  /**
+   * Of the right that is to end with it, `BAILIWICK_EPOCH`.
+   *
+   * @generated from field: uint64 epoch = 3;
+   */
+  epoch: bigint;
+
+  /**
+   * Program by absolute path and its arguments.
+   *
+   * @generated from field: repeated string command = 4;
+   */
+  command: string[];
+
+  /**
+   * After which it is killed, and has failed.
+   *
+   * @generated from field: uint32 timeout_ms = 5;
+   */
+  timeoutMs: number;
+};
+
+/**
+ * Describes the message bailiwick.v1.FenceOrder.
+ * Use `create(FenceOrderSchema)` to create a new message.
+ */
+export const FenceOrderSchema: GenMessage<FenceOrder> = /*@__PURE__*/
+  messageDesc(file_bailiwick_v1_node_service, 24);
 
 /**
  * Reads and changes nodes. Changes may end in `outcome_unknown`; `request_id` makes a retry safe.

@@ -574,9 +574,11 @@ export const LeaseTermsSchema: GenMessage<LeaseTerms> = /*@__PURE__*/
   messageDesc(file_bailiwick_v1_policy, 14);
 
 /**
- * A command that makes sure a node can do no harm (power switch, storage reservation). Checked and kept; no agent runs it
- * yet, and a group is never granted anew before the old lease has run out. It is to be run by the agent of an owner that is
- * up, with `BAILIWICK_TARGET` set, exit status 0 meaning that it did, and has to be on the agents' allow-lists.
+ * A command that makes sure a node can do no harm (power switch, storage reservation), so that a group need not wait for the right
+ * of an owner that is down to end. The agent of another owner runs it, with `BAILIWICK_GROUP`, `BAILIWICK_NODE` (the node to be
+ * fenced) and `BAILIWICK_EPOCH` set; it has to be in `allow.exec` of the agents. Exit status 0 means that nothing which ran
+ * on the node before the command began runs any more; anything else that nothing is known. It may be run twice, and by two
+ * owners at once.
  *
  * @generated from message bailiwick.v1.FencePolicy
  */
@@ -624,8 +626,9 @@ export const LostQuorumPolicy = {
   STOP: 1,
 
   /**
-   * While the minimum beside the quorum is not met, the application goes on where it is and is not moved. Without a quorum as
-   * STOP: its right ends, because nobody is fenced yet. Refused without `fence`.
+   * The application goes on where it is, also while the minimum beside the quorum is not met: its right has no end. Nobody else
+   * is given it before the owner's agent has said that it stopped, a fence has succeeded, or an operator has confirmed that
+   * nothing runs there (`UnfreezeGroup`). Counts from the next epoch on. Refused without `fence`.
    *
    * @generated from enum value: LOST_QUORUM_POLICY_FREEZE = 2;
    */

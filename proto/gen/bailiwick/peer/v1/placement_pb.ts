@@ -15,7 +15,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file bailiwick/peer/v1/placement.proto.
  */
 export const file_bailiwick_peer_v1_placement: GenFile = /*@__PURE__*/
-  fileDesc("CiFiYWlsaXdpY2svcGVlci92MS9wbGFjZW1lbnQucHJvdG8SEWJhaWxpd2ljay5wZWVyLnYxIiUKBkFtb3VudBIMCgRuYW1lGAEgASgJEg0KBXZhbHVlGAIgASgEIjUKB0Ftb3VudHMSKgoHYW1vdW50cxgBIAMoCzIZLmJhaWxpd2ljay5wZWVyLnYxLkFtb3VudCJpCgpMZWFzZVRlcm1zEg4KBnR0bF9tcxgBIAEoBBIZChFyZW5ld19pbnRlcnZhbF9tcxgCIAEoBBIWCg5zdG9wX2J1ZGdldF9tcxgDIAEoBBIYChBjbG9ja19yYXRlX2Vycm9yGAQgASgBIpgBChFQZXJmb3JtYW5jZVNhbXBsZRIMCgRub2RlGAEgASgJEg0KBWF0X21zGAIgASgEEg4KBmFnZV9tcxgDIAEoBBIoCgRsb2FkGAQgASgLMhouYmFpbGl3aWNrLnBlZXIudjEuQW1vdW50cxIsCghjYXBhY2l0eRgFIAEoCzIaLmJhaWxpd2ljay5wZWVyLnYxLkFtb3VudHMiZgoLR3JvdXBJbnRlbnQSEQoJaXNfb25saW5lGAEgASgIEhMKBmZyb3plbhgCIAEoCUgAiAEBEhYKCXBpbm5lZF90bxgDIAEoCUgBiAEBQgkKB19mcm96ZW5CDAoKX3Bpbm5lZF90byJGCghNb3ZlV2lzaBIPCgJ0bxgBIAEoCUgAiAEBEhUKCGlmX2Vwb2NoGAIgASgESAGIAQFCBQoDX3RvQgsKCV9pZl9lcG9jaCIjCglTdGFydFdpc2gSDwoCb24YASABKAlIAIgBAUIFCgNfb24iCgoIU3RvcFdpc2giHAoKRnJlZXplV2lzaBIOCgZyZWFzb24YASABKAkiRAoMVW5mcmVlemVXaXNoEh4KEWNvbmZpcm1lZF9vbmx5X29uGAEgASgJSACIAQFCFAoSX2NvbmZpcm1lZF9vbmx5X29uIiYKDkNsZWFyRXJyb3JXaXNoEhQKDGZvcmdldF9tb3ZlcxgBIAEoCCK8AgoJR3JvdXBXaXNoEisKBG1vdmUYASABKAsyGy5iYWlsaXdpY2sucGVlci52MS5Nb3ZlV2lzaEgAEi0KBXN0YXJ0GAIgASgLMhwuYmFpbGl3aWNrLnBlZXIudjEuU3RhcnRXaXNoSAASKwoEc3RvcBgDIAEoCzIbLmJhaWxpd2ljay5wZWVyLnYxLlN0b3BXaXNoSAASLwoGZnJlZXplGAQgASgLMh0uYmFpbGl3aWNrLnBlZXIudjEuRnJlZXplV2lzaEgAEjMKCHVuZnJlZXplGAUgASgLMh8uYmFpbGl3aWNrLnBlZXIudjEuVW5mcmVlemVXaXNoSAASOAoLY2xlYXJfZXJyb3IYBiABKAsyIS5iYWlsaXdpY2sucGVlci52MS5DbGVhckVycm9yV2lzaEgAQgYKBHdpc2giSwoKR3JvdXBFcnJvchIMCgRub2RlGAEgASgJEhAKCHJlc291cmNlGAIgASgJEg4KBnJlYXNvbhgDIAEoCRINCgVhdF9tcxgEIAEoBCLbAQoRUGxhY2VtZW50RGVjaXNpb24SDQoFaW5kZXgYASABKAQSDQoFYXRfbXMYAiABKAQSEgoFZXBvY2gYAyABKARIAIgBARIRCgRmcm9tGAQgASgJSAGIAQESDwoCdG8YBSABKAlIAogBARIPCgdpc193aXNoGAYgASgIEg4KBnJlYXNvbhgHIAEoCRI1CgdzYW1wbGVzGAggAygLMiQuYmFpbGl3aWNrLnBlZXIudjEuUGVyZm9ybWFuY2VTYW1wbGVCCAoGX2Vwb2NoQgcKBV9mcm9tQgUKA190byIlCgtQbGFubmVkTW92ZRIPCgJ0bxgBIAEoCUgAiAEBQgUKA190byIXCgZNb21lbnQSDQoFYXRfbXMYASABKAQipwMKCVBsYWNlbWVudBIuCgZpbnRlbnQYASABKAsyHi5iYWlsaXdpY2sucGVlci52MS5Hcm91cEludGVudBIsCgRtb3ZlGAIgASgLMh4uYmFpbGl3aWNrLnBlZXIudjEuUGxhbm5lZE1vdmUSLAoFZXJyb3IYAyABKAsyHS5iYWlsaXdpY2sucGVlci52MS5Hcm91cEVycm9yEisKBGJhbnMYBCADKAsyHS5iYWlsaXdpY2sucGVlci52MS5Hcm91cEVycm9yEisKCG1vdmVzX21zGAUgAygLMhkuYmFpbGl3aWNrLnBlZXIudjEuTW9tZW50EjcKCWRlY2lzaW9ucxgGIAMoCzIkLmJhaWxpd2ljay5wZWVyLnYxLlBsYWNlbWVudERlY2lzaW9uEiwKBWxlYXNlGAcgASgLMh0uYmFpbGl3aWNrLnBlZXIudjEuTGVhc2VUZXJtcxITCgZ0YXJnZXQYCCABKAlIAIgBARItCgZzdGFydHMYCSADKAsyHS5iYWlsaXdpY2sucGVlci52MS5Pd25lclN0YXJ0QgkKB190YXJnZXQiKAoKT3duZXJTdGFydBIMCgRub2RlGAEgASgJEgwKBGJvb3QYAiABKAQiuwEKDlJlc291cmNlUmVwb3J0EhAKCHJlc291cmNlGAEgASgJEjAKBXN0YXRlGAIgASgOMiEuYmFpbGl3aWNrLnBlZXIudjEuQ29tcG9uZW50U3RhdGUSDQoFZXBvY2gYAyABKAQSDgoGcmVhc29uGAQgASgJEhMKC2V4aXRfc3RhdHVzGAUgASgEEhAKCHJlc3RhcnRzGAYgASgEEg0KBWF0X21zGAcgASgEEhAKCHNpbmNlX21zGAggASgEIs8BChRQbGFjZWRSZXNvdXJjZVJlcG9ydBIQCghyZXNvdXJjZRgBIAEoCRIwCgVzdGF0ZRgCIAEoDjIhLmJhaWxpd2ljay5wZWVyLnYxLkNvbXBvbmVudFN0YXRlEg0KBWVwb2NoGAMgASgEEg4KBnJlYXNvbhgEIAEoCRITCgtleGl0X3N0YXR1cxgFIAEoBBIQCghyZXN0YXJ0cxgGIAEoBBINCgVhdF9tcxgHIAEoBBIQCghzaW5jZV9tcxgIIAEoBBIMCgRub2RlGAkgASgJIqMBCgtHcm91cFJlcG9ydBINCgVncm91cBgBIAEoCRINCgVlcG9jaBgCIAEoBBIOCgZyZW5ld3MYAyABKAgSMAoFc3RhdGUYBCABKA4yIS5iYWlsaXdpY2sucGVlci52MS5Pd25lcnNoaXBTdGF0ZRI0CglyZXNvdXJjZXMYBSADKAsyIS5iYWlsaXdpY2sucGVlci52MS5SZXNvdXJjZVJlcG9ydCKqAQoOT3duZXJzaGlwR3JhbnQSDQoFZ3JvdXAYASABKAkSDQoFZXBvY2gYAiABKAQSEgoKaXNfZ3JhbnRlZBgDIAEoCBIOCgZ0dGxfbXMYBCABKAQSFgoOc3RvcF9idWRnZXRfbXMYBSABKAQSLgoGd2FudGVkGAYgASgOMh4uYmFpbGl3aWNrLnBlZXIudjEuV2FudGVkU3RhdGUSDgoGcmVhc29uGAcgASgJIlcKBkZhY3RvchIrCgRraW5kGAEgASgOMh0uYmFpbGl3aWNrLnBlZXIudjEuRmFjdG9yS2luZBIQCghleGNsdWRlcxgCIAEoCBIOCgZyZWFzb24YAyABKAkiiQEKCUNhbmRpZGF0ZRIMCgRub2RlGAEgASgJEgwKBHJhbmsYAiABKAQSKgoHZmFjdG9ycxgDIAMoCzIZLmJhaWxpd2ljay5wZWVyLnYxLkZhY3RvchI0CgZzYW1wbGUYBCABKAsyJC5iYWlsaXdpY2sucGVlci52MS5QZXJmb3JtYW5jZVNhbXBsZSJOCgdUcmlnZ2VyEg0KBWV2ZW50GAEgASgJEg8KAnRvGAIgASgJSACIAQESEgoFYXRfbXMYAyABKARIAYgBAUIFCgNfdG9CCAoGX2F0X21zIrcBCgtFeHBsYW5hdGlvbhIPCgdzdW1tYXJ5GAEgASgJEjAKCmNhbmRpZGF0ZXMYAiADKAsyHC5iYWlsaXdpY2sucGVlci52MS5DYW5kaWRhdGUSLAoIdHJpZ2dlcnMYAyADKAsyGi5iYWlsaXdpY2sucGVlci52MS5UcmlnZ2VyEjcKCWRlY2lzaW9ucxgEIAMoCzIkLmJhaWxpd2ljay5wZWVyLnYxLlBsYWNlbWVudERlY2lzaW9uKuABCg5Db21wb25lbnRTdGF0ZRIfChtDT01QT05FTlRfU1RBVEVfVU5TUEVDSUZJRUQQABIbChdDT01QT05FTlRfU1RBVEVfT0ZGTElORRABEhwKGENPTVBPTkVOVF9TVEFURV9TVEFSVElORxACEhoKFkNPTVBPTkVOVF9TVEFURV9PTkxJTkUQAxIcChhDT01QT05FTlRfU1RBVEVfU1RPUFBJTkcQBBIcChhDT01QT05FTlRfU1RBVEVfREVHUkFERUQQBRIaChZDT01QT05FTlRfU1RBVEVfRkFJTEVEEAYqXgoLV2FudGVkU3RhdGUSHAoYV0FOVEVEX1NUQVRFX1VOU1BFQ0lGSUVEEAASFwoTV0FOVEVEX1NUQVRFX09OTElORRABEhgKFFdBTlRFRF9TVEFURV9PRkZMSU5FEAIqlgMKCkZhY3RvcktpbmQSGwoXRkFDVE9SX0tJTkRfVU5TUEVDSUZJRUQQABIaChZGQUNUT1JfS0lORF9QUkVDRURFTkNFEAESFwoTRkFDVE9SX0tJTkRfVkVSRElDVBACEhgKFEZBQ1RPUl9LSU5EX0NBUEFDSVRZEAMSFAoQRkFDVE9SX0tJTkRfTE9BRBAEEhkKFUZBQ1RPUl9LSU5EX1NBTUVfTk9ERRAFEh4KGkZBQ1RPUl9LSU5EX0RJRkZFUkVOVF9OT0RFEAYSGgoWRkFDVE9SX0tJTkRfREVQRU5ERU5DWRAHEhgKFEZBQ1RPUl9LSU5EX1JFU09VUkNFEAgSFAoQRkFDVE9SX0tJTkRfUlVMRRAJEhkKFUZBQ1RPUl9LSU5EX0FOVElfRkxBUBAKEhgKFEZBQ1RPUl9LSU5EX1NFVFRMSU5HEAsSEwoPRkFDVE9SX0tJTkRfUElOEAwSGAoURkFDVE9SX0tJTkRfQ0FUQ0hfVVAQDRIbChdGQUNUT1JfS0lORF9SRVNFUlZBVElPThAOYgZwcm90bzM", [file_bailiwick_peer_v1_model]);
+  fileDesc("CiFiYWlsaXdpY2svcGVlci92MS9wbGFjZW1lbnQucHJvdG8SEWJhaWxpd2ljay5wZWVyLnYxIiUKBkFtb3VudBIMCgRuYW1lGAEgASgJEg0KBXZhbHVlGAIgASgEIjUKB0Ftb3VudHMSKgoHYW1vdW50cxgBIAMoCzIZLmJhaWxpd2ljay5wZWVyLnYxLkFtb3VudCJ9CgpMZWFzZVRlcm1zEg4KBnR0bF9tcxgBIAEoBBIZChFyZW5ld19pbnRlcnZhbF9tcxgCIAEoBBIWCg5zdG9wX2J1ZGdldF9tcxgDIAEoBBIYChBjbG9ja19yYXRlX2Vycm9yGAQgASgBEhIKCmlzX2VuZGxlc3MYBSABKAgimAEKEVBlcmZvcm1hbmNlU2FtcGxlEgwKBG5vZGUYASABKAkSDQoFYXRfbXMYAiABKAQSDgoGYWdlX21zGAMgASgEEigKBGxvYWQYBCABKAsyGi5iYWlsaXdpY2sucGVlci52MS5BbW91bnRzEiwKCGNhcGFjaXR5GAUgASgLMhouYmFpbGl3aWNrLnBlZXIudjEuQW1vdW50cyJmCgtHcm91cEludGVudBIRCglpc19vbmxpbmUYASABKAgSEwoGZnJvemVuGAIgASgJSACIAQESFgoJcGlubmVkX3RvGAMgASgJSAGIAQFCCQoHX2Zyb3plbkIMCgpfcGlubmVkX3RvIkYKCE1vdmVXaXNoEg8KAnRvGAEgASgJSACIAQESFQoIaWZfZXBvY2gYAiABKARIAYgBAUIFCgNfdG9CCwoJX2lmX2Vwb2NoIiMKCVN0YXJ0V2lzaBIPCgJvbhgBIAEoCUgAiAEBQgUKA19vbiIKCghTdG9wV2lzaCIcCgpGcmVlemVXaXNoEg4KBnJlYXNvbhgBIAEoCSIUCgxVbmZyZWV6ZVdpc2hKBAgBEAIiYQoLQ29uZmlybVdpc2gSDwoHb25seV9vbhgBIAEoCRIVCghpZl9lcG9jaBgCIAEoBEgAiAEBEg4KBnJlYXNvbhgDIAEoCRINCgVhdF9tcxgEIAEoBEILCglfaWZfZXBvY2giJgoOQ2xlYXJFcnJvcldpc2gSFAoMZm9yZ2V0X21vdmVzGAEgASgIIu8CCglHcm91cFdpc2gSKwoEbW92ZRgBIAEoCzIbLmJhaWxpd2ljay5wZWVyLnYxLk1vdmVXaXNoSAASLQoFc3RhcnQYAiABKAsyHC5iYWlsaXdpY2sucGVlci52MS5TdGFydFdpc2hIABIrCgRzdG9wGAMgASgLMhsuYmFpbGl3aWNrLnBlZXIudjEuU3RvcFdpc2hIABIvCgZmcmVlemUYBCABKAsyHS5iYWlsaXdpY2sucGVlci52MS5GcmVlemVXaXNoSAASMwoIdW5mcmVlemUYBSABKAsyHy5iYWlsaXdpY2sucGVlci52MS5VbmZyZWV6ZVdpc2hIABI4CgtjbGVhcl9lcnJvchgGIAEoCzIhLmJhaWxpd2ljay5wZWVyLnYxLkNsZWFyRXJyb3JXaXNoSAASMQoHY29uZmlybRgHIAEoCzIeLmJhaWxpd2ljay5wZWVyLnYxLkNvbmZpcm1XaXNoSABCBgoEd2lzaCJLCgpHcm91cEVycm9yEgwKBG5vZGUYASABKAkSEAoIcmVzb3VyY2UYAiABKAkSDgoGcmVhc29uGAMgASgJEg0KBWF0X21zGAQgASgEItsBChFQbGFjZW1lbnREZWNpc2lvbhINCgVpbmRleBgBIAEoBBINCgVhdF9tcxgCIAEoBBISCgVlcG9jaBgDIAEoBEgAiAEBEhEKBGZyb20YBCABKAlIAYgBARIPCgJ0bxgFIAEoCUgCiAEBEg8KB2lzX3dpc2gYBiABKAgSDgoGcmVhc29uGAcgASgJEjUKB3NhbXBsZXMYCCADKAsyJC5iYWlsaXdpY2sucGVlci52MS5QZXJmb3JtYW5jZVNhbXBsZUIICgZfZXBvY2hCBwoFX2Zyb21CBQoDX3RvIiUKC1BsYW5uZWRNb3ZlEg8KAnRvGAEgASgJSACIAQFCBQoDX3RvIhcKBk1vbWVudBINCgVhdF9tcxgBIAEoBCKnAwoJUGxhY2VtZW50Ei4KBmludGVudBgBIAEoCzIeLmJhaWxpd2ljay5wZWVyLnYxLkdyb3VwSW50ZW50EiwKBG1vdmUYAiABKAsyHi5iYWlsaXdpY2sucGVlci52MS5QbGFubmVkTW92ZRIsCgVlcnJvchgDIAEoCzIdLmJhaWxpd2ljay5wZWVyLnYxLkdyb3VwRXJyb3ISKwoEYmFucxgEIAMoCzIdLmJhaWxpd2ljay5wZWVyLnYxLkdyb3VwRXJyb3ISKwoIbW92ZXNfbXMYBSADKAsyGS5iYWlsaXdpY2sucGVlci52MS5Nb21lbnQSNwoJZGVjaXNpb25zGAYgAygLMiQuYmFpbGl3aWNrLnBlZXIudjEuUGxhY2VtZW50RGVjaXNpb24SLAoFbGVhc2UYByABKAsyHS5iYWlsaXdpY2sucGVlci52MS5MZWFzZVRlcm1zEhMKBnRhcmdldBgIIAEoCUgAiAEBEi0KBnN0YXJ0cxgJIAMoCzIdLmJhaWxpd2ljay5wZWVyLnYxLk93bmVyU3RhcnRCCQoHX3RhcmdldCIoCgpPd25lclN0YXJ0EgwKBG5vZGUYASABKAkSDAoEYm9vdBgCIAEoBCK7AQoOUmVzb3VyY2VSZXBvcnQSEAoIcmVzb3VyY2UYASABKAkSMAoFc3RhdGUYAiABKA4yIS5iYWlsaXdpY2sucGVlci52MS5Db21wb25lbnRTdGF0ZRINCgVlcG9jaBgDIAEoBBIOCgZyZWFzb24YBCABKAkSEwoLZXhpdF9zdGF0dXMYBSABKAQSEAoIcmVzdGFydHMYBiABKAQSDQoFYXRfbXMYByABKAQSEAoIc2luY2VfbXMYCCABKAQizwEKFFBsYWNlZFJlc291cmNlUmVwb3J0EhAKCHJlc291cmNlGAEgASgJEjAKBXN0YXRlGAIgASgOMiEuYmFpbGl3aWNrLnBlZXIudjEuQ29tcG9uZW50U3RhdGUSDQoFZXBvY2gYAyABKAQSDgoGcmVhc29uGAQgASgJEhMKC2V4aXRfc3RhdHVzGAUgASgEEhAKCHJlc3RhcnRzGAYgASgEEg0KBWF0X21zGAcgASgEEhAKCHNpbmNlX21zGAggASgEEgwKBG5vZGUYCSABKAkiQgoMRmVuY2VPdXRjb21lEg0KBW9yZGVyGAEgASgJEhMKC2V4aXRfc3RhdHVzGAIgASgEEg4KBnJlYXNvbhgDIAEoCSLTAQoLR3JvdXBSZXBvcnQSDQoFZ3JvdXAYASABKAkSDQoFZXBvY2gYAiABKAQSDgoGcmVuZXdzGAMgASgIEjAKBXN0YXRlGAQgASgOMiEuYmFpbGl3aWNrLnBlZXIudjEuT3duZXJzaGlwU3RhdGUSNAoJcmVzb3VyY2VzGAUgAygLMiEuYmFpbGl3aWNrLnBlZXIudjEuUmVzb3VyY2VSZXBvcnQSLgoFZmVuY2UYBiABKAsyHy5iYWlsaXdpY2sucGVlci52MS5GZW5jZU91dGNvbWUiXQoKRmVuY2VPcmRlchINCgVvcmRlchgBIAEoCRIMCgRub2RlGAIgASgJEg0KBWVwb2NoGAMgASgEEg8KB2NvbW1hbmQYBCADKAkSEgoKdGltZW91dF9tcxgFIAEoBCKAAgoOT3duZXJzaGlwR3JhbnQSDQoFZ3JvdXAYASABKAkSDQoFZXBvY2gYAiABKAQSEgoKaXNfZ3JhbnRlZBgDIAEoCBIOCgZ0dGxfbXMYBCABKAQSFgoOc3RvcF9idWRnZXRfbXMYBSABKAQSLgoGd2FudGVkGAYgASgOMh4uYmFpbGl3aWNrLnBlZXIudjEuV2FudGVkU3RhdGUSDgoGcmVhc29uGAcgASgJEhIKCmlzX2VuZGxlc3MYCCABKAgSLAoFZmVuY2UYCSABKAsyHS5iYWlsaXdpY2sucGVlci52MS5GZW5jZU9yZGVyEhIKCmlzX3Jldm9rZWQYCiABKAgiVwoGRmFjdG9yEisKBGtpbmQYASABKA4yHS5iYWlsaXdpY2sucGVlci52MS5GYWN0b3JLaW5kEhAKCGV4Y2x1ZGVzGAIgASgIEg4KBnJlYXNvbhgDIAEoCSKJAQoJQ2FuZGlkYXRlEgwKBG5vZGUYASABKAkSDAoEcmFuaxgCIAEoBBIqCgdmYWN0b3JzGAMgAygLMhkuYmFpbGl3aWNrLnBlZXIudjEuRmFjdG9yEjQKBnNhbXBsZRgEIAEoCzIkLmJhaWxpd2ljay5wZWVyLnYxLlBlcmZvcm1hbmNlU2FtcGxlIk4KB1RyaWdnZXISDQoFZXZlbnQYASABKAkSDwoCdG8YAiABKAlIAIgBARISCgVhdF9tcxgDIAEoBEgBiAEBQgUKA190b0IICgZfYXRfbXMitwEKC0V4cGxhbmF0aW9uEg8KB3N1bW1hcnkYASABKAkSMAoKY2FuZGlkYXRlcxgCIAMoCzIcLmJhaWxpd2ljay5wZWVyLnYxLkNhbmRpZGF0ZRIsCgh0cmlnZ2VycxgDIAMoCzIaLmJhaWxpd2ljay5wZWVyLnYxLlRyaWdnZXISNwoJZGVjaXNpb25zGAQgAygLMiQuYmFpbGl3aWNrLnBlZXIudjEuUGxhY2VtZW50RGVjaXNpb24q4AEKDkNvbXBvbmVudFN0YXRlEh8KG0NPTVBPTkVOVF9TVEFURV9VTlNQRUNJRklFRBAAEhsKF0NPTVBPTkVOVF9TVEFURV9PRkZMSU5FEAESHAoYQ09NUE9ORU5UX1NUQVRFX1NUQVJUSU5HEAISGgoWQ09NUE9ORU5UX1NUQVRFX09OTElORRADEhwKGENPTVBPTkVOVF9TVEFURV9TVE9QUElORxAEEhwKGENPTVBPTkVOVF9TVEFURV9ERUdSQURFRBAFEhoKFkNPTVBPTkVOVF9TVEFURV9GQUlMRUQQBipeCgtXYW50ZWRTdGF0ZRIcChhXQU5URURfU1RBVEVfVU5TUEVDSUZJRUQQABIXChNXQU5URURfU1RBVEVfT05MSU5FEAESGAoUV0FOVEVEX1NUQVRFX09GRkxJTkUQAiqWAwoKRmFjdG9yS2luZBIbChdGQUNUT1JfS0lORF9VTlNQRUNJRklFRBAAEhoKFkZBQ1RPUl9LSU5EX1BSRUNFREVOQ0UQARIXChNGQUNUT1JfS0lORF9WRVJESUNUEAISGAoURkFDVE9SX0tJTkRfQ0FQQUNJVFkQAxIUChBGQUNUT1JfS0lORF9MT0FEEAQSGQoVRkFDVE9SX0tJTkRfU0FNRV9OT0RFEAUSHgoaRkFDVE9SX0tJTkRfRElGRkVSRU5UX05PREUQBhIaChZGQUNUT1JfS0lORF9ERVBFTkRFTkNZEAcSGAoURkFDVE9SX0tJTkRfUkVTT1VSQ0UQCBIUChBGQUNUT1JfS0lORF9SVUxFEAkSGQoVRkFDVE9SX0tJTkRfQU5USV9GTEFQEAoSGAoURkFDVE9SX0tJTkRfU0VUVExJTkcQCxITCg9GQUNUT1JfS0lORF9QSU4QDBIYChRGQUNUT1JfS0lORF9DQVRDSF9VUBANEhsKF0ZBQ1RPUl9LSU5EX1JFU0VSVkFUSU9OEA5iBnByb3RvMw", [file_bailiwick_peer_v1_model]);
 
 /**
  * @generated from message bailiwick.peer.v1.Amount
@@ -83,6 +83,13 @@ export type LeaseTerms = Message<"bailiwick.peer.v1.LeaseTerms"> & {
    * @generated from field: double clock_rate_error = 4;
    */
   clockRateError: number;
+
+  /**
+   * No time ends it: under `lostQuorum: freeze`.
+   *
+   * @generated from field: bool is_endless = 5;
+   */
+  isEndless: boolean;
 };
 
 /**
@@ -239,12 +246,6 @@ export const FreezeWishSchema: GenMessage<FreezeWish> = /*@__PURE__*/
  * @generated from message bailiwick.peer.v1.UnfreezeWish
  */
 export type UnfreezeWish = Message<"bailiwick.peer.v1.UnfreezeWish"> & {
-  /**
-   * Absent: nothing is confirmed.
-   *
-   * @generated from field: optional string confirmed_only_on = 1;
-   */
-  confirmedOnlyOn?: string | undefined;
 };
 
 /**
@@ -253,6 +254,42 @@ export type UnfreezeWish = Message<"bailiwick.peer.v1.UnfreezeWish"> & {
  */
 export const UnfreezeWishSchema: GenMessage<UnfreezeWish> = /*@__PURE__*/
   messageDesc(file_bailiwick_peer_v1_placement, 9);
+
+/**
+ * @generated from message bailiwick.peer.v1.ConfirmWish
+ */
+export type ConfirmWish = Message<"bailiwick.peer.v1.ConfirmWish"> & {
+  /**
+   * @generated from field: string only_on = 1;
+   */
+  onlyOn: string;
+
+  /**
+   * For which it is confirmed. Absent: of a request, whatever it is; the log always has one.
+   *
+   * @generated from field: optional uint64 if_epoch = 2;
+   */
+  ifEpoch?: bigint | undefined;
+
+  /**
+   * @generated from field: string reason = 3;
+   */
+  reason: string;
+
+  /**
+   * When it was put into the log; 0: it is not there yet.
+   *
+   * @generated from field: uint64 at_ms = 4;
+   */
+  atMs: bigint;
+};
+
+/**
+ * Describes the message bailiwick.peer.v1.ConfirmWish.
+ * Use `create(ConfirmWishSchema)` to create a new message.
+ */
+export const ConfirmWishSchema: GenMessage<ConfirmWish> = /*@__PURE__*/
+  messageDesc(file_bailiwick_peer_v1_placement, 10);
 
 /**
  * @generated from message bailiwick.peer.v1.ClearErrorWish
@@ -269,7 +306,7 @@ export type ClearErrorWish = Message<"bailiwick.peer.v1.ClearErrorWish"> & {
  * Use `create(ClearErrorWishSchema)` to create a new message.
  */
 export const ClearErrorWishSchema: GenMessage<ClearErrorWish> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_placement, 10);
+  messageDesc(file_bailiwick_peer_v1_placement, 11);
 
 /**
  * What an operator asks of a group.
@@ -316,6 +353,12 @@ export type GroupWish = Message<"bailiwick.peer.v1.GroupWish"> & {
      */
     value: ClearErrorWish;
     case: "clearError";
+  } | {
+    /**
+     * @generated from field: bailiwick.peer.v1.ConfirmWish confirm = 7;
+     */
+    value: ConfirmWish;
+    case: "confirm";
   } | { case: undefined; value?: undefined };
 };
 
@@ -324,7 +367,7 @@ export type GroupWish = Message<"bailiwick.peer.v1.GroupWish"> & {
  * Use `create(GroupWishSchema)` to create a new message.
  */
 export const GroupWishSchema: GenMessage<GroupWish> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_placement, 11);
+  messageDesc(file_bailiwick_peer_v1_placement, 12);
 
 /**
  * @generated from message bailiwick.peer.v1.GroupError
@@ -358,7 +401,7 @@ export type GroupError = Message<"bailiwick.peer.v1.GroupError"> & {
  * Use `create(GroupErrorSchema)` to create a new message.
  */
 export const GroupErrorSchema: GenMessage<GroupError> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_placement, 12);
+  messageDesc(file_bailiwick_peer_v1_placement, 13);
 
 /**
  * @generated from message bailiwick.peer.v1.PlacementDecision
@@ -412,7 +455,7 @@ export type PlacementDecision = Message<"bailiwick.peer.v1.PlacementDecision"> &
  * Use `create(PlacementDecisionSchema)` to create a new message.
  */
 export const PlacementDecisionSchema: GenMessage<PlacementDecision> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_placement, 13);
+  messageDesc(file_bailiwick_peer_v1_placement, 14);
 
 /**
  * @generated from message bailiwick.peer.v1.PlannedMove
@@ -431,7 +474,7 @@ export type PlannedMove = Message<"bailiwick.peer.v1.PlannedMove"> & {
  * Use `create(PlannedMoveSchema)` to create a new message.
  */
 export const PlannedMoveSchema: GenMessage<PlannedMove> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_placement, 14);
+  messageDesc(file_bailiwick_peer_v1_placement, 15);
 
 /**
  * @generated from message bailiwick.peer.v1.Moment
@@ -448,7 +491,7 @@ export type Moment = Message<"bailiwick.peer.v1.Moment"> & {
  * Use `create(MomentSchema)` to create a new message.
  */
 export const MomentSchema: GenMessage<Moment> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_placement, 15);
+  messageDesc(file_bailiwick_peer_v1_placement, 16);
 
 /**
  * What a group's log keeps of its placement, beside the ownership.
@@ -517,7 +560,7 @@ export type Placement = Message<"bailiwick.peer.v1.Placement"> & {
  * Use `create(PlacementSchema)` to create a new message.
  */
 export const PlacementSchema: GenMessage<Placement> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_placement, 16);
+  messageDesc(file_bailiwick_peer_v1_placement, 17);
 
 /**
  * A start of an owner, by its boot number.
@@ -541,7 +584,7 @@ export type OwnerStart = Message<"bailiwick.peer.v1.OwnerStart"> & {
  * Use `create(OwnerStartSchema)` to create a new message.
  */
 export const OwnerStartSchema: GenMessage<OwnerStart> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_placement, 17);
+  messageDesc(file_bailiwick_peer_v1_placement, 18);
 
 /**
  * @generated from message bailiwick.peer.v1.ResourceReport
@@ -595,7 +638,7 @@ export type ResourceReport = Message<"bailiwick.peer.v1.ResourceReport"> & {
  * Use `create(ResourceReportSchema)` to create a new message.
  */
 export const ResourceReportSchema: GenMessage<ResourceReport> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_placement, 18);
+  messageDesc(file_bailiwick_peer_v1_placement, 19);
 
 /**
  * A resource as the manager of its group knows it.
@@ -654,7 +697,38 @@ export type PlacedResourceReport = Message<"bailiwick.peer.v1.PlacedResourceRepo
  * Use `create(PlacedResourceReportSchema)` to create a new message.
  */
 export const PlacedResourceReportSchema: GenMessage<PlacedResourceReport> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_placement, 19);
+  messageDesc(file_bailiwick_peer_v1_placement, 20);
+
+/**
+ * What has become of an order to fence.
+ *
+ * @generated from message bailiwick.peer.v1.FenceOutcome
+ */
+export type FenceOutcome = Message<"bailiwick.peer.v1.FenceOutcome"> & {
+  /**
+   * @generated from field: string order = 1;
+   */
+  order: string;
+
+  /**
+   * 0: the node is fenced. Of a program: up to 255; 256: there is none.
+   *
+   * @generated from field: uint64 exit_status = 2;
+   */
+  exitStatus: bigint;
+
+  /**
+   * @generated from field: string reason = 3;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message bailiwick.peer.v1.FenceOutcome.
+ * Use `create(FenceOutcomeSchema)` to create a new message.
+ */
+export const FenceOutcomeSchema: GenMessage<FenceOutcome> = /*@__PURE__*/
+  messageDesc(file_bailiwick_peer_v1_placement, 21);
 
 /**
  * @generated from message bailiwick.peer.v1.GroupReport
@@ -684,6 +758,13 @@ export type GroupReport = Message<"bailiwick.peer.v1.GroupReport"> & {
    * @generated from field: repeated bailiwick.peer.v1.ResourceReport resources = 5;
    */
   resources: ResourceReport[];
+
+  /**
+   * Absent: none was given, or it is under way.
+   *
+   * @generated from field: bailiwick.peer.v1.FenceOutcome fence = 6;
+   */
+  fence?: FenceOutcome | undefined;
 };
 
 /**
@@ -691,7 +772,48 @@ export type GroupReport = Message<"bailiwick.peer.v1.GroupReport"> & {
  * Use `create(GroupReportSchema)` to create a new message.
  */
 export const GroupReportSchema: GenMessage<GroupReport> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_placement, 20);
+  messageDesc(file_bailiwick_peer_v1_placement, 22);
+
+/**
+ * A node is to be made sure of.
+ *
+ * @generated from message bailiwick.peer.v1.FenceOrder
+ */
+export type FenceOrder = Message<"bailiwick.peer.v1.FenceOrder"> & {
+  /**
+   * Identity: of one manager, epoch and attempt.
+   *
+   * @generated from field: string order = 1;
+   */
+  order: string;
+
+  /**
+   * @generated from field: string node = 2;
+   */
+  node: string;
+
+  /**
+   * @generated from field: uint64 epoch = 3;
+   */
+  epoch: bigint;
+
+  /**
+   * @generated from field: repeated string command = 4;
+   */
+  command: string[];
+
+  /**
+   * @generated from field: uint64 timeout_ms = 5;
+   */
+  timeoutMs: bigint;
+};
+
+/**
+ * Describes the message bailiwick.peer.v1.FenceOrder.
+ * Use `create(FenceOrderSchema)` to create a new message.
+ */
+export const FenceOrderSchema: GenMessage<FenceOrder> = /*@__PURE__*/
+  messageDesc(file_bailiwick_peer_v1_placement, 23);
 
 /**
  * @generated from message bailiwick.peer.v1.OwnershipGrant
@@ -733,6 +855,27 @@ export type OwnershipGrant = Message<"bailiwick.peer.v1.OwnershipGrant"> & {
    * @generated from field: string reason = 7;
    */
   reason: string;
+
+  /**
+   * No time ends the right.
+   *
+   * @generated from field: bool is_endless = 8;
+   */
+  isEndless: boolean;
+
+  /**
+   * For the agent to carry out; absent: nothing.
+   *
+   * @generated from field: bailiwick.peer.v1.FenceOrder fence = 9;
+   */
+  fence?: FenceOrder | undefined;
+
+  /**
+   * The epoch is this node's own, and nothing may start under it any more.
+   *
+   * @generated from field: bool is_revoked = 10;
+   */
+  isRevoked: boolean;
 };
 
 /**
@@ -740,7 +883,7 @@ export type OwnershipGrant = Message<"bailiwick.peer.v1.OwnershipGrant"> & {
  * Use `create(OwnershipGrantSchema)` to create a new message.
  */
 export const OwnershipGrantSchema: GenMessage<OwnershipGrant> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_placement, 21);
+  messageDesc(file_bailiwick_peer_v1_placement, 24);
 
 /**
  * @generated from message bailiwick.peer.v1.Factor
@@ -767,7 +910,7 @@ export type Factor = Message<"bailiwick.peer.v1.Factor"> & {
  * Use `create(FactorSchema)` to create a new message.
  */
 export const FactorSchema: GenMessage<Factor> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_placement, 22);
+  messageDesc(file_bailiwick_peer_v1_placement, 25);
 
 /**
  * @generated from message bailiwick.peer.v1.Candidate
@@ -801,7 +944,7 @@ export type Candidate = Message<"bailiwick.peer.v1.Candidate"> & {
  * Use `create(CandidateSchema)` to create a new message.
  */
 export const CandidateSchema: GenMessage<Candidate> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_placement, 23);
+  messageDesc(file_bailiwick_peer_v1_placement, 26);
 
 /**
  * @generated from message bailiwick.peer.v1.Trigger
@@ -828,7 +971,7 @@ export type Trigger = Message<"bailiwick.peer.v1.Trigger"> & {
  * Use `create(TriggerSchema)` to create a new message.
  */
 export const TriggerSchema: GenMessage<Trigger> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_placement, 24);
+  messageDesc(file_bailiwick_peer_v1_placement, 27);
 
 /**
  * @generated from message bailiwick.peer.v1.Explanation
@@ -860,7 +1003,7 @@ export type Explanation = Message<"bailiwick.peer.v1.Explanation"> & {
  * Use `create(ExplanationSchema)` to create a new message.
  */
 export const ExplanationSchema: GenMessage<Explanation> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_placement, 25);
+  messageDesc(file_bailiwick_peer_v1_placement, 28);
 
 /**
  * State of a resource.
