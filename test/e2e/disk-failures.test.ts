@@ -22,7 +22,7 @@ const disks = new SmallDisks();
 const scratch = createScratch("disk-failures");
 after(() => scratch.remove());
 
-/** So many starts: what is compiled by one serves the next. */
+/** So many starts: what is compiled by one serves the next, but only if it ends by itself. */
 const environment = { ...process.env, NODE_COMPILE_CACHE: join(scratch.directory, "compiled") };
 
 interface Run {
@@ -116,6 +116,7 @@ const faults: readonly Fault[] = Array.from({ length: kills }, (_, number) => ({
 }));
 
 test(`a node killed at each of ${kills} synced writes starts with every acknowledged write`, async () => {
+  assert((await new Ledger(join(scratch.directory, "unharmed"), 100).run(1, null)).isFinished);
   const waiting = [...faults];
   let acknowledged = 0;
   const lane = async (number: number) => {

@@ -14,7 +14,7 @@ groups:
   - {name: orders, owners: [n1, n2, n3]}
 settings: {voters: 3, voterCandidates: [n3, n4, n5]}
 `;
-const waitMs = 20_000;
+const waitMs = 60_000;
 const survivor = "n3";
 
 const cluster = await TestCluster.create({ name: "recover", clusterFile });
