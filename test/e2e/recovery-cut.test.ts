@@ -3,25 +3,23 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { setTimeout as delay } from "node:timers/promises";
 import { overlapsOf } from "./support/application.ts";
-import { lease } from "./support/recovery-cluster.ts";
-import { hasNamespaces, NamespaceCluster } from "./support/recovery-namespaces.ts";
-import { nextAfter, settle } from "./support/recovery-rounds.ts";
+import { RecoveryCluster } from "./support/recovery-cluster.ts";
+import { hasNamespaces } from "./support/recovery-namespaces.ts";
+import { cutNames, Rounds } from "./support/recovery-rounds.ts";
 
-const owners = ["n1", "n2", "n3"];
+const group = { name: "orders", owners: ["n1", "n2", "n3"] };
 const skip = hasNamespaces() ? false : "needs Linux, root, ip and tc: no machine can be cut off in one direction here";
 
-test("cut off in one direction, a machine loses the application, and what runs never overlaps", { skip }, async () => {
-  await using cluster = new NamespaceCluster("orders", owners);
+test("cut off in one direction, a machine loses the application, and what runs never overlaps", {
+  skip,
+}, async (context) => {
+  await using cluster = await RecoveryCluster.create("cut", [group], { hasNetworks: true });
   await cluster.start();
-  for (const direction of ["sent", "received"] as const) {
-    const { life } = await settle(cluster, { name: "orders", owners });
-    cluster.cut(life.node, direction);
-    await Promise.all([nextAfter(cluster, life), delay(3 * lease.ttlMs)]);
-    cluster.heal(life.node, direction);
-    const after = await settle(cluster, { name: "orders", owners });
-    assert.notEqual(after.life, life);
+  const rounds = new Rounds(cluster, group);
+  for (const name of cutNames) {
+    const { tookMs } = await rounds.run(name);
+    context.diagnostic(`${name}: ${tookMs} ms`);
   }
   assert.deepEqual(overlapsOf(cluster.lives.all()), []);
 });

@@ -15,9 +15,10 @@ tell() {
 }
 log="$1/lives"
 exec 9>> "$1/$BAILIWICK_GROUP.lock"
-trap 'tell stop; exit 0' TERM
+trap 'tell stopping; tell stop; exit 0' TERM
 tell start
 flock -n 9 || tell overlap
+tell ready
 while :; do
   sleep 0.1 9>&- &
   wait $!
@@ -43,6 +44,10 @@ export interface Life {
   readonly startMs: number;
   /** Of the last line that it has written: it lived at least so long. */
   lastMs: number;
+  /** Since when it does its work; null: not yet. */
+  readyMs: number | null;
+  /** When it heard that it is to stop; null: it has not. */
+  stoppingMs: number | null;
   /** It was told to stop, and has. */
   hasStopped: boolean;
   /** Another one of its group lived when it began. */
@@ -90,12 +95,14 @@ export class Lives {
     const atMs = toMs(uptime);
     if (word === "start") {
       const life = { group, node, epoch: Number(epoch), pid, startMs: atMs, lastMs: atMs };
-      this.#byPid.set(pid, { ...life, hasStopped: false, hasTripped: false });
+      this.#byPid.set(pid, { ...life, readyMs: null, stoppingMs: null, hasStopped: false, hasTripped: false });
       this.#all.push(this.#mustHave(pid, line));
       return;
     }
     const life = this.#mustHave(pid, line);
     life.lastMs = atMs;
+    if (word === "ready") life.readyMs = atMs;
+    if (word === "stopping") life.stoppingMs = atMs;
     if (word === "stop") life.hasStopped = true;
     if (word === "overlap") life.hasTripped = true;
   }

@@ -7,17 +7,17 @@ import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, write
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Client } from "../../../client/index.ts";
-import { DevCluster } from "../../../server/dev/dev-cluster.ts";
 import { isAlive } from "./agent-setting.ts";
 import { type Life, Lives, uptimeMs, writeApplication } from "./application.ts";
-import { findPorts } from "./ports.ts";
+import { killNow } from "./kill-now.ts";
+import { NamespaceSite } from "./recovery-namespaces.ts";
+import { type Direction, LoopbackSite, type Site } from "./recovery-site.ts";
 import { createScratch, type Scratch } from "./scratch.ts";
 import { waitFor } from "./wait.ts";
 
 /** Of every group here. */
 export const lease = { ttlMs: 3_000, renewIntervalMs: 200, stopBudgetMs: 300 } as const;
 
-const portsPerKind = 20;
 const launcher = fileURLToPath(new URL("../../../server/bailiwick.mjs", import.meta.url));
 
 export interface MachineGroup {
@@ -27,6 +27,11 @@ export interface MachineGroup {
   readonly management?: object;
 }
 
+export interface ClusterOptions {
+  /** Every machine has a network of its own, and can be cut off; see `hasNamespaces`. */
+  readonly hasNetworks?: boolean;
+}
+
 interface Machine {
   /** null: it does not run. */
   agent: ChildProcess | null;
@@ -34,30 +39,31 @@ interface Machine {
 
 export class RecoveryCluster implements AsyncDisposable {
   readonly lives: Lives;
-  readonly #dev: DevCluster;
+  readonly #site: Site;
   readonly #scratch: Scratch;
   readonly #program: string;
-  readonly #apis: ReadonlyMap<string, string>;
   readonly #machines = new Map<string, Machine>();
   readonly #clients = new Map<string, Client>();
   readonly #onExit = () => this.#killAll();
   readonly #onSignal = () => process.exit(1);
 
-  private constructor(dev: DevCluster, scratch: Scratch, program: string, apis: ReadonlyMap<string, string>) {
-    this.#dev = dev;
+  private constructor(site: Site, scratch: Scratch, program: string) {
+    this.#site = site;
     this.#scratch = scratch;
     this.#program = program;
-    this.#apis = apis;
     this.lives = new Lives(scratch.directory);
-    for (const node of dev.nodes) this.#machines.set(node, { agent: null });
+    for (const node of site.nodes) this.#machines.set(node, { agent: null });
     process.once("exit", this.#onExit).once("SIGTERM", this.#onSignal).once("SIGINT", this.#onSignal);
   }
 
   /** Makes the directories; starts nothing. One application a group. */
-  static async create(name: string, groups: readonly MachineGroup[]): Promise<RecoveryCluster> {
+  static async create(
+    name: string,
+    groups: readonly MachineGroup[],
+    { hasNetworks = false }: ClusterOptions = {},
+  ): Promise<RecoveryCluster> {
     const scratch = createScratch(name);
     const program = writeApplication(scratch.directory);
-    const firstPort = await findPorts(2 * portsPerKind);
     const nodes = [...new Set(groups.flatMap(({ owners }) => owners))].sort();
     const file = {
       name,
@@ -68,23 +74,17 @@ export class RecoveryCluster implements AsyncDisposable {
         config: configOf(group, program, scratch),
       })),
     };
-    const dev = await DevCluster.create({
-      directory: join(scratch.directory, "cluster"),
-      clusterFile: { file: "cluster.yaml", text: JSON.stringify(file) },
-      apiPort: firstPort,
-      peerPort: firstPort + portsPerKind,
-    });
-    const apis = new Map((await dev.endpoints()).map(({ node, api }) => [node, api]));
-    return new RecoveryCluster(dev, scratch, program, apis);
+    const kind = hasNetworks ? NamespaceSite : LoopbackSite;
+    return new RecoveryCluster(await kind.create(scratch.directory, file), scratch, program);
   }
 
   get nodes(): readonly string[] {
-    return this.#dev.nodes;
+    return this.#site.nodes;
   }
 
   /** All machines. */
   async start(): Promise<void> {
-    await this.#dev.startAll();
+    await this.#site.startAll();
     for (const node of this.nodes) this.startAgent(node);
   }
 
@@ -97,9 +97,7 @@ export class RecoveryCluster implements AsyncDisposable {
 
   /** `host:port` for clients. */
   apiOf(node: string): string {
-    const api = this.#apis.get(node);
-    assert(api !== undefined, `no node ${node}`);
-    return api;
+    return this.#site.apiOf(node);
   }
 
   /** Of the applications of a group those that live. */
@@ -125,16 +123,16 @@ export class RecoveryCluster implements AsyncDisposable {
   /** The directory of the agent is of the kind that a start of the machine empties. */
   async powerOn(node: string): Promise<void> {
     rmSync(this.#stateDirectory(node), { recursive: true, force: true });
-    await this.#dev.start(node);
+    await this.#site.start(node);
     this.startAgent(node);
   }
 
   async killNode(node: string): Promise<void> {
-    await this.#dev.kill(node);
+    await this.#site.kill(node);
   }
 
   async startNode(node: string): Promise<void> {
-    await this.#dev.start(node);
+    await this.#site.start(node);
   }
 
   async signalNode(node: string, signal: "SIGSTOP" | "SIGCONT"): Promise<void> {
@@ -145,8 +143,9 @@ export class RecoveryCluster implements AsyncDisposable {
     const machine = this.#machine(node);
     assert(machine.agent === null, `the agent of ${node} runs`);
     const log = openSync(join(this.#scratch.directory, `${node}.agent.log`), "a");
-    const args = [launcher, "agent", "--node", node, "-c", this.#writeAgentFile(node)];
-    machine.agent = spawn(process.execPath, args, { stdio: ["ignore", log, log] });
+    const command = [process.execPath, launcher, "agent", "--node", node, "-c", this.#writeAgentFile(node)] as const;
+    const [program, ...args] = this.#site.commandOn(node, command);
+    machine.agent = spawn(program, args, { stdio: ["ignore", log, log] });
     closeSync(log);
   }
 
@@ -163,6 +162,15 @@ export class RecoveryCluster implements AsyncDisposable {
     this.#machine(node).agent?.kill(signal);
   }
 
+  /** Everything that the machine sends, or that is sent to it, is lost; its own processes hear each other. */
+  cut(node: string, direction: Direction): void {
+    this.#site.cut(node, direction);
+  }
+
+  heal(node: string, direction: Direction): void {
+    this.#site.heal(node, direction);
+  }
+
   /** Ends everything that was started. */
   async [Symbol.asyncDispose](): Promise<void> {
     process.off("exit", this.#onExit).off("SIGTERM", this.#onSignal).off("SIGINT", this.#onSignal);
@@ -170,8 +178,8 @@ export class RecoveryCluster implements AsyncDisposable {
     const guards = this.nodes.map((node) => this.#guardPid(node));
     const applications = this.lives.all().map(({ pid }) => pid);
     for (const node of this.nodes) this.#killMachine(node);
-    const running = (await this.#dev.endpoints()).filter(({ pid }) => pid !== null);
-    await Promise.all(running.map(({ node }) => this.#dev.kill(node)));
+    await Promise.all(this.nodes.map((node) => this.#endNode(node)));
+    this.#site.close();
     await waitFor("all to be gone", 20_000, () => ([...guards, ...applications].some(isAlive) ? null : true));
     this.lives.close();
     this.#scratch.remove();
@@ -180,6 +188,11 @@ export class RecoveryCluster implements AsyncDisposable {
   /** Nodes end with this process, of themselves. */
   #killAll(): void {
     for (const node of this.nodes) this.#killMachine(node);
+    this.#site.close();
+  }
+
+  async #endNode(node: string): Promise<void> {
+    if ((await this.#site.pidOf(node)) !== null) await this.#site.kill(node);
   }
 
   #killMachine(node: string): void {
@@ -207,7 +220,7 @@ export class RecoveryCluster implements AsyncDisposable {
   }
 
   async #nodePid(node: string): Promise<number> {
-    const pid = (await this.#dev.endpoints()).find((one) => one.node === node)?.pid ?? null;
+    const pid = await this.#site.pidOf(node);
     assert(pid !== null, `${node} does not run`);
     return pid;
   }
@@ -229,21 +242,13 @@ export class RecoveryCluster implements AsyncDisposable {
 }
 
 /** Plain JSON of a `GroupConfig`. Moves are not counted: tests move more than any operator. */
-export function configOf({ management = {} }: MachineGroup, program: string, { directory }: Scratch): object {
+function configOf({ management = {} }: MachineGroup, program: string, { directory }: Scratch): object {
   const exec = { start: [program, directory], foreground: true };
   return {
     resources: [{ name: "app", application: {}, run: { exec }, stopTimeoutMs: 250 }],
     lease,
     management: { antiFlap: { movesMax: 100, windowMs: 60_000 }, ...management },
   };
-}
-
-export function killNow(pid: number): void {
-  try {
-    process.kill(pid, "SIGKILL");
-  } catch (reason) {
-    if ((reason as NodeJS.ErrnoException).code !== "ESRCH") throw reason;
-  }
 }
 
 /** Its number may be somebody else's by now. */

@@ -2,7 +2,7 @@
 // gathered, and put into one line.
 
 import { describeLife, overlapsOf } from "./application.ts";
-import { RecoveryCluster } from "./recovery-cluster.ts";
+import { type ClusterOptions, RecoveryCluster } from "./recovery-cluster.ts";
 import { type RoundName, type RoundResult, Rounds } from "./recovery-rounds.ts";
 
 const groups = [
@@ -24,6 +24,9 @@ export interface Gathered {
   readonly overlaps: readonly string[];
 }
 
+/** Over it a planned move is too long, without the application's own stop and start. */
+const moveMsMax = 1_000;
+
 /**
  * @param take the next round of the group with this position; null: it has had enough
  * @param tell each result as it comes
@@ -31,8 +34,9 @@ export interface Gathered {
 export async function runLanes(
   take: (lane: number) => RoundName | null,
   tell: (result: RoundResult) => void = () => {},
+  options: ClusterOptions = {},
 ): Promise<Gathered> {
-  await using cluster = await RecoveryCluster.create("rounds", groups);
+  await using cluster = await RecoveryCluster.create("rounds", groups, options);
   await cluster.start();
   const results: RoundResult[] = [];
   const failures: RoundFailure[] = [];
@@ -80,7 +84,13 @@ export function summaryOf({ results, failures, overlaps }: Gathered, seconds: nu
     `${overlaps.length} overlaps, ${failures.length} failed`,
     `fail-over after ${killed.length} kills ${quantiles(killed)}`,
     ...byName,
+    movesOf(results),
   ].join("; ");
+}
+
+function movesOf(results: readonly RoundResult[]): string {
+  const times = results.flatMap(({ beyondMs }) => beyondMs ?? []).sort((left, right) => left - right);
+  return `${times.length} moves beyond the application's own stop and start ${quantiles(times)}, to be ${moveMsMax} ms at most`;
 }
 
 function timesOf(results: readonly RoundResult[], isMeant: (name: RoundName) => boolean): readonly number[] {

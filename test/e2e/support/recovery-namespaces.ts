@@ -1,24 +1,23 @@
-// A small cluster in which each machine has a network of its own, so that what it sends, or what is sent to it, can be lost while
-// the other direction goes on. Needs Linux, root and the program `ip`.
+// Machines that have a network of their own each, so that what one sends, or what is sent to it, can be lost while the other
+// direction goes on. Needs Linux, root, and the programs `ip` and `tc`.
 
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { randomInt } from "node:crypto";
 import { closeSync, mkdirSync, openSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { Client } from "../../../client/index.ts";
 import { createNodeKey } from "../../../server/adapters/node-key.ts";
 import { isAlive } from "./agent-setting.ts";
-import { type Life, Lives, writeApplication } from "./application.ts";
-import { configOf, killNow } from "./recovery-cluster.ts";
-import { createScratch } from "./scratch.ts";
+import { killNow } from "./kill-now.ts";
+import type { Direction, Site, SiteCluster } from "./recovery-site.ts";
 import { waitFor } from "./wait.ts";
 
 const launcher = fileURLToPath(new URL("../../../server/bailiwick.mjs", import.meta.url));
 const apiPort = 7_401;
 const peerPort = 7_501;
-
-export type Direction = "sent" | "received";
+/** Of a loaded machine. */
+const readyMs = 180_000;
 
 /** Whether such networks can be made here. */
 export function hasNamespaces(): boolean {
@@ -34,46 +33,72 @@ interface Machine {
   /** Its end of the cable, on this side. */
   readonly cable: string;
   readonly address: string;
-  readonly processes: ChildProcess[];
+  /** Of the node; null: it does not run. */
+  process: ChildProcess | null;
 }
 
-/** One group on all of its nodes. */
-export class NamespaceCluster implements AsyncDisposable {
-  readonly lives: Lives;
-  readonly #scratch = createScratch("cut");
-  readonly #program = writeApplication(this.#scratch.directory);
+export class NamespaceSite implements Site {
+  readonly #directory: string;
   readonly #prefix = `bw${process.pid}`;
   /** Of the range for such tests. */
   readonly #network = `198.18.${randomInt(256)}`;
   readonly #machines: ReadonlyMap<string, Machine>;
-  readonly #clients = new Map<string, Client>();
-  readonly #group: string;
-  readonly #onExit = () => void this.#tearDown();
-  readonly #onSignal = () => process.exit(1);
 
-  constructor(group: string, nodes: readonly string[]) {
-    this.#group = group;
-    this.lives = new Lives(this.#scratch.directory);
+  private constructor(directory: string, nodes: readonly string[]) {
+    this.#directory = directory;
     this.#machines = new Map(nodes.map((node, position) => [node, this.#machine(node, position + 1)]));
-    process.once("exit", this.#onExit).once("SIGTERM", this.#onSignal).once("SIGINT", this.#onSignal);
   }
 
-  async start(): Promise<void> {
-    this.#makeNetworks();
-    await this.#writeCluster();
-    for (const machine of this.#machines.values()) {
-      this.#run(machine, [
-        "serve",
-        "-c",
-        join(this.#directory(machine), "node.yaml"),
-        "--insecure",
-        "--stop-with-stdin",
-      ]);
-      this.#run(machine, ["agent", "-c", join(this.#directory(machine), "agent.yaml")]);
-    }
+  /** Makes the networks too. */
+  static async create(directory: string, cluster: SiteCluster): Promise<NamespaceSite> {
+    const names = cluster.nodes.map(({ name }) => name);
+    const site = new NamespaceSite(join(directory, "cluster"), names);
+    await site.#write(cluster);
+    site.#makeNetworks();
+    return site;
   }
 
-  /** Everything that the machine sends, or that is sent to it, is lost from now on. */
+  get nodes(): readonly string[] {
+    return [...this.#machines.keys()];
+  }
+
+  apiOf(node: string): string {
+    return `${this.#mustKnow(node).address}:${apiPort}`;
+  }
+
+  async startAll(): Promise<void> {
+    await Promise.all(this.nodes.map((node) => this.start(node)));
+  }
+
+  async start(node: string): Promise<void> {
+    const machine = this.#mustKnow(node);
+    if (isRunning(machine.process)) throw new Error(`${node} runs already`);
+    const directory = join(this.#directory, node);
+    const serve = ["serve", "-c", join(directory, "node.yaml"), "--insecure", "--stop-with-stdin"];
+    const [program, ...args] = this.commandOn(node, [process.execPath, launcher, ...serve]);
+    const log = openSync(join(directory, "node.log"), "a");
+    machine.process = spawn(program, args, { stdio: ["pipe", log, log] });
+    closeSync(log);
+    await waitFor(`${node} to serve`, readyMs, () => isServed(machine.address));
+  }
+
+  async kill(node: string): Promise<void> {
+    const pid = this.#mustKnow(node).process?.pid ?? 0;
+    killNow(pid);
+    await waitFor(`${node} to be gone`, 10_000, () => (isAlive(pid) ? null : true));
+    this.#mustKnow(node).process = null;
+  }
+
+  async pidOf(node: string): Promise<number | null> {
+    const { process: child } = this.#mustKnow(node);
+    return isRunning(child) ? (child?.pid ?? null) : null;
+  }
+
+  /** `ip` puts the command in its own place: the process has the number of the command. */
+  commandOn(node: string, command: readonly [string, ...string[]]): readonly [string, ...string[]] {
+    return ["ip", "netns", "exec", this.#mustKnow(node).namespace, ...command];
+  }
+
   cut(node: string, direction: Direction): void {
     // A queue with room for one byte: it drops whatever comes.
     this.#queue(node, direction, ["replace", "root", "bfifo", "limit", "1"]);
@@ -83,34 +108,12 @@ export class NamespaceCluster implements AsyncDisposable {
     this.#queue(node, direction, ["del", "root"]);
   }
 
-  clientOf(node: string): Client {
-    const endpoint = `${this.#mustKnow(node).address}:${apiPort}`;
-    const client = this.#clients.get(node) ?? new Client({ endpoints: [endpoint] });
-    this.#clients.set(node, client);
-    return client;
-  }
-
-  living(group: string): readonly Life[] {
-    return this.lives.of(group).filter(({ pid }) => isAlive(pid));
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    process.off("exit", this.#onExit).off("SIGTERM", this.#onSignal).off("SIGINT", this.#onSignal);
-    await Promise.all([...this.#clients.values()].map((client) => client.close()));
-    const pids = this.#tearDown();
-    await waitFor("all to be gone", 20_000, () => (pids.some(isAlive) ? null : true));
-    this.lives.close();
-    this.#scratch.remove();
-  }
-
-  /** @returns what was killed */
-  #tearDown(): readonly number[] {
+  /** Whatever runs in the networks ends, whoever started it. */
+  close(): void {
     const namespaces = [...this.#machines.values()].map(({ namespace }) => namespace);
-    const pids = namespaces.flatMap(pidsIn);
-    for (const pid of pids) killNow(pid);
+    for (const pid of namespaces.flatMap(pidsIn)) killNow(pid);
     for (const namespace of namespaces) spawnSync("ip", ["netns", "del", namespace]);
     spawnSync("ip", ["link", "del", this.#bridge]);
-    return pids;
   }
 
   get #bridge(): string {
@@ -119,13 +122,8 @@ export class NamespaceCluster implements AsyncDisposable {
 
   #machine(node: string, position: number): Machine {
     const namespace = `${this.#prefix}-${node}`;
-    return {
-      node,
-      namespace,
-      cable: `${this.#prefix}c${position}`,
-      address: `${this.#network}.${position}`,
-      processes: [],
-    };
+    const address = `${this.#network}.${position}`;
+    return { node, namespace, cable: `${this.#prefix}c${position}`, address, process: null };
   }
 
   #makeNetworks(): void {
@@ -142,41 +140,18 @@ export class NamespaceCluster implements AsyncDisposable {
     }
   }
 
-  async #writeCluster(): Promise<void> {
+  async #write(cluster: SiteCluster): Promise<void> {
     const nodes = [];
-    for (const machine of this.#machines.values()) {
-      const { node, address } = machine;
-      mkdirSync(join(this.#directory(machine), "run"), { recursive: true });
-      const { identity } = await createNodeKey(join(this.#directory(machine), "node.key"));
-      nodes.push({
-        name: node,
-        identity,
-        peerAddresses: [`${address}:${peerPort}`],
-        apiAddress: `${address}:${apiPort}`,
-      });
-      this.#writeFiles(machine);
+    for (const { node, address } of this.#machines.values()) {
+      const directory = join(this.#directory, node);
+      mkdirSync(directory, { recursive: true });
+      const { identity } = await createNodeKey(join(directory, "node.key"));
+      const peerAddresses = [`${address}:${peerPort}`];
+      nodes.push({ name: node, identity, peerAddresses, apiAddress: `${address}:${apiPort}` });
+      const own = { node, bootstrap: "../cluster.yaml", dataDir: "data", keyFile: "node.key" };
+      writeFileSync(join(directory, "node.yaml"), JSON.stringify(own));
     }
-    const owners = [...this.#machines.keys()];
-    const config = configOf({ name: this.#group, owners }, this.#program, this.#scratch);
-    const cluster = { name: "cut", nodes, groups: [{ name: this.#group, owners, config }] };
-    writeFileSync(join(this.#scratch.directory, "cluster.yaml"), JSON.stringify(cluster));
-  }
-
-  #writeFiles(machine: Machine): void {
-    const { node, address } = machine;
-    const directory = this.#directory(machine);
-    const own = { node, bootstrap: "../cluster.yaml", dataDir: "data", keyFile: "node.key" };
-    writeFileSync(join(directory, "node.yaml"), JSON.stringify(own));
-    const allow = { exec: [this.#program] };
-    const agent = { node, endpoints: [`${address}:${apiPort}`], allow, stateDirectory: join(directory, "run") };
-    writeFileSync(join(directory, "agent.yaml"), JSON.stringify(agent));
-  }
-
-  #run(machine: Machine, args: readonly string[]): void {
-    const log = openSync(join(this.#directory(machine), `${args[0]}.log`), "a");
-    const command = ["netns", "exec", machine.namespace, process.execPath, launcher, ...args];
-    machine.processes.push(spawn("ip", command, { stdio: ["pipe", log, log] }));
-    closeSync(log);
+    writeFileSync(join(this.#directory, "cluster.yaml"), JSON.stringify({ ...cluster, nodes }));
   }
 
   #queue(node: string, direction: Direction, [verb = "", ...rest]: readonly string[]): void {
@@ -185,15 +160,25 @@ export class NamespaceCluster implements AsyncDisposable {
     run("tc", [...where, "qdisc", verb, "dev", direction === "sent" ? "eth0" : cable, ...rest]);
   }
 
-  #directory({ node }: Machine): string {
-    return join(this.#scratch.directory, node);
-  }
-
   #mustKnow(node: string): Machine {
     const machine = this.#machines.get(node);
     if (machine === undefined) throw new Error(`No machine ${node}`);
     return machine;
   }
+}
+
+function isRunning(child: ChildProcess | null): boolean {
+  return child !== null && child.exitCode === null && child.signalCode === null;
+}
+
+function isServed(address: string): Promise<true> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(apiPort, address, () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once("error", reject);
+  });
 }
 
 /** Guards and applications too, whoever started them. */

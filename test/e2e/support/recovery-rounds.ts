@@ -7,6 +7,7 @@ import type { GroupAnswer } from "../../../client/index.ts";
 import { electionBoundMs } from "../../../proto/policies.ts";
 import { describeLife, type Life, uptimeMs } from "./application.ts";
 import { lease, type RecoveryCluster } from "./recovery-cluster.ts";
+import type { Direction } from "./recovery-site.ts";
 import { waitFor } from "./wait.ts";
 
 /** Of a loaded machine: what is measured is told, and looked at elsewhere. */
@@ -22,13 +23,17 @@ export const roundNames = [
   "moved",
   "manager killed",
 ] as const;
-export type RoundName = (typeof roundNames)[number];
+/** Where machines can be cut off. */
+export const cutNames = ["nothing sent", "nothing received"] as const;
+export type RoundName = (typeof roundNames)[number] | (typeof cutNames)[number];
 
 export interface RoundResult {
   readonly name: RoundName;
   readonly group: string;
   /** From what was done to the start of the next application; null: none was to start. */
   readonly tookMs: number | null;
+  /** Of a move: what is left of it without the application's own stop and start; null: it was none. */
+  readonly beyondMs: number | null;
 }
 
 type Group = GroupAnswer["group"];
@@ -61,8 +66,9 @@ export class Rounds {
   async run(name: RoundName): Promise<RoundResult> {
     const scene = await this.settled();
     const tookMs = await this.#rounds[name](scene);
-    await this.settled();
-    return { name, group: this.#name, tookMs };
+    const { life } = await this.settled();
+    const beyondMs = name === "moved" && tookMs !== null ? tookMs - ownMsOf(scene.life, life) : null;
+    return { name, group: this.#name, tookMs, beyondMs };
   }
 
   /** As {@link settle}. */
@@ -102,6 +108,8 @@ export class Rounds {
       await this.#cluster.signalNode(life.node, "SIGCONT");
       return next;
     },
+    "nothing sent": ({ life }) => this.#cutOff(life, "sent"),
+    "nothing received": ({ life }) => this.#cutOff(life, "received"),
     moved: ({ life }) => this.#move(life, this.#after(life.node)),
     "manager killed": (scene) => this.#killManager(scene),
   };
@@ -113,6 +121,13 @@ export class Rounds {
     return next.startMs - sinceMs;
   }
 
+  async #cutOff(life: Life, direction: Direction): Promise<number> {
+    this.#cluster.cut(life.node, direction);
+    const tookMs = await this.#goneFor(life, longMs);
+    this.#cluster.heal(life.node, direction);
+    return tookMs;
+  }
+
   #next(before: Life): Promise<Life> {
     return nextAfter(this.#cluster, before);
   }
@@ -122,7 +137,15 @@ export class Rounds {
     await this.#cluster.clientOf(to).moveGroup({ group: this.#name, to }, { timeoutMs: 10_000 });
     const next = await this.#next(life);
     assert.equal(next.node, to);
-    return next.startMs - sinceMs;
+    return (await this.#readyMs(next)) - sinceMs;
+  }
+
+  async #readyMs(life: Life): Promise<number> {
+    const { value } = await waitFor(`${describeLife(life)} to be ready`, settleMs, () => {
+      this.#cluster.lives.all();
+      return life.readyMs;
+    });
+    return value;
   }
 
   /** Same owner, same epoch, nothing stopped; but for an election that took longer than a right outlasts, as it rarely does. */
@@ -153,11 +176,19 @@ export class Rounds {
   }
 }
 
+/** By their own log, milliseconds: from when the one heard that it is to stop until it had, and until the next one was ready. */
+function ownMsOf(before: Life, after: Life): number {
+  const { stoppingMs } = before;
+  assert(stoppingMs !== null && before.hasStopped, `${describeLife(before)} has not stopped in order`);
+  assert(after.readyMs !== null, `${describeLife(after)} is not ready`);
+  return before.lastMs - stoppingMs + (after.readyMs - after.startMs);
+}
+
 /** What it takes to look at applications, and at what their groups say. */
-export type Watched = Pick<RecoveryCluster, "lives" | "living" | "clientOf">;
+type Watched = Pick<RecoveryCluster, "lives" | "living" | "clientOf">;
 
 /** Waits until exactly one application of the group runs, where the group says, and all owners are up. */
-export async function settle(
+async function settle(
   watched: Watched,
   { name, owners }: { readonly name: string; readonly owners: readonly string[] },
 ): Promise<Scene> {
@@ -175,7 +206,7 @@ export async function settle(
 }
 
 /** The first application that begins after another one, which must be on another node. */
-export async function nextAfter({ lives }: Watched, before: Life): Promise<Life> {
+async function nextAfter({ lives }: Watched, before: Life): Promise<Life> {
   const { value } = await waitFor(`an application after ${describeLife(before)}`, settleMs, () =>
     lives.of(before.group).find(({ epoch }) => epoch > before.epoch),
   );
