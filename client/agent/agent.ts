@@ -77,7 +77,10 @@ class Agent {
 
   async run(): Promise<void> {
     const { leave, force } = this.#parts;
-    await this.#guard.begin();
+    await this.#guard.begin().catch((reason: unknown) => {
+      this.#guard.close();
+      throw reason;
+    });
     whenAborted(leave, () => this.#step({ type: "leave" }));
     whenAborted(force, () => this.#step({ type: "force" }));
     void this.#measure();

@@ -1,9 +1,11 @@
 // The agent's side of its guard: finds it, or has it started; asks it for signs of life, and ends one that gives none; and stands
 // in for one that has ended, until nothing runs any more and there is another.
 
+import type { Server } from "node:net";
 import type { ClientClock } from "../clock.ts";
 import type { AgentConfig } from "./agent-config.ts";
 import { agentLimits } from "./agent-limits.ts";
+import { claim } from "./claim.ts";
 import { GuardHost } from "./guard-host.ts";
 import { type GuardLink, linkGuard } from "./guard-link.ts";
 import type { FromGuard, ToGuard } from "./guard-messages.ts";
@@ -32,6 +34,8 @@ export class GuardKeeper {
   #beats: NodeJS.Timeout | null = null;
   /** Of the guard, and of this agent and those after it. */
   #id = "";
+  /** That this is the directory's only agent. */
+  #claimed: Server | null = null;
   readonly #watch = new GuardWatch();
   /** null: not known, or it is in this process. */
   #pid: number | null = null;
@@ -43,6 +47,11 @@ export class GuardKeeper {
 
   /** @throws {Error} when no guard can be started, or another agent uses the directory */
   async begin(): Promise<void> {
+    const { directory } = this.#parts;
+    directory.prepare();
+    // Also while there is no guard that would refuse the second: one agent may be standing in for it.
+    this.#claimed = await claim(`bailiwick-agent-${directory.identity}`);
+    if (this.#claimed === null) throw new Error(`Another agent uses ${directory.path}`);
     await this.#find();
     this.#beat();
   }
@@ -56,6 +65,7 @@ export class GuardKeeper {
     this.#hasEnded = true;
     if (this.#beats !== null) clearTimeout(this.#beats);
     this.#link?.close();
+    this.#claimed?.close();
   }
 
   #beat(): void {

@@ -30,8 +30,7 @@ export interface LinkOptions {
 
 /** @throws {Error} when no guard can be started, or none answers */
 export async function linkGuard(options: LinkOptions): Promise<GuardLink> {
-  const { directory, node, settings, hear, lost } = options;
-  directory.prepare();
+  const { node, settings, hear, lost } = options;
   const socket = await reach(options);
   let isClosed = false;
   const messages = new MessageSocket<ToGuard, FromGuard>(socket, hear, () => {

@@ -2,9 +2,10 @@
 // nobody is connected.
 
 import { rmSync } from "node:fs";
-import { createServer, type Server, type Socket } from "node:net";
+import { createServer, type Socket } from "node:net";
 import { agentLimits } from "./agent-limits.ts";
 import { bootClock } from "./boot-clock.ts";
+import { claim, listen } from "./claim.ts";
 import { GuardHost } from "./guard-host.ts";
 import type { FromGuard, ToGuard } from "./guard-messages.ts";
 import { MessageSocket } from "./message-socket.ts";
@@ -15,12 +16,11 @@ export async function serveGuard(path: string, log: (line: string) => void): Pro
   const directory = new StateDirectory(path);
   directory.prepare();
   const id = directory.id();
-  // An abstract socket goes with its process, and only one can have it: unlike a file, it is never left behind.
-  const claim = await listen(createServer(), `\0bailiwick-guard-${id}`);
-  if (claim === null) return false;
+  const claimed = await claim(`bailiwick-guard-${id}`);
+  if (claimed === null) return false;
   const server = new GuardServer({ directory, id, log });
   await server.serve();
-  claim.close();
+  claimed.close();
   return true;
 }
 
@@ -106,15 +106,4 @@ class GuardServer {
     this.#agent = null;
     this.#host.step({ type: "disconnected" });
   }
-}
-
-/** @returns null when somebody else has the name */
-function listen(server: Server, path: string): Promise<Server | null> {
-  return new Promise((resolve, reject) => {
-    server.once("error", (error: NodeJS.ErrnoException) => {
-      if (error.code === "EADDRINUSE") resolve(null);
-      else reject(error);
-    });
-    server.listen(path, () => resolve(server));
-  });
 }

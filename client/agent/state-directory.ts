@@ -2,7 +2,7 @@
 // Nothing here has to outlive a start of the machine, after which nothing runs.
 
 import { randomBytes } from "node:crypto";
-import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { agentLimits } from "./agent-limits.ts";
 import { readBootId } from "./boot-clock.ts";
@@ -26,6 +26,12 @@ export class StateDirectory {
   /** Where the standard error of an action is kept until the next one. */
   stderrFile(group: string, resource: string, action: string): string {
     return join(this.path, "actions", `${group}.${resource}.${action}`);
+  }
+
+  /** The same by whatever path it is reached, until the machine is started again. @throws {Error} when it is not there */
+  get identity(): string {
+    const { dev, ino } = statSync(this.path);
+    return `${dev}-${ino}`;
   }
 
   /** Makes it, for its user alone. @throws {Error} when its path is too long for a socket, or it cannot be made */

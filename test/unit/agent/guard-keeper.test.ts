@@ -19,6 +19,7 @@ class Setting implements AsyncDisposable {
   readonly keeper: GuardKeeper;
   lost = 0;
   readonly #sockets: Socket[] = [];
+  readonly #keepers: GuardKeeper[] = [];
   readonly #server = createServer((socket) => {
     this.#sockets.push(socket);
     const behaviour = this.behaviours.shift();
@@ -32,8 +33,18 @@ class Setting implements AsyncDisposable {
 
   constructor(behaviours: readonly ((agent: Agent) => void)[]) {
     this.behaviours = [...behaviours];
+    this.keeper = this.another();
+  }
+
+  another(): GuardKeeper {
+    const keeper = this.#create();
+    this.#keepers.push(keeper);
+    return keeper;
+  }
+
+  #create(): GuardKeeper {
     const sleep = (ms: number, signal?: AbortSignal) => bootClock.sleep(Math.min(ms, 20), signal);
-    this.keeper = new GuardKeeper({
+    return new GuardKeeper({
       config: parseAgentConfig("node: n202\nallow: {}\n", "agent.yaml"),
       directory: this.directory,
       clock: { ...bootClock, sleep },
@@ -55,7 +66,7 @@ class Setting implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.keeper.close();
+    for (const keeper of this.#keepers) keeper.close();
     for (const socket of this.#sockets) socket.destroy();
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#server.close(() => resolve());
@@ -68,6 +79,12 @@ function greet(agent: Agent): Agent {
   agent.send({ type: "state", id: "g1", groups: [] });
   return agent;
 }
+
+test("a second agent in the same directory is refused while there is no guard that would", async () => {
+  await using setting = await new Setting([greet, greet]).listen();
+  await setting.keeper.begin();
+  await assert.rejects(setting.another().begin(), /Another agent uses/);
+});
 
 test("a guard that ends before it has said anything is not taken for one that held something", async () => {
   const { promise: again, resolve } = Promise.withResolvers<Agent>();
