@@ -298,6 +298,8 @@ export class AgentCore {
       if (!wasTold && this.#notices.size < agentLimits.groupsMax) this.#notices.set(group, epoch);
       return [];
     }
+    // One word on a group at a time: that nothing of it runs is told before anything does.
+    if (this.#notices.get(group) === epoch) return [];
     // What was told as stopped may be granted again only by an answer to a later report.
     if (wasTold || !this.#hasGuard || this.#isLeaving || this.#held.size >= agentLimits.groupsMax) return [];
     const right = rightOf(grant, { sentMs, clockRateError: clockRateErrorLeast });
@@ -330,7 +332,10 @@ export class AgentCore {
   }
 
   #release(held: Held, why: string, nowMs: number): readonly AgentEffect[] {
-    if (held.run === null) return this.#forget(held);
+    if (held.run === null) {
+      this.#notices.set(held.group, held.epoch);
+      return this.#forget(held);
+    }
     return this.#drive(held, (run) => run.step({ type: "release", why }, nowMs));
   }
 
@@ -374,7 +379,8 @@ function toEffect(spec: RunSpec, effect: ResourceEffect): AgentEffect {
   if (effect.type === "monitor") return { ...effect, spec };
   const { type, resource } = effect;
   const at = { group: spec.group, epoch: spec.epoch, resource };
-  return { type: "tell", message: type === "kill" ? { type, ...at } : { type: "act", action: type, ...at } };
+  const isAct = type === "start" || type === "stop";
+  return { type: "tell", message: isAct ? { type: "act", action: type, ...at } : { type, ...at } };
 }
 
 const offline = { renews: false, state: "offline", isSafe: true, why: "", resources: [] } as const;

@@ -140,8 +140,7 @@ export class GroupRun {
       case "stopped":
         return this.#resources.get(input.resource)?.stopped(input.outcome, nowMs) ?? [];
       case "monitored":
-        this.#resources.get(input.resource)?.monitored(input.outcome, input.stopsBefore, nowMs);
-        return [];
+        return this.#resources.get(input.resource)?.monitored(input.outcome, input.stopsBefore, nowMs) ?? [];
       case "started":
       case "ended":
         this.#resources.get(input.resource)?.[input.type](input.outcome, nowMs);

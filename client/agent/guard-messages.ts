@@ -17,6 +17,8 @@ export type ToGuard =
       readonly resource: string;
       readonly action: "start" | "stop";
     }
+  /** A monitor says that the resource is stopped, whose stop had failed. */
+  | { readonly type: "proved"; readonly group: string; readonly epoch: number; readonly resource: string }
   /** Kill all processes of a resource. */
   | { readonly type: "kill"; readonly group: string; readonly epoch: number; readonly resource: string }
   /** Nothing of the group runs any more, and nothing will under this epoch. */

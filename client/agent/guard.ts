@@ -73,7 +73,7 @@ export class Guard {
 
   /** Nothing is under way. */
   get isSettled(): boolean {
-    return [...this.#groups.values()].every(({ isSettled }) => isSettled);
+    return [...this.#groups.values()].every(({ isSettled, isBeingKilled }) => isSettled && !isBeingKilled);
   }
 
   step(input: GuardInput, nowMs: number): readonly GuardEffect[] {
@@ -130,10 +130,12 @@ export class Guard {
           ...killIfLate(group, nowMs),
           ...group.act(input.action, input.resource, nowMs),
         ]);
+      case "proved":
+        return group.proved(input.resource, nowMs);
       case "kill":
         return [{ type: "kill", group: input.group, resource: input.resource }];
       case "forget":
-        if (!group.isSettled) return [];
+        if (!group.isSettled || group.isBeingKilled) return [];
         this.#groups.delete(input.group);
         return [this.#persist()];
       case "acted":
@@ -171,8 +173,9 @@ export class Guard {
   #hold(spec: RunSpec, right: Right, nowMs: number): readonly GuardEffect[] {
     const group = this.#groups.get(spec.group);
     const isFull = group === undefined && this.#groups.size >= agentLimits.groupsMax;
-    if (isFull || (group !== undefined && !group.isOffline)) {
-      const why = isFull ? `The guard holds ${agentLimits.groupsMax} groups already` : "It runs under another epoch";
+    if (isFull || (group !== undefined && (!group.isOffline || group.isBeingKilled))) {
+      const other = group?.isOffline === true ? "What it left is still being killed" : "It runs under another epoch";
+      const why = isFull ? `The guard holds ${agentLimits.groupsMax} groups already` : other;
       return [this.#tell({ type: "seized", group: spec.group, epoch: spec.epoch, why })];
     }
     this.#groups.set(spec.group, new GuardedGroup(spec, right, nowMs));
@@ -220,7 +223,7 @@ export class Guard {
 
   /** What has ended is of interest to an agent only, and there is none. */
   #dropEnded(): readonly GuardEffect[] {
-    const ended = [...this.#groups.values()].filter(({ isOffline }) => isOffline);
+    const ended = [...this.#groups.values()].filter(({ isOffline, isBeingKilled }) => isOffline && !isBeingKilled);
     for (const { name } of ended) this.#groups.delete(name);
     return ended.length === 0 ? [] : [this.#persist()];
   }

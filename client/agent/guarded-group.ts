@@ -86,6 +86,11 @@ export class GuardedGroup {
     return this.#isKilled;
   }
 
+  /** All that bears its mark is being killed, under whatever epoch. */
+  get isBeingKilled(): boolean {
+    return this.#isKilling;
+  }
+
   /** Nothing of it runs. */
   get isOffline(): boolean {
     return this.#all.every(({ phase }) => phase === "offline");
@@ -154,6 +159,13 @@ export class GuardedGroup {
     }
     become(resource, "stopping", nowMs);
     return this.#beginStop(resource);
+  }
+
+  /** It was stopped, and that failed; and now it is known to be stopped nevertheless. */
+  proved(name: string, nowMs: number): readonly GroupEffect[] {
+    const resource = this.#resources.get(name);
+    if (resource?.phase === "dirty") become(resource, "offline", nowMs);
+    return this.sweep(nowMs);
   }
 
   /** The command of an action has ended, or the foreground process was started. */

@@ -24,6 +24,8 @@ export type ResourcePhase =
 /** What is to be done in the world: `start` and `stop` by the guard, which kills as well; `monitor` by the agent. */
 export type ResourceEffect =
   | { readonly type: "start" | "stop" | "kill"; readonly resource: string }
+  /** The guard is told that it is stopped, though its stop has failed. */
+  | { readonly type: "proved"; readonly resource: string }
   /** `stopsBefore` comes back with the answer. */
   | { readonly type: "monitor"; readonly resource: string; readonly stopsBefore: number };
 
@@ -194,13 +196,23 @@ export class ResourceRun {
   }
 
   /** @param stopsBefore as it was asked for */
-  monitored(outcome: ActionOutcome, stopsBefore: number, nowMs: number): void {
-    if (stopsBefore !== this.#stops) return;
+  monitored(outcome: ActionOutcome, stopsBefore: number, nowMs: number): readonly ResourceEffect[] {
+    if (stopsBefore !== this.#stops) return [];
     this.#isBeingMonitored = false;
     this.#tookMs.monitor = outcome.tookMs;
+    if (this.#phase === "checking") return this.#checked(outcome, nowMs);
+    if (this.#phase === "online") this.#looked(outcome, nowMs);
+    return [];
+  }
+
+  #checked(outcome: ActionOutcome, nowMs: number): readonly ResourceEffect[] {
+    const isStopped = provesStopped(this.spec, outcome);
+    this.#become(isStopped ? "offline" : "stuck", nowMs);
+    return isStopped ? [{ type: "proved", resource: this.name }] : [];
+  }
+
+  #looked(outcome: ActionOutcome, nowMs: number): void {
     const verdict = judge("monitor", this.spec, outcome);
-    if (this.#phase === "checking") return this.#become(provesStopped(this.spec, outcome) ? "offline" : "stuck", nowMs);
-    if (this.#phase !== "online") return;
     this.#monitorAtMs = nowMs + this.spec.monitorIntervalMs;
     if (verdict.type === "ok" || verdict.type === "degraded") return this.#runs(verdict, outcome);
     this.#exitStatus = outcome.exitStatus ?? 0;

@@ -241,6 +241,22 @@ test("an agent that was told to end stops everything, begins nothing, and is don
   assert.deepEqual([agent.core.isDone, agent.told], [true, []]);
 });
 
+test("an agent that is told to end before a group was read tells that the group does not run", () => {
+  const agent = new DrivenAgent().report([grant()]).input({ type: "leave" });
+  assert.deepEqual([agent.core.isDone, agent.told], [true, ["orders 7 offline false"]]);
+  agent.report([grant({ isWantedOnline: false })]);
+  assert.deepEqual(agent.told, []);
+});
+
+test("a group of which it is to be told that it does not run is not begun by an answer that was on its way", () => {
+  const agent = new DrivenAgent().report([grant()]);
+  agent.nowMs += 14_000;
+  const { stories } = agent.core;
+  agent.input({ type: "deadline" });
+  agent.input({ type: "answered", sentMs: agent.nowMs, stories, grants: [grant()] });
+  assert.deepEqual(agent.told, ["orders 7 offline false"]);
+});
+
 test("an agent that is forced has the guard kill everything now", () => {
   const agent = new DrivenAgent().online().input({ type: "force" });
   assert.deepEqual(agent.take(), ["extend 100000 100000", "stop db 7"]);

@@ -169,6 +169,7 @@ test("a stop that fails has everything killed, and only a monitor's word makes t
   assert.deepEqual(group.take(), ["monitor db"]);
   group.monitored("db", { exitStatus: 3 });
   assert.deepEqual([group.run.state, group.run.isSafe], ["offline", true]);
+  assert.deepEqual(group.take(), ["proved db"]);
 });
 
 test("a monitor that was begun before a stop proves nothing about what is after it", () => {

@@ -260,6 +260,29 @@ test("a guard writes down that a start command is under way before it begins, an
   assert.deepEqual(guard.take(), ["persist orders", "run stop data"]);
 });
 
+test("a group is not held anew, nor forgotten, while what bears its mark is still being killed", () => {
+  const guard = new DrivenGuard().hold(pair(), right).start("data").act("stop", "data");
+  guard.nowMs = killMs;
+  guard.input({ type: "deadline" }).acted("stop", "data");
+  assert.deepEqual(guard.take(), ["run stop data", "kill *"]);
+  const later = { stopAtMs: 90_000, killAtMs: 95_000 };
+  const hold = { type: "hold", spec: { ...pair(), epoch: 8 }, right: later } as const;
+  guard.input(hold);
+  assert.deepEqual([guard.take(), guard.told.at(-1)?.type], [[], "seized"]);
+  guard.input({ type: "forget", group: "orders", epoch: 7 }).input(hold);
+  assert.deepEqual([guard.take(), guard.told.at(-1)?.type], [[], "seized"]);
+  guard.cleared(null).input(hold);
+  assert.deepEqual(guard.take(), ["persist orders"]);
+});
+
+test("what a monitor proves to be stopped, whose stop had failed, may be started again", () => {
+  const guard = new DrivenGuard().hold(pair(), right).start("data").act("stop", "data");
+  guard.acted("stop", "data", { exitStatus: 1 }).input({ type: "proved", group: "orders", epoch: 7, resource: "data" });
+  guard.take();
+  guard.act("start", "data");
+  assert.deepEqual(guard.take(), ["persist orders/data", "run start data"]);
+});
+
 test("an older epoch changes nothing of a group that runs under a newer one", () => {
   const guard = new DrivenGuard().hold(pair(), right).start("data");
   guard.input({ type: "extend", group: "orders", epoch: 6, right: { stopAtMs: 0, killAtMs: 0 } });
