@@ -10,6 +10,8 @@ export interface Command {
   /** All of it. */
   readonly environment: Readonly<Record<string, string>>;
   readonly timeoutMs: number;
+  /** What it says on standard output tells of a failure as well. */
+  readonly isOutputRead?: boolean;
 }
 
 /** Where and for whom an action is. */
@@ -61,7 +63,13 @@ export function commandFor(action: Action, resource: ResourceSpec, context: Acti
       return { file, args, environment: { ...runner.environment, ...marks }, timeoutMs };
     }
     case "systemd":
-      return { file: context.systemctl, args: systemdArguments(action, runner.unit), environment: marks, timeoutMs };
+      return {
+        file: context.systemctl,
+        args: systemdArguments(action, runner.unit),
+        environment: marks,
+        timeoutMs,
+        isOutputRead: action === "monitor",
+      };
     case "ocf": {
       const environment = { ...marks, ...ocfEnvironment(action, resource, { runner, root: context.ocfRoot }) };
       return { file: ocfPath(runner.agent, context.ocfRoot), args: [action], environment, timeoutMs };
@@ -91,14 +99,15 @@ export function isForeground({ runner }: ResourceSpec): boolean {
 }
 
 /** What the end of an action means for the resource. */
-export function judge(action: Action, { runner }: ResourceSpec, { exitStatus, isExecuted }: ActionOutcome): Verdict {
+export function judge(action: Action, { runner }: ResourceSpec, outcome: ActionOutcome): Verdict {
+  const { exitStatus, isExecuted } = outcome;
   if (exitStatus === 0) return { type: "ok" };
   if (!isExecuted) return { type: "failed", isHard: true };
   switch (runner?.type) {
     case "ocf":
       return judgeOcf(action, exitStatus);
     case "systemd":
-      return judgeSystemd(action, exitStatus);
+      return judgeSystemd(action, outcome);
     default:
       return action === "monitor" && exitStatus === 7 ? { type: "notRunning" } : { type: "failed", isHard: false };
   }
@@ -110,6 +119,11 @@ export function provesStopped(resource: ResourceSpec, outcome: ActionOutcome): b
   if (judge("monitor", resource, outcome).type === "notRunning") return true;
   const type = resource.runner?.type;
   return (type === "ocf" && outcome.exitStatus === 5) || (type === "systemd" && outcome.exitStatus === 4);
+}
+
+/** Whether a monitor says that the resource is on its way to a stop: it is to be asked once more. */
+export function saysStopping({ runner }: ResourceSpec, { exitStatus, why }: ActionOutcome): boolean {
+  return runner?.type === "systemd" && exitStatus === 3 && why === "deactivating";
 }
 
 /** As the OCF specification numbers them: arguments, unimplemented, permissions, not installed, not configured. */
@@ -125,10 +139,14 @@ function judgeOcf(action: Action, exitStatus: number | null): Verdict {
   return { type: "failed", isHard: hardStatuses.has(exitStatus) };
 }
 
-/** As `systemctl is-active` ends: 3, inactive or failed; 4, no such unit. `start` has 5 for that, and 6 for a bad one. */
-function judgeSystemd(action: Action, exitStatus: number | null): Verdict {
+/** With 3 `systemctl is-active` ends also for a unit that is on its way, and says which it is. */
+const stoppedUnits: ReadonlySet<string> = new Set(["inactive", "failed"]);
+
+/** As `systemctl is-active` ends: 3, see above; 4, no such unit. `start` has 5 for that, and 6 for a bad one. */
+function judgeSystemd(action: Action, { exitStatus, why }: ActionOutcome): Verdict {
   if (action === "monitor") {
-    return exitStatus === 3 ? { type: "notRunning" } : { type: "failed", isHard: exitStatus === 4 };
+    const isStopped = exitStatus === 3 && stoppedUnits.has(why);
+    return isStopped ? { type: "notRunning" } : { type: "failed", isHard: exitStatus === 4 };
   }
   return { type: "failed", isHard: exitStatus === 5 || exitStatus === 6 };
 }
@@ -157,7 +175,7 @@ function timeoutOf(action: Action, resource: ResourceSpec): number {
 }
 
 function systemdArguments(action: Action, unit: string): readonly string[] {
-  return action === "monitor" ? ["is-active", "--quiet", unit] : [action, unit];
+  return action === "monitor" ? ["is-active", unit] : [action, unit];
 }
 
 function ocfPath(agent: string, root: string): string {

@@ -208,7 +208,7 @@ export class AgentCore {
     const adopted: Adopted = new Map(
       resources.map(({ name, phase }) => [name, phase === "running" ? "online" : phase] as const),
     );
-    const effects = this.#drive(held, () => run.adopt(adopted, nowMs));
+    const effects = this.#drive(held, () => run.adopt(adopted, refuse(this.#allow, spec), nowMs));
     const isOver = seized ?? (resources.length === 0 ? "An agent that has ended has stopped it" : null);
     return isOver === null && !this.#isLeaving ? effects : [...effects, ...this.#release(held, isOver ?? "", nowMs)];
   }

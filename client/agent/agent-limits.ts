@@ -32,6 +32,8 @@ export const agentLimits = {
   /** Before it is looked once more whether none is there. */
   secondLookMs: 10,
   killsQuick: 40,
+  /** Before a unit that is on its way to a stop is asked for again. */
+  stoppingPauseMs: 250,
   /** Before the stop of a resource that could not be stopped is tried again. */
   stuckPauseMs: 30_000,
   /** Of what a program says of its failure. */

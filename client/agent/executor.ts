@@ -19,7 +19,11 @@ export interface Running {
 export function execute(command: Command, stderrFile: string): Running {
   const stderr = openAnew(stderrFile);
   const startMs = performance.now();
-  const child = start(command, ["ignore", "ignore", stderr ?? "ignore"]);
+  const child = start(command, [
+    "ignore",
+    command.isOutputRead === true && stderr !== null ? stderr : "ignore",
+    stderr ?? "ignore",
+  ]);
   let isLate = false;
   const signal = signaller(child);
   const timer = setTimeout(() => {
@@ -28,7 +32,8 @@ export function execute(command: Command, stderrFile: string): Running {
   }, command.timeoutMs);
   const ended = endOf(child, command).then((end): ActionOutcome => {
     clearTimeout(timer);
-    const said = stderr === null ? "" : reasonIn(readEnd(stderr));
+    const isNothing = stderr === null || (command.isOutputRead === true && end.exitStatus === 0);
+    const said = isNothing ? "" : reasonIn(readEnd(stderr));
     if (stderr !== null) closeSync(stderr);
     return { ...end, isLate, why: end.why === "" ? said : end.why, tookMs: performance.now() - startMs };
   });
@@ -53,7 +58,7 @@ export function executeForeground(command: Command): Running & { readonly starte
 /** @returns the error where it cannot even be tried, for example because of a byte 0 in an argument */
 function start(
   { file, args, environment }: Command,
-  stdio: readonly ["ignore", "ignore" | "inherit", number | "inherit" | "ignore"],
+  stdio: readonly ["ignore", number | "ignore" | "inherit", number | "inherit" | "ignore"],
 ): ChildProcess | Error {
   try {
     return spawn(file, [...args], { cwd: "/", detached: true, env: { ...environment }, stdio: [...stdio] });

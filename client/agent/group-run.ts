@@ -92,12 +92,14 @@ export class GroupRun {
   }
 
   /** It was running before this agent began. */
-  adopt(adopted: Adopted, nowMs: number): readonly ResourceEffect[] {
+  adopt(adopted: Adopted, refusal: Refusal | null, nowMs: number): readonly ResourceEffect[] {
     for (const [name, phase] of adopted) this.#resources.get(name)?.adopt(phase, nowMs);
     this.#wasOnline = [...this.#resources.values()].every(({ phase }) => phase === "online");
     if ([...adopted.values()].includes("stopping")) {
       this.#goal = { type: "offline", why: "An agent that has ended was stopping it" };
     }
+    // It is stopped by what it was begun with: nothing else would, and that was allowed when it began.
+    if (refusal !== null) this.refuse(refusal);
     return this.#advance(nowMs);
   }
 
@@ -122,7 +124,7 @@ export class GroupRun {
 
   /** What is about to be stopped anyway is not asked how it is. */
   #isLookedAt({ phase }: ResourceRun): boolean {
-    return this.#goal.type === "online" || phase === "stuck";
+    return this.#goal.type === "online" || phase === "stuck" || phase === "checking";
   }
 
   #take(input: RunInput, nowMs: number): readonly ResourceEffect[] {

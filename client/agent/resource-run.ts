@@ -1,7 +1,7 @@
 // One resource of a group on this node: what is being done with it, how often it has failed, and when it is looked at next.
 // Pure. Which resource is started or stopped when is for group-run.ts to say.
 
-import { isForeground, isMonitored, judge, provesStopped, shortened, type Verdict } from "./actions.ts";
+import { isForeground, isMonitored, judge, provesStopped, saysStopping, shortened, type Verdict } from "./actions.ts";
 import { agentLimits } from "./agent-limits.ts";
 import type { Action, ActionOutcome, ResourceSpec } from "./run-spec.ts";
 
@@ -95,7 +95,8 @@ export class ResourceRun {
   /** When it has to be looked at, or its stop tried again; null: never. */
   get deadlineMs(): number | null {
     if (this.#phase === "stuck") return this.#sinceMs + agentLimits.stuckPauseMs;
-    return this.#phase === "online" && !this.#isBeingMonitored ? this.#monitorAtMs : null;
+    const isLookedAt = this.#phase === "online" || this.#phase === "checking";
+    return isLookedAt && !this.#isBeingMonitored ? this.#monitorAtMs : null;
   }
 
   get story(): ResourceStory {
@@ -206,6 +207,10 @@ export class ResourceRun {
   }
 
   #checked(outcome: ActionOutcome, nowMs: number): readonly ResourceEffect[] {
+    if (saysStopping(this.spec, outcome) && nowMs < this.#sinceMs + this.spec.stopTimeoutMs) {
+      this.#monitorAtMs = nowMs + agentLimits.stoppingPauseMs;
+      return [];
+    }
     const isStopped = provesStopped(this.spec, outcome);
     this.#become(isStopped ? "offline" : "stuck", nowMs);
     return isStopped ? [{ type: "proved", resource: this.name }] : [];

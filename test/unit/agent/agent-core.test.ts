@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { AgentCore, type AgentEffect, type AgentInput, type Grant } from "../../../client/agent/agent-core.ts";
 import type { HeldGroup } from "../../../client/agent/guard-messages.ts";
 import type { RunSpec } from "../../../client/agent/run-spec.ts";
-import { outcome, spec } from "./specs.ts";
+import { exec, outcome, resource, spec } from "./specs.ts";
 
 const allow = { exec: ["/ctl"], systemd: [], ocf: [], environment: [] };
 const ttlMs = 20_000;
@@ -221,6 +221,16 @@ test("an agent that begins anew adopts what runs, reports it under its epoch, an
   assert.deepEqual([agent.take(), agent.told], [[], ["orders 7 online true"]]);
   agent.report([grant()]);
   assert.deepEqual(agent.take(), ["extend 113990 118990"]);
+});
+
+test("an agent that begins anew stops what may not be run any more, and its error says why", () => {
+  const right = { stopAtMs: 110_000, killAtMs: 115_000 };
+  const other = spec([resource("db", { runner: { ...exec, start: ["/old", "start"] } }), "app"]);
+  const agent = new DrivenAgent([{ spec: other, right, seized: null, resources: [{ name: "db", phase: "running" }] }]);
+  assert.deepEqual([agent.take(), agent.told], [["stop db 7"], ["orders 7 releasing true"]]);
+  agent.done("stop");
+  assert.deepEqual([agent.take(), agent.told], [[], ["orders 7 error false"]]);
+  assert.match(agent.core.stories[0]?.resources[0]?.why ?? "", /"\/old" is not in allow.exec/);
 });
 
 test("an agent that begins anew goes on with the stop of what its guard is stopping", () => {

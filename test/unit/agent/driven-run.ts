@@ -21,7 +21,7 @@ export class DrivenRun {
   }
 
   adopt(adopted: Adopted): this {
-    return this.#keep(this.run.adopt(adopted, this.nowMs));
+    return this.#keep(this.run.adopt(adopted, null, this.nowMs));
   }
 
   input(input: RunInput): this {

@@ -27,6 +27,18 @@ test("what a foreground process leaves in its process group is killed when it en
   rmSync(directory, { recursive: true });
 });
 
+test("what a program says on standard output tells of its failure where that is asked for", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "bailiwick-executor-"));
+  const run = (script: string, isOutputRead: boolean) => {
+    const command = { file: "/bin/sh", args: ["-c", script], environment: {}, timeoutMs: 5_000, isOutputRead };
+    return execute(command, join(directory, "said")).ended;
+  };
+  assert.equal((await run("echo deactivating; exit 3", true)).why, "deactivating");
+  assert.equal((await run("echo deactivating; exit 3", false)).why, "");
+  assert.equal((await run("echo active", true)).why, "");
+  rmSync(directory, { recursive: true });
+});
+
 test("a program is run where what it says cannot be kept", async () => {
   const command = { file: "/bin/sh", args: ["-c", "echo no >&2; exit 3"], environment: {}, timeoutMs: 5_000 };
   const { exitStatus, isExecuted } = await execute(command, "/dev/null/stderr").ended;

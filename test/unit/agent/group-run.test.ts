@@ -167,15 +167,29 @@ test("a stop that fails has everything killed, and only a monitor's word makes t
   assert.deepEqual(group.take(), ["kill db"]);
   group.input({ type: "killed", resource: "db", left: 0 });
   assert.deepEqual(group.take(), ["monitor db"]);
-  group.monitored("db", { exitStatus: 3 });
+  group.monitored("db", { exitStatus: 3, why: "inactive" });
   assert.deepEqual([group.run.state, group.run.isSafe], ["offline", true]);
   assert.deepEqual(group.take(), ["proved db"]);
+});
+
+test("a unit that was killed and is still being stopped is asked for again, as long as its stop may take", () => {
+  const group = new DrivenRun(spec([resource("db", { runner: systemd })])).begin().started("db").release();
+  group.stopped("db", { exitStatus: null, isLate: true }).input({ type: "killed", resource: "db", left: 0 }).take();
+  group.monitored("db", { exitStatus: 3, why: "deactivating" });
+  assert.deepEqual([group.states, group.take()], [["db checking"], []]);
+  assert.deepEqual(group.pass(1_000).take(), ["monitor db"]);
+  group.monitored("db", { exitStatus: 3, why: "inactive" });
+  assert.deepEqual([group.run.state, group.run.isSafe], ["offline", true]);
+  const slow = new DrivenRun(spec([resource("db", { runner: systemd })])).begin().started("db").release();
+  slow.stopped("db", { exitStatus: null, isLate: true }).input({ type: "killed", resource: "db", left: 0 }).pass(5_000);
+  slow.monitored("db", { exitStatus: 3, why: "deactivating" });
+  assert.deepEqual([slow.states, slow.run.isSafe], [["db stuck"], false]);
 });
 
 test("a monitor that was begun before a stop proves nothing about what is after it", () => {
   const group = new DrivenRun(spec([resource("db", { runner: systemd })])).begin().started("db").pass(10_000).release();
   group.stopped("db", { exitStatus: 1 }).input({ type: "killed", resource: "db", left: 0 });
-  group.monitored("db", { exitStatus: 3 }, 0);
+  group.monitored("db", { exitStatus: 3, why: "inactive" }, 0);
   assert.deepEqual(group.states, ["db checking"]);
   group.monitored("db", { exitStatus: 0 }, 1);
   assert.deepEqual(group.states, ["db stuck"]);

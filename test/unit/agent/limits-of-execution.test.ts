@@ -88,16 +88,23 @@ test("a resource agent gets what its specification promises", () => {
 test("a unit is started, stopped and asked for by the service manager, which also kills it", () => {
   const unit = resource("db", { runner: systemd });
   assert.deepEqual(commandFor("start", unit, context)?.args, ["start", "postgresql.service"]);
-  assert.deepEqual(commandFor("monitor", unit, context)?.args, ["is-active", "--quiet", "postgresql.service"]);
+  assert.deepEqual(commandFor("monitor", unit, context)?.args, ["is-active", "postgresql.service"]);
   assert.deepEqual(killCommand(unit, context)?.args, ["kill", "--signal=SIGKILL", "postgresql.service"]);
   assert.equal(killCommand(resource("app", { runner: foreground }), context), null);
 });
 
 test("a monitor's 7 is a clean stop of every class, and the service manager says that with 3", () => {
   const judged = (runner: RunnerSpec, exitStatus: number) =>
-    judge("monitor", resource("r", { runner }), outcome({ exitStatus })).type;
+    judge("monitor", resource("r", { runner }), outcome({ exitStatus, why: "inactive" })).type;
   assert.deepEqual([judged(exec, 7), judged(ocf, 7), judged(systemd, 3)], ["notRunning", "notRunning", "notRunning"]);
   assert.deepEqual([judged(exec, 1), judged(ocf, 9), judged(systemd, 1)], ["failed", "failed", "failed"]);
+});
+
+test("a unit that is being stopped or started is not stopped", () => {
+  const unit = resource("db", { runner: systemd });
+  const says = (why: string) => provesStopped(unit, outcome({ exitStatus: 3, why }));
+  assert.deepEqual(["inactive", "failed"].map(says), [true, true]);
+  assert.deepEqual(["deactivating", "activating", ""].map(says), [false, false, false]);
 });
 
 test("a resource agent that is not installed proves a stop, and one that could not be executed proves nothing", () => {
