@@ -371,6 +371,8 @@ export interface GroupStatus {
   readonly bytes: number;
   /** Replication as the manager sees it; empty elsewhere. */
   readonly replicas: readonly { readonly node: NodeId; readonly matched: LogIndex; readonly state: string }[];
+  /** What the minimum beside the quorum lacks, one sentence each, by what the answering node knows; empty: it is met. */
+  readonly minimumMissing: readonly string[];
   /** In force at the answering node. */
   readonly membership: Membership;
   readonly membershipIndex: LogIndex;

@@ -79,6 +79,7 @@ const groupStatus = message<GroupStatus, typeof wire.GroupStatusSchema>(wire.Gro
   openTransactions: uint64,
   dispute: nullable(stateHashes),
   compared: nullable(stateHashes),
+  minimumMissing: list(text(textCharsMax), itemsMax),
 });
 
 const counterFields = message<{ name: string; value: number }, typeof wire.CounterSchema>(wire.CounterSchema, {

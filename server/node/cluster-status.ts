@@ -56,6 +56,7 @@ export function clusterGroupStatus(
     openTransactions: 0,
     dispute: null,
     compared: null,
+    minimumMissing: [],
   };
 }
 
@@ -93,6 +94,7 @@ export function clusterCopyStatus(
     openTransactions: 0,
     dispute: null,
     compared: null,
+    minimumMissing: [],
   };
 }
 

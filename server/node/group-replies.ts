@@ -118,7 +118,7 @@ export function groupStatusOf(
   replica: GroupReplica,
   node: NodeId,
   quorum: QuorumView,
-): Omit<GroupStatus, "compared" | "resources"> {
+): Omit<GroupStatus, "compared" | "resources" | "minimumMissing"> {
   const { state, status, record } = replica;
   const { object, ownership, mvcc } = state;
   return {

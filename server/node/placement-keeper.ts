@@ -16,15 +16,16 @@ import {
   toMillis,
 } from "../../proto/ids.ts";
 import type { GroupSummary } from "../../proto/model.ts";
-import type { FenceOrder, GroupReport, GroupWish, PerformanceSample, ResourceReport } from "../../proto/placement.ts";
+import type { FenceOrder, GroupReport, GroupWish, PerformanceSample } from "../../proto/placement.ts";
 import type { Amounts, GroupPolicies } from "../../proto/policies.ts";
-import type { Reply, Request } from "../../proto/requests.ts";
+import type { GroupStatus, Reply, Request } from "../../proto/requests.ts";
 import { heldBack, startsToNote } from "../recovery/cold-start.ts";
 import { foreseeAdvice, foreseeDrain } from "../recovery/drain-foresight.ts";
 import { explain } from "../recovery/explanation.ts";
 import { Fencing } from "../recovery/fencing.ts";
 import { grantFor } from "../recovery/grants.ts";
 import { isThere } from "../recovery/intents.ts";
+import { minimumLacks } from "../recovery/minimum.ts";
 import { groupsFollowed, stopAwaits } from "../recovery/neighbour-rules.ts";
 import { OwnerRights } from "../recovery/owner-rights.ts";
 import { planPlacement } from "../recovery/placement-plan.ts";
@@ -158,8 +159,15 @@ export class PlacementKeeper {
     return this.#replica.state.isLeased;
   }
 
-  /** What the agents that are there say of the group's resources, by name and node. */
-  resources(nowMs: Millis): readonly (ResourceReport & { readonly node: NodeId })[] {
+  /** What agents say of the group's resources, where this member leads, and what the minimum lacks, as far as it knows. */
+  status(nowMs: Millis): Pick<GroupStatus, "resources" | "minimumMissing"> {
+    const hasMinimum = !isNothing(this.policies.minimum);
+    const minimumMissing = hasMinimum ? minimumLacks(this.#view(() => false, nowMs)) : [];
+    return { resources: this.#resources(nowMs), minimumMissing };
+  }
+
+  /** Of the agents that are there, by name and node. */
+  #resources(nowMs: Millis): GroupStatus["resources"] {
     const heard = [...(this.#tenure?.heard ?? [])].filter(([, each]) => this.#isFresh(each, nowMs));
     return heard
       .flatMap(([node, { report }]) => report.resources.map((resource) => ({ ...resource, node })))
@@ -508,6 +516,10 @@ function answerOf(reply: Reply, epoch: Epoch): ReservationAnswer {
   if (reply.type === "reserve" && reply.isAdmitted) return { type: "admitted", epoch };
   if (reply.type === "reserve") return { type: "refused", reason: reply.reason };
   return { type: "refused", reason: reply.type === "failed" ? reply.failure.message : "Its ledger did not answer" };
+}
+
+function isNothing({ owners, capacity, resources }: GroupPolicies["minimum"]): boolean {
+  return owners === 0 && capacity.size === 0 && resources.length === 0;
 }
 
 function isByLoad({ fallover }: GroupPolicies): boolean {

@@ -260,7 +260,9 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
 
   status(nowMs: Millis): GroupStatus {
     const status = groupStatusOf(this.replica, this.#world.self, quorumOf(this, this.#world, nowMs));
-    return { ...status, resources: this.#placement.resources(nowMs), compared: this.#comparison.compared };
+    const { compared } = this.#comparison;
+    const { resources, minimumMissing } = this.#placement.status(nowMs);
+    return { ...status, resources, compared, minimumMissing };
   }
 
   /** How long this owner has known of no leader. */

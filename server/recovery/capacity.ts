@@ -7,21 +7,23 @@ import type { Amounts } from "../../proto/policies.ts";
 import { sumOf, without } from "./amounts.ts";
 import type { Neighbour, PlacementView } from "./placement-view.ts";
 
+type CapacityView = Pick<PlacementView, "capacities" | "samples">;
+
 /** Where a neighbour may be running; null: nowhere. */
 export function placeOf({ ownership: { currentOwner, state } }: Neighbour): NodeId | null {
   return state === "offline" ? null : currentOwner;
 }
 
-export function neighboursOn({ neighbours }: PlacementView, node: NodeId): readonly Neighbour[] {
+export function neighboursOn({ neighbours }: Pick<PlacementView, "neighbours">, node: NodeId): readonly Neighbour[] {
   return neighbours.filter((neighbour) => placeOf(neighbour) === node);
 }
 
 /** Of what is configured and measured the configured value holds. */
-export function capacityOf({ capacities, samples }: PlacementView, node: NodeId): Amounts {
+export function capacityOf({ capacities, samples }: CapacityView, node: NodeId): Amounts {
   return new Map([...(samples.get(node)?.capacity ?? []), ...(capacities.get(node) ?? [])]);
 }
 
-export function freeOn(view: PlacementView, node: NodeId): Amounts {
+export function freeOn(view: CapacityView & Pick<PlacementView, "neighbours">, node: NodeId): Amounts {
   const used = sumOf(neighboursOn(view, node).map(({ policies }) => policies.demand));
   return without(capacityOf(view, node), used);
 }

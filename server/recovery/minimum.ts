@@ -5,32 +5,41 @@ import { freeOn } from "./capacity.ts";
 import { isPresent } from "./placement-facts.ts";
 import type { PlacementView } from "./placement-view.ts";
 
-/** What of the minimum is not there; null: it is met. */
-export function minimumMissing(view: PlacementView): string | null {
-  return missingOwners(view) ?? missingCapacity(view) ?? missingResource(view);
+/** What a view says of what the minimum asks for. */
+export type MinimumView = Pick<
+  PlacementView,
+  "owners" | "verdicts" | "policies" | "neighbours" | "samples" | "capacities"
+>;
+
+/** What of the minimum is not there, the first of it; null: it is met. */
+export function minimumMissing(view: MinimumView): string | null {
+  return minimumLacks(view)[0] ?? null;
 }
 
-function missingOwners(view: PlacementView): string | null {
+/** All of the minimum that is not there, one sentence each; empty: it is met. */
+export function minimumLacks(view: MinimumView): readonly string[] {
+  return [...missingOwners(view), ...missingCapacity(view), ...missingResources(view)];
+}
+
+function missingOwners(view: MinimumView): readonly string[] {
   const { owners } = view.policies.minimum;
   const present = view.owners.filter((node) => isPresent(view, node)).length;
-  return present >= owners ? null : `${present} of at least ${owners} owners are up`;
+  return present >= owners ? [] : [`${present} of at least ${owners} owners are up`];
 }
 
 /** An owner that does not name a dimension is not limited in it. */
-function missingCapacity(view: PlacementView): string | null {
+function missingCapacity(view: MinimumView): readonly string[] {
   const free = view.owners.filter((node) => isPresent(view, node)).map((node) => freeOn(view, node));
-  for (const [dimension, needed] of view.policies.minimum.capacity) {
+  return [...view.policies.minimum.capacity].flatMap(([dimension, needed]) => {
     const amount = free.reduce((sum, each) => sum + (each.get(dimension) ?? Number.POSITIVE_INFINITY), 0);
-    if (amount < needed) return `The owners that are up have ${amount} of the ${needed} ${dimension} needed`;
-  }
-  return null;
+    return amount >= needed ? [] : [`The owners that are up have ${amount} of the ${needed} ${dimension} needed`];
+  });
 }
 
-function missingResource(view: PlacementView): string | null {
+function missingResources(view: MinimumView): readonly string[] {
   const { minimum, resources } = view.policies;
   const isAvailable = (nodes: readonly NodeId[] | null) => (nodes ?? view.owners).some((node) => isPresent(view, node));
-  const missing = minimum.resources.find(
-    (name) => !resources.some((resource) => resource.name === name && isAvailable(resource.nodes)),
-  );
-  return missing === undefined ? null : `The resource ${missing} is available on no owner that is up`;
+  return minimum.resources
+    .filter((name) => !resources.some((resource) => resource.name === name && isAvailable(resource.nodes)))
+    .map((name) => `The resource ${name} is available on no owner that is up`);
 }

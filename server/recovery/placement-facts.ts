@@ -23,7 +23,7 @@ export function isRightOver({ rightEndsMs, nowMs }: Pick<PlacementView, "rightEn
   return rightEndsMs !== null && nowMs >= rightEndsMs;
 }
 
-export function statusOf(view: PlacementView, node: NodeId): RecoveryStatus | null {
+export function statusOf(view: Pick<PlacementView, "verdicts">, node: NodeId): RecoveryStatus | null {
   return view.verdicts.find((verdict) => verdict.node === node)?.status ?? null;
 }
 
@@ -33,7 +33,7 @@ export function isUp(view: PlacementView, node: NodeId): boolean {
 }
 
 /** An owner that has not failed, drained or not. */
-export function isPresent(view: PlacementView, node: NodeId): boolean {
+export function isPresent(view: Pick<PlacementView, "owners" | "verdicts">, node: NodeId): boolean {
   const status = statusOf(view, node);
   return view.owners.includes(node) && status !== null && keeping.has(status);
 }

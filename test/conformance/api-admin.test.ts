@@ -89,6 +89,10 @@ test("GetGroup tells all that an owner knows, and that ownership is advisory", a
     [2, 2, 3, true],
   );
   assert.deepEqual(
+    [group.quorum?.minimumMet, group.quorum?.minimumMissing],
+    [false, ["2 of at least 3 owners are up"]],
+  );
+  assert.deepEqual(
     group.verdicts.map(({ node, status }) => [node, status]),
     [
       ["n202", RecoveryStatus.UP],

@@ -77,6 +77,7 @@ export function statusOf(of: DirectoryEntry, changes: Partial<GroupStatus> = {})
     membershipIndex: of.index,
     isDegraded: false,
     openTransactions: 0,
+    minimumMissing: ["2 of at least 3 owners are up"],
     dispute: null,
     compared: null,
     missing: of.owners.slice(2),

@@ -76,7 +76,8 @@ export function toQuorum(status: GroupStatus): QuorumStatus {
     missing: [...status.missing],
     degraded: status.isDegraded || (status.hasQuorum && up === status.needed && up < total),
     witness: voters.find(({ isWitness }) => isWitness)?.node ?? "",
-    minimumMet: true,
+    minimumMet: status.minimumMissing.length === 0,
+    minimumMissing: [...status.minimumMissing],
   });
 }
 

@@ -24,10 +24,10 @@ interface Scene {
 }
 
 /** @param management policies of the group */
-function scene(management: object = {}): Scene {
+function scene(management: object = {}, others: object = {}): Scene {
   const cluster = new Cluster();
   cluster.leader();
-  const config = encodeGroupConfig({ lease, resources, management });
+  const config = encodeGroupConfig({ lease, resources, management, ...others });
   cluster.ask(n4, { type: "configure", group: rg, config }, "configure");
   const agents = new FakeAgents(cluster, [n1, n2, n3]);
   const status = () => cluster.ask(n4, { type: "groupStatus", group: rg }, "groupStatus").status;
@@ -157,6 +157,23 @@ test("agents that outlive all nodes of their group go on, though operators start
   for (const node of [n1, n2, n3]) cluster.start(node);
   agents.advance(4 * lease.ttlMs);
   assert.deepEqual([status().ownership.epoch, agents.actingFor(rg)], [epoch, [n1]]);
+});
+
+test("a group tells what its minimum lacks, on whichever owner", () => {
+  const minimum = { owners: 3, resources: ["web"] };
+  const { cluster, agents, status, onlineOn } = scene({}, { quorum: { minimum } });
+  onlineOn(n1);
+  assert.deepEqual(status().minimumMissing, []);
+  cluster.stop(n3);
+  agents.until(() => status().ownership.state === "suspended");
+  const lacks = ["2 of at least 3 owners are up"];
+  for (const node of [n1, n2]) {
+    const told = cluster.ask(node, { type: "replicaStatus", group: rg, node }, "replicaStatus");
+    assert.deepEqual(told.status.minimumMissing, lacks);
+  }
+  cluster.start(n3);
+  onlineOn(n1);
+  assert.deepEqual(status().minimumMissing, []);
 });
 
 test("a stopped application stays stopped until an operator starts it", () => {

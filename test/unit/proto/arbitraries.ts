@@ -640,6 +640,7 @@ const groupStatus = shape<GroupStatus>({
   openTransactions: quantity(),
   dispute: maybe(stateHashes),
   compared: maybe(stateHashes),
+  minimumMissing: few(text),
   placement,
   resources: few(shape<GroupStatus["resources"][number]>({ ...resource, node })),
   object: groupObject,

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { toNodeId } from "../../../proto/ids.ts";
+import { minimumLacks } from "../../../server/recovery/minimum.ts";
 import { stopAwaits } from "../../../server/recovery/neighbour-rules.ts";
 import { planPlacement } from "../../../server/recovery/placement-plan.ts";
 import { ms } from "./fixtures.ts";
@@ -341,6 +342,23 @@ test("a minimum of capacity and of resources is looked for on the owners that ar
   const disk = policiesOf({ resources, minimum: { owners: 0, capacity: amounts({}), resources: ["disk"] } });
   assert.equal(plan({ policies: disk }), "wait");
   assert.equal(plan({ policies: disk, verdicts: statuses({ n212: "down" }) }), "releasing n208");
+});
+
+test("all that a minimum lacks is told, one sentence each", () => {
+  const capacities = new Map(owners.map((node) => [node, amounts({ cpu: 4 })]));
+  const minimum = { owners: 3, capacity: amounts({ cpu: 10, disks: 1 }), resources: ["app", "disk"] };
+  const resources = [{ name: "disk", nodes: [thirdOwner], isCritical: false }];
+  const view = viewOf({
+    capacities,
+    policies: policiesOf({ resources, minimum }),
+    verdicts: statuses({ n212: "down" }),
+  });
+  assert.deepEqual(minimumLacks(view), [
+    "2 of at least 3 owners are up",
+    "The owners that are up have 8 of the 10 cpu needed",
+    "The resource app is available on no owner that is up",
+    "The resource disk is available on no owner that is up",
+  ]);
 });
 
 // Groups that share a node.

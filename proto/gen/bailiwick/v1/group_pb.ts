@@ -364,14 +364,14 @@ export type QuorumStatus = Message<"bailiwick.v1.QuorumStatus"> & {
   degraded: boolean;
 
   /**
-   * Whether the policy's minimum is met. Not told yet, always true: `ExplainGroup` says what it lacks.
+   * Whether the policy's minimum is met, by the group's verdicts and what the answering owner knows of capacities.
    *
    * @generated from field: bool minimum_met = 8;
    */
   minimumMet: boolean;
 
   /**
-   * For people: what the minimum lacks. Not told yet.
+   * For people: what the minimum lacks, one sentence each.
    *
    * @generated from field: repeated string minimum_missing = 9;
    */
