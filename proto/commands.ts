@@ -54,13 +54,18 @@ export type GroupCommand =
   | { readonly type: "prepare"; readonly id: TransactionId; readonly part: Part; readonly floor: LogIndex }
   | { readonly type: "finish"; readonly id: TransactionId; readonly decision: Decision; readonly floor: LogIndex }
   | { readonly type: "verdicts"; readonly changes: readonly VerdictChange[] }
-  /** Takes effect only when the epoch is the group's next: of two proposals the first wins. */
+  /**
+   * Takes effect only when the epoch is the group's next: of two proposals the first wins. `manager`, here and below: who decided
+   * it; null: an earlier version, of which nothing more may be kept than it kept itself.
+   */
   | {
       readonly type: "own";
       readonly currentOwner: NodeId | null;
       readonly epoch: Epoch;
       readonly state: OwnershipState;
       readonly reason: string;
+      readonly manager: NodeId | null;
+      readonly atMs: number;
     }
   /**
    * The owner may act, under the next epoch. Takes effect only when the epoch is the group's next. `isMove`: it counts for the
@@ -77,6 +82,7 @@ export type GroupCommand =
       /** Terms of the right: they hold as long as the epoch does, whatever the config says meanwhile. */
       readonly lease: LeaseTerms;
       readonly samples: readonly PerformanceSample[];
+      readonly manager: NodeId | null;
     }
   /**
    * The ownership goes on under its epoch, which must be the group's. `owner` null: nobody has the right any more. `to`: where it
@@ -90,12 +96,27 @@ export type GroupCommand =
       readonly state: OwnershipState;
       readonly reason: string;
       readonly atMs: number;
+      readonly manager: NodeId | null;
     }
   /** The application could not be started or stopped under this epoch. `isFinal`: an operator has to look into it. */
-  | { readonly type: "failPlacement"; readonly epoch: Epoch; readonly error: GroupError; readonly isFinal: boolean }
+  | {
+      readonly type: "failPlacement";
+      readonly epoch: Epoch;
+      readonly error: GroupError;
+      readonly isFinal: boolean;
+      readonly manager: NodeId | null;
+    }
   /** In which starts the owners are while the right of this epoch is held; takes effect only while it is the group's. */
   | { readonly type: "noteStarts"; readonly epoch: Epoch; readonly starts: readonly OwnerStart[] }
-  | { readonly type: "wish"; readonly wish: GroupWish }
+  /** `who`, `why`: the operator and the reason, as far as they were given. */
+  | {
+      readonly type: "wish";
+      readonly wish: GroupWish;
+      readonly who: string;
+      readonly why: string;
+      readonly manager: NodeId | null;
+      readonly atMs: number;
+    }
   | { readonly type: "compact"; readonly revision: Revision }
   /** Replaces the config object; `config` as in `GroupObject`. */
   | { readonly type: "configure"; readonly config: Uint8Array }

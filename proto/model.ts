@@ -48,6 +48,8 @@ export interface GroupKey {
 
 /** Longest reason of a verdict or event, in characters. */
 export const reasonCharsMax = 200;
+/** Longest name of an operator, in characters. */
+export const whoCharsMax = 100;
 
 /** What a group's quorum has decided about one of its owners; a node's status is the vector of these (A2). */
 export interface StatusComponent extends GroupKey {

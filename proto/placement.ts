@@ -56,7 +56,26 @@ export interface GroupError {
   readonly atMs: number;
 }
 
-/** A decision about a group's ownership, as its log has it. */
+export const decisionKinds = [
+  "assigned",
+  "acquiring",
+  "online",
+  "releasing",
+  "offline",
+  "suspended",
+  "failed",
+  "error",
+  "moveWanted",
+  "startWanted",
+  "stopWanted",
+  "frozen",
+  "unfrozen",
+  "errorCleared",
+  "confirmed",
+] as const;
+export type DecisionKind = (typeof decisionKinds)[number];
+
+/** A decision about a group's ownership, or what an operator wants of it, as its log has it. */
 export interface PlacementDecision {
   readonly index: LogIndex;
   /** Wall clock of the manager, milliseconds since 1970; for people, and for counting moves. */
@@ -68,6 +87,12 @@ export interface PlacementDecision {
   /** An operator's wish; else the policies decided. */
   readonly isWish: boolean;
   readonly reason: string;
+  /** null: an earlier version decided it, which did not say. */
+  readonly what: DecisionKind | null;
+  /** Manager of the group that decided it, or put it on record; null: as with `what`. */
+  readonly manager: NodeId | null;
+  /** The operator, by what was said with the wish; empty: nothing was, or it was none. */
+  readonly who: string;
   /** What was known of the load of those that were weighed, where it was. */
   readonly samples: readonly PerformanceSample[];
 }
@@ -93,10 +118,12 @@ export interface Placement {
   readonly bans: readonly GroupError[];
   /** When it moved without being asked to, wall clock, oldest first: as many as the anti-flap limit may count. */
   readonly movesMs: readonly number[];
-  /** Oldest first. */
+  /** Of those who grant the right to run it, oldest first: what the rules go on from. */
   readonly decisions: readonly PlacementDecision[];
   /** In which starts the owners were while a right was last seen to be held; empty: nobody has looked, or an operator starts it. */
   readonly starts: readonly OwnerStart[];
+  /** What operators wanted, and what was advised, oldest first: for people alone. */
+  readonly notes: readonly PlacementDecision[];
 }
 
 /** How far an agent has got with a group on its node. */
@@ -248,4 +275,9 @@ export interface Explanation {
   readonly triggers: readonly Trigger[];
   /** Newest first. */
   readonly decisions: readonly PlacementDecision[];
+}
+
+/** What was decided and wanted of a group, newest first. */
+export function historyOf({ decisions, notes }: Placement): readonly PlacementDecision[] {
+  return [...decisions, ...notes].toSorted((left, right) => left.index - right.index).toReversed();
 }

@@ -115,8 +115,18 @@ export type GroupRequest =
       readonly ifIndex: LogIndex | null;
       readonly validateOnly: boolean;
     }
-  /** What an operator asks of the group's application. `validateOnly`: only whether it would be refused. */
-  | { readonly type: "wish"; readonly group: GroupId; readonly wish: GroupWish; readonly validateOnly: boolean }
+  /**
+   * What an operator asks of the group's application. `validateOnly`: only whether it would be refused. `who`, `why`: for people,
+   * empty where nothing was said.
+   */
+  | {
+      readonly type: "wish";
+      readonly group: GroupId;
+      readonly wish: GroupWish;
+      readonly validateOnly: boolean;
+      readonly who: string;
+      readonly why: string;
+    }
   /** An agent's word on the group, and its request for the right to act: from the node of the agent to the manager. */
   | {
       readonly type: "renewOwnership";

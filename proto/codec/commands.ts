@@ -61,7 +61,13 @@ const identifiable = {
   grantLease: message(wire.GrantLeaseCommandSchema, { id: uint64, ttlMs: wholeMs }),
   revokeLease: message(wire.RevokeLeaseCommandSchema, { id: uint64 }),
   setOwners: message(wire.SetOwnersCommandSchema, { owners, ifIndex: nullable(logIndex) }),
-  wish: message(wire.WishCommandSchema, { wish: required(groupWish) }),
+  wish: message(wire.WishCommandSchema, {
+    wish: required(groupWish),
+    who: word,
+    why: reason,
+    manager: nullable(nodeId),
+    atMs: uint64,
+  }),
 };
 
 const groupCommand = only(
@@ -74,7 +80,14 @@ const groupCommand = only(
     prepare: message(wire.PrepareCommandSchema, { id: required(transactionId), part: required(part), floor: logIndex }),
     finish: message(wire.FinishCommandSchema, { id: required(transactionId), decision, floor: logIndex }),
     verdicts: message(wire.VerdictsCommandSchema, { changes: list(verdictChange, itemsMax) }),
-    own: message(wire.OwnCommandSchema, { currentOwner: nullable(nodeId), epoch, state: ownershipState, reason }),
+    own: message(wire.OwnCommandSchema, {
+      currentOwner: nullable(nodeId),
+      epoch,
+      state: ownershipState,
+      reason,
+      manager: nullable(nodeId),
+      atMs: uint64,
+    }),
     assign: message(wire.AssignCommandSchema, {
       owner: nodeId,
       epoch,
@@ -84,6 +97,7 @@ const groupCommand = only(
       isWish: flag,
       lease: required(leaseTerms),
       samples: list(performanceSample, itemsMax),
+      manager: nullable(nodeId),
     }),
     advance: message(wire.AdvanceCommandSchema, {
       owner: nullable(nodeId),
@@ -92,8 +106,14 @@ const groupCommand = only(
       state: ownershipState,
       reason,
       atMs: uint64,
+      manager: nullable(nodeId),
     }),
-    failPlacement: message(wire.FailPlacementCommandSchema, { epoch, error: required(groupError), isFinal: flag }),
+    failPlacement: message(wire.FailPlacementCommandSchema, {
+      epoch,
+      error: required(groupError),
+      isFinal: flag,
+      manager: nullable(nodeId),
+    }),
     noteStarts: message(wire.NoteStartsCommandSchema, { epoch, starts: list(ownerStart, itemsMax) }),
     configure: message(wire.ConfigureCommandSchema, { config: configBytes }),
     dispute: message(wire.DisputeCommandSchema, { hashes: required(stateHashes) }),

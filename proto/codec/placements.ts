@@ -6,6 +6,7 @@ import type {
   AgentState,
   Candidate,
   ComponentState,
+  DecisionKind,
   Explanation,
   Factor,
   FenceOrder,
@@ -90,6 +91,24 @@ export const groupError = message<GroupError, typeof wire.GroupErrorSchema>(wire
   atMs: uint64,
 });
 
+const decisionKind = oneOf<DecisionKind, wire.DecisionKind>({
+  assigned: wire.DecisionKind.ASSIGNED,
+  acquiring: wire.DecisionKind.ACQUIRING,
+  online: wire.DecisionKind.ONLINE,
+  releasing: wire.DecisionKind.RELEASING,
+  offline: wire.DecisionKind.OFFLINE,
+  suspended: wire.DecisionKind.SUSPENDED,
+  failed: wire.DecisionKind.FAILED,
+  error: wire.DecisionKind.ERROR,
+  moveWanted: wire.DecisionKind.MOVE_WANTED,
+  startWanted: wire.DecisionKind.START_WANTED,
+  stopWanted: wire.DecisionKind.STOP_WANTED,
+  frozen: wire.DecisionKind.FROZEN,
+  unfrozen: wire.DecisionKind.UNFROZEN,
+  errorCleared: wire.DecisionKind.ERROR_CLEARED,
+  confirmed: wire.DecisionKind.CONFIRMED,
+});
+
 const placementDecision = message<PlacementDecision, typeof wire.PlacementDecisionSchema>(
   wire.PlacementDecisionSchema,
   {
@@ -101,6 +120,9 @@ const placementDecision = message<PlacementDecision, typeof wire.PlacementDecisi
     isWish: flag,
     reason,
     samples: list(performanceSample, wireLimits.dimensionsMax),
+    what: nullable(decisionKind),
+    manager: nullable(nodeId),
+    who: word,
   },
 );
 
@@ -128,6 +150,7 @@ export const placement = message<Placement, typeof wire.PlacementSchema>(wire.Pl
   movesMs: list(moment, itemsMax),
   decisions: list(placementDecision, decisionsMax),
   starts: list(ownerStart, wireLimits.ownersMax),
+  notes: list(placementDecision, decisionsMax),
 });
 
 const componentState = oneOf<ComponentState, wire.ComponentState>({

@@ -55,7 +55,13 @@ const identifiable = {
     ifIndex: nullable(logIndex),
     validateOnly: flag,
   }),
-  wish: message(wire.WishRequestSchema, { group: groupId, wish: required(groupWish), validateOnly: flag }),
+  wish: message(wire.WishRequestSchema, {
+    group: groupId,
+    wish: required(groupWish),
+    validateOnly: flag,
+    who: word,
+    why: reason,
+  }),
 };
 
 export const request = only(

@@ -25,7 +25,7 @@ import {
 import type { GroupOutcome } from "./group-state.ts";
 import { limits } from "./limits.ts";
 import type { Manager } from "./manager.ts";
-import type { World } from "./world.ts";
+import { type World, wallMs } from "./world.ts";
 
 export type IdentifiedRequest = GroupRequest & { readonly type: "identified" };
 
@@ -75,8 +75,8 @@ export class GroupProposals {
     this.#owner = owner;
   }
 
-  write(call: Call, request: WriteRequest | IdentifiedRequest): void {
-    const payload = encodeGroupCommand(this.#commandOf(request));
+  write(call: Call, request: WriteRequest | IdentifiedRequest, nowMs: Millis): void {
+    const payload = encodeGroupCommand(this.#commandOf(request, nowMs));
     if (this.areWaiting && this.#queuedBytes + payload.byteLength > limits.uncommittedBytesMax) {
       this.#world.calls.answer(call.key, failed(this.#refusalOfLeader()));
       return;
@@ -195,7 +195,7 @@ export class GroupProposals {
     this.#world.calls.answer(key, answerWrite(request, outcome, this.#replica.state, this.#world.self));
   }
 
-  #commandOf(request: WriteRequest | IdentifiedRequest): GroupCommand {
+  #commandOf(request: WriteRequest | IdentifiedRequest, nowMs: Millis): GroupCommand {
     switch (request.type) {
       case "identified": {
         const { identity, request: asked } = request;
@@ -203,19 +203,21 @@ export class GroupProposals {
           type: "identified",
           identity,
           digest: digestOf(asked),
-          command: this.#identifiable(asked),
+          command: this.#identifiable(asked, nowMs),
         };
       }
       case "openSession":
         return { type: "openSession", session: request.session ?? this.#newSession(), ttlMs: request.ttlMs };
       default:
-        return commandOf(request, (asked) => this.#identifiable(asked));
+        return commandOf(request, (asked) => this.#identifiable(asked, nowMs));
     }
   }
 
-  #identifiable(request: IdentifiableRequest): IdentifiableCommand {
-    if (request.type === "wish") return { type: "wish", wish: this.#owner.stamped(request.wish) };
-    return identifiableCommandOf(request, this.#world.random);
+  #identifiable(request: IdentifiableRequest, nowMs: Millis): IdentifiableCommand {
+    if (request.type !== "wish") return identifiableCommandOf(request, this.#world.random);
+    const { who, why } = request;
+    const wish = this.#owner.stamped(request.wish);
+    return { type: "wish", wish, who, why, manager: this.#world.self, atMs: wallMs(this.#world, nowMs) };
   }
 
   /** 96 bits: no two of them are ever equal. */
@@ -244,8 +246,10 @@ export class GroupProposals {
   }
 }
 
+type PlainWrite = Exclude<WriteRequest, { readonly type: "openSession" }>;
+
 function commandOf(
-  request: Exclude<WriteRequest, { readonly type: "openSession" }>,
+  request: PlainWrite,
   identifiable: (request: IdentifiableRequest) => IdentifiableCommand,
 ): GroupCommand {
   switch (request.type) {

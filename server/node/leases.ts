@@ -16,7 +16,7 @@ import type { World } from "./world.ts";
 export interface LeasesOwner {
   readonly propose: (command: GroupCommand) => void;
   /** A renewal that has to be in the log: the call is answered with what becomes of it. */
-  readonly log: (call: Call, request: KeepAliveRequest) => void;
+  readonly log: (call: Call, request: KeepAliveRequest, nowMs: Millis) => void;
 }
 
 export class Leases {
@@ -74,7 +74,7 @@ export class Leases {
 
   /** This member led the group when it was asked, or later: what it knows now is the answer. */
   answer(call: Call, request: LeaseRead, nowMs: Millis): void {
-    if (request.type === "keepAliveLease") return this.#renew(call, request);
+    if (request.type === "keepAliveLease") return this.#renew(call, request, nowMs);
     const { state } = this.#replica;
     const header = headerOf(state, this.#world.self, false);
     const leftMs = ({ id }: Lease) => this.#keeper?.leftMs(id, nowMs) ?? 0;
@@ -92,10 +92,10 @@ export class Leases {
   }
 
   /** Looked up only now: it may have ended since it was asked for. */
-  #renew(call: Call, request: KeepAliveRequest): void {
+  #renew(call: Call, request: KeepAliveRequest, nowMs: Millis): void {
     const { id } = request;
     const lease = this.#replica.state.leases.get(id);
-    if (lease !== null && this.#keeper?.mustLog(id) !== false) return this.#owner.log(call, request);
+    if (lease !== null && this.#keeper?.mustLog(id) !== false) return this.#owner.log(call, request, nowMs);
     const header = headerOf(this.#replica.state, this.#world.self, false);
     this.#world.calls.answer(call.key, { type: "keepAliveLease", header, id, ttlMs: lease?.ttlMs ?? 0 });
   }

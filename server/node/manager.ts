@@ -12,6 +12,7 @@ import { planVerdicts } from "../recovery/verdicts.ts";
 import type { GroupState } from "./group-state.ts";
 import { limits } from "./limits.ts";
 import { earliest } from "./millis.ts";
+import { type World, wallMs } from "./world.ts";
 
 const { suspectMs, downMs } = limits;
 
@@ -32,6 +33,7 @@ export interface Placing {
 }
 
 export class Manager {
+  readonly #world: World;
   readonly #self: NodeId;
   readonly #detector = new SilenceDetector({ suspectMs, downMs });
   /** One decision is proposed at a time: the next is made on what became of it. */
@@ -44,8 +46,9 @@ export class Manager {
   #up: ReadonlySet<NodeId> = new Set();
 
   /** Begins its watch: the silence of the owners counts from now. */
-  constructor(self: NodeId, owners: readonly NodeId[], nowMs: Millis) {
-    this.#self = self;
+  constructor(world: World, owners: readonly NodeId[], nowMs: Millis) {
+    this.#world = world;
+    this.#self = world.self;
     this.follow(owners, nowMs);
   }
 
@@ -132,7 +135,9 @@ export class Manager {
       awaited: (node: NodeId) => this.#isAwaited(node, nowMs),
     };
     const plan = planAdvice(view, state.placement);
-    return plan === null ? null : { type: "own", ...plan, epoch: toEpoch(state.ownership.epoch + 1) };
+    if (plan === null) return null;
+    const epoch = toEpoch(state.ownership.epoch + 1);
+    return { type: "own", ...plan, epoch, manager: this.#self, atMs: wallMs(this.#world, nowMs) };
   }
 }
 

@@ -6,6 +6,7 @@ import type { Failure } from "../../proto/errors.ts";
 import type { LogIndex } from "../../proto/ids.ts";
 import type { Ownership } from "../../proto/model.ts";
 import type { Confirmation, GroupWish } from "../../proto/placement.ts";
+import { withAdviceNoted, withWishNoted } from "../recovery/decisions.ts";
 import {
   asAdvice,
   confirmedOwnership,
@@ -57,18 +58,20 @@ export class PlacementCommands {
     return decided;
   }
 
-  wish({ wish }: Command<"wish">, index: LogIndex): PlainOutcome {
+  wish(command: Command<"wish">, index: LogIndex): PlainOutcome {
+    const { wish } = command;
     const refusal = this.#rules.lock() ?? this.refuse(wish);
     if (refusal !== null) return { type: "refused", failure: refusal };
     const { ownership } = this.#rules.group();
-    this.record.set(withWish(wish, this.record.value, ownership.currentOwner !== null));
-    if (wish.type === "confirm") this.#confirm(wish, ownership, index);
+    const wanted = withWish(wish, this.record.value, ownership.currentOwner !== null);
+    this.record.set(wish.type === "confirm" ? wanted : withWishNoted(wanted, ownership, command, index));
+    if (wish.type === "confirm") this.#confirm({ ...command, wish }, ownership, index);
     return decided;
   }
 
-  #confirm(wish: Confirmation, before: Ownership, index: LogIndex): void {
-    this.record.set(withConfirmation(wish, this.record.value, before, index));
-    const next = confirmedOwnership(wish, before);
+  #confirm(command: Command<"wish"> & { readonly wish: Confirmation }, before: Ownership, index: LogIndex): void {
+    this.record.set(withConfirmation(command, this.record.value, before, index));
+    const next = confirmedOwnership(command.wish, before);
     if (next !== before) this.#rules.setOwnership(next, index);
   }
 
@@ -85,7 +88,7 @@ export class PlacementCommands {
 
   #note(command: OwnershipCommand, before: Ownership, index: LogIndex): void {
     const placement = this.record.value;
-    if (command.type === "own") this.record.set(asAdvice(placement));
+    if (command.type === "own") this.record.set(asAdvice(withAdviceNoted(placement, before, command, index)));
     else if (command.type === "assign") this.record.set(withAssignment(placement, before, command, index));
     else if (command.type === "advance") this.record.set(withAdvance(placement, before, command, index));
     else if (command.type === "failPlacement") this.record.set(withFailure(placement, command, index));

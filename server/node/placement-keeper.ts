@@ -303,6 +303,7 @@ export class PlacementKeeper {
   #carryOut(step: PlacementStep, view: PlacementView, tenure: Tenure): GroupCommand | null {
     const { epoch } = view.ownership;
     const atMs = view.wallMs;
+    const manager = this.#world.self;
     switch (step.type) {
       case "wait":
         tenure.wakeMs = earliest(step.untilMs, this.#staleMs(tenure));
@@ -315,15 +316,18 @@ export class PlacementKeeper {
         const { lease } = view.policies;
         const isWish = view.placement.move !== null;
         const samples = isByLoad(view.policies) ? [...view.samples.values()].slice(0, limits.decisionSamplesMax) : [];
-        return { type: "assign", owner, epoch: toEpoch(epoch + 1), reason, atMs, isMove, isWish, lease, samples };
+        const next = toEpoch(epoch + 1);
+        return { type: "assign", owner, epoch: next, reason, atMs, isMove, isWish, lease, samples, manager };
       }
-      case "advance":
-        return { type: "advance", owner: step.owner, to: step.to, epoch, state: step.state, reason: step.reason, atMs };
+      case "advance": {
+        const { owner, to, state, reason } = step;
+        return { type: "advance", owner, to, epoch, state, reason, atMs, manager };
+      }
       case "fence":
         return this.#fence(step, view, tenure);
       case "fail": {
         const { node, resource, reason, isFinal } = step;
-        return { type: "failPlacement", epoch, error: { node, resource, reason, atMs }, isFinal };
+        return { type: "failPlacement", epoch, error: { node, resource, reason, atMs }, isFinal, manager };
       }
     }
   }
@@ -350,7 +354,16 @@ export class PlacementKeeper {
     // With nothing to propose it decides at once what to wait for.
     tenure.wakeMs = nowMs;
     if (tenure.fencing.count > limits.fencesLogged) return null;
-    return { type: "advance", owner: node, to: placement.target, epoch, state, reason, atMs };
+    return {
+      type: "advance",
+      owner: node,
+      to: placement.target,
+      epoch,
+      state,
+      reason,
+      atMs,
+      manager: this.#world.self,
+    };
   }
 
   #view(awaited: (node: NodeId) => boolean, nowMs: Millis): PlacementView {

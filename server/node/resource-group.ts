@@ -23,7 +23,7 @@ import { WatchHub } from "../watch/watch-hub.ts";
 import type { Planned } from "./agenda.ts";
 import type { Call } from "./calls.ts";
 import { Compactor } from "./compactor.ts";
-import { type ClusterView, GroupMembers, type SetOwnersRequest } from "./group-members.ts";
+import { type ClusterView, GroupMembers } from "./group-members.ts";
 import { GroupProposals, type IdentifiedRequest } from "./group-proposals.ts";
 import { GroupReads } from "./group-reads.ts";
 import {
@@ -124,7 +124,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
     });
     this.#leases = new Leases(world, this.replica, {
       propose: (command) => this.#proposals.finding(command),
-      log: (call, request) => this.#proposals.write(call, request),
+      log: (call, request, nowMs) => this.#proposals.write(call, request, nowMs),
     });
     this.#placement = new PlacementKeeper(
       world,
@@ -493,7 +493,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
 
   #lead(owners: readonly NodeId[], nowMs: Millis): void {
     if (this.#manager !== null) return;
-    this.#manager = new Manager(this.#world.self, owners, nowMs);
+    this.#manager = new Manager(this.#world, owners, nowMs);
     this.#members.lead(nowMs);
     this.#comparison.lead();
     this.#transactions.lead();
@@ -551,19 +551,10 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
     this.#sessions.heard(identity.session, nowMs);
     if (this.#proposals.recall(call, request, nowMs)) return true;
     const refusal = asked.type === "wish" ? this.#placement.refuseWish(asked.wish, nowMs) : null;
-    if (refusal !== null) {
-      this.#world.calls.answer(call.key, failed(refusal));
-      return true;
-    }
-    return asked.type === "setOwners" ? this.#want(call, request, asked) : this.#write(call, request, nowMs);
-  }
-
-  /** Changes of the members go on while writes are refused. */
-  #want(call: Call, request: IdentifiedRequest, asked: SetOwnersRequest): boolean {
-    const refusal = this.#members.refuse(asked);
-    if (refusal === null) this.#proposals.write(call, request);
-    else this.#world.calls.answer(call.key, failed(refusal));
-    return true;
+    if (refusal !== null) return this.#log(call, request, { refusal, nowMs });
+    if (asked.type !== "setOwners") return this.#write(call, request, nowMs);
+    // Changes of the members go on while writes are refused.
+    return this.#log(call, request, { refusal: this.#members.refuse(asked), nowMs });
   }
 
   /** What became of it meanwhile is remembered, or its end is known to nobody here. */
@@ -592,12 +583,16 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
   #write(call: Call, request: WriteRequest | IdentifiedRequest, nowMs: Millis): boolean {
     if (this.replica.role !== "leader") return false;
     if (request.type === "openSession" && request.session !== null) this.#sessions.heard(request.session, nowMs);
-    const refusal = this.#refusal(request);
-    if (refusal !== null) {
-      this.#world.calls.answer(call.key, failed(refusal));
-      return true;
-    }
-    this.#proposals.write(call, request);
+    return this.#log(call, request, { refusal: this.#refusal(request), nowMs });
+  }
+
+  #log(
+    call: Call,
+    request: WriteRequest | IdentifiedRequest,
+    { refusal, nowMs }: { readonly refusal: Failure | null; readonly nowMs: Millis },
+  ): boolean {
+    if (refusal === null) this.#proposals.write(call, request, nowMs);
+    else this.#world.calls.answer(call.key, failed(refusal));
     return true;
   }
 

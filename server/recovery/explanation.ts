@@ -2,7 +2,7 @@
 // the group as it is, and as it would be if something happened.
 
 import { type GroupId, type NodeId, toMillis } from "../../proto/ids.ts";
-import type { Candidate, Explanation, Trigger } from "../../proto/placement.ts";
+import { type Candidate, type Explanation, historyOf, type Trigger } from "../../proto/placement.ts";
 import { countMoves } from "./anti-flap.ts";
 import { rankCandidates } from "./candidates.ts";
 import { destinationOf, later, placeOf, withNode, withoutNode, withPlacement, withStatus } from "./foresight.ts";
@@ -19,7 +19,7 @@ export function explain(view: PlacementView, decisionsMax: number): Explanation 
     summary: summaryOf(view, decided),
     candidates: preferences(view),
     triggers: triggersOf(view, decided),
-    decisions: view.placement.decisions.toReversed().slice(0, decisionsMax),
+    decisions: historyOf(view.placement).slice(0, decisionsMax),
   };
 }
 

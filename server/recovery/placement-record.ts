@@ -5,21 +5,13 @@ import type { GroupCommand } from "../../proto/commands.ts";
 import { type Failure, failure } from "../../proto/errors.ts";
 import { compareNames, type GroupId, type LogIndex, type NodeId } from "../../proto/ids.ts";
 import type { Ownership, StatusComponent } from "../../proto/model.ts";
-import type {
-  Confirmation,
-  GroupError,
-  GroupWish,
-  OwnerStart,
-  Placement,
-  PlacementDecision,
-} from "../../proto/placement.ts";
+import type { Confirmation, GroupError, GroupWish, OwnerStart, Placement } from "../../proto/placement.ts";
+import { toldBy, withDecision } from "./decisions.ts";
 import { chooseOwner } from "./placement.ts";
 import { reasonText } from "./reason.ts";
 
 type Command<Type extends GroupCommand["type"]> = Extract<GroupCommand, { readonly type: Type }>;
 
-/** Decisions that are remembered, for people. */
-const decisionsKept = 20;
 /** Moves that are remembered: as many as the anti-flap limit may count. */
 const movesKept = 101;
 
@@ -34,6 +26,7 @@ export const unplaced: Placement = {
   movesMs: [],
   decisions: [],
   starts: [],
+  notes: [],
 };
 
 /** The group when a wish reaches it. */
@@ -85,15 +78,17 @@ export function confirmedOwnership({ onlyOn, reason }: Confirmation, ownership: 
 
 /** What is confirmed is a decision, of which somebody may have to give account. It starts where it may run already. */
 export function withConfirmation(
-  { onlyOn, reason, atMs }: Confirmation,
+  command: Command<"wish"> & { readonly wish: Confirmation },
   placement: Placement,
   before: Ownership,
   index: LogIndex,
 ): Placement {
+  const { onlyOn, reason, atMs } = command.wish;
   const from = before.currentOwner;
   const to = from === onlyOn ? from : null;
   const text = confirmedText(onlyOn, reason);
-  const decision = { index, atMs, epoch: null, from, to, isWish: true, reason: text, samples: [] };
+  const made = { index, atMs, epoch: null, from, to, isWish: true, reason: text, samples: [] };
+  const decision = { ...made, ...toldBy(command, "confirmed"), who: command.who };
   return withDecision(decision, { ...placement, target: from === onlyOn ? placement.target : onlyOn });
 }
 
@@ -111,7 +106,8 @@ export function asAdvice(placement: Placement): Placement {
 export function withAssignment(placement: Placement, before: Ownership, command: Command<"assign">, index: LogIndex) {
   const { owner, epoch, reason, atMs, isMove, isWish, lease, samples } = command;
   const { intent } = placement;
-  const decision = { index, atMs, epoch, from: before.currentOwner, to: owner, isWish, reason, samples };
+  const made = { index, atMs, epoch, from: before.currentOwner, to: owner, isWish, reason, samples };
+  const decision = { ...made, ...toldBy(command, "assigned") };
   // Fallback goes by the list again once the application had to leave the owner that it was moved to.
   const pinnedTo = isMove && intent.pinnedTo !== owner ? null : intent.pinnedTo;
   return withDecision(decision, {
@@ -135,6 +131,7 @@ export function withAdvance(placement: Placement, before: Ownership, command: Co
     isWish: false,
     reason,
     samples: [],
+    ...toldBy(command, state),
   };
   // What was decided when it began to stop holds until it has.
   return withDecision(decision, { ...placement, target: state === "releasing" ? to : (to ?? placement.target) });
@@ -144,7 +141,8 @@ export function withAdvance(placement: Placement, before: Ownership, command: Co
 export function withFailure(placement: Placement, command: Command<"failPlacement">, index: LogIndex): Placement {
   const { error, isFinal } = command;
   const { node, reason, atMs } = error;
-  const decision = { index, atMs, epoch: null, from: node, to: node, isWish: false, reason, samples: [] };
+  const made = { index, atMs, epoch: null, from: node, to: node, isWish: false, reason, samples: [] };
+  const decision = { ...made, ...toldBy(command, isFinal ? "error" : "failed") };
   const bans = [...placement.bans.filter((ban) => ban.node !== node), error];
   return withDecision(decision, {
     ...placement,
@@ -259,8 +257,4 @@ function errorText({ node, resource, reason }: GroupError): string {
 /** An operator's word is needed where policies wait for one; what runs already need not move for it. */
 function startTo(node: NodeId | null, isOwned: boolean): Placement["move"] {
   return node === null && isOwned ? null : { to: node };
-}
-
-function withDecision(decision: PlacementDecision, placement: Placement): Placement {
-  return { ...placement, decisions: [...placement.decisions, decision].slice(-decisionsKept) };
 }

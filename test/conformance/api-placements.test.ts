@@ -6,7 +6,7 @@ import { create, toBinary } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { status as grpcStatus } from "@grpc/grpc-js";
 import { failure } from "../../proto/errors.ts";
-import { Factor_Kind as FactorKind } from "../../proto/gen/bailiwick/v1/explanation_pb.ts";
+import { DecisionType, Factor_Kind as FactorKind } from "../../proto/gen/bailiwick/v1/explanation_pb.ts";
 import { GroupConfigSchema } from "../../proto/gen/bailiwick/v1/group_config_pb.ts";
 import { OwnershipState } from "../../proto/gen/bailiwick/v1/group_pb.ts";
 import { GroupService } from "../../proto/gen/bailiwick/v1/group_service_pb.ts";
@@ -27,7 +27,7 @@ const sample = {
 
 const decision: PlacementDecision = {
   ...{ index: toLogIndex(60), atMs: 8_000, epoch: toEpoch(5), from: n208, to: n202, isWish: false },
-  ...{ reason: "n208 is down", samples: [sample] },
+  ...{ reason: "n208 is down", samples: [sample], what: "assigned", manager: n208, who: "" },
 };
 
 const error: GroupError = { node: n202, resource: "postgres", reason: "did not stop", atMs: 9_000 };
@@ -132,6 +132,45 @@ test("what is wanted goes to the group as one wish, and the node that applied it
   );
 });
 
+test("who wants it and why goes with every wish", async () => {
+  const { moveGroup, startGroup, stopGroup, freezeGroup, unfreezeGroup, clearGroupFault } = GroupService.method;
+  const said = { group: "rg220", who: "mona", why: "new disk" };
+  await harness.call(moveGroup, said);
+  await harness.call(startGroup, said);
+  await harness.call(stopGroup, said);
+  await harness.call(freezeGroup, said);
+  await harness.call(unfreezeGroup, said);
+  await harness.call(clearGroupFault, said);
+  assert.deepEqual(
+    asked("wish").map(({ wish, who, why }) => [wish.type, who, why]),
+    ["move", "start", "stop", "freeze", "unfreeze", "clearError"].map((type) => [type, "mona", "new disk"]),
+  );
+});
+
+test("GetGroup tells decisions and wishes, newest first, with who, when, what and why, and without samples", async () => {
+  const wish = { ...decision, index: toLogIndex(61), epoch: null, to: null, isWish: true, reason: "new disk" };
+  const notes: Placement["notes"] = [
+    { ...wish, what: "stopWanted", who: "mona" },
+    { ...wish, index: toLogIndex(59), what: "frozen", who: "" },
+  ];
+  const decisions = [{ ...decision, index: toLogIndex(58), epoch: null, what: null, manager: null }, decision];
+  const status = statusAt({ state: "online", on: n202, placement: { decisions, notes } });
+  harness.node.answer = ({ type }) => (type === "groupStatus" ? { type, status } : null);
+  const { group } = await harness.call(GroupService.method.getGroup, { group: "rg220" });
+  assert.deepEqual(
+    group?.decisions.map((one) => [
+      ...[Number(one.index), one.time?.seconds, one.type, Number(one.epoch), one.from, one.to],
+      ...[one.who, one.manager, one.why, one.samples.length],
+    ]),
+    [
+      [61, 8n, DecisionType.STOP_WANTED, 0, "n208", "", "mona", "n208", "new disk", 0],
+      [60, 8n, DecisionType.ASSIGNED, 5, "n208", "n202", "policy", "n208", "n208 is down", 0],
+      [59, 8n, DecisionType.FROZEN, 0, "n208", "", "operator", "n208", "new disk", 0],
+      [58, 8n, DecisionType.UNSPECIFIED, 0, "n208", "n202", "policy", "", "n208 is down", 0],
+    ],
+  );
+});
+
 test("what is refused names field and value, before the group is asked", async () => {
   const { moveGroup, startGroup, freezeGroup, explainGroup } = GroupService.method;
   const group = "rg220";
@@ -146,6 +185,8 @@ test("what is refused names field and value, before the group is asked", async (
   assert.match((await fieldOf(harness.refused(startGroup, { group, on: "-" }))).join(), /^on,.*"-"/);
   const long = await fieldOf(harness.refused(freezeGroup, { group, why: "x".repeat(201) }));
   assert.deepEqual(long, ["why", "The why has 201 characters, the limit is 200"]);
+  const named = await fieldOf(harness.refused(moveGroup, { group, who: "x".repeat(101) }));
+  assert.deepEqual(named, ["who", "The who has 101 characters, the limit is 100"]);
   assert.match(
     (await fieldOf(harness.refused(explainGroup, { group, decisions: 101 }))).join(),
     /^decisions,.*101.*100/,

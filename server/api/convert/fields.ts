@@ -53,6 +53,12 @@ function readName(name: string, field: string, what: string): string {
   throw invalid(field, `The ${field} ${shown(name)} is not a ${what} name: 1 to 63 of a-z 0-9 -, from a letter on`);
 }
 
+/** @throws {DbError} `invalid_argument` where a text for people is longer than what is kept of it */
+export function checkText(field: string, text: string, charsMax: number): void {
+  if (text.length <= charsMax) return;
+  throw invalid(field, `The ${field} has ${text.length} characters, the limit is ${charsMax}`);
+}
+
 /** @param value as sent; 0 stands for `usual` */
 export function readCount(value: number, field: string, { usual, max }: { usual: number; max: number }): number {
   if (value > max) throw invalid(field, `The ${field} is ${value}, the limit is ${max}`);

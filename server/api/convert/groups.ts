@@ -18,10 +18,10 @@ import { compareNames, type NodeId } from "../../../proto/ids.ts";
 import type { DirectoryEntry, StateHashes } from "../../../proto/model.ts";
 import type { GroupStatus } from "../../../proto/requests.ts";
 import { readConfig } from "./configs.ts";
-import { toPlacementParts } from "./placements.ts";
+import { toDecisions, toPlacementParts } from "./placements.ts";
 import { ownershipStates, toVerdict } from "./statuses.ts";
 
-/** What a group says of itself. */
+/** What a group says of itself. @param withConfig with all that is told of a single group only */
 export function toGroup(status: GroupStatus, { withConfig }: { readonly withConfig: boolean }): Group {
   const { object, ownership } = status;
   const config = readConfig(object.config);
@@ -49,8 +49,7 @@ export function toGroup(status: GroupStatus, { withConfig }: { readonly withConf
     why: ownership.reason,
     ...(status.dispute === null ? {} : { dispute: toDispute(status.dispute) }),
   });
-  if (withConfig) group.config = config;
-  return group;
+  return withConfig ? Object.assign(group, { config, decisions: toDecisions(status.placement) }) : group;
 }
 
 /** What the directory knows of a group that could not be asked. */

@@ -15,6 +15,7 @@ import {
   CandidateSchema,
   type Decision,
   DecisionSchema,
+  DecisionType,
   type Explanation,
   ExplanationSchema,
   Factor_Kind as FactorKind,
@@ -32,6 +33,7 @@ import {
 } from "../../../proto/gen/bailiwick/v1/status_pb.ts";
 import { compareNames } from "../../../proto/ids.ts";
 import type * as placement from "../../../proto/placement.ts";
+import { historyOf } from "../../../proto/placement.ts";
 import type { Amounts } from "../../../proto/policies.ts";
 import type { GroupStatus } from "../../../proto/requests.ts";
 
@@ -60,6 +62,24 @@ const factorKinds = {
   catchUp: FactorKind.CATCH_UP,
   reservation: FactorKind.RESERVATION,
 } as const satisfies Record<placement.Factor["kind"], FactorKind>;
+
+const decisionTypes = {
+  assigned: DecisionType.ASSIGNED,
+  acquiring: DecisionType.ACQUIRING,
+  online: DecisionType.ONLINE,
+  releasing: DecisionType.RELEASING,
+  offline: DecisionType.OFFLINE,
+  suspended: DecisionType.SUSPENDED,
+  failed: DecisionType.FAILED,
+  error: DecisionType.ERROR,
+  moveWanted: DecisionType.MOVE_WANTED,
+  startWanted: DecisionType.START_WANTED,
+  stopWanted: DecisionType.STOP_WANTED,
+  frozen: DecisionType.FROZEN,
+  unfrozen: DecisionType.UNFROZEN,
+  errorCleared: DecisionType.ERROR_CLEARED,
+  confirmed: DecisionType.CONFIRMED,
+} as const satisfies Record<placement.DecisionKind, DecisionType>;
 
 type GroupParts = Exclude<MessageInitShape<typeof GroupSchema>, { $typeName: string }>;
 
@@ -129,6 +149,11 @@ function toTrigger({ event, to, atMs }: placement.Trigger): Trigger {
   return create(TriggerSchema, { event, to: to ?? "", ...(atMs === null ? {} : { at: timestampFromMs(atMs) }) });
 }
 
+/** Newest first, without samples. */
+export function toDecisions(of: placement.Placement): Decision[] {
+  return historyOf(of).map((decision) => toDecision({ ...decision, samples: [] }));
+}
+
 function toDecision(decision: placement.PlacementDecision): Decision {
   return create(DecisionSchema, {
     index: uint64.toWire(decision.index, "index"),
@@ -136,10 +161,18 @@ function toDecision(decision: placement.PlacementDecision): Decision {
     epoch: uint64.toWire(decision.epoch ?? 0, "epoch"),
     from: decision.from ?? "",
     to: decision.to ?? "",
-    who: decision.isWish ? "operator" : "policy",
+    who: decision.isWish ? decision.who || "operator" : "policy",
     why: decision.reason,
     samples: decision.samples.map(toSample),
+    type: decisionTypeOf(decision),
+    manager: decision.manager ?? "",
   });
+}
+
+/** Only an assignment makes an epoch. */
+function decisionTypeOf({ what, epoch }: placement.PlacementDecision): DecisionType {
+  if (what !== null) return decisionTypes[what];
+  return epoch === null ? DecisionType.UNSPECIFIED : DecisionType.ASSIGNED;
 }
 
 function toSample({ node, atMs, ageMs, load, capacity }: placement.PerformanceSample): PerformanceSample {
@@ -157,10 +190,12 @@ function toAmounts(amounts: Amounts) {
 }
 
 /** What is under way with an application; null: nothing is. */
-export function toPendingMove({ object, ownership, placement: { move, decisions } }: GroupStatus) {
+export function toPendingMove({ object, ownership, placement: { move, decisions, notes } }: GroupStatus) {
   const what = pendingText(ownership, move);
   if (what === null) return null;
-  const last = decisions.at(-1);
+  const wish =
+    move === null ? undefined : notes.findLast(({ what }) => what === "moveWanted" || what === "startWanted");
+  const last = wish ?? decisions.at(-1);
   return create(PendingOperationSchema, {
     kind: PendingKind.MOVE,
     group: object.group,

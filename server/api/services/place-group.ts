@@ -8,12 +8,12 @@ import type { RequestId, Header as WireHeader } from "../../../proto/gen/bailiwi
 import { type Group, GroupSchema } from "../../../proto/gen/bailiwick/v1/group_pb.ts";
 import * as wire from "../../../proto/gen/bailiwick/v1/group_service_pb.ts";
 import type { GroupId, LogIndex, NodeId } from "../../../proto/ids.ts";
-import { reasonCharsMax } from "../../../proto/model.ts";
+import { reasonCharsMax, whoCharsMax } from "../../../proto/model.ts";
 import type { GroupWish } from "../../../proto/placement.ts";
 import type { GroupStatus, Header } from "../../../proto/requests.ts";
 import { limits } from "../../node/limits.ts";
 import type { CallContext } from "../call-context.ts";
-import { invalid, readCount, readField, readGroup, readIdentity, readNode } from "../convert/fields.ts";
+import { checkText, readCount, readField, readGroup, readIdentity, readNode } from "../convert/fields.ts";
 import { toGroup } from "../convert/groups.ts";
 import { toHeader } from "../convert/headers.ts";
 import { toExplanation } from "../convert/placements.ts";
@@ -50,7 +50,7 @@ export async function freezeGroup(
   request: wire.FreezeGroupRequest,
   context: CallContext,
 ): Promise<wire.FreezeGroupResponse> {
-  const reason = readWhy(request.why);
+  const { why: reason } = request;
   const asked = { ...request, ...atOnce, wish: { type: "freeze", reason } } as const;
   return create(wire.FreezeGroupResponseSchema, await carryOut(asked, context));
 }
@@ -59,7 +59,7 @@ export async function unfreezeGroup(
   request: wire.UnfreezeGroupRequest,
   context: CallContext,
 ): Promise<wire.UnfreezeGroupResponse> {
-  const reason = readWhy(request.why);
+  const { why: reason } = request;
   const onlyOn = readOptionalNode(request.confirmedOnlyOn, "confirmed_only_on");
   const ifEpoch = request.ifEpoch === undefined ? null : readField(epoch, request.ifEpoch, "if_epoch");
   const wish: GroupWish =
@@ -95,6 +95,9 @@ export async function explainGroup(
 interface Wished {
   readonly group: string;
   readonly wish: GroupWish;
+  /** For people. */
+  readonly who: string;
+  readonly why: string;
   readonly wait: boolean;
   readonly validateOnly: boolean;
   readonly requestId?: RequestId | undefined;
@@ -105,11 +108,14 @@ interface Wished {
 const atOnce = { wait: false, validateOnly: false, isDone: () => true } as const;
 
 async function carryOut(
-  { group: name, wish, wait, validateOnly, requestId, isDone }: Wished,
+  { group: name, wish, who, why, wait, validateOnly, requestId, isDone }: Wished,
   context: CallContext,
 ): Promise<{ readonly header: WireHeader; readonly group: Group }> {
   const group = readGroup(name);
-  const { header } = await context.write({ type: "wish", group, wish, validateOnly }, readIdentity(requestId));
+  checkText("who", who, whoCharsMax);
+  checkText("why", why, reasonCharsMax);
+  const request = { type: "wish", group, wish, validateOnly, who, why } as const;
+  const { header } = await context.write(request, readIdentity(requestId));
   const decided = await statusAfter(header, context);
   const status = wait && !validateOnly ? await untilSettled(group, { decided, isDone }, context) : decided;
   return { header: toHeader(context.self, header), group: toGroupOf(group, status) };
@@ -164,11 +170,6 @@ function isPlaced({ ownership, placement }: GroupStatus): boolean {
 
 function isOffline({ ownership }: GroupStatus): boolean {
   return ownership.state === "offline";
-}
-
-function readWhy(why: string): string {
-  if (why.length <= reasonCharsMax) return why;
-  throw invalid("why", `The why has ${why.length} characters, the limit is ${reasonCharsMax}`);
 }
 
 /** @returns null when none is named: the policies choose */

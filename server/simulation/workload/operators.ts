@@ -32,9 +32,7 @@ export class Operators {
     const group = random.pick(groups);
     const wish = this.#drawWish(random.between(1, 100), random);
     const request =
-      wish === null
-        ? ({ type: "explainGroup", group, decisions: 10 } as const)
-        : ({ type: "wish", group, wish, validateOnly: false } as const);
+      wish === null ? ({ type: "explainGroup", group, decisions: 10 } as const) : wishRequest(group, wish);
     return this.#send(request, () => {}) ? 1 : 0;
   }
 
@@ -88,7 +86,7 @@ export class Operators {
     if (intent.frozen !== null) wishes.push({ type: "unfreeze" });
     else if (error !== null || bans.length > 0) wishes.push({ type: "clearError", forgetMoves: true });
     else if (!intent.isOnline) wishes.push({ type: "start", on: null });
-    for (const wish of wishes) this.#send({ type: "wish", group, wish, validateOnly: false }, () => {});
+    for (const wish of wishes) this.#send(wishRequest(group, wish), () => {});
     return wishes.length === 0;
   }
 
@@ -116,4 +114,8 @@ export class Operators {
     random.pick(running).call(request, budgetMs, { reply: ended, watch: () => {}, lost: () => ended(null) });
     return true;
   }
+}
+
+function wishRequest(group: GroupId, wish: GroupWish): Request {
+  return { type: "wish", group, wish, validateOnly: false, who: "an operator", why: "Somebody wants it so" };
 }

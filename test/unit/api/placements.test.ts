@@ -28,12 +28,19 @@ test("toPendingMove() tells of starts, stops and moves, and of nothing else", ()
   assert.equal(whatOf("offline", { move: { to: n208 } }), "Is offline, to move to n208");
   for (const state of ["online", "offline", "suspended", "error"] as const) assert.equal(whatOf(state), null);
   const index = toLogIndex(60);
-  const decision = { index, atMs: 8_000, epoch: null, from: n202, to: n202, isWish: true, reason: "", samples: [] };
+  const said = { isWish: true, reason: "", samples: [], what: null, manager: null, who: "" };
+  const decision = { ...said, index, atMs: 8_000, epoch: null, from: n202, to: n202 };
   const pending = toPendingMove(statusWith("acquiring", { decisions: [decision] }));
   assert.deepEqual(
     [pending?.kind, pending?.group, pending?.node, pending?.since],
     [PendingKind.MOVE, "rg220", "n202", timestampFromMs(8_000)],
   );
+  const notes = [
+    { ...decision, what: "moveWanted", atMs: 9_000 },
+    { ...decision, what: "frozen", atMs: 9_500 },
+  ] as const;
+  const wanted = toPendingMove(statusWith("online", { decisions: [decision], notes, move: { to: n208 } }));
+  assert.deepEqual(wanted?.since, timestampFromMs(9_000));
 });
 
 test("toStartFailures() tells of every owner that failed, and of the last error once", () => {

@@ -69,7 +69,7 @@ class Scene {
     const wish = { type: "confirm", onlyOn, ifEpoch: epoch, reason: "n1 is unplugged", atMs: 0 } as const;
     const { cluster } = this;
     const member = cluster.member(n4);
-    const call = member.call({ type: "wish", group: rg, wish, validateOnly: false });
+    const call = member.call({ type: "wish", group: rg, wish, validateOnly: false, who: "", why: "" });
     cluster.until(() => member.replies.has(call));
     return member.replies.get(call) as Reply;
   }
@@ -195,7 +195,7 @@ test("a change of the policy counts from the next epoch on", () => {
   scene.agents.advance(5_000);
   assert.equal(scene.status.placement.lease?.isEndless, true);
   const wish = { type: "move", to: n3, ifEpoch: null } as const;
-  scene.cluster.ask(n4, { type: "wish", group: rg, wish, validateOnly: false }, "wish");
+  scene.cluster.ask(n4, { type: "wish", group: rg, wish, validateOnly: false, who: "", why: "" }, "wish");
   scene.onlineOn(n3);
   assert.equal(scene.status.placement.lease?.isEndless, false);
 });

@@ -44,7 +44,7 @@ class Scene {
   write(number: number, value: Uint8Array): Call {
     const request = put("k", value) as GroupRequest & { type: "put" };
     const call = this.calls.open({ type: "client", call: number }, request, null) as Call;
-    this.proposals.write(call, request);
+    this.proposals.write(call, request, 0 as never);
     return call;
   }
 

@@ -45,7 +45,7 @@ test("a look that is due and cannot be made then is not due at that moment any m
 });
 
 test("a manager whose decision is under way wakes for nothing that it could only decide after it", () => {
-  const manager = new Manager(n1, [n1, n2], toMillis(0));
+  const manager = new Manager(worldOf(n1), [n1, n2], toMillis(0));
   const placement: Placing = { isLeased: true, decide: () => null, deadlineMs: () => toMillis(5) };
   assert.equal(manager.deadlineMs(placement), 5);
   const decision = manager.decide(newGroup(), { quarantines: new Map(), intents: () => [], placement }, toMillis(1));

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { encodeGroupConfig } from "../../../proto/group-config.ts";
 import type { NodeId } from "../../../proto/ids.ts";
-import type { GroupWish } from "../../../proto/placement.ts";
+import { type GroupWish, historyOf } from "../../../proto/placement.ts";
 import type { GroupStatus, Reply } from "../../../proto/requests.ts";
 import { limits } from "../../../server/node/limits.ts";
 import { Cluster, n1, n2, n3, n4, put, rg } from "./cluster.ts";
@@ -35,7 +35,10 @@ function scene(management: object = {}, others: object = {}): Scene {
     cluster,
     agents,
     status,
-    wish: (wish) => cluster.ask(n4, { type: "wish", group: rg, wish, validateOnly: false }, "wish").type,
+    wish: (wish) => {
+      const said = { validateOnly: false, who: "mona", why: "new disk" } as const;
+      return cluster.ask(n4, { type: "wish", group: rg, wish, ...said }, "wish").type;
+    },
     onlineOn: (node) => {
       agents.until(() => {
         const { currentOwner, state } = status().ownership;
@@ -219,4 +222,46 @@ test("an application that cannot be started on one owner is tried on the next, a
   agents.recover();
   wish({ type: "clearError", forgetMoves: true });
   agents.until(() => status().ownership.state === "online");
+});
+
+/** What is on record of the group, oldest first. */
+function told({ placement }: GroupStatus): readonly string[] {
+  const entries = historyOf(placement).toReversed();
+  assert(entries.every(({ manager, atMs }) => manager !== null && atMs > 0));
+  return entries.map(({ what, from, to, who, isWish }) => `${what} ${from} ${to} ${isWish ? who || "wish" : "policy"}`);
+}
+
+test("every wish and every decision is on record, in their order, with who it was; each owner has the same", () => {
+  const { cluster, agents, wish, onlineOn, status } = scene();
+  onlineOn(n1);
+  const before = told(status()).length;
+  wish({ type: "freeze", reason: "a look at it" });
+  wish({ type: "unfreeze" });
+  wish({ type: "stop" });
+  agents.until(() => status().ownership.state === "offline");
+  wish({ type: "start", on: n2 });
+  onlineOn(n2);
+  agents.advance(1_000);
+  assert.deepEqual(told(status()).slice(before), [
+    "frozen n1 n1 mona",
+    "unfrozen n1 n1 mona",
+    "stopWanted n1 null mona",
+    "releasing n1 n1 policy",
+    "offline n1 null policy",
+    "startWanted null n2 mona",
+    "assigned null n2 wish",
+    "online n2 n2 policy",
+  ]);
+  const ofOwner = (node: NodeId) => cluster.ask(n4, { type: "replicaStatus", group: rg, node }, "replicaStatus").status;
+  for (const node of [n1, n2, n3]) assert.deepEqual(told(ofOwner(node)), told(status()));
+});
+
+test("a fail-over of a group without resources is on record too", () => {
+  const cluster = new Cluster();
+  cluster.leader();
+  const status = () => cluster.ask(n4, { type: "groupStatus", group: rg }, "groupStatus").status;
+  cluster.until(() => status().ownership.currentOwner === n1);
+  cluster.stop(n1);
+  cluster.until(() => status().ownership.currentOwner === n2);
+  assert.deepEqual(told(status()), ["assigned null n1 policy", "assigned n1 n2 policy"]);
 });

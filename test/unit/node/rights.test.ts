@@ -44,7 +44,7 @@ function scene(shape: Shape = smallShape, management: Readonly<Record<string, ob
 
 function move(cluster: Cluster, to: NodeId, group = rg): void {
   const wish = { type: "move", to, ifEpoch: null } as const;
-  cluster.ask(n4, { type: "wish", group, wish, validateOnly: false }, "wish");
+  cluster.ask(n4, { type: "wish", group, wish, validateOnly: false, who: "", why: "" }, "wish");
 }
 
 function failureOf(reply: Reply): string {

@@ -78,6 +78,8 @@ class Stored<Outcome, State extends ReplicatedState<Outcome>> {
   }
 }
 
+const online = { state: "online", reason: "", manager: n1, atMs: 5 } as const;
+
 const keys = fc.constantFrom("a", "b", "c", "dd");
 const write = fc.record({
   type: fc.constant("write" as const),
@@ -126,7 +128,7 @@ function commandOf(action: Action): GroupCommand {
     case "compact":
       return { type: "compact", revision: toRevision(action.revision) };
     case "own":
-      return { type: "own", currentOwner: n1, epoch: toEpoch(action.epoch), state: "online", reason: "" };
+      return { type: "own", ...online, currentOwner: n1, epoch: toEpoch(action.epoch) };
     case "verdict":
       return { type: "verdicts", changes: [{ node: action.node, status: action.up ? "up" : "down", reason: "r" }] };
     case "intend": {
@@ -302,7 +304,7 @@ test("what a group says of a drained owner follows where the application runs, a
     return [verdict?.status, verdict?.index];
   };
   assert.deepEqual([state.verdicts()[0]?.status, state.intendedAt], ["draining", 3]);
-  const elsewhere = { type: "own", currentOwner: n2, epoch: toEpoch(2), state: "online", reason: "" } as const;
+  const elsewhere = { type: "own", ...online, currentOwner: n2, epoch: toEpoch(2) } as const;
   stored.apply(encodeGroupCommand(elsewhere));
   assert.deepEqual([state.verdicts()[0]?.status, state.verdicts()[0]?.index], ["maintenance", 4]);
   assert.deepEqual(say({ type: "verdict", node: n1, up: false }), ["down", 5]);

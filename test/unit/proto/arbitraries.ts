@@ -49,6 +49,7 @@ import {
 import {
   type Candidate,
   componentStates,
+  decisionKinds,
   type Explanation,
   type Factor,
   type FenceOrder,
@@ -327,6 +328,9 @@ const placementDecision = shape<PlacementDecision>({
   isWish: flag,
   reason: text,
   samples: few(sample),
+  what: maybe(fc.constantFrom(...decisionKinds)),
+  manager: maybe(node),
+  who: text,
 });
 const ownerStart = shape<OwnerStart>({ node, boot: quantity(1) });
 export const placement = shape<Placement>({
@@ -339,6 +343,7 @@ export const placement = shape<Placement>({
   movesMs: few(quantity<number>()),
   decisions: few(placementDecision),
   starts: few(ownerStart),
+  notes: few(placementDecision),
 });
 const resource = {
   resource: name(),
@@ -403,7 +408,7 @@ const identifiableCommands = {
   grantLease: { id: quantity(), ttlMs: quantity() },
   revokeLease: { id: quantity() },
   setOwners: { owners: few(node), ifIndex: maybe(quantity<LogIndex>()) },
-  wish: { wish: groupWish },
+  wish: { wish: groupWish, who: text, why: text, manager: maybe(node), atMs: quantity() },
 };
 export const groupCommand = anyOf<GroupCommand>({
   ...identifiableCommands,
@@ -416,7 +421,14 @@ export const groupCommand = anyOf<GroupCommand>({
   prepare: { id: transactionId, part, floor: quantity() },
   finish: { id: transactionId, decision, floor: quantity() },
   verdicts: { changes: few(verdictChange) },
-  own: { currentOwner: maybe(node), epoch: quantity(), state: ownershipState, reason: text },
+  own: {
+    currentOwner: maybe(node),
+    epoch: quantity(),
+    state: ownershipState,
+    reason: text,
+    manager: maybe(node),
+    atMs: quantity(),
+  },
   assign: {
     owner: node,
     epoch: quantity(),
@@ -426,6 +438,7 @@ export const groupCommand = anyOf<GroupCommand>({
     isWish: flag,
     lease: leaseTerms,
     samples: few(sample),
+    manager: maybe(node),
   },
   advance: {
     owner: maybe(node),
@@ -434,8 +447,9 @@ export const groupCommand = anyOf<GroupCommand>({
     state: ownershipState,
     reason: text,
     atMs: quantity(),
+    manager: maybe(node),
   },
-  failPlacement: { epoch: quantity(), error: groupError, isFinal: flag },
+  failPlacement: { epoch: quantity(), error: groupError, isFinal: flag, manager: maybe(node) },
   noteStarts: { epoch: quantity(), starts: few(ownerStart) },
   configure: { config: bytes },
   dispute: { hashes: stateHashes },
@@ -526,7 +540,7 @@ const identifiableRequests = {
   grantLease: { group, id: maybe(quantity<number>()), ttlMs: quantity() },
   revokeLease: { group, id: quantity() },
   setOwners: { group, owners: few(node), ifIndex: maybe(quantity<LogIndex>()), validateOnly: flag },
-  wish: { group, wish: groupWish, validateOnly: flag },
+  wish: { group, wish: groupWish, validateOnly: flag, who: text, why: text },
 };
 export const request = anyOf<Request>({
   ...identifiableRequests,

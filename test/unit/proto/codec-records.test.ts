@@ -82,6 +82,10 @@ const identifiedSamples = Object.fromEntries(
   ].map((command) => [`identified-${command.type}`, { type: "identified", identity, digest, command }]),
 );
 const refusal = { code: "fenced", message: "Old", details: { group: "rg220" }, effect: "none" };
+/** Of records that earlier versions have written: they are read, and their bytes stay what they are. */
+const untold = { manager: null, atMs: 0 };
+const unsaid = { ...untold, who: "", why: "" };
+const told = { manager: "n202", atMs: 1_790_000_000_003 };
 const online = { currentOwner: "n202", epoch: 7, state: "online", reason: "First in the list" };
 
 const lease = { ttlMs: 15_000, renewIntervalMs: 1_500, stopBudgetMs: 5_000, clockRateError: 0.05, isEndless: false };
@@ -107,8 +111,9 @@ const shapes: readonly Shape<never>[] = [
         ],
       },
       verdicts: { type: "verdicts", changes: [{ node: "n208", status: "down", reason: "Silent for 2000 ms" }] },
-      own: { type: "own", ...online },
-      disown: { type: "own", currentOwner: null, epoch: 8, state: "offline", reason: "" },
+      own: { type: "own", ...online, ...untold },
+      disown: { type: "own", currentOwner: null, epoch: 8, state: "offline", reason: "", ...untold },
+      "told-own": { type: "own", ...online, ...told },
       assign: {
         type: "assign",
         owner: "n208",
@@ -119,6 +124,7 @@ const shapes: readonly Shape<never>[] = [
         isWish: false,
         lease,
         samples: [sample],
+        manager: null,
       },
       assignEndless: {
         type: "assign",
@@ -130,6 +136,7 @@ const shapes: readonly Shape<never>[] = [
         isWish: false,
         lease: { ...lease, isEndless: true },
         samples: [],
+        manager: null,
       },
       advance: {
         type: "advance",
@@ -139,6 +146,16 @@ const shapes: readonly Shape<never>[] = [
         state: "releasing",
         reason: "A move",
         atMs: 1_790_000_000_001,
+        manager: null,
+      },
+      "told-advance": {
+        type: "advance",
+        owner: "n208",
+        to: null,
+        epoch: 8,
+        state: "online",
+        reason: "",
+        ...told,
       },
       release: {
         type: "advance",
@@ -148,19 +165,23 @@ const shapes: readonly Shape<never>[] = [
         state: "suspended",
         reason: "",
         atMs: 1_790_000_000_002,
+        manager: null,
       },
-      failPlacement: { type: "failPlacement", epoch: 8, error: groupError, isFinal: true },
+      failPlacement: { type: "failPlacement", epoch: 8, error: groupError, isFinal: true, manager: null },
+      "told-failPlacement": { type: "failPlacement", epoch: 8, error: groupError, isFinal: false, manager: "n202" },
       noteStarts: { type: "noteStarts", epoch: 8, starts: [{ node: "n208", boot: 3 }] },
-      move: { type: "wish", wish: { type: "move", to: "n208", ifEpoch: 8 } },
-      start: { type: "wish", wish: { type: "start", on: null } },
-      stop: { type: "wish", wish: { type: "stop" } },
-      freeze: { type: "wish", wish: { type: "freeze", reason: "new disk" } },
-      unfreeze: { type: "wish", wish: { type: "unfreeze" } },
+      move: { type: "wish", wish: { type: "move", to: "n208", ifEpoch: 8 }, ...unsaid },
+      start: { type: "wish", wish: { type: "start", on: null }, ...unsaid },
+      stop: { type: "wish", wish: { type: "stop" }, ...unsaid },
+      freeze: { type: "wish", wish: { type: "freeze", reason: "new disk" }, ...unsaid },
+      unfreeze: { type: "wish", wish: { type: "unfreeze" }, ...unsaid },
       confirm: {
         type: "wish",
         wish: { type: "confirm", onlyOn: "n208", ifEpoch: 8, reason: "n202 is unplugged", atMs: 1_790_000_000_003 },
+        ...unsaid,
       },
-      clearError: { type: "wish", wish: { type: "clearError", forgetMoves: true } },
+      clearError: { type: "wish", wish: { type: "clearError", forgetMoves: true }, ...unsaid },
+      "told-stop": { type: "wish", wish: { type: "stop" }, ...told, who: "mona", why: "new disk" },
       compact: { type: "compact", revision: 300 },
       configure: { type: "configure", config: value },
       transact: { type: "transact", part },
@@ -264,6 +285,28 @@ const shapes: readonly Shape<never>[] = [
             isWish: true,
             reason: "n202 is down",
             samples: [sample],
+            what: null,
+            manager: null,
+            who: "",
+          },
+        ],
+        notes: [],
+      },
+      noted: {
+        ...unplaced,
+        notes: [
+          {
+            index: 91,
+            atMs: 1_790_000_000_001,
+            epoch: null,
+            from: "n208",
+            to: null,
+            isWish: true,
+            reason: "new disk",
+            samples: [],
+            what: "stopWanted",
+            manager: "n202",
+            who: "mona",
           },
         ],
       },

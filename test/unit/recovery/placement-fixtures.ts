@@ -55,6 +55,7 @@ export function placementOf({
     movesMs: [],
     decisions: [],
     starts: [],
+    notes: [],
     ...fields,
   };
 }
@@ -137,6 +138,9 @@ export function ranOn(node: string, agoMs = 60_000): PlacementDecision {
     isWish: false,
     reason: "",
     samples: [],
+    what: "assigned",
+    manager: null,
+    who: "",
   };
 }
 

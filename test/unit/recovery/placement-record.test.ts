@@ -130,23 +130,27 @@ const assign = {
   isWish: false,
   lease,
   samples: [],
+  manager: n3,
 } as const;
+
+const told = (node: Parameters<typeof confirm>[0]) =>
+  ({ type: "wish", wish: confirm(node), who: "mona", why: "", manager: n3, atMs: 77 }) as const;
 
 test("a confirmation ends the right of another owner, for good: it goes where the operator says, and gives account", () => {
   const { ownership } = wished();
   const text = "An operator confirmed that it runs only on n2: n1 is unplugged";
   const ended = { currentOwner: null, epoch: toEpoch(4), state: "offline", reason: text };
   assert.deepEqual(confirmedOwnership(confirm(n2), ownership), ended);
-  const { target, decisions } = withConfirmation(confirm(n2), unplaced, ownership, at);
+  const { target, decisions } = withConfirmation(told(n2), unplaced, ownership, at);
   assert.equal(target, n2);
   const decision = { index: at, atMs: 77, epoch: null, from: n1, to: null, isWish: true, reason: text, samples: [] };
-  assert.deepEqual(decisions, [decision]);
+  assert.deepEqual(decisions, [{ ...decision, what: "confirmed", manager: n3, who: "mona" }]);
 });
 
 test("a confirmation that it runs where its right is ends nothing", () => {
   const { ownership } = wished();
   assert.equal(confirmedOwnership(confirm(n1), ownership), ownership);
-  const { target, decisions } = withConfirmation(confirm(n1), unplaced, ownership, at);
+  const { target, decisions } = withConfirmation(told(n1), unplaced, ownership, at);
   assert.deepEqual([target, decisions[0]?.from, decisions[0]?.to], [null, n1, n1]);
   const nobody = { ...ownership, currentOwner: null };
   assert.equal(confirmedOwnership(confirm(n2), nobody), nobody);
@@ -170,7 +174,7 @@ test("no more decisions and moves are kept than are ever looked at", () => {
 });
 
 test("of the failures on an owner the latest is kept, and only a final one is the group's", () => {
-  const fail = { type: "failPlacement", epoch: toEpoch(4), error: broken, isFinal: false } as const;
+  const fail = { type: "failPlacement", epoch: toEpoch(4), error: broken, isFinal: false, manager: n3 } as const;
   const once = withFailure(unplaced, fail, at);
   assert.deepEqual([once.bans, once.error], [[broken], null]);
   const later = { ...broken, reason: "No such file" };
@@ -188,6 +192,7 @@ test("what advances is told with its reason, and makes no epoch", () => {
     state: "offline",
     reason: "Stopped",
     atMs: 3,
+    manager: n3,
   } as const;
   const [decision] = withAdvance(unplaced, ownership, advance, at).decisions;
   assert.deepEqual([decision?.epoch, decision?.from, decision?.to, decision?.reason], [null, n1, null, "Stopped"]);
@@ -202,7 +207,7 @@ test("nothing is remembered of nodes that own the group no more", () => {
 
 test("an application that leaves its owner for another one is known to, until that one has it", () => {
   const { ownership } = wished();
-  const step = { type: "advance", epoch: toEpoch(4), reason: "", atMs: 3 } as const;
+  const step = { type: "advance", epoch: toEpoch(4), reason: "", atMs: 3, manager: n3 } as const;
   const leaving = withAdvance(unplaced, ownership, { ...step, owner: n1, to: n2, state: "releasing" }, at);
   const gone = withAdvance(leaving, ownership, { ...step, owner: null, to: null, state: "offline" }, at);
   assert.deepEqual([leaving.target, gone.target], [n2, n2]);

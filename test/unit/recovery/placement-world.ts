@@ -451,6 +451,7 @@ export class PlacementWorld {
           isWish: false,
           lease,
           samples: [],
+          manager: null,
         } as const;
         this.placement = withAssignment(this.placement, before, command, index);
         this.ownership = { currentOwner: owner, epoch: next, state: "acquiring", reason };
@@ -460,14 +461,16 @@ export class PlacementWorld {
       case "advance": {
         assert.ok(step.owner === null || step.owner === before.currentOwner);
         const { owner, state, reason } = step;
-        this.placement = withAdvance(this.placement, before, { ...step, type: "advance", epoch, atMs }, index);
+        const command = { ...step, type: "advance", epoch, atMs, manager: null } as const;
+        this.placement = withAdvance(this.placement, before, command, index);
         this.ownership = { currentOwner: owner, epoch, state, reason };
         return;
       }
       case "fail": {
         const { node, resource, reason, isFinal } = step;
         const error = { node, resource, reason, atMs };
-        this.placement = withFailure(this.placement, { type: "failPlacement", epoch, error, isFinal }, index);
+        const command = { type: "failPlacement", epoch, manager: null } as const;
+        this.placement = withFailure(this.placement, { ...command, error, isFinal }, index);
         this.ownership = { ...before, state: isFinal ? "error" : before.state, reason };
         return;
       }

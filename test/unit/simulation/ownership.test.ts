@@ -31,7 +31,7 @@ function scene(owners: readonly NodeId[], capacity = 3) {
   const world = new World({ seed: 1, cluster, nodes, boot: createBoot(bootstrap), carry: (envelope) => envelope });
   const entries = owners.map((owner, at) => {
     const terms = { ...lease, clockRateError: 0.05, isEndless: false };
-    const rest = { reason: "", atMs: 1, isMove: true, isWish: false, lease: terms, samples: [] };
+    const rest = { reason: "", atMs: 1, isMove: true, isWish: false, lease: terms, samples: [], manager: null };
     const bytes = encodeGroupCommand({ type: "assign", owner, epoch: toEpoch(at + 1), ...rest });
     return { term: 1, payload: 0, bytes, membership: null, committedMs: 0 };
   });

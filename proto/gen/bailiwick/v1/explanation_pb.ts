@@ -16,7 +16,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file bailiwick/v1/explanation.proto.
  */
 export const file_bailiwick_v1_explanation: GenFile = /*@__PURE__*/
-  fileDesc("Ch5iYWlsaXdpY2svdjEvZXhwbGFuYXRpb24ucHJvdG8SDGJhaWxpd2ljay52MSKfAQoLRXhwbGFuYXRpb24SDwoHc3VtbWFyeRgBIAEoCRIrCgpjYW5kaWRhdGVzGAIgAygLMhcuYmFpbGl3aWNrLnYxLkNhbmRpZGF0ZRInCgh0cmlnZ2VycxgDIAMoCzIVLmJhaWxpd2ljay52MS5UcmlnZ2VyEikKCWRlY2lzaW9ucxgEIAMoCzIWLmJhaWxpd2ljay52MS5EZWNpc2lvbiKRAQoJQ2FuZGlkYXRlEgwKBG5vZGUYASABKAkSDAoEcmFuaxgCIAEoDRIQCghlbGlnaWJsZRgDIAEoCBIlCgdmYWN0b3JzGAQgAygLMhQuYmFpbGl3aWNrLnYxLkZhY3RvchIvCgZzYW1wbGUYBSABKAsyHy5iYWlsaXdpY2sudjEuUGVyZm9ybWFuY2VTYW1wbGUi+gIKBkZhY3RvchInCgRraW5kGAEgASgOMhkuYmFpbGl3aWNrLnYxLkZhY3Rvci5LaW5kEhAKCGV4Y2x1ZGVzGAIgASgIEgsKA3doeRgDIAEoCSKnAgoES2luZBIUChBLSU5EX1VOU1BFQ0lGSUVEEAASEwoPS0lORF9QUkVDRURFTkNFEAESEAoMS0lORF9WRVJESUNUEAISEQoNS0lORF9DQVBBQ0lUWRADEg0KCUtJTkRfTE9BRBAEEhIKDktJTkRfU0FNRV9OT0RFEAUSFwoTS0lORF9ESUZGRVJFTlRfTk9ERRAGEhMKD0tJTkRfREVQRU5ERU5DWRAHEhEKDUtJTkRfUkVTT1VSQ0UQCBINCglLSU5EX1JVTEUQCRISCg5LSU5EX0FOVElfRkxBUBAKEhEKDUtJTkRfU0VUVExJTkcQCxIMCghLSU5EX1BJThAMEhEKDUtJTkRfQ0FUQ0hfVVAQDRIUChBLSU5EX1JFU0VSVkFUSU9OEA4iTAoHVHJpZ2dlchINCgVldmVudBgBIAEoCRIKCgJ0bxgCIAEoCRImCgJhdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiuAEKCERlY2lzaW9uEg0KBWluZGV4GAEgASgEEigKBHRpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg0KBWVwb2NoGAMgASgEEgwKBGZyb20YBCABKAkSCgoCdG8YBSABKAkSCwoDd2hvGAYgASgJEgsKA3doeRgHIAEoCRIwCgdzYW1wbGVzGAggAygLMh8uYmFpbGl3aWNrLnYxLlBlcmZvcm1hbmNlU2FtcGxlYgZwcm90bzM", [file_bailiwick_v1_status, file_google_protobuf_timestamp]);
+  fileDesc("Ch5iYWlsaXdpY2svdjEvZXhwbGFuYXRpb24ucHJvdG8SDGJhaWxpd2ljay52MSKfAQoLRXhwbGFuYXRpb24SDwoHc3VtbWFyeRgBIAEoCRIrCgpjYW5kaWRhdGVzGAIgAygLMhcuYmFpbGl3aWNrLnYxLkNhbmRpZGF0ZRInCgh0cmlnZ2VycxgDIAMoCzIVLmJhaWxpd2ljay52MS5UcmlnZ2VyEikKCWRlY2lzaW9ucxgEIAMoCzIWLmJhaWxpd2ljay52MS5EZWNpc2lvbiKRAQoJQ2FuZGlkYXRlEgwKBG5vZGUYASABKAkSDAoEcmFuaxgCIAEoDRIQCghlbGlnaWJsZRgDIAEoCBIlCgdmYWN0b3JzGAQgAygLMhQuYmFpbGl3aWNrLnYxLkZhY3RvchIvCgZzYW1wbGUYBSABKAsyHy5iYWlsaXdpY2sudjEuUGVyZm9ybWFuY2VTYW1wbGUi+gIKBkZhY3RvchInCgRraW5kGAEgASgOMhkuYmFpbGl3aWNrLnYxLkZhY3Rvci5LaW5kEhAKCGV4Y2x1ZGVzGAIgASgIEgsKA3doeRgDIAEoCSKnAgoES2luZBIUChBLSU5EX1VOU1BFQ0lGSUVEEAASEwoPS0lORF9QUkVDRURFTkNFEAESEAoMS0lORF9WRVJESUNUEAISEQoNS0lORF9DQVBBQ0lUWRADEg0KCUtJTkRfTE9BRBAEEhIKDktJTkRfU0FNRV9OT0RFEAUSFwoTS0lORF9ESUZGRVJFTlRfTk9ERRAGEhMKD0tJTkRfREVQRU5ERU5DWRAHEhEKDUtJTkRfUkVTT1VSQ0UQCBINCglLSU5EX1JVTEUQCRISCg5LSU5EX0FOVElfRkxBUBAKEhEKDUtJTkRfU0VUVExJTkcQCxIMCghLSU5EX1BJThAMEhEKDUtJTkRfQ0FUQ0hfVVAQDRIUChBLSU5EX1JFU0VSVkFUSU9OEA4iTAoHVHJpZ2dlchINCgVldmVudBgBIAEoCRIKCgJ0bxgCIAEoCRImCgJhdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAi8wEKCERlY2lzaW9uEg0KBWluZGV4GAEgASgEEigKBHRpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg0KBWVwb2NoGAMgASgEEgwKBGZyb20YBCABKAkSCgoCdG8YBSABKAkSCwoDd2hvGAYgASgJEgsKA3doeRgHIAEoCRIwCgdzYW1wbGVzGAggAygLMh8uYmFpbGl3aWNrLnYxLlBlcmZvcm1hbmNlU2FtcGxlEigKBHR5cGUYCSABKA4yGi5iYWlsaXdpY2sudjEuRGVjaXNpb25UeXBlEg8KB21hbmFnZXIYCiABKAkq2gMKDERlY2lzaW9uVHlwZRIdChlERUNJU0lPTl9UWVBFX1VOU1BFQ0lGSUVEEAASGgoWREVDSVNJT05fVFlQRV9BU1NJR05FRBABEhsKF0RFQ0lTSU9OX1RZUEVfQUNRVUlSSU5HEAISGAoUREVDSVNJT05fVFlQRV9PTkxJTkUQAxIbChdERUNJU0lPTl9UWVBFX1JFTEVBU0lORxAEEhkKFURFQ0lTSU9OX1RZUEVfT0ZGTElORRAFEhsKF0RFQ0lTSU9OX1RZUEVfU1VTUEVOREVEEAYSGAoUREVDSVNJT05fVFlQRV9GQUlMRUQQBxIXChNERUNJU0lPTl9UWVBFX0VSUk9SEAgSHQoZREVDSVNJT05fVFlQRV9NT1ZFX1dBTlRFRBAJEh4KGkRFQ0lTSU9OX1RZUEVfU1RBUlRfV0FOVEVEEAoSHQoZREVDSVNJT05fVFlQRV9TVE9QX1dBTlRFRBALEhgKFERFQ0lTSU9OX1RZUEVfRlJPWkVOEAwSGgoWREVDSVNJT05fVFlQRV9VTkZST1pFThANEh8KG0RFQ0lTSU9OX1RZUEVfRVJST1JfQ0xFQVJFRBAOEhsKF0RFQ0lTSU9OX1RZUEVfQ09ORklSTUVEEA9iBnByb3RvMw", [file_bailiwick_v1_status, file_google_protobuf_timestamp]);
 
 /**
  * Reasons for a group's placement, and what would change it.
@@ -277,7 +277,7 @@ export const TriggerSchema: GenMessage<Trigger> = /*@__PURE__*/
   messageDesc(file_bailiwick_v1_explanation, 3);
 
 /**
- * A decision about a group's ownership, as its log holds it.
+ * A decision about a group's ownership, or what an operator wants of it, as the group's log holds it.
  *
  * @generated from message bailiwick.v1.Decision
  */
@@ -318,7 +318,7 @@ export type Decision = Message<"bailiwick.v1.Decision"> & {
   to: string;
 
   /**
-   * By whom: `policy`, or the operator's name.
+   * By whom: `policy`, or the operator's name, `operator` where none was given. Names are what callers say.
    *
    * @generated from field: string who = 6;
    */
@@ -332,11 +332,25 @@ export type Decision = Message<"bailiwick.v1.Decision"> & {
   why: string;
 
   /**
-   * The performance samples used.
+   * The performance samples used. Only in `ExplainGroup`.
    *
    * @generated from field: repeated bailiwick.v1.PerformanceSample samples = 8;
    */
   samples: PerformanceSample[];
+
+  /**
+   * What was decided.
+   *
+   * @generated from field: bailiwick.v1.DecisionType type = 9;
+   */
+  type: DecisionType;
+
+  /**
+   * The group's manager of then, which decided it or put it on record; empty: not known.
+   *
+   * @generated from field: string manager = 10;
+   */
+  manager: string;
 };
 
 /**
@@ -345,4 +359,132 @@ export type Decision = Message<"bailiwick.v1.Decision"> & {
  */
 export const DecisionSchema: GenMessage<Decision> = /*@__PURE__*/
   messageDesc(file_bailiwick_v1_explanation, 4);
+
+/**
+ * What was decided about a group, or what an operator wants of it.
+ *
+ * @generated from enum bailiwick.v1.DecisionType
+ */
+export const DecisionType = {
+  /**
+   * Not known to this version, or decided by an earlier one that did not say.
+   *
+   * @generated from enum value: DECISION_TYPE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * An owner was chosen: it has the right to act under `epoch`, or, without resources, is named as the owner.
+   *
+   * @generated from enum value: DECISION_TYPE_ASSIGNED = 1;
+   */
+  ASSIGNED: 1,
+
+  /**
+   * The owner starts the resources.
+   *
+   * @generated from enum value: DECISION_TYPE_ACQUIRING = 2;
+   */
+  ACQUIRING: 2,
+
+  /**
+   * The application runs.
+   *
+   * @generated from enum value: DECISION_TYPE_ONLINE = 3;
+   */
+  ONLINE: 3,
+
+  /**
+   * The owner is to stop the application; `to` is where it goes next, empty: that is not decided.
+   *
+   * @generated from enum value: DECISION_TYPE_RELEASING = 4;
+   */
+  RELEASING: 4,
+
+  /**
+   * It has stopped, and nobody has the right any more.
+   *
+   * @generated from enum value: DECISION_TYPE_OFFLINE = 5;
+   */
+  OFFLINE: 5,
+
+  /**
+   * It has stopped, for want of owners or of its minimum: it goes on when they are back.
+   *
+   * @generated from enum value: DECISION_TYPE_SUSPENDED = 6;
+   */
+  SUSPENDED: 6,
+
+  /**
+   * It could not be started or stopped on an owner, and is not started there until an operator clears that.
+   *
+   * @generated from enum value: DECISION_TYPE_FAILED = 7;
+   */
+  FAILED: 7,
+
+  /**
+   * Nothing is started until an operator clears that.
+   *
+   * @generated from enum value: DECISION_TYPE_ERROR = 8;
+   */
+  ERROR: 8,
+
+  /**
+   * An operator wants it to run on `to`; empty: on another owner than `from`.
+   *
+   * @generated from enum value: DECISION_TYPE_MOVE_WANTED = 9;
+   */
+  MOVE_WANTED: 9,
+
+  /**
+   * An operator wants it to run, on `to` where that is named.
+   *
+   * @generated from enum value: DECISION_TYPE_START_WANTED = 10;
+   */
+  START_WANTED: 10,
+
+  /**
+   * An operator wants it not to run.
+   *
+   * @generated from enum value: DECISION_TYPE_STOP_WANTED = 11;
+   */
+  STOP_WANTED: 11,
+
+  /**
+   * @generated from enum value: DECISION_TYPE_FROZEN = 12;
+   */
+  FROZEN: 12,
+
+  /**
+   * @generated from enum value: DECISION_TYPE_UNFROZEN = 13;
+   */
+  UNFROZEN: 13,
+
+  /**
+   * An operator has ended `ERROR`, and has owners on which it failed tried again.
+   *
+   * @generated from enum value: DECISION_TYPE_ERROR_CLEARED = 14;
+   */
+  ERROR_CLEARED: 14,
+
+  /**
+   * An operator has confirmed that it runs nowhere, or on `to` alone.
+   *
+   * @generated from enum value: DECISION_TYPE_CONFIRMED = 15;
+   */
+  CONFIRMED: 15,
+} as const;
+
+/**
+ * What was decided about a group, or what an operator wants of it.
+ *
+ * @generated from enum bailiwick.v1.DecisionType
+ */
+export type DecisionType = (typeof DecisionType)[keyof typeof DecisionType] | UnknownEnum;
+
+/**
+ * Describes the enum bailiwick.v1.DecisionType.
+ */
+export const DecisionTypeSchema: GenEnum<DecisionType> = /*@__PURE__*/
+  enumDesc(file_bailiwick_v1_explanation, 0);
 
