@@ -10,8 +10,16 @@ import type { Caller, RequestOptions } from "./caller.ts";
 import { type AnswerHeader, fromWireHeader, toWireInteger } from "./key-values.ts";
 import { type Plain, toPlain } from "./plain.ts";
 
+/** For the record of the group, which `bailiwick events` shows. */
+interface Told {
+  /** At most 100 characters; nobody checks it. */
+  readonly who?: string | undefined;
+  /** At most 200 characters. */
+  readonly why?: string | undefined;
+}
+
 /** An application that is to run on another owner. */
-export interface GroupMove {
+export interface GroupMove extends Told {
   readonly group: string;
   /** An owner; absent: the one that the policies choose, other than the current one. */
   readonly to?: string | undefined;
@@ -24,7 +32,7 @@ export interface GroupMove {
 }
 
 /** An application that is to run. */
-export interface GroupStart {
+export interface GroupStart extends Told {
   readonly group: string;
   /** An owner; absent: the one that the policies choose. */
   readonly on?: string | undefined;
@@ -34,7 +42,7 @@ export interface GroupStart {
 }
 
 /** An application that is not to run. */
-export interface GroupStop {
+export interface GroupStop extends Told {
   readonly group: string;
   /** Until it is offline or in error, or until shortly before the timeout. */
   readonly wait?: boolean | undefined;
@@ -42,14 +50,12 @@ export interface GroupStop {
 }
 
 /** An application that is to be left alone. */
-export interface GroupFreeze {
+export interface GroupFreeze extends Told {
   readonly group: string;
-  /** For people: at most 200 characters. */
-  readonly why?: string | undefined;
 }
 
 /** The end of a {@link GroupFreeze}. */
-export interface GroupUnfreeze {
+export interface GroupUnfreeze extends Told {
   readonly group: string;
   /**
    * An owner: you have made sure that the application runs nowhere but there. The right of another current owner is over with that,
@@ -58,12 +64,10 @@ export interface GroupUnfreeze {
   readonly confirmedOnlyOn?: string | undefined;
   /** Only if the epoch is this: the one for which you have made sure. */
   readonly ifEpoch?: number | undefined;
-  /** For people: how; at most 200 characters. */
-  readonly why?: string | undefined;
 }
 
 /** An application that could not be started or stopped, and that someone has looked into. */
-export interface GroupErrorCleared {
+export interface GroupErrorCleared extends Told {
   readonly group: string;
   /** The moves that the anti-flap limit has counted are forgotten too. */
   readonly forgetMoves?: boolean | undefined;
@@ -85,45 +89,44 @@ const clearError = calls["clearGroupFault"];
 
 export async function moveGroup(caller: Caller, move: GroupMove, options: RequestOptions): Promise<GroupPlaced> {
   const { group, to = "", ifEpoch, wait = false, validateOnly = false } = move;
+  const told = toldOf(move);
   const condition = ifEpoch === undefined ? {} : { ifEpoch: toWireInteger(ifEpoch, "ifEpoch") };
-  const request = create(calls.moveGroup.input, { group, to, wait, validateOnly, ...condition });
+  const request = create(calls.moveGroup.input, { group, to, wait, validateOnly, ...condition, ...told });
   return place(caller, calls.moveGroup, request, options);
 }
 
 export function startGroup(caller: Caller, start: GroupStart, options: RequestOptions): Promise<GroupPlaced> {
   const { group, on = "", wait = false, validateOnly = false } = start;
-  return place(caller, calls.startGroup, create(calls.startGroup.input, { group, on, wait, validateOnly }), options);
+  const request = create(calls.startGroup.input, { group, on, wait, validateOnly, ...toldOf(start) });
+  return place(caller, calls.startGroup, request, options);
 }
 
 export function stopGroup(caller: Caller, stop: GroupStop, options: RequestOptions): Promise<GroupPlaced> {
   const { group, wait = false, validateOnly = false } = stop;
-  return place(caller, calls.stopGroup, create(calls.stopGroup.input, { group, wait, validateOnly }), options);
+  const request = create(calls.stopGroup.input, { group, wait, validateOnly, ...toldOf(stop) });
+  return place(caller, calls.stopGroup, request, options);
 }
 
-export function freezeGroup(
-  caller: Caller,
-  { group, why = "" }: GroupFreeze,
-  options: RequestOptions,
-): Promise<GroupPlaced> {
-  return place(caller, calls.freezeGroup, create(calls.freezeGroup.input, { group, why }), options);
+export function freezeGroup(caller: Caller, freeze: GroupFreeze, options: RequestOptions): Promise<GroupPlaced> {
+  const request = create(calls.freezeGroup.input, { group: freeze.group, ...toldOf(freeze) });
+  return place(caller, calls.freezeGroup, request, options);
 }
 
-export async function unfreezeGroup(
-  caller: Caller,
-  { group, confirmedOnlyOn = "", ifEpoch, why = "" }: GroupUnfreeze,
-  options: RequestOptions,
-): Promise<GroupPlaced> {
+export function unfreezeGroup(caller: Caller, unfreeze: GroupUnfreeze, options: RequestOptions): Promise<GroupPlaced> {
+  const { group, confirmedOnlyOn = "", ifEpoch } = unfreeze;
   const condition = ifEpoch === undefined ? {} : { ifEpoch: toWireInteger(ifEpoch, "ifEpoch") };
-  const request = create(calls.unfreezeGroup.input, { group, confirmedOnlyOn, why, ...condition });
+  const request = create(calls.unfreezeGroup.input, { group, confirmedOnlyOn, ...condition, ...toldOf(unfreeze) });
   return place(caller, calls.unfreezeGroup, request, options);
 }
 
 export function clearGroupError(
   caller: Caller,
-  { group, forgetMoves = false }: GroupErrorCleared,
+  cleared: GroupErrorCleared,
   options: RequestOptions,
 ): Promise<GroupPlaced> {
-  return place(caller, clearError, create(clearError.input, { group, forgetMoves }), options);
+  const { group, forgetMoves = false } = cleared;
+  const request = create(clearError.input, { group, forgetMoves, ...toldOf(cleared) });
+  return place(caller, clearError, request, options);
 }
 
 export async function explainGroup(
@@ -135,6 +138,10 @@ export async function explainGroup(
   const answer = await caller.read(calls.explainGroup, request, options);
   const explanation = toPlain(ExplanationSchema, there(answer.explanation));
   return { header: fromWireHeader(answer.header), group: toPlain(GroupSchema, there(answer.group)), explanation };
+}
+
+function toldOf({ who = "", why = "" }: Told) {
+  return { who, why };
 }
 
 /** What all of them ask with. */

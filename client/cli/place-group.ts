@@ -21,13 +21,18 @@ export interface PlaceOptions {
   readonly group: string;
   readonly isWaiting: boolean;
   readonly validateOnly: boolean;
+  /** For the record of the group. */
+  readonly why: string | undefined;
   /** For the whole command. */
   readonly timeoutMs: number;
 }
 
+export const whyFlag: Described = ["--why <text>", "why, for `bailiwick events`; at most 200 characters"];
+
 export const placeFlags: readonly Described[] = [
   ["--wait", "until it is so, within --timeout"],
   ["--dry-run", "check whether it would be refused and do nothing"],
+  whyFlag,
 ];
 
 export function readPlaceOptions(group: string, flags: Flags): PlaceOptions {
@@ -35,6 +40,7 @@ export function readPlaceOptions(group: string, flags: Flags): PlaceOptions {
     group,
     isWaiting: flags.isSet("wait"),
     validateOnly: flags.isSet("dryRun"),
+    why: flags.text("why"),
     timeoutMs: flags.durationMs("timeout") ?? 5_000,
   };
 }

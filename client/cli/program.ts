@@ -5,6 +5,7 @@ import { Command, Option } from "commander";
 import type { CliCommand } from "./cli-command.ts";
 import type { CliDeps } from "./cli-deps.ts";
 import { agent } from "./commands/agent.ts";
+import { clusterEvents } from "./commands/cluster-events.ts";
 import { clusterRecover } from "./commands/cluster-recover.ts";
 import { clusterStatus } from "./commands/cluster-status.ts";
 import { groupClearError } from "./commands/group-clear-fault.ts";
@@ -58,7 +59,8 @@ error. Keys and values are text where they are UTF-8; in JSON they are else in k
 Exit codes: 0 done; 1 failed; 2 wrong usage or a refused argument; 3 not found, or a condition did not hold; 4 a change may
 or may not have happened; 5 unavailable: nothing answered, or no quorum; 6 the lock was lost; 130 interrupted.
 
-Environment: BAILIWICK_ENDPOINTS as --endpoints; NO_COLOR as --no-color.
+Environment: BAILIWICK_ENDPOINTS as --endpoints; NO_COLOR as --no-color; BAILIWICK_OPERATOR, else USER: who wants what of a group,
+for its record.
 `;
 
 const groupHelp = `
@@ -108,6 +110,7 @@ export function createProgram(deps: CliDeps, run: RunCommand): Command {
     .option("--no-color", "no colours")
     .addHelpText("after", help);
   add(program, clusterStatus, run);
+  add(program, clusterEvents, run);
   add(program, keyGet, run);
   add(program, keyPut, run);
   add(program, keyDelete, run);

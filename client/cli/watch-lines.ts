@@ -1,5 +1,6 @@
 // What `bailiwick watch` prints: one line, or one JSON object, for each thing that happened or exists.
 
+import type { NoticeOf } from "../follow.ts";
 import type { GroupState, NodeState, ToldClusterEvent } from "../status-watch.ts";
 import type { WatchedEvent } from "../watch.ts";
 import { orNothing, statusWord, timeText, whyOf } from "./cluster-text.ts";
@@ -51,6 +52,24 @@ export function printClusterEvent(output: Output, { index, event }: ToldClusterE
   output.printNext({ index, event }, () => {
     return lineOf([index, timeText(event.time), event.type, orNothing(event.group || event.node), event.why]);
   });
+}
+
+/** What a person wants to know meanwhile. */
+export function tellNotice(output: Output, notice: Exclude<NoticeOf<never>, { type: "events" | "initial" }>): void {
+  switch (notice.type) {
+    case "started":
+      if (notice.isResumed) output.note(`resumed behind revision ${notice.revision} at ${notice.endpoint}`);
+      else output.note(`watching from revision ${notice.revision + 1} at ${notice.endpoint}`);
+      return;
+    case "interrupted":
+      output.note(`interrupted at ${notice.endpoint}: ${notice.failure.message} (${notice.failure.code})`);
+      return;
+    case "behind":
+      output.note(`behind: printed up to revision ${notice.revision} of ${notice.newestRevision}`);
+      return;
+    case "progress":
+      return;
+  }
 }
 
 function lineOf(cells: readonly (string | number)[]): string {

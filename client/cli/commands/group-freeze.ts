@@ -2,6 +2,7 @@
 
 import type { CliCommand } from "../cli-command.ts";
 import { exitCodes } from "../exit-codes.ts";
+import { operatorName } from "../operator-name.ts";
 
 interface GroupFreezeOptions {
   readonly group: string;
@@ -23,8 +24,8 @@ Examples:
 `,
   isWrite: true,
   parse: ([group = ""], flags) => ({ group, why: flags.text("why") }),
-  async run({ client, output, interrupted }, { group, why }) {
-    const answer = await client.freezeGroup({ group, why }, { signal: interrupted });
+  async run({ client, output, deps, interrupted }, { group, why }) {
+    const answer = await client.freezeGroup({ group, why, who: operatorName(deps) }, { signal: interrupted });
     output.print(answer, () => `${group} is frozen${why === undefined ? "" : `: ${why}`}\n`);
     return exitCodes.ok;
   },

@@ -1,6 +1,7 @@
 // `bailiwick group move NAME [--to NODE]`: has another owner run the application.
 
 import type { CliCommand, CliContext } from "../cli-command.ts";
+import { operatorName } from "../operator-name.ts";
 import { type PlaceOptions, placeFlags, placeGroup, readPlaceOptions } from "../place-group.ts";
 
 interface GroupMoveOptions extends PlaceOptions {
@@ -36,13 +37,14 @@ Examples:
     ifEpoch: flags.integer("ifEpoch", { min: 0 }),
   }),
   async run(context, options) {
-    const { client, interrupted: signal } = context;
+    const { client, deps, interrupted: signal } = context;
+    const told = { who: operatorName(deps), why: options.why };
     const { group, to, ifEpoch } = options;
     const off = to === undefined ? await ownerBefore(context, options) : undefined;
     return placeGroup(context, options, {
       goal: { state: "online", on: to, off },
       wish: `move ${group} to ${to ?? "the owner that the policies choose"}`,
-      ask: (given) => client.moveGroup({ group, to, ifEpoch, ...given }, { signal }),
+      ask: (given) => client.moveGroup({ group, to, ifEpoch, ...given, ...told }, { signal }),
     });
   },
 };

@@ -1,6 +1,7 @@
 // `bailiwick group start NAME [--on NODE]`: the application is to run.
 
 import type { CliCommand } from "../cli-command.ts";
+import { operatorName } from "../operator-name.ts";
 import { type PlaceOptions, placeFlags, placeGroup, readPlaceOptions } from "../place-group.ts";
 
 interface GroupStartOptions extends PlaceOptions {
@@ -24,12 +25,13 @@ Examples:
   isWrite: true,
   parse: ([group = ""], flags) => ({ ...readPlaceOptions(group, flags), on: flags.text("on") }),
   run: (context, options) => {
-    const { client, interrupted: signal } = context;
+    const { client, deps, interrupted: signal } = context;
+    const told = { who: operatorName(deps), why: options.why };
     const { group, on } = options;
     return placeGroup(context, options, {
       goal: { state: "online", on },
       wish: `start ${group} on ${on ?? "the owner that the policies choose"}`,
-      ask: (given) => client.startGroup({ group, on, ...given }, { signal }),
+      ask: (given) => client.startGroup({ group, on, ...given, ...told }, { signal }),
     });
   },
 };

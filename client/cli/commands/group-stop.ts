@@ -1,6 +1,7 @@
 // `bailiwick group stop NAME`: the application is not to run.
 
 import type { CliCommand } from "../cli-command.ts";
+import { operatorName } from "../operator-name.ts";
 import { type PlaceOptions, placeFlags, placeGroup, readPlaceOptions } from "../place-group.ts";
 
 export const groupStop: CliCommand<PlaceOptions> = {
@@ -20,12 +21,13 @@ Examples:
   isWrite: true,
   parse: ([group = ""], flags) => readPlaceOptions(group, flags),
   run: (context, options) => {
-    const { client, interrupted: signal } = context;
+    const { client, deps, interrupted: signal } = context;
+    const told = { who: operatorName(deps), why: options.why };
     const { group } = options;
     return placeGroup(context, options, {
       goal: { state: "offline" },
       wish: `stop ${group}`,
-      ask: (given) => client.stopGroup({ group, ...given }, { signal }),
+      ask: (given) => client.stopGroup({ group, ...given, ...told }, { signal }),
     });
   },
 };

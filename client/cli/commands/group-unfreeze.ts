@@ -3,6 +3,7 @@
 import type { CliCommand, CliContext } from "../cli-command.ts";
 import { confirm, confirmFlag } from "../confirm.ts";
 import { exitCodes } from "../exit-codes.ts";
+import { operatorName } from "../operator-name.ts";
 import { printPlaced } from "../place-group.ts";
 
 interface GroupUnfreezeOptions {
@@ -38,10 +39,10 @@ Examples:
     return { group, confirmedOnlyOn, why: flags.text("why"), confirmation: flags.text("confirm") };
   },
   async run(context, options) {
-    const { client, interrupted } = context;
+    const { client, deps, interrupted } = context;
     const { group, why, confirmedOnlyOn } = options;
     const ifEpoch = confirmedOnlyOn === undefined ? undefined : await confirmEpoch(context, options);
-    const wish = { group, confirmedOnlyOn, ifEpoch, why };
+    const wish = { group, confirmedOnlyOn, ifEpoch, why, who: operatorName(deps) };
     printPlaced(context, await client.unfreezeGroup(wish, { signal: interrupted }));
     return exitCodes.ok;
   },

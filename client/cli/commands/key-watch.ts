@@ -4,9 +4,8 @@ import type { NoticeOf } from "../../follow.ts";
 import type { CliCommand, CliContext } from "../cli-command.ts";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
 import type { Flags } from "../flags.ts";
-import type { Output } from "../output.ts";
 import { UsageError } from "../usage-error.ts";
-import { printClusterEvent, printGroupState, printKeyEvent, printNodeState } from "../watch-lines.ts";
+import { printClusterEvent, printGroupState, printKeyEvent, printNodeState, tellNotice } from "../watch-lines.ts";
 
 type WatchTarget =
   | { readonly type: "keys"; readonly group: string; readonly prefix: string }
@@ -125,7 +124,7 @@ async function print<Event>(
   let left = count;
   for await (const notice of watch) {
     if (notice.type !== "events" && notice.type !== "initial") {
-      tell(output, notice);
+      tellNotice(output, notice);
       continue;
     }
     for (const event of notice.events.slice(0, left)) printEvent(event);
@@ -133,22 +132,4 @@ async function print<Event>(
     if (left <= 0) return exitCodes.ok;
   }
   return exitCodes.interrupted;
-}
-
-/** What a person wants to know meanwhile. */
-function tell(output: Output, notice: Exclude<NoticeOf<never>, { type: "events" | "initial" }>): void {
-  switch (notice.type) {
-    case "started":
-      if (notice.isResumed) output.note(`resumed behind revision ${notice.revision} at ${notice.endpoint}`);
-      else output.note(`watching from revision ${notice.revision + 1} at ${notice.endpoint}`);
-      return;
-    case "interrupted":
-      output.note(`interrupted at ${notice.endpoint}: ${notice.failure.message} (${notice.failure.code})`);
-      return;
-    case "behind":
-      output.note(`behind: printed up to revision ${notice.revision} of ${notice.newestRevision}`);
-      return;
-    case "progress":
-      return;
-  }
 }

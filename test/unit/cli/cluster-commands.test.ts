@@ -35,6 +35,7 @@ const group = {
   compactedRevision: number,
   configurationIndex: number,
   currentOwner: text,
+  decisions: [],
   disks: [],
   epoch: number,
   eventProcessing: [],

@@ -148,6 +148,25 @@ test("group unfreeze --confirmed-only-on is done once the operator has typed the
   assert.deepEqual([refused.code, callsOf(cluster).at(-1)], [2, "getGroup"]);
 });
 
+test("who wants something of a group and why goes with it, the name from the environment", async () => {
+  const cluster = new FakeCluster();
+  const lines = ["move", "start", "stop", "freeze", "unfreeze", "clear-fault"];
+  for (const line of lines) {
+    const env = { USER: "root", ...(line === "stop" ? {} : { BAILIWICK_OPERATOR: "mona" }) };
+    assert.equal((await cli(["group", line, "rg220", "--why", `to ${line}`], { cluster, env })).code, 0);
+  }
+  assert.deepEqual(
+    cluster.told,
+    lines.map((line) => [line === "stop" ? "root" : "mona", `to ${line}`]),
+  );
+  await cli("group stop rg220", { cluster, env: { LOGNAME: "x".repeat(200) } });
+  await cli("group stop rg220", { cluster });
+  assert.deepEqual(cluster.told.slice(-2), [
+    ["x".repeat(100), ""],
+    ["", ""],
+  ]);
+});
+
 test("group explain shows every owner with its factors, what would move the group, and what was decided", async () => {
   const cluster = new FakeCluster();
   cluster.placed = { ...groupInError, intent: { online: true, frozen: true, frozenWhy: "new disk", pinnedTo: "n202" } };

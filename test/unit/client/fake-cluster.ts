@@ -81,6 +81,10 @@ export class FakeCluster {
   overlaps = false;
   /** Methods whose next answer is lost after the work is done. */
   readonly lostAnswers: string[] = [];
+  /** What GetGroup tells. */
+  group: GroupInit = fakeGroup();
+  /** Who wanted something of the group's application, and why. */
+  readonly told: (readonly [who: string, why: string])[] = [];
   /** How the group stands when something is wanted of its application, told when `placedAfter` resolves. */
   placed: GroupInit = fakeGroup();
   placedAfter: Promise<void> = Promise.resolve();
@@ -223,7 +227,7 @@ export class FakeCluster {
         getGroup: ({ group: name }) => {
           this.#enter(node, "getGroup");
           if (name !== group) throw new DbError(failure("not_found", `No group ${name}`, { group: name }));
-          return { header: this.#header(node), group: fakeGroup() };
+          return { header: this.#header(node), group: this.group };
         },
         createGroup: ({ group: name, owners, config, validateOnly }) => {
           this.#enter(node, `createGroup ${validateOnly ? "check" : "make"}`);
@@ -239,6 +243,7 @@ export class FakeCluster {
           enter: (call) => this.#enter(node, call),
           header: () => this.#header(node),
           placed: () => this.placedAfter.then(() => this.placed),
+          tell: ({ who, why }) => this.told.push([who, why]),
         }),
         recoverGroup: ({ group: name, from, owners, acceptDataLoss, confirmation, why, validateOnly }) => {
           const asserted = `${acceptDataLoss ? "accepted" : ""} ${confirmation} ${why}`;

@@ -2,7 +2,7 @@
 // a test tells it to.
 
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import { Factor_Kind as FactorKind } from "../../../proto/gen/bailiwick/v1/explanation_pb.ts";
+import { DecisionType, Factor_Kind as FactorKind } from "../../../proto/gen/bailiwick/v1/explanation_pb.ts";
 import type { GroupSchema } from "../../../proto/gen/bailiwick/v1/group_pb.ts";
 import type { ExplainGroupResponseSchema } from "../../../proto/gen/bailiwick/v1/group_service_pb.ts";
 import { ComponentState } from "../../../proto/gen/bailiwick/v1/status_pb.ts";
@@ -56,38 +56,76 @@ const explanation: NonNullable<ExplainInit["explanation"]> = {
   ],
 };
 
+/** Newest first: an operator's stop, and before it the decision that it was on n202. */
+export const fakeDecisions: NonNullable<GroupInit["decisions"]> = [
+  {
+    ...{ index: 61n, time: { seconds: 1_900_000_060n }, type: DecisionType.STOP_WANTED, from: "n202" },
+    ...{ who: "mona", why: "new disk", manager: "n214" },
+  },
+  {
+    ...{
+      index: 60n,
+      time: { seconds: 1_899_999_940n },
+      type: DecisionType.ASSIGNED,
+      epoch: 5n,
+      from: "n208",
+      to: "n202",
+    },
+    ...{ who: "policy", why: "n208 is down", manager: "n214" },
+  },
+];
+
 interface PlacementParts {
   /** Counts the call, and fails it when a test wants that. */
   readonly enter: (call: string) => void;
   readonly header: () => NonNullable<ExplainInit["header"]>;
   /** How the group stands, once that is to be told. */
   readonly placed: () => Promise<GroupInit>;
+  readonly tell: (told: Told) => void;
 }
 
-export function placementHandlers({ enter, header, placed }: PlacementParts) {
+interface Told {
+  readonly who: string;
+  readonly why: string;
+}
+
+export function placementHandlers({ enter, header, placed, tell }: PlacementParts) {
   const answer = async (call: string, ...words: readonly string[]) => {
     enter([call, ...words.filter((word) => word !== "")].join(" "));
     return { header: header(), group: await placed() };
+  };
+  const answerTold = (told: Told, call: string, ...words: readonly string[]) => {
+    tell(told);
+    return answer(call, ...words);
   };
   const flags = ({ wait, validateOnly }: { wait: boolean; validateOnly: boolean }) => [
     ...(wait ? ["wait"] : []),
     ...(validateOnly ? ["check"] : []),
   ];
   return {
-    moveGroup: (asked: { to: string; ifEpoch?: bigint | undefined; wait: boolean; validateOnly: boolean }) =>
-      answer("moveGroup", asked.to, asked.ifEpoch === undefined ? "" : `if ${asked.ifEpoch}`, ...flags(asked)),
-    startGroup: (asked: { on: string; wait: boolean; validateOnly: boolean }) =>
-      answer("startGroup", asked.on, ...flags(asked)),
-    stopGroup: (asked: { wait: boolean; validateOnly: boolean }) => answer("stopGroup", ...flags(asked)),
-    freezeGroup: ({ why }: { why: string }) => answer("freezeGroup", why),
-    unfreezeGroup: (asked: { confirmedOnlyOn: string; ifEpoch?: bigint | undefined; why: string }) =>
-      answer(
+    moveGroup: (asked: Told & { to: string; ifEpoch?: bigint | undefined; wait: boolean; validateOnly: boolean }) =>
+      answerTold(
+        asked,
+        "moveGroup",
+        asked.to,
+        asked.ifEpoch === undefined ? "" : `if ${asked.ifEpoch}`,
+        ...flags(asked),
+      ),
+    startGroup: (asked: Told & { on: string; wait: boolean; validateOnly: boolean }) =>
+      answerTold(asked, "startGroup", asked.on, ...flags(asked)),
+    stopGroup: (asked: Told & { wait: boolean; validateOnly: boolean }) =>
+      answerTold(asked, "stopGroup", ...flags(asked)),
+    freezeGroup: (asked: Told) => answerTold(asked, "freezeGroup", asked.why),
+    unfreezeGroup: (asked: Told & { confirmedOnlyOn: string; ifEpoch?: bigint | undefined }) =>
+      answerTold(
+        asked,
         "unfreezeGroup",
         asked.confirmedOnlyOn,
         asked.ifEpoch === undefined ? "" : `if ${asked.ifEpoch}`,
         asked.why,
       ),
-    clearGroupFault: (asked: { forgetMoves: boolean }) => answer("clearGroupFault", asked.forgetMoves ? "forget" : ""),
+    clearGroupFault: (asked: Told & { forgetMoves: boolean }) =>
+      answerTold(asked, "clearGroupFault", asked.forgetMoves ? "forget" : ""),
     explainGroup: async ({ decisions }: { decisions: number }) => ({
       ...(await answer("explainGroup", String(decisions))),
       explanation,

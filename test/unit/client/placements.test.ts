@@ -55,7 +55,8 @@ test("Client sends what is wanted of a group's application, and answers how the 
 function scene(retrySafe: boolean) {
   const header = { clusterId: "c", group: "rg220", incarnation: 1n, revision: 9n, node: "n202" };
   const identities: string[] = [];
-  const handlers = placementHandlers({ enter: () => {}, header: () => header, placed: async () => fakeGroup() });
+  const parts = { enter: () => {}, header: () => header, placed: async () => fakeGroup(), tell: () => {} };
+  const handlers = placementHandlers(parts);
   const lose = (requestId: RequestId | undefined) => {
     identities.push(requestId === undefined ? "none" : `${requestId.session} ${requestId.sequence}`);
     if (identities.length % 2 === 1) throw new DbError(failure("outcome_unknown", "The answer was lost"));
