@@ -74,12 +74,22 @@ function groupsSection(output: Output, { groups }: StatusAnswer): string {
     ? "ownership advisory: for a moment two nodes may believe that they own a group\n"
     : "";
   const rows = groups.map((group) => groupRow(group, output.colours));
-  const disputes = groups.filter(({ dispute }) => dispute !== undefined);
-  const warnings = disputes
-    .map((group) => `${output.colours.red(`${group.name} is ${disputeText(group)}`)}\n`)
-    .join("");
+  const warnings = groups.flatMap((group) => warningsOf(group, output.colours)).map((line) => `${line}\n`);
   const head = title(output, "Groups", `${serving} of ${groups.length} with a quorum`);
-  return `${head}${output.aligned(groupHead, rows)}${warnings}${output.colours.dim(note)}`;
+  return `${head}${output.aligned(groupHead, rows)}${warnings.join("")}${output.colours.dim(note)}`;
+}
+
+/** Why it serves or runs less than one might expect; what failed stands further down. */
+function warningsOf(group: PlainGroup, colours: Output["colours"]): string[] {
+  const { name, dispute, intent, ownershipState: state, why } = group;
+  const isIdle = state === "suspended" || (state === "offline" && intent?.online !== false);
+  return [
+    ...(dispute === undefined ? [] : [colours.red(`${name} is ${disputeText(group)}`)]),
+    ...(isIdle && why !== "" ? [colours.yellow(`${name} is ${state}: ${why}`)] : []),
+    ...(intent?.frozen === true && intent.frozenWhy !== ""
+      ? [colours.yellow(`${name} is frozen: ${intent.frozenWhy}`)]
+      : []),
+  ];
 }
 
 function resourcesSection(output: Output, { groups }: StatusAnswer): string {

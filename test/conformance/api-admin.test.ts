@@ -9,6 +9,7 @@ import { status as grpcStatus } from "@grpc/grpc-js";
 import { service as healthService } from "grpc-health-check";
 import { failure } from "../../proto/errors.ts";
 import { ClusterEventType } from "../../proto/gen/bailiwick/v1/cluster_event_pb.ts";
+import { PendingOperation_Kind as PendingKind } from "../../proto/gen/bailiwick/v1/cluster_pb.ts";
 import { ClusterService } from "../../proto/gen/bailiwick/v1/cluster_service_pb.ts";
 import { ReadConsistency } from "../../proto/gen/bailiwick/v1/common_pb.ts";
 import { GroupConfigSchema } from "../../proto/gen/bailiwick/v1/group_config_pb.ts";
@@ -457,6 +458,26 @@ test("GetStatus shows every group and node, those that did not answer by name, a
   assert.deepEqual(
     one.nodes.map(({ name }) => name),
     ["n208"],
+  );
+});
+
+test("GetStatus tells which nodes are drained just now, and which owners change", async () => {
+  const { answer } = harness.node;
+  const nodes = clusterStatus.nodes.map((node, at) => (at === 1 ? { ...node, status: "draining" as const } : node));
+  const groups = clusterStatus.groups.map(({ membership, ...rest }) => {
+    return { ...rest, membership: { ...membership, target: membership.voters } };
+  });
+  harness.node.answer = (request, budgetMs) => {
+    if (request.type !== "clusterStatus") return answer(request, budgetMs);
+    return { type: "clusterStatus", status: { ...clusterStatus, nodes, groups } };
+  };
+  const { pending } = await harness.call(ClusterService.method.getStatus, {});
+  assert.deepEqual(
+    pending.map(({ kind, node, group }) => [kind, node, group]),
+    [
+      [PendingKind.OWNER_CHANGE, "", "rg220"],
+      [PendingKind.DRAIN, "n208", ""],
+    ],
   );
 });
 

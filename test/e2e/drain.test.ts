@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { bailiwick, type Result } from "./support/command.ts";
+import { bailiwick, type Result, startCommand } from "./support/command.ts";
 import { TestCluster } from "./support/test-cluster.ts";
 import { waitFor } from "./support/wait.ts";
 
@@ -62,6 +62,37 @@ test("node drain moves what runs there and tells why, and node undrain takes the
   assert.match(await mustRun("node", "list", "--all"), /n1\s+maintenance.*Drained: new disk/);
   assert.match(await mustRun("status"), /node_drained\s+n1\s+Its applications move off.*: new disk/);
   assert.match(await mustRun("node", "undrain", "n1"), /^n1 is up\n/);
+});
+
+test("events tells where a drained node's group went and why, and goes on with what an operator wants of it", async () => {
+  const past = await mustRun("events", "--group", "orders", "--type", "assigned");
+  assert.match(
+    past,
+    /^orders:\d+\t\S+Z\tassigned\torders\tn1 > n2\tpolicy\tn1 is draining \(Drained: new disk\); n2 is the first/m,
+  );
+  assert.match(await mustRun("events", "--node", "n1"), /\tnode_drained\t-\tn1\t.*: new disk\n.*\tnode_undrained\t/);
+  const watch = startCommand([
+    "events",
+    "--watch",
+    "--group",
+    "orders",
+    "--limit",
+    "0",
+    "--endpoints",
+    cluster.apiOf("n6"),
+  ]);
+  await waitFor("the watch", waitMs, async () => (watch.stderr().match(/watching from/g)?.length === 2 ? true : null));
+  await mustRun("group", "freeze", "orders", "--why", "a look at it");
+  await mustRun("group", "unfreeze", "orders");
+  const { value } = await waitFor("both events", waitMs, async () => {
+    return watch.stdout().split("\n").length > 2 ? watch.stdout() : null;
+  });
+  assert.match(
+    value,
+    /^orders:\d+\t\S+Z\tfrozen\torders\tn2\t\S+\ta look at it\norders:\d+\t\S+Z\tunfrozen\torders\tn2\t/,
+  );
+  watch.signal("SIGINT");
+  assert.equal((await watch.ended).code, 130);
 });
 
 test("a group without a quorum is named, or follows when it has one", async () => {

@@ -18,6 +18,7 @@ import { readMs } from "../convert/fields.ts";
 import { toGroup, toGroupOfEntry } from "../convert/groups.ts";
 import { toNodeHeader } from "../convert/headers.ts";
 import { addRoles, toKnownNode, toNode, toNodeConfig } from "../convert/nodes.ts";
+import { toPendingDrain, toPendingOwners } from "../convert/pending.ts";
 import { toPendingMove, toStartFailures } from "../convert/placements.ts";
 import { defineService } from "../service.ts";
 import { askClusterGroup, askLocal, type LocalView } from "./ask-groups.ts";
@@ -38,12 +39,13 @@ async function getStatus(request: wire.GetStatusRequest, context: CallContext): 
   const groups = view.groups.filter(({ object }) => isWanted(object.group));
   const entries = view.entries.filter(({ group }) => isWanted(group));
   const members = new Set<string>(entries.flatMap(({ owners }) => owners));
+  const nodes = view.nodes.filter(({ name }) => names.size === 0 || members.has(name)).toSorted(byName);
   return create(wire.GetStatusResponseSchema, {
     header: toNodeHeader(context.self),
     cluster: view.cluster,
-    nodes: view.nodes.filter(({ name }) => names.size === 0 || members.has(name)).toSorted(byName),
+    nodes,
     groups: entries.map((entry) => toListed(entry, groups)).toSorted(byName),
-    pending: pendingOf(groups),
+    pending: pendingOf(nodes, groups),
     failures: newestFailures([...groups.flatMap(toStartFailures), ...view.failures]),
     unreachable: [...view.unreachable],
     unreachableGroups: entries.map(({ group }) => group).filter((name) => !view.answered.has(name)),
@@ -51,10 +53,11 @@ async function getStatus(request: wire.GetStatusRequest, context: CallContext): 
   });
 }
 
-/** Oldest first. */
-function pendingOf(groups: readonly GroupStatus[]): PendingOperation[] {
-  const moves = groups.map(toPendingMove).filter((move) => move !== null);
-  return moves.toSorted((left, right) => msOf(left.since) - msOf(right.since)).slice(0, limits.pendingShownMax);
+/** Oldest first; before them those of which nobody knows since when. */
+function pendingOf(nodes: readonly Node[], groups: readonly GroupStatus[]): PendingOperation[] {
+  const all = [...groups.map(toPendingOwners), ...nodes.map(toPendingDrain), ...groups.map(toPendingMove)];
+  const pending = all.filter((each) => each !== null);
+  return pending.toSorted((left, right) => msOf(left.since) - msOf(right.since)).slice(0, limits.pendingShownMax);
 }
 
 function newestFailures(failures: readonly Failure[]): Failure[] {

@@ -2,11 +2,15 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { PendingOperation_Kind as PendingKind } from "../../../proto/gen/bailiwick/v1/cluster_pb.ts";
+import { NodeSchema } from "../../../proto/gen/bailiwick/v1/node_pb.ts";
+import { RecoveryStatus } from "../../../proto/gen/bailiwick/v1/status_pb.ts";
 import { toEpoch, toLogIndex } from "../../../proto/ids.ts";
 import type { Ownership } from "../../../proto/model.ts";
 import type { GroupError, Placement } from "../../../proto/placement.ts";
+import { toPendingDrain, toPendingOwners } from "../../../server/api/convert/pending.ts";
 import { toPendingMove, toStartFailures } from "../../../server/api/convert/placements.ts";
 import { entry, n202, n208, statusOf } from "../../conformance/api-fixtures.ts";
 
@@ -41,6 +45,31 @@ test("toPendingMove() tells of starts, stops and moves, and of nothing else", ()
   ] as const;
   const wanted = toPendingMove(statusWith("online", { decisions: [decision], notes, move: { to: n208 } }));
   assert.deepEqual(wanted?.since, timestampFromMs(9_000));
+});
+
+test("toPendingDrain() tells of a node whose applications still move off, and what is there", () => {
+  const node = create(NodeSchema, {
+    name: "n202",
+    recoveryStatus: RecoveryStatus.DRAINING,
+    manages: ["rg220", "rg226"],
+  });
+  const { kind, node: name, what } = toPendingDrain(node) ?? {};
+  const told = "Its applications move off, still there: rg220, rg226";
+  assert.deepEqual([kind, name, what], [PendingKind.DRAIN, "n202", told]);
+  assert.equal(toPendingDrain({ ...node, manages: [] })?.what, "Its applications move off");
+  assert.equal(toPendingDrain({ ...node, recoveryStatus: RecoveryStatus.MAINTENANCE }), null);
+});
+
+test("toPendingOwners() tells of a group whose members change, and who has to catch up", () => {
+  const status = statusWith("online");
+  assert.equal(toPendingOwners(status), null);
+  const target = [n202, n208].map((node, at) => ({ node, votes: 1, isWitness: false, member: at + 1 })) as never;
+  const changing = { ...status, membership: { ...status.membership, target } };
+  assert.equal(toPendingOwners(changing)?.what, "On its way to the members n202, n208");
+  const learners = [{ node: n208 }] as never;
+  const { kind, group, what } = toPendingOwners({ ...status, membership: { ...changing.membership, learners } }) ?? {};
+  assert.deepEqual([kind, group], [PendingKind.OWNER_CHANGE, "rg220"]);
+  assert.equal(what, "On its way to the members n202, n208, waits for n208 to catch up");
 });
 
 test("toStartFailures() tells of every owner that failed, and of the last error once", () => {

@@ -203,6 +203,26 @@ DECISION  TIME                  EPOCH  FROM  TO    WHO       WHY
   assert.equal((await cli("group explain rg220 --decisions 101", { cluster })).code, 2);
 });
 
+test("status says under the groups why one does not run or is frozen, unless an operator has stopped it", async () => {
+  const cluster = new FakeCluster();
+  cluster.statusGroups = [
+    fakeGroup({ ownershipState: OwnershipState.SUSPENDED, why: "No owner is up" }),
+    fakeGroup({ name: "rg222", ownershipState: OFFLINE, why: "minimum of resources: 1 of 2 owners is up" }),
+    fakeGroup({ name: "rg224", ownershipState: OFFLINE, why: "Stopped", intent: { online: false } }),
+    fakeGroup({ name: "rg226", why: "n202 is up", intent: { online: true, frozen: true, frozenWhy: "new disk" } }),
+  ];
+  const { out } = await cli("status", { cluster });
+  const [, section = ""] = out.split("Groups:");
+  assert.deepEqual(
+    section.split("\n").filter((line) => / is /.test(line)),
+    [
+      "rg220 is suspended: No owner is up",
+      "rg222 is offline: minimum of resources: 1 of 2 owners is up",
+      "rg226 is frozen: new disk",
+    ],
+  );
+});
+
 test("status shows resources, what failed and what is under way, in this order", () => {
   const header = { clusterId: "0123456789abcdef0123456789abcdef", node: "n202" };
   const time = { seconds: 1_900_000_000n };

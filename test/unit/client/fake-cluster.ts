@@ -81,6 +81,8 @@ export class FakeCluster {
   overlaps = false;
   /** Methods whose next answer is lost after the work is done. */
   readonly lostAnswers: string[] = [];
+  /** What the status tells of groups; empty: what it tells by itself. */
+  statusGroups: readonly GroupInit[] = [];
   /** What GetGroup tells. */
   group: GroupInit = fakeGroup();
   /** Who wanted something of the group's application, and why. */
@@ -295,7 +297,8 @@ export class FakeCluster {
       inProcessService(ClusterService, {
         getStatus: () => {
           this.#enter(node, "getStatus");
-          return fakeStatus(this.#header(node));
+          const status = fakeStatus(this.#header(node));
+          return this.statusGroups.length === 0 ? status : { ...status, groups: [...this.statusGroups] };
         },
         recoverCluster: ({ from, voters, acceptDataLoss, confirmation, why, validateOnly }) => {
           const asserted = `${acceptDataLoss ? "accepted" : ""} ${confirmation} ${why}`;
