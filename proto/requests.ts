@@ -327,7 +327,13 @@ export type ClusterRequest =
     }
   | { readonly type: "reportPerformance"; readonly sample: PerformanceSample }
   /** Of this one node's ledger: whether the group may begin to run there under the epoch. */
-  | { readonly type: "reserve"; readonly node: NodeId; readonly reservation: Reservation }
+  | {
+      readonly type: "reserve";
+      readonly node: NodeId;
+      readonly reservation: Reservation;
+      /** Only whether it would be admitted: nothing is kept for it. */
+      readonly validateOnly: boolean;
+    }
   | { readonly type: "clusterStatus" }
   | { readonly type: "nodeStatus"; readonly node: NodeId }
   | { readonly type: "directory" }

@@ -110,7 +110,11 @@ export const request = only(
       groups: list(groupReport, itemsMax),
       isComplete: flag,
     }),
-    reserve: message(wire.ReserveRequestSchema, { node: nodeId, reservation: required(reservation) }),
+    reserve: message(wire.ReserveRequestSchema, {
+      node: nodeId,
+      reservation: required(reservation),
+      validateOnly: flag,
+    }),
     reportPerformance: message(wire.ReportPerformanceRequestSchema, { sample: required(performanceSample) }),
     groupStatus: message(wire.GroupStatusRequestSchema, { group: groupId }),
     keepAliveLease: message(wire.KeepAliveLeaseRequestSchema, { group: groupId, id: uint64 }),

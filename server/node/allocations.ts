@@ -78,9 +78,12 @@ export class Allocations {
     return this.#ledger.isWhole;
   }
 
-  reserve(call: Call, { reservation }: Request & { readonly type: "reserve" }, nowMs: Millis): void {
+  reserve(call: Call, request: Request & { readonly type: "reserve" }, nowMs: Millis): void {
     this.#learn();
-    const admission = this.#ledger.reserve(reservation, this.#capacity(), nowMs);
+    const { reservation, validateOnly } = request;
+    const admission = validateOnly
+      ? this.#ledger.assess(reservation, this.#capacity(), nowMs)
+      : this.#ledger.reserve(reservation, this.#capacity(), nowMs);
     this.#world.calls.answer(call.key, this.#replyTo(admission));
   }
 

@@ -332,13 +332,21 @@ export class PlacementKeeper {
     }
   }
 
+  /** Why a node's ledger would not admit the next epoch; null: it would, or does not answer. */
+  assess(node: NodeId, answer: (refusal: string | null) => void): void {
+    const reservation = { ...this.terms, epoch: toEpoch(this.#replica.state.ownership.epoch + 1) };
+    this.#owner.ask({ type: "reserve", node, reservation, validateOnly: true }, (reply) => {
+      answer(reply.type === "reserve" && !reply.isAdmitted ? reply.reason : null);
+    });
+  }
+
   /** What a ledger has answered holds for a moment: then it is asked again. */
   #reserve(node: NodeId, view: PlacementView, tenure: Tenure): void {
     if (tenure.asking.has(node)) return;
     tenure.asking.add(node);
     const epoch = toEpoch(view.ownership.epoch + 1);
     const reservation = { ...this.terms, epoch };
-    this.#owner.ask({ type: "reserve", node, reservation }, (reply) => {
+    this.#owner.ask({ type: "reserve", node, reservation, validateOnly: false }, (reply) => {
       tenure.asking.delete(node);
       tenure.answered.set(node, { answer: answerOf(reply, epoch), atMs: null });
       this.#owner.wake();

@@ -6,6 +6,7 @@ import { type GroupId, type LogIndex, type Millis, type NodeId, type Term, toMil
 import type { Membership } from "../../proto/membership.ts";
 import type { GroupMessage } from "../../proto/messages.ts";
 import type { DirectoryEntry, NodeIntent } from "../../proto/model.ts";
+import type { GroupWish } from "../../proto/placement.ts";
 import { type Entry, isControl } from "../../proto/raft.ts";
 import {
   type GroupRequest,
@@ -550,11 +551,12 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
     if (this.replica.role !== "leader") return false;
     this.#sessions.heard(identity.session, nowMs);
     if (this.#proposals.recall(call, request, nowMs)) return true;
-    const refusal = asked.type === "wish" ? this.#placement.refuseWish(asked.wish, nowMs) : null;
-    if (refusal !== null) return this.#log(call, request, { refusal, nowMs });
-    if (asked.type !== "setOwners") return this.#write(call, request, nowMs);
     // Changes of the members go on while writes are refused.
-    return this.#log(call, request, { refusal: this.#members.refuse(asked), nowMs });
+    if (asked.type === "setOwners") return this.#log(call, request, { refusal: this.#members.refuse(asked), nowMs });
+    const write = () => this.#write(call, request, nowMs);
+    if (asked.type !== "wish") return write();
+    const refusal = this.#placement.refuseWish(asked.wish, nowMs);
+    return refusal === null ? this.#whereRoomIs(call, asked.wish, write) : this.#log(call, request, { refusal, nowMs });
   }
 
   /** What became of it meanwhile is remembered, or its end is known to nobody here. */
@@ -574,9 +576,37 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
   #wish(call: Call, request: GroupRequest & { readonly type: "wish" }, nowMs: Millis): boolean {
     if (this.replica.role !== "leader") return false;
     const refusal = this.state.refuseWish(request.wish) ?? this.#placement.refuseWish(request.wish, nowMs);
-    if (refusal === null && !request.validateOnly) return this.#write(call, request, nowMs);
-    const header = headerOf(this.state, this.#world.self, false);
-    this.#world.calls.answer(call.key, refusal === null ? { type: "wish", header } : failed(refusal));
+    if (refusal !== null) {
+      this.#world.calls.answer(call.key, failed(refusal));
+      return true;
+    }
+    return this.#whereRoomIs(call, request.wish, () => {
+      if (!request.validateOnly) return this.#write(call, request, nowMs);
+      this.#world.calls.answer(call.key, { type: "wish", header: headerOf(this.state, this.#world.self, false) });
+      return true;
+    });
+  }
+
+  /**
+   * A move to an owner whose ledger does not admit it would only be waited for. A ledger that does not answer stands in no way.
+   *
+   * @param proceed @returns false when this member leads no more
+   */
+  #whereRoomIs(call: Call, wish: GroupWish, proceed: () => boolean): boolean {
+    const to = wish.type === "move" && this.isLeased ? wish.to : null;
+    if (to === null) return proceed();
+    const { group } = this.replica.key;
+    this.#placement.assess(to, (reason) => {
+      if (this.#world.calls.get(call.key) === null) return;
+      this.#listener.touched(this);
+      const message = `${group} cannot move to ${to}: ${reason}`;
+      if (reason !== null) {
+        this.#world.calls.answer(call.key, failed(failure("condition_failed", message, { group, node: to })));
+      } else if (!proceed()) {
+        const changed = `The manager of ${group} changed before the move was decided; it did not happen`;
+        this.#world.calls.answer(call.key, failed(failure("no_leader", changed, { group })));
+      }
+    });
     return true;
   }
 

@@ -110,6 +110,15 @@ export class AllocationLedger {
    * @param capacity a dimension that is not in it is unlimited
    */
   reserve(request: Reservation, capacity: Amounts, nowMs: Millis): Admission {
+    const admission = this.assess(request, capacity, nowMs);
+    if (admission.type === "refused" || isSame(request, this.#begun.get(request.group))) return admission;
+    this.#reserved.delete(request.group);
+    this.#reserved.set(request.group, { ...request, untilMs: this.#endOf(nowMs) });
+    return admission;
+  }
+
+  /** What `reserve` would answer; nothing is kept for it. */
+  assess(request: Reservation, capacity: Amounts, nowMs: Millis): Admission {
     this.expire(nowMs);
     if (!this.isWhole) return refused(this.#ignorance());
     if (isSame(request, this.#begun.get(request.group))) return { type: "admitted" };
@@ -119,10 +128,7 @@ export class AllocationLedger {
       this.#absence(request) ??
       this.#shortage(request, capacity);
     if (reason !== null) return refused(reason);
-    if (this.#isFullFor(request.group)) return { ...refused(this.#fullness()), isFull: true };
-    this.#reserved.delete(request.group);
-    this.#reserved.set(request.group, { ...request, untilMs: this.#endOf(nowMs) });
-    return { type: "admitted" };
+    return this.#isFullFor(request.group) ? { ...refused(this.#fullness()), isFull: true } : { type: "admitted" };
   }
 
   /** The last gate, when the epoch starts here: from now on it holds what it uses until it is known to have stopped. */

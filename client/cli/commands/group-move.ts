@@ -22,8 +22,7 @@ export const groupMove: CliCommand<GroupMoveOptions> = {
 The application is stopped where it is, and then started on the other owner, which keeps it while it is up, whatever fallback
 says. Returns when the move is decided; with --wait when it is done, with the states on the way on standard error: give it as
 much --timeout as the application takes to stop and to start. Exit code 3: the group is frozen, stopped or in error, its epoch
-is another, or that owner is not up or has failed with it; whether it has room is found afterwards. 1 with --wait when it is
-not online there. With -o json: {"header", "group"}.
+is another, or that owner is not up, has failed with it, or has no room for it. 1 with --wait when it is not online there. With -o json: {"header", "group"}.
 
 Examples:
   $ bailiwick group move rg220

@@ -115,7 +115,7 @@ function start({ disk = new Disk(), configured = eightCpu, termsOf = () => null,
   let calls = 0;
   const reserve = (reservation: Reservation, nowMs = 0): string | null => {
     calls += 1;
-    const request = { type: "reserve", node: n1, reservation } as const;
+    const request = { type: "reserve", node: n1, reservation, validateOnly: false } as const;
     const call = world.calls.open({ type: "client", call: calls }, request, null);
     assert.ok(call !== null);
     allocations.reserve(call, request, toMillis(nowMs));

@@ -162,6 +162,28 @@ test("agents that outlive all nodes of their group go on, though operators start
   assert.deepEqual([status().ownership.epoch, agents.actingFor(rg)], [epoch, [n1]]);
 });
 
+test("a move to an owner without room is refused by its ledger, with the numbers, and nothing is decided", () => {
+  const { cluster, agents, status, onlineOn } = scene();
+  onlineOn(n1);
+  const load = { node: n3, atMs: 0, ageMs: 0, load: new Map(), capacity: new Map([["cpu", 4]]) };
+  cluster.member(n3).call({ type: "reportPerformance", sample: load });
+  const config = encodeGroupConfig({ lease, resources, management: { demand: { cpu: 6n } } });
+  cluster.ask(n4, { type: "configure", group: rg, config }, "configure");
+  const ask = (to: NodeId, validateOnly: boolean) => {
+    const wish = { type: "move", to, ifEpoch: null } as const;
+    const call = cluster.member(n4).call({ type: "wish", group: rg, wish, validateOnly });
+    cluster.until(() => cluster.member(n4).replies.has(call));
+    const reply = cluster.member(n4).replies.get(call) as Reply;
+    return reply.type === "failed" ? `${reply.failure.code}: ${reply.failure.message}` : reply.type;
+  };
+  const refusal = "condition_failed: rg cannot move to n3: n3 has 4 of 4 cpu left, rg asks for 6";
+  assert.deepEqual([ask(n3, true), ask(n3, false)], [refusal, refusal]);
+  agents.advance(lease.ttlMs);
+  assert.deepEqual([status().placement.move, status().ownership.currentOwner], [null, n1]);
+  assert.deepEqual([ask(n2, true), ask(n2, false)], ["wish", "wish"]);
+  onlineOn(n2);
+});
+
 test("a group tells what its minimum lacks, on whichever owner", () => {
   const minimum = { owners: 3, resources: ["web"] };
   const { cluster, agents, status, onlineOn } = scene({}, { quorum: { minimum } });

@@ -552,7 +552,7 @@ export const request = anyOf<Request>({
   foreseeDrain: { group, node, places: few(shape<GroupPlace>({ group, node: maybe(node) })) },
   reportResources: { node, agent: name(), groups: few(groupReport), isComplete: flag },
   reportPerformance: { sample },
-  reserve: { node, reservation },
+  reserve: { node, reservation, validateOnly: flag },
   get: { group, key: bytes, revision: maybe(quantity()), consistency },
   list: {
     group,

@@ -57,6 +57,17 @@ function create(record = whole, capacity = eightCpu) {
   return { ledger, reserve, begin, start, cpuLeft };
 }
 
+test("assess() answers as reserve() would, and keeps nothing for it", () => {
+  const { ledger, reserve, begin, cpuLeft } = create();
+  const assess = (request: Reservation) => ledger.assess(request, eightCpu, ms(0));
+  assert.equal(assess(wants("a", { cpu: 6 })).type, "admitted");
+  assert.equal(cpuLeft(), 8);
+  assert.match(begin(wants("a", { cpu: 6 })) ?? "", /a has no reservation of epoch 1/);
+  assert.equal(reserve(wants("b", { cpu: 5 })), null);
+  const full = { type: "refused", reason: "n208 has 3 of 8 cpu left, a asks for 6", isFull: false };
+  assert.deepEqual(assess(wants("a", { cpu: 6 })), full);
+});
+
 test("a group is refused what others have not left of a dimension, with the numbers", () => {
   const { reserve, start, cpuLeft } = create();
   start(wants("rg226", { cpu: 5 }));

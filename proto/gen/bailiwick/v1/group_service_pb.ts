@@ -1239,8 +1239,9 @@ export const GroupService: GenService<{
     output: typeof DeleteGroupResponseSchema;
   },
   /**
-   * Moves the application to another owner. `condition_failed`: frozen, stopped, in error, another epoch, or that owner is not up or
-   * has failed with it; the message says why. Whether it has room is found afterwards: `ExplainGroup` says when it stays.
+   * Moves the application to another owner. `condition_failed`: frozen, stopped, in error, another epoch, or that owner is not up,
+   * has failed with it, or its ledger has no place for it; the message says why, with the numbers. What takes the place after that
+   * is found afterwards: `ExplainGroup` says when it stays.
    *
    * @generated from rpc bailiwick.v1.GroupService.MoveGroup
    */
