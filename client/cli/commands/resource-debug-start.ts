@@ -64,8 +64,11 @@ function readAction(text: string): Action {
 
 async function checkIdle({ client, interrupted }: CliContext, name: string): Promise<void> {
   const { group } = await client.group(name, { signal: interrupted });
-  const { ownershipState: state, currentOwner } = group;
-  if (state === "offline" || state === "error" || currentOwner === "") return;
+  const { ownershipState: state, currentOwner, resources } = group;
+  if (state === "offline" || currentOwner === "") return;
+  // Of an application in error some resources may run: the epoch of one that certainly does not is 0.
+  const isStopped = resources.length > 0 && resources.every(({ epoch }) => Number(epoch) === 0);
+  if (state === "error" && isStopped) return;
   throw new UsageError(`${name} is ${state} on ${currentOwner}: stop it first, or give --force`);
 }
 

@@ -15,5 +15,6 @@ export function renewalOf(node: NodeId): Request {
 
 export function reserveOn(node: NodeId): Request {
   const key = { group: rg, incarnation: toIncarnation(1), epoch: toEpoch(2) };
-  return { type: "reserve", node, reservation: { ...key, demand: new Map(), sameNode: [], differentNode: [] } };
+  const reservation = { ...key, demand: new Map(), sameNode: [], differentNode: [] };
+  return { type: "reserve", node, reservation, validateOnly: false };
 }

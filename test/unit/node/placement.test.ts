@@ -171,7 +171,7 @@ test("a move to an owner without room is refused by its ledger, with the numbers
   cluster.ask(n4, { type: "configure", group: rg, config }, "configure");
   const ask = (to: NodeId, validateOnly: boolean) => {
     const wish = { type: "move", to, ifEpoch: null } as const;
-    const call = cluster.member(n4).call({ type: "wish", group: rg, wish, validateOnly });
+    const call = cluster.member(n4).call({ type: "wish", group: rg, wish, validateOnly, who: "", why: "" });
     cluster.until(() => cluster.member(n4).replies.has(call));
     const reply = cluster.member(n4).replies.get(call) as Reply;
     return reply.type === "failed" ? `${reply.failure.code}: ${reply.failure.message}` : reply.type;
