@@ -39,6 +39,8 @@ export type Verdict =
 /** Environment variables by which the processes of a group are found again. */
 export const markVariable = "BAILIWICK_GUARD";
 export const resourceVariable = "BAILIWICK_RESOURCE";
+/** Of the guard itself: the state directory whose guard it is. Nothing that it starts bears it. */
+export const guardVariable = "BAILIWICK_GUARD_STATE";
 /** What the application leaves running bears that of its start command. */
 export const actionVariable = "BAILIWICK_ACTION";
 

@@ -10,7 +10,8 @@ import { GuardHost } from "./guard-host.ts";
 import { type GuardLink, linkGuard } from "./guard-link.ts";
 import type { FromGuard, ToGuard } from "./guard-messages.ts";
 import { beatPauseMs, GuardWatch } from "./guard-watch.ts";
-import { killNow } from "./kill-processes.ts";
+import { killNow, killUntilNone } from "./kill-processes.ts";
+import { findGuards } from "./marked-processes.ts";
 import type { Right } from "./run-spec.ts";
 import type { StateDirectory } from "./state-directory.ts";
 
@@ -89,7 +90,27 @@ export class GuardKeeper {
     this.#standIn();
   }
 
+  /** One that accepts and says nothing hangs, and would for ever: it is ended, and what it has left is the next one's to stop. */
   async #find(): Promise<void> {
+    const { directory } = this.#parts;
+    if (await this.#meet()) return;
+    await this.#endHung();
+    if (!(await this.#meet())) throw new Error(`The guard process of ${directory.path} does not answer`);
+  }
+
+  async #endHung(): Promise<void> {
+    const { clock, directory, log } = this.#parts;
+    const find = () => findGuards(directory.identity);
+    if (find().length === 0) {
+      throw new Error(`The guard process of ${directory.path} does not answer, and cannot be found: end it by hand`);
+    }
+    log("The guard process does not answer: it is killed");
+    const left = await killUntilNone({ find, kill: killNow, pause: (ms) => clock.sleep(ms) });
+    if (left > 0) throw new Error(`The guard process of ${directory.path} does not answer, and cannot be killed`);
+  }
+
+  /** @returns false: a guard accepts, and says nothing */
+  async #meet(): Promise<boolean> {
     const { clock, config, directory } = this.#parts;
     const { node, systemctl, ocfRoot } = config;
     const { promise: greeted, resolve, reject } = Promise.withResolvers<void>();
@@ -109,10 +130,18 @@ export class GuardKeeper {
     const lost = () => (isGreeted ? this.#standIn() : reject(new Error("The guard process has ended")));
     const link = await linkGuard({ directory, node, settings: { systemctl, ocfRoot }, clock, hear, lost });
     this.#link = link;
-    await greeted.catch((reason: unknown) => {
+    const over = new AbortController();
+    const silence = clock.sleep(agentLimits.guardPatienceMs, over.signal).then(() => false);
+    try {
+      const isMet = await Promise.race([greeted.then(() => true), silence]);
+      if (!isMet) link.close();
+      return isMet;
+    } catch (reason) {
       link.close();
       throw reason;
-    });
+    } finally {
+      over.abort();
+    }
   }
 
   /** Nothing may go on without a guard: everything is stopped here, and then there is another one. */

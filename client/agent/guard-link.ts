@@ -5,7 +5,7 @@ import { closeSync, openSync } from "node:fs";
 import { createConnection, type Socket } from "node:net";
 import { fileURLToPath } from "node:url";
 import type { ClientClock } from "../clock.ts";
-import { markVariable } from "./actions.ts";
+import { guardVariable, markVariable } from "./actions.ts";
 import { agentLimits } from "./agent-limits.ts";
 import type { FromGuard, GuardSettings, ToGuard } from "./guard-messages.ts";
 import { MessageSocket } from "./message-socket.ts";
@@ -69,7 +69,7 @@ function connect(path: string): Promise<Socket | null> {
 }
 
 /** Detached: no signal for the agent or its terminal reaches it. Foreground processes have its log as their output. */
-function startGuard({ path, log }: StateDirectory): void {
+function startGuard({ path, log, identity }: StateDirectory): void {
   const source = fileURLToPath(new URL("./guard-main.ts", import.meta.url));
   // A package holds compiled code.
   const script = import.meta.url.endsWith(".ts") ? source : source.replace(/\.ts$/, ".js");
@@ -78,7 +78,7 @@ function startGuard({ path, log }: StateDirectory): void {
   const child = spawn(process.execPath, [script, path], {
     cwd: "/",
     detached: true,
-    env: environment,
+    env: { ...environment, [guardVariable]: identity },
     stdio: ["ignore", output, output],
   });
   child.on("error", () => {});

@@ -2,7 +2,7 @@
 // environment is not found: that is for its stop command, and at last for the group's fence.
 
 import { readdirSync, readFileSync } from "node:fs";
-import { actionVariable, markVariable, resourceVariable } from "./actions.ts";
+import { actionVariable, guardVariable, markVariable, resourceVariable } from "./actions.ts";
 import { killNow, killUntilNone } from "./kill-processes.ts";
 import type { Action } from "./run-spec.ts";
 
@@ -26,7 +26,15 @@ export function killMarked(marks: readonly Mark[], pause: (ms: number) => Promis
 
 /** Their ids; a process that has ended and is not yet waited for has no environment. */
 function findMarked(marks: readonly Mark[]): readonly number[] {
-  const wanted = marks.map(variablesOf);
+  return findWith(marks.map(variablesOf));
+}
+
+/** The guard processes of a state directory. */
+export function findGuards(identity: string): readonly number[] {
+  return findWith([[`${guardVariable}=${identity}`]]);
+}
+
+function findWith(wanted: readonly (readonly string[])[]): readonly number[] {
   const ids = readdirSync("/proc").filter((name) => /^[0-9]+$/.test(name));
   return ids.map(Number).filter((pid) => {
     if (pid === process.pid) return false;

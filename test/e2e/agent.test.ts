@@ -147,6 +147,19 @@ test("when the guard hangs at the end of the right, its agent has everything kil
   assert.ok(endMs < sentMs + usableMs, `killed ${endMs - sentMs - usableMs} ms too late`);
 });
 
+test("an agent that meets a guard that hangs ends it, and the next guard stops what that one has left", async () => {
+  await using setting = await new AgentSetting().listen();
+  const { agent, pid, program } = await online(setting);
+  agent.signal("SIGKILL");
+  await agent.ended;
+  const hung = setting.guardPid();
+  process.kill(hung, "SIGSTOP");
+  setting.startAgent([program]);
+  await endOf(hung);
+  await endOf(pid);
+  await waitFor("another start", 20_000, () => (setting.lines("app.starts").length === 2 ? true : null));
+});
+
 test("when agent and guard are killed together the next guard stops what they have left", async () => {
   await using setting = await new AgentSetting().listen();
   const { agent, pid, program } = await online(setting);

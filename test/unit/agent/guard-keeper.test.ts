@@ -86,6 +86,11 @@ test("a second agent in the same directory is refused while there is no guard th
   await assert.rejects(setting.another().begin(), /Another agent uses/);
 });
 
+test("an agent does not wait for ever for a guard that says nothing, and says what is to be done", async () => {
+  await using setting = await new Setting([() => {}]).listen();
+  await assert.rejects(setting.keeper.begin(), /does not answer, and cannot be found: end it by hand/);
+});
+
 test("a guard that ends before it has said anything is not taken for one that held something", async () => {
   const { promise: again, resolve } = Promise.withResolvers<Agent>();
   const { promise: first, resolve: begun } = Promise.withResolvers<Agent>();
