@@ -95,6 +95,13 @@ export interface ScriptOptions {
   readonly hangProbability: number;
 }
 
+export interface FenceOptions {
+  /** Some time before that the machine has lost its power. */
+  readonly msMax: number;
+  readonly failProbability: number;
+  readonly hangProbability: number;
+}
+
 export interface RecurrenceOptions {
   readonly meanMs: number;
 }
@@ -134,6 +141,7 @@ export const withoutAgents = {
   agentDeath: null,
   freeze: null,
   scripts: null,
+  fences: null,
   agentClock: null,
   wishes: null,
   drains: null,
@@ -184,6 +192,8 @@ export interface SimOptions {
   /** A machine stands still as a whole, with its applications and their guard. */
   readonly freeze: PauseOptions | null;
   readonly scripts: ScriptOptions | null;
+  /** What becomes of fences, where groups have any; null: they succeed in a moment. */
+  readonly fences: FenceOptions | null;
   /** The clocks of agents and guards change their rates. */
   readonly agentClock: RecurrenceOptions | null;
   /** Operators ask for this and that. */

@@ -150,6 +150,7 @@ class Run {
     for (const fault of this.#faults) fault.heal();
     const healedMs = world.nowMs;
     this.#restore();
+    agents?.powerSwitch.leaveDown();
     const core = chooseCore({ ...this.testbed, topology: options.topology }, options.core);
     isolateCore(world, core, options.core?.rest ?? "down");
     converge(this.testbed, { isWell: (node) => core.has(node), isQuiet: false });

@@ -135,9 +135,11 @@ export class Testbed {
   #createAgents({ rates, reportEveryMs }: AgentsOptions, checker: OwnershipChecker | null): Agents {
     const { world, policiesOf, history, options } = this;
     const random = new Random(options.seed + 20);
-    const { scripts } = options;
+    const { scripts, fences } = options;
+    const isEndless = [...options.topology.groups.keys()].some((group) => policiesOf(group).lease.isEndless);
     const told = present(checker, "ownership checker");
-    return new Agents({ world, random, policiesOf, scripts, rates, reportEveryMs, history, checker: told });
+    const faults = { scripts, fences, isEndless };
+    return new Agents({ world, random, policiesOf, ...faults, rates, reportEveryMs, history, checker: told });
   }
 
   #observers({ print }: RunExtras): readonly Observer[] {

@@ -7,7 +7,7 @@ import { Random } from "../../proto/random.ts";
 import type { ClockRates } from "../../server/simulation/clock-rates.ts";
 import { ratesWithin } from "../../server/simulation/clock-rates.ts";
 import { createReferenceTopology, plainBootstrap } from "../../server/simulation/reference-topology.ts";
-import type { ScriptOptions, SimOptions } from "../../server/simulation/run-options.ts";
+import type { FenceOptions, ScriptOptions, SimOptions } from "../../server/simulation/run-options.ts";
 import { type Topology, topologyOf } from "../../server/simulation/topology.ts";
 
 interface Terms {
@@ -37,7 +37,8 @@ export function withRecovery(seed: number, drawn: SimOptions): SimOptions {
   const random = new Random(seed + 30);
   const terms = random.pick(termSets);
   const rates = ratesOf(terms, drawn.topology.bootstrap.leaseRead);
-  const topology = withApplications(drawShape(random.fork(), drawn.topology), terms, random.fork());
+  const shape = drawShape(random.fork(), drawn.topology);
+  const topology = withApplications(shape, terms, random.fork(), drawFence(new Random(seed + 31)));
   const { workload } = drawn;
   return {
     ...drawn,
@@ -54,6 +55,7 @@ export function withRecovery(seed: number, drawn: SimOptions): SimOptions {
       leases: Math.min(2, workload.leases),
       watches: Math.min(2, workload.watches),
     },
+    fences: drawFences(new Random(seed + 32)),
     agents: { reportEveryMs: terms.renewIntervalMs, rates, failoversMin, refusalsMin: 0 },
     clockRate: drawn.clockRate === null ? null : { ...drawn.clockRate, ...rates },
     ...rarer(drawn),
@@ -108,6 +110,26 @@ function drawMishaps({ ttlMs }: Terms, isCalm: boolean, random: Random) {
   };
 }
 
+/** Of a group: in half of the seeds some have a fence, and in half of those rights without end. */
+function drawFence(random: Random): () => object {
+  if (random.chance(0.5)) return () => ({});
+  const fence = { command: ["/bin/fence"], timeoutMs: random.pick([2_000, 5_000]) };
+  const freezes = random.chance(0.5);
+  return () => {
+    if (random.chance(0.3)) return {};
+    return freezes && random.chance(0.6) ? { fence, lostQuorum: "freeze" } : { fence };
+  };
+}
+
+function drawFences(random: Random): FenceOptions | null {
+  if (random.chance(0.3)) return null;
+  return {
+    msMax: random.pick([500, 3_000, 6_000]),
+    failProbability: random.pick([0, 0.3]),
+    hangProbability: random.pick([0, 0.1]),
+  };
+}
+
 function drawScripts(ttlMs: number, random: Random): ScriptOptions {
   return {
     failProbability: random.pick([0, 0.05, 0.2]),
@@ -135,7 +157,7 @@ function interlocked(random: Random): Topology {
 
 type Rules = ReadonlyMap<GroupId, { readonly sameNode: GroupId[]; readonly differentNode: GroupId[] }>;
 
-function withApplications({ bootstrap }: Topology, lease: Terms, random: Random): Topology {
+function withApplications({ bootstrap }: Topology, lease: Terms, random: Random, fence: () => object): Topology {
   const rules = drawRules(bootstrap.groups, random.fork());
   const demands = new Map(bootstrap.groups.map(({ group }) => [group, random.between(1, 3)]));
   const share = [...demands.values()].reduce((sum, demand) => sum + demand, 0) / bootstrap.nodes.length;
@@ -146,7 +168,7 @@ function withApplications({ bootstrap }: Topology, lease: Terms, random: Random)
   const groups = bootstrap.groups.map((object) => {
     const own = rules.get(object.group) ?? { sameNode: [], differentNode: [] };
     const demand = { [dimension]: demands.get(object.group) ?? 1 };
-    const config = encodeGroupConfig({ lease, resources, management: { ...management(), ...own, demand } });
+    const config = encodeGroupConfig({ lease, resources, management: { ...management(), ...own, demand }, ...fence() });
     return { ...object, config };
   });
   const nodes = bootstrap.nodes.map((node) => ({ ...node, capacity: [[dimension, capacity] as const] }));

@@ -96,5 +96,6 @@ function sumOf(left: OwnershipCounts | null, right: OwnershipCounts): OwnershipC
     overlapsChecked: left.overlapsChecked + right.overlapsChecked,
     overlapsExcused: left.overlapsExcused + right.overlapsExcused,
     refusals: left.refusals + right.refusals,
+    fenced: left.fenced + right.fenced,
   };
 }

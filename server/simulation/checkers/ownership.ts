@@ -34,6 +34,7 @@ export interface OwnershipPlace {
 interface Assignment {
   readonly owner: NodeId;
   readonly isMove: boolean;
+  readonly isFenced: boolean;
 }
 
 /** What a group's log has assigned so far. */
@@ -54,6 +55,8 @@ export interface OwnershipCounts {
   readonly overlapsExcused: number;
   /** Reservations that a ledger has refused to a manager on another node. */
   readonly refusals: number;
+  /** Rights that were assigned because the owner was fenced. */
+  readonly fenced: number;
 }
 
 export class OwnershipChecker implements Pick<MachineEvents, "granted" | "renewed" | "began" | "ended"> {
@@ -83,6 +86,7 @@ export class OwnershipChecker implements Pick<MachineEvents, "granted" | "renewe
       overlapsChecked: this.#compared,
       overlapsExcused: this.#excused,
       refusals: this.#refusals,
+      fenced: assignments.filter(({ isFenced }) => isFenced).length,
     };
   }
 
@@ -205,9 +209,10 @@ export class OwnershipChecker implements Pick<MachineEvents, "granted" | "renewe
       if (bytes === undefined || bytes.length === 0 || isControl(bytes)) continue;
       const command = decodeGroupCommand(bytes);
       if (command.type !== "assign" || assigned.byEpoch.has(command.epoch)) continue;
-      const { owner, isMove, epoch } = command;
+      const { owner, isMove, epoch, reason } = command;
+      const isFenced = reason.includes(", fenced by ");
       // Of two proposals of one epoch the first wins.
-      if (epoch === assigned.byEpoch.size + 1) assigned.byEpoch.set(epoch, { owner, isMove });
+      if (epoch === assigned.byEpoch.size + 1) assigned.byEpoch.set(epoch, { owner, isMove, isFenced });
     }
     return assigned.byEpoch;
   }

@@ -55,8 +55,13 @@ function timesOf({ options, policiesOf }: Testbed): { readonly boundMs: number; 
   const silentMs = Math.max(limits.agentSilentMs, limits.agentMissesMax * most(({ lease }) => lease.renewIntervalMs));
   const waitMs = most(({ settlingMs, fallback }) => settlingMs + (fallback.type === "delayed" ? fallback.delayMs : 0));
   const stopMs = most(({ lease }) => lease.stopBudgetMs);
+  // It is tried by one owner after the other, and the last fence may have been ordered just before.
+  const fenceMs = most(({ fence }) =>
+    fence === null ? 0 : 2 * (fence.timeoutMs + limits.fenceWayMs + limits.fencePauseMs),
+  );
   // A place that was promised to another group is free again when nobody has begun there.
-  const boundMs = rightMs + 2 * electionBoundMs + silentMs + waitMs + 2 * stopMs + limits.reservationMs + slackMs;
+  const boundMs =
+    rightMs + 2 * electionBoundMs + silentMs + waitMs + 2 * stopMs + fenceMs + limits.reservationMs + slackMs;
   return { boundMs, stayMs: rightMs };
 }
 

@@ -3,13 +3,20 @@
 // to stop in time. What runs goes on without it, and the next agent takes it over.
 
 import { type Epoch, type GroupId, type Millis, toEpoch, toMillis } from "../../../proto/ids.ts";
-import type { AgentState, ComponentState, GroupReport, OwnershipGrant } from "../../../proto/placement.ts";
+import type {
+  AgentState,
+  ComponentState,
+  FenceOutcome,
+  GroupReport,
+  OwnershipGrant,
+} from "../../../proto/placement.ts";
 import type { GroupPolicies } from "../../../proto/policies.ts";
 import type { Random } from "../../../proto/random.ts";
 import type { Reply } from "../../../proto/requests.ts";
 import { Process } from "../process.ts";
 import { SimClock } from "../sim-clock.ts";
 import type { World } from "../world.ts";
+import type { PowerSwitch } from "./fence.ts";
 import type { Application, Machine, Phase, Right } from "./machine.ts";
 
 export interface AgentOptions {
@@ -20,12 +27,21 @@ export interface AgentOptions {
   readonly random: Random;
   readonly reportEveryMs: number;
   readonly policiesOf: (group: GroupId) => GroupPolicies;
+  readonly powerSwitch: PowerSwitch;
 }
 
 const answerMsMax = 2_500;
 const retryMs = 200;
 /** Share of the reports that name everything, without need. */
 const completeShare = 0.1;
+/** Of a fence that was killed because it took too long. */
+const lateStatus = 256;
+
+interface Fence {
+  readonly order: string;
+  /** null: it is under way. */
+  outcome: FenceOutcome | null;
+}
 
 /** What an answer gives. */
 interface Granted extends Readonly<Right> {
@@ -59,6 +75,8 @@ export class Agent {
   #isUnknown = true;
   /** Epochs under which nothing runs here any more, and of which the manager may not know it. */
   readonly #stopped = new Map<GroupId, Epoch>();
+  /** By group: the fence that it was told to carry out last. */
+  readonly #fences = new Map<GroupId, Fence>();
   /** What was acting when this agent last looked. */
   #seen = new Map<GroupId, Epoch>();
 
@@ -163,7 +181,37 @@ export class Agent {
     const stopped = over.map(([group, epoch]): GroupReport => {
       return { group, epoch, renews: false, state: "offline", resources: [], fence: null };
     });
-    return [...acting, ...failed, ...stopped];
+    return this.#withFences([...acting, ...failed, ...stopped]);
+  }
+
+  /** Also of groups of which nothing runs here. */
+  #withFences(reports: readonly GroupReport[]): readonly GroupReport[] {
+    const outcomes = new Map(
+      [...this.#fences].flatMap(([group, { outcome }]) => (outcome === null ? [] : [[group, outcome]])),
+    );
+    const others = [...outcomes.keys()].filter((group) => !reports.some((report) => report.group === group));
+    const idle = others.map((group): GroupReport => {
+      return { group, epoch: toEpoch(0), renews: false, state: "offline", resources: [], fence: null };
+    });
+    return [...reports, ...idle].map((report) => ({ ...report, fence: outcomes.get(report.group) ?? null }));
+  }
+
+  /** Each order once; nothing is told of one that is given no more. */
+  #follow({ group, fence: ordered }: OwnershipGrant): void {
+    if (ordered === null) this.#fences.delete(group);
+    if (ordered === null || this.#fences.get(group)?.order === ordered.order) return;
+    const { order, node, timeoutMs } = ordered;
+    const fence: Fence = { order, outcome: null };
+    this.#fences.set(group, fence);
+    const end = (exitStatus: number) => {
+      fence.outcome ??= { order, exitStatus, reason: exitStatus === 0 ? "" : "The switch does not answer" };
+      this.#changed();
+    };
+    const { world, powerSwitch } = this.#options;
+    const run = (delayMs: number, then: () => void) =>
+      world.scheduler.after(delayMs, () => this.#process.run("turn", then));
+    run(timeoutMs, () => end(lateStatus));
+    powerSwitch.fence(node, end, run);
   }
 
   /** An answer to a report that was given up says nothing any more. */
@@ -173,7 +221,10 @@ export class Agent {
     this.#look();
     if (reply?.type === "reportResources") {
       this.#isUnknown = false;
-      for (const grant of reply.grants) this.#take(grant, asked, reported);
+      for (const grant of reply.grants) {
+        this.#follow(grant);
+        this.#take(grant, asked, reported);
+      }
     } else {
       this.#isUnknown = true;
       this.#nextMs = Math.max(this.#nextMs, this.#clock.nowMs() + retryMs);
@@ -195,7 +246,8 @@ export class Agent {
     if (isStopped || (wanted === "online" && machine.failures.get(group) === epoch)) return;
     if (epoch < (this.#stopped.get(group) ?? 0) || epoch < (application?.epoch ?? 0)) return;
     const rate = 1 - this.#options.policiesOf(group).lease.clockRateError;
-    const right = { epoch, endsMs: sentMs + ttlMs * rate, askedMs: worldMs };
+    const endsMs = grant.isEndless ? Number.POSITIVE_INFINITY : sentMs + ttlMs * rate;
+    const right = { epoch, endsMs, askedMs: worldMs };
     if (application !== undefined && application.epoch !== epoch) machine.stop(application);
     else if (wanted === "online") this.#act(group, right, application);
     else if (application === undefined) this.#decline(group, epoch);

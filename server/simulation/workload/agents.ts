@@ -6,10 +6,11 @@ import type { GroupPolicies } from "../../../proto/policies.ts";
 import type { Random } from "../../../proto/random.ts";
 import { bytesOf } from "../../../storage/bytes.ts";
 import type { ClockRates } from "../clock-rates.ts";
-import type { ScriptOptions } from "../run-options.ts";
+import type { FenceOptions, ScriptOptions } from "../run-options.ts";
 import type { CrashKind } from "../sim-disk.ts";
 import type { Observer, World } from "../world.ts";
 import { Agent } from "./agent.ts";
+import { PowerSwitch } from "./fence.ts";
 import type { History } from "./history.ts";
 import { type Application, Machine, type MachineEvents } from "./machine.ts";
 
@@ -18,6 +19,9 @@ export interface AgentsOptions {
   readonly random: Random;
   readonly policiesOf: (group: GroupId) => GroupPolicies;
   readonly scripts: ScriptOptions | null;
+  readonly fences: FenceOptions | null;
+  /** Some group's right has no end: no agent may take the place of another one that may hold it. */
+  readonly isEndless: boolean;
   readonly rates: ClockRates;
   readonly reportEveryMs: number;
   readonly history: History;
@@ -34,12 +38,14 @@ const firstClient = 1_000;
 const slowestShare = 0.4;
 const fastestShare = 0.2;
 const sameNameShare = 0.6;
+const safeFences: FenceOptions = { msMax: 100, failProbability: 0, hangProbability: 0 };
 
 export class Agents implements Observer {
   readonly #options: AgentsOptions;
   readonly #random: Random;
   readonly #machines = new Map<NodeId, Machine>();
   readonly #agents = new Map<NodeId, Agent>();
+  readonly powerSwitch: PowerSwitch;
   readonly #applicationRandom: Random;
   readonly #names = new Map<NodeId, string>();
   #lastName = 0;
@@ -56,6 +62,11 @@ export class Agents implements Observer {
       const each = { world, node, random: random.fork(), policiesOf, scripts, events };
       this.#machines.set(node.node, new Machine(each, this.drawRate()));
     }
+    this.powerSwitch = new PowerSwitch({
+      ...(options.fences ?? safeFences),
+      ...{ world, random: random.fork(), machine: (node) => this.machine(node) },
+      powerOff: (node) => this.crashed(node, "power"),
+    });
   }
 
   get machines(): readonly Machine[] {
@@ -83,6 +94,7 @@ export class Agents implements Observer {
 
   /** Whatever agents and scripts suffer from ends: a new agent takes over everywhere. */
   heal(): void {
+    this.powerSwitch.heal();
     for (const machine of this.machines) {
       machine.healScripts();
       if (!machine.isPowered) continue;
@@ -114,9 +126,10 @@ export class Agents implements Observer {
     const machine = this.machine(node);
     if (!machine.isPowered || this.#agents.has(node)) return;
     const { world, policiesOf, reportEveryMs } = this.#options;
+    const { powerSwitch } = this;
     const random = this.#random.fork();
     const name = this.#nameFor(node);
-    this.#agents.set(node, new Agent({ world, machine, name, random, reportEveryMs, policiesOf }));
+    this.#agents.set(node, new Agent({ world, machine, name, random, reportEveryMs, policiesOf, powerSwitch }));
   }
 
   /** At once, or when it has asked for its rights next. */
@@ -152,7 +165,8 @@ export class Agents implements Observer {
   /** Mostly that of the one before it, which its machine remembers: so it takes over at once what runs there. */
   #nameFor(node: NodeId): string {
     const known = this.#names.get(node);
-    const name = known !== undefined && this.#random.chance(sameNameShare) ? known : `agent-${++this.#lastName}`;
+    const isSame = this.#random.chance(sameNameShare) || this.#options.isEndless;
+    const name = known !== undefined && isSame ? known : `agent-${++this.#lastName}`;
     this.#names.set(node, name);
     return name;
   }

@@ -250,7 +250,8 @@ export class Machine {
   }
 
   #armGuard(): void {
-    const ends = [...this.applications.values()].map(deadlineOf);
+    // A right without end is watched by nobody.
+    const ends = [...this.applications.values()].map(deadlineOf).filter(Number.isFinite);
     this.#powered?.clock.setTimer(ends.length === 0 ? null : (Math.min(...ends) as never), () => this.#guard());
   }
 

@@ -1,0 +1,77 @@
+// A power switch, as agents reach it whatever becomes of the network: it takes the power of a machine, with all that runs there,
+// some time before it says so, or fails, or never ends. A machine whose node ran has its power back soon, maybe before the switch
+// has said anything; whether it stays so is nobody's promise.
+
+import type { NodeId } from "../../../proto/ids.ts";
+import type { Random } from "../../../proto/random.ts";
+import type { FenceOptions } from "../run-options.ts";
+import type { World } from "../world.ts";
+import type { Machine } from "./machine.ts";
+
+export interface FencesOptions extends FenceOptions {
+  readonly world: World;
+  readonly random: Random;
+  readonly machine: (node: NodeId) => Machine;
+  /** Its agent ends, and all that its machine runs. */
+  readonly powerOff: (node: NodeId) => void;
+}
+
+const restartMsMax = 3_000;
+const killsThoughItFails = 0.5;
+
+export class PowerSwitch {
+  readonly #options: FencesOptions;
+  #failProbability: number;
+  #hangProbability: number;
+  /** What was to start before the last time that somebody else decided who is to run stays as it is. */
+  #round = 0;
+  #count = 0;
+
+  constructor(options: FencesOptions) {
+    this.#options = options;
+    this.#failProbability = options.failProbability;
+    this.#hangProbability = options.hangProbability;
+  }
+
+  /** Machines that lost their power. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** From now on it works. */
+  heal(): void {
+    this.#failProbability = 0;
+    this.#hangProbability = 0;
+  }
+
+  /** Somebody else decides now which of the nodes that are down start again. */
+  leaveDown(): void {
+    this.#round += 1;
+  }
+
+  /** @param run in the process that waits for the switch @param ended with the exit status; never called when it hangs */
+  fence(node: NodeId, ended: (exitStatus: number) => void, run: (delayMs: number, then: () => void) => void): void {
+    const { world, random, msMax } = this.#options;
+    const hangs = random.chance(this.#hangProbability);
+    const fails = random.chance(this.#failProbability);
+    const tookMs = random.fraction() * msMax;
+    const kills = (!fails && !hangs) || random.chance(killsThoughItFails);
+    // The switch is another machine: it does not stand still with the one that asked.
+    if (kills) world.scheduler.after(random.fraction() * tookMs, () => this.#kill(node));
+    if (!hangs) run(tookMs, () => ended(fails ? 1 : 0));
+  }
+
+  #kill(node: NodeId): void {
+    const { world, random, machine, powerOff } = this.#options;
+    this.#count += 1;
+    const { simNode, isPowered } = machine(node);
+    const wasRunning = simNode.isRunning;
+    if (wasRunning) simNode.crash("power");
+    else if (isPowered) powerOff(node);
+    if (!wasRunning) return;
+    const round = this.#round;
+    world.scheduler.after(random.fraction() * restartMsMax, () => {
+      if (round === this.#round && !simNode.isRunning) simNode.start();
+    });
+  }
+}
