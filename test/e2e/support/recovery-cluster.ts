@@ -25,6 +25,10 @@ export interface MachineGroup {
   readonly owners: readonly string[];
   /** Plain JSON of a `ManagementPolicy`. */
   readonly management?: object;
+  /** Plain JSON of a `LeaseTerms`. */
+  readonly lease?: object;
+  /** Owners are fenced: what {@link RecoveryCluster.notePower} has noted of them is killed. */
+  readonly isFenced?: boolean;
 }
 
 export interface ClusterOptions {
@@ -63,6 +67,7 @@ export class RecoveryCluster implements AsyncDisposable {
     { hasNetworks = false }: ClusterOptions = {},
   ): Promise<RecoveryCluster> {
     const scratch = createScratch(name);
+    writeFence(scratch);
     const program = writeApplication(scratch.directory);
     const nodes = [...new Set(groups.flatMap(({ owners }) => owners))].sort();
     const file = {
@@ -125,6 +130,19 @@ export class RecoveryCluster implements AsyncDisposable {
     rmSync(this.#stateDirectory(node), { recursive: true, force: true });
     await this.#site.start(node);
     this.startAgent(node);
+  }
+
+  /** Has a fence of the node kill all that its machine runs now beside the node's own process. */
+  notePower(node: string): void {
+    const applications = this.lives.all().filter((life) => life.node === node && isAlive(life.pid));
+    const pids = [this.#machine(node).agent?.pid ?? 0, this.#guardPid(node), ...applications.map(({ pid }) => pid)];
+    assert(pids.length > 2 && pids.every((pid) => pid > 0), `${node} runs ${pids}`);
+    writeFileSync(join(this.#scratch.directory, `${node}.pids`), pids.join(" "));
+  }
+
+  /** A fence, or something else, has taken its agent. */
+  isPoweredOff(node: string): boolean {
+    return !isAlive(this.#machine(node).agent?.pid ?? 0) && this.#guardPid(node) === 0;
   }
 
   async killNode(node: string): Promise<void> {
@@ -235,18 +253,26 @@ export class RecoveryCluster implements AsyncDisposable {
     const endpoints = [this.apiOf(node)];
     writeFileSync(
       file,
-      JSON.stringify({ node, endpoints, allow: { exec: [this.#program] }, stateDirectory: this.#stateDirectory(node) }),
+      JSON.stringify({
+        node,
+        endpoints,
+        allow: { exec: [this.#program, fenceOf(this.#scratch)] },
+        stateDirectory: this.#stateDirectory(node),
+      }),
     );
     return file;
   }
 }
 
 /** Plain JSON of a `GroupConfig`. Moves are not counted: tests move more than any operator. */
-function configOf({ management = {} }: MachineGroup, program: string, { directory }: Scratch): object {
+function configOf(group: MachineGroup, program: string, scratch: Scratch): object {
+  const { management = {}, isFenced = false } = group;
+  const { directory } = scratch;
   const exec = { start: [program, directory], foreground: true };
   return {
+    ...(isFenced ? { fence: { command: [fenceOf(scratch), directory], timeoutMs: 10_000 } } : {}),
     resources: [{ name: "app", application: {}, run: { exec }, stopTimeoutMs: 250 }],
-    lease,
+    lease: group.lease ?? lease,
     management: { antiFlap: { movesMax: 100, windowMs: 60_000 }, ...management },
   };
 }
@@ -258,4 +284,23 @@ function isOurs({ pid }: Life, program: string): boolean {
   } catch {
     return false;
   }
+}
+
+/** A power switch: it is done when nothing is left of what was noted. */
+const fence = `#!/bin/sh
+pids=$(cat "$1/$BAILIWICK_NODE.pids") || exit 1
+for pid in $pids; do kill -9 "$pid"; done
+for pid in $pids; do
+  while [ -e "/proc/$pid" ] && ! grep -q "^State:.[ZX]" "/proc/$pid/status"; do sleep 0.05; done
+done
+echo "$BAILIWICK_GROUP $BAILIWICK_NODE $BAILIWICK_EPOCH" >> "$1/fences"
+exit 0
+`;
+
+function fenceOf({ directory }: Scratch): string {
+  return join(directory, "fence");
+}
+
+function writeFence(scratch: Scratch): void {
+  writeFileSync(fenceOf(scratch), fence, { mode: 0o755 });
 }
