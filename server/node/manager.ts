@@ -70,8 +70,9 @@ export class Manager {
     this.#isDue = true;
   }
 
+  /** What was refused is tried again with every deadline there is: its own has passed, and would be due for ever. */
   deadlineMs(placement: Placing): Millis | null {
-    return this.#isDeciding ? null : earliest(this.#detector.deadlineMs(), placement.deadlineMs());
+    return this.#isDeciding || this.#isRefused ? null : earliest(this.#detector.deadlineMs(), placement.deadlineMs());
   }
 
   /** @returns the encoded command to propose now, or null; call `decided` when its fate is known */
