@@ -51,6 +51,8 @@ const mayImport: Readonly<Record<Zone, readonly Zone[]>> = {
 const exceptions: readonly { readonly from: RegExp; readonly to: RegExp }[] = [
   // txn, lease and watch work on versions, and compare bytes as those are ordered.
   { from: /^server\/(?:txn|lease|watch)\//, to: /^storage\/(?:mvcc\/|bytes\.ts$)/ },
+  // First voters and those that take the place of one are chosen by one rule.
+  { from: /^server\/config\/voters\.ts$/, to: /^server\/recovery\/voter-choice\.ts$/ },
   // The simulator ships with the product; only its own command reaches it.
   { from: /^server\/(?:main|.*simulate[^/]*)\.ts$/, to: /^server\/simulation\// },
 ];
