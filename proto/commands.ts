@@ -182,5 +182,7 @@ export type ClusterCommand =
     }
   /** What groups have said so of. */
   | { readonly type: "intentsKept"; readonly kept: readonly KeptIntent[] }
+  /** Told once a change of the voters is complete; takes effect only then. */
+  | { readonly type: "votersChanged"; readonly atMs: number; readonly by: NodeId; readonly reason: string }
   /** Of nodes in no group, which the cluster group itself watches (A2). */
   | { readonly type: "verdicts"; readonly atMs: number; readonly changes: readonly VerdictChange[] };

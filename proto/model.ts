@@ -178,6 +178,14 @@ export type ClusterChange =
       readonly from: NodeId;
       readonly reason: string;
     }
+  /** Votes in this database have gone from some nodes to others. `by`: who led it. */
+  | {
+      readonly type: "votersChanged";
+      readonly left: readonly NodeId[];
+      readonly joined: readonly NodeId[];
+      readonly by: NodeId;
+      readonly reason: string;
+    }
   /** This database itself goes on from what `from` had. */
   | {
       readonly type: "clusterRecovered";

@@ -92,7 +92,7 @@ async function compose(options: StartOptions, key: NodeKey, data: OpenedData): P
   const { dataDirectory, diskFreeBytesMin, groupsBytesMax } = config;
   const gauge = await DiskGauge.start({ directory: dataDirectory, deliver: (input) => inbox.deliver(input), journal });
   const wallOffsetMs = Date.now() - performance.now();
-  const { leaseRead } = config.bootstrap;
+  const { leaseRead, voterReplacement } = config.bootstrap;
   const node = new Node({
     image,
     seed: randomInt(seedBound),
@@ -100,6 +100,7 @@ async function compose(options: StartOptions, key: NodeKey, data: OpenedData): P
     diskFreeBytesMin,
     groupsBytesMax,
     leaseRead,
+    voterReplacement,
   });
   const host = new Host(ports, node);
   inbox.open(host);

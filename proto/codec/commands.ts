@@ -146,6 +146,7 @@ const clusterCommand = only(
       reason,
     }),
     intendNode: message(wire.IntendNodeCommandSchema, { atMs: uint64, node: nodeId, wanted: intent, reason }),
+    votersChanged: message(wire.VotersChangedCommandSchema, { atMs: uint64, by: nodeId, reason }),
     intentsKept: message(wire.IntentsKeptCommandSchema, { kept: list(keptIntent, itemsMax) }),
     verdicts: message(wire.ClusterVerdictsCommandSchema, { atMs: uint64, changes: list(verdictChange, itemsMax) }),
   }),

@@ -184,6 +184,7 @@ export const clusterChange: Codec<ClusterChange, wire.ClusterChange> = only(
     nodeUndrained: message(wire.NodeUndrainedSchema, { node: nodeId, reason }),
     groupCreated: message(wire.GroupCreatedSchema, { entry: required(directoryEntry) }),
     ownersChanged: message(wire.OwnersChangedSchema, { entry: required(directoryEntry) }),
+    votersChanged: message(wire.VotersChangedSchema, { left: nodeIds, joined: nodeIds, by: nodeId, reason }),
     clusterRecovered: message(wire.ClusterRecoveredSchema, { incarnation, from: nodeId, voters: owners, reason }),
     groupRecovered: message(wire.GroupRecoveredSchema, { entry: required(directoryEntry), from: nodeId, reason }),
   }),

@@ -76,6 +76,7 @@ const groupStatus = message<GroupStatus, typeof wire.GroupStatusSchema>(wire.Gro
   membership: required(membership),
   membershipIndex: logIndex,
   isDegraded: flag,
+  hindrance: reason,
   openTransactions: uint64,
   dispute: nullable(stateHashes),
   compared: nullable(stateHashes),

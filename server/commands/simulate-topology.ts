@@ -2,7 +2,7 @@
 // identities are made up, for nothing is dialled.
 
 import { compareNames, toClusterId, toGroupId, toIncarnation, toNodeId } from "../../proto/ids.ts";
-import { configOf, leaseReadOf, readClusterFile } from "../config/cluster-file.ts";
+import { configOf, leaseReadOf, readClusterFile, voterReplacementOf } from "../config/cluster-file.ts";
 import { chooseVoters } from "../config/voters.ts";
 import { YamlSource } from "../config/yaml-source.ts";
 import { type Topology, topologyOf } from "../simulation/topology.ts";
@@ -31,5 +31,6 @@ export function readTopology({ file, text }: { readonly file: string; readonly t
     groups: groups.toSorted((left, right) => compareNames(left.group, right.group)),
     voters: chooseVoters(cluster),
     leaseRead: leaseReadOf(cluster),
+    voterReplacement: voterReplacementOf(cluster),
   });
 }

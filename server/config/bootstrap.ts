@@ -12,7 +12,15 @@ import {
   toNodeId,
 } from "../../proto/ids.ts";
 import type { GroupObject, NodeRecord } from "../../proto/model.ts";
-import { type ClusterFile, configOf, type FileNode, leaseReadOf, readClusterFile } from "./cluster-file.ts";
+import type { VoterReplacement } from "../node/voter-replacement.ts";
+import {
+  type ClusterFile,
+  configOf,
+  type FileNode,
+  leaseReadOf,
+  readClusterFile,
+  voterReplacementOf,
+} from "./cluster-file.ts";
 import { chooseVoters } from "./voters.ts";
 import { YamlSource } from "./yaml-source.ts";
 
@@ -28,6 +36,8 @@ export interface Bootstrap {
   readonly voters: readonly NodeId[];
   /** null: every linearizable read takes a round. */
   readonly leaseRead: { readonly clockRateErrorMax: number } | null;
+  /** No part of the cluster's identity: it counts for whoever leads the cluster group, and may be changed by a restart. */
+  readonly voterReplacement: VoterReplacement;
 }
 
 /**
@@ -47,7 +57,11 @@ export function parseBootstrap(file: string, text: string): Bootstrap {
     voters: chooseVoters(cluster),
     leaseRead: leaseReadOf(cluster),
   };
-  return deepFreeze({ ...content, cluster: clusterIdOf(content) });
+  return deepFreeze({
+    ...content,
+    cluster: clusterIdOf(content),
+    voterReplacement: voterReplacementOf(cluster),
+  });
 }
 
 function toRecord(source: YamlSource, node: FileNode, position: number): NodeRecord {
@@ -95,8 +109,10 @@ function toGroups(source: YamlSource, { groups }: ClusterFile): GroupObject[] {
   }));
 }
 
+type Identity = Omit<Bootstrap, "cluster" | "voterReplacement">;
+
 /** Over everything in a fixed order. The leading word separates this digest from any other form of it. */
-function clusterIdOf({ name, nodes, groups, voters, leaseRead }: Omit<Bootstrap, "cluster">): ClusterId {
+function clusterIdOf({ name, nodes, groups, voters, leaseRead }: Identity): ClusterId {
   const form: unknown[] = [
     "bailiwick bootstrap 1",
     name,

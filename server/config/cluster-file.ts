@@ -6,8 +6,9 @@ import { decodeGroupPolicies } from "../../proto/codec/group-policies.ts";
 import { dimensionRule, isDimension, policyBounds } from "../../proto/codec/policy-bounds.ts";
 import type { ConfiguredGroup } from "../../proto/codec/policy-problems.ts";
 import { encodeGroupConfig } from "../../proto/group-config.ts";
-import { clusterGroup, isName } from "../../proto/ids.ts";
+import { clusterGroup, isName, toNodeId } from "../../proto/ids.ts";
 import { limits } from "../node/limits.ts";
+import { usualReplacement, type VoterReplacement } from "../node/voter-replacement.ts";
 import { parseAddress } from "./address.ts";
 import { meantName } from "./closest-name.ts";
 import { checkRelations } from "./group-relations.ts";
@@ -61,9 +62,22 @@ const group = z.strictObject({
   config: z.record(z.string(), z.unknown()).default({}),
 });
 
+/** A reboot of a large machine takes minutes. */
+const voterSilenceMs = { least: 10_000, most: 86_400_000 } as const;
+
+function isVoterSilence(ms: number): boolean {
+  return ms === 0 || (Number.isInteger(ms) && ms >= voterSilenceMs.least && ms <= voterSilenceMs.most);
+}
+
 const settings = z.strictObject({
   voters: z.union([z.literal(1), z.literal(3), z.literal(5)], { error: "must be 1, 3 or 5" }).optional(),
   voterCandidates: z.array(name).default([]),
+  replaceVoterAfterMs: z
+    .number()
+    .refine(isVoterSilence, {
+      error: `must be a whole number from ${voterSilenceMs.least} to ${voterSilenceMs.most}, or 0: never`,
+    })
+    .optional(),
   leaseReads: z
     .strictObject({
       clockRateErrorPercent: z
@@ -101,7 +115,6 @@ const unused: UnusedKeys = {
   "nodes.witnessOnly": "witnesses come with quorum policies",
   "settings.beatIntervalMs": "the interval is fixed",
   "settings.downAfterMs": "the time is fixed",
-  "settings.replaceVoterAfterMs": "voters are not replaced",
   "settings.featureLevelMax": "there is one feature level",
 };
 
@@ -134,6 +147,11 @@ export function configOf(source: YamlSource, { config, name, owners }: FileGroup
 export function leaseReadOf({ settings }: ClusterFile): { readonly clockRateErrorMax: number } | null {
   const { leaseReads } = settings;
   return leaseReads === undefined ? null : { clockRateErrorMax: leaseReads.clockRateErrorPercent / 100 };
+}
+
+export function voterReplacementOf({ settings }: ClusterFile): VoterReplacement {
+  const { replaceVoterAfterMs: afterMs = usualReplacement.afterMs, voterCandidates } = settings;
+  return { afterMs: afterMs === 0 ? null : afterMs, candidates: voterCandidates.map(toNodeId) };
 }
 
 function encodedConfig(

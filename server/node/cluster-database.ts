@@ -11,6 +11,8 @@ import {
   type Millis,
   type NodeId,
   toLogIndex,
+  toMillis,
+  toTerm,
 } from "../../proto/ids.ts";
 import { anyMember, founderId, type Membership } from "../../proto/membership.ts";
 import type { Addressed, GroupMessage, PeerMessage } from "../../proto/messages.ts";
@@ -21,10 +23,11 @@ import { rowOfSlot, type Slot, slotRange } from "../../storage/keys.ts";
 import { LogStore } from "../../storage/log-store.ts";
 import type { Operation } from "../../storage/ordered-store.ts";
 import type { RoleChange } from "../raft/types.ts";
+import { reasonText } from "../recovery/reason.ts";
 import { Applier } from "./applier.ts";
 import type { Call } from "./calls.ts";
 import { beginningOf, incarnationAt, successorOf } from "./cluster-incarnations.ts";
-import { ClusterMembers } from "./cluster-members.ts";
+import { ClusterMembers, hasRetired } from "./cluster-members.ts";
 import { ClusterProposals } from "./cluster-proposals.ts";
 import { type ClusterOutcome, ClusterState } from "./cluster-state.ts";
 import { clusterCopyStatus, clusterGroupStatus } from "./cluster-status.ts";
@@ -46,6 +49,8 @@ import { Replica, type ReplicaOwner, type ReplicaParts } from "./replica.ts";
 import { clusterTopic } from "./topics.ts";
 import { Transfers } from "./transfers.ts";
 import { type World, wallMs } from "./world.ts";
+
+const noEntry: EntryId = { term: toTerm(0), index: toLogIndex(0) };
 
 export type ClusterApplier = Applier<ClusterOutcome, ClusterState>;
 /** On a node without a vote: as which member it was known last, or 1. */
@@ -107,6 +112,11 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
   /** The highest index that a peer has reached, by its own word. */
   #told: LogIndex = toLogIndex(0);
   readonly #leaderSight: LeaderSight;
+  /** When something was last said to the replica. */
+  #heardMs: Millis;
+  #nextQuestionMs: Millis = toMillis(0);
+  /** Another change of the members is applied, to the copy or to the replica. */
+  #areMembersNew = false;
 
   constructor(
     content: { readonly voter: ClusterReplicaParts } | ClusterCopy,
@@ -116,6 +126,7 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
     this.#world = world;
     this.#listener = options.listener;
     this.#leaderSight = new LeaderSight(options.nowMs);
+    this.#heardMs = options.nowMs;
     this.#proposals = new ClusterProposals(world, this);
     const isVoter = "voter" in content;
     const { incarnation, member } = isVoter ? content.voter : content;
@@ -201,7 +212,7 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
     if (replica === null) return false;
     if (request.type === "groupStatus") {
       const quorum = quorumOf(this, this.#world, nowMs);
-      const status = clusterGroupStatus(replica, this.#world.self, quorum);
+      const status = clusterGroupStatus(replica, this.#world.self, { quorum, hindrance: this.#hindrance });
       this.#world.calls.answer(call.key, { type: "groupStatus", status });
       return true;
     }
@@ -216,6 +227,8 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
     if (seat === null || message.incarnation !== this.#incarnation || !seat.replica.isFor(message)) {
       return this.#answerStranger(from, message, nowMs);
     }
+    this.#heardMs = nowMs;
+    this.#answerRetired(from, message);
     if (message.type === "raft") {
       const { fromMember: member, message: raft } = message;
       seat.replica.step({ type: "message", from, member, message: raft }, nowMs);
@@ -244,14 +257,48 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
   }
 
   /** Whoever is spoken to as a member that is gone says so: nobody must wait for it, or count on it. */
-  #answerStranger(from: NodeId, { incarnation, toMember }: Addressed, nowMs: Millis): void {
+  #answerStranger(from: NodeId, { incarnation, fromMember, toMember }: Addressed, nowMs: Millis): void {
     this.#world.counters.count("messages of a cluster group that is not here");
     if (incarnation < this.#incarnation) return this.hint(from);
     if (incarnation > this.#incarnation) return this.noticeIndex(from, beginningOf(incarnation), nowMs);
+    this.#answerRetired(from, { fromMember });
     if (toMember === anyMember || this.#seat !== null || this.#joining !== null) return;
     // A node that forgot once cannot tell which numbers it has had: any that it is not known as may be one.
     if (toMember <= this.#member) this.#sayLost(from, this.#member);
     else if (this.#world.isForgetful()) this.#sayLost(from, toMember);
+  }
+
+  /** Whoever speaks as a member whose place a committed change has given to another does not know of it. */
+  #answerRetired(from: NodeId, { fromMember }: Pick<Addressed, "fromMember">): void {
+    const { membership, index } = this.state.members.configuration;
+    if (!hasRetired(membership, from, fromMember) || !hasRetired(this.membership, from, fromMember)) return;
+    const { incarnation, member } = { incarnation: this.#incarnation, member: this.#member };
+    const address = { group: clusterGroup, incarnation, fromMember: member, toMember: fromMember };
+    this.#world.out.send(from, { type: "departed", ...address, index, owners: membership.owners });
+  }
+
+  /** A committed change has given the place of this member to another. */
+  departed(from: NodeId, message: PeerMessage & { readonly type: "departed" }, nowMs: Millis): void {
+    const isOther = message.incarnation !== this.#incarnation || message.toMember !== this.#member;
+    if (isOther || this.#succession !== null || message.index <= this.state.members.configuration.index) return;
+    this.#retire();
+    this.#maybePull(from, message.index, nowMs);
+  }
+
+  /** What is committed leaves this member out, as far as the log has come here. */
+  #maybeRetire(): void {
+    if (!this.#areMembersNew) return;
+    this.#areMembersNew = false;
+    if (hasRetired(this.state.members.membership, this.#world.self, this.#member)) this.#retire();
+  }
+
+  /** Its votes are of no use to anybody: it goes on as a copy, and must never speak as this member again. */
+  #retire(): void {
+    if (this.#seat === null && this.#joining === null) return;
+    const { group, incarnation, member } = this.record;
+    this.#stepDown();
+    this.#world.hardStates.delete({ group, incarnation, member });
+    this.#world.out.writeDurably([], this.#world.hardStates.table());
   }
 
   #sayLost(to: NodeId, member: MemberId): void {
@@ -304,7 +351,10 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
     }
     const hasQuorum = mayHaveQuorum(this, this.#world, nowMs);
     const quorum = { ...quorumOf(this, this.#world, nowMs), hasQuorum };
-    return { status: clusterGroupStatus(replica, this.#world.self, quorum), last: replica.status.last };
+    return {
+      status: clusterGroupStatus(replica, this.#world.self, { quorum, hindrance: this.#hindrance }),
+      last: replica.status.last,
+    };
   }
 
   /**
@@ -407,6 +457,7 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
   noticeIndex(peer: NodeId, index: LogIndex, nowMs: Millis): void {
     this.#told = toLogIndex(Math.max(this.#told, index));
     this.#maybePull(peer, index, nowMs);
+    this.#maybeAsk(peer, index, nowMs);
   }
 
   /** Nobody who speaks for itself has more of the log. */
@@ -462,6 +513,7 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
     this.#world.out.write(old.map(({ key }) => ({ type: "delete", key: rowOfSlot(slot, key) })));
     next.rows.rewrite();
     this.#copy = new Applier(next, message.last);
+    this.#areMembersNew = true;
     this.#enter(incarnation);
     this.#world.out.write(this.#copy.takeOperations());
     this.#recent.clear();
@@ -494,10 +546,12 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
 
   /** What follows from the inputs of this step. */
   settle(nowMs: Millis): void {
+    this.#maybeRetire();
     const command = this.#coordinator?.decide(this.state, wallMs(this.#world, nowMs), nowMs) ?? null;
     for (const node of this.#coordinator?.takeOwnPolls() ?? []) this.#listener.verdictWanted(node, nowMs);
     if (command !== null) this.#proposals.decision(command, nowMs);
-    this.#members?.manage(nowMs);
+    const plan = this.#members?.manage(nowMs) ?? null;
+    if (plan?.type === "change") this.#coordinator?.explainVoters(plan.reason);
     this.#flush();
   }
 
@@ -521,6 +575,10 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
     );
   }
 
+  get #hindrance(): string {
+    return reasonText(this.#members?.hindrance ?? "");
+  }
+
   #seats(): readonly Seat[] {
     return [this.#seat, this.#joining].filter((seat) => seat !== null);
   }
@@ -532,6 +590,7 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
 
   /** For nodes that will have missed it. */
   #keep(entry: Entry): void {
+    if (isControl(entry.payload)) this.#areMembersNew = true;
     this.#coordinator?.wake();
     this.#appliedNow.push(entry);
     this.#recent.keep(entry);
@@ -554,8 +613,9 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
 
   readRefused(): void {}
 
-  /** Nodes are heard as such ({@link heard}), not as voters. */
-  heardVouched(): void {}
+  heardVouched(_peer: NodeId, heardMs: Millis): void {
+    this.#heardMs = toMillis(Math.max(this.#heardMs, heardMs));
+  }
 
   roleChanged(change: RoleChange, nowMs: Millis): void {
     this.#leaderSight.changed(change.leader, nowMs);
@@ -593,6 +653,29 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
     this.#coordinator = null;
     this.#members = null;
     this.#seat?.transfers.abandon();
+  }
+
+  /**
+   * All whom a voter knows may have given their places to others while it was away, and nobody speaks to it any more. Who is
+   * ahead of it can tell ({@link #answerRetired}): a pre-vote for an empty log asks it, and is never granted.
+   */
+  #maybeAsk(peer: NodeId, index: LogIndex, nowMs: Millis): void {
+    const { replica } = this;
+    if (replica === null || nowMs < this.#nextQuestionMs || !this.#isForlorn(replica, nowMs)) return;
+    if (index <= replica.status.last) return;
+    this.#nextQuestionMs = toMillis(nowMs + limits.inviteIntervalMs);
+    const question = { type: "preVote", term: toTerm(replica.term + 1), last: noEntry, subterm: 0 } as const;
+    const address = { ...replica.key, fromMember: this.#member, toMember: anyMember };
+    this.#world.out.send(peer, { type: "raft", ...address, message: { ...question, isTransfer: false } });
+  }
+
+  /** One without a vote never looks for a leader by itself. */
+  #isForlorn(replica: ClusterReplica, nowMs: Millis): boolean {
+    const { voters, outgoing } = replica.membership;
+    const hasVote = [...voters, ...outgoing].some(({ node }) => node === this.#world.self);
+    if (hasVote) return this.leaderlessMs(nowMs) >= limits.voicelessSilenceMs;
+    replica.catchUp();
+    return nowMs >= this.#heardMs + limits.voicelessSilenceMs;
   }
 
   #pull(peer: NodeId, nowMs: Millis): void {

@@ -1,19 +1,26 @@
 // The voters of the cluster group, as the one that leads them sees to them: one that lost its data begins anew as another
-// member, and whoever is new is invited.
+// member, one that stays away gives its place to another node, and whoever is new is invited.
 
 import type { MemberId, Millis, NodeId } from "../../proto/ids.ts";
+import { type Membership, memberOf } from "../../proto/membership.ts";
+import type { VoterPlan } from "../recovery/voter-succession.ts";
 import type { ClusterOutcome, ClusterState } from "./cluster-state.ts";
 import { Invitations } from "./invitations.ts";
-import { type LossReport, MembershipManager } from "./membership-manager.ts";
+import { type LossReport, MembershipManager, type MembershipView } from "./membership-manager.ts";
 import { earliest, isDue } from "./millis.ts";
 import type { Replica } from "./replica.ts";
+import { VoterKeeper } from "./voter-keeper.ts";
 import type { World } from "./world.ts";
+
+const nothing: VoterPlan = { type: "keep", why: null };
 
 export class ClusterMembers {
   readonly #world: World;
   readonly #replica: Replica<ClusterOutcome, ClusterState>;
   readonly #manager: MembershipManager;
   readonly #invitations: Invitations;
+  readonly #keeper: VoterKeeper;
+  #plan: VoterPlan = nothing;
 
   /** Leadership has just begun. */
   constructor(world: World, replica: Replica<ClusterOutcome, ClusterState>, nowMs: Millis) {
@@ -21,6 +28,12 @@ export class ClusterMembers {
     this.#replica = replica;
     this.#manager = new MembershipManager(world.self, null, nowMs);
     this.#invitations = new Invitations(nowMs);
+    this.#keeper = new VoterKeeper(world);
+  }
+
+  /** Why a voter that stays away is not replaced; empty: none does, or it is. */
+  get hindrance(): string {
+    return this.#plan.type === "keep" ? (this.#plan.why ?? "") : "";
   }
 
   /** The membership has changed, in force or applied. */
@@ -43,12 +56,49 @@ export class ClusterMembers {
     return earliest(this.#manager.deadlineMs(), this.#invitations.deadlineMs());
   }
 
-  /** After every step: the next change of the voters. */
-  manage(nowMs: Millis): void {
-    if (!isDue(this.#manager.deadlineMs(), nowMs)) return;
-    const { status } = this.#replica;
-    const view = { status, policy: { type: "majority" }, witnesses: () => [] } as const;
-    const input = this.#manager.decide({ ...view, isTied: false }, nowMs);
+  /** After every step: the next change of the voters. @returns what has been decided of them now; null: nothing was looked at */
+  manage(nowMs: Millis): VoterPlan | null {
+    if (!isDue(this.#manager.deadlineMs(), nowMs)) return null;
+    this.#replace(nowMs);
+    const input = this.#manager.decide({ ...this.#view(), isTied: false }, nowMs);
     if (input !== null && this.#replica.change(input, nowMs) !== null) this.#manager.refused();
+    return this.#plan;
   }
+
+  /** Decided anew each time: a voter that is back before its place is taken keeps it. */
+  #replace(nowMs: Millis): void {
+    this.#manager.withdraw();
+    const plan = this.#nextPlan(nowMs);
+    this.#note(plan);
+    this.#plan = plan;
+    if (plan.type === "change") this.#manager.ask(plan.voters, this.#view());
+  }
+
+  /** What was vouched for is taken in only when it may matter. */
+  #nextPlan(nowMs: Millis): VoterPlan {
+    if (!this.#keeper.isNeeded({ status: this.#replica.status, nowMs })) return nothing;
+    this.#replica.catchUp();
+    const { status, state } = this.#replica;
+    return this.#keeper.isNeeded({ status, nowMs }) ? this.#keeper.plan({ status, nowMs }, state) : nothing;
+  }
+
+  /** Once, however often the same is decided again. */
+  #note(plan: VoterPlan): void {
+    if (plan.type === "change" && this.#plan.type === "keep") {
+      this.#world.out.note("warn", "Replaces a voter", { heir: plan.heir, reason: plan.reason });
+    }
+    if (plan.type === "keep" && plan.why !== null && this.hindrance === "") {
+      this.#world.out.note("warn", "A voter stays away", { reason: plan.why });
+    }
+  }
+
+  #view(): MembershipView {
+    return { status: this.#replica.status, policy: { type: "majority" }, witnesses: () => [] };
+  }
+}
+
+/** Whether the node was a member, as this one, and neither is nor is to be one any more, under whatever number. */
+export function hasRetired(membership: Membership, node: NodeId, member: MemberId): boolean {
+  const isWanted = membership.target?.some((voter) => voter.node === node) ?? false;
+  return member < membership.nextMember && memberOf(membership, node) === null && !isWanted;
 }

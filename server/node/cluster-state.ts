@@ -44,6 +44,7 @@ import type {
 import type { Entry } from "../../proto/raft.ts";
 import { bytesOf, textOf } from "../../storage/bytes.ts";
 import { parseKey, rowOfSlot, type Slot } from "../../storage/keys.ts";
+import { isAtRest } from "../raft/changes.ts";
 import { Directory } from "../sphere/directory.ts";
 import type { ReplicatedState, VersionPage } from "./applier.ts";
 import { limits } from "./limits.ts";
@@ -85,6 +86,10 @@ export class ClusterState implements ReplicatedState<ClusterOutcome> {
   readonly #intents = new Map<NodeId, NodeIntent>();
   readonly #recorded = new Map<NodeId, RecordedStatus>();
   readonly #verdicts = new Map<NodeId, StatusComponent>();
+  /** Those with a vote as the members were last. */
+  #voters: readonly NodeId[];
+  /** Those with a vote when events last told of it; null: the same, or nobody has lost a vote since. */
+  #votersTold: readonly NodeId[] | null = null;
   /** Oldest first, with their rows. */
   readonly #events: { readonly event: ClusterEvent; readonly key: Uint8Array }[] = [];
   #directory: Directory | null = null;
@@ -92,6 +97,7 @@ export class ClusterState implements ReplicatedState<ClusterOutcome> {
   private constructor(rows: StateRows, members: MembersRow) {
     this.rows = rows;
     this.members = members;
+    this.#voters = this.voters;
   }
 
   /** The cluster as the bootstrap file describes it. */
@@ -138,6 +144,8 @@ export class ClusterState implements ReplicatedState<ClusterOutcome> {
     const state = present(ClusterState.fromRows(slot, old.rows.smallRows()), "the voters of the cluster group");
     const { configuration, atMs, change } = succession;
     state.members.replace(configuration);
+    state.#voters = state.voters;
+    state.#setVotersTold(null);
     state.#record(change, { index: configuration.index, ordinal: 0 }, atMs);
     state.rows.takeOperations();
     state.rows.rewrite();
@@ -251,6 +259,15 @@ export class ClusterState implements ReplicatedState<ClusterOutcome> {
     return known.incarnation < incarnation || known.index < index;
   }
 
+  /** Who has a vote, and had one, when events last told of it; null: there is nothing to tell, or not yet. */
+  get untoldVoters(): { readonly left: readonly NodeId[]; readonly joined: readonly NodeId[] } | null {
+    const told = this.#votersTold;
+    if (told === null || !isAtRest(this.members.membership)) return null;
+    const { voters } = this;
+    const left = told.filter((node) => !voters.includes(node));
+    return { left, joined: voters.filter((node) => !told.includes(node)) };
+  }
+
   nextIncarnation(group: GroupId): Incarnation {
     return toIncarnation((this.#groups.get(group)?.incarnation ?? 0) + 1);
   }
@@ -259,7 +276,13 @@ export class ClusterState implements ReplicatedState<ClusterOutcome> {
     return this.#apply(decodeClusterCommand(entry.payload), entry.index);
   }
 
-  membersChanged(): void {}
+  /** The entry says nothing of when and why: whoever leads tells that. */
+  membersChanged(): void {
+    const before = this.#voters;
+    this.#voters = this.voters;
+    const hasLoser = before.some((node) => !this.#voters.includes(node));
+    if (hasLoser && this.#votersTold === null) this.#setVotersTold(before);
+  }
 
   sweep(): boolean {
     return false;
@@ -285,6 +308,9 @@ export class ClusterState implements ReplicatedState<ClusterOutcome> {
         return this.#intend(command, index);
       case "intentsKept":
         for (const kept of command.kept) this.#keep(kept);
+        return decided;
+      case "votersChanged":
+        this.#tellVoters(command, index);
         return decided;
       case "verdicts":
         for (const change of command.changes) this.#decide(change, index);
@@ -342,6 +368,14 @@ export class ClusterState implements ReplicatedState<ClusterOutcome> {
     const intent = this.#intents.get(kept.node);
     if (intent === undefined || !this.isPending(kept)) return;
     this.#setIntent({ ...intent, pending: intent.pending.filter((group) => group !== kept.group) });
+  }
+
+  #tellVoters({ by, reason, atMs }: Extract<ClusterCommand, { type: "votersChanged" }>, index: LogIndex): void {
+    const change = this.untoldVoters;
+    if (change === null) return;
+    this.#setVotersTold(null);
+    if (change.left.length + change.joined.length === 0) return;
+    this.#record({ type: "votersChanged", ...change, by, reason }, { index, ordinal: 0 }, atMs);
   }
 
   /** A group that takes a drained node in is to drain it; one that has let it go has nothing more to do for it. */
@@ -403,6 +437,13 @@ export class ClusterState implements ReplicatedState<ClusterOutcome> {
     this.rows.set("cluster", nameKey("intent", intent.node), encodeNodeIntent(intent));
   }
 
+  #setVotersTold(voters: readonly NodeId[] | null): void {
+    this.#votersTold = voters;
+    const key = nameKey("voters", "told");
+    if (voters === null) this.rows.delete("cluster", key);
+    else this.rows.set("cluster", key, bytesOf(voters.join(" ")));
+  }
+
   #setRecorded(node: NodeId, status: RecordedStatus): void {
     this.#recorded.set(node, status);
     this.rows.set("cluster", nameKey("recorded", node), bytesOf(status));
@@ -417,6 +458,7 @@ export class ClusterState implements ReplicatedState<ClusterOutcome> {
     else if (kind === "recovery") this.#recoveries.set(name as GroupId, decodeGroupRecovery(row.value));
     else if (kind === "intent") this.#intents.set(name as NodeId, decodeNodeIntent(row.value));
     else if (kind === "recorded") this.#recorded.set(name as NodeId, textOf(row.value) as RecordedStatus);
+    else if (kind === "voters") this.#votersTold = textOf(row.value).split(" ") as NodeId[];
     else if (kind === "verdict") this.#verdicts.set(name as NodeId, decodeStatusComponent(row.value));
     else this.#events.push({ event: decodeClusterEvent(row.value), key: row.key.subarray(tailHeaderBytes) });
   }
@@ -428,7 +470,7 @@ function tabled(slot: Slot, row: StateRow): readonly SmallRow[] {
   return key.type === "state" ? [{ ...row, table: key.table }] : [];
 }
 
-type RowKind = "node" | "group" | "recovery" | "intent" | "recorded" | "verdict" | "event";
+type RowKind = "node" | "group" | "recovery" | "intent" | "recorded" | "voters" | "verdict" | "event";
 
 /** Keys of table `cluster`: a word, a slash, a name or number. */
 function nameKey(kind: RowKind, name: string): Uint8Array {

@@ -29,7 +29,7 @@ const noOwnership: Ownership = { currentOwner: null, epoch: toEpoch(0), state: "
 export function clusterGroupStatus(
   replica: Replica<ClusterOutcome, ClusterState>,
   node: NodeId,
-  quorum: QuorumView,
+  { quorum, hindrance }: { readonly quorum: QuorumView; readonly hindrance: string },
 ): GroupStatus {
   const { state, status, record, key } = replica;
   return {
@@ -53,6 +53,7 @@ export function clusterGroupStatus(
     membership: status.membership,
     membershipIndex: status.membershipIndex,
     isDegraded: status.standIn !== null,
+    hindrance,
     openTransactions: 0,
     dispute: null,
     compared: null,
@@ -91,6 +92,7 @@ export function clusterCopyStatus(
     membership,
     membershipIndex: index,
     isDegraded: false,
+    hindrance: "",
     openTransactions: 0,
     dispute: null,
     compared: null,

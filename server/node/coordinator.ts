@@ -30,6 +30,8 @@ export class Coordinator {
   readonly #owners = new Map<GroupId, DirectoryEntry>();
   /** What groups have come to, as their managers repeat it until the database shows it; by group and node. */
   readonly #kept = new Map<string, KeptIntent>();
+  /** Empty: another leader began to change them. */
+  #votersReason = "";
   #isDeciding = false;
   #isDue = true;
 
@@ -68,11 +70,17 @@ export class Coordinator {
     return this.#isDeciding ? null : earliest(this.#agreement.deadlineMs(), this.#detector.deadlineMs());
   }
 
+  /** Why the voters are, or will be, others than they were. */
+  explainVoters(reason: string): void {
+    this.#votersReason = reason;
+  }
+
   /** @returns what to log now, or null; call `decided` when its fate is known */
   decide(state: ClusterState, atMs: number, nowMs: Millis): ClusterCommand | null {
     if (this.#isDeciding || !this.#isDue) return null;
     this.#isDue = false;
     const command =
+      this.#changedVoters(state, atMs) ??
       this.#changedOwners(state, atMs) ??
       this.#keptIntents(state) ??
       this.#verdicts(state, atMs, nowMs) ??
@@ -91,6 +99,11 @@ export class Coordinator {
   decided(): void {
     this.#isDeciding = false;
     this.#isDue = true;
+  }
+
+  #changedVoters(state: ClusterState, atMs: number): ClusterCommand | null {
+    if (state.untoldVoters === null) return null;
+    return { type: "votersChanged", atMs, by: this.#world.self, reason: this.#votersReason };
   }
 
   /** What was reported and is not in the directory yet, all in one entry. */

@@ -26,6 +26,7 @@ import { Applier, type ReplicatedState } from "./applier.ts";
 import { ClusterState } from "./cluster-state.ts";
 import { GroupState } from "./group-state.ts";
 import { presentOf } from "./lineage.ts";
+import type { VoterReplacement } from "./voter-replacement.ts";
 
 /** The bootstrap file, checked: every owner and voter is one of the nodes. */
 export interface Bootstrap {
@@ -37,6 +38,8 @@ export interface Bootstrap {
   readonly voters: readonly NodeId[];
   /** The same on every node, whatever group it holds; null: every linearizable read takes a round. */
   readonly leaseRead: LeaseRead | null;
+  /** As the node that leads the cluster group has it. */
+  readonly voterReplacement: VoterReplacement;
 }
 
 export interface Genesis {

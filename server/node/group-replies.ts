@@ -140,6 +140,7 @@ export function groupStatusOf(
     membership: status.membership,
     membershipIndex: status.membershipIndex,
     isDegraded: status.standIn !== null,
+    hindrance: "",
     openTransactions: state.transactions.open,
     placement: state.placement,
     dispute: state.dispute,

@@ -255,6 +255,8 @@ export const limits = {
   heldMessagesMax: 64,
 
   // The cluster database.
+  /** For want of another in cluster.yaml: a voter that was not heard for so long is replaced. */
+  voterSilenceMs: 600_000,
   clusterEntriesKept: 256,
   /** Of one message; who needs more asks again. */
   clusterEntriesBytesMax: 1024 * 1024,

@@ -47,6 +47,7 @@ import type { StateMachine } from "./state-machine.ts";
 import { StatusExchange } from "./status-exchange.ts";
 import { Turn } from "./turn.ts";
 import { VerdictReports } from "./verdict-reports.ts";
+import { usualReplacement, type VoterReplacement } from "./voter-replacement.ts";
 import { Vouching } from "./vouching.ts";
 import type { World } from "./world.ts";
 
@@ -64,6 +65,8 @@ export interface NodeOptions {
   readonly groupsBytesMax?: number;
   /** As the bootstrap says it; by default every linearizable read takes a round. */
   readonly leaseRead?: LeaseRead | null;
+  /** As the bootstrap says it; by default as limits.ts says, by any node. */
+  readonly voterReplacement?: VoterReplacement;
 }
 
 export class Node implements StateMachine, Knowledge {
@@ -118,6 +121,7 @@ export class Node implements StateMachine, Knowledge {
       diskSpace: new DiskSpace(image.node, options.diskFreeBytesMin ?? limits.diskFreeBytesMin),
       memorySpace: new MemorySpace(image.node, options.groupsBytesMax ?? limits.groupsBytesMax),
       leaseRead: options.leaseRead ?? null,
+      voterReplacement: options.voterReplacement ?? usualReplacement,
       quarantines: new Map(image.quarantine === null ? [] : [[image.node, image.quarantine]]),
       connected: new Set(),
     };
@@ -304,6 +308,7 @@ export class Node implements StateMachine, Knowledge {
         if (message.group === clusterGroup) return database.invited(from, message, nowMs);
         return this.#groups.invited(from, message, nowMs);
       case "departed":
+        if (message.group === clusterGroup) return database.departed(from, message, nowMs);
         return this.#groups.departed(message, nowMs);
       case "replicaLost":
         if (message.group === clusterGroup) return database.memberLost(from, message, nowMs);

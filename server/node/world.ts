@@ -12,6 +12,7 @@ import type { LogKept } from "./log-trim.ts";
 import type { MemorySpace } from "./memory-space.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Slots } from "./slots.ts";
+import type { VoterReplacement } from "./voter-replacement.ts";
 import type { Vouching } from "./vouching.ts";
 
 export interface World {
@@ -31,6 +32,7 @@ export interface World {
   readonly diskSpace: DiskSpace;
   readonly memorySpace: MemorySpace;
   readonly leaseRead: LeaseRead | null;
+  readonly voterReplacement: VoterReplacement;
   /** In bytes of replicas whose rows are counted anew. */
   readonly recounts: Allowance;
   /** Wall clock minus monotonic clock at the start of the process: to date events for people. */

@@ -27,7 +27,7 @@ export function nextVoter(
   return left.toSorted((a, b) => votersIn(a.domain, taken) - votersIn(b.domain, taken) || byLoad(a, b))[0] ?? null;
 }
 
-function votersIn(domain: string, voters: readonly VoterCandidate[]): number {
+export function votersIn(domain: string, voters: readonly VoterCandidate[]): number {
   return voters.filter((voter) => voter.domain === domain).length;
 }
 

@@ -15,8 +15,9 @@ const allRows = { rowsMax: Number.MAX_SAFE_INTEGER, bytesMax: Number.MAX_SAFE_IN
 
 /** @param logKept little of it makes followers that lag need snapshots */
 export function createBoot(bootstrap: Bootstrap, logKept?: NodeOptions["logKept"]): Boot {
-  const { leaseRead } = bootstrap;
-  const kept = logKept === undefined ? { leaseRead } : { leaseRead, logKept };
+  const { leaseRead, voterReplacement } = bootstrap;
+  const settings = { leaseRead, voterReplacement };
+  const kept = logKept === undefined ? settings : { ...settings, logKept };
   return ({ node, disk, random, wallOffsetMs }) => {
     const { image, damage } = startOn(disk, { bootstrap, self: node, nonce: nonceOf(random) });
     const machine = new Node({ image, seed: random.uint32(), wallOffsetMs, ...kept });

@@ -3,6 +3,7 @@
 import { type GroupId, type NodeId, toClusterId, toGroupId, toIncarnation, toNodeId } from "../../proto/ids.ts";
 import { emptyBytes } from "../../storage/bytes.ts";
 import type { Bootstrap } from "../node/genesis.ts";
+import { usualReplacement } from "../node/voter-replacement.ts";
 import { type Topology, topologyOf } from "./topology.ts";
 
 /** A cluster without config objects, and with addresses that nobody dials. */
@@ -24,6 +25,7 @@ export function plainBootstrap(
     groups: groups.map(([group, owners]) => ({ group, incarnation: toIncarnation(1), owners, config: emptyBytes })),
     voters,
     leaseRead: null,
+    voterReplacement: usualReplacement,
   };
 }
 

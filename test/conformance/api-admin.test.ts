@@ -18,7 +18,7 @@ import { GroupService } from "../../proto/gen/bailiwick/v1/group_service_pb.ts";
 import { MaintenanceService } from "../../proto/gen/bailiwick/v1/maintenance_pb.ts";
 import { NodeService } from "../../proto/gen/bailiwick/v1/node_service_pb.ts";
 import { RecoveryStatus } from "../../proto/gen/bailiwick/v1/status_pb.ts";
-import { toGroupId, toIncarnation, toLogIndex, toRevision } from "../../proto/ids.ts";
+import { toGroupId, toIncarnation, toLogIndex, toMemberId, toNodeId, toRevision } from "../../proto/ids.ts";
 import type { Reply } from "../../proto/requests.ts";
 import { allServices } from "../../server/api/services/all-services.ts";
 import {
@@ -479,6 +479,27 @@ test("GetStatus tells which nodes are drained just now, and which owners change"
       [PendingKind.DRAIN, "n208", ""],
     ],
   );
+});
+
+test("GetStatus tells of a change of the voters that is under way, and of a voter that stays away", async () => {
+  const known = statusOf(cluster);
+  const { voters } = known.membership;
+  const heir = { node: toNodeId("n216"), member: toMemberId(2), votes: 1, isWitness: false };
+  const membership = { ...known.membership, target: [...voters.slice(0, 2), heir] };
+  const hindrance = "n206 was not heard for 600 s; no other node that may vote is up";
+  const usual = harness.node.answer;
+  harness.node.answer = (request, call) => {
+    if (request.type !== "groupStatus" || request.group !== "cluster") return usual(request, call);
+    return { type: "groupStatus", status: { ...known, membership, hindrance } };
+  };
+  for (const local of [false, true]) {
+    const { pending, failures } = await harness.call(ClusterService.method.getStatus, { local });
+    assert.deepEqual(
+      pending.map(({ kind, node, what }) => [kind, node, what]),
+      [[PendingKind.VOTER_CHANGE, "n216", "The voters of the cluster database are to be n202, n204, n216"]],
+    );
+    assert.equal(failures[0]?.what, `Voters of the cluster database: ${hindrance}`);
+  }
 });
 
 test("GetCluster tells the cluster database as this node holds it", async () => {

@@ -76,6 +76,7 @@ export function statusOf(of: DirectoryEntry, changes: Partial<GroupStatus> = {})
     membership: firstConfiguration(of.owners).membership,
     membershipIndex: of.index,
     isDegraded: false,
+    hindrance: "",
     openTransactions: 0,
     minimumMissing: ["2 of at least 3 owners are up"],
     dispute: null,

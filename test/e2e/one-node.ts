@@ -17,6 +17,7 @@ import { Inbox } from "../../server/inbox.ts";
 import { Host } from "../../server/node/host.ts";
 import { Node } from "../../server/node/node.ts";
 import type { Clock } from "../../server/node/ports.ts";
+import { usualReplacement } from "../../server/node/voter-replacement.ts";
 import { openNodeData } from "../../server/node-data.ts";
 import { emptyBytes, textOf } from "../../storage/bytes.ts";
 import { HardStateFile } from "../../storage/hard-state-file.ts";
@@ -98,7 +99,15 @@ async function configOf(directory: string): Promise<NodeConfig> {
   return {
     node,
     record,
-    bootstrap: { name: "one", cluster, nodes: [record], groups: [object], voters: [node], leaseRead: null },
+    bootstrap: {
+      name: "one",
+      cluster,
+      nodes: [record],
+      groups: [object],
+      voters: [node],
+      leaseRead: null,
+      voterReplacement: usualReplacement,
+    },
     bootstrapFile: "cluster.yaml",
     dataDirectory: join(directory, "data"),
     keyFile,

@@ -8,6 +8,9 @@ import {
   ClusterSchema,
   type Failure,
   FailureSchema,
+  PendingOperation_Kind as PendingKind,
+  type PendingOperation,
+  PendingOperationSchema,
 } from "../../../proto/gen/bailiwick/v1/cluster_pb.ts";
 import { compareNames, type LogIndex, type NodeId } from "../../../proto/ids.ts";
 import type { ClusterEvent, DirectoryEntry } from "../../../proto/model.ts";
@@ -39,6 +42,25 @@ export function toCluster({ self, index, voters, leader, clusterStatus, entries 
   });
   if (clusterStatus !== null) cluster.quorum = toQuorum(clusterStatus);
   return cluster;
+}
+
+/** Null: the voters are not being changed. */
+export function toVoterChange({ membership }: GroupStatus): PendingOperation | null {
+  const { voters, outgoing, target } = membership;
+  if (target === null && outgoing.length === 0) return null;
+  const next = target ?? voters;
+  const before = outgoing.length > 0 ? outgoing : voters;
+  const joined = next.filter(
+    (voter) => !before.some(({ node, member }) => node === voter.node && member === voter.member),
+  );
+  const names = joined.map(({ node }) => node).join(", ");
+  const what = `The voters of the cluster database are to be ${next.map(({ node }) => node).join(", ")}`;
+  return create(PendingOperationSchema, { kind: PendingKind.VOTER_CHANGE, node: names, what });
+}
+
+/** A voter stays away, and its place is not taken; null: it is not so. */
+export function toVoterFailure({ hindrance }: GroupStatus): Failure | null {
+  return hindrance === "" ? null : create(FailureSchema, { what: `Voters of the cluster database: ${hindrance}` });
 }
 
 /** What went wrong lately, newest first. */

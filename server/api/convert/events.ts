@@ -54,6 +54,13 @@ function changeFields(change: model.ClusterChange): MessageInitShape<typeof Clus
         group: change.entry.group,
         why: `The owners are now ${change.entry.owners.join(", ")}`,
       };
+    case "votersChanged":
+      return {
+        type: ClusterEventType.VOTERS_CHANGED,
+        node: change.joined[0] ?? change.left[0] ?? "",
+        who: change.by,
+        why: withReason(votersText(change), change.reason),
+      };
     case "clusterRecovered":
       return {
         type: ClusterEventType.CLUSTER_RECOVERED,
@@ -73,6 +80,12 @@ function changeFields(change: model.ClusterChange): MessageInitShape<typeof Clus
 function recoveredWhy({ entry, from, reason }: model.ClusterChange & { readonly type: "groupRecovered" }): string {
   const what = `Goes on from what ${from} had, as incarnation ${entry.incarnation}; what it did not have is lost`;
   return withReason(what, reason);
+}
+
+function votersText({ left, joined }: model.ClusterChange & { readonly type: "votersChanged" }): string {
+  if (left.length === 0) return `Now votes: ${joined.join(", ")}`;
+  if (joined.length === 0) return `Votes no more: ${left.join(", ")}`;
+  return `${joined.join(", ")} in place of ${left.join(", ")}`;
 }
 
 function withReason(what: string, reason: string): string {

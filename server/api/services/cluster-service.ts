@@ -13,7 +13,7 @@ import type { DirectoryEntry } from "../../../proto/model.ts";
 import type { GroupStatus } from "../../../proto/requests.ts";
 import { limits } from "../../node/limits.ts";
 import type { CallContext } from "../call-context.ts";
-import { toCluster, toFailures } from "../convert/clusters.ts";
+import { toCluster, toFailures, toVoterChange, toVoterFailure } from "../convert/clusters.ts";
 import { readMs } from "../convert/fields.ts";
 import { toGroup, toGroupOfEntry } from "../convert/groups.ts";
 import { toNodeHeader } from "../convert/headers.ts";
@@ -45,12 +45,21 @@ async function getStatus(request: wire.GetStatusRequest, context: CallContext): 
     cluster: view.cluster,
     nodes,
     groups: entries.map((entry) => toListed(entry, groups)).toSorted(byName),
-    pending: pendingOf(nodes, groups),
-    failures: newestFailures([...groups.flatMap(toStartFailures), ...view.failures]),
+    pending: [...votersOf(view, toVoterChange), ...pendingOf(nodes, groups)],
+    failures: [
+      ...votersOf(view, toVoterFailure),
+      ...newestFailures([...groups.flatMap(toStartFailures), ...view.failures]),
+    ],
     unreachable: [...view.unreachable],
     unreachableGroups: entries.map(({ group }) => group).filter((name) => !view.answered.has(name)),
     answeredAt: { groups: groups.map(toAnswered) },
   });
+}
+
+/** What is to be said of the voters, if anything is. */
+function votersOf<Said>({ clusterStatus }: ClusterView, say: (status: GroupStatus) => Said | null): Said[] {
+  const said = clusterStatus === null ? null : say(clusterStatus);
+  return said === null ? [] : [said];
 }
 
 /** Oldest first; before them those of which nobody knows since when. */
@@ -71,6 +80,8 @@ function msOf(time: Timestamp | undefined): number {
 /** The parts of a status, however they were gathered. */
 interface ClusterView {
   readonly cluster: Cluster;
+  /** Of the system group; null: no voter answered. */
+  readonly clusterStatus: GroupStatus | null;
   readonly nodes: readonly Node[];
   readonly entries: readonly DirectoryEntry[];
   readonly groups: readonly GroupStatus[];
@@ -96,6 +107,7 @@ async function viewEverywhere(context: CallContext): Promise<ClusterView> {
       clusterStatus,
       entries: directory.groups,
     }),
+    clusterStatus,
     nodes: status.nodes.map((node) => addRoles(toNode(node), groups, voters)),
     entries: directory.groups,
     groups,
@@ -111,6 +123,7 @@ async function viewHere(context: CallContext): Promise<ClusterView> {
   const { events } = await context.ask({ type: "clusterEvents", after: toLogIndex(0), limit: limits.listRowsMax });
   return {
     cluster: localCluster(view, context),
+    clusterStatus: view.cluster,
     nodes: directory.nodes.map((record) =>
       addRoles(toKnownNode(record, directory.groups, self.statuses), groups, voters),
     ),

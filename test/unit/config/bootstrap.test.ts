@@ -218,6 +218,12 @@ const refusals: readonly (readonly [string, string, RegExp, string?])[] = [
     const expected = /^cluster\.yaml:16:48: settings\.leaseReads\.clockRateErrorPercent must be a (whole )?number/;
     return [`a clock rate error of ${percent} %`, text, expected, field] as const;
   }),
+  ...["9999", "86400001", "10000.5", "-1", "never"].map((ms) => {
+    const text = `${good}settings: {replaceVoterAfterMs: ${ms}}\n`;
+    const expected =
+      /^cluster\.yaml:16:33: settings\.replaceVoterAfterMs must be a (whole number from 10000 to 86400000, or 0: never|number)/;
+    return [`voters replaced after ${ms} ms`, text, expected, "settings.replaceVoterAfterMs"] as const;
+  }),
   [
     "lease reads without a bound",
     `${good}settings: {leaseReads: {}}\n`,
@@ -297,6 +303,15 @@ test("parseBootstrap() gives lease reads only where a bound of clock rates is gi
   assert.equal(parse(good).leaseRead, null);
   for (const percent of [5, 50])
     assert.deepEqual(parse(leased(percent)).leaseRead, { clockRateErrorMax: percent / 100 });
+});
+
+test("parseBootstrap() has voters replaced after a time, or never, in the same cluster whatever that is", () => {
+  const withSettings = (settings: string) => parse(`${good}settings: {${settings}}\n`);
+  assert.deepEqual(parse(good).voterReplacement, { afterMs: 600_000, candidates: [] });
+  assert.deepEqual(withSettings("replaceVoterAfterMs: 0").voterReplacement, { afterMs: null, candidates: [] });
+  const limited = withSettings("replaceVoterAfterMs: 10000, voterCandidates: [n3, n1, n2]");
+  assert.deepEqual(limited.voterReplacement, { afterMs: 10_000, candidates: ["n3", "n1", "n2"] });
+  assert.equal(limited.cluster, parse(good).cluster);
 });
 
 test("parseBootstrap() gives one identity for one meaning", () => {

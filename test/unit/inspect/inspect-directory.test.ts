@@ -24,6 +24,7 @@ import type { NodeRecord } from "../../../proto/model.ts";
 import { copyRows } from "../../../server/inspect/copy-rows.ts";
 import { inspectDirectory } from "../../../server/inspect/inspect-directory.ts";
 import { genesisOperations, newGroupOperations, putGroupRecord } from "../../../server/node/genesis.ts";
+import { usualReplacement } from "../../../server/node/voter-replacement.ts";
 import { emptyBytes } from "../../../storage/bytes.ts";
 import {
   allocationKey,
@@ -65,6 +66,7 @@ const bootstrap = {
   groups: Object.entries(owners).map(([name, list]) => object(name, list)),
   voters: ["n202", "n204", "n206"].map(toNodeId),
   leaseRead: null,
+  voterReplacement: usualReplacement,
 };
 
 function object(name: string, list: readonly string[]) {

@@ -31,10 +31,11 @@ import type { Input } from "../../../server/node/inputs.ts";
 import { lineageWith } from "../../../server/node/lineage.ts";
 import type { LogKept } from "../../../server/node/log-trim.ts";
 import { MemorySpace } from "../../../server/node/memory-space.ts";
-import { Node } from "../../../server/node/node.ts";
+import { Node, type NodeOptions } from "../../../server/node/node.ts";
 import { Outbox } from "../../../server/node/outbox.ts";
 import type { Network, Ports } from "../../../server/node/ports.ts";
 import { Slots } from "../../../server/node/slots.ts";
+import { usualReplacement, type VoterReplacement } from "../../../server/node/voter-replacement.ts";
 import { Vouching } from "../../../server/node/vouching.ts";
 import type { World } from "../../../server/node/world.ts";
 import { bytesOf, emptyBytes, textOf } from "../../../storage/bytes.ts";
@@ -56,6 +57,9 @@ export interface Shape {
   readonly nodes: readonly NodeId[];
   readonly groups: Readonly<Record<string, readonly NodeId[]>>;
   readonly voters: readonly NodeId[];
+  /** Who fails together, by node; by default nobody. */
+  readonly domains?: Readonly<Record<string, string>>;
+  readonly voterReplacement?: VoterReplacement;
 }
 
 /** Three nodes own `rg`, a fourth owns nothing. */
@@ -69,7 +73,7 @@ export function bootstrapOf(shape: Shape): Bootstrap {
       identity: `id-${node}`,
       peerAddress: "p:1",
       apiAddress: "a:1",
-      labels: [],
+      labels: labelsOf(shape.domains?.[node]),
       capacity: [],
     })),
     groups: Object.entries(shape.groups).map(([group, owners]) => ({
@@ -80,7 +84,12 @@ export function bootstrapOf(shape: Shape): Bootstrap {
     })),
     voters: shape.voters,
     leaseRead: null,
+    voterReplacement: shape.voterReplacement ?? usualReplacement,
   };
+}
+
+function labelsOf(domain: string | undefined): readonly (readonly [string, string])[] {
+  return domain === undefined ? [] : [["failure-domain", domain]];
 }
 
 /** What outlives a process. */
@@ -135,16 +144,16 @@ export class Member {
   constructor(
     node: NodeId,
     disk: Disk,
-    parts: { readonly ports: (member: Member) => Ports; readonly logKept: LogKept },
+    parts: { readonly ports: (member: Member) => Ports } & Pick<NodeOptions, "logKept" | "voterReplacement">,
   ) {
     this.node = node;
     this.disk = disk;
     const stored = disk.read();
     assert.equal(stored.type, "image", stored.type === "damaged" ? stored.reason : stored.type);
-    const { logKept } = parts;
+    const { ports, ...options } = parts;
     const image = (stored as Extract<Stored, { type: "image" }>).image;
-    this.machine = new Node({ image, seed: disk.boot * 31 + Number(node.slice(1)), wallOffsetMs: 1e12, logKept });
-    this.host = new Host(parts.ports(this), this.machine);
+    this.machine = new Node({ image, seed: disk.boot * 31 + Number(node.slice(1)), wallOffsetMs: 1e12, ...options });
+    this.host = new Host(ports(this), this.machine);
   }
 
   call(request: Request, budgetMs = 5000): number {
@@ -200,7 +209,11 @@ export class Cluster {
       operations: isEmpty ? genesisOperations(genesis) : bootOperations(lineage, quarantine),
       hardStates: null,
     });
-    const member = new Member(node, disk, { ports: (self) => this.#ports(self), logKept: this.#logKept });
+    const member = new Member(node, disk, {
+      ports: (self) => this.#ports(self),
+      logKept: this.#logKept,
+      voterReplacement: this.bootstrap.voterReplacement,
+    });
     this.members.set(node, member);
     member.host.deliver({ type: "start" });
     for (const other of this.members.values()) this.#connect(member, other);
@@ -476,6 +489,7 @@ export function worldOf(self: NodeId): World {
     random: new Random(1),
     logKept: muchLog,
     leaseRead: null,
+    voterReplacement: usualReplacement,
     diskSpace: new DiskSpace(self, 0),
     memorySpace: new MemorySpace(self, 1e9),
     recounts: new Allowance(0, 0),

@@ -201,6 +201,7 @@ const clusterChange = anyOf<ClusterChange>({
   groupCreated: { entry: directoryEntry },
   ownersChanged: { entry: directoryEntry },
   groupRecovered: { entry: directoryEntry, from: node, reason: text },
+  votersChanged: { left: few(node), joined: few(node), by: node, reason: text },
   clusterRecovered: { incarnation: groupKey.incarnation, from: node, voters: few(node), reason: text },
 });
 export const groupRecovery = shape<GroupRecovery>({
@@ -467,6 +468,7 @@ export const clusterCommand = anyOf<ClusterCommand>({
   recoverGroup: { atMs: quantity(), group, recovery: groupRecovery, reason: text },
   intendNode: { atMs: quantity(), node, wanted: intent, reason: text },
   intentsKept: { kept: few(kept) },
+  votersChanged: { atMs: quantity(), by: node, reason: text },
   verdicts: { atMs: quantity(), changes: few(verdictChange) },
 });
 
@@ -651,6 +653,7 @@ const groupStatus = shape<GroupStatus>({
   membership,
   membershipIndex: quantity(),
   isDegraded: flag,
+  hindrance: text,
   openTransactions: quantity(),
   dispute: maybe(stateHashes),
   compared: maybe(stateHashes),

@@ -226,6 +226,12 @@ const shapes: readonly Shape<never>[] = [
       createGroup: { type: "createGroup", atMs: 1, entry },
       ownersChanged: { type: "ownersChanged", atMs: 2, entries: [{ ...entry, index: 9 }] },
       intendNode: { type: "intendNode", atMs: 4, node: "n208", wanted: "drained", reason: "new disk" },
+      votersChanged: { type: "votersChanged", atMs: 6, by: "n202", reason: "n208 was not heard for 600 s" },
+      voters: {
+        type: "events",
+        atMs: 7,
+        changes: [{ type: "votersChanged", left: ["n208"], joined: ["n210"], by: "n202", reason: "away" }],
+      },
       intentsKept: { type: "intentsKept", kept: [{ node: "n208", group: "rg220", index: 60 }] },
       planned: {
         type: "events",

@@ -13,7 +13,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file bailiwick/peer/v1/model.proto.
  */
 export const file_bailiwick_peer_v1_model: GenFile = /*@__PURE__*/
-  fileDesc("Ch1iYWlsaXdpY2svcGVlci92MS9tb2RlbC5wcm90bxIRYmFpbGl3aWNrLnBlZXIudjEidQoIS2V5VmFsdWUSCwoDa2V5GAEgASgMEg0KBXZhbHVlGAIgASgMEhcKD2NyZWF0ZV9yZXZpc2lvbhgDIAEoBBIUCgxtb2RfcmV2aXNpb24YBCABKAQSDwoHdmVyc2lvbhgFIAEoBBINCgVsZWFzZRgGIAEoBCIyCgdLZXlTcGFuEg0KBXN0YXJ0GAEgASgMEhAKA2VuZBgCIAEoDEgAiAEBQgYKBF9lbmQilQEKD1N0YXR1c0NvbXBvbmVudBINCgVncm91cBgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoBBIMCgRub2RlGAMgASgJEg0KBWluZGV4GAQgASgEEjEKBnN0YXR1cxgFIAEoDjIhLmJhaWxpd2ljay5wZWVyLnYxLlJlY292ZXJ5U3RhdHVzEg4KBnJlYXNvbhgGIAEoCSKKAQoJT3duZXJzaGlwEhoKDWN1cnJlbnRfb3duZXIYASABKAlIAIgBARINCgVlcG9jaBgCIAEoBBIwCgVzdGF0ZRgDIAEoDjIhLmJhaWxpd2ljay5wZWVyLnYxLk93bmVyc2hpcFN0YXRlEg4KBnJlYXNvbhgEIAEoCUIQCg5fY3VycmVudF9vd25lciJlCgtPd25lckludGVudBIMCgRub2RlGAEgASgJEikKBndhbnRlZBgCIAEoDjIZLmJhaWxpd2ljay5wZWVyLnYxLkludGVudBIOCgZyZWFzb24YAyABKAkSDQoFYWZ0ZXIYBCABKAQidQoKTm9kZUludGVudBIMCgRub2RlGAEgASgJEikKBndhbnRlZBgCIAEoDjIZLmJhaWxpd2ljay5wZWVyLnYxLkludGVudBIOCgZyZWFzb24YAyABKAkSDQoFaW5kZXgYBCABKAQSDwoHcGVuZGluZxgFIAMoCSI4CgpLZXB0SW50ZW50EgwKBG5vZGUYASABKAkSDQoFZ3JvdXAYAiABKAkSDQoFaW5kZXgYAyABKAQilQEKDEdyb3VwU3VtbWFyeRINCgVncm91cBgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoBBINCgVpbmRleBgDIAEoBBIOCgZvd25lcnMYBCADKAkSLwoJb3duZXJzaGlwGAUgASgLMhwuYmFpbGl3aWNrLnBlZXIudjEuT3duZXJzaGlwEhEKCXBsYWNlbWVudBgGIAEoDCJRCgtHcm91cE9iamVjdBINCgVncm91cBgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoBBIOCgZvd25lcnMYAyADKAkSDgoGY29uZmlnGAQgASgMIlMKDkRpcmVjdG9yeUVudHJ5Eg0KBWdyb3VwGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgEEg4KBm93bmVycxgDIAMoCRINCgVpbmRleBgEIAEoBCJCCg1Hcm91cFJlY292ZXJ5EhMKC2luY2FybmF0aW9uGAEgASgEEgwKBGZyb20YAiABKAkSDgoGb3duZXJzGAMgAygJIiQKBUxhYmVsEgwKBG5hbWUYASABKAkSDQoFdmFsdWUYAiABKAkiKAoIQ2FwYWNpdHkSDAoEbmFtZRgBIAEoCRIOCgZhbW91bnQYAiABKAQisAEKCk5vZGVSZWNvcmQSDAoEbm9kZRgBIAEoCRIQCghpZGVudGl0eRgCIAEoCRIUCgxwZWVyX2FkZHJlc3MYAyABKAkSEwoLYXBpX2FkZHJlc3MYBCABKAkSKAoGbGFiZWxzGAUgAygLMhguYmFpbGl3aWNrLnBlZXIudjEuTGFiZWwSLQoIY2FwYWNpdHkYBiADKAsyGy5iYWlsaXdpY2sucGVlci52MS5DYXBhY2l0eSIqCgpOb2RlRmFpbGVkEgwKBG5vZGUYASABKAkSDgoGcmVhc29uGAIgASgJIjAKEE5vZGVSZWludGVncmF0ZWQSDAoEbm9kZRgBIAEoCRIOCgZyZWFzb24YAiABKAkiQAoMR3JvdXBDcmVhdGVkEjAKBWVudHJ5GAEgASgLMiEuYmFpbGl3aWNrLnBlZXIudjEuRGlyZWN0b3J5RW50cnkiQQoNT3duZXJzQ2hhbmdlZBIwCgVlbnRyeRgBIAEoCzIhLmJhaWxpd2ljay5wZWVyLnYxLkRpcmVjdG9yeUVudHJ5ImAKDkdyb3VwUmVjb3ZlcmVkEjAKBWVudHJ5GAEgASgLMiEuYmFpbGl3aWNrLnBlZXIudjEuRGlyZWN0b3J5RW50cnkSDAoEZnJvbRgCIAEoCRIOCgZyZWFzb24YAyABKAkiVQoQQ2x1c3RlclJlY292ZXJlZBITCgtpbmNhcm5hdGlvbhgBIAEoBBIMCgRmcm9tGAIgASgJEg4KBnZvdGVycxgDIAMoCRIOCgZyZWFzb24YBCABKAkiKwoLTm9kZURyYWluZWQSDAoEbm9kZRgBIAEoCRIOCgZyZWFzb24YAiABKAkiLQoNTm9kZVVuZHJhaW5lZBIMCgRub2RlGAEgASgJEg4KBnJlYXNvbhgCIAEoCSL7AwoNQ2x1c3RlckNoYW5nZRI0Cgtub2RlX2ZhaWxlZBgBIAEoCzIdLmJhaWxpd2ljay5wZWVyLnYxLk5vZGVGYWlsZWRIABJAChFub2RlX3JlaW50ZWdyYXRlZBgCIAEoCzIjLmJhaWxpd2ljay5wZWVyLnYxLk5vZGVSZWludGVncmF0ZWRIABI4Cg1ncm91cF9jcmVhdGVkGAMgASgLMh8uYmFpbGl3aWNrLnBlZXIudjEuR3JvdXBDcmVhdGVkSAASOgoOb3duZXJzX2NoYW5nZWQYBCABKAsyIC5iYWlsaXdpY2sucGVlci52MS5Pd25lcnNDaGFuZ2VkSAASPAoPZ3JvdXBfcmVjb3ZlcmVkGAUgASgLMiEuYmFpbGl3aWNrLnBlZXIudjEuR3JvdXBSZWNvdmVyZWRIABJAChFjbHVzdGVyX3JlY292ZXJlZBgGIAEoCzIjLmJhaWxpd2ljay5wZWVyLnYxLkNsdXN0ZXJSZWNvdmVyZWRIABI2Cgxub2RlX2RyYWluZWQYByABKAsyHi5iYWlsaXdpY2sucGVlci52MS5Ob2RlRHJhaW5lZEgAEjoKDm5vZGVfdW5kcmFpbmVkGAggASgLMiAuYmFpbGl3aWNrLnBlZXIudjEuTm9kZVVuZHJhaW5lZEgAQggKBmNoYW5nZSJeCgxDbHVzdGVyRXZlbnQSDQoFaW5kZXgYASABKAQSDQoFYXRfbXMYAiABKAQSMAoGY2hhbmdlGAMgASgLMiAuYmFpbGl3aWNrLnBlZXIudjEuQ2x1c3RlckNoYW5nZSIpCgtSZXBsaWNhSGFzaBIMCgRub2RlGAEgASgJEgwKBGhhc2gYAiABKAYiTAoLU3RhdGVIYXNoZXMSDQoFaW5kZXgYASABKAQSLgoGaGFzaGVzGAIgAygLMh4uYmFpbGl3aWNrLnBlZXIudjEuUmVwbGljYUhhc2giNAoPUmVxdWVzdElkZW50aXR5Eg8KB3Nlc3Npb24YASABKAkSEAoIc2VxdWVuY2UYAiABKAQqkwIKDlJlY292ZXJ5U3RhdHVzEh8KG1JFQ09WRVJZX1NUQVRVU19VTlNQRUNJRklFRBAAEhsKF1JFQ09WRVJZX1NUQVRVU19KT0lOSU5HEAESFgoSUkVDT1ZFUllfU1RBVFVTX1VQEAISGwoXUkVDT1ZFUllfU1RBVFVTX1NVU1BFQ1QQAxIbChdSRUNPVkVSWV9TVEFUVVNfUEFSVElBTBAEEhgKFFJFQ09WRVJZX1NUQVRVU19ET1dOEAUSHAoYUkVDT1ZFUllfU1RBVFVTX0RSQUlOSU5HEAYSHwobUkVDT1ZFUllfU1RBVFVTX01BSU5URU5BTkNFEAcSGAoUUkVDT1ZFUllfU1RBVFVTX0xFRlQQCCriAQoOT3duZXJzaGlwU3RhdGUSHwobT1dORVJTSElQX1NUQVRFX1VOU1BFQ0lGSUVEEAASGwoXT1dORVJTSElQX1NUQVRFX09GRkxJTkUQARIdChlPV05FUlNISVBfU1RBVEVfQUNRVUlSSU5HEAISGgoWT1dORVJTSElQX1NUQVRFX09OTElORRADEh0KGU9XTkVSU0hJUF9TVEFURV9SRUxFQVNJTkcQBBIdChlPV05FUlNISVBfU1RBVEVfU1VTUEVOREVEEAUSGQoVT1dORVJTSElQX1NUQVRFX0VSUk9SEAYqRQoGSW50ZW50EhYKEklOVEVOVF9VTlNQRUNJRklFRBAAEg8KC0lOVEVOVF9OT05FEAESEgoOSU5URU5UX0RSQUlORUQQAmIGcHJvdG8z");
+  fileDesc("Ch1iYWlsaXdpY2svcGVlci92MS9tb2RlbC5wcm90bxIRYmFpbGl3aWNrLnBlZXIudjEidQoIS2V5VmFsdWUSCwoDa2V5GAEgASgMEg0KBXZhbHVlGAIgASgMEhcKD2NyZWF0ZV9yZXZpc2lvbhgDIAEoBBIUCgxtb2RfcmV2aXNpb24YBCABKAQSDwoHdmVyc2lvbhgFIAEoBBINCgVsZWFzZRgGIAEoBCIyCgdLZXlTcGFuEg0KBXN0YXJ0GAEgASgMEhAKA2VuZBgCIAEoDEgAiAEBQgYKBF9lbmQilQEKD1N0YXR1c0NvbXBvbmVudBINCgVncm91cBgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoBBIMCgRub2RlGAMgASgJEg0KBWluZGV4GAQgASgEEjEKBnN0YXR1cxgFIAEoDjIhLmJhaWxpd2ljay5wZWVyLnYxLlJlY292ZXJ5U3RhdHVzEg4KBnJlYXNvbhgGIAEoCSKKAQoJT3duZXJzaGlwEhoKDWN1cnJlbnRfb3duZXIYASABKAlIAIgBARINCgVlcG9jaBgCIAEoBBIwCgVzdGF0ZRgDIAEoDjIhLmJhaWxpd2ljay5wZWVyLnYxLk93bmVyc2hpcFN0YXRlEg4KBnJlYXNvbhgEIAEoCUIQCg5fY3VycmVudF9vd25lciJlCgtPd25lckludGVudBIMCgRub2RlGAEgASgJEikKBndhbnRlZBgCIAEoDjIZLmJhaWxpd2ljay5wZWVyLnYxLkludGVudBIOCgZyZWFzb24YAyABKAkSDQoFYWZ0ZXIYBCABKAQidQoKTm9kZUludGVudBIMCgRub2RlGAEgASgJEikKBndhbnRlZBgCIAEoDjIZLmJhaWxpd2ljay5wZWVyLnYxLkludGVudBIOCgZyZWFzb24YAyABKAkSDQoFaW5kZXgYBCABKAQSDwoHcGVuZGluZxgFIAMoCSI4CgpLZXB0SW50ZW50EgwKBG5vZGUYASABKAkSDQoFZ3JvdXAYAiABKAkSDQoFaW5kZXgYAyABKAQilQEKDEdyb3VwU3VtbWFyeRINCgVncm91cBgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoBBINCgVpbmRleBgDIAEoBBIOCgZvd25lcnMYBCADKAkSLwoJb3duZXJzaGlwGAUgASgLMhwuYmFpbGl3aWNrLnBlZXIudjEuT3duZXJzaGlwEhEKCXBsYWNlbWVudBgGIAEoDCJRCgtHcm91cE9iamVjdBINCgVncm91cBgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoBBIOCgZvd25lcnMYAyADKAkSDgoGY29uZmlnGAQgASgMIlMKDkRpcmVjdG9yeUVudHJ5Eg0KBWdyb3VwGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgEEg4KBm93bmVycxgDIAMoCRINCgVpbmRleBgEIAEoBCJCCg1Hcm91cFJlY292ZXJ5EhMKC2luY2FybmF0aW9uGAEgASgEEgwKBGZyb20YAiABKAkSDgoGb3duZXJzGAMgAygJIiQKBUxhYmVsEgwKBG5hbWUYASABKAkSDQoFdmFsdWUYAiABKAkiKAoIQ2FwYWNpdHkSDAoEbmFtZRgBIAEoCRIOCgZhbW91bnQYAiABKAQisAEKCk5vZGVSZWNvcmQSDAoEbm9kZRgBIAEoCRIQCghpZGVudGl0eRgCIAEoCRIUCgxwZWVyX2FkZHJlc3MYAyABKAkSEwoLYXBpX2FkZHJlc3MYBCABKAkSKAoGbGFiZWxzGAUgAygLMhguYmFpbGl3aWNrLnBlZXIudjEuTGFiZWwSLQoIY2FwYWNpdHkYBiADKAsyGy5iYWlsaXdpY2sucGVlci52MS5DYXBhY2l0eSIqCgpOb2RlRmFpbGVkEgwKBG5vZGUYASABKAkSDgoGcmVhc29uGAIgASgJIjAKEE5vZGVSZWludGVncmF0ZWQSDAoEbm9kZRgBIAEoCRIOCgZyZWFzb24YAiABKAkiQAoMR3JvdXBDcmVhdGVkEjAKBWVudHJ5GAEgASgLMiEuYmFpbGl3aWNrLnBlZXIudjEuRGlyZWN0b3J5RW50cnkiQQoNT3duZXJzQ2hhbmdlZBIwCgVlbnRyeRgBIAEoCzIhLmJhaWxpd2ljay5wZWVyLnYxLkRpcmVjdG9yeUVudHJ5ImAKDkdyb3VwUmVjb3ZlcmVkEjAKBWVudHJ5GAEgASgLMiEuYmFpbGl3aWNrLnBlZXIudjEuRGlyZWN0b3J5RW50cnkSDAoEZnJvbRgCIAEoCRIOCgZyZWFzb24YAyABKAkiVQoQQ2x1c3RlclJlY292ZXJlZBITCgtpbmNhcm5hdGlvbhgBIAEoBBIMCgRmcm9tGAIgASgJEg4KBnZvdGVycxgDIAMoCRIOCgZyZWFzb24YBCABKAkiSQoNVm90ZXJzQ2hhbmdlZBIMCgRsZWZ0GAEgAygJEg4KBmpvaW5lZBgCIAMoCRIKCgJieRgDIAEoCRIOCgZyZWFzb24YBCABKAkiKwoLTm9kZURyYWluZWQSDAoEbm9kZRgBIAEoCRIOCgZyZWFzb24YAiABKAkiLQoNTm9kZVVuZHJhaW5lZBIMCgRub2RlGAEgASgJEg4KBnJlYXNvbhgCIAEoCSK3BAoNQ2x1c3RlckNoYW5nZRI0Cgtub2RlX2ZhaWxlZBgBIAEoCzIdLmJhaWxpd2ljay5wZWVyLnYxLk5vZGVGYWlsZWRIABJAChFub2RlX3JlaW50ZWdyYXRlZBgCIAEoCzIjLmJhaWxpd2ljay5wZWVyLnYxLk5vZGVSZWludGVncmF0ZWRIABI4Cg1ncm91cF9jcmVhdGVkGAMgASgLMh8uYmFpbGl3aWNrLnBlZXIudjEuR3JvdXBDcmVhdGVkSAASOgoOb3duZXJzX2NoYW5nZWQYBCABKAsyIC5iYWlsaXdpY2sucGVlci52MS5Pd25lcnNDaGFuZ2VkSAASPAoPZ3JvdXBfcmVjb3ZlcmVkGAUgASgLMiEuYmFpbGl3aWNrLnBlZXIudjEuR3JvdXBSZWNvdmVyZWRIABJAChFjbHVzdGVyX3JlY292ZXJlZBgGIAEoCzIjLmJhaWxpd2ljay5wZWVyLnYxLkNsdXN0ZXJSZWNvdmVyZWRIABI2Cgxub2RlX2RyYWluZWQYByABKAsyHi5iYWlsaXdpY2sucGVlci52MS5Ob2RlRHJhaW5lZEgAEjoKDm5vZGVfdW5kcmFpbmVkGAggASgLMiAuYmFpbGl3aWNrLnBlZXIudjEuTm9kZVVuZHJhaW5lZEgAEjoKDnZvdGVyc19jaGFuZ2VkGAkgASgLMiAuYmFpbGl3aWNrLnBlZXIudjEuVm90ZXJzQ2hhbmdlZEgAQggKBmNoYW5nZSJeCgxDbHVzdGVyRXZlbnQSDQoFaW5kZXgYASABKAQSDQoFYXRfbXMYAiABKAQSMAoGY2hhbmdlGAMgASgLMiAuYmFpbGl3aWNrLnBlZXIudjEuQ2x1c3RlckNoYW5nZSIpCgtSZXBsaWNhSGFzaBIMCgRub2RlGAEgASgJEgwKBGhhc2gYAiABKAYiTAoLU3RhdGVIYXNoZXMSDQoFaW5kZXgYASABKAQSLgoGaGFzaGVzGAIgAygLMh4uYmFpbGl3aWNrLnBlZXIudjEuUmVwbGljYUhhc2giNAoPUmVxdWVzdElkZW50aXR5Eg8KB3Nlc3Npb24YASABKAkSEAoIc2VxdWVuY2UYAiABKAQqkwIKDlJlY292ZXJ5U3RhdHVzEh8KG1JFQ09WRVJZX1NUQVRVU19VTlNQRUNJRklFRBAAEhsKF1JFQ09WRVJZX1NUQVRVU19KT0lOSU5HEAESFgoSUkVDT1ZFUllfU1RBVFVTX1VQEAISGwoXUkVDT1ZFUllfU1RBVFVTX1NVU1BFQ1QQAxIbChdSRUNPVkVSWV9TVEFUVVNfUEFSVElBTBAEEhgKFFJFQ09WRVJZX1NUQVRVU19ET1dOEAUSHAoYUkVDT1ZFUllfU1RBVFVTX0RSQUlOSU5HEAYSHwobUkVDT1ZFUllfU1RBVFVTX01BSU5URU5BTkNFEAcSGAoUUkVDT1ZFUllfU1RBVFVTX0xFRlQQCCriAQoOT3duZXJzaGlwU3RhdGUSHwobT1dORVJTSElQX1NUQVRFX1VOU1BFQ0lGSUVEEAASGwoXT1dORVJTSElQX1NUQVRFX09GRkxJTkUQARIdChlPV05FUlNISVBfU1RBVEVfQUNRVUlSSU5HEAISGgoWT1dORVJTSElQX1NUQVRFX09OTElORRADEh0KGU9XTkVSU0hJUF9TVEFURV9SRUxFQVNJTkcQBBIdChlPV05FUlNISVBfU1RBVEVfU1VTUEVOREVEEAUSGQoVT1dORVJTSElQX1NUQVRFX0VSUk9SEAYqRQoGSW50ZW50EhYKEklOVEVOVF9VTlNQRUNJRklFRBAAEg8KC0lOVEVOVF9OT05FEAESEgoOSU5URU5UX0RSQUlORUQQAmIGcHJvdG8z");
 
 /**
  * @generated from message bailiwick.peer.v1.KeyValue
@@ -676,6 +676,42 @@ export const ClusterRecoveredSchema: GenMessage<ClusterRecovered> = /*@__PURE__*
   messageDesc(file_bailiwick_peer_v1_model, 19);
 
 /**
+ * Nodes have given their votes in the cluster group to others.
+ *
+ * @generated from message bailiwick.peer.v1.VotersChanged
+ */
+export type VotersChanged = Message<"bailiwick.peer.v1.VotersChanged"> & {
+  /**
+   * @generated from field: repeated string left = 1;
+   */
+  left: string[];
+
+  /**
+   * @generated from field: repeated string joined = 2;
+   */
+  joined: string[];
+
+  /**
+   * Who led it.
+   *
+   * @generated from field: string by = 3;
+   */
+  by: string;
+
+  /**
+   * @generated from field: string reason = 4;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message bailiwick.peer.v1.VotersChanged.
+ * Use `create(VotersChangedSchema)` to create a new message.
+ */
+export const VotersChangedSchema: GenMessage<VotersChanged> = /*@__PURE__*/
+  messageDesc(file_bailiwick_peer_v1_model, 20);
+
+/**
  * An operator wants it to run no application.
  *
  * @generated from message bailiwick.peer.v1.NodeDrained
@@ -699,7 +735,7 @@ export type NodeDrained = Message<"bailiwick.peer.v1.NodeDrained"> & {
  * Use `create(NodeDrainedSchema)` to create a new message.
  */
 export const NodeDrainedSchema: GenMessage<NodeDrained> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_model, 20);
+  messageDesc(file_bailiwick_peer_v1_model, 21);
 
 /**
  * An operator wants it to take part again.
@@ -723,7 +759,7 @@ export type NodeUndrained = Message<"bailiwick.peer.v1.NodeUndrained"> & {
  * Use `create(NodeUndrainedSchema)` to create a new message.
  */
 export const NodeUndrainedSchema: GenMessage<NodeUndrained> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_model, 21);
+  messageDesc(file_bailiwick_peer_v1_model, 22);
 
 /**
  * One cluster-level change.
@@ -782,6 +818,12 @@ export type ClusterChange = Message<"bailiwick.peer.v1.ClusterChange"> & {
      */
     value: NodeUndrained;
     case: "nodeUndrained";
+  } | {
+    /**
+     * @generated from field: bailiwick.peer.v1.VotersChanged voters_changed = 9;
+     */
+    value: VotersChanged;
+    case: "votersChanged";
   } | { case: undefined; value?: undefined };
 };
 
@@ -790,7 +832,7 @@ export type ClusterChange = Message<"bailiwick.peer.v1.ClusterChange"> & {
  * Use `create(ClusterChangeSchema)` to create a new message.
  */
 export const ClusterChangeSchema: GenMessage<ClusterChange> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_model, 22);
+  messageDesc(file_bailiwick_peer_v1_model, 23);
 
 /**
  * @generated from message bailiwick.peer.v1.ClusterEvent
@@ -821,7 +863,7 @@ export type ClusterEvent = Message<"bailiwick.peer.v1.ClusterEvent"> & {
  * Use `create(ClusterEventSchema)` to create a new message.
  */
 export const ClusterEventSchema: GenMessage<ClusterEvent> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_model, 23);
+  messageDesc(file_bailiwick_peer_v1_model, 24);
 
 /**
  * State hash of one replica.
@@ -845,7 +887,7 @@ export type ReplicaHash = Message<"bailiwick.peer.v1.ReplicaHash"> & {
  * Use `create(ReplicaHashSchema)` to create a new message.
  */
 export const ReplicaHashSchema: GenMessage<ReplicaHash> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_model, 24);
+  messageDesc(file_bailiwick_peer_v1_model, 25);
 
 /**
  * State hashes of the replicas of a group, all at one index of its log.
@@ -869,7 +911,7 @@ export type StateHashes = Message<"bailiwick.peer.v1.StateHashes"> & {
  * Use `create(StateHashesSchema)` to create a new message.
  */
 export const StateHashesSchema: GenMessage<StateHashes> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_model, 25);
+  messageDesc(file_bailiwick_peer_v1_model, 26);
 
 /**
  * Of a client's request: under the same identity it is carried out once.
@@ -893,7 +935,7 @@ export type RequestIdentity = Message<"bailiwick.peer.v1.RequestIdentity"> & {
  * Use `create(RequestIdentitySchema)` to create a new message.
  */
 export const RequestIdentitySchema: GenMessage<RequestIdentity> = /*@__PURE__*/
-  messageDesc(file_bailiwick_peer_v1_model, 26);
+  messageDesc(file_bailiwick_peer_v1_model, 27);
 
 /**
  * Recovery status of a node, as one group has decided it.
