@@ -209,6 +209,23 @@ test("a node that was to vote, and is not wanted any more, follows as any other 
   cluster.until(() => votersAt(cluster, n4) === votersAt(cluster, leader), 5_000);
 });
 
+test("a node that was to vote and never got the database for it finds in its log that it is not wanted any more", () => {
+  const cluster = new Cluster(shape);
+  const lost = follower(cluster);
+  cluster.stop(lost);
+  const leader = leaderOf(cluster);
+  cluster.copies = (from, to, { type }) => {
+    const isOfHeir =
+      (to === n4 && type === "snapshotPart") ||
+      (from === n4 && to === leader && (type === "raft" || type === "beatEcho"));
+    return isOfHeir ? 0 : 1;
+  };
+  cluster.until(() => cluster.member(leader).machine.database.membership.target !== null, afterMs + 6_000);
+  replaced(cluster, n6, swap(shape.voters, lost, n5), 2 * afterMs);
+  assert.ok(cluster.member(n4).notes.includes("Joins a group"));
+  cluster.until(() => cluster.member(n4).notes.includes("Left a group"), 5_000);
+});
+
 test("only nodes that may vote, are up, and are not drained take a place; the reason why none does is told", () => {
   const cluster = new Cluster({ ...shape, voterReplacement: { afterMs, candidates: [n1, n2, n3, n5, n6] } });
   const lost = follower(cluster);
