@@ -3,6 +3,7 @@
 
 import { encodeGroupConfig } from "../../proto/group-config.ts";
 import { Random } from "../../proto/random.ts";
+import { usualReplacement } from "../../server/node/voter-replacement.ts";
 import type { LeaseRead } from "../../server/raft/types.ts";
 import { ratesWithin, usualRates } from "../../server/simulation/clock-rates.ts";
 import { FaultAtlas } from "../../server/simulation/faults/fault-atlas.ts";
@@ -46,10 +47,23 @@ export function drawOptions(seed: number, area: Area = "consensus"): SimOptions 
   const random = new Random(seed);
   const pace = random.fork().pick([1, 1, 1, 1, slowTimes]);
   const drawn = drawBrisk(seed, random);
+  const afterMs = drawReplacement(new Random(seed + 40));
   // Its runs take their time by themselves.
-  if (area === "recovery") return apart(withRecovery(seed, drawn));
+  if (area === "recovery") return apart(withReplacement(withRecovery(seed, drawn), afterMs));
   if (area === "interlocked") return withInterlocked(seed, drawn);
-  return slowed(apart(area === "data" ? withData(drawn) : drawn), pace);
+  return slowed(apart(withReplacement(area === "data" ? withData(drawn) : drawn, afterMs)), pace);
+}
+
+/** After how long a voter of the cluster database that is not heard is replaced; 0: as usual, which is longer than any run. */
+function drawReplacement(random: Random): number {
+  return random.pick([0, 0, 0, 1_300, 3_000]);
+}
+
+function withReplacement(options: SimOptions, afterMs: number): SimOptions {
+  if (afterMs === 0) return options;
+  const { topology } = options;
+  const bootstrap = { ...topology.bootstrap, voterReplacement: { afterMs, candidates: [] } };
+  return { ...options, topology: { ...topology, bootstrap } };
 }
 
 /** The faults stay as they are drawn. */
@@ -65,9 +79,10 @@ function withData(options: SimOptions): SimOptions {
   return { ...options, workload: { ...workload, ...clients, variedWatches: true } };
 }
 
-/** How much damage a group can spare is counted by the owners with which it began (fault-atlas.ts). */
+/** How much damage a group can spare is counted by the owners and voters with which it began (fault-atlas.ts). */
 function apart(options: SimOptions): SimOptions {
-  return options.churn === null ? options : { ...options, bitRot: null };
+  const isAsFounded = options.churn === null && options.topology.bootstrap.voterReplacement === usualReplacement;
+  return isAsFounded ? options : { ...options, bitRot: null };
 }
 
 function drawBrisk(seed: number, random: Random): SimOptions {

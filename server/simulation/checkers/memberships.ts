@@ -1,5 +1,5 @@
-// Who belongs to each group now, as the bytes of the nodes' disks say: owners change in a run with churn. The cluster group
-// keeps the voters with which it began.
+// Who belongs to each group now, as the bytes of the nodes' disks say: owners change in a run with churn, and voters of the
+// cluster group that stay away are replaced.
 
 import { clusterGroup, type GroupId, type NodeId } from "../../../proto/ids.ts";
 import { firstConfiguration, memberOf, type Voter } from "../../../proto/membership.ts";
@@ -68,8 +68,14 @@ export class Memberships {
   }
 
   #committed(group: GroupId): MirroredMembership {
-    const founding = this.#founding(group);
-    return group === clusterGroup ? founding : (this.#logs.memberships(nameOf(group)).at(-1) ?? founding);
+    const committed = this.#logs.memberships(nameOf(group)).at(-1);
+    return committed === undefined || this.#isFounding(group, committed) ? this.#founding(group) : committed;
+  }
+
+  /** Voters of the cluster group that begin anew as other members are counted as those that they were (fault-atlas.ts). */
+  #isFounding(group: GroupId, { value }: MirroredMembership): boolean {
+    const founders = votersOf(this.#topology, group);
+    return group === clusterGroup && value.owners.every((node) => founders.includes(node));
   }
 
   #founding(group: GroupId): MirroredMembership {
@@ -77,12 +83,12 @@ export class Memberships {
   }
 
   #replicas(group: GroupId, isAmong: IsAmong): readonly { end: LogEnd; membership: MirroredMembership }[] {
-    if (group === clusterGroup) return [];
     const name = nameOf(group);
     return this.#mirror.holders(name).flatMap((node) => {
       const end = isAmong(node) ? this.#mirror.end(node, name) : null;
       const membership = this.#mirror.membershipAt(node, name);
-      return end === null || membership === null ? [] : [{ end, membership }];
+      if (end === null || membership === null || this.#isFounding(group, membership)) return [];
+      return [{ end, membership }];
     });
   }
 }
