@@ -281,24 +281,15 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
   departed(from: NodeId, message: PeerMessage & { readonly type: "departed" }, nowMs: Millis): void {
     const isOther = message.incarnation !== this.#incarnation || message.toMember !== this.#member;
     if (isOther || this.#succession !== null || message.index <= this.state.members.configuration.index) return;
-    this.#retire();
+    this.#stepDown();
     this.#maybePull(from, message.index, nowMs);
   }
 
-  /** What is committed leaves this member out, as far as the log has come here. */
+  /** What is committed leaves this member out, as far as the log has come here. What it promised stays on record: it may be under way. */
   #maybeRetire(): void {
     if (!this.#areMembersNew) return;
     this.#areMembersNew = false;
-    if (hasRetired(this.state.members.membership, this.#world.self, this.#member)) this.#retire();
-  }
-
-  /** Its votes are of no use to anybody: it goes on as a copy, and must never speak as this member again. */
-  #retire(): void {
-    if (this.#seat === null && this.#joining === null) return;
-    const { group, incarnation, member } = this.record;
-    this.#stepDown();
-    this.#world.hardStates.delete({ group, incarnation, member });
-    this.#world.out.writeDurably([], this.#world.hardStates.table());
+    if (hasRetired(this.state.members.membership, this.#world.self, this.#member)) this.#stepDown();
   }
 
   #sayLost(to: NodeId, member: MemberId): void {

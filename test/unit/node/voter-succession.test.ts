@@ -104,6 +104,8 @@ test("who comes back has no vote, follows as any other node does, and may be giv
   cluster.start(lost);
   cluster.settle();
   cluster.until(() => cluster.member(lost).machine.database.replica === null, 5_000);
+  // A vote that it gave may wait for the very write that says that it has none: it must be in it.
+  assert.ok(cluster.disks.get(lost)?.table.some(({ group, term }) => group === clusterGroup && term > 0));
   makeGroup(cluster, lost, "back");
   cluster.knows(lost, toGroupId("away"));
   cluster.knows(lost, toGroupId("back"));
