@@ -181,7 +181,7 @@ export class GroupMembers {
       const message = `The owner ${stranger} is not a node of this cluster`;
       return failure("invalid_argument", message, { group, node: stranger, field: "owners" });
     }
-    return this.#replica.state.refuseOwners(ifIndex);
+    return this.#replica.state.refuseOwners(owners, ifIndex);
   }
 
   #begin(

@@ -429,8 +429,14 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
   }
 
   /** Why the owners cannot be changed now. @param ifIndex where they were changed last; null: wherever */
-  refuseOwners(ifIndex: LogIndex | null): Failure | null {
+  refuseOwners(owners: readonly NodeId[], ifIndex: LogIndex | null): Failure | null {
     const { group } = this.#object;
+    const { currentOwner } = this.ownership;
+    const isHeld = currentOwner !== null && this.placement.lease?.isEndless === true;
+    if (isHeld && !owners.includes(currentOwner)) {
+      const message = `${currentOwner} runs ${group} under a right that no time ends: move it first, or have it fenced`;
+      return failure("condition_failed", message, { group, node: currentOwner, field: "owners" });
+    }
     const { index } = this.members.configuration;
     if (this.transactions.areOwnersHeld) {
       return failure("txn_conflict", `A planned change of an owner of ${group} is under way`, { group });
@@ -442,7 +448,7 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
 
   #wantOwners({ owners, ifIndex }: Extract<GroupCommand, { type: "setOwners" }>): PlainOutcome {
     const { index, membership } = this.members.configuration;
-    const refusal = this.refuseOwners(ifIndex);
+    const refusal = this.refuseOwners(owners, ifIndex);
     if (refusal !== null) return { type: "refused", failure: refusal };
     const isSo = isAtRest(membership) && owners.join() === membership.owners.join();
     return isSo ? { type: "ownersSet", index } : { type: "ownersWanted", owners };

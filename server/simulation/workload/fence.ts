@@ -23,6 +23,7 @@ export class PowerSwitch {
   readonly #options: FencesOptions;
   #failProbability: number;
   #hangProbability: number;
+  #restartMsMax = restartMsMax;
   /** What was to start before the last time that somebody else decided who is to run stays as it is. */
   #round = 0;
   #count = 0;
@@ -38,8 +39,9 @@ export class PowerSwitch {
     return this.#count;
   }
 
-  /** From now on it works. */
+  /** From now on it works, and a machine has its power back at once. */
   heal(): void {
+    this.#restartMsMax = 0;
     this.#failProbability = 0;
     this.#hangProbability = 0;
   }
@@ -69,8 +71,9 @@ export class PowerSwitch {
     if (wasRunning) simNode.crash("power");
     else if (isPowered) powerOff(node);
     if (!wasRunning) return;
+    if (this.#restartMsMax === 0) return simNode.start();
     const round = this.#round;
-    world.scheduler.after(random.fraction() * restartMsMax, () => {
+    world.scheduler.after(random.fraction() * this.#restartMsMax, () => {
       if (round === this.#round && !simNode.isRunning) simNode.start();
     });
   }

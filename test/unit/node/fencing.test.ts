@@ -199,3 +199,20 @@ test("a change of the policy counts from the next epoch on", () => {
   scene.onlineOn(n3);
   assert.equal(scene.status.placement.lease?.isEndless, false);
 });
+
+test("an owner keeps its place in the list as long as it has a right that no time ends", () => {
+  const scene = new Scene({ lostQuorum: "freeze" });
+  const ask = () => {
+    const member = scene.cluster.member(n4);
+    const request = { type: "setOwners", group: rg, owners: [n2, n3], ifIndex: null, validateOnly: false } as const;
+    const call = member.call(request, 10_000);
+    scene.agents.until(() => member.replies.has(call));
+    const reply = member.replies.get(call) as Reply;
+    return reply.type === "failed" ? reply.failure.message : reply.type;
+  };
+  assert.equal(ask(), "n1 runs rg under a right that no time ends: move it first, or have it fenced");
+  const wish = { type: "move", to: n3, ifEpoch: null } as const;
+  scene.cluster.ask(n4, { type: "wish", group: rg, wish, validateOnly: false, who: "", why: "" }, "wish");
+  scene.onlineOn(n3);
+  assert.equal(ask(), "setOwners");
+});
