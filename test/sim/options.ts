@@ -36,16 +36,17 @@ const slowTimes = 25;
 type Strength = "off" | "mild" | "extreme";
 
 /**
- * What a run does most: `consensus` is a bit of everything, `data` transactions, leases and watches in each, `recovery` agents that
- * run applications, `interlocked` the same on nodes that have hardly room for them.
+ * What a run does most: `consensus` is a bit of everything, `brisk` that without the runs that take minutes, `data` transactions,
+ * leases and watches in each, `recovery` agents that run applications, `interlocked` the same on nodes that have hardly room for them.
  */
-export const areas = ["consensus", "data", "recovery", "interlocked"] as const;
+export const areas = ["consensus", "brisk", "data", "recovery", "interlocked"] as const;
 export type Area = (typeof areas)[number];
 
-/** One run in five takes minutes instead of seconds (pace.ts). */
+/** One run in five takes minutes instead of seconds (pace.ts), but of `brisk` none. */
 export function drawOptions(seed: number, area: Area = "consensus"): SimOptions {
   const random = new Random(seed);
-  const pace = random.fork().pick([1, 1, 1, 1, slowTimes]);
+  const drawnPace = random.fork().pick([1, 1, 1, 1, slowTimes]);
+  const pace = area === "brisk" ? 1 : drawnPace;
   const drawn = drawBrisk(seed, random);
   const afterMs = drawReplacement(new Random(seed + 40));
   // Its runs take their time by themselves.

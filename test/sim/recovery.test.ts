@@ -5,9 +5,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { assertPassed, startAll } from "./seed-processes.ts";
 
-const seedsWanted = 12;
+const seedsWanted = 8;
 const invalidMax = 2;
-const seedsTwice = 5;
+const seedsTwice = 3;
 
 const seeds = Array.from({ length: seedsWanted + invalidMax }, (_, at) => 1 + at);
 const half = seeds.length / 2;

@@ -16,6 +16,7 @@ import { Tally } from "./tally.ts";
 /** What is run by itself before the seeds. */
 const inFull: Readonly<Record<Area, readonly (readonly string[])[]>> = {
   consensus: [],
+  brisk: [],
   recovery: [],
   interlocked: [],
   data: [["test/sim/watches.ts"], ["--test", "test/e2e/transfers.test.ts"]],
