@@ -12,6 +12,7 @@ import { Readable } from "node:stream";
 import { finished } from "node:stream/promises";
 import { run } from "node:test";
 import { spec } from "node:test/reporters";
+import { pack, packVariable } from "./pack.ts";
 import { type Program, plans, type Stage } from "./stages.ts";
 
 const root = join(import.meta.dirname, "..");
@@ -61,15 +62,24 @@ async function timed(stage: Stage, patterns: readonly string[], totals: Counts):
   }
   print(`\n━━ ${stage.name}`);
   const startedMs = performance.now();
-  const isPassed =
-    stage.type === "tests"
-      ? await runTests(files, stage.concurrency, totals)
-      : stage.type === "programs"
-        ? await runPrograms(stage.programs, totals)
-        : countCheck(totals, await checkGenerated());
+  const isPassed = await runStage(stage, files, totals);
   const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
   print(`━━ ${stage.name}: ${isPassed ? "passed" : "FAILED"} in ${seconds} s`);
   return isPassed ? "passed" : "failed";
+}
+
+async function runStage(stage: Stage, files: readonly string[], totals: Counts): Promise<boolean> {
+  switch (stage.type) {
+    case "tests":
+      return await runTests(files, stage.concurrency, totals);
+    case "programs":
+      return await runPrograms(stage.programs, totals);
+    case "generated":
+      return countCheck(totals, await checkGenerated());
+    case "packed":
+      process.env[packVariable] = await pack();
+      return true;
+  }
 }
 
 /** What runs beside another stage has a place of its own there, and does not run again in its own stage. */

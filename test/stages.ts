@@ -11,6 +11,8 @@ export type Stage =
   | { readonly type: "programs"; readonly name: string; readonly programs: readonly Program[] }
   /** Generated code is what the schemas say. */
   | { readonly type: "generated"; readonly name: string }
+  /** What the stages behind it start as processes is packed (pack.ts). */
+  | { readonly type: "packed"; readonly name: string }
   /** The `*.test.ts` files below `folders`, in this order, or the one file that one names. */
   | {
       readonly type: "tests";
@@ -51,6 +53,7 @@ const longestEndToEnd = ["black-hole", "disk-failures", "recovery", "recovery-ro
 const thorough: readonly Stage[] = [
   { type: "tests", name: "conformance", folders: ["test/conformance"], concurrency: 2 },
   { type: "tests", name: "documentation", folders: ["test/docs"], concurrency: 1 },
+  { type: "packed", name: "packed" },
   // In both the longest files first, so that both cores are busy to the end.
   {
     type: "tests",

@@ -3,7 +3,6 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { fileURLToPath } from "node:url";
 import { referenceCluster } from "../../server/dev/reference-cluster.ts";
 import { catchUpCluster, testCatchUp } from "./scenarios/catch-up.ts";
 import { clusterQuorumCluster, testClusterQuorum } from "./scenarios/cluster-quorum.ts";
@@ -11,9 +10,10 @@ import { coldStart } from "./scenarios/cold-start.ts";
 import { testCrash } from "./scenarios/crash.ts";
 import { testPlacement } from "./scenarios/placement.ts";
 import { quarantineCluster, testQuarantine } from "./scenarios/quarantine.ts";
+import { scriptOf } from "./support/program.ts";
 import { TestCluster } from "./support/test-cluster.ts";
 
-const launcher = fileURLToPath(new URL("black-hole-node.ts", import.meta.url));
+const launcher = scriptOf("black-hole-node");
 
 await runWithoutGossip("reference", referenceCluster, (cluster) => {
   testPlacement(cluster);

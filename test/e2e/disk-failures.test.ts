@@ -6,12 +6,12 @@ import { spawn, spawnSync } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { fileURLToPath } from "node:url";
 import type { Fault, OneNodeArguments } from "./one-node.ts";
+import { scriptOf } from "./support/program.ts";
 import { createScratch } from "./support/scratch.ts";
 import { SmallDisks, skipWithoutMount } from "./support/small-disks.ts";
 
-const script = fileURLToPath(new URL("one-node.ts", import.meta.url));
+const script = scriptOf("one-node");
 const kills = 104;
 /** Of the kills, which each wait for a process to start and to be elected. */
 const lanes = 4;

@@ -1,9 +1,8 @@
 // The command line as its users have it: one process, its exit code and what it printed.
 
 import { spawn } from "node:child_process";
-import { fileURLToPath } from "node:url";
+import { launcher } from "./program.ts";
 
-const launcher = fileURLToPath(new URL("../../../server/bailiwick.mjs", import.meta.url));
 const timeoutMs = 60_000;
 
 export interface Result {

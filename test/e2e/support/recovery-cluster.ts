@@ -5,11 +5,11 @@ import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { Client } from "../../../client/index.ts";
 import { isAlive } from "./agent-setting.ts";
 import { type Life, Lives, uptimeMs, writeApplication } from "./application.ts";
 import { killNow } from "./kill-now.ts";
+import { launcher } from "./program.ts";
 import { NamespaceSite } from "./recovery-namespaces.ts";
 import { type Direction, LoopbackSite, type Site } from "./recovery-site.ts";
 import { createScratch, type Scratch } from "./scratch.ts";
@@ -17,8 +17,6 @@ import { waitFor } from "./wait.ts";
 
 /** Of every group here. */
 export const lease = { ttlMs: 3_000, renewIntervalMs: 200, stopBudgetMs: 300 } as const;
-
-const launcher = fileURLToPath(new URL("../../../server/bailiwick.mjs", import.meta.url));
 
 export interface MachineGroup {
   readonly name: string;

@@ -6,14 +6,13 @@ import { randomInt } from "node:crypto";
 import { closeSync, mkdirSync, openSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { createNodeKey } from "../../../server/adapters/node-key.ts";
 import { isAlive } from "./agent-setting.ts";
 import { killNow } from "./kill-now.ts";
+import { launcher } from "./program.ts";
 import type { Direction, Site, SiteCluster } from "./recovery-site.ts";
 import { waitFor } from "./wait.ts";
 
-const launcher = fileURLToPath(new URL("../../../server/bailiwick.mjs", import.meta.url));
 const apiPort = 7_401;
 const peerPort = 7_501;
 /** Of a loaded machine. */

@@ -7,6 +7,7 @@ import { after } from "node:test";
 import { Client, type ClientOptions } from "../../../client/index.ts";
 import { DevCluster, type Endpoint } from "../../../server/dev/dev-cluster.ts";
 import { findPorts } from "./ports.ts";
+import { launcher as bailiwick } from "./program.ts";
 import { createScratch } from "./scratch.ts";
 import { waitFor } from "./wait.ts";
 
@@ -45,7 +46,7 @@ export class TestCluster {
   }
 
   /** To be called outside tests and hooks. Makes the directories; starts nothing. After the file's tests all goes. */
-  static async create({ name, clusterFile, launcher }: TestClusterOptions): Promise<TestCluster> {
+  static async create({ name, clusterFile, launcher = bailiwick }: TestClusterOptions): Promise<TestCluster> {
     const watched: Watched = { running: new Set(), surprises: [], ends: new Map() };
     const scratch = createScratch(name);
     const firstPort = await findPorts(2 * portsPerKind);
@@ -54,7 +55,7 @@ export class TestCluster {
       clusterFile: { file: "cluster.yaml", text: clusterFile },
       apiPort: firstPort,
       peerPort: firstPort + portsPerKind,
-      ...(launcher === undefined ? {} : { launcher }),
+      launcher,
       onExit: (node, how) => {
         watched.ends.set(node, how);
         if (watched.running.delete(node)) watched.surprises.push(`${node}: ${how}`);
