@@ -1,15 +1,13 @@
 // Gossip is never needed (architecture.md, invariant 8): all publications of all nodes are swallowed, and what other files
-// test with it holds as well: placement, crash, cold start, catching up, quarantine and a lost cluster quorum.
+// test with it holds as well: placement, crash, cold start and catching up. Of the rest the simulator's option `gossip` tells.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { referenceCluster } from "../../server/dev/reference-cluster.ts";
 import { catchUpCluster, testCatchUp } from "./scenarios/catch-up.ts";
-import { clusterQuorumCluster, testClusterQuorum } from "./scenarios/cluster-quorum.ts";
 import { coldStart } from "./scenarios/cold-start.ts";
 import { testCrash } from "./scenarios/crash.ts";
 import { testPlacement } from "./scenarios/placement.ts";
-import { quarantineCluster, testQuarantine } from "./scenarios/quarantine.ts";
 import { scriptOf } from "./support/program.ts";
 import { TestCluster } from "./support/test-cluster.ts";
 
@@ -25,8 +23,6 @@ await runWithoutGossip("reference", referenceCluster, (cluster) => {
   });
 });
 await runWithoutGossip("catch-up", catchUpCluster, testCatchUp);
-await runWithoutGossip("quarantine", quarantineCluster, testQuarantine);
-await runWithoutGossip("cluster-quorum", clusterQuorumCluster, testClusterQuorum);
 
 /** One cluster at a time: the next is made when the tests of this one are over and its processes gone. */
 async function runWithoutGossip(

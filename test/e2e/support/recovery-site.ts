@@ -4,6 +4,7 @@
 import { join } from "node:path";
 import { DevCluster } from "../../../server/dev/dev-cluster.ts";
 import { findPorts } from "./ports.ts";
+import { launcher } from "./program.ts";
 
 /** What is lost of a machine that is cut off in one direction. */
 export type Direction = "sent" | "received";
@@ -54,6 +55,7 @@ export class LoopbackSite implements Site {
       clusterFile: { file: "cluster.yaml", text: JSON.stringify(cluster) },
       apiPort: firstPort,
       peerPort: firstPort + portsPerKind,
+      launcher,
     });
     return new LoopbackSite(dev, new Map((await dev.endpoints()).map(({ node, api }) => [node, api])));
   }

@@ -42,7 +42,6 @@ test("PieceReader finds the same pieces however the stream was cut", () => {
 
 for (const { spread, Client } of [
   { spread: "stream", Client: UnaryClient },
-  { spread: "stream", Client: StreamClient },
   { spread: "gossip", Client: StreamClient },
 ] as const) {
   test(`the ceiling has every acknowledged put of a ${Client.name} on two disks, by ${spread}`, async () => {
