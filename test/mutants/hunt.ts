@@ -1,9 +1,11 @@
 // Runs seeds until one fails; a child of run.ts, started inside the broken copy.
-//   node test/mutants/hunt.ts cluster|data|recovery|core SEED COUNT
+//   node test/mutants/hunt.ts cluster|data|recovery|edge|core SEED COUNT
 // One line of JSON a seed: its number, and which checker spoke, or null.
 
 import { InvariantError } from "../../proto/assert.ts";
 import { runSeed } from "../../server/simulation/run.ts";
+import { toViolation } from "../../server/simulation/violation.ts";
+import { Edge } from "../sim/edge.ts";
 import { type Area, drawOptions } from "../sim/options.ts";
 import { runWorld } from "../unit/raft/random-run.ts";
 import type { HunterName, Sighting } from "./hunters.ts";
@@ -13,6 +15,7 @@ const hunters: Readonly<Record<HunterName, (seed: number) => string | null>> = {
   cluster: (at) => huntCluster(at, "consensus"),
   data: (at) => huntCluster(at, "data"),
   recovery: (at) => huntCluster(at, "recovery"),
+  edge: huntEdge,
   core: huntCore,
 };
 
@@ -23,6 +26,16 @@ function hunt(look: (seed: number) => string | null, first: number, seeds: numbe
     const sighting: Sighting = { seed: at, checker: look(at) };
     process.stdout.write(`${JSON.stringify(sighting)}\n`);
     if (sighting.checker !== null) return;
+  }
+}
+
+function huntEdge(at: number): string | null {
+  try {
+    new Edge(at).play();
+    return null;
+  } catch (error) {
+    const { kind, checker, message } = toViolation(error);
+    return kind === "crash" ? `a trial's own assertion: ${message}` : `${kind}, \`${checker}\`: ${message}`;
   }
 }
 
