@@ -25,6 +25,7 @@ import { explain } from "../recovery/explanation.ts";
 import { Fencing } from "../recovery/fencing.ts";
 import { grantFor } from "../recovery/grants.ts";
 import { isThere } from "../recovery/intents.ts";
+import { leavingOwners } from "../recovery/members.ts";
 import { minimumLacks } from "../recovery/minimum.ts";
 import { groupsFollowed, stopAwaits } from "../recovery/neighbour-rules.ts";
 import { OwnerRights } from "../recovery/owner-rights.ts";
@@ -381,6 +382,7 @@ export class PlacementKeeper {
     return {
       group,
       owners,
+      leaving: leavingOwners(this.#replica.membership),
       verdicts: state.verdicts(),
       ownership: state.ownership,
       placement: state.placement,

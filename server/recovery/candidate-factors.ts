@@ -22,6 +22,7 @@ export function factorsOf(view: PlacementView, purpose: PlacementPurpose, node: 
     verdict(view, node),
     agent(view, node),
     departure(view, purpose, node),
+    removal(view, node),
     pin(view, node),
     ban(view, node),
     resource(view, node),
@@ -84,6 +85,12 @@ function agent({ agents }: PlacementView, node: NodeId): Factor | null {
 function departure(view: PlacementView, purpose: PlacementPurpose, node: NodeId): Factor | null {
   if (purpose !== "move" || node !== view.ownership.currentOwner) return null;
   return { kind: "rule", excludes: true, reason: `The application is to leave ${node}` };
+}
+
+/** A right that no time ends would outlast its ownership, and then only an operator can say that it is over. */
+function removal({ leaving, policies }: PlacementView, node: NodeId): Factor | null {
+  if (!leaving.includes(node)) return null;
+  return { kind: "rule", excludes: policies.lease.isEndless, reason: `${node} is on its way out of the owner list` };
 }
 
 function pin({ placement: { intent, move } }: PlacementView, node: NodeId): Factor | null {

@@ -60,6 +60,12 @@ export function areOwnersChanging({ owners, outgoing, target }: Membership): boo
   return sets.some((voters) => !areOwners(voters, owners));
 }
 
+/** Owners whom the change under way leaves out. */
+export function leavingOwners({ owners, voters, outgoing, target }: Membership): readonly NodeId[] {
+  const next = target ?? (outgoing.length > 0 ? voters : null);
+  return next === null ? [] : owners.filter((owner) => !next.some(({ node }) => node === owner));
+}
+
 function areOwners(voters: readonly Voter[], owners: readonly NodeId[]): boolean {
   const nodes = voters.filter(({ isWitness }) => !isWitness).map(({ node }) => node);
   return nodes.length === owners.length && nodes.every((node) => owners.includes(node));

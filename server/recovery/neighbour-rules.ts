@@ -30,6 +30,7 @@ export function sameNodeConflict(view: PlacementView, node: NodeId): string | nu
   for (const other of groupsFollowed(view)) {
     const neighbour = neighbourOf(view, other);
     const place = neighbour === null ? null : placeOf(neighbour);
+    if (neighbour === null) return `${view.group} runs where ${other} does, which no node here is known to own`;
     if (place === null) return `${view.group} runs where ${other} does, which has no owner`;
     if (place !== node) return `${view.group} runs where ${other} does, which is on ${place}`;
   }

@@ -10,6 +10,8 @@ export interface PlacementView {
   readonly group: GroupId;
   /** In order of precedence. */
   readonly owners: readonly NodeId[];
+  /** Owners whom a change under way leaves out. */
+  readonly leaving: readonly NodeId[];
   /** The group's verdicts; an owner without one is not up. */
   readonly verdicts: readonly StatusComponent[];
   readonly ownership: Ownership;

@@ -103,7 +103,7 @@ function placesOf(scene: Scene): Places {
   return { group: null, text: texts.join(", "), missing: null };
 }
 
-/** It has a quorum, and so has every group by whose place it goes. */
+/** It has a quorum, and so has every group by whose place it goes; and where they go together they can. */
 function isDemanded({ testbed, isWell }: Scene, group: GroupId): boolean {
   const { memberships, atlas, policiesOf, options } = testbed;
   const related = [...options.topology.groups.keys()].filter((other) => {
@@ -118,7 +118,11 @@ function isDemanded({ testbed, isWell }: Scene, group: GroupId): boolean {
     const isThere = (node: NodeId) => isWell(node) && atlas.counts(node, each);
     return memberships.hasQuorum(each, isThere) && memberships.isListed(each, isWell);
   };
-  return related.every(isServed);
+  const isTogether = (other: GroupId) =>
+    policiesOf(group).sameNode.includes(other) || policiesOf(other).sameNode.includes(group);
+  const own = memberships.newest(group, isWell).value.owners;
+  const isPossible = (other: GroupId) => memberships.newest(other, isWell).value.owners.some((it) => own.includes(it));
+  return related.every((other) => isServed(other) && (!isTogether(other) || isPossible(other)));
 }
 
 function groupMissing(scene: Scene, group: GroupId): string | null {

@@ -25,7 +25,8 @@ function newGroup(): GroupState {
 test("a look that is due and cannot be made then is not due at that moment any more", () => {
   const state = newGroup();
   const { group, incarnation } = state.object;
-  const replica = { key: { group, incarnation }, term, state } as never;
+  const { membership } = state.members.configuration;
+  const replica = { key: { group, incarnation }, term, state, membership } as never;
   const surroundings = { summaries: () => [], capacityOf: () => new Map(), sampleOf: () => null, startOf: () => null };
   const keeper = new PlacementKeeper(worldOf(n1), replica, { ask: () => {}, wake: () => {} }, surroundings);
   keeper.lead();

@@ -4,6 +4,7 @@ import fc from "fast-check";
 import type { Candidate } from "../../../proto/placement.ts";
 import { roomFor, without } from "../../../server/recovery/amounts.ts";
 import { rankCandidates } from "../../../server/recovery/candidates.ts";
+import { nodesOf } from "./fixtures.ts";
 import {
   admittedBy,
   amounts,
@@ -63,6 +64,15 @@ test("for a move the owner that it leaves is excluded, and for a fallback every 
   assert.equal(order("fallback", { ownership: ownedBy("n210") }), "n208");
   const reason = "n212 is number 3 of 3 in the owner list, behind n210 at number 2";
   assert.equal(exclusion("fallback", "n212", { ownership: ownedBy("n210") }), reason);
+});
+
+test("an owner on its way out of the list is given no right that only an operator could end, and any other one", () => {
+  const leaving = nodesOf("n210");
+  const lease = { ...policiesOf().lease, isEndless: true };
+  assert.equal(order("fallover", { leaving, ...failed("n208") }), "n210 n212");
+  assert.equal(order("fallover", { leaving, policies: policiesOf({ lease }), ...failed("n208") }), "n212");
+  const reason = "n210 is on its way out of the owner list";
+  assert.equal(exclusion("fallover", "n210", { leaving, policies: policiesOf({ lease }) }), reason);
 });
 
 test("the least loaded owner comes first by its fresh sample, those without one as next in the list", () => {

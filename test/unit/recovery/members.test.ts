@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { toMemberId } from "../../../proto/ids.ts";
 import { firstConfiguration, type Membership, type Voter } from "../../../proto/membership.ts";
-import { areOwnersChanging } from "../../../server/recovery/members.ts";
+import { areOwnersChanging, leavingOwners } from "../../../server/recovery/members.ts";
 import { nodesOf } from "./fixtures.ts";
 
 function votersOf(names: string, witness?: string): readonly Voter[] {
@@ -27,4 +27,11 @@ test("areOwnersChanging() takes another order, another witness or a renewed memb
   assert.equal(areOwnersChanging(membershipOf({ target: votersOf("c b a") })), false);
   assert.equal(areOwnersChanging(membershipOf({ target: votersOf("a b c", "w") })), false);
   assert.equal(areOwnersChanging(membershipOf({ outgoing: votersOf("a b c", "v") })), false);
+});
+
+test("leavingOwners() are those that the change under way leaves out, until it is over", () => {
+  assert.deepEqual(leavingOwners(membershipOf({})), []);
+  assert.deepEqual(leavingOwners(membershipOf({ target: votersOf("a d", "b") })), ["c"]);
+  assert.deepEqual(leavingOwners(membershipOf({ voters: votersOf("a b"), outgoing: votersOf("a b c") })), ["c"]);
+  assert.deepEqual(leavingOwners(membershipOf({ target: votersOf("c b a") })), []);
 });

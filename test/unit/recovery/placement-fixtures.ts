@@ -65,6 +65,7 @@ export function viewOf(fields: Partial<PlacementView> = {}): PlacementView {
   return {
     group: toGroupId("rg226"),
     owners,
+    leaving: [],
     verdicts: statuses({}),
     ownership: ownedBy("n208"),
     placement: placementOf({}),

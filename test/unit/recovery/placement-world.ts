@@ -398,6 +398,7 @@ export class PlacementWorld {
     return {
       group: toGroupId("rg226"),
       owners,
+      leaving: [],
       verdicts: owners.map((node) => verdictOf(node, this.#verdicts.get(node) ?? "joining")),
       ownership: this.ownership,
       placement: this.placement,
