@@ -5,9 +5,9 @@
 //   node test/run.ts ok|all PATTERN…   only stages so named, and test files whose path holds a pattern; nothing static
 
 import { spawn } from "node:child_process";
-import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { Readable } from "node:stream";
 import { finished } from "node:stream/promises";
 import { run } from "node:test";
@@ -21,6 +21,7 @@ const testTimeoutMs = 300_000;
 /** Ends a stage that reports nothing for so long: all its tests are over and a file's process does not end. */
 const silenceMaxMs = testTimeoutMs + 30_000;
 const programsAtOnce = 2;
+const filesInProcess = 8;
 
 const countNames = ["tests", "suites", "pass", "fail", "cancelled", "skipped", "todo"] as const;
 type Counts = Record<(typeof countNames)[number], number>;
@@ -62,7 +63,8 @@ async function timed(stage: Stage, patterns: readonly string[], totals: Counts):
   }
   print(`\n━━ ${stage.name}`);
   const startedMs = performance.now();
-  const isPassed = await runStage(stage, files, totals);
+  const isWhole = patterns.length === 0 || isNamed;
+  const isPassed = await runStage(stage, isWhole ? shared(stage, files) : files, totals);
   const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
   print(`━━ ${stage.name}: ${isPassed ? "passed" : "FAILED"} in ${seconds} s`);
   return isPassed ? "passed" : "failed";
@@ -102,6 +104,26 @@ function testFiles(folders: readonly string[], patterns: readonly string[]): str
 function filesBelow(folder: string): readonly string[] {
   if (folder.endsWith(".ts")) return [folder].filter((file) => existsSync(file));
   return globSync(`${folder}/**/*.test.ts`).sort();
+}
+
+/** Those that share a process are named by a file of imports in their place. */
+function shared(stage: Stage, files: readonly string[]): readonly string[] {
+  const sharing = stage.type === "tests" ? (stage.sharing ?? []) : [];
+  return sharing.reduce<readonly string[]>((rest, folder) => {
+    const own = rest.filter((file) => file.startsWith(folder));
+    const others = rest.filter((file) => !own.includes(file));
+    const count = Math.ceil(own.length / filesInProcess);
+    // Dealt out like cards, so that neighbours, which often take as long, are apart.
+    const parts = Array.from({ length: count }, (_, at) => own.filter((_file, index) => index % count === at));
+    return [...others, ...parts.map((part, at) => importing(part, `${folder}${at + 1}`))];
+  }, files);
+}
+
+function importing(files: readonly string[], name: string): string {
+  const file = join(root, ".cache", "test-parts", `${name.replaceAll("/", "-")}.ts`);
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, files.map((each) => `import "${join(root, each)}";\n`).join(""));
+  return file;
 }
 
 /** Streams node's own report of each test; the summary of the stage is held back and added to the totals. */

@@ -19,6 +19,8 @@ export type Stage =
       readonly name: string;
       readonly folders: readonly string[];
       readonly concurrency: number;
+      /** Folders of pure code, whose files share processes in the whole plan: most of the time of each went into loading the same. */
+      readonly sharing?: readonly string[];
       /** Files of other stages that run here in the whole plan, before and beside the others: what they do gives way to those. */
       readonly beside?: readonly string[];
     };
@@ -38,9 +40,23 @@ const checks: readonly Stage[] = [
   { type: "generated", name: "generated" },
 ];
 
+const pure = [
+  "agent",
+  "api",
+  "client",
+  "node",
+  "proto",
+  "raft",
+  "recovery",
+  "simulation",
+  "sphere",
+  "txn",
+  "watch",
+].map((name) => `test/unit/${name}/`);
+
 const quick: readonly Stage[] = [
   { type: "tests", name: "tidy", folders: ["test/tidy.test.ts"], concurrency: 2 },
-  { type: "tests", name: "unit", folders: ["test/unit"], concurrency: 2 },
+  { type: "tests", name: "unit", folders: ["test/unit"], concurrency: 2, sharing: pure },
   { type: "tests", name: "golden", folders: ["test/golden"], concurrency: 2 },
 ];
 
