@@ -1,7 +1,7 @@
 // The calls that this node is answering: who asked, until when, and whether it may have taken effect already.
 
 import { type Failure, failure } from "../../proto/errors.ts";
-import type { Millis, NodeId } from "../../proto/ids.ts";
+import type { GroupId, Millis, NodeId } from "../../proto/ids.ts";
 import { isOfAgents, isStream, type Reply, type Request, type WatchMessage } from "../../proto/requests.ts";
 import type { TransactionId } from "../../proto/transactions.ts";
 import { Deadlines } from "./deadlines.ts";
@@ -31,6 +31,8 @@ export interface Call {
   tries: number;
   /** Of a read: the transaction whose end it waits for. */
   heldBy: TransactionId | null;
+  /** Of a transaction over several groups: one that has not done its part yet. */
+  awaits: GroupId | null;
   /** What an owner without a quorum has said, until another one knows better. */
   refusal: Failure | null;
 }
@@ -66,6 +68,7 @@ export class Calls {
       inHand: null,
       tries: 0,
       heldBy: null,
+      awaits: null,
       refusal: null,
     };
     const refusal = this.#refusal(request);

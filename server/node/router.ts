@@ -1,7 +1,7 @@
 // Finds out who answers a call: this node's own replica, the group's leader, or some owner elsewhere. A call that came from
 // another node is never passed on: the one hop is over (F1).
 
-import { type ErrorCode, type Failure, failure } from "../../proto/errors.ts";
+import { type Effect, type ErrorCode, type Failure, failure } from "../../proto/errors.ts";
 import { clusterGroup, type GroupId, type Millis, type NodeId, toMillis } from "../../proto/ids.ts";
 import type { PeerMessage } from "../../proto/messages.ts";
 import {
@@ -217,9 +217,11 @@ export class Router {
     const forward = number === undefined ? undefined : this.#forwarded.get(number);
     if (forward !== undefined) this.#fellSilent(forward.to, group);
     if (call.heldBy !== null) return heldFailure(group, call.heldBy);
+    const effect = call.mayHaveHappened ? "unknown" : "none";
+    if (call.awaits !== null) return awaitedFailure(group, call.awaits, effect);
     const where =
       forward === undefined ? `The group ${group} did not answer` : `${forward.to}, asked for ${group}, did not answer`;
-    return failure("deadline", `${where} in time`, { group }, call.mayHaveHappened ? "unknown" : "none");
+    return failure("deadline", `${where} in time`, { group }, effect);
   }
 
   #routeLocally(call: Call, group: GroupId, local: LocalGroup, nowMs: Millis): void {
@@ -465,6 +467,12 @@ function isOfNode(
 function heldFailure(group: GroupId, { group: by, index }: TransactionId): Failure {
   const message = `The keys are held by transaction ${index} of ${by}, which is not over yet: ${by} may have no quorum`;
   return failure("deadline", message, { group }, "none");
+}
+
+/** A transaction whose groups have not all done their part. */
+function awaitedFailure(by: GroupId, group: GroupId, effect: Effect): Failure {
+  const message = `The group ${group} did not do its part of the transaction in time, which ${by} coordinates`;
+  return failure("deadline", message, { group }, effect);
 }
 
 function groupOf(request: Request): GroupId {

@@ -177,6 +177,7 @@ export class Transactions {
     driven.refusal ??= this.#reasonToAbort(driven, groups, nowMs);
     if (driven.refusal !== null) return this.#propose(driven, { type: "decide", id, decision: "aborted" }, nowMs);
     const missing = groups.filter((group) => !driven.votes.has(group));
+    this.#await(driven, missing);
     for (const group of missing) {
       const part = present(driven.call?.parts.get(group), `the part of ${group}`);
       const request = { type: "prepare", group, id, part, floor: this.#floor(id) } as const;
@@ -192,6 +193,7 @@ export class Transactions {
   #spread({ id, groups }: TransactionRecord, driven: Driven, decision: Decision, nowMs: Millis): void {
     driven.decidedMs ??= nowMs;
     const missing = groups.filter((group) => group !== id.group && !driven.finished.has(group));
+    this.#await(driven, missing);
     for (const group of missing) {
       const request = { type: "finish", group, id, decision, floor: this.#floor(id) } as const;
       this.#ask(driven, group, request, { type: "done", id, group }, nowMs);
@@ -200,6 +202,14 @@ export class Transactions {
     if (missing.length === 0 || decision === "aborted" || nowMs >= answerMs) this.#reply(id, groups, driven, decision);
     else this.#wake(answerMs);
     if (missing.length === 0) this.#propose(driven, { type: "forget", id }, nowMs);
+  }
+
+  /** Should a caller's time be up before it is over, this is where it hangs. */
+  #await(driven: Driven, missing: readonly GroupId[]): void {
+    for (const key of waitingFor(driven)) {
+      const call = this.#world.calls.get(key);
+      if (call !== null) call.awaits = missing[0] ?? null;
+    }
   }
 
   #reasonToAbort(driven: Driven, groups: readonly GroupId[], nowMs: Millis): Failure | null {

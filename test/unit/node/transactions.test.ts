@@ -195,6 +195,17 @@ test("a group that does not prepare in time has the transaction aborted everywhe
   assert.deepEqual([read(from, a), read(from, b)], [null, null]);
 });
 
+test("a caller whose time is up before that is told which group it waited for", () => {
+  const from = cluster();
+  losing(from, ({ type }) => type === "prepare");
+  const member = from.member(stranger);
+  const call = member.call(both, limits.transactionTimeoutMs / 2);
+  from.until(() => member.replies.has(call));
+  const reply = member.replies.get(call);
+  assert.equal(failureOf(reply), "deadline unknown");
+  assert.match(reply?.type === "failed" ? reply.failure.message : "", /^The group b did not do its part/);
+});
+
 test("a manager that is lost before it decided leaves nothing done, one that is lost afterwards everything", () => {
   for (const [lost, found] of [
     ["prepare", [null, null]],
