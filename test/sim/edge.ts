@@ -3,28 +3,20 @@
 // room for a second one. What takes the area `recovery` thousands of seeds to meet is in every trial here.
 
 import { assert } from "../../proto/assert.ts";
-import { encodeGroupConfig } from "../../proto/group-config.ts";
+import { decodeGroupCommand } from "../../proto/codec/commands.ts";
 import type { NodeId } from "../../proto/ids.ts";
-import type { GroupWish } from "../../proto/placement.ts";
+import type { PeerMessage } from "../../proto/messages.ts";
+import { isControl } from "../../proto/raft.ts";
 import { Random } from "../../proto/random.ts";
-import type { Request } from "../../proto/requests.ts";
-import { calmLink } from "../../server/simulation/link-options.ts";
 import { plainBootstrap } from "../../server/simulation/reference-topology.ts";
 import type { SimOptions } from "../../server/simulation/run-options.ts";
-import { calmDisk } from "../../server/simulation/sim-disk.ts";
 import { Testbed } from "../../server/simulation/testbed.ts";
 import { type Topology, topologyOf } from "../../server/simulation/topology.ts";
 import type { Agents } from "../../server/simulation/workload/agents.ts";
-import { calmOptions, group, namesOf } from "./scene.ts";
+import { group, namesOf } from "./scene.ts";
+import { configOf, stepMs, type Terms, trialOptions, until, wish } from "./trial.ts";
 
-interface Terms {
-  readonly ttlMs: number;
-  readonly renewIntervalMs: number;
-  readonly stopBudgetMs: number;
-  readonly clockRateErrorPercent: number;
-}
-
-export const losses = ["cut", "late answer", "deposed", "late return"] as const;
+export const losses = ["cut", "late answer", "deposed", "late return", "return while replaced"] as const;
 export type Loss = (typeof losses)[number];
 
 const nodes = namesOf("n1 n2 n3 n4 n5");
@@ -34,32 +26,20 @@ const termSets: readonly Terms[] = [
   { ttlMs: 5_000, renewIntervalMs: 500, stopBudgetMs: 700, clockRateErrorPercent: 20 },
   { ttlMs: 9_000, renewIntervalMs: 800, stopBudgetMs: 1_000, clockRateErrorPercent: 30 },
 ];
-/** What waits for several messages, or for disks, leaves time for something to come between. */
-const slowLink = { ...calmLink, latencyMsMin: 20, latencyMsMean: 40 };
-const slowDisk = { ...calmDisk, syncMsMin: 100, syncMsMean: 200 };
-const settleMsMax = 30_000;
 /** Longer than an election takes, shorter than an agent waits for an answer. */
 const standstillMs = [1_200, 2_400] as const;
-const stepMs = 5;
 
 export class Edge {
   readonly testbed: Testbed;
   readonly loss: Loss;
   readonly #random: Random;
   readonly #terms: Terms;
-  #manager: NodeId | null = null;
 
   constructor(seed: number) {
     this.#random = new Random(seed + 50);
     this.loss = losses[seed % losses.length] as Loss;
     this.#terms = this.#random.pick(termSets);
     this.testbed = new Testbed(optionsOf(seed, this.#terms, this.#random.chance(0.5)));
-    this.testbed.world.observe({
-      noted: (node, _level, text, fields) => {
-        if (text !== "Role changed" || fields["group"] !== group) return;
-        if (fields["role"] === "leader") this.#manager = node;
-      },
-    });
   }
 
   /** @returns on whom the application ran before and after: the same when it came back in time */
@@ -67,7 +47,7 @@ export class Edge {
     const { world } = this.testbed;
     for (const node of world.nodes) node.start();
     this.#agents.start();
-    this.#until("The first owner", () => this.#owner !== null && this.#manager !== null);
+    until(this.testbed, "The first owner", () => this.#owner !== null && this.#manager !== null);
     this.#move();
     const lost = this.#owner as NodeId;
     this.#spreadClocks(lost);
@@ -79,10 +59,10 @@ export class Edge {
       const isAwake = this.#agents.isAlive(lost) && !this.#agents.machine(lost).isFrozen;
       return this.loss === "late return" && isAwake;
     };
-    this.#until("The next owner", () => this.#owner !== null && (this.#owner !== lost || isBack()));
+    until(this.testbed, "The next owner", () => this.#owner !== null && (this.#owner !== lost || isBack()));
     // It may have come back to be stopped.
     world.runFor(isBack() ? 2 * this.#terms.ttlMs : 0);
-    this.#until("One owner", () => this.#owner !== null && this.testbed.ownership?.running(group).length === 1);
+    until(this.testbed, "One owner", () => this.#owner !== null && this.testbed.ownership?.running(group).length === 1);
     const next = this.#owner as NodeId;
     world.network.connections.unblockAll();
     world.runFor(this.#terms.ttlMs);
@@ -92,6 +72,11 @@ export class Edge {
   get #agents(): Agents {
     assert(this.testbed.agents !== null, "a trial has agents");
     return this.testbed.agents;
+  }
+
+  /** While nothing befalls it. */
+  get #manager(): NodeId | null {
+    return this.testbed.world.leaders.of(group)[0] ?? null;
   }
 
   /** Of the application under the newest epoch. */
@@ -107,8 +92,12 @@ export class Edge {
     const among = this.loss === "deposed" ? [manager] : owners.filter((node) => node !== manager);
     const to = this.#random.pick(among);
     if (this.#owner === to) return;
-    this.#wish({ type: "move", to, ifEpoch: null });
-    this.#until(`The move to ${to}`, () => this.#owner === to && this.testbed.ownership?.running(group).length === 1);
+    wish(this.testbed, nodes[4] as NodeId, group, { type: "move", to, ifEpoch: null });
+    until(
+      this.testbed,
+      `The move to ${to}`,
+      () => this.#owner === to && this.testbed.ownership?.running(group).length === 1,
+    );
   }
 
   /** What the owner counts takes as long as it may, what all others count is over as early as it may be. */
@@ -147,6 +136,14 @@ export class Edge {
         world.scheduler.after(awayMs, () => this.#agents.begin(owner));
         return;
       }
+      case "return while replaced":
+        // Too late by all clocks, and too early to hear that somebody else is chosen. A new agent does not know what has stopped.
+        this.#agents.kill(owner);
+        world.observe({
+          left: (_from, _to, message) => {
+            if (assigns(message)) world.scheduler.after(0, () => this.#agents.begin(owner));
+          },
+        });
     }
   }
 
@@ -158,43 +155,26 @@ export class Edge {
       connections.block(other, node);
     }
   }
+}
 
-  #wish(wish: GroupWish): void {
-    const request: Request = { type: "wish", group, wish, validateOnly: false, who: "an operator", why: "a trial" };
-    const node = this.testbed.world.node(nodes[4] as NodeId);
-    node.call(request, 3_000, { reply: () => {}, watch: () => {}, lost: () => {} });
-  }
-
-  #until(what: string, isSo: () => boolean): void {
-    const { world } = this.testbed;
-    const untilMs = world.nowMs + settleMsMax;
-    for (; !isSo(); world.runFor(stepMs)) assert(world.nowMs < untilMs, () => `${what}: not within ${settleMsMax} ms`);
-  }
+/** The next right is on its way into the logs of the owners. */
+function assigns(message: PeerMessage): boolean {
+  if (message.type !== "raft" || message.group !== group || message.message.type !== "append") return false;
+  const commands = message.message.slice.entries.flatMap(({ payload }) => {
+    return payload.length === 0 || isControl(payload) ? [] : [decodeGroupCommand(payload)];
+  });
+  return commands.some(({ type }) => type === "assign");
 }
 
 function optionsOf(seed: number, terms: Terms, isSlow: boolean): SimOptions {
-  const { renewIntervalMs, clockRateErrorPercent } = terms;
-  const error = clockRateErrorPercent / 100;
-  const calm = calmOptions(seed, topologyWith(terms));
-  return {
-    ...calm,
-    workload: { ...calm.workload, clients: 1, thinkMsMean: 500 },
-    link: isSlow ? slowLink : calmLink,
-    disk: isSlow ? slowDisk : calmDisk,
-    agents: {
-      reportEveryMs: renewIntervalMs,
-      rates: { rateMin: 1 - error, rateMax: 1 + error },
-      failoversMin: 1,
-      refusalsMin: 0,
-    },
-    scripts: { failProbability: 0, slowProbability: 0, startMsMax: 100, hangProbability: 1 },
-  };
+  const scripts = { failProbability: 0, slowProbability: 0, startMsMax: 100, hangProbability: 1 };
+  return { ...trialOptions(seed, topologyWith(terms), terms, isSlow), scripts };
 }
 
-function topologyWith(lease: Terms): Topology {
+function topologyWith(terms: Terms): Topology {
   const { bootstrap } = topologyOf(plainBootstrap(nodes, [[group, owners]], nodes));
-  const resources = [{ name: "web", application: {}, run: { exec: { start: ["/bin/web"], foreground: true } } }];
-  const management = { fallback: { never: {} }, settlingTimeMs: 0, antiFlap: { movesMax: 100, windowMs: 60_000 } };
-  const config = encodeGroupConfig({ lease, resources, management });
-  return topologyOf({ ...bootstrap, groups: bootstrap.groups.map((object) => ({ ...object, config })) });
+  return topologyOf({
+    ...bootstrap,
+    groups: bootstrap.groups.map((object) => ({ ...object, config: configOf(terms) })),
+  });
 }
