@@ -1,5 +1,5 @@
 // Runs seeds until one fails; a child of run.ts, started inside the broken copy.
-//   node test/mutants/hunt.ts cluster|data|recovery|edge|core SEED COUNT
+//   node test/mutants/hunt.ts cluster|data|recovery|edge|restart|core SEED COUNT
 // One line of JSON a seed: its number, and which checker spoke, or null.
 
 import { InvariantError } from "../../proto/assert.ts";
@@ -7,6 +7,7 @@ import { runSeed } from "../../server/simulation/run.ts";
 import { toViolation } from "../../server/simulation/violation.ts";
 import { Edge } from "../sim/edge.ts";
 import { type Area, drawOptions } from "../sim/options.ts";
+import { RestartEdge } from "../sim/restart-edge.ts";
 import { runWorld } from "../unit/raft/random-run.ts";
 import type { HunterName, Sighting } from "./hunters.ts";
 
@@ -15,7 +16,8 @@ const hunters: Readonly<Record<HunterName, (seed: number) => string | null>> = {
   cluster: (at) => huntCluster(at, "consensus"),
   data: (at) => huntCluster(at, "data"),
   recovery: (at) => huntCluster(at, "recovery"),
-  edge: huntEdge,
+  edge: (at) => huntTrial(() => new Edge(at).play()),
+  restart: (at) => huntTrial(() => new RestartEdge(at).play()),
   core: huntCore,
 };
 
@@ -29,9 +31,9 @@ function hunt(look: (seed: number) => string | null, first: number, seeds: numbe
   }
 }
 
-function huntEdge(at: number): string | null {
+function huntTrial(play: () => unknown): string | null {
   try {
-    new Edge(at).play();
+    play();
     return null;
   } catch (error) {
     const { kind, checker, message } = toViolation(error);

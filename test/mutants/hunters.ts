@@ -1,10 +1,11 @@
 // Who looks for a mutant: the simulated cluster, also with clients that do more with the data (`data`) or with agents (`recovery`),
-// trials at the edge of rights (`edge`), or the core's random network, which is quicker and changes members more.
+// trials at the edge of rights (`edge`) or of nodes that start anew (`restart`), or the core's random network, which is quicker and
+// changes members more.
 
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 
-export type HunterName = "cluster" | "data" | "recovery" | "edge" | "core";
+export type HunterName = "cluster" | "data" | "recovery" | "edge" | "restart" | "core";
 
 /** What one seed said. */
 export interface Sighting {

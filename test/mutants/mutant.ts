@@ -41,7 +41,7 @@ export function plant({ name, file }: Mutant, root: string, directory: string): 
 function readMutant(file: string, name: string): Mutant {
   const text = readFileSync(file, "utf8");
   const bug = /^Bug: (.+)$/m.exec(text)?.[1];
-  const hunter = /^Hunter: (cluster|data|recovery|edge|core)$/m.exec(text)?.[1];
+  const hunter = /^Hunter: (cluster|data|recovery|edge|restart|core)$/m.exec(text)?.[1];
   if (bug === undefined || hunter === undefined) throw new Error(`${file} does not say its bug and its hunter`);
   return { name, file, bug, hunter: hunter as HunterName };
 }
