@@ -22,8 +22,15 @@ export interface Quorate {
 export function quorumOf(group: Quorate, world: World, nowMs: Millis): QuorumView {
   const missing = missingVoters(group, world, nowMs);
   const isElecting = areEnough(group.membership, missing) && group.leaderlessMs(nowMs) < limits.noQuorumGraceMs;
-  const needed = quorumVotes(group.membership.voters);
+  const needed = quorumVotes(decisiveVoters(group.membership, missing));
   return { hasQuorum: group.leader !== null || isElecting, needed, missing };
+}
+
+/** Of a joint configuration the set that can spare the fewest of its votes, the present one where both can spare as many. */
+export function decisiveVoters(membership: Membership, missing: readonly NodeId[]): readonly Voter[] {
+  const spare = (voters: readonly Voter[]) => votesWithout(voters, missing) - quorumVotes(voters);
+  const [present = [], outgoing] = voterSets(membership);
+  return outgoing !== undefined && spare(outgoing) < spare(present) ? outgoing : present;
 }
 
 /** Nobody takes a group from a quorum that may be about to show itself: one that has only just lost its leader, or started. */
@@ -36,7 +43,7 @@ export function noQuorumFailure(name: string, group: Quorate, world: World, nowM
   if (group.leader !== null || group.leaderlessMs(nowMs) < limits.noQuorumGraceMs) return null;
   const missing = missingVoters(group, world, nowMs);
   if (areEnough(group.membership, missing)) return null;
-  const { voters } = group.membership;
+  const voters = decisiveVoters(group.membership, missing);
   const who = `${quorumVotes(voters)} of ${needs(voters)} must be up`;
   const message = `The group ${name} has no quorum: ${who}, missing are ${missing.join(", ")}`;
   return failure("no_quorum", message, { group: name, missing: missing.join(",") });
@@ -58,10 +65,11 @@ function missingVoters(group: Quorate, world: World, nowMs: Millis): readonly No
 }
 
 function areEnough(membership: Membership, missing: readonly NodeId[]): boolean {
-  return voterSets(membership).every((voters) => {
-    const reachable = voters.filter(({ node }) => !missing.includes(node));
-    return totalVotes(reachable) >= quorumVotes(voters);
-  });
+  return voterSets(membership).every((voters) => votesWithout(voters, missing) >= quorumVotes(voters));
+}
+
+function votesWithout(voters: readonly Voter[], missing: readonly NodeId[]): number {
+  return totalVotes(voters.filter(({ node }) => !missing.includes(node)));
 }
 
 /** For example `3 owners`, or `5 votes` where not all have one. */

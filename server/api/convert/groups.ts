@@ -17,6 +17,7 @@ import {
 import { compareNames, type NodeId } from "../../../proto/ids.ts";
 import type { DirectoryEntry, StateHashes } from "../../../proto/model.ts";
 import type { GroupStatus } from "../../../proto/requests.ts";
+import { decisiveVoters } from "../../node/quorum-view.ts";
 import { readConfig } from "./configs.ts";
 import { toDecisions, toPlacementParts } from "./placements.ts";
 import { ownershipStates, toVerdict } from "./statuses.ts";
@@ -61,9 +62,9 @@ export function toGroupOfEntry(entry: DirectoryEntry): Group {
   });
 }
 
-/** In votes, of the voters in force. */
+/** In votes, of the set of voters that decides whether there is a quorum. */
 export function toQuorum(status: GroupStatus): QuorumStatus {
-  const { voters } = status.membership;
+  const voters = decisiveVoters(status.membership, status.missing);
   const votesOf = (counted: typeof voters) => counted.reduce((sum, { votes }) => sum + votes, 0);
   const total = votesOf(voters);
   const up = votesOf(voters.filter(({ node }) => !status.missing.includes(node)));
@@ -74,7 +75,7 @@ export function toQuorum(status: GroupStatus): QuorumStatus {
     hasQuorum: status.hasQuorum,
     missing: [...status.missing],
     degraded: status.isDegraded || (status.hasQuorum && up === status.needed && up < total),
-    witness: voters.find(({ isWitness }) => isWitness)?.node ?? "",
+    witness: status.membership.voters.find(({ isWitness }) => isWitness)?.node ?? "",
     minimumMet: status.minimumMissing.length === 0,
     minimumMissing: [...status.minimumMissing],
   });

@@ -4,7 +4,7 @@ import type { NodeId } from "../../../proto/ids.ts";
 import { toMillis } from "../../../proto/ids.ts";
 import { firstConfiguration } from "../../../proto/membership.ts";
 import { limits } from "../../../server/node/limits.ts";
-import { noQuorumFailure, quorumOf } from "../../../server/node/quorum-view.ts";
+import { decisiveVoters, noQuorumFailure, quorumOf } from "../../../server/node/quorum-view.ts";
 import { n1, n2, n3, worldOf } from "./cluster.ts";
 
 function view(
@@ -53,4 +53,19 @@ test("an owner in quarantine is missing although it is connected", () => {
 
 test("enough owners without a leader wait on", () => {
   assert.deepEqual(view([n2], null, 10 * long), [false, 2, "n3", null]);
+});
+
+test("while two sets of voters decide together, the one that can spare less is told", () => {
+  const { membership } = firstConfiguration([n1, n2, n3]);
+  const joint = { ...membership, outgoing: membership.voters.slice(0, 2) };
+  const world = worldOf(n1);
+  world.connected.add(n3);
+  const group = { leader: null, membership: joint, leaderlessMs: () => long, silent: () => null };
+  assert.deepEqual(quorumOf(group, world, toMillis(0)), { hasQuorum: false, needed: 2, missing: [n2] });
+  assert.match(
+    noQuorumFailure("rg", group, world, toMillis(0))?.message ?? "",
+    /2 of 2 owners must be up, missing are n2/,
+  );
+  assert.deepEqual(decisiveVoters(joint, []), joint.outgoing);
+  assert.deepEqual(decisiveVoters({ ...joint, outgoing: membership.voters }, [n2]), membership.voters);
 });

@@ -319,7 +319,7 @@ export const OwnerStateHashSchema: GenMessage<OwnerStateHash> = /*@__PURE__*/
   messageDesc(file_bailiwick_v1_group, 2);
 
 /**
- * Whether a group can act.
+ * Whether a group can act. While its voters change the old ones and the new decide together: of the set that can spare less.
  *
  * @generated from message bailiwick.v1.QuorumStatus
  */
