@@ -7,13 +7,11 @@ import {
   decodeGroupObject,
   decodeGroupSummary,
   decodeStateHashes,
-  decodeStatusComponent,
   encodeGroupObject,
   encodeGroupSummary,
   encodeStateHashes,
-  encodeStatusComponent,
 } from "../../proto/codec/records.ts";
-import type { Compare, GroupCommand, IdentifiableCommand, VerdictChange, Write } from "../../proto/commands.ts";
+import type { GroupCommand, IdentifiableCommand } from "../../proto/commands.ts";
 import { type Failure, failure } from "../../proto/errors.ts";
 import {
   type Epoch,
@@ -39,18 +37,14 @@ import type { GroupWish, Placement } from "../../proto/placement.ts";
 import type { GroupPolicies, LeaseTerms } from "../../proto/policies.ts";
 import type { Entry, EntryId } from "../../proto/raft.ts";
 import type { RequestIdentity } from "../../proto/sessions.ts";
-import type { IntendOperation, Operation, Part } from "../../proto/transactions.ts";
-import { bytesOf, emptyBytes } from "../../storage/bytes.ts";
+import type { Part } from "../../proto/transactions.ts";
+import { emptyBytes } from "../../storage/bytes.ts";
 import type { Hash64 } from "../../storage/hash.ts";
 import { type Slot, tailOfRow, versionKey } from "../../storage/keys.ts";
 import { Mvcc } from "../../storage/mvcc/mvcc.ts";
-import { spanOfKey } from "../../storage/mvcc/span.ts";
-import type { Write as VersionedWrite } from "../../storage/mvcc/types.ts";
 import { isAtRest } from "../raft/changes.ts";
-import { intendedOf, isOutdated, type Standing, standingOf } from "../recovery/intents.ts";
-import { areOwnersChanging } from "../recovery/members.ts";
 import { withOwners } from "../recovery/placement-record.ts";
-import { type Footprint, footprintOf } from "../txn/locks.ts";
+import { footprintOf } from "../txn/locks.ts";
 import type { ReplicatedState, VersionPage } from "./applier.ts";
 import { GroupKeys } from "./group-keys.ts";
 import { PoliciesRead, placementIn } from "./group-policies.ts";
@@ -59,6 +53,7 @@ import { LeaseState } from "./lease-state.ts";
 import { limits } from "./limits.ts";
 import { MembersRow } from "./members-row.ts";
 import { OwnerIntents } from "./owner-intents.ts";
+import { OwnerStandings } from "./owner-standings.ts";
 import { PlacementCommands } from "./placement-commands.ts";
 import type { ReplicaRows } from "./replica-rows.ts";
 import { type PlainOutcome, SessionCommands, type SessionOutcome } from "./session-commands.ts";
@@ -66,6 +61,7 @@ import type { SessionState } from "./session-state.ts";
 import { StateRows } from "./state-rows.ts";
 import { type Answer, TransactionCommands } from "./transaction-commands.ts";
 import type { TransactionState } from "./transaction-state.ts";
+import { WriteCommands } from "./write-commands.ts";
 
 /** What the proposer of a command is told. */
 export type GroupOutcome = PlainOutcome | SessionOutcome | LeaseOutcome;
@@ -97,6 +93,8 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
   readonly leases: LeaseState;
   readonly intents: OwnerIntents;
   readonly #keys: GroupKeys;
+  readonly #writes: WriteCommands;
+  readonly #standings: OwnerStandings;
   #object: GroupObject;
   #summary: GroupSummary;
   readonly #transactions: TransactionCommands;
@@ -105,8 +103,6 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
   readonly #placement: PlacementCommands;
   readonly #policies = new PoliciesRead();
   #dispute: StateHashes | null = null;
-  readonly #verdicts = new Map<NodeId, StatusComponent>();
-  #intendedAt: LogIndex = toLogIndex(0);
 
   private constructor(parts: Parts) {
     this.#object = parts.object;
@@ -117,13 +113,26 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
     this.leases = new LeaseState(parts.rows);
     this.intents = new OwnerIntents(parts.rows);
     this.#keys = new GroupKeys(parts.mvcc, parts.rows, this.leases);
+    this.#standings = new OwnerStandings(parts.rows, this.intents, {
+      key: () => this.#object,
+      membership: () => this.members.membership,
+      currentOwner: () => this.ownership.currentOwner,
+    });
+    this.#writes = new WriteCommands(this.#keys, {
+      key: () => this.#object,
+      lock: () => this.lock,
+      holdsKeys: () => this.transactions.holdsKeys,
+      conflict: (footprint) => this.#transactions.conflict(footprint),
+      fenced: (fence) => this.#fenced(fence),
+      missingLease: (writes) => this.#leases.missing(writes),
+    });
     this.#transactions = new TransactionCommands(this.#keys, parts.rows, {
       key: () => this.#object,
       lock: () => this.lock,
       fenced: (fence) => this.#fenced(fence),
       missingLease: (operations) => this.#leases.missing(operations),
-      refuseIntents: (operations) => this.#refuseIntents(operations),
-      intend: (operation, index) => this.#intend(operation, index),
+      refuseIntents: (operations) => this.#standings.refuseIntents(operations),
+      intend: (operation, index) => this.#standings.intend(operation, index),
     });
     this.#leases = new LeaseCommands(this.leases, this.#keys, {
       key: () => this.#object,
@@ -153,7 +162,7 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
     const state = new GroupState({ object, mvcc: new Mvcc(), rows, members, summary });
     state.#setObject(object);
     state.#setSummary(summary);
-    for (const node of owners) state.#setVerdict({ ...start, node, status: "joining", reason: "not heard yet" });
+    state.#standings.follow(owners, start.index);
     return state;
   }
 
@@ -177,12 +186,11 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
     const state = new GroupState({ object, mvcc, rows, members: MembersRow.begin(rows, configuration), summary });
     state.#setObject(object);
     state.#setSummary(summary);
-    for (const node of object.owners) state.#setVerdict({ ...start, node, index, status: "joining", reason });
     state.transactions.takeOver(old.transactions);
     state.leases.takeOver(old.leases);
     state.sessions.takeOver(old.sessions);
     state.intents.takeOver(old.intents);
-    state.intents.retain(object.owners);
+    state.#standings.follow(object.owners, index, reason);
     state.#placement.record.takeOver(old.#placement.record);
     state.#placement.record.set({ ...withOwners(state.placement, object.owners), lease, target: null });
     return state;
@@ -283,17 +291,17 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
 
   /** One per owner, in list order. */
   verdicts(): readonly StatusComponent[] {
-    return this.object.owners.flatMap((owner) => this.#verdicts.get(owner) ?? []);
+    return this.#standings.of(this.object.owners);
   }
 
   /** Index of the newest entry by which an owner came to what operators want of it, since this state was made or read. */
   get intendedAt(): LogIndex {
-    return this.#intendedAt;
+    return this.#standings.intendedAt;
   }
 
   /** Why a transaction of this part alone would be refused; null: it would not. */
   refuseIntent(part: Part): Failure | null {
-    return this.lock ?? this.#transactions.conflict(footprintOf(part)) ?? this.#refuseIntents(part.success);
+    return this.lock ?? this.#transactions.conflict(footprintOf(part)) ?? this.#standings.refuseIntents(part.success);
   }
 
   /** What a transaction answers at this point of the group's history; what it writes is left out. */
@@ -310,20 +318,14 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
     return this.#apply(decodeGroupCommand(entry.payload), entry);
   }
 
-  /** The owner list follows; a new owner is not heard yet, and nobody keeps a verdict on one that is gone. */
+  /** The owner list follows. */
   membersChanged(index: LogIndex): void {
     const { membership } = this.members;
     const { owners } = membership;
-    const { group, incarnation } = this.#object;
     this.#setObject({ ...this.#object, owners });
     this.#setSummary({ ...this.#summary, index, owners });
-    this.intents.retain(owners);
     this.#placement.record.set(withOwners(this.placement, owners));
-    for (const node of [...this.#verdicts.keys()]) if (!owners.includes(node)) this.#dropVerdict(node);
-    for (const node of owners) {
-      if (this.#verdicts.has(node)) continue;
-      this.#setVerdict({ group, incarnation, node, index, status: "joining", reason: "not heard yet" });
-    }
+    this.#standings.follow(owners, index);
     if (isAtRest(membership)) this.sessions.settleOwners(owners, index);
   }
 
@@ -362,7 +364,7 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
       case "decide":
         return this.#conclude(command, index);
       case "verdicts":
-        for (const change of command.changes) this.#decide(change, index);
+        for (const change of command.changes) this.#standings.decide(change, index);
         return decided;
       case "own":
       case "assign":
@@ -394,9 +396,9 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
   #carryOut(command: IdentifiableCommand, at: EntryId): PlainOutcome {
     switch (command.type) {
       case "write":
-        return this.#write(command);
+        return this.#writes.write(command);
       case "compact":
-        return this.#compact(command.revision);
+        return this.#writes.compact(command.revision);
       case "transact":
       case "begin":
         return this.#transactions.apply(command, at.index);
@@ -415,17 +417,6 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
     const decide = () => this.#transactions.apply(command, index);
     const isOpen = this.transactions.record(command.id)?.decision === null;
     return isOpen ? this.#sessions.concluding(command, decide) : decide();
-  }
-
-  #write(command: Extract<GroupCommand, { type: "write" }>): PlainOutcome {
-    const refusal = this.lock ?? this.#conflict(command) ?? this.#refusal(command);
-    if (refusal !== null) return { type: "refused", failure: refusal };
-    const { revision, replaced } = this.#keys.write(command.writes.map(toVersionedWrite));
-    return { type: "written", revision, replaced: replaced.length === 1 ? (replaced[0] ?? []) : replaced.flat() };
-  }
-
-  #conflict(command: Extract<GroupCommand, { type: "write" }>): Failure | null {
-    return this.transactions.holdsKeys ? this.#transactions.conflict(footprintOfWrite(command)) : null;
   }
 
   /** Why the owners cannot be changed now. @param ifIndex where they were changed last; null: wherever */
@@ -461,77 +452,6 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
     return failure("fenced", message, { group: this.object.group });
   }
 
-  #refusal(command: Extract<GroupCommand, { type: "write" }>): Failure | null {
-    const fenced = this.#fenced(command.fence);
-    if (fenced !== null) return fenced;
-    for (const compare of command.compares) {
-      const mismatch = this.#mismatch(compare);
-      if (mismatch !== null) return mismatch;
-    }
-    return this.#leases.missing(command.writes);
-  }
-
-  #mismatch(compare: Compare): Failure | null {
-    const current = this.mvcc.get(compare.key, null);
-    assert(current.type === "value", "the newest revision can always be read");
-    const revision = current.kv?.modRevision ?? 0;
-    if (revision === compare.revision) return null;
-    const found = revision === 0 ? "it does not exist" : `it was modified at revision ${revision}`;
-    const wanted = compare.revision === 0 ? "must not exist" : `must be at revision ${compare.revision}`;
-    const details = { group: this.object.group, revision: String(revision) };
-    return failure("condition_failed", `The key ${wanted}, but ${found}`, details);
-  }
-
-  #decide(change: VerdictChange, index: LogIndex): void {
-    const { node, status, reason } = change;
-    if (!this.#verdicts.has(node)) return;
-    const { group, incarnation } = this.object;
-    this.#setVerdict({ group, incarnation, node, index, ...this.#standing(node, { status, reason }) });
-  }
-
-  #standing(node: NodeId, seen: Standing): Standing {
-    return standingOf(seen, this.intents.get(node), this.ownership.currentOwner === node);
-  }
-
-  /** What is wanted of an owner, or where the application runs, has changed: so does what the group says of the owner. */
-  #restate(node: NodeId | null, index: LogIndex): void {
-    const known = node === null ? undefined : this.#verdicts.get(node);
-    if (known === undefined) return;
-    const { status, reason } = this.#standing(known.node, known);
-    if (status !== known.status || reason !== known.reason) this.#setVerdict({ ...known, index, status, reason });
-  }
-
-  #refuseIntents(operations: readonly Operation[]): Failure | null {
-    for (const operation of intendedOf(operations)) {
-      const refusal = this.#refuseIntendOf(operation);
-      if (refusal !== null) return refusal;
-    }
-    return null;
-  }
-
-  #refuseIntendOf(operation: IntendOperation): Failure | null {
-    const { node } = operation;
-    const { group } = this.object;
-    const { membership } = this.members;
-    if (areOwnersChanging(membership)) {
-      return failure("txn_conflict", `The owners of ${group} are just being changed`, { group, node });
-    }
-    if (!membership.owners.includes(node)) {
-      return failure("condition_failed", `The node ${node} is no owner of ${group}`, { group, node });
-    }
-    if (!isOutdated(operation, this.intents.get(node))) return null;
-    const message = `The group ${group} knows of something newer that is wanted of ${node} than whoever asks has heard of`;
-    return failure("txn_conflict", message, { group, node });
-  }
-
-  /** Of an owner that is gone meanwhile there is nothing to want. */
-  #intend({ node, wanted, reason, after }: IntendOperation, index: LogIndex): void {
-    if (!this.members.membership.owners.includes(node)) return;
-    this.intents.set({ node, wanted, reason, after });
-    this.#intendedAt = index;
-    this.#restate(node, index);
-  }
-
   #placed() {
     const { group, owners } = this.#object;
     return { group, owners, verdicts: this.verdicts(), ownership: this.ownership };
@@ -540,23 +460,7 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
   #setOwnership(ownership: Ownership, index: LogIndex): void {
     const { currentOwner: before } = this.ownership;
     this.#setSummary({ ...this.#summary, index, ownership });
-    for (const node of [before, ownership.currentOwner]) this.#restate(node, index);
-  }
-
-  #compact(revision: Revision): PlainOutcome {
-    const { group } = this.object;
-    if (this.lock !== null) return { type: "refused", failure: this.lock };
-    const refused = this.mvcc.compact(revision);
-    if (refused === null) return decided;
-    if (refused.type === "futureRevision") {
-      const message = `Revision ${revision} is not written yet, the newest is ${refused.newest}`;
-      return {
-        type: "refused",
-        failure: failure("future_revision", message, { group, revision: `${refused.newest}` }),
-      };
-    }
-    const message = `Revision ${revision} is compacted already, the floor is ${refused.floor}`;
-    return { type: "refused", failure: failure("compacted", message, { group, revision: String(refused.floor) }) };
+    for (const node of [before, ownership.currentOwner]) this.#standings.restate(node, index);
   }
 
   #configure(config: Uint8Array, index: LogIndex): GroupOutcome {
@@ -577,16 +481,6 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
     this.rows.set("object", emptyBytes, encodeGroupObject(object));
   }
 
-  #setVerdict(component: StatusComponent): void {
-    this.#verdicts.set(component.node, component);
-    this.rows.set("verdicts", bytesOf(component.node), encodeStatusComponent(component));
-  }
-
-  #dropVerdict(node: NodeId): void {
-    this.#verdicts.delete(node);
-    this.rows.delete("verdicts", bytesOf(node));
-  }
-
   #setSummary(summary: GroupSummary): void {
     this.#summary = summary;
     this.rows.set("ownership", emptyBytes, encodeGroupSummary(summary));
@@ -597,13 +491,10 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
       this.rows.restoreSmall(row);
       if (row.table === "dispute") this.#dispute = decodeStateHashes(row.value);
       this.transactions.restore(row.table, row);
-      this.intents.restore(row.table, row);
+      this.#standings.restore(row.table, row);
       this.#placement.record.restore(row.table, row);
       this.leases.restore(row.table, row);
       this.sessions.restore(row.table, row);
-      if (row.table !== "verdicts") continue;
-      const component = decodeStatusComponent(row.value);
-      this.#verdicts.set(component.node, component);
     }
     this.sessions.restored();
     for (const kv of this.#present()) {
@@ -625,18 +516,6 @@ function disputeFailure(group: GroupId, { index, hashes }: StateHashes): Failure
   const which = hashes.map(({ node, hash }) => `${node} ${hash}`).join(", ");
   const message = `The group ${group} is read-only: its replicas differ at index ${index} and no state has a quorum: ${which}`;
   return failure("corrupt", message, { group });
-}
-
-function footprintOfWrite({ compares, writes }: Extract<GroupCommand, { type: "write" }>): Footprint {
-  return {
-    reads: compares.map(({ key }) => spanOfKey(key)),
-    writes: writes.map((write) => (write.type === "put" ? spanOfKey(write.key) : write.span)),
-    owners: [],
-  };
-}
-
-function toVersionedWrite(write: Write): VersionedWrite {
-  return write.type === "put" ? write : { type: "delete", range: write.span };
 }
 
 /** The present values of all keys, written to other rows, without their history. */

@@ -1,26 +1,15 @@
 // One resource group on one of its owners: answers calls from the replica, proposes writes, and while this member leads,
 // manages the group. Who else must hear of its changes is not decided here.
 
-import { type Failure, failure } from "../../proto/errors.ts";
-import { type GroupId, type LogIndex, type Millis, type NodeId, type Term, toMillis } from "../../proto/ids.ts";
+import type { Failure } from "../../proto/errors.ts";
+import { type GroupId, type LogIndex, type Millis, type NodeId, toMillis } from "../../proto/ids.ts";
 import type { Membership } from "../../proto/membership.ts";
 import type { GroupMessage } from "../../proto/messages.ts";
 import type { DirectoryEntry, NodeIntent } from "../../proto/model.ts";
-import type { GroupWish } from "../../proto/placement.ts";
 import { type Entry, isControl } from "../../proto/raft.ts";
-import {
-  type GroupRequest,
-  type GroupStatus,
-  plainRequest,
-  type Reply,
-  type Request,
-  type WatchGroupRequest,
-  type WatchRequest,
-} from "../../proto/requests.ts";
-import { growthOf, isReadOnly } from "../../proto/transactions.ts";
+import type { GroupStatus, Reply, Request } from "../../proto/requests.ts";
+import { isReadOnly } from "../../proto/transactions.ts";
 import type { RoleChange } from "../raft/types.ts";
-import { StateHub } from "../watch/state-hub.ts";
-import { WatchHub } from "../watch/watch-hub.ts";
 import type { Planned } from "./agenda.ts";
 import type { Call } from "./calls.ts";
 import { Compactor } from "./compactor.ts";
@@ -30,7 +19,6 @@ import { GroupReads } from "./group-reads.ts";
 import {
   failed,
   fateUnknown,
-  firstPart,
   type GroupReplica,
   groupStatusOf,
   headerOf,
@@ -38,7 +26,7 @@ import {
   type WriteRequest,
 } from "./group-replies.ts";
 import { type GroupOutcome, GroupState } from "./group-state.ts";
-import { type GroupStateFilter, GroupStates, openingOf } from "./group-states.ts";
+import { GroupWatches } from "./group-watches.ts";
 import type { WriteId } from "./inputs.ts";
 import { LeaderSight } from "./leader-sight.ts";
 import { Leases } from "./leases.ts";
@@ -53,8 +41,10 @@ import { Replica, type ReplicaOwner, type ReplicaParts } from "./replica.ts";
 import { SessionKeeper } from "./session-keeper.ts";
 import { StateComparison } from "./state-comparison.ts";
 import { Transactions } from "./transactions.ts";
-import { replacedBySnapshot, Transfers } from "./transfers.ts";
+import { Transfers } from "./transfers.ts";
+import { Wishes } from "./wishes.ts";
 import type { World } from "./world.ts";
+import { writeRefusal } from "./write-refusal.ts";
 
 /** What a group tells the node that holds it. */
 export interface GroupListener {
@@ -84,16 +74,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
   readonly #world: World;
   readonly #listener: GroupListener;
   readonly #transfers: Transfers<GroupOutcome, GroupState>;
-  readonly #watches = new WatchHub({
-    watchesMax: limits.watchesMax,
-    eventsMax: limits.watchEventsMax,
-    bytesMax: limits.watchBytesMax,
-    examinedMax: 16 * limits.watchEventsMax,
-  });
-  readonly #statusWatches = new StateHub<GroupStateFilter>(limits.watchesMax);
-  /** Index of the last entry that changed what the group says of itself; after a start, where it began. */
-  #statusIndex: LogIndex;
-  #term: Term;
+  readonly #watches: GroupWatches;
   #manager: Manager | null = null;
   readonly #intents: GroupOptions["intents"];
   readonly #members: GroupMembers;
@@ -103,6 +84,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
   readonly #leases: Leases;
   readonly #sessions: SessionKeeper;
   readonly #placement: PlacementKeeper;
+  readonly #wishes: Wishes;
   readonly #comparison: StateComparison;
   readonly #compactor = new Compactor();
   readonly #leaderSight: LeaderSight;
@@ -115,8 +97,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
     this.#listener = options.listener;
     this.#leaderSight = new LeaderSight(options.nowMs);
     this.replica = new Replica(parts, world, this);
-    this.#statusIndex = this.replica.record.index;
-    this.#term = this.replica.record.term;
+    this.#watches = new GroupWatches(world, this.replica, (nowMs) => this.status(nowMs));
     this.#transfers = new Transfers(world, this.replica, GroupState.restore);
     this.#intents = options.intents;
     this.#members = new GroupMembers(world, this.replica, {
@@ -133,6 +114,10 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
       { ask: options.listener.ask, wake: () => this.wake() },
       options.placement,
     );
+    this.#wishes = new Wishes(world, this.replica, this.#placement, {
+      touched: () => this.#listener.touched(this),
+      write: (call, request, nowMs) => this.#write(call, request, nowMs),
+    });
     this.#reads = new GroupReads(world, this.replica, this.#leases, this.#placement);
     this.#proposals = new GroupProposals(world, this.replica, {
       manager: () => this.#manager,
@@ -213,10 +198,10 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
         this.#world.calls.answer(call.key, { type: "groupStatus", status: this.status(nowMs) });
         return true;
       case "watch":
-        this.#watch(call.key, request, nowMs);
+        this.#watches.open(call.key, request, nowMs);
         return true;
       case "watchGroup":
-        this.#watchStatus(call.key, request, nowMs);
+        this.#watches.openStatus(call.key, request, nowMs);
         return true;
       case "get":
       case "list":
@@ -238,7 +223,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
         this.#placement.answer(call, request, nowMs);
         return true;
       case "wish":
-        return this.#wish(call, request, nowMs);
+        return this.#wishes.serve(call, request, nowMs);
       case "transact":
         return isLocalRead(request) ? this.#reads.read(call.key, request, nowMs) : this.#write(call, request, nowMs);
       case "prepare":
@@ -344,10 +329,8 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
     this.#compact(nowMs);
     this.#leases.drive(nowMs);
     this.#sessions.drive(nowMs);
-    const { deliveries, more } = this.#watches.poll(this.state.mvcc, nowMs);
-    for (const { call, message } of deliveries) this.#world.calls.stream(call, message);
-    this.#tellStatus(nowMs);
-    return more || this.replica.hasWork;
+    const isLeft = this.#watches.poll(nowMs);
+    return isLeft || this.replica.hasWork;
   }
 
   /** The write, and all before it, is durable. */
@@ -367,7 +350,6 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
       this.replica.deadlineMs(),
       this.#transfers.deadlineMs(),
       this.#watches.deadlineMs(),
-      this.#statusWatches.deadlineMs(),
       this.#manager?.deadlineMs(this.#placement) ?? null,
       this.#members.deadlineMs(),
       this.#comparison.deadlineMs(),
@@ -390,22 +372,18 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
   drained(key: number): void {
     this.#listener.touched(this);
     this.#watches.drained(key);
-    this.#statusWatches.drained(key);
   }
 
   /** The caller of a stream is gone. */
   closeWatch(key: number): void {
     this.#listener.touched(this);
     this.#watches.close(key);
-    this.#statusWatches.close(key);
   }
 
   /** Followers learn of a commit with the next append or beat: when no append follows at once, a beat does. */
   entryApplied(entry: Entry, nowMs: Millis): void {
     this.#listener.touched(this);
-    // With a term comes another manager.
-    if (isControl(entry.payload) || entry.term !== this.#term) this.#statusIndex = entry.index;
-    this.#term = entry.term;
+    this.#watches.entryApplied(entry);
     if (isControl(entry.payload)) this.#membersApplied(nowMs);
     this.#comparison.applied(entry, nowMs);
     this.#leases.entryApplied(entry.term, nowMs);
@@ -415,7 +393,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
 
   applied(index: LogIndex, outcome: GroupOutcome, number: number | null, nowMs: Millis): void {
     if (outcome.type === "decided" || this.state.intendedAt === index) {
-      this.#statusIndex = index;
+      this.#watches.statusChanged(index);
       this.#manager?.wake();
       this.#listener.statusChanged(this, nowMs);
     }
@@ -487,7 +465,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
     this.#resign(nowMs);
     this.#listener.reroute(this.#reads.takeAll(), nowMs);
     this.#proposals.close();
-    this.#cancelWatches();
+    this.#watches.cancel();
     this.#world.memorySpace.drop(this.replica.key.group);
     this.#listener.leaderChanged(this, nowMs);
   }
@@ -547,7 +525,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
     const { request: asked, identity } = request;
     if (asked.type === "transact" && isLocalRead(asked)) return this.#reads.read(call.key, asked, nowMs);
     if (asked.type === "setOwners" && asked.validateOnly) return this.#members.setOwners(call, asked, nowMs);
-    if (asked.type === "wish" && asked.validateOnly) return this.#wish(call, asked, nowMs);
+    if (asked.type === "wish" && asked.validateOnly) return this.#wishes.serve(call, asked, nowMs);
     if (this.replica.role !== "leader") return false;
     this.#sessions.heard(identity.session, nowMs);
     if (this.#proposals.recall(call, request, nowMs)) return true;
@@ -556,7 +534,9 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
     const write = () => this.#write(call, request, nowMs);
     if (asked.type !== "wish") return write();
     const refusal = this.#placement.refuseWish(asked.wish, nowMs);
-    return refusal === null ? this.#whereRoomIs(call, asked.wish, write) : this.#log(call, request, { refusal, nowMs });
+    return refusal === null
+      ? this.#wishes.whereRoomIs(call, asked.wish, write)
+      : this.#log(call, request, { refusal, nowMs });
   }
 
   /** What became of it meanwhile is remembered, or its end is known to nobody here. */
@@ -572,48 +552,12 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
     this.#world.calls.answer(key, reply);
   }
 
-  /** What would be refused is refused before it is logged; the log has the last word. */
-  #wish(call: Call, request: GroupRequest & { readonly type: "wish" }, nowMs: Millis): boolean {
-    if (this.replica.role !== "leader") return false;
-    const refusal = this.state.refuseWish(request.wish) ?? this.#placement.refuseWish(request.wish, nowMs);
-    if (refusal !== null) {
-      this.#world.calls.answer(call.key, failed(refusal));
-      return true;
-    }
-    return this.#whereRoomIs(call, request.wish, () => {
-      if (!request.validateOnly) return this.#write(call, request, nowMs);
-      this.#world.calls.answer(call.key, { type: "wish", header: headerOf(this.state, this.#world.self, false) });
-      return true;
-    });
-  }
-
-  /**
-   * A move to an owner whose ledger does not admit it would only be waited for. A ledger that does not answer stands in no way.
-   *
-   * @param proceed @returns false when this member leads no more
-   */
-  #whereRoomIs(call: Call, wish: GroupWish, proceed: () => boolean): boolean {
-    const to = wish.type === "move" && this.isLeased ? wish.to : null;
-    if (to === null) return proceed();
-    const { group } = this.replica.key;
-    this.#placement.assess(to, (reason) => {
-      if (this.#world.calls.get(call.key) === null) return;
-      this.#listener.touched(this);
-      const message = `${group} cannot move to ${to}: ${reason}`;
-      if (reason !== null) {
-        this.#world.calls.answer(call.key, failed(failure("condition_failed", message, { group, node: to })));
-      } else if (!proceed()) {
-        const changed = `The manager of ${group} changed before the move was decided; it did not happen`;
-        this.#world.calls.answer(call.key, failed(failure("no_leader", changed, { group })));
-      }
-    });
-    return true;
-  }
-
   #write(call: Call, request: WriteRequest | IdentifiedRequest, nowMs: Millis): boolean {
     if (this.replica.role !== "leader") return false;
     if (request.type === "openSession" && request.session !== null) this.#sessions.heard(request.session, nowMs);
-    return this.#log(call, request, { refusal: this.#refusal(request), nowMs });
+    const { quotaBytes } = this.#compactor.limitsOf(this.state);
+    const refusal = writeRefusal(request, { state: this.state, quotaBytes }, this.#world);
+    return this.#log(call, request, { refusal, nowMs });
   }
 
   #log(
@@ -626,60 +570,11 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
     return true;
   }
 
-  #refusal(request: WriteRequest | IdentifiedRequest): Failure | null {
-    const growth = growthOfRequest(plainRequest(request) as WriteRequest);
-    const { memorySpace, diskSpace } = this.#world;
-    return (
-      this.state.lock ??
-      diskSpace.refusal(request) ??
-      this.#quotaRefusal(growth) ??
-      memorySpace.refusal(request.group, growth)
-    );
-  }
-
-  /** What takes away goes on. */
-  #quotaRefusal(growth: number): Failure | null {
-    const { bytes } = this.state.mvcc;
-    const { quotaBytes } = this.#compactor.limitsOf(this.state);
-    if (growth === 0 || bytes + growth <= quotaBytes) return null;
-    const { group } = this.replica.key;
-    const message = `The group ${group} holds ${bytes} bytes, ${growth} more exceed limits.quotaBytes ${quotaBytes}: delete keys, or raise it`;
-    return failure("overloaded", message, { group });
-  }
-
-  #watch(key: number, request: WatchRequest, nowMs: Millis): void {
-    const { revision, floor } = this.state.mvcc;
-    const header = headerOf(this.state, this.#world.self, false);
-    const start = { revision, compactedRevision: floor, header };
-    for (const message of this.#watches.open(key, request, start, nowMs)) this.#world.calls.stream(key, message);
-  }
-
-  #watchStatus(key: number, request: WatchGroupRequest, nowMs: Millis): void {
-    const header = headerOf(this.state, this.#world.self, false);
-    const opening = { ...openingOf(request, this.replica.record.index), header };
-    this.#world.calls.stream(key, this.#statusWatches.open(key, opening, nowMs));
-  }
-
-  #tellStatus(nowMs: Millis): void {
-    if (this.#statusWatches.size === 0) return;
-    const states = new GroupStates(this.#statusIndex, this.replica.record.index, () => this.status(nowMs));
-    for (const { call, message } of this.#statusWatches.poll(states, nowMs)) this.#world.calls.stream(call, message);
-  }
-
   #stateReplaced(nowMs: Millis): void {
-    this.#cancelWatches();
-    this.#statusIndex = this.replica.record.index;
-    this.#term = this.replica.record.term;
+    this.#watches.stateReplaced();
     this.#members.wake(nowMs);
     this.#listener.statusChanged(this, nowMs);
     this.#comparison.stateReplaced();
-  }
-
-  #cancelWatches(): void {
-    const reason = replacedBySnapshot(this.replica.key.group);
-    for (const { call, message } of [...this.#watches.cancelAll(reason), ...this.#statusWatches.cancelAll(reason)]) {
-      this.#world.calls.stream(call, message);
-    }
   }
 }
 
@@ -694,11 +589,4 @@ export interface GroupOptions extends ClusterView {
 /** Of this group alone, and nothing but reads. */
 function isLocalRead({ parts }: TransactRequest): boolean {
   return parts.length === 1 && parts.every(isReadOnly);
-}
-
-/** What the request would add to the group at most. */
-function growthOfRequest(request: WriteRequest): number {
-  if (request.type === "put") return request.key.byteLength + request.value.byteLength;
-  if (request.type === "prepare") return growthOf(request.part);
-  return request.type === "transact" ? growthOf(firstPart(request)) : 0;
 }
