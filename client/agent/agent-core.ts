@@ -4,6 +4,7 @@
 import { agentLimits } from "./agent-limits.ts";
 import { type AllowList, refuse } from "./allow-list.ts";
 import { type Adopted, GroupRun, type RunState } from "./group-run.ts";
+import type { LeftoverGroup } from "./guard.ts";
 import type { FromGuard, HeldGroup, ToGuard } from "./guard-messages.ts";
 import type { ResourceEffect, ResourceStory } from "./resource-run.ts";
 import type { ActionOutcome, Right, RunSpec } from "./run-spec.ts";
@@ -108,6 +109,15 @@ export class AgentCore {
   get rights(): ReadonlyMap<string, Right> {
     const running = [...this.#held.values()].filter(({ run }) => run !== null && !run.isSafe);
     return new Map(running.map(({ group, right }) => [group, right]));
+  }
+
+  /** These groups for a guard that knows nothing of them. A start may be under way of whatever is not known to be online. */
+  get mayRun(): readonly LeftoverGroup[] {
+    return [...this.#held.values()].flatMap(({ run, right, stopBudgetMs }) => {
+      if (run === null || run.isSafe) return [];
+      const starting = run.stories.flatMap(({ resource, phase }) => (phase === "online" ? [] : [resource]));
+      return [{ spec: run.spec, stopBudgetMs, starting, killAtMs: right.killAtMs }];
+    });
   }
 
   /** What the next report says. */

@@ -72,6 +72,7 @@ class Agent {
       lost: () => this.#step({ type: "guardLost" }),
       isEmpty: () => this.#core.isEmpty,
       rights: () => this.#core.rights,
+      mayRun: () => this.#core.mayRun,
     });
   }
 

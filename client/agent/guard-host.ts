@@ -94,7 +94,7 @@ export class GuardHost {
    */
   #persist(groups: readonly LeftoverGroup[], input: GuardInput): string {
     try {
-      this.#parts.directory.writeGroups(groups);
+      this.#parts.directory.writeGroups(this.#parts.id, groups);
       return "";
     } catch (reason) {
       const why = `The guard cannot write down its groups: ${reason instanceof Error ? reason.message : String(reason)}`;

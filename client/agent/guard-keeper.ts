@@ -6,6 +6,7 @@ import type { ClientClock } from "../clock.ts";
 import type { AgentConfig } from "./agent-config.ts";
 import { agentLimits } from "./agent-limits.ts";
 import { claim } from "./claim.ts";
+import type { LeftoverGroup } from "./guard.ts";
 import { GuardHost } from "./guard-host.ts";
 import { type GuardLink, linkGuard } from "./guard-link.ts";
 import type { FromGuard, ToGuard } from "./guard-messages.ts";
@@ -27,6 +28,8 @@ export interface GuardKeeperParts {
   readonly isEmpty: () => boolean;
   /** Of the groups of which something may run. */
   readonly rights: () => ReadonlyMap<string, Right>;
+  /** These groups, as a guard would have written them down. */
+  readonly mayRun: () => readonly LeftoverGroup[];
 }
 
 export class GuardKeeper {
@@ -46,7 +49,7 @@ export class GuardKeeper {
     this.#parts = parts;
   }
 
-  /** @throws {Error} when no guard can be started, or another agent uses the directory */
+  /** @throws {Error} when no guard can be started, another agent uses the directory, or what a guard has left is not known */
   async begin(): Promise<void> {
     const { directory } = this.#parts;
     directory.prepare();
@@ -111,7 +114,7 @@ export class GuardKeeper {
 
   /** @returns false: a guard accepts, and says nothing */
   async #meet(): Promise<boolean> {
-    const { clock, config, directory } = this.#parts;
+    const { clock, config, directory, log } = this.#parts;
     const { node, systemctl, ocfRoot } = config;
     const { promise: greeted, resolve, reject } = Promise.withResolvers<void>();
     let isGreeted = false;
@@ -128,7 +131,7 @@ export class GuardKeeper {
     };
     // Nothing was ever asked of a guard that has not said anything yet: who looks for one goes on looking.
     const lost = () => (isGreeted ? this.#standIn() : reject(new Error("The guard process has ended")));
-    const link = await linkGuard({ directory, node, settings: { systemctl, ocfRoot }, clock, hear, lost });
+    const link = await linkGuard({ directory, node, settings: { systemctl, ocfRoot }, clock, log, hear, lost });
     this.#link = link;
     const over = new AbortController();
     const silence = clock.sleep(agentLimits.guardPatienceMs, over.signal).then(() => false);
@@ -157,12 +160,23 @@ export class GuardKeeper {
       close: () => host.close(),
     };
     const ends = rights();
-    const left = directory
-      .leftover()
-      .map((group) => ({ ...group, killAtMs: ends.get(group.spec.group)?.killAtMs ?? null }));
+    const left = this.#leftover().map((group) => ({
+      ...group,
+      killAtMs: ends.get(group.spec.group)?.killAtMs ?? null,
+    }));
     host.takeOver(left, "The guard process has ended");
     lost();
     void this.#replace(host);
+  }
+
+  /** Where the guard's own word is damaged, what its agent had it do. */
+  #leftover(): readonly LeftoverGroup[] {
+    try {
+      return this.#parts.directory.leftover();
+    } catch (reason) {
+      this.#parts.log(`What the agent knows is stopped: ${reason instanceof Error ? reason.message : String(reason)}`);
+      return this.#parts.mayRun();
+    }
   }
 
   async #replace(host: GuardHost): Promise<void> {

@@ -23,12 +23,13 @@ export interface LinkOptions {
   readonly node: string;
   readonly settings: GuardSettings;
   readonly clock: ClientClock;
+  readonly log: (line: string) => void;
   readonly hear: (message: FromGuard) => void;
   /** The guard has ended, or hears nothing any more. Not called after `close`. */
   readonly lost: () => void;
 }
 
-/** @throws {Error} when no guard can be started, or none answers */
+/** @throws {Error} when no guard can be started, none answers, or what one has left is not known */
 export async function linkGuard(options: LinkOptions): Promise<GuardLink> {
   const { node, settings, hear, lost } = options;
   const socket = await reach(options);
@@ -46,9 +47,11 @@ export async function linkGuard(options: LinkOptions): Promise<GuardLink> {
   };
 }
 
-async function reach({ directory, clock }: LinkOptions): Promise<Socket> {
+async function reach({ directory, clock, log }: LinkOptions): Promise<Socket> {
   const there = await connect(directory.socket);
   if (there !== null) return there;
+  // A guard that is there knows what it holds, and writes it anew.
+  directory.mend(log);
   startGuard(directory);
   const deadlineMs = clock.nowMs() + agentLimits.guardStartMs;
   while (clock.nowMs() < deadlineMs) {

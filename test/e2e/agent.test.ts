@@ -1,7 +1,7 @@
 // The agent and its guard as processes, with applications that are processes too.
 
 import assert from "node:assert/strict";
-import { mkdirSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { OwnershipState } from "../../proto/gen/bailiwick/v1/group_pb.ts";
@@ -167,6 +167,28 @@ test("when agent and guard are killed together the next guard stops what they ha
   process.kill(setting.guardPid(), "SIGKILL");
   agent.signal("SIGKILL");
   await agent.ended;
+  setting.startAgent([program]);
+  await endOf(pid, 10_000);
+});
+
+test("when what they held is damaged meanwhile the next guard goes by the copy, and without one the agent is refused", async () => {
+  await using setting = await new AgentSetting().listen();
+  const { agent, pid, program } = await online(setting);
+  setting.grants = [];
+  process.kill(setting.guardPid(), "SIGKILL");
+  agent.signal("SIGKILL");
+  await agent.ended;
+  writeFileSync(setting.path("state/groups.json"), "");
+  const copy = readFileSync(setting.path("state/groups.copy.json"));
+  writeFileSync(setting.path("state/groups.copy.json"), "");
+  const { code, stderr } = await setting.startAgent([program]).ended;
+  assert.equal(code, 3);
+  assert.match(
+    stderr,
+    /groups\.copy\.json is damaged \(it is empty\), so that .* nothing is started\. Restart the machine; or stop/,
+  );
+  assert.ok(isAlive(pid));
+  writeFileSync(setting.path("state/groups.copy.json"), copy);
   setting.startAgent([program]);
   await endOf(pid, 10_000);
 });

@@ -296,3 +296,19 @@ test("reports are sent as often as the most demanding group says, and a tenth of
   const other = new DrivenAgent().report([grant()]).read(spec(["db"], [], { renewIntervalMs: 300 }));
   assert.equal(other.core.intervalMs, 300);
 });
+
+test("an agent tells what may run of its groups, with what may be starting", () => {
+  const agent = new DrivenAgent();
+  agent.report([grant()]);
+  assert.equal(agent.core.mayRun.length, 0, "before its configuration is read nothing is begun");
+  agent.read(spec(["db", "web"]));
+  const [begun] = agent.core.mayRun;
+  assert.deepEqual(begun && [begun.spec, begun.stopBudgetMs, begun.starting], [
+    spec(["db", "web"]),
+    stopBudgetMs,
+    ["db", "web"],
+  ]);
+  assert.equal(begun?.killAtMs, agent.core.rights.get("orders")?.killAtMs);
+  agent.done("start");
+  assert.deepEqual(agent.core.mayRun[0]?.starting, ["web"]);
+});

@@ -1,15 +1,18 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { parseAgentConfig } from "../../../client/agent/agent-config.ts";
 import { bootClock } from "../../../client/agent/boot-clock.ts";
+import type { LeftoverGroup } from "../../../client/agent/guard.ts";
 import { GuardKeeper } from "../../../client/agent/guard-keeper.ts";
 import type { FromGuard, ToGuard } from "../../../client/agent/guard-messages.ts";
 import { MessageSocket } from "../../../client/agent/message-socket.ts";
 import { StateDirectory } from "../../../client/agent/state-directory.ts";
+import { waitFor } from "../../e2e/support/wait.ts";
+import { spec } from "./specs.ts";
 
 type Agent = MessageSocket<FromGuard, ToGuard>;
 
@@ -18,6 +21,8 @@ class Setting implements AsyncDisposable {
   readonly directory = new StateDirectory(mkdtempSync(join(tmpdir(), "bailiwick-keeper-")));
   readonly keeper: GuardKeeper;
   lost = 0;
+  mayRun: readonly LeftoverGroup[] = [];
+  readonly heard: FromGuard[] = [];
   readonly #sockets: Socket[] = [];
   readonly #keepers: GuardKeeper[] = [];
   readonly #server = createServer((socket) => {
@@ -43,18 +48,19 @@ class Setting implements AsyncDisposable {
   }
 
   #create(): GuardKeeper {
-    const sleep = (ms: number, signal?: AbortSignal) => bootClock.sleep(Math.min(ms, 20), signal);
+    const sleep = (ms: number, signal?: AbortSignal) => bootClock.sleep(Math.min(ms, 200), signal);
     return new GuardKeeper({
       config: parseAgentConfig("node: n202\nallow: {}\n", "agent.yaml"),
       directory: this.directory,
       clock: { ...bootClock, sleep },
       log: () => {},
-      hear: () => {},
+      hear: (message) => void this.heard.push(message),
       lost: () => {
         this.lost += 1;
       },
       isEmpty: () => true,
       rights: () => new Map(),
+      mayRun: () => this.mayRun,
     });
   }
 
@@ -103,4 +109,25 @@ test("a guard that ends before it has said anything is not taken for one that he
   (await first).close();
   await again;
   assert.equal(setting.lost, 1);
+});
+
+test("an agent whose guard has left it unknown what runs is not started, and neither is a guard", async () => {
+  await using setting = new Setting([]);
+  writeFileSync(join(setting.directory.path, "groups.json"), "");
+  await assert.rejects(
+    setting.keeper.begin(),
+    /groups\.json is damaged \(it is empty\), so that what a guard before has left/,
+  );
+  assert.equal(existsSync(setting.directory.log), false);
+});
+
+test("an agent whose guard ends and has left damaged files stops what it knows of", async () => {
+  const { promise: guard, resolve } = Promise.withResolvers<Agent>();
+  await using setting = await new Setting([(agent) => resolve(greet(agent))]).listen();
+  setting.mayRun = [{ spec: spec(["db"]), stopBudgetMs: 1_000, starting: [], killAtMs: null }];
+  await setting.keeper.begin();
+  for (const name of ["groups.json", "groups.copy.json"]) writeFileSync(join(setting.directory.path, name), "");
+  (await guard).close();
+  const { value: done } = await waitFor("the stop", 5_000, () => setting.heard.find(({ type }) => type === "done"));
+  assert.deepEqual(done.type === "done" && [done.group, done.resource, done.action], ["orders", "db", "stop"]);
 });
