@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { encodeGroupConfig } from "../../../proto/group-config.ts";
 import { type NodeId, toEpoch } from "../../../proto/ids.ts";
+import type { FenceOutcome } from "../../../proto/placement.ts";
 import type { GroupStatus, Reply } from "../../../proto/requests.ts";
 import { Cluster, n1, n2, n3, n4, rg } from "./cluster.ts";
 import { FakeAgents } from "./fake-agents.ts";
@@ -215,4 +216,22 @@ test("an owner keeps its place in the list as long as it has a right that no tim
   scene.cluster.ask(n4, { type: "wish", group: rg, wish, validateOnly: false, who: "", why: "" }, "wish");
   scene.onlineOn(n3);
   assert.equal(ask(), "setOwners");
+});
+
+test("a manager that is not confirmed answers an idle agent's report, and none that tells what came of a fence", () => {
+  const { cluster } = new Scene();
+  const manager = cluster.leader();
+  const [node] = [n2, n3].filter((owner) => owner !== manager) as [NodeId];
+  for (const other of [n1, n2, n3, n4]) if (other !== manager) cluster.cut(manager, other);
+  const member = cluster.member(manager);
+  const idle = { group: rg, epoch: toEpoch(0), renews: false, state: "offline", resources: [] } as const;
+  const report = (fence: FenceOutcome | null) =>
+    member.call({ type: "renewOwnership", group: rg, node, report: { ...idle, fence } });
+  const plain = report(null);
+  const outcome = report({ order: "1.1.1.1", exitStatus: 0, reason: "" });
+  cluster.advance(200);
+  assert.equal(member.replies.get(plain)?.type, "renewOwnership");
+  assert.equal(member.replies.get(outcome), undefined);
+  cluster.heal();
+  cluster.until(() => member.replies.has(outcome));
 });

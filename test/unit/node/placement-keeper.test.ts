@@ -56,6 +56,20 @@ test("a manager whose decision is under way wakes for nothing that it could only
   assert.equal(manager.deadlineMs(placement), 5);
 });
 
+test("a manager whose decision was refused wakes for no deadline that has passed, and decides anew with the next thing that happens", () => {
+  const manager = new Manager(worldOf(n1), [n1, n2], toMillis(0));
+  const placement: Placing = { isLeased: true, decide: () => null, deadlineMs: () => toMillis(5) };
+  const surroundings = { quarantines: new Map(), intents: () => [], placement };
+  assert(manager.decide(newGroup(), surroundings, toMillis(1)) !== null);
+  manager.refused();
+  assert.equal(manager.deadlineMs(placement), null);
+  assert.equal(manager.decide(newGroup(), surroundings, toMillis(6)), null);
+  manager.wake();
+  assert(manager.decide(newGroup(), surroundings, toMillis(6)) !== null);
+  manager.decided();
+  assert.equal(manager.deadlineMs(placement), 5);
+});
+
 test("a manager comes to rest while a verdict is under way for longer than it would wait for an agent", () => {
   const cluster = new Cluster();
   cluster.leader();

@@ -137,6 +137,18 @@ test("a group that operators start waits for one after a cold start of all its o
   assert.equal(status().ownership.epoch, epoch + 1);
 });
 
+test("while the right of a group that operators start is renewed its log knows in which start each of its owners is", () => {
+  const { cluster, agents, wish, onlineOn, status } = scene({ startAutomatically: false });
+  const noted = () => status().placement.starts.map(({ node, boot }) => `${node} ${boot}`);
+  wish({ type: "start", on: null });
+  assert.deepEqual(noted(), []);
+  onlineOn(n1);
+  agents.until(() => noted().join() === "n1 1,n2 1,n3 1");
+  cluster.stop(n3);
+  cluster.start(n3);
+  agents.until(() => noted().join() === "n1 1,n2 1,n3 2");
+});
+
 test("an operator's word in time lets an application go on that a cold start has ended", () => {
   const { cluster, agents, wish, onlineOn, status } = scene({ startAutomatically: false });
   wish({ type: "start", on: null });
