@@ -112,9 +112,16 @@ function readFilter(flags: Flags): EventFilter {
 }
 
 function unknownType(type: string, known: readonly string[]): UsageError {
+  return new UsageError(`--type ${JSON.stringify(type)} is no type of events: ${hintFor(type, known)}`);
+}
+
+/** One that is near, else all that begin with the same word. */
+function hintFor(type: string, known: readonly string[]): string {
   const closest = closestWord(type, known);
-  const hint = closest === null ? "see bailiwick events --help" : `did you mean ${closest}?`;
-  return new UsageError(`--type ${JSON.stringify(type)} is no type of events: ${hint}`);
+  if (closest !== null) return `did you mean ${closest}?`;
+  const [subject = ""] = type.split("_");
+  const related = known.filter((word) => word.startsWith(`${subject}_`));
+  return related.length === 0 ? "see bailiwick events --help" : `of ${subject} there are ${related.join(", ")}`;
 }
 
 /** What happened before, and where a watch goes on behind it. */

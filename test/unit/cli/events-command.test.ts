@@ -135,6 +135,10 @@ test("an error of one watch ends the other, and is told", async () => {
 const refused: readonly (readonly [string, RegExp])[] = [
   ["--type node_faild", /--type "node_faild" is no type of events: did you mean node_failed\?/],
   ["--type drained", /did you mean node_drained\?/],
+  [
+    "--type node_dwn",
+    /"node_dwn" is no type of events: of node there are node_added, .*node_failed, .*node_readmitted$/m,
+  ],
   ["--type xyzzy", /--type "xyzzy" is no type of events: see bailiwick events --help/],
   ["--type node_failed,frozen", /frozen is in the log of a group: name it with --group/],
   ["--since yesterday", /--since is "yesterday", neither a time ago such as 90s, 10m, 2h, 7d nor a date/],
