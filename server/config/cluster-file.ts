@@ -2,6 +2,7 @@
 // and identities may still be missing here; `dev` fills them in, a bootstrap (bootstrap.ts) insists on them.
 
 import { z } from "zod";
+import { meantName } from "../../proto/closest-name.ts";
 import { decodeGroupPolicies } from "../../proto/codec/group-policies.ts";
 import { dimensionRule, isDimension, policyBounds } from "../../proto/codec/policy-bounds.ts";
 import type { ConfiguredGroup } from "../../proto/codec/policy-problems.ts";
@@ -10,7 +11,6 @@ import { clusterGroup, isName, toNodeId } from "../../proto/ids.ts";
 import { limits } from "../node/limits.ts";
 import { usualReplacement, type VoterReplacement } from "../node/voter-replacement.ts";
 import { parseAddress } from "./address.ts";
-import { meantName } from "./closest-name.ts";
 import { checkRelations } from "./group-relations.ts";
 import { checkShape, type UnusedKeys } from "./shapes.ts";
 import type { FieldPath, YamlSource } from "./yaml-source.ts";
@@ -129,7 +129,7 @@ export function readClusterFile(source: YamlSource): ClusterFile {
   const nodes = new Set(file.nodes.map((one) => one.name));
   const groups = file.groups.map((one, position) => {
     const config = checkGroup(source, { group: one, position, nodes });
-    return { name: one.name, owners: one.owners, policies: decodeGroupPolicies(config) };
+    return { name: one.name, owners: one.owners, rules: decodeGroupPolicies(config) };
   });
   checkRelations(source, groups);
   checkVoters(source, file, nodes);

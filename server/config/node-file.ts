@@ -15,13 +15,13 @@
 
 import { dirname, resolve } from "node:path";
 import { z } from "zod";
+import { closestName } from "../../proto/closest-name.ts";
 import { DbError, failure } from "../../proto/errors.ts";
 import { isName, type NodeId, toNodeId } from "../../proto/ids.ts";
 import type { NodeRecord } from "../../proto/model.ts";
 import { limits } from "../node/limits.ts";
 import { type Address, isLoopback, parseAddress, textOfAddress } from "./address.ts";
 import { type Bootstrap, parseBootstrap } from "./bootstrap.ts";
-import { closestName } from "./closest-name.ts";
 import { readTextFile } from "./read-file.ts";
 import { checkShape } from "./shapes.ts";
 import { YamlSource } from "./yaml-source.ts";

@@ -2,8 +2,8 @@
 // names the field, its value and where it stands.
 
 import { z } from "zod";
+import { closestName } from "../../proto/closest-name.ts";
 import type { DbError } from "../../proto/errors.ts";
-import { closestName } from "./closest-name.ts";
 import { type FieldPath, textOfPath, type YamlSource } from "./yaml-source.ts";
 
 /** Keys that a file may hold by its schema, and that this version does not act on. */

@@ -13,6 +13,7 @@ import { writeConfig } from "../convert/configs.ts";
 import { readGroup, readNode, refuseRequestId } from "../convert/fields.ts";
 import { toGroupOfEntry } from "../convert/groups.ts";
 import { toHeader, toNodeHeader } from "../convert/headers.ts";
+import { checkRelations } from "./group-relations.ts";
 
 const retryIntervalMs = 100;
 const hearIntervalMs = 20;
@@ -25,6 +26,7 @@ export async function createGroup(
   const group = readGroup(request.group);
   const owners = request.owners.map((owner) => readNode(owner, "owners"));
   const config = request.config === undefined ? null : writeConfig(request.config, { group, owners });
+  if (config !== null) await checkRelations({ group, owners, config }, context);
   const { entry } = await context.ask({ type: "createGroup", group, owners, validateOnly: request.validateOnly });
   if (!request.validateOnly) await untilHeard(group, context);
   const isConfigured = config !== null && !request.validateOnly;

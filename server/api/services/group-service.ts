@@ -34,6 +34,7 @@ import { pageByName } from "../page-token.ts";
 import { defineService } from "../service.ts";
 import { askClusterGroup, askGroups, askLocal } from "./ask-groups.ts";
 import { createGroup } from "./create-group.ts";
+import { checkRelations, relationsProblem } from "./group-relations.ts";
 import {
   clearGroupError,
   explainGroup,
@@ -162,6 +163,7 @@ async function updateGroup(request: wire.UpdateGroupRequest, context: CallContex
   const group = readGroup(request.group);
   const [status] = (await askGroups(context, [group])).groups;
   const config = writeConfig(request.config, { group, owners: status?.object.owners });
+  await checkRelations({ group, owners: status?.object.owners ?? null, config }, context);
   const { header } = await context.ask({ type: "configure", group, config });
   return create(wire.UpdateGroupResponseSchema, {
     header: toHeader(context.self, header),
@@ -190,15 +192,25 @@ async function setGroupOwners(
   });
 }
 
-/** New owners have to have what the group's policies and resources ask of every owner. */
+/** New owners have to have what the group's policies and resources ask of every owner, and its rules of a group. */
 async function checkOwners(group: GroupId, owners: readonly NodeId[], context: CallContext): Promise<void> {
   const [status] = (await askGroups(context, [group])).groups;
-  if (status === undefined) return;
-  const config = readConfig(status.object.config);
+  const problem = status === undefined ? null : await ownersProblem(status, owners, context);
+  if (problem !== null) throw invalid("owners", `The owners are refused: ${problem}`);
+}
+
+/** What was wrong with the config before is not the owners' doing. */
+async function ownersProblem(
+  { object }: GroupStatus,
+  owners: readonly NodeId[],
+  context: CallContext,
+): Promise<string | null> {
+  const { group } = object;
+  const config = readConfig(object.config);
   const problem = policiesProblem(config, { group, owners });
-  // What was wrong with it before is not the owners' doing.
-  if (problem === null || policiesProblem(config, { group }) !== null) return;
-  throw invalid("owners", `The owners are refused: ${problem}`);
+  if (problem !== null) return policiesProblem(config, { group }) === null ? problem : null;
+  const misfit = await relationsProblem({ ...object, owners }, context);
+  return misfit === null || (await relationsProblem(object, context)) !== null ? null : misfit;
 }
 
 /** The change is made: that no owner can be asked just now must not make it look like a failure. */

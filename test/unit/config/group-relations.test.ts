@@ -70,8 +70,14 @@ const refusals: readonly (readonly [string, string, RegExp, string])[] = [
   [
     "two groups of which one wants what the other does not",
     file({ orders: "management: {differentNode: [billing]}", billing: "management: {sameNode: [orders]}" }),
-    /^cluster\.yaml:4:75: Group "billing" wants to run with "orders", which wants to run elsewhere$/,
-    "groups[1].config.management.sameNode[0]",
+    /^cluster\.yaml:3:80: Group "orders" wants to run elsewhere than "billing", which wants to run with it$/,
+    "groups[0].config.management.differentNode[0]",
+  ],
+  [
+    "a group to run with that wants to run elsewhere",
+    file({ orders: "management: {sameNode: [billing]}", billing: "management: {differentNode: [orders]}" }),
+    /^cluster\.yaml:3:75: Group "orders" wants to run with "billing", which wants to run elsewhere$/,
+    "groups[0].config.management.sameNode[0]",
   ],
   [
     "hard dependencies in a cycle",

@@ -206,7 +206,7 @@ export type ManagementPolicy = Message<"bailiwick.v1.ManagementPolicy"> & {
 
   /**
    * Groups whose current owner must be this group's as well; at most 256. Each must share an owner with this one, which is
-   * checked in cluster.yaml only. When such a group moves, this one follows, or stops until it can.
+   * checked in cluster.yaml, and when it is written. When such a group moves, this one follows, or stops until it can.
    *
    * @generated from field: repeated string same_node = 6;
    */
@@ -425,7 +425,7 @@ export const TimeWindowSchema: GenMessage<TimeWindow> = /*@__PURE__*/
 export type GroupDependency = Message<"bailiwick.v1.GroupDependency"> & {
   /**
    * The group that is needed. It must share a node with this one, and hard dependencies have no cycles: both is
-   * checked in cluster.yaml only.
+   * checked in cluster.yaml, and when they are written.
    *
    * @generated from field: string group = 1;
    */

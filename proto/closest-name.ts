@@ -1,6 +1,6 @@
 // The name that was probably meant: the known one with the fewest letters to change, if that is few enough.
 
-import { compareNames } from "../../proto/ids.ts";
+import { compareNames } from "./ids.ts";
 
 /** @returns null when none is near */
 export function closestName(name: string, known: readonly string[]): string | null {
