@@ -10,9 +10,6 @@ import {
   type MemberId,
   type Millis,
   type NodeId,
-  toLogIndex,
-  toMillis,
-  toTerm,
 } from "../../proto/ids.ts";
 import { anyMember, founderId, type Membership } from "../../proto/membership.ts";
 import type { Addressed, GroupMessage, PeerMessage } from "../../proto/messages.ts";
@@ -27,30 +24,26 @@ import { reasonText } from "../recovery/reason.ts";
 import { Applier } from "./applier.ts";
 import type { Call } from "./calls.ts";
 import { beginningOf, incarnationAt, successorOf } from "./cluster-incarnations.ts";
+import { ClusterLog } from "./cluster-log.ts";
 import { ClusterMembers, hasRetired } from "./cluster-members.ts";
 import { ClusterProposals } from "./cluster-proposals.ts";
 import { type ClusterOutcome, ClusterState } from "./cluster-state.ts";
 import { clusterCopyStatus, clusterGroupStatus } from "./cluster-status.ts";
 import { type ClusterHeir, succeedCluster } from "./cluster-succession.ts";
 import { Coordinator } from "./coordinator.ts";
+import { ForlornVoter } from "./forlorn-voter.ts";
 import { logStart, putGroupRecord, stepDownOperations } from "./genesis.ts";
 import { failed } from "./group-replies.ts";
 import type { WriteId } from "./inputs.ts";
 import { LeaderSight } from "./leader-sight.ts";
-import { limits } from "./limits.ts";
-
 import type { LossReport } from "./membership-manager.ts";
 import { earliest } from "./millis.ts";
 import { mayHaveQuorum, quorumOf } from "./quorum-view.ts";
 import { createRaft } from "./raft-options.ts";
-
-import { RecentEntries } from "./recent-entries.ts";
 import { Replica, type ReplicaOwner, type ReplicaParts } from "./replica.ts";
 import { clusterTopic } from "./topics.ts";
 import { Transfers } from "./transfers.ts";
 import { type World, wallMs } from "./world.ts";
-
-const noEntry: EntryId = { term: toTerm(0), index: toLogIndex(0) };
 
 export type ClusterApplier = Applier<ClusterOutcome, ClusterState>;
 /** On a node without a vote: as which member it was known last, or 1. */
@@ -59,7 +52,7 @@ export interface ClusterCopy {
   readonly incarnation: Incarnation;
   readonly member: MemberId;
 }
-export type ClusterReplicaParts = ReplicaParts<ClusterOutcome, ClusterState>;
+type ClusterReplicaParts = ReplicaParts<ClusterOutcome, ClusterState>;
 type ClusterReplica = Replica<ClusterOutcome, ClusterState>;
 
 export interface ClusterListener {
@@ -101,20 +94,16 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
   /** A replica that has received nothing yet: until it has, the copy is followed. */
   #joining: Seat | null = null;
   #copy: ClusterApplier;
-  readonly #recent = new RecentEntries(limits.clusterEntriesKept);
+  /** How it comes here without a vote, and goes on to others. */
+  readonly log: ClusterLog;
   /** Both are there while this node leads. */
   #coordinator: Coordinator | null = null;
   #members: ClusterMembers | null = null;
   readonly #proposals: ClusterProposals;
   #created: DirectoryEntry[] = [];
   #appliedNow: Entry[] = [];
-  #pulledMs: number = Number.NEGATIVE_INFINITY;
-  /** The highest index that a peer has reached, by its own word. */
-  #told: LogIndex = toLogIndex(0);
   readonly #leaderSight: LeaderSight;
-  /** When something was last said to the replica. */
-  #heardMs: Millis;
-  #nextQuestionMs: Millis = toMillis(0);
+  readonly #forlorn: ForlornVoter;
   /** Another change of the members is applied, to the copy or to the replica. */
   #areMembersNew = false;
 
@@ -126,8 +115,15 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
     this.#world = world;
     this.#listener = options.listener;
     this.#leaderSight = new LeaderSight(options.nowMs);
-    this.#heardMs = options.nowMs;
+    this.#forlorn = new ForlornVoter(world, options.nowMs);
     this.#proposals = new ClusterProposals(world, this);
+    this.log = new ClusterLog(world, {
+      applied: () => this.#applier.applied,
+      smallRows: () => this.state.rows.smallRows(),
+      isReplica: () => this.replica !== null,
+      follow: (entries) => this.#follow(entries),
+      reached: (index) => this.#reached(index),
+    });
     const isVoter = "voter" in content;
     const { incarnation, member } = isVoter ? content.voter : content;
     this.#incarnation = incarnation;
@@ -227,7 +223,7 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
     if (seat === null || message.incarnation !== this.#incarnation || !seat.replica.isFor(message)) {
       return this.#answerStranger(from, message, nowMs);
     }
-    this.#heardMs = nowMs;
+    this.#forlorn.heard(nowMs);
     this.#answerRetired(from, message);
     if (message.type === "raft") {
       const { fromMember: member, message: raft } = message;
@@ -259,7 +255,7 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
   /** Whoever is spoken to as a member that is gone says so: nobody must wait for it, or count on it. */
   #answerStranger(from: NodeId, { incarnation, fromMember, toMember }: Addressed, nowMs: Millis): void {
     this.#world.counters.count("messages of a cluster group that is not here");
-    if (incarnation < this.#incarnation) return this.hint(from);
+    if (incarnation < this.#incarnation) return this.log.hint(from);
     if (incarnation > this.#incarnation) return this.noticeIndex(from, beginningOf(incarnation), nowMs);
     this.#answerRetired(from, { fromMember });
     if (toMember === anyMember || this.#seat !== null || this.#joining !== null) return;
@@ -282,7 +278,7 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
     const isOther = message.incarnation !== this.#incarnation || message.toMember !== this.#member;
     if (isOther || this.#succession !== null || message.index <= this.state.members.configuration.index) return;
     this.#stepDown();
-    this.#maybePull(from, message.index, nowMs);
+    this.log.maybePull(from, message.index, nowMs);
   }
 
   /** What is committed leaves this member out, as far as the log has come here. What it promised stays on record: it may be under way. */
@@ -389,7 +385,7 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
     this.#copy = heir.applier;
     this.#incarnation = incarnation;
     this.#member = founderId;
-    this.#recent.clear();
+    this.log.clear();
     this.leave();
     this.#seat = this.#seatOf(this.#partsOf(heir.applier, log, heir.last, nowMs));
     this.#refoundCall = call;
@@ -429,73 +425,29 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
       this.#seat = this.#joining;
       this.#joining = null;
     }
-    this.#recent.clear();
+    this.log.clear();
     this.#listener.clusterChanged([...this.state.directory.groups]);
-  }
-
-  /** A publication: its entries count when their author is who handed them over; else they are a hint to ask. */
-  news(
-    from: NodeId,
-    message: PeerMessage & { readonly type: "clusterNews" },
-    isFirstHand: boolean,
-    nowMs: Millis,
-  ): void {
-    if (isFirstHand) this.#follow(message.entries);
-    this.#maybePull(from, message.index, nowMs);
   }
 
   /** How far a peer is itself. */
   noticeIndex(peer: NodeId, index: LogIndex, nowMs: Millis): void {
-    this.#told = toLogIndex(Math.max(this.#told, index));
-    this.#maybePull(peer, index, nowMs);
-    this.#maybeAsk(peer, index, nowMs);
+    this.log.told(peer, index, nowMs);
+    const { replica } = this;
+    const leaderlessMs = this.leaderlessMs(nowMs);
+    if (replica !== null) this.#forlorn.maybeAsk(peer, index, { replica, leaderlessMs }, nowMs);
   }
 
-  /** Nobody who speaks for itself has more of the log. */
-  get isLevel(): boolean {
-    return this.index >= this.#told;
-  }
-
-  /** A peer has more of the log than this node: ask it, but not again for what is under way. */
-  #maybePull(peer: NodeId, index: LogIndex, nowMs: Millis): void {
+  /** The database of another incarnation is the one to follow, whatever this node was in the one before. */
+  #reached(index: LogIndex): void {
     if (incarnationAt(index) > this.#incarnation) this.#stepDown();
-    if (this.replica !== null || index <= this.index || nowMs < this.#pulledMs + limits.clusterPullRetryMs) return;
-    this.#pull(peer, nowMs);
-  }
-
-  /** A connection has opened: what was missed meanwhile is asked for at once, groups that have begun anew above all. */
-  peerUp(peer: NodeId): void {
-    if (this.replica === null) this.#world.out.send(peer, { type: "clusterPull", after: this.index });
-  }
-
-  /** Tells a peer how far the log is here. */
-  hint(peer: NodeId): void {
-    const { term, index } = this.#applier.applied;
-    this.#world.out.send(peer, { type: "clusterNews", term, index, entries: [] });
-  }
-
-  answerPull(from: NodeId, after: LogIndex): void {
-    if (after >= this.index) return;
-    const entries = this.#recent.after(after, limits.clusterEntriesBytesMax);
-    if (entries !== null) return this.#world.out.send(from, { type: "clusterEntries", after, entries });
-    const rows = this.state.rows.smallRows();
-    this.#world.out.send(from, { type: "clusterState", last: this.#applier.applied, rows });
-  }
-
-  /** Asks for more at once: an answer holds only so much. */
-  takeEntries(from: NodeId, message: PeerMessage & { readonly type: "clusterEntries" }, nowMs: Millis): void {
-    this.#pulledMs = Number.NEGATIVE_INFINITY;
-    const before = this.index;
-    this.#follow(message.entries);
-    if (this.index > before) this.#pull(from, nowMs);
   }
 
   /** The whole database, for a copy that is too far behind. */
   takeState(message: PeerMessage & { readonly type: "clusterState" }): void {
-    this.#pulledMs = Number.NEGATIVE_INFINITY;
+    this.log.answered();
     if (message.last.index <= this.index || this.#succession !== null) return;
     const incarnation = incarnationAt(message.last.index);
-    if (incarnation > this.#incarnation) this.#stepDown();
+    this.#reached(message.last.index);
     if (this.replica !== null) return;
     const { slot } = this.state.rows;
     const next = this.#decoded(() => ClusterState.fromRows(slot, message.rows));
@@ -507,7 +459,7 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
     this.#areMembersNew = true;
     this.#enter(incarnation);
     this.#world.out.write(this.#copy.takeOperations());
-    this.#recent.clear();
+    this.log.clear();
     this.#listener.clusterChanged([...next.directory.groups]);
   }
 
@@ -584,7 +536,7 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
     if (isControl(entry.payload)) this.#areMembersNew = true;
     this.#coordinator?.wake();
     this.#appliedNow.push(entry);
-    this.#recent.keep(entry);
+    this.log.keep(entry);
   }
 
   applied(_index: LogIndex, outcome: ClusterOutcome, number: number | null): void {
@@ -605,7 +557,7 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
   readRefused(): void {}
 
   heardVouched(_peer: NodeId, heardMs: Millis): void {
-    this.#heardMs = toMillis(Math.max(this.#heardMs, heardMs));
+    this.#forlorn.heard(heardMs);
   }
 
   roleChanged(change: RoleChange, nowMs: Millis): void {
@@ -644,34 +596,6 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
     this.#coordinator = null;
     this.#members = null;
     this.#seat?.transfers.abandon();
-  }
-
-  /**
-   * All whom a voter knows may have given their places to others while it was away, and nobody speaks to it any more. Who is
-   * ahead of it can tell ({@link #answerRetired}): a pre-vote for an empty log asks it, and is never granted.
-   */
-  #maybeAsk(peer: NodeId, index: LogIndex, nowMs: Millis): void {
-    const { replica } = this;
-    if (replica === null || nowMs < this.#nextQuestionMs || !this.#isForlorn(replica, nowMs)) return;
-    if (index <= replica.status.last) return;
-    this.#nextQuestionMs = toMillis(nowMs + limits.inviteIntervalMs);
-    const question = { type: "preVote", term: toTerm(replica.term + 1), last: noEntry, subterm: 0 } as const;
-    const address = { ...replica.key, fromMember: this.#member, toMember: anyMember };
-    this.#world.out.send(peer, { type: "raft", ...address, message: { ...question, isTransfer: false } });
-  }
-
-  /** One without a vote never looks for a leader by itself. */
-  #isForlorn(replica: ClusterReplica, nowMs: Millis): boolean {
-    const { voters, outgoing } = replica.membership;
-    const hasVote = [...voters, ...outgoing].some(({ node }) => node === this.#world.self);
-    if (hasVote) return this.leaderlessMs(nowMs) >= limits.voicelessSilenceMs;
-    replica.catchUp();
-    return nowMs >= this.#heardMs + limits.voicelessSilenceMs;
-  }
-
-  #pull(peer: NodeId, nowMs: Millis): void {
-    this.#pulledMs = nowMs;
-    this.#world.out.send(peer, { type: "clusterPull", after: this.index });
   }
 
   get #applier(): { readonly state: ClusterState; readonly applied: EntryId } {

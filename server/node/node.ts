@@ -279,7 +279,7 @@ export class Node implements StateMachine, Knowledge {
   #peer(from: NodeId, envelope: Envelope, nowMs: Millis): void {
     if (!this.#reception.admits(from, envelope)) return;
     const { message } = envelope;
-    if (message.type === "clusterNews") this.database.news(from, message, envelope.from === from, nowMs);
+    if (message.type === "clusterNews") this.database.log.news(from, message, envelope.from === from, nowMs);
     else if (message.type === "hello") this.#reception.hello(from, envelope.boot, message, nowMs);
     else this.#message(from, message, nowMs);
   }
@@ -324,9 +324,9 @@ export class Node implements StateMachine, Knowledge {
       case "statusDigest":
         return this.#statuses?.compare(from, message);
       case "clusterPull":
-        return database.answerPull(from, message.after);
+        return database.log.answerPull(from, message.after);
       case "clusterEntries":
-        return database.takeEntries(from, message, nowMs);
+        return database.log.takeEntries(from, message, nowMs);
       case "clusterState":
         return database.takeState(message);
       case "verdictReport":
@@ -405,7 +405,7 @@ export class Node implements StateMachine, Knowledge {
    * without groups that is all there is to bring up.
    */
   #maybeRelease(): void {
-    if (this.#quarantine === null || !this.database.isLevel) return;
+    if (this.#quarantine === null || !this.database.log.isLevel) return;
     const { directory, voters } = this.database.state;
     const owned = directory.groupsOf(this.#world.self);
     const hasVote = voters.includes(this.#world.self) && this.database.replica !== null;
@@ -472,7 +472,7 @@ export class Node implements StateMachine, Knowledge {
     this.#world.connected.add(peer);
     if (this.#database !== null && this.#fellows().has(peer)) this.#reception.peerUp(peer, nowMs);
     this.#router.peerUp(peer, nowMs);
-    this.#database?.peerUp(peer);
+    this.#database?.log.peerUp(peer);
     this.#statuses?.peerUp(peer);
   }
 
@@ -641,7 +641,7 @@ export class Node implements StateMachine, Knowledge {
 
   #groupListener(): GroupsOptions["listener"] {
     return {
-      staleGroup: (peer) => this.database.hint(peer),
+      staleGroup: (peer) => this.database.log.hint(peer),
       touched: (group) => {
         this.#agenda.touch(group);
       },

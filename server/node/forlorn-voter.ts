@@ -1,0 +1,54 @@
+// All whom a voter knows may have given their places to others while it was away, and nobody speaks to it any more. Who is ahead
+// of it can tell: a pre-vote for an empty log asks, and is never granted.
+
+import { type LogIndex, type Millis, type NodeId, toLogIndex, toMillis, toTerm } from "../../proto/ids.ts";
+import { anyMember } from "../../proto/membership.ts";
+import type { EntryId } from "../../proto/raft.ts";
+import type { ClusterOutcome, ClusterState } from "./cluster-state.ts";
+import { limits } from "./limits.ts";
+import type { Replica } from "./replica.ts";
+import type { World } from "./world.ts";
+
+type ClusterReplica = Replica<ClusterOutcome, ClusterState>;
+
+const noEntry: EntryId = { term: toTerm(0), index: toLogIndex(0) };
+
+export class ForlornVoter {
+  readonly #world: World;
+  /** When something was last said to the replica. */
+  #heardMs: Millis;
+  #nextQuestionMs: Millis = toMillis(0);
+
+  constructor(world: World, nowMs: Millis) {
+    this.#world = world;
+    this.#heardMs = nowMs;
+  }
+
+  heard(atMs: Millis): void {
+    this.#heardMs = toMillis(Math.max(this.#heardMs, atMs));
+  }
+
+  /** @param index how far the peer is */
+  maybeAsk(
+    peer: NodeId,
+    index: LogIndex,
+    { replica, leaderlessMs }: { readonly replica: ClusterReplica; readonly leaderlessMs: number },
+    nowMs: Millis,
+  ): void {
+    if (nowMs < this.#nextQuestionMs || !this.#isForlorn(replica, leaderlessMs, nowMs)) return;
+    if (index <= replica.status.last) return;
+    this.#nextQuestionMs = toMillis(nowMs + limits.inviteIntervalMs);
+    const question = { type: "preVote", term: toTerm(replica.term + 1), last: noEntry, subterm: 0 } as const;
+    const address = { ...replica.key, fromMember: replica.member, toMember: anyMember };
+    this.#world.out.send(peer, { type: "raft", ...address, message: { ...question, isTransfer: false } });
+  }
+
+  /** One without a vote never looks for a leader by itself. */
+  #isForlorn(replica: ClusterReplica, leaderlessMs: number, nowMs: Millis): boolean {
+    const { voters, outgoing } = replica.membership;
+    const hasVote = [...voters, ...outgoing].some(({ node }) => node === this.#world.self);
+    if (hasVote) return leaderlessMs >= limits.voicelessSilenceMs;
+    replica.catchUp();
+    return nowMs >= this.#heardMs + limits.voicelessSilenceMs;
+  }
+}
