@@ -416,6 +416,8 @@ export class Node implements StateMachine, Knowledge {
     this.#reception.beNoLongerAnew();
     this.#world.out.writeDurably(releaseOperations(), null);
     this.#world.out.note("info", "Readmitted", { groups: owned.length });
+    // Whoever has noted the quarantine may lead nothing with this node by now, and would hear no other word of it.
+    for (const peer of this.#world.connected) this.#world.out.tellStanding(peer);
     for (const group of this.#groups) group.wake();
   }
 
@@ -470,6 +472,7 @@ export class Node implements StateMachine, Knowledge {
 
   #peerUp(peer: NodeId, nowMs: Millis): void {
     this.#world.connected.add(peer);
+    if (this.#database !== null) this.#world.out.tellStanding(peer);
     if (this.#database !== null && this.#fellows().has(peer)) this.#reception.peerUp(peer, nowMs);
     this.#router.peerUp(peer, nowMs);
     this.#database?.log.peerUp(peer);

@@ -118,13 +118,15 @@ export class Survey {
   }
 
   #statusMissing(status: GroupStatus): string | null {
-    const { manager, verdicts, ownership, applied, commit, openTransactions } = status;
+    const { manager, verdicts, ownership, applied, commit, openTransactions, missing } = status;
     if (manager === null || !this.#scope.isWell(manager)) return `that ${manager} manages it`;
     if (this.#scope.isQuiet && applied !== commit) return `that it has applied ${applied} of ${commit}`;
     if (this.#scope.isQuiet && openTransactions > 0) return `that ${openTransactions} transactions are not over`;
     for (const { node, status: verdict } of verdicts) {
       if (!this.#isRight(node, verdict)) return `that ${node} is ${verdict}`;
     }
+    const unheard = missing.find((node) => this.#scope.isWell(node));
+    if (unheard !== undefined) return `that ${unheard} is missing`;
     const { currentOwner } = ownership;
     if (this.#scope.isLeased) return null;
     return currentOwner !== null && this.#scope.isWell(currentOwner)
