@@ -60,7 +60,10 @@ export class ClusterMembers {
   manage(nowMs: Millis): VoterPlan | null {
     if (!isDue(this.#manager.deadlineMs(), nowMs)) return null;
     this.#replace(nowMs);
-    const input = this.#manager.decide({ ...this.#view(), isTied: false }, nowMs);
+    const input = this.#manager.decide(
+      { ...this.#view(), isSettled: true, isRefused: () => false, isTied: false },
+      nowMs,
+    );
     if (input !== null && this.#replica.change(input, nowMs) !== null) this.#manager.refused();
     return this.#plan;
   }

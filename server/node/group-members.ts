@@ -41,6 +41,8 @@ export interface ClusterView {
 export interface GroupMembersOptions extends ClusterView {
   /** Another manager would have to begin anew with what this one waits for. */
   readonly isTied: (nowMs: Millis) => boolean;
+  /** A decision of the manager is on its way into the log. */
+  readonly isDeciding: () => boolean;
   readonly nowMs: Millis;
 }
 
@@ -85,6 +87,11 @@ export class GroupMembers {
     const { group } = this.#replica.key;
     for (const { key } of this.#waiting) this.#world.calls.answer(key, failed(fateUnknown(group)));
     this.#waiting = [];
+  }
+
+  /** The owner list that this manager is about to put in force; null: there is none. */
+  get asked(): readonly NodeId[] | null {
+    return this.#manager?.asked ?? null;
   }
 
   /** Something has happened on which a decision about the members may depend. */
@@ -132,7 +139,10 @@ export class GroupMembers {
   manage(nowMs: Millis): void {
     const manager = this.#manager;
     if (manager === null || !isDue(manager.deadlineMs(), nowMs)) return;
-    const input = manager.decide({ ...this.#view(), isTied: this.#cluster.isTied(nowMs) }, nowMs);
+    const { applied, status } = this.#replica;
+    const isSettled = !this.#cluster.isDeciding() && applied.index >= status.commit;
+    const isRefused = (owners: readonly NodeId[]) => this.#isRefused(owners);
+    const input = manager.decide({ ...this.#view(), isSettled, isRefused, isTied: this.#cluster.isTied(nowMs) }, nowMs);
     if (input === null) return;
     if (input.type === "transfer") this.#world.out.note("info", "Hands leadership over", { to: input.to });
     const refusal = this.#replica.change(input, nowMs);
@@ -166,12 +176,28 @@ export class GroupMembers {
     const { group } = this.#replica.key;
     const view = this.#view();
     const refusal = this.#manager === null ? fateUnknown(group) : this.#manager.bringAbout(owners, view);
-    if (refusal !== null) {
-      const message = `That the owners of ${group} are to be ${owners.join(", ")} is remembered, but not begun: ${refusal.message}`;
-      return this.#world.calls.answer(key, failed(failure("outcome_unknown", message, { group })));
-    }
+    if (refusal !== null) return this.#world.calls.answer(key, failed(this.#notBegun(owners, refusal)));
     this.#waiting.push({ key, owners });
     this.#manager?.wake(nowMs);
+  }
+
+  #isRefused(owners: readonly NodeId[]): boolean {
+    const refusal = this.#replica.state.refuseOwners(owners, null);
+    if (refusal === null) return false;
+    const refused = this.#waiting.filter((waiting) => waiting.owners.join() === owners.join());
+    this.#waiting = this.#waiting.filter((waiting) => !refused.includes(waiting));
+    for (const { key } of refused) {
+      const isRemembered = this.#world.calls.get(key)?.request.type === "identified";
+      this.#world.calls.answer(key, failed(isRemembered ? this.#notBegun(owners, refusal) : refusal));
+    }
+    return true;
+  }
+
+  /** Of what the log says that a client wants: it may come about by a request that asks for the same. */
+  #notBegun(owners: readonly NodeId[], { message }: Failure): Failure {
+    const { group } = this.#replica.key;
+    const what = `That the owners of ${group} are to be ${owners.join(", ")} is remembered, but not begun: ${message}`;
+    return failure("outcome_unknown", what, { group });
   }
 
   #refuse({ group, owners, ifIndex }: SetOwnersRequest): Failure | null {

@@ -95,6 +95,11 @@ export class Manager {
     this.#isRefused = true;
   }
 
+  /** A command is on its way into the log. */
+  get isDeciding(): boolean {
+    return this.#isDeciding;
+  }
+
   /** The last command could not be proposed: the time may have come for it with every deadline. */
   get isRefused(): boolean {
     return this.#isRefused;

@@ -26,6 +26,10 @@ export interface MembershipView {
 }
 
 export interface LeaderView extends MembershipView {
+  /** All that was decided for the group is applied: what it speaks for or against is known. */
+  readonly isSettled: boolean;
+  /** Whether the owner list that was asked for must not be begun after all; whoever waits for it has been told. */
+  readonly isRefused: (owners: readonly NodeId[]) => boolean;
   /** Whoever leads is to go on leading for now. */
   readonly isTied: boolean;
 }
@@ -74,6 +78,11 @@ export class MembershipManager {
     return null;
   }
 
+  /** The owner list that is to be put in force and is not in the log yet; null: there is none. */
+  get asked(): readonly NodeId[] | null {
+    return this.#asked;
+  }
+
   /** What was asked for is not wanted after all. */
   withdraw(): void {
     this.#asked = null;
@@ -111,12 +120,20 @@ export class MembershipManager {
     this.#nextMs = nextTick(nowMs, limits.membershipCheckMs);
     const { status } = view;
     if (status.role !== "leader" || status.commit < status.membershipIndex) return null;
-    if (isJoint(status.membership)) return null;
+    if (isJoint(status.membership) || !this.#mayBegin(view)) return null;
     const change = this.#change(view, nowMs);
     if (change !== undefined) return { type: "reconfigure", target: change };
     if (view.isTied) return null;
     const heir = this.#precedence?.heir(this.#self, status, nowMs) ?? null;
     return heir === null ? null : { type: "transfer", to: heir };
+  }
+
+  /** Somebody may have been chosen since the list was asked for whom it leaves out. */
+  #mayBegin({ isSettled, isRefused }: LeaderView): boolean {
+    if (this.#asked === null) return true;
+    if (!isSettled) return false;
+    if (isRefused(this.#asked)) this.#asked = null;
+    return true;
   }
 
   /** `undefined`: the membership is as it should be, or on its way. */

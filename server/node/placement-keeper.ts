@@ -61,6 +61,8 @@ export interface KeeperOwner {
   readonly ask: (request: Request, answer: (reply: Reply) => void) => void;
   /** Something has changed on which the next step depends. */
   readonly wake: () => void;
+  /** The owner list that is about to be put in force; null: there is none. */
+  readonly askedOwners: () => readonly NodeId[] | null;
 }
 
 /** What an owner's agent said last. */
@@ -382,7 +384,7 @@ export class PlacementKeeper {
     return {
       group,
       owners,
-      leaving: leavingOwners(this.#replica.membership),
+      leaving: leavingOwners(this.#replica.membership, this.#owner.askedOwners()),
       verdicts: state.verdicts(),
       ownership: state.ownership,
       placement: state.placement,

@@ -103,6 +103,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
     this.#members = new GroupMembers(world, this.replica, {
       ...options,
       isTied: (nowMs) => this.#placement.isAwaitingEnd(nowMs),
+      isDeciding: () => this.#manager?.isDeciding === true,
     });
     this.#leases = new Leases(world, this.replica, {
       propose: (command) => this.#proposals.finding(command),
@@ -111,7 +112,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
     this.#placement = new PlacementKeeper(
       world,
       this.replica,
-      { ask: options.listener.ask, wake: () => this.wake() },
+      { ask: options.listener.ask, wake: () => this.wake(), askedOwners: () => this.#members.asked },
       options.placement,
     );
     this.#wishes = new Wishes(world, this.replica, this.#placement, {

@@ -60,10 +60,14 @@ export function areOwnersChanging({ owners, outgoing, target }: Membership): boo
   return sets.some((voters) => !areOwners(voters, owners));
 }
 
-/** Owners whom the change under way leaves out. */
-export function leavingOwners({ owners, voters, outgoing, target }: Membership): readonly NodeId[] {
-  const next = target ?? (outgoing.length > 0 ? voters : null);
-  return next === null ? [] : owners.filter((owner) => !next.some(({ node }) => node === owner));
+/** Owners whom the change under way leaves out, or the one that is about to begin. @param asked its owners; null: there is none */
+export function leavingOwners(
+  { owners, voters, outgoing, target }: Membership,
+  asked: readonly NodeId[] | null,
+): readonly NodeId[] {
+  const next = (target ?? (outgoing.length > 0 ? voters : null))?.map(({ node }) => node);
+  const lists = [next, asked].filter((list) => list !== null && list !== undefined);
+  return owners.filter((owner) => lists.some((list) => !list.includes(owner)));
 }
 
 function areOwners(voters: readonly Voter[], owners: readonly NodeId[]): boolean {

@@ -3,9 +3,12 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { decodeGroupCommand } from "../../../proto/codec/commands.ts";
 import { encodeGroupConfig } from "../../../proto/group-config.ts";
 import { type NodeId, toEpoch } from "../../../proto/ids.ts";
+import type { PeerMessage } from "../../../proto/messages.ts";
 import type { FenceOutcome } from "../../../proto/placement.ts";
+import { isControl } from "../../../proto/raft.ts";
 import type { GroupStatus, Reply } from "../../../proto/requests.ts";
 import { Cluster, n1, n2, n3, n4, rg } from "./cluster.ts";
 import { FakeAgents } from "./fake-agents.ts";
@@ -13,6 +16,16 @@ import { FakeAgents } from "./fake-agents.ts";
 const lease = { ttlMs: 60_000, renewIntervalMs: 500, stopBudgetMs: 500 };
 const resources = [{ name: "web", application: {}, run: { exec: { start: ["/bin/web"], foreground: true } } }];
 const fence = { command: ["/sbin/off"], timeoutMs: 8_000 };
+
+/** The right of this node is on its way into the logs of the owners. */
+function assigns(message: PeerMessage, node: NodeId): boolean {
+  if (message.type !== "raft" || message.group !== rg || message.message.type !== "append") return false;
+  return message.message.slice.entries.some(({ payload }) => {
+    if (payload.length === 0 || isControl(payload)) return false;
+    const command = decodeGroupCommand(payload);
+    return command.type === "assign" && command.owner === node;
+  });
+}
 
 class Scene {
   readonly cluster = new Cluster();
@@ -216,6 +229,27 @@ test("an owner keeps its place in the list as long as it has a right that no tim
   scene.cluster.ask(n4, { type: "wish", group: rg, wish, validateOnly: false, who: "", why: "" }, "wish");
   scene.onlineOn(n3);
   assert.equal(ask(), "setOwners");
+});
+
+test("owners without the one who is just being chosen are not put in force: its right would have no end", () => {
+  const scene = new Scene({ lostQuorum: "freeze" });
+  const { cluster } = scene;
+  const manager = cluster.leader();
+  let call: number | null = null;
+  cluster.copies = (_from, _to, message) => {
+    if (call === null && assigns(message, n3)) {
+      const request = { type: "setOwners", group: rg, owners: [n1, n2], ifIndex: null, validateOnly: false } as const;
+      call = cluster.member(manager).call(request, 10_000);
+    }
+    return 1;
+  };
+  const wish = { type: "move", to: n3, ifEpoch: null } as const;
+  cluster.ask(n4, { type: "wish", group: rg, wish, validateOnly: false, who: "", why: "" }, "wish");
+  scene.onlineOn(n3);
+  scene.agents.until(() => call !== null && cluster.member(manager).replies.has(call));
+  const reply = cluster.member(manager).replies.get(call ?? 0);
+  assert.match(reply?.type === "failed" ? reply.failure.message : "", /^n3 runs rg under a right that no time ends/);
+  assert.deepEqual(scene.status.membership.owners, [n1, n2, n3]);
 });
 
 test("a manager that is not confirmed answers an idle agent's report, and none that tells what came of a fence", () => {

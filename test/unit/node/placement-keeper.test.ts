@@ -28,7 +28,12 @@ test("a look that is due and cannot be made then is not due at that moment any m
   const { membership } = state.members.configuration;
   const replica = { key: { group, incarnation }, term, state, membership } as never;
   const surroundings = { summaries: () => [], capacityOf: () => new Map(), sampleOf: () => null, startOf: () => null };
-  const keeper = new PlacementKeeper(worldOf(n1), replica, { ask: () => {}, wake: () => {} }, surroundings);
+  const keeper = new PlacementKeeper(
+    worldOf(n1),
+    replica,
+    { ask: () => {}, wake: () => {}, askedOwners: () => null },
+    surroundings,
+  );
   keeper.lead();
   keeper.entryApplied(term, toMillis(0));
   const report = { group, epoch: 0 as never, renews: false, state: "offline", resources: [], fence: null } as const;

@@ -30,8 +30,14 @@ test("areOwnersChanging() takes another order, another witness or a renewed memb
 });
 
 test("leavingOwners() are those that the change under way leaves out, until it is over", () => {
-  assert.deepEqual(leavingOwners(membershipOf({})), []);
-  assert.deepEqual(leavingOwners(membershipOf({ target: votersOf("a d", "b") })), ["c"]);
-  assert.deepEqual(leavingOwners(membershipOf({ voters: votersOf("a b"), outgoing: votersOf("a b c") })), ["c"]);
-  assert.deepEqual(leavingOwners(membershipOf({ target: votersOf("c b a") })), []);
+  assert.deepEqual(leavingOwners(membershipOf({}), null), []);
+  assert.deepEqual(leavingOwners(membershipOf({ target: votersOf("a d", "b") }), null), ["c"]);
+  assert.deepEqual(leavingOwners(membershipOf({ voters: votersOf("a b"), outgoing: votersOf("a b c") }), null), ["c"]);
+  assert.deepEqual(leavingOwners(membershipOf({ target: votersOf("c b a") }), null), []);
+});
+
+test("leavingOwners() are also those whom the change that is about to begin leaves out", () => {
+  const asked = nodesOf("b c");
+  assert.deepEqual(leavingOwners(membershipOf({}), asked), ["a"]);
+  assert.deepEqual(leavingOwners(membershipOf({ target: votersOf("a c") }), asked), ["a", "b"]);
 });
