@@ -46,13 +46,16 @@ export class Compactor {
     return this.#limits;
   }
 
-  /** @returns the revision to compact to, to be proposed now; null: none */
-  plan(state: GroupState, nowMs: Millis): Revision | null {
+  /**
+   * @param held oldest revision that a snapshot on its way is read at; null: none is on its way
+   * @returns the revision to compact to, to be proposed now; null: none
+   */
+  plan(state: GroupState, held: Revision | null, nowMs: Millis): Revision | null {
     this.#wakeMs = null;
     if (this.#marks === null || state.lock !== null) return null;
     const markMs = this.#mark(this.#marks, state, nowMs);
     const agedMs = this.#age(this.#marks, this.limitsOf(state).historyMs, nowMs);
-    const revision = this.#propose(state, nowMs);
+    const revision = this.#propose(state, held, nowMs);
     this.#wakeMs = earliest(markMs, agedMs, this.#retryMs);
     return revision;
   }
@@ -62,15 +65,27 @@ export class Compactor {
     return this.#wakeMs;
   }
 
-  #propose(state: GroupState, nowMs: Millis): Revision | null {
+  #propose(state: GroupState, held: Revision | null, nowMs: Millis): Revision | null {
     const { floor } = state.mvcc;
     if (floor >= this.#proposed || isDue(this.#retryMs, nowMs)) this.#retryMs = null;
     if (this.#retryMs !== null) return null;
-    const target = toRevision(Math.max(this.#aged, this.#surplus(state), this.#ballast(state)));
+    const target = this.#target(state, held);
     if (target <= floor) return null;
     this.#proposed = target;
     this.#retryMs = toMillis(nowMs + limits.compactRetryMs);
     return target;
+  }
+
+  /**
+   * Not past what is held, or a snapshot of a busy group would never reach its end; but when there is nothing else left to make
+   * room with, the quota comes first.
+   */
+  #target(state: GroupState, held: Revision | null): Revision {
+    const { floor } = state.mvcc;
+    const ballast = this.#ballast(state);
+    const wanted = toRevision(Math.max(this.#aged, this.#surplus(state), ballast));
+    const isHeld = held !== null && (held > floor || (held === floor && ballast === 0));
+    return isHeld ? toRevision(Math.min(wanted, held)) : wanted;
   }
 
   /** Marks the newest revision, no more often than is needed. @returns when it wants to mark what it has not yet */

@@ -508,7 +508,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
   #compact(nowMs: Millis): void {
     const { mvcc } = this.state;
     this.#world.memorySpace.holds(this.replica.key.group, mvcc.bytes);
-    const revision = this.#compactor.plan(this.state, nowMs);
+    const revision = this.#compactor.plan(this.state, this.#transfers.heldRevision, nowMs);
     if (revision === null) return;
     this.#proposals.finding({ type: "compact", revision });
     const { group } = this.replica.key;

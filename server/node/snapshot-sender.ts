@@ -2,7 +2,7 @@
 // state is pinned at a revision, so the group goes on writing meanwhile.
 
 import { encodeAppliedRecord } from "../../proto/codec/records.ts";
-import { type Millis, type NodeId, type Term, toMillis } from "../../proto/ids.ts";
+import { type Millis, type NodeId, type Revision, type Term, toMillis } from "../../proto/ids.ts";
 import type { Addressed, PeerMessage, StateRow } from "../../proto/messages.ts";
 import type { AppliedRecord } from "../../proto/model.ts";
 import { emptyBytes } from "../../storage/bytes.ts";
@@ -48,6 +48,11 @@ export class SnapshotSender {
   /** The part under way. */
   get message(): PeerMessage {
     return this.#part;
+  }
+
+  /** At which the parts still to come are read; null: the last is under way. */
+  get heldRevision(): Revision | null {
+    return this.#part.final ? null : this.record.revision;
   }
 
   /**

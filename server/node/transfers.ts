@@ -2,7 +2,7 @@
 
 import { CodecError } from "../../proto/codec/codec-error.ts";
 import { failure } from "../../proto/errors.ts";
-import type { Millis, NodeId, Term } from "../../proto/ids.ts";
+import { type Millis, type NodeId, type Revision, type Term, toRevision } from "../../proto/ids.ts";
 import type { PeerMessage } from "../../proto/messages.ts";
 import type { EntryId } from "../../proto/raft.ts";
 import { encodeGroupRecord } from "../../storage/group-record.ts";
@@ -56,6 +56,12 @@ export class Transfers<Outcome, State extends ReplicatedState<Outcome>> {
 
   get areSending(): boolean {
     return this.#senders.size > 0;
+  }
+
+  /** The oldest revision that a snapshot on its way out is read at; null: none. A follower that falls silent ends its own. */
+  get heldRevision(): Revision | null {
+    const held = [...this.#senders.values()].flatMap(({ heldRevision }) => heldRevision ?? []);
+    return held.length === 0 ? null : toRevision(Math.min(...held));
   }
 
   deadlineMs(): Millis | null {

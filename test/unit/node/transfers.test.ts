@@ -2,21 +2,71 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { encodeGroupConfig } from "../../../proto/group-config.ts";
 import { type NodeId, toMillis, toRevision, toTerm } from "../../../proto/ids.ts";
 import type { PeerMessage } from "../../../proto/messages.ts";
+import { limits as nodeLimits } from "../../../server/node/limits.ts";
 import { Cluster, get, n1, n2, n3, n4, put, rg, textIn } from "./cluster.ts";
 
 const large = new Uint8Array(100_000).fill(120);
 
+interface Behind {
+  readonly cluster: Cluster;
+  readonly leader: NodeId;
+  readonly late: NodeId;
+}
+
 /** One follower has missed more than the log keeps; it is not started yet. */
-function behind(): { readonly cluster: Cluster; readonly leader: NodeId; readonly late: NodeId } {
-  const cluster = new Cluster(undefined, undefined, { bytes: 1e9, entries: 10 });
+function behind({ entriesKept = 10, limits = {} } = {}): Behind {
+  const cluster = new Cluster(undefined, undefined, { bytes: 1e9, entries: entriesKept });
   const leader = cluster.leader();
+  cluster.ask(n4, { type: "configure", group: rg, config: encodeGroupConfig({ limits }) }, "configure");
   const late = [n1, n2, n3].find((node) => node !== leader) as NodeId;
   cluster.ask(n4, put("early", "v"), "put");
   cluster.stop(late);
   for (let at = 0; at < 16; at++) cluster.ask(leader, put(`k${at % 12}`, large), "put");
+  for (let at = 0; at < entriesKept; at++) cluster.ask(leader, put("counter", `${at}`), "put");
   return { cluster, leader, late };
+}
+
+/** Parts reach `late` one by one, each after `between`, until a snapshot is in force there. */
+function sendSlowly({ cluster, late }: Behind, between: () => void): void {
+  let isOpen = false;
+  cluster.copies = (_from, to, message) => {
+    if (to !== late || message.type !== "snapshotPart" || message.group !== rg) return 1;
+    const copies = isOpen ? 1 : 0;
+    isOpen = false;
+    return copies;
+  };
+  const isInstalled = () => cluster.member(late).notes.includes("Installed a snapshot");
+  for (let parts = 0; parts < 12 && !isInstalled(); parts++) {
+    between();
+    isOpen = true;
+    cluster.until(() => !isOpen || isInstalled());
+  }
+}
+
+/** The transfer's second part is acknowledged no more. @returns the revision that it is read at */
+function getStuck({ cluster, leader, late }: Behind): number {
+  cluster.copies = (_from, _to, message) => (message.type === "snapshotAck" && message.next > 1 ? 0 : 1);
+  cluster.start(late);
+  cluster.until(() => partsTo(cluster, late).length > 1);
+  return cluster.ask(leader, { type: "groupStatus", group: rg }, "groupStatus").status.revision;
+}
+
+/** Each value replaces the one before. */
+function rewrite(cluster: Cluster, count: number, value: string | Uint8Array = "v"): void {
+  for (let at = 0; at < count; at++) cluster.ask(cluster.leader(), put("counter", value), "put");
+}
+
+function attempts(cluster: Cluster): number {
+  return [...cluster.members.values()].flatMap(({ notes }) => notes).filter((note) => note === "Sending a snapshot")
+    .length;
+}
+
+function standingOf({ cluster, leader }: Behind): { readonly floor: number; readonly revision: number } {
+  const { status } = cluster.ask(leader, { type: "groupStatus", group: rg }, "groupStatus");
+  return { floor: status.compactedRevision, revision: status.revision };
 }
 
 function partsTo(cluster: Cluster, late: NodeId): (PeerMessage & { type: "snapshotPart" })[] {
@@ -94,6 +144,39 @@ test("a follower comes back although more is written during the transfer than th
   }
   assert.equal(installed(), 1);
   isEqualAfterRestart(cluster, late);
+});
+
+test("a snapshot is installed at the first attempt although history is given up by count meanwhile", () => {
+  const all = behind({ entriesKept: 400, limits: { historyRevisions: 100 } });
+  const { cluster, late } = all;
+  cluster.start(late);
+  sendSlowly(all, () => rewrite(cluster, 150));
+  assert.ok(partsTo(cluster, late).some(({ final }) => final));
+  assert.deepEqual([attempts(cluster), cluster.member(late).notes.includes("Installed a snapshot")], [1, true]);
+  isEqualAfterRestart(cluster, late);
+  const { floor, revision } = standingOf(all);
+  assert.ok(revision - floor <= 113, `${revision - floor} revisions are kept`);
+});
+
+test("a follower that acknowledges nothing more holds history up for as long as its transfer may be silent", () => {
+  const all = behind({ entriesKept: 400, limits: { historyRevisions: 100 } });
+  const { cluster } = all;
+  const pinned = getStuck(all);
+  rewrite(cluster, 300);
+  const { floor } = standingOf(all);
+  assert.ok(floor > pinned - 100 && floor <= pinned, `floor ${floor}, read at ${pinned}`);
+  cluster.advance(nodeLimits.snapshotSilenceMs);
+  assert.ok(standingOf(all).floor > pinned, `floor ${standingOf(all).floor}, read at ${pinned}`);
+});
+
+test("a follower that acknowledges too slowly keeps nobody from writing: the quota comes first", () => {
+  const all = behind({ limits: { quotaBytes: 2_000_000 } });
+  const { cluster } = all;
+  const pinned = getStuck(all);
+  rewrite(cluster, 4, large);
+  assert.ok(standingOf(all).floor <= pinned);
+  rewrite(cluster, 40, large);
+  assert.ok(standingOf(all).floor > pinned);
 });
 
 test("a follower that restarts in the middle is sent everything anew", () => {
