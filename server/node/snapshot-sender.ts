@@ -91,8 +91,9 @@ export class SnapshotSender {
   }
 
   #takeSmall(): readonly StateRow[] {
-    const taken = this.#small.slice(0, limits.snapshotRowsMax);
-    this.#small = this.#small.slice(taken.length);
+    const count = rowsOfPart(this.#small);
+    const taken = this.#small.slice(0, count);
+    this.#small = this.#small.slice(count);
     return taken;
   }
 
@@ -110,4 +111,15 @@ export class SnapshotSender {
     const last = { term, index };
     return { type: "snapshotPart", ...this.#address, term: this.#term, last, sequence, rows, final, stateHash };
   }
+}
+
+/** How many go together: the last of them makes the part full, for that of a transaction may be larger than a part. */
+function rowsOfPart(rows: readonly StateRow[]): number {
+  let count = 0;
+  for (let bytes = 0; count < rows.length && count < limits.snapshotRowsMax; count++) {
+    if (bytes >= limits.snapshotPartBytes) break;
+    const { key, value } = rows[count] as StateRow;
+    bytes += key.byteLength + value.byteLength;
+  }
+  return count;
 }
