@@ -4,6 +4,8 @@
 export const wireLimits = {
   /** One encoded envelope. */
   frameBytesMax: 16 * 1024 * 1024,
+  /** A longer envelope is sent to nobody. */
+  sentBytesMax: 12 * 1024 * 1024,
   keyBytesMax: 4 * 1024,
   /** The end of a span, or its start after a page, may be one byte longer than a key. */
   spanBytesMax: 4 * 1024 + 1,

@@ -1,8 +1,10 @@
 // Bounds and times of the adapters, and what happens when one is reached. Times in milliseconds, sizes in bytes.
 
+import { wireLimits } from "../../proto/codec/wire-limits.ts";
+
 export const adapterLimits = {
   /** A longer message is dropped by its sender; a longer frame ends the stream that it came on. */
-  frameBytesMax: 12 * 1024 * 1024,
+  frameBytesMax: wireLimits.sentBytesMax,
   /** Waiting for a connected peer to read; beyond it the oldest are dropped. */
   queueBytesMax: 32 * 1024 * 1024,
   /** Waiting for a connection to be made; beyond it the oldest are dropped. */

@@ -7,6 +7,7 @@ import type { Envelope, PeerMessage } from "../../proto/messages.ts";
 import type { Random } from "../../proto/random.ts";
 import type { Topic } from "../node/effects.ts";
 import type { Deliver, Network } from "../node/ports.ts";
+import type { Carry } from "./carry.ts";
 import { Connections } from "./connections.ts";
 import { Link } from "./link.ts";
 import { calmLink, type LinkOptions } from "./link-options.ts";
@@ -31,8 +32,8 @@ export interface NetworkOptions {
   readonly scheduler: Scheduler;
   readonly random: Random;
   readonly cluster: ClusterId;
-  /** What the receiver is handed for an envelope that was sent. */
-  readonly carry: (envelope: Envelope) => Envelope;
+  /** What the receiver is handed for an envelope that was sent; null: nothing, it is too long to be sent. */
+  readonly carry: Carry;
   /** Told of every direct message and publication as it leaves its node. */
   readonly onLeave: (from: NodeId, to: NodeId | Topic, message: PeerMessage) => void;
 }
@@ -126,12 +127,14 @@ export class SimNetwork {
   #send(from: NodeId, to: NodeId, message: PeerMessage): void {
     this.#options.onLeave(from, to, message);
     const envelope = this.#options.carry(this.#envelope(from, message));
+    if (envelope === null) return;
     this.connections.whenUp(from, to, () => this.#transmit({ from, to, envelope }, null));
   }
 
   #publish(from: NodeId, topic: Topic, message: PeerMessage): void {
     this.#options.onLeave(from, topic, message);
     const envelope = this.#options.carry(this.#envelope(from, message));
+    if (envelope === null) return;
     this.#spread(from, { topic, seen: new Set([from]), envelope });
   }
 

@@ -3,11 +3,12 @@
 
 import { present } from "../../proto/assert.ts";
 import type { ClusterId, NodeId } from "../../proto/ids.ts";
-import type { Envelope, PeerMessage } from "../../proto/messages.ts";
+import type { PeerMessage } from "../../proto/messages.ts";
 import { Random } from "../../proto/random.ts";
 import type { Effect, NoteFields, Topic } from "../node/effects.ts";
 import type { Input } from "../node/inputs.ts";
 import { Audit } from "./audit.ts";
+import type { Carry } from "./carry.ts";
 import { Leaders } from "./leaders.ts";
 import { Scheduler } from "./scheduler.ts";
 import { type CrashKind, SimDisk } from "./sim-disk.ts";
@@ -36,7 +37,7 @@ export interface WorldOptions {
   readonly nodes: readonly NodeId[];
   readonly boot: Boot;
   /** What a receiver is handed for an envelope; `(envelope) => envelope` hands over the sender's own object. */
-  readonly carry: (envelope: Envelope) => Envelope;
+  readonly carry: Carry;
 }
 
 export class World {

@@ -2,24 +2,26 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type NodeId, toBootNumber, toClusterId, toLogIndex, toNodeId } from "../../../proto/ids.ts";
+import { wireLimits } from "../../../proto/codec/wire-limits.ts";
+import { type NodeId, toBootNumber, toClusterId, toLogIndex, toNodeId, toTerm } from "../../../proto/ids.ts";
 import type { PeerMessage } from "../../../proto/messages.ts";
 import { Random } from "../../../proto/random.ts";
 import type { Input } from "../../../server/node/inputs.ts";
 import type { Network } from "../../../server/node/ports.ts";
+import { type Carry, carryOf } from "../../../server/simulation/carry.ts";
 import { calmLink } from "../../../server/simulation/link-options.ts";
 import { Scheduler } from "../../../server/simulation/scheduler.ts";
 import { SimNetwork } from "../../../server/simulation/sim-network.ts";
 
 const [a, b, c] = ["a", "b", "c"].map(toNodeId) as [NodeId, NodeId, NodeId];
 
-function rig() {
+function rig(carry: Carry = carryOf("handed")) {
   const scheduler = new Scheduler();
   const network = new SimNetwork({
     scheduler,
     random: new Random(1),
-    cluster: toClusterId("0"),
-    carry: (envelope) => envelope,
+    cluster: toClusterId("00112233445566778899aabbccddeeff"),
+    carry,
     onLeave: () => {},
   });
   const heard = new Map<NodeId, string[]>();
@@ -40,6 +42,13 @@ function textOf(input: Input): string {
 
 function message(after: number): PeerMessage {
   return { type: "clusterPull", after: toLogIndex(after) };
+}
+
+function rowsOf(bytes: number): PeerMessage {
+  const rowBytes = 500_000;
+  const row = { key: new Uint8Array(1), value: new Uint8Array(rowBytes) };
+  const rows = Array.from({ length: Math.ceil(bytes / rowBytes) }, () => row);
+  return { type: "clusterState", last: { term: toTerm(1), index: toLogIndex(1) }, rows };
 }
 
 test("a wanted connection comes up at both ends and carries messages in order", () => {
@@ -103,6 +112,21 @@ test("a process that ends takes its messages and connections with it", () => {
   attach(b);
   scheduler.runUntil(1_000);
   assert.deepEqual([take(a), take(b)], [["peerUp b"], ["peerUp a"]]);
+});
+
+test("a message that is too long for the wire is lost, sent or published, and the connection stays", () => {
+  const { scheduler, attach, take } = rig(carryOf("codec"));
+  const networks = [attach(a), attach(b)] as const;
+  networks[0].configure([b], ["t"]);
+  networks[1].configure([], ["t"]);
+  scheduler.runUntil(100);
+  take(b);
+  networks[0].send(b, rowsOf(wireLimits.sentBytesMax));
+  networks[0].publish("t", rowsOf(wireLimits.sentBytesMax));
+  networks[0].send(b, rowsOf(wireLimits.sentBytesMax - 1_000_000));
+  networks[0].send(b, message(1));
+  scheduler.runUntil(200);
+  assert.deepEqual(take(b), ["peer", "a a 1"]);
 });
 
 test("a publication reaches connected subscribers and nobody else", () => {
