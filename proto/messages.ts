@@ -157,8 +157,15 @@ export type PeerMessage =
     }
   | { readonly type: "forwardReply"; readonly call: number; readonly reply: Reply }
   | { readonly type: "forwardCancel"; readonly call: number }
-  | { readonly type: "forwardWatch"; readonly call: number; readonly message: WatchMessage }
-  /** The asker has room for the next message of the stream: it has read the events up to `through`, or that page of it. */
+  /** Events that are too large for one message come in parts, counted from 0; of all but the last there is `more`. */
+  | {
+      readonly type: "forwardWatch";
+      readonly call: number;
+      readonly message: WatchMessage;
+      readonly part: number;
+      readonly more: boolean;
+    }
+  /** The asker has room for the next message of the stream: it has read the events up to `through`, or that page or part of it. */
   | { readonly type: "forwardDrained"; readonly call: number; readonly through: Revision; readonly page: number }
   /**
    * The sender's starts, oldest first, the present one last. `answer`: the receiver is to introduce itself as well.

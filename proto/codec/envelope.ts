@@ -126,7 +126,12 @@ const peerMessage = union<PeerMessage, wire.Envelope["message"]>({
   forward: message(wire.ForwardSchema, { call: uint64, budgetMs: wholeMs, request: required(request) }),
   forwardReply: message(wire.ForwardReplySchema, { call: uint64, reply: required(reply) }),
   forwardCancel: message(wire.ForwardCancelSchema, { call: uint64 }),
-  forwardWatch: message(wire.ForwardWatchSchema, { call: uint64, message: required(watchMessage) }),
+  forwardWatch: message(wire.ForwardWatchSchema, {
+    call: uint64,
+    message: required(watchMessage),
+    part: uint64,
+    more: flag,
+  }),
   forwardDrained: message(wire.ForwardDrainedSchema, { call: uint64, through: revision, page: uint64 }),
   hello: message(wire.HelloSchema, {
     lineage: list(start, wireLimits.lineageMax),

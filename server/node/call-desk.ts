@@ -89,8 +89,9 @@ export class CallDesk {
 
   /** A repeated message, of events before the newest, makes no room: those may be lost, and others would hide it. */
   peerDrained(caller: Caller, read: StreamMark, nowMs: Millis): void {
-    const inHand = this.#world.calls.find(caller)?.inHand ?? null;
-    if (isSameMark(inHand, read)) this.drained(caller, nowMs);
+    const call = this.#world.calls.find(caller);
+    if (call === null || !isSameMark(call.inHand, read)) return;
+    if (!this.#world.calls.streamRest(call)) this.drained(caller, nowMs);
   }
 
   deadline(nowMs: Millis): void {

@@ -8,7 +8,8 @@ import { Deadlines } from "./deadlines.ts";
 import type { CallId } from "./inputs.ts";
 import { limits } from "./limits.ts";
 import type { Outbox } from "./outbox.ts";
-import { markOf, type StreamMark } from "./stream-marks.ts";
+import { markOf, markOfPart, type StreamMark } from "./stream-marks.ts";
+import { type StreamPart, toParts } from "./stream-parts.ts";
 
 export type Caller =
   | { readonly type: "client"; readonly call: CallId }
@@ -16,6 +17,8 @@ export type Caller =
   | { readonly type: "peer"; readonly node: NodeId; readonly call: number }
   /** This node itself, which puts several answers together. */
   | { readonly type: "part"; readonly answer: (reply: Reply) => void };
+
+type Peer = Caller & { readonly type: "peer" };
 
 export interface Call {
   readonly key: number;
@@ -25,8 +28,10 @@ export interface Call {
   readonly deadlineMs: Millis | null;
   /** A write that was proposed or forwarded may take effect although its caller hears of a failure. */
   mayHaveHappened: boolean;
-  /** Of a stream: the newest message that its reader makes room behind. */
+  /** Of a stream to another node: the newest message, or part of one, that its reader makes room behind. */
   inHand: StreamMark | null;
+  /** What is left of that message. */
+  rest: readonly StreamPart[];
   /** Owners that were asked and could not serve it. */
   tries: number;
   /** Of a read: the transaction whose end it waits for. */
@@ -66,6 +71,7 @@ export class Calls {
       deadlineMs,
       mayHaveHappened: false,
       inHand: null,
+      rest: [],
       tries: 0,
       heldBy: null,
       awaits: null,
@@ -106,9 +112,17 @@ export class Calls {
     if (call === undefined) return;
     if (message.type === "compacted" || message.type === "canceled") this.close(key);
     const { caller } = call;
-    call.inHand = markOf(message) ?? call.inHand;
     if (caller.type === "client") this.#out.watch(caller.call, message);
-    if (caller.type === "peer") this.#out.send(caller.node, { type: "forwardWatch", call: caller.call, message });
+    if (caller.type === "peer") this.#streamTo(caller, call, message);
+  }
+
+  /** The reader of a stream elsewhere has room. @returns false when nothing is left of the message that it has in hand */
+  streamRest(call: Call): boolean {
+    const [next, ...rest] = call.rest;
+    if (next === undefined || call.caller.type !== "peer") return false;
+    call.rest = rest;
+    this.#sendPart(call.caller, call, next);
+    return true;
   }
 
   /** Forgets a call: nobody waits for its answer any more. */
@@ -174,6 +188,22 @@ export class Calls {
 
   #deliverStreamEnd(caller: Caller, message: WatchMessage): void {
     if (caller.type === "client") this.#out.watch(caller.call, message);
-    if (caller.type === "peer") this.#out.send(caller.node, { type: "forwardWatch", call: caller.call, message });
+    if (caller.type === "peer") this.#sendStream(caller, { message, part: 0, more: false });
+  }
+
+  #streamTo(caller: Peer, call: Call, message: WatchMessage): void {
+    if (markOf(message) === null) return this.#sendStream(caller, { message, part: 0, more: false });
+    const [first, ...rest] = toParts(message);
+    call.rest = rest;
+    if (first !== undefined) this.#sendPart(caller, call, first);
+  }
+
+  #sendPart(caller: Peer, call: Call, part: StreamPart): void {
+    call.inHand = markOfPart(part);
+    this.#sendStream(caller, part);
+  }
+
+  #sendStream({ node, call }: Peer, part: StreamPart): void {
+    this.#out.send(node, { type: "forwardWatch", call, ...part });
   }
 }

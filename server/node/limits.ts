@@ -47,6 +47,10 @@ export const limits = {
   // One step of the node; the rest goes on in a later one.
   watchEventsMax: 1_000,
   watchBytesMax: 512 * 1024,
+  /** Of one message of a stream to another node, and one event more; what is longer goes in several. */
+  watchPartBytes: 1024 * 1024,
+  /** Of one that comes in parts, together; beyond it the stream ends with `invalid_argument`. */
+  watchRevisionBytesMax: 64 * 1024 * 1024,
   /** Of one message of statuses. */
   watchNodesMax: 256,
   snapshotPartBytes: 256 * 1024,

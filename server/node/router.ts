@@ -11,6 +11,7 @@ import {
   type Reply,
   type Request,
   type StreamRequest,
+  type WatchMessage,
 } from "../../proto/requests.ts";
 import { isReadOnly, type TransactionId } from "../../proto/transactions.ts";
 import type { Call } from "./calls.ts";
@@ -20,7 +21,7 @@ import { limits } from "./limits.ts";
 import { earliest, isDue } from "./millis.ts";
 import { callsBefore, callsPerStart } from "./once.ts";
 import { noQuorumFailure, type Quorate, unreachableFailure } from "./quorum-view.ts";
-import { StreamReception } from "./stream-marks.ts";
+import { markOfPart, StreamReception } from "./stream-marks.ts";
 import type { World } from "./world.ts";
 
 /** A replica on this node that may serve a call or know who does. */
@@ -135,23 +136,36 @@ export class Router {
       this.#world.out.send(from, { type: "forwardCancel", call: message.call });
       return;
     }
-    const isTaken = forward.reception.takes(message.message);
+    const whole = forward.reception.collect(message);
+    const isTaken = whole !== null && (message.more || forward.reception.takes(whole));
     // What follows an opening that was lost does not count: such a stream has to be opened anew.
     if (forward.reception.isOpen) forward.heardMs = nowMs;
     if (!isTaken) return;
-    const isEnd = message.message.type === "canceled" || message.message.type === "compacted";
-    if (isEnd) this.#ended(from, message.call);
+    if (message.more) this.#partTaken(forward, message);
+    else this.#told(forward, whole, message.call, nowMs);
+  }
+
+  /** What is still to come of the message is asked for. */
+  #partTaken(forward: Forwarded, part: PeerMessage & { readonly type: "forwardWatch" }): void {
+    const mark = markOfPart(part);
+    const { partsBytes } = forward.reception;
+    if (partsBytes > limits.watchRevisionBytesMax) this.#giveUp(forward.key, tooLargeToTell(partsBytes, forward.to));
+    else if (mark !== null) this.#world.out.send(forward.to, { type: "forwardDrained", call: part.call, ...mark });
+  }
+
+  /** A stream has brought a message, whole and in order. */
+  #told(forward: Forwarded, message: WatchMessage, number: number, nowMs: Millis): void {
+    const isEnd = message.type === "canceled" || message.type === "compacted";
+    if (isEnd) this.#ended(forward.to, number);
     const call = this.#world.calls.get(forward.key);
-    const refusal = message.message.type === "canceled" ? message.message.failure : null;
+    const refusal = message.type === "canceled" ? message.failure : null;
     if (call !== null && refusal !== null && this.#isElsewhere(call, refusal) && !call.mayHaveHappened) {
       this.#tryNext(call, refusal, nowMs);
       return;
     }
     // For a stream: it has begun, so the client itself has to resume it.
     if (call !== null) call.mayHaveHappened = true;
-    if (message.message.type !== "progress" || wantsProgress(call)) {
-      this.#world.calls.stream(forward.key, message.message);
-    }
+    if (message.type !== "progress" || wantsProgress(call)) this.#world.calls.stream(forward.key, message);
   }
 
   /** The reader of a stream has room; tells the node that serves it. @returns false when it is served here */
@@ -461,6 +475,13 @@ function isOfNode(
   request: Request,
 ): request is Request & { readonly type: "nodeSelf" | "replicaStatus" | "refoundCluster" | "reserve" } {
   return ["nodeSelf", "replicaStatus", "refoundCluster", "reserve"].includes(request.type);
+}
+
+/** One revision is told whole, or not at all. */
+function tooLargeToTell(bytes: number, node: NodeId): Failure {
+  const limit = limits.watchRevisionBytesMax;
+  const message = `One revision holds over ${bytes} bytes of events, the limit is ${limit}: watch at ${node}, or fewer keys`;
+  return failure("invalid_argument", message, { node });
 }
 
 /** A read whose keys a transaction holds that is not over yet. */

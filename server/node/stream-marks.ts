@@ -2,11 +2,12 @@
 // what is news, in both directions.
 
 import { type Revision, toRevision } from "../../proto/ids.ts";
-import type { WatchMessage } from "../../proto/requests.ts";
+import type { KeyEvent, WatchMessage } from "../../proto/requests.ts";
+import { type StreamPart, wireBytesOf } from "./stream-parts.ts";
 
 export interface StreamMark {
   readonly through: Revision;
-  /** Of what exists, of which all pages are as of one revision; 0: events. */
+  /** Of what exists, of which all pages are as of one revision; 0: events. Of events that go on: their part. */
   readonly page: number;
 }
 
@@ -26,6 +27,12 @@ export function markOf(message: WatchMessage): StreamMark | null {
   }
 }
 
+/** Of the last part the reader makes room itself, when it has read the whole. */
+export function markOfPart({ message, part, more }: StreamPart): StreamMark | null {
+  const mark = markOf(message);
+  return mark === null || !more ? mark : { ...mark, page: part + 1 };
+}
+
 /** It says only that everything up to a place was told. */
 function isBookmark(message: WatchMessage): boolean {
   if (message.type !== "nodeStates") return message.type === "progress";
@@ -41,6 +48,9 @@ export class StreamReception {
   /** null before it is open. */
   #through: number | null = null;
   #page = 0;
+  /** Of a message that has not come whole yet. */
+  #parts: (readonly KeyEvent[])[] = [];
+  #partsBytes = 0;
   /** Of the message that the reader was given last. */
   mark: StreamMark = { through: toRevision(0), page: 0 };
   /** Its reader has a message in hand, so that no other can come. */
@@ -48,6 +58,25 @@ export class StreamReception {
 
   get isOpen(): boolean {
     return this.#through !== null;
+  }
+
+  /** Of all parts that wait for the rest of their message. */
+  get partsBytes(): number {
+    return this.#partsBytes;
+  }
+
+  /** @returns the message when this is the last part of it, else the part; null for one that came before */
+  collect({ message, part, more }: StreamPart): WatchMessage | null {
+    if (message.type !== "events" || (part === 0 && !more)) return message;
+    const isNews = this.#through !== null && message.revision > this.#through;
+    if (!isNews || part !== this.#parts.length) return null;
+    this.#parts.push(message.events);
+    this.#partsBytes += message.events.reduce((sum, event) => sum + wireBytesOf(event), 0);
+    if (more) return message;
+    const events = this.#parts.flat();
+    this.#parts = [];
+    this.#partsBytes = 0;
+    return { ...message, events };
   }
 
   /** @returns false for a message that came before, or late */

@@ -119,7 +119,7 @@ function describeMessage(message: PeerMessage): string {
     case "forwardReply":
       return `forwardReply #${message.call} ${describeReply(message.reply)}`;
     case "forwardWatch":
-      return `forwardWatch #${message.call} ${describeWatch(message.message)}`;
+      return `forwardWatch #${message.call} ${describeWatch(message.message)}${message.more ? ` part ${message.part}` : ""}`;
     case "forwardCancel":
     case "forwardDrained":
       return `${message.type} #${message.call}`;

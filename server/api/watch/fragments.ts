@@ -3,6 +3,7 @@
 
 import type { KeyEvent } from "../../../proto/requests.ts";
 import { limits } from "../../node/limits.ts";
+import { wireBytesOf } from "../../node/stream-parts.ts";
 
 export interface Fragment {
   readonly events: readonly KeyEvent[];
@@ -24,7 +25,7 @@ export function toFragments(
       bytes = 0;
     }
     for (const event of revision) {
-      const size = sizeOf(event);
+      const size = wireBytesOf(event);
       if (bytes > 0 && bytes + size > bytesMax) {
         parts.push([]);
         bytes = 0;
@@ -50,12 +51,5 @@ function byRevision(events: readonly KeyEvent[]): KeyEvent[][] {
 }
 
 function sumOf(events: readonly KeyEvent[]): number {
-  return events.reduce((sum, event) => sum + sizeOf(event), 0);
-}
-
-/** About what the event takes on the wire. */
-function sizeOf({ key, kv, previous }: KeyEvent): number {
-  const perEvent = 48;
-  const bytesOfPrevious = previous === null ? 0 : previous.key.byteLength + previous.value.byteLength + perEvent;
-  return perEvent + key.byteLength + (kv === null ? 0 : kv.value.byteLength) + bytesOfPrevious;
+  return events.reduce((sum, event) => sum + wireBytesOf(event), 0);
 }

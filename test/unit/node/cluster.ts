@@ -3,6 +3,7 @@
 
 import assert from "node:assert/strict";
 import { decodeEnvelope, encodeEnvelope } from "../../../proto/codec/envelope.ts";
+import { wireLimits } from "../../../proto/codec/wire-limits.ts";
 import {
   type GroupId,
   type Millis,
@@ -387,6 +388,7 @@ export class Cluster {
       if (this.#cuts.has(`${member.node} ${to}`)) return;
       const copies = this.copies(member.node, to, message);
       const bytes = encodeEnvelope({ cluster: clusterId, from: member.node, boot, message: this.change(message) });
+      if (bytes.byteLength > wireLimits.sentBytesMax) return;
       const arrive = () => {
         const target = this.members.get(to);
         const envelope = decodeEnvelope(bytes);

@@ -10,6 +10,7 @@ import type { Header, Reply, Request, WatchMessage } from "../../../proto/reques
 import type { Call, Caller } from "../../../server/node/calls.ts";
 import { limits } from "../../../server/node/limits.ts";
 import { type LocalGroup, Router } from "../../../server/node/router.ts";
+import { emptyBytes } from "../../../storage/bytes.ts";
 import { renewalOf, reserveOn } from "./agent-requests.ts";
 import { effectsOf, get, n1, n2, n3, n4, put, rg, watchAll, worldOf } from "./cluster.ts";
 
@@ -54,8 +55,8 @@ class Rig {
     this.#gather();
   }
 
-  streamed(from: NodeId, number: number, message: WatchMessage): void {
-    this.router.streamed(from, { type: "forwardWatch", call: number, message }, this.#now);
+  streamed(from: NodeId, number: number, message: WatchMessage, { part, more } = { part: 0, more: false }): void {
+    this.router.streamed(from, { type: "forwardWatch", call: number, message, part, more }, this.#now);
     this.#gather();
   }
 
@@ -332,6 +333,33 @@ test("messages of a stream go on once and in order, whatever the network repeats
     rig.streamed(n1, rig.number, message);
   }
   assert.deepEqual(rig.said, ["ask n1", "opened", "events", "events"]);
+});
+
+test("a message in parts goes on when it is whole, and each part but the last is answered", () => {
+  const rig = new Rig();
+  rig.call(watchAll());
+  rig.streamed(n1, rig.number, events(3), { part: 0, more: true });
+  rig.streamed(n1, rig.number, opened);
+  for (const part of [1, 0, 0, 2, 1]) rig.streamed(n1, rig.number, events(3), { part, more: true });
+  rig.streamed(n1, rig.number, events(3), { part: 2, more: false });
+  rig.streamed(n1, rig.number, events(3), { part: 0, more: true });
+  rig.streamed(n1, rig.number, events(4));
+  const answered = "forwardDrained n1";
+  assert.deepEqual(rig.said, ["ask n1", "opened", answered, answered, "events", "events"]);
+});
+
+test("a revision too large to be put together ends its stream, which is told why", () => {
+  const rig = new Rig();
+  rig.call(watchAll());
+  rig.streamed(n1, rig.number, opened);
+  const revision = toRevision(3);
+  const versions = { createRevision: revision, modRevision: revision, version: 1, lease: 0 };
+  const kv = { key: emptyBytes, value: new Uint8Array(2 ** 20), ...versions };
+  const event = { key: kv.key, kv, previous: null, revision, endedLease: 0 };
+  const message: WatchMessage = { type: "events", revision, events: [event] };
+  for (let part = 0; part < 64; part++) rig.streamed(n1, rig.number, message, { part, more: true });
+  assert.equal(rig.said.at(-1), "canceled invalid_argument");
+  assert.equal(rig.router.forwardedCount, 0);
 });
 
 test("a stream that has fallen silent is ended", () => {

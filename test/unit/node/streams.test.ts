@@ -11,7 +11,7 @@ import type {
   WatchMessage,
   WatchNodesRequest,
 } from "../../../proto/requests.ts";
-import { Cluster, n1, n2, n3, n4, put, rg, smallShape, watchAll } from "./cluster.ts";
+import { Cluster, n1, n2, n3, n4, put, remove, rg, smallShape, watchAll } from "./cluster.ts";
 
 type Message<Type extends WatchMessage["type"]> = Extract<WatchMessage, { type: Type }>;
 
@@ -228,3 +228,23 @@ test("what exists comes through a node that does not own the group too, whatever
   cluster.ask(n2, put("later", "v"), "put");
   assert.equal(reader.until("events", () => true).events.length, 1);
 });
+
+for (const copies of [1, 2]) {
+  test(`a revision too large for one message comes whole through a node that is no owner, messages ${copies} times`, () => {
+    const cluster = ready();
+    const keys = Array.from({ length: 30 }, (_, at) => `k${at}`);
+    for (const key of keys) cluster.ask(n1, put(key, new Uint8Array(450_000)), "put");
+    cluster.copies = (_from, _to, { type }) => (type === "forwardWatch" || type === "forwardDrained" ? copies : 1);
+    const reader = new Reader(cluster, n4, { ...watchAll(), previousValues: true } as Request);
+    cluster.advance(100);
+    cluster.ask(n1, remove("k", "l"), "delete");
+    cluster.ask(n1, put("later", "v"), "put");
+    reader.until("events", ({ events }) => events.some(({ kv }) => kv !== null));
+    const [gone, ...rest] = reader.all("events");
+    assert.deepEqual(
+      gone?.events.map(({ previous }) => previous?.value.byteLength),
+      keys.map(() => 450_000),
+    );
+    assert.deepEqual([rest.length, reader.all("canceled")], [1, []]);
+  });
+}

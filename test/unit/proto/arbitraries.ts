@@ -836,7 +836,7 @@ export const peerMessage = anyOf<PeerMessage>({
   forward: { call, budgetMs: quantity(), request },
   forwardReply: { call, reply },
   forwardCancel: { call },
-  forwardWatch: { call, message: watchMessage },
+  forwardWatch: { call, message: watchMessage, part: quantity(), more: flag },
   forwardDrained: { call, through: quantity(), page: quantity() },
   hello: { lineage: few(start), answer: flag, isAnew: flag, anewSince: quantity() },
   helloAccepted: { start },
