@@ -8,6 +8,7 @@ import { Deadlines } from "./deadlines.ts";
 import type { CallId } from "./inputs.ts";
 import { limits } from "./limits.ts";
 import type { Outbox } from "./outbox.ts";
+import { replyThatFits } from "./reply-size.ts";
 import { markOf, markOfPart, type StreamMark } from "./stream-marks.ts";
 import { type StreamPart, toParts } from "./stream-parts.ts";
 
@@ -180,7 +181,8 @@ export class Calls {
     } else if (caller.type === "client") {
       this.#out.reply(caller.call, reply);
     } else if (caller.type === "peer") {
-      this.#out.send(caller.node, { type: "forwardReply", call: caller.call, reply });
+      const fitting = replyThatFits(request, reply);
+      this.#out.send(caller.node, { type: "forwardReply", call: caller.call, reply: fitting });
     } else {
       caller.answer(reply);
     }

@@ -7,16 +7,16 @@ import type { PeerMessage } from "../../proto/messages.ts";
 import {
   isOfAgents,
   isStream,
-  plainRequest,
   type Reply,
   type Request,
   type StreamRequest,
   type WatchMessage,
 } from "../../proto/requests.ts";
-import { isReadOnly, type TransactionId } from "../../proto/transactions.ts";
+import type { TransactionId } from "../../proto/transactions.ts";
 import type { Call } from "./calls.ts";
 import { Deadlines } from "./deadlines.ts";
 import { failed } from "./group-replies.ts";
+import { isWrite } from "./is-write.ts";
 import { limits } from "./limits.ts";
 import { earliest, isDue } from "./millis.ts";
 import { callsBefore, callsPerStart } from "./once.ts";
@@ -500,27 +500,3 @@ function groupOf(request: Request): GroupId {
   const isOfCluster = request.type === "createGroup" || request.type === "refoundGroup";
   return isOfCluster || !("group" in request) ? clusterGroup : request.group;
 }
-
-function isWrite(any: Request): boolean {
-  const request = plainRequest(any);
-  if (request.type === "transact") return !request.parts.every(isReadOnly);
-  if (request.type === "setOwners" || request.type === "wish") return !request.validateOnly;
-  return writes.has(request.type);
-}
-
-const writes: ReadonlySet<Request["type"]> = new Set([
-  "put",
-  "delete",
-  "compact",
-  "configure",
-  "prepare",
-  "finish",
-  "grantLease",
-  "revokeLease",
-  "createGroup",
-  "refoundGroup",
-  "refoundCluster",
-  "intendNode",
-  "openSession",
-  "closeSession",
-]);
