@@ -276,6 +276,8 @@ export const limits = {
   streamWatchesMax: 1_000,
   /** Calls in flight on one stream of calls, answers that are not written yet among them; more are not read. */
   streamCallsMax: 1_024,
+  /** Of answers of one stream that are encoded and not written yet, and of one answer more; the others wait as they are. */
+  streamAnswersBytes: 4 * 1024 * 1024,
   /** Of answers that go together in one message; one that is longer goes alone. */
   streamMessageBytes: 64 * 1024,
   /** Events of one response: below every client's usual receive limit of 4 MiB, with room for one event of two values. */

@@ -15,15 +15,25 @@ export interface AnswerMessage {
   readonly answers: number;
 }
 
-/** @param isTogether the client takes several in one message: as many as `limits.streamMessageBytes` holds, at least one */
-export function toMessages(answers: readonly SessionResponse[], isTogether: boolean): readonly AnswerMessage[] {
+/**
+ * @param isTogether the client takes several in one message: as many as `limits.streamMessageBytes` holds, at least one
+ * @param room bytes, one answer more than which is encoded: what is left over is to be asked for again; nothing without any
+ */
+export function toMessages(
+  answers: readonly SessionResponse[],
+  isTogether: boolean,
+  room: number,
+): readonly AnswerMessage[] {
+  if (room <= 0) return [];
   const all = isTogether && answers.every(isShort) ? inOne(answers) : null;
   if (all !== null && all.message.bytes.byteLength <= limits.streamMessageBytes) return [all];
   const bytesMax = isTogether ? limits.streamMessageBytes : 0;
   const messages: AnswerMessage[] = [];
   let batch: Uint8Array[] = [];
   let bytes = 0;
+  let left = room;
   for (const answer of answers) {
+    if (left <= 0) break;
     const encoded = toBinary(SessionResponseSchema, answer);
     if (batch.length > 0 && bytes + encoded.byteLength > bytesMax) {
       messages.push(join(batch));
@@ -32,6 +42,7 @@ export function toMessages(answers: readonly SessionResponse[], isTogether: bool
     }
     batch.push(encoded);
     bytes += encoded.byteLength;
+    left -= encoded.byteLength;
   }
   if (batch.length > 0) messages.push(join(batch));
   return messages;

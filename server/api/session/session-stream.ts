@@ -12,7 +12,7 @@ import { invalid, readField } from "../convert/fields.ts";
 import { type EncodedMessage, explain, MalformedMessage } from "../service.ts";
 import { keyValueHandlers } from "../services/key-value-service.ts";
 import { toStreamError } from "../status-error.ts";
-import { toMessages } from "./answer-messages.ts";
+import { type AnswerMessage, toMessages } from "./answer-messages.ts";
 import { StreamCall } from "./stream-call.ts";
 
 type Stream = ServerDuplexStream<SessionRequest | MalformedMessage, SessionResponse | EncodedMessage>;
@@ -27,8 +27,9 @@ export class SessionStream {
   #takesMany = false;
   /** Answers that are ready: they leave together at the end of the turn. */
   #ready: SessionResponse[] = [];
-  /** Answers that have not left for the network yet. */
+  /** Answers that have not left for the network yet, and the bytes of those that are encoded. */
   #unwritten = 0;
+  #unwrittenBytes = 0;
   #isFull = false;
   /** No more calls will come: it ends when all are answered. */
   #isEnding = false;
@@ -114,16 +115,24 @@ export class SessionStream {
   }
 
   #writeReady(): void {
-    const ready = this.#ready;
-    this.#ready = [];
     if (this.#isOver) return;
-    for (const { message, answers } of toMessages(ready, this.#takesMany)) {
-      this.#isFull = !this.#stream.write(message, () => {
-        this.#unwritten -= answers;
-        this.#flow();
-      });
-    }
+    const room = limits.streamAnswersBytes - this.#unwrittenBytes;
+    const messages = toMessages(this.#ready, this.#takesMany, room);
+    this.#ready = this.#ready.slice(messages.reduce((sum, { answers }) => sum + answers, 0));
+    for (const message of messages) this.#write(message);
     this.#flow();
+  }
+
+  /** Values are copied when they are encoded: until there is room for that, answers wait as they are. */
+  #write({ message, answers }: AnswerMessage): void {
+    const { byteLength } = message.bytes;
+    this.#unwrittenBytes += byteLength;
+    this.#isFull = !this.#stream.write(message, () => {
+      this.#unwritten -= answers;
+      this.#unwrittenBytes -= byteLength;
+      if (this.#ready.length > 0) this.#writeReady();
+      else this.#flow();
+    });
   }
 
   /** Unanswered, or answered and not read yet. */
