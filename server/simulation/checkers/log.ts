@@ -166,7 +166,7 @@ export class LogChecker implements MirrorEvents {
   /** By the membership that the leader goes by: the newest in its log, or one that was so when it counted. */
   #checkQuorum({ leader, group, term }: Claim, index: number, log: GroupLog): void {
     const entry = present(log.committed.get(index), "a committed entry");
-    const holds = ({ node, isWitness }: Voter) => !isWitness && this.mirror.wasDurable(node, group, index, entry.term);
+    const holds = (voter: Voter) => !voter.isWitness && this.mirror.wasDurable(voter, group, index, entry.term);
     const isQuorum = (voters: Voters) => {
       const holders = voters.filter(holds);
       return isMajority(voters, holders) || this.#standsIn({ leader, group, term }, entry.term, { voters, holders });

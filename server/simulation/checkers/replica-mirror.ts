@@ -7,16 +7,17 @@ import { CodecError } from "../../../proto/codec/codec-error.ts";
 import { decodeControl } from "../../../proto/codec/control.ts";
 import { decodeAppliedRecord, decodeConfiguration } from "../../../proto/codec/records.ts";
 import { type LogIndex, type NodeId, toLogIndex } from "../../../proto/ids.ts";
-import type { Membership } from "../../../proto/membership.ts";
+import type { Learner, Membership } from "../../../proto/membership.ts";
 import type { AppliedRecord } from "../../../proto/model.ts";
 import { isControl, type StandIn } from "../../../proto/raft.ts";
 import { decodeGroupRecord } from "../../../storage/group-record.ts";
 import type { HardStateTable } from "../../../storage/hard-state.ts";
-import { everyRange, logKey, logRange, type ParsedKey, parseKey, type Slot } from "../../../storage/keys.ts";
+import { everyRange, logKey, logRange, metaKey, type ParsedKey, parseKey, type Slot } from "../../../storage/keys.ts";
 import { decodeLogBoundary, decodeLogRun, type LogEntry } from "../../../storage/log-rows.ts";
 import type { Operation } from "../../../storage/ordered-store.ts";
 import type { Effect } from "../../node/effects.ts";
 import type { Input } from "../../node/inputs.ts";
+import type { SimDisk } from "../sim-disk.ts";
 import { demand } from "../violation.ts";
 import type { Observer, World } from "../world.ts";
 
@@ -64,10 +65,15 @@ interface MirroredSlot {
   applied: MirroredMembership | null;
 }
 
-/** What a disk held durably when it was damaged: a quorum that rested on it was one. */
+/** What a disk held durably before it was lost: a quorum that rested on it was one. */
 interface LostDisk {
   readonly table: HardStateTable;
-  readonly groups: ReadonlyMap<GroupName, { readonly boundary: number; readonly terms: ReadonlyMap<number, number> }>;
+  readonly replicas: ReadonlyMap<MemberName, LostReplica>;
+}
+
+interface LostReplica {
+  readonly boundary: number;
+  readonly terms: ReadonlyMap<number, number>;
 }
 
 interface MirroredNode {
@@ -89,7 +95,7 @@ export class ReplicaMirror implements Observer {
   readonly #world: World;
   readonly #events: MirrorEvents;
   readonly #nodes = new Map<NodeId, MirroredNode>();
-  /** Of each node, every time that its disk was damaged. */
+  /** Of each node, every time that its disk was damaged, or given up as a whole. */
   readonly #lost = new Map<NodeId, LostDisk[]>();
 
   constructor(world: World, events: MirrorEvents) {
@@ -153,11 +159,14 @@ export class ReplicaMirror implements Observer {
     return rows.flatMap(({ standIn }) => standIn ?? []);
   }
 
-  /** As `isDurable`, now or whenever its disk was damaged: a leader that was frozen meanwhile tells late what was committed then. */
-  wasDurable(node: NodeId, group: GroupName, index: number, term: number): boolean {
+  /**
+   * As `isDurable`, now or, as that very member, whenever its disk was lost: a leader that was frozen meanwhile tells late what
+   * was committed then, and one whose other followers are slow counts late what a member acknowledged that is lost since.
+   */
+  wasDurable({ node, member }: Learner, group: GroupName, index: number, term: number): boolean {
     if (this.isDurable(node, group, index, term)) return true;
-    return this.#lostBy(node).some(({ groups }) => {
-      const lost = groups.get(group);
+    return this.#lostBy(node).some(({ replicas }) => {
+      const lost = replicas.get(`${group}/${member}`);
       return lost !== undefined && (index <= lost.boundary || lost.terms.get(index) === term);
     });
   }
@@ -194,17 +203,15 @@ export class ReplicaMirror implements Observer {
   }
 
   damaging(node: NodeId): void {
+    this.#lose(node);
+  }
+
+  #lose(node: NodeId): void {
     const { disk } = this.#world.node(node);
-    const groups = new Map<GroupName, { boundary: number; terms: ReadonlyMap<number, number> }>();
-    for (const [group, slot] of this.#nodes.get(node)?.slotOf ?? []) {
-      const [boundary, ...runs] = disk.durablePage(logRange(slot), pageLimits).rows;
-      const entries = runs.flatMap(({ value }) => readable(decodeLogRun(value)).entries);
-      groups.set(group, {
-        boundary: boundary === undefined ? 0 : readable(decodeLogBoundary(boundary.value)).index,
-        terms: new Map(entries.map(({ index, term }) => [index, term])),
-      });
-    }
-    this.#lost.set(node, [...this.#lostBy(node), { table: disk.durableTable, groups }]);
+    const { slotOf, slotOfMember } = this.#nodes.get(node) ?? freshNode();
+    const present = [...slotOfMember].filter(([member, slot]) => slotOf.get(groupOfMember(member)) === slot);
+    const replicas = new Map(present.map(([member, slot]) => [member, lostReplica(disk, slot)]));
+    this.#lost.set(node, [...this.#lostBy(node), { table: disk.durableTable, replicas }]);
   }
 
   #lostBy(node: NodeId): readonly LostDisk[] {
@@ -218,13 +225,14 @@ export class ReplicaMirror implements Observer {
     return found !== null && found.index > this.boundary(node, group) ? found.term : 0;
   }
 
-  /** What the disk holds is where the new process begins. */
+  /** What the disk holds is where the new process begins, or what it gives up, when it begins in quarantine. */
   started(node: NodeId): void {
-    const fresh: MirroredNode = { slots: new Map(), slotOf: new Map(), slotOfMember: new Map() };
-    this.#nodes.set(node, fresh);
-    for (const { key, value } of this.#world.node(node).disk.durablePage(everyRange(), pageLimits).rows) {
+    this.#nodes.set(node, freshNode());
+    const { disk } = this.#world.node(node);
+    for (const { key, value } of disk.durablePage(everyRange(), pageLimits).rows) {
       if (!isUnreadable(key, value)) this.#take(node, { type: "put", key, value }, true);
     }
+    if (disk.durableRow(metaKey("quarantine")) !== null) this.#lose(node);
   }
 
   stepped(node: NodeId, _input: Input, effects: readonly Effect[]): void {
@@ -290,6 +298,19 @@ export class ReplicaMirror implements Observer {
   }
 }
 
+function freshNode(): MirroredNode {
+  return { slots: new Map(), slotOf: new Map(), slotOfMember: new Map() };
+}
+
+function lostReplica(disk: SimDisk, slot: Slot): LostReplica {
+  const [boundary, ...runs] = disk.durablePage(logRange(slot), pageLimits).rows;
+  const entries = runs.flatMap(({ value }) => readable(decodeLogRun(value)).entries);
+  return {
+    boundary: boundary === undefined ? 0 : readable(decodeLogBoundary(boundary.value)).index,
+    terms: new Map(entries.map(({ index, term }) => [index, term])),
+  };
+}
+
 function takeGroup(mirrored: MirroredNode, key: Extract<ParsedKey, { type: "group" }>, operation: Operation): void {
   const group = `${key.group}/${key.incarnation}`;
   if (operation.type === "delete") {
@@ -337,6 +358,10 @@ function slotOf(mirrored: MirroredNode, slot: Slot): MirroredSlot {
 function membershipIn(payload: Uint8Array): Membership | null {
   const control = isControl(payload) ? decodeControl(payload) : null;
   return control?.type === "membership" ? control.membership : null;
+}
+
+function groupOfMember(member: MemberName): GroupName {
+  return member.slice(0, member.lastIndexOf("/"));
 }
 
 /** null for a slot that no group record names: a snapshot on its way. */

@@ -15,7 +15,7 @@ import {
 import { ReplicaMirror } from "../../../server/simulation/checkers/replica-mirror.ts";
 import { World } from "../../../server/simulation/world.ts";
 import { encodeGroupRecord } from "../../../storage/group-record.ts";
-import { groupKey, logKey } from "../../../storage/keys.ts";
+import { groupKey, logKey, metaKey } from "../../../storage/keys.ts";
 import { encodeLogBoundary, encodeLogRun } from "../../../storage/log-rows.ts";
 
 const node = toNodeId("n1");
@@ -23,8 +23,14 @@ const key = { group: toGroupId("g1"), incarnation: toIncarnation(1) };
 const slot = 1;
 const boot = () => ({ machine: { step: () => [], deadlineMs: () => null }, boot: toBootNumber(1), damage: null });
 
-/** A node with one entry of term 1 on its disk. */
-function withOneEntry(): { readonly mirror: ReplicaMirror; readonly loseLog: () => void } {
+interface OneEntry {
+  readonly mirror: ReplicaMirror;
+  readonly loseLog: () => void;
+  readonly quarantine: () => void;
+}
+
+/** A node with one entry of term 1 on its disk, as member 1. */
+function withOneEntry(): OneEntry {
   const world = new World({ seed: 1, cluster: toClusterId("0"), nodes: [node], boot, carry: (envelope) => envelope });
   const { disk } = world.node(node);
   const before = { term: toTerm(0), index: toLogIndex(0), hash: { high: 0, low: 0 } };
@@ -45,17 +51,42 @@ function withOneEntry(): { readonly mirror: ReplicaMirror; readonly loseLog: () 
   ]);
   const mirror = new ReplicaMirror(world, { logged: () => {}, applied: () => {} });
   mirror.started(node);
-  return { mirror, loseLog: () => disk.writeAtOnce([{ type: "delete", key: run.key }]) };
+  return {
+    mirror,
+    loseLog: () => disk.writeAtOnce([{ type: "delete", key: run.key }]),
+    quarantine: () =>
+      disk.writeAtOnce([{ type: "put", key: metaKey("quarantine"), value: new TextEncoder().encode("damaged") }]),
+  };
+}
+
+function holdsAs(mirror: ReplicaMirror, member: number, term: number): boolean {
+  return mirror.wasDurable({ node, member: toMemberId(member) }, "g1/1", 1, toTerm(term));
 }
 
 test("what a disk held before it was damaged counts for a leader who heard of it then, however often it is damaged since", () => {
   const { mirror, loseLog } = withOneEntry();
-  const wasDurable = (term: number) => mirror.wasDurable(node, "g1/1", 1, toTerm(term));
   for (let damages = 0; damages < 2; damages++) {
     mirror.damaging(node);
     loseLog();
     mirror.started(node);
-    assert.ok(wasDurable(1), `after ${damages + 1}`);
+    assert.ok(holdsAs(mirror, 1, 1), `after ${damages + 1}`);
   }
-  assert.ok(!wasDurable(2), "an entry of another term");
+  assert.ok(!holdsAs(mirror, 1, 2), "an entry of another term");
+});
+
+test("what a node held when it started in quarantine, and gave up, counts for the member that acknowledged it", () => {
+  const { mirror, loseLog, quarantine } = withOneEntry();
+  quarantine();
+  mirror.started(node);
+  loseLog();
+  mirror.started(node);
+  assert.ok(holdsAs(mirror, 1, 1));
+  assert.ok(!holdsAs(mirror, 2, 1), "the member that comes after it has acknowledged nothing");
+});
+
+test("what is lost without a quarantine counts no more", () => {
+  const { mirror, loseLog } = withOneEntry();
+  loseLog();
+  mirror.started(node);
+  assert.ok(!holdsAs(mirror, 1, 1));
 });
