@@ -74,6 +74,11 @@ export const limits = {
   commitNoticeMs: 10,
   /** Votes are asked for after once to twice as long; `electionBoundMs` of proto/policies.ts is longer than that. */
   electionTimeoutMs: 1_000,
+  /**
+   * An own disk that finishes nothing for so long hangs. Stalls of two seconds are common (journals, networked volumes), and a
+   * write that is asked for during one waits for its end and may meet the next: four. A handover costs milliseconds.
+   */
+  diskPatienceMs: 5_000,
   resendMs: 300,
   lagEntriesMax: 256,
   inflightEntriesMax: 8_192,

@@ -22,10 +22,11 @@ export interface RaftStart {
 export function createRaft(start: RaftStart, random: Random, nowMs: Millis): Raft {
   const { self, member, isWitness, configuration, log, applied, leaseRead } = start;
   const hardState = notBehind(start.hardState, log);
-  const { electionTimeoutMs, resendMs, lagEntriesMax, inflightEntriesMax, inflightBytesMax } = limits;
+  const { electionTimeoutMs, diskPatienceMs, resendMs, lagEntriesMax, inflightEntriesMax, inflightBytesMax } = limits;
   const { appendBytesMax, uncommittedBytesMax } = limits;
   const options = {
     electionTimeoutMs,
+    diskPatienceMs,
     resendMs,
     lagEntriesMax,
     inflightEntriesMax,

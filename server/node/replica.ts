@@ -320,7 +320,7 @@ export class Replica<Outcome, State extends ReplicatedState<Outcome>> implements
     for (const read of output.readable) this.#reads.push(read);
     if (output.persist !== null) this.#persist(output.persist);
     this.#sendAll(output, nowMs);
-    if (output.roleChange !== null) this.#owner.roleChanged(output.roleChange, nowMs);
+    if (output.roleChange !== null) this.#changeRole(output.roleChange, nowMs);
     if (output.membership !== null) this.#owner.membersChanged(nowMs);
     for (const read of output.refusedReads) this.#owner.readRefused(read, nowMs);
     for (const peer of output.needSnapshot) {
@@ -331,6 +331,18 @@ export class Replica<Outcome, State extends ReplicatedState<Outcome>> implements
     // What is to be stored goes first: the disk is busy with it while the rest is applied.
     if (output.committed.length > 0 && output.persist === null) this.work(nowMs);
     else if (output.readable.length > 0) this.#serveReads(nowMs);
+  }
+
+  #changeRole(change: RoleChange, nowMs: Millis): void {
+    this.#owner.roleChanged(change, nowMs);
+    if (change.role !== "leader") this.#refuseStuckReads(nowMs);
+  }
+
+  /** Of a leader that was: its own disk does not hold yet what they wait for, and perhaps will not for long. */
+  #refuseStuckReads(nowMs: Millis): void {
+    const reached = this.#toApply.at(-1)?.index ?? this.applied.index;
+    const served = this.#reads.findLastIndex(({ index }) => index <= reached) + 1;
+    for (const { read } of this.#reads.splice(served)) this.#owner.readRefused(read, nowMs);
   }
 
   /** In the order in which they were made. */

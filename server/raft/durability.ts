@@ -4,12 +4,13 @@
 // reports back, entry 5 is not durable, although its term and index are those of the log: a crash now may leave (2, 5).
 
 import { assert } from "../../proto/assert.ts";
-import { type LogIndex, type Term, toLogIndex } from "../../proto/ids.ts";
-import type { EntryId, HardState } from "../../proto/raft.ts";
+import { type LogIndex, type Millis, type Term, toLogIndex } from "../../proto/ids.ts";
+import type { HardState } from "../../proto/raft.ts";
 import type { PersistToken } from "./types.ts";
 
 interface Write {
   readonly sequence: number;
+  readonly askedMs: Millis;
   readonly hardState: HardState | null;
   /** Falls when the log is truncated: the write says nothing about the entries that took the place. */
   last: LogIndex;
@@ -38,10 +39,15 @@ export class Durability {
     return this.#hardState.term;
   }
 
+  /** When the oldest of the writes under way was asked for; null: none is. */
+  get waitingSinceMs(): Millis | null {
+    return this.#pending[0]?.askedMs ?? null;
+  }
+
   /** Registers a write that the caller is asked for. `last` is the newest entry it makes durable. */
-  begin(hardState: HardState | null, last: EntryId | null): PersistToken {
+  begin({ hardState, last }: Omit<PersistToken, "sequence">, askedMs: Millis): PersistToken {
     this.#sequence++;
-    this.#pending.push({ sequence: this.#sequence, hardState, last: last?.index ?? toLogIndex(0) });
+    this.#pending.push({ sequence: this.#sequence, askedMs, hardState, last: last?.index ?? toLogIndex(0) });
     return { sequence: this.#sequence, hardState, last };
   }
 

@@ -5,12 +5,15 @@ import { type NodeId, toTerm } from "../../proto/ids.ts";
 import type { EntryId } from "../../proto/raft.ts";
 import { becomeLeader } from "./leadership.ts";
 import type { Member } from "./member.ts";
+import { isDiskHanging } from "./own-disk.ts";
 import { voteResult } from "./quorum.ts";
 import { becomeCandidate, becomeFollower, becomePreCandidate } from "./roles.ts";
 
 /** The deadline of all who do not lead: no leader was heard, or no vote was decided, for the time drawn. */
 export function handleElectionDeadline(member: Member): void {
   if (member.electionDeadlineMs === null || member.nowMs < member.electionDeadlineMs) return;
+  // Its own vote would not become durable: all it could do is keep others from standing.
+  if (isDiskHanging(member)) return member.restartElectionTimeout();
   becomePreCandidate(member);
   const term = toTerm(member.term + 1);
   for (const peer of member.peers) {

@@ -7,6 +7,7 @@ import type { EntryId } from "../../proto/raft.ts";
 import { campaign } from "./election.ts";
 import { type Handlers, ignore, type MessageOf } from "./handler.ts";
 import type { Member } from "./member.ts";
+import { isDiskHanging } from "./own-disk.ts";
 import { answerPreVote, answerVote } from "./votes.ts";
 import { promiseToStandIn } from "./witness.ts";
 
@@ -57,7 +58,8 @@ export function followSnapshot(member: Member, last: EntryId, configuration: Con
 
 /** The leader hands over; whoever may not lead, or has a leader of another name, was not meant. */
 function campaignNow(member: Member, from: NodeId): void {
-  if (member.canCampaign && (member.leader === null || member.leader === from)) campaign(member);
+  if (!member.canCampaign || isDiskHanging(member)) return;
+  if (member.leader === null || member.leader === from) campaign(member);
 }
 
 function followStandIn(member: Member, from: NodeId, message: MessageOf<"standIn">): void {

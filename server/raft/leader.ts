@@ -4,8 +4,9 @@ import { InvariantError } from "../../proto/assert.ts";
 import { type LogIndex, type Millis, type NodeId, toLogIndex } from "../../proto/ids.ts";
 import type { EntryId } from "../../proto/raft.ts";
 import { type Handlers, ignore, type MessageOf } from "./handler.ts";
-import { advanceCommit, checkQuorum, releaseReads, takeNextStep } from "./leadership.ts";
+import { advanceCommit, checkDisk, checkQuorum, releaseReads, takeNextStep } from "./leadership.ts";
 import type { Member } from "./member.ts";
+import { handOverDueMs, noteOvertaken } from "./own-disk.ts";
 import type { Progress } from "./progress.ts";
 import { needSnapshot, resendDueMs, resendIfLost, resendOverdue, sendTo, sendToAll } from "./replication.ts";
 import { askHeir, endTransferIfDue } from "./transfer.ts";
@@ -45,9 +46,10 @@ export function propose(member: Member, payloads: readonly Uint8Array[]): LogInd
   return toLogIndex(first);
 }
 
-/** The deadline of a leader: steps down if it hears no quorum, else sends again what was lost. */
+/** The deadline of a leader: steps down if it hears no quorum or its disk hangs, else sends again what was lost. */
 export function handleLeaderDeadline(member: Member): void {
   checkQuorum(member);
+  if (member.role === "leader") checkDisk(member);
   if (member.role !== "leader") return;
   endTransferIfDue(member);
   reviewReplicationSet(member);
@@ -57,7 +59,7 @@ export function handleLeaderDeadline(member: Member): void {
 /** When {@link handleLeaderDeadline} has something to do; null when never. */
 export function leaderDeadlineMs(member: Member): Millis | null {
   const { quorumCheckMs, transfer, progress } = member.leading;
-  const dues = [quorumCheckMs, transfer?.untilMs ?? null, reviewDueMs(member)];
+  const dues = [quorumCheckMs, handOverDueMs(member), transfer?.untilMs ?? null, reviewDueMs(member)];
   for (const follower of progress.values()) dues.push(resendDueMs(member, follower));
   let earliest: Millis | null = null;
   for (const dueMs of dues) if (dueMs !== null && (earliest === null || dueMs < earliest)) earliest = dueMs;
@@ -123,6 +125,7 @@ function countStandIn(member: Member, from: NodeId, message: MessageOf<"standInR
 function acknowledge(member: Member, progress: Progress, matched: LogIndex): void {
   if (matched > member.log.lastIndex) return;
   const isNews = progress.advance(matched, member.nowMs);
+  noteOvertaken(member);
   const holdsEnough = matched > 0 && matched >= member.log.previous.index;
   if (progress.state === "snapshot" && holdsEnough) progress.becomeReplicate();
   if (isNews) askHeir(member);

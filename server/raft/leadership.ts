@@ -8,6 +8,7 @@ import { isJoint } from "./changes.ts";
 import { keepProgress } from "./followers.ts";
 import { Lease } from "./lease.ts";
 import type { Member } from "./member.ts";
+import { handOverDueMs, noteOvertaken } from "./own-disk.ts";
 import { Progress } from "./progress.ts";
 import { jointValue, voterSets } from "./quorum.ts";
 import { Reads } from "./reads.ts";
@@ -37,6 +38,7 @@ export function becomeLeader(member: Member): void {
     lease: leaseRead === null ? null : new Lease(electionTimeoutMs, leaseRead.clockRateErrorMax),
     opening,
     quorumCheckMs: null,
+    overtakenMs: null,
   };
   followMembers(member);
   member.append([{ term: member.term, index: opening, payload: noPayload }]);
@@ -106,6 +108,13 @@ export function checkQuorum(member: Member): void {
   const heardMs = jointValue(member.membership, (voter) => contactOf(member, voter));
   leading.quorumCheckMs = toMillis(heardMs + member.options.electionTimeoutMs);
   if (member.nowMs >= leading.quorumCheckMs) becomeFollower(member, member.term, null);
+}
+
+/** A leader that its own disk holds back, while the others could go on without it, gives way to one of them. */
+export function checkDisk(member: Member): void {
+  noteOvertaken(member);
+  const dueMs = handOverDueMs(member);
+  if (dueMs !== null && member.nowMs >= dueMs) handOver(member);
 }
 
 /** Begins a change of the members, or gives one up; says why not, when not. */

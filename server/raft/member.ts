@@ -42,6 +42,8 @@ export interface Leadership {
   readonly opening: LogIndex;
   /** When to look whether a quorum was heard; null for a group of one voter. */
   quorumCheckMs: Millis | null;
+  /** Since when a quorum of the others holds what this member's own disk does not yet; null: it does not. */
+  overtakenMs: Millis | null;
 }
 
 export class Member {
@@ -286,7 +288,8 @@ export class Member {
       ? { term: this.#term, vote: this.#vote, standIn: this.#standIn }
       : null;
     this.#isHardStateUnwritten = false;
-    return { hardState, append, token: this.durability.begin(hardState, append === null ? null : this.log.last) };
+    const last = append === null ? null : this.log.last;
+    return { hardState, append, token: this.durability.begin({ hardState, last }, this.nowMs) };
   }
 
   /** Entry and term must be durable first: else a restart could find applied state that its log and term do not explain. */

@@ -33,6 +33,8 @@ export class Progress {
   #round = 0;
   /** Since when something sent waits for an answer, counted anew whenever one shows progress; null when nothing does. */
   #waitingMs: Millis | null = null;
+  /** Since when it has not held all that was sent, repetitions or not, counted anew with each step ahead. */
+  #behindMs: Millis | null = null;
 
   /** @param next what to try first */
   constructor(of: Followed, next: LogIndex, nowMs: Millis) {
@@ -74,6 +76,11 @@ export class Progress {
     return this.#waitingMs !== null;
   }
 
+  /** Since when it has come no further, although there is more; null when it holds all that was sent. */
+  get behindMs(): Millis | null {
+    return this.#behindMs;
+  }
+
   /** Entries sent in the pipeline and not yet acknowledged. */
   get inflight(): number {
     return this.#state === "replicate" ? this.#next - 1 - this.#matched : 0;
@@ -104,6 +111,7 @@ export class Progress {
     if (this.#state === "replicate") this.#next = toLogIndex(last + 1);
     else this.#probedTo = last;
     this.#waitingMs = this.#state === "replicate" ? (this.#waitingMs ?? nowMs) : nowMs;
+    if (last > this.#matched) this.#behindMs ??= nowMs;
   }
 
   /**
@@ -120,6 +128,7 @@ export class Progress {
     }
     if (this.#state === "probe" && matched >= this.#next - 1) this.becomeReplicate();
     else if (isNews && this.#state === "replicate") this.#waitOn(nowMs);
+    if (isNews) this.#behindMs = this.inflight > 0 ? nowMs : null;
     return isNews;
   }
 

@@ -16,6 +16,7 @@ import type { Handlers, MessageOf } from "./handler.ts";
 import { endSnapshot, handleLeaderDeadline, leaderDeadlineMs, leaderHandlers, propose } from "./leader.ts";
 import { addRead, advanceCommit, carryRound, reconfigure } from "./leadership.ts";
 import { Member } from "./member.ts";
+import { noteOvertaken } from "./own-disk.ts";
 import { hearVouched, type Standing, standingOf } from "./quiet.ts";
 import { admitTerm } from "./terms.ts";
 import { beginTransfer } from "./transfer.ts";
@@ -170,7 +171,9 @@ export class Raft {
     const member = this.#member;
     member.durability.finish(token);
     if (member.role === "candidate") countOwnVote(member);
-    else if (member.role === "leader") advanceCommit(member);
+    if (member.role !== "leader") return;
+    noteOvertaken(member);
+    advanceCommit(member);
   }
 
   #propose(payloads: readonly Uint8Array[]): void {

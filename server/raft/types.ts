@@ -163,6 +163,11 @@ export interface RaftOptions {
   readonly leaseRead: LeaseRead | null;
   /** Silence after which a follower asks for votes: drawn from `electionTimeoutMs` to twice that. */
   readonly electionTimeoutMs: number;
+  /**
+   * How long the disk of a member may make no headway before the others go on without it: as leader it hands over, as an
+   * owner beside a witness it is not waited for, and for election it does not stand. Longer than any stall that passes.
+   */
+  readonly diskPatienceMs: number;
   /** Silence after which entries in flight to a follower are sent again, directly. */
   readonly resendMs: number;
   /** Per follower: entries and payload bytes that may be sent and not yet acknowledged. */

@@ -151,9 +151,12 @@ function heardOwners(member: Member, sets: readonly Voters[]): readonly NodeId[]
   return [...owners].filter((node) => node === member.self || silentFromMs(member, node) > member.nowMs);
 }
 
+/** An owner whose disk hangs answers beats and nothing else. */
 function silentFromMs(member: Member, node: NodeId): Millis {
-  const progress = present(member.leading.progress.get(node), `progress of ${node}`);
-  return toMillis(progress.contactMs + silenceShare * member.options.electionTimeoutMs);
+  const { electionTimeoutMs, diskPatienceMs } = member.options;
+  const { contactMs, behindMs } = present(member.leading.progress.get(node), `progress of ${node}`);
+  const silentMs = contactMs + silenceShare * electionTimeoutMs;
+  return toMillis(behindMs === null ? silentMs : Math.min(silentMs, behindMs + diskPatienceMs));
 }
 
 function suffice(voters: Voters, heard: readonly NodeId[]): boolean {

@@ -37,7 +37,7 @@ export function founder(self: NodeId, options: Partial<RaftOptions>): Member {
 }
 
 const quick = {
-  ...{ member: 1, isWitness: false, leaseRead: null, electionTimeoutMs: 1, resendMs: 0 },
+  ...{ member: 1, isWitness: false, leaseRead: null, electionTimeoutMs: 1, diskPatienceMs: 1, resendMs: 0 },
   ...{ lagEntriesMax: 10, inflightEntriesMax: 100, inflightBytesMax: 10_000 },
   ...{ appendBytesMax: 10_000, uncommittedBytesMax: 10_000 },
 };

@@ -45,6 +45,7 @@ export function optionsOf(self: NodeId, change: Partial<RaftOptions> = {}): Raft
     isWitness: false,
     leaseRead: null,
     electionTimeoutMs: 1000,
+    diskPatienceMs: 5000,
     resendMs: 300,
     lagEntriesMax: 10,
     inflightEntriesMax: 100,

@@ -86,3 +86,18 @@ test("nothing is sent during a snapshot, and no rejection ends it", () => {
   assert.equal(progress.lossMs(300), null);
   assert.throws(() => progress.sent(ix(9), at(10)), /in state snapshot/);
 });
+
+test("a follower is behind since the first of what it has not acknowledged was sent, or since it last came further", () => {
+  const progress = replicating();
+  assert.equal(progress.behindMs, null);
+  progress.sent(ix(7), at(10));
+  progress.becomeProbe(ix(6));
+  progress.sent(ix(7), at(400));
+  assert.equal(progress.behindMs, 10, "a repetition is no headway");
+  progress.advance(ix(5), at(500));
+  assert.equal(progress.behindMs, 10);
+  progress.advance(ix(6), at(600));
+  assert.equal(progress.behindMs, 600);
+  progress.advance(ix(7), at(700));
+  assert.equal(progress.behindMs, null);
+});

@@ -19,6 +19,7 @@ import { cutWays, Network } from "./random-network.ts";
 import { Safety } from "./safety.ts";
 
 const electionTimeoutMs = 200;
+const diskPatienceMs = 400;
 const beatMs = 40;
 const pool = Array.from({ length: 8 }, (_, position) => toNodeId(`n${position + 1}`));
 const nothing = firstConfiguration([]);
@@ -65,7 +66,7 @@ export class World {
     const leaseRead = random.pick([null, { clockRateErrorMax: 0.05 }]);
     this.#faults = drawFaults(random, leaseRead?.clockRateErrorMax ?? null);
     this.#options = {
-      ...{ appendBytesMax: 400, inflightEntriesMax: 4, resendMs: 60, electionTimeoutMs },
+      ...{ appendBytesMax: 400, inflightEntriesMax: 4, resendMs: 60, electionTimeoutMs, diskPatienceMs },
       lagEntriesMax: random.pick([2, 10]),
       leaseRead,
     };
