@@ -1,12 +1,14 @@
 // The agent's decisions: which groups it runs under which right, what it reports of them, and what it asks of its guard. Pure;
 // agent.ts carries its effects out. How a group is run is group-run.ts's.
 
+import { isForeground } from "./actions.ts";
 import { agentLimits } from "./agent-limits.ts";
 import { type AllowList, refuse } from "./allow-list.ts";
 import { type Adopted, GroupRun, type RunState } from "./group-run.ts";
 import type { LeftoverGroup } from "./guard.ts";
 import type { FromGuard, HeldGroup, ToGuard } from "./guard-messages.ts";
-import type { ResourceEffect, ResourceStory } from "./resource-run.ts";
+import { unknownChildren } from "./held-groups.ts";
+import type { ResourceEffect, ResourcePhase, ResourceStory } from "./resource-run.ts";
 import type { ActionOutcome, Right, RunSpec } from "./run-spec.ts";
 
 /** What a group has answered to a report. */
@@ -115,8 +117,13 @@ export class AgentCore {
   get mayRun(): readonly LeftoverGroup[] {
     return [...this.#held.values()].flatMap(({ run, right, stopBudgetMs }) => {
       if (run === null || run.isSafe) return [];
-      const starting = run.stories.flatMap(({ resource, phase }) => (phase === "online" ? [] : [resource]));
-      return [{ spec: run.spec, stopBudgetMs, starting, killAtMs: right.killAtMs }];
+      const { spec, stories } = run;
+      const isIn = (name: string, ...phases: readonly ResourcePhase[]) =>
+        stories.some(({ resource, phase }) => resource === name && phases.includes(phase));
+      const commanded = spec.resources.filter((resource) => !isForeground(resource) && !isIn(resource.name, "online"));
+      const starting = commanded.map(({ name }) => name);
+      const children = unknownChildren(spec).filter(({ resource }) => !isIn(resource, "offline"));
+      return [{ spec, stopBudgetMs, starting, children, killAtMs: right.killAtMs }];
     });
   }
 

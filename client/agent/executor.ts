@@ -41,7 +41,7 @@ export function execute(command: Command, stderrFile: string): Running {
 }
 
 /** A program that is the application itself: its output goes where this process has its own. */
-export function executeForeground(command: Command): Running & { readonly started: Promise<ActionOutcome> } {
+export function executeForeground(command: Command): Foreground {
   const startMs = performance.now();
   const child = start(command, ["ignore", "inherit", "inherit"]);
   const tookMs = () => performance.now() - startMs;
@@ -52,7 +52,14 @@ export function executeForeground(command: Command): Running & { readonly starte
     if (child instanceof Error) return;
     child.once("spawn", () => resolve({ ...outcome, tookMs: tookMs() }));
   });
-  return { ended, started: Promise.race([spawned, ended]), signal: signaller(child) };
+  const pid = child instanceof Error ? null : (child.pid ?? null);
+  return { pid, ended, started: Promise.race([spawned, ended]), signal: signaller(child) };
+}
+
+export interface Foreground extends Running {
+  /** null: there is none. */
+  readonly pid: number | null;
+  readonly started: Promise<ActionOutcome>;
 }
 
 /** @returns the error where it cannot even be tried, for example because of a byte 0 in an argument */

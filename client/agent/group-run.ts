@@ -22,7 +22,7 @@ export type RunInput =
       readonly outcome: ActionOutcome;
       readonly stopsBefore: number;
     }
-  | { readonly type: "killed"; readonly resource: string; readonly left: number }
+  | { readonly type: "killed"; readonly resource: string; readonly left: number | null }
   /** Stop everything in order, for this reason. */
   | { readonly type: "release"; readonly why: string }
   /** The guard has ended and there is another one: stop everything, and ask anew for what was under way. */

@@ -4,10 +4,11 @@ import type { ClientClock } from "../clock.ts";
 import { type ActionContext, commandFor, killCommand } from "./actions.ts";
 import { agentLimits } from "./agent-limits.ts";
 import { resourceNamed } from "./dependencies.ts";
-import { execute, executeForeground, type Running } from "./executor.ts";
+import { execute, executeForeground, type Foreground, type Running } from "./executor.ts";
 import { Guard, type GuardEffect, type GuardInput, type LeftoverGroup } from "./guard.ts";
 import type { FromGuard, GuardSettings } from "./guard-messages.ts";
 import { killMarked, markOf } from "./marked-processes.ts";
+import { adopt, identify } from "./process-id.ts";
 import type { ActionOutcome, ResourceSpec } from "./run-spec.ts";
 import type { StateDirectory } from "./state-directory.ts";
 
@@ -24,7 +25,7 @@ export class GuardHost {
   readonly #parts: GuardHostParts;
   readonly #guard: Guard;
   /** Foreground processes and commands by group and resource. */
-  readonly #children = new Map<string, Running>();
+  readonly #children = new Map<string, Pick<Running, "signal">>();
   readonly #commands = new Map<string, Running>();
   #node = "";
   #settings: GuardSettings = { systemctl: "systemctl", ocfRoot: "/usr/lib/ocf" };
@@ -55,6 +56,11 @@ export class GuardHost {
   }
 
   step(input: GuardInput): void {
+    this.#step(input);
+  }
+
+  /** @returns why what it holds could not be written down; empty: it is, or it was as before */
+  #step(input: GuardInput): string {
     const effects = this.#guard.step(input, this.#parts.clock.nowMs());
     let problem = "";
     for (const effect of effects) {
@@ -63,10 +69,11 @@ export class GuardHost {
       else this.#do(effect);
     }
     this.#setTimer();
+    return problem;
   }
 
   /** A guard after this one would not know that it has to be ended. */
-  #refuseStart({ group, resource }: Extract<GuardEffect, { readonly type: "run" }>, why: string): void {
+  #refuseStart({ group, resource }: StartEffect, why: string): void {
     const outcome = { ...nothingToRun, why };
     this.step({ type: "acted", group, resource, action: "start", outcome });
   }
@@ -116,6 +123,8 @@ export class GuardHost {
         return void this.#run(effect);
       case "spawn":
         return void this.#spawn(effect);
+      case "adopt":
+        return void this.#adopt(effect);
       case "signal":
         return this.#children.get(keyOf(effect))?.signal(effect.signal);
       case "abort":
@@ -148,12 +157,31 @@ export class GuardHost {
     if (command === null) return this.step({ type: "acted", group, resource, action: "start", outcome: nothingToRun });
     const running = executeForeground(command);
     this.#children.set(keyOf({ group, resource }), running);
-    const started = await running.started;
+    const started = await this.#startedOf(running, { group, resource });
     this.step({ type: "acted", group, resource, action: "start", outcome: started });
     const outcome = await running.ended;
     this.#children.delete(keyOf({ group, resource }));
     this.#note(`the process of ${group}/${resource}`, outcome);
-    if (started.exitStatus === 0) this.step({ type: "childEnded", group, resource, outcome });
+    if (started.exitStatus === 0) this.step({ type: "childEnded", group, resource, outcome, left: 0 });
+  }
+
+  /** What a guard after this one would not find is ended at once. */
+  async #startedOf(running: Foreground, at: At): Promise<ActionOutcome> {
+    if (running.pid === null) return running.started;
+    const process = identify(running.pid);
+    const problem = process === null ? "Its process cannot be read" : this.#step({ type: "spawned", ...at, process });
+    if (problem === "") return running.started;
+    running.signal("SIGKILL");
+    return { ...(await running.ended), exitStatus: 1, why: problem };
+  }
+
+  async #adopt({ group, resource, process }: Extract<GuardEffect, { readonly type: "adopt" }>): Promise<void> {
+    const adopted = adopt(process, (ms) => this.#parts.clock.sleep(ms));
+    this.#children.set(keyOf({ group, resource }), adopted);
+    const left = await adopted.ended;
+    this.#children.delete(keyOf({ group, resource }));
+    if (left > 0) this.#parts.log(`${left} processes of ${group}/${resource} are left in its process group`);
+    this.step({ type: "childEnded", group, resource, outcome: endedUnheard, left });
   }
 
   async #kill({ group, resource }: Extract<GuardEffect, { readonly type: "kill" }>): Promise<void> {
@@ -162,16 +190,16 @@ export class GuardHost {
     const mark = { mark: markOf(this.#parts.id, group), resource: resource ?? undefined };
     const units = resources.map((one) => this.#killUnit(group, one));
     // A service manager that takes its time keeps nothing alive that can be killed without it.
-    const [left] = await Promise.all([killMarked([mark], (ms) => this.#parts.clock.sleep(ms)), ...units]);
+    const [{ left, found }] = await Promise.all([killMarked([mark], (ms) => this.#parts.clock.sleep(ms)), ...units]);
     if (left > 0) this.#parts.log(`${left} processes of ${group}/${resource ?? "*"} cannot be killed`);
-    this.step({ type: "cleared", group, resource, left });
+    this.step({ type: "cleared", group, resource, left, found });
   }
 
   /** Of what is stopped or started by a command that is under way nothing is known: so also what a start has begun goes. */
   async #endCommands({ group, starting }: Extract<GuardEffect, { readonly type: "endCommands" }>): Promise<void> {
     const mark = markOf(this.#parts.id, group);
     const starts = starting.map((resource) => ({ mark, resource, action: "start" }) as const);
-    const left = await killMarked([{ mark, action: "stop" }, ...starts], (ms) => this.#parts.clock.sleep(ms));
+    const { left } = await killMarked([{ mark, action: "stop" }, ...starts], (ms) => this.#parts.clock.sleep(ms));
     if (left > 0) this.#parts.log(`${left} processes of commands of ${group} cannot be killed`);
     this.step({ type: "commandsEnded", group });
   }
@@ -210,8 +238,18 @@ const nothingToRun: ActionOutcome = {
   tookMs: 0,
 };
 
-function isStart(effect: GuardEffect): effect is Extract<GuardEffect, { readonly type: "run" }> {
-  return effect.type === "run" && effect.action === "start";
+/** Of a process of a guard before this one. */
+const endedUnheard: ActionOutcome = { exitStatus: null, isExecuted: true, isLate: false, why: "", tookMs: 0 };
+
+interface At {
+  readonly group: string;
+  readonly resource: string;
+}
+
+type StartEffect = Extract<GuardEffect, { readonly type: "run" | "spawn" }>;
+
+function isStart(effect: GuardEffect): effect is StartEffect {
+  return effect.type === "spawn" || (effect.type === "run" && effect.action === "start");
 }
 
 /** What programs are given of this process's environment: nothing that changes what an interpreter executes. */
@@ -221,6 +259,6 @@ export function programEnvironment(environment: NodeJS.ProcessEnv): Readonly<Rec
   return Object.fromEntries(given.flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])));
 }
 
-function keyOf({ group, resource }: { readonly group: string; readonly resource: string }): string {
+function keyOf({ group, resource }: At): string {
   return `${group}/${resource}`;
 }

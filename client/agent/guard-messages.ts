@@ -54,13 +54,13 @@ export type FromGuard =
       readonly resource: string;
       readonly outcome: ActionOutcome;
     }
-  /** `left`: processes that cannot be killed. */
+  /** `left`: processes that cannot be killed; null: none was found, and yet the resource is not known to be stopped. */
   | {
       readonly type: "killed";
       readonly group: string;
       readonly epoch: number;
       readonly resource: string;
-      readonly left: number;
+      readonly left: number | null;
     }
   /** The guard stops the group by itself, and starts nothing of it any more. */
   | { readonly type: "seized"; readonly group: string; readonly epoch: number; readonly why: string };

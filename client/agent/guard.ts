@@ -8,7 +8,7 @@
 import { agentLimits } from "./agent-limits.ts";
 import type { FromGuard, ToGuard } from "./guard-messages.ts";
 import { type GroupEffect, GuardedGroup } from "./guarded-group.ts";
-import type { ActionOutcome, Right, RunSpec } from "./run-spec.ts";
+import type { ActionOutcome, ForegroundChild, ProcessId, Right, RunSpec } from "./run-spec.ts";
 
 export type GuardInput =
   | { readonly type: "connected" | "disconnected" | "deadline" }
@@ -21,14 +21,24 @@ export type GuardInput =
       readonly action: "start" | "stop";
       readonly outcome: ActionOutcome;
     }
+  /** A foreground process is there, and is written down before it is told of. */
+  | { readonly type: "spawned"; readonly group: string; readonly resource: string; readonly process: ProcessId }
+  /** `left`: processes that may be what is left of it. */
   | {
       readonly type: "childEnded";
       readonly group: string;
       readonly resource: string;
       readonly outcome: ActionOutcome;
+      readonly left: number;
     }
-  /** What was to be killed is gone, but for `left` processes. */
-  | { readonly type: "cleared"; readonly group: string; readonly resource: string | null; readonly left: number }
+  /** What was to be killed is gone, but for `left` processes. `found`: the resources that they were, or are, of. */
+  | {
+      readonly type: "cleared";
+      readonly group: string;
+      readonly resource: string | null;
+      readonly left: number;
+      readonly found: readonly string[];
+    }
   /** The commands of a guard before this one are gone. */
   | { readonly type: "commandsEnded"; readonly group: string }
   /** A guard before this one held these groups, and what has become of them is not known. */
@@ -42,6 +52,7 @@ export interface LeftoverGroup {
   readonly stopBudgetMs: number;
   /** Resources whose start command was under way. */
   readonly starting: readonly string[];
+  readonly children: readonly ForegroundChild[];
   /** The end of its right; null: not known, as it moves without being written down. */
   readonly killAtMs: number | null;
 }
@@ -141,7 +152,10 @@ export class Guard {
       case "acted":
         return this.#noting(group, () => group.acted(input.resource, input.action, input.outcome, nowMs));
       case "childEnded":
-        return group.childEnded(input.resource, input.outcome, nowMs);
+        return group.childEnded(input.resource, input, nowMs);
+      case "spawned":
+        group.spawned(input.resource, input.process);
+        return [this.#persist()];
       case "cleared":
         return this.#cleared(group, input, nowMs);
       case "commandsEnded":
@@ -149,11 +163,11 @@ export class Guard {
     }
   }
 
-  /** That a start command is under way is written down before it is, for a guard after this one. */
+  /** What is started is written down before it is, for a guard after this one. */
   #noting(group: GuardedGroup, act: () => readonly GuardEffect[]): readonly GuardEffect[] {
-    const before = group.starting.join();
+    const before = startsOf(group);
     const effects = act();
-    return group.starting.join() === before ? effects : [this.#persist(), ...effects];
+    return startsOf(group) === before ? effects : [this.#persist(), ...effects];
   }
 
   /** An agent that acts for a group which is not held would wait for ever. */
@@ -183,21 +197,23 @@ export class Guard {
   }
 
   #takeOver(left: LeftoverGroup, why: string, nowMs: number): readonly GuardEffect[] {
-    const { spec, stopBudgetMs, starting, killAtMs } = left;
+    const { spec, stopBudgetMs, killAtMs } = left;
     const right = { stopAtMs: nowMs, killAtMs: Math.min(nowMs + stopBudgetMs, killAtMs ?? Number.POSITIVE_INFINITY) };
     const group = new GuardedGroup(spec, right, nowMs);
     this.#groups.set(spec.group, group);
-    return [...group.presume(starting, nowMs), ...group.seize(why, nowMs)];
+    return [...group.presume(left, nowMs), ...group.seize(why, nowMs)];
   }
 
   #cleared(
     group: GuardedGroup,
-    { resource, left }: Extract<GuardInput, { readonly type: "cleared" }>,
+    { resource, left, found }: Extract<GuardInput, { readonly type: "cleared" }>,
     nowMs: number,
   ): readonly GuardEffect[] {
+    group.found(found);
     if (resource === null) return group.killed(nowMs);
     const { name, epoch } = group;
-    const told = this.#tell({ type: "killed", group: name, epoch, resource, left });
+    const known = left === 0 && group.isUnknown(resource) ? null : left;
+    const told = this.#tell({ type: "killed", group: name, epoch, resource, left: known });
     return [...group.cleared(resource, left, nowMs), told];
   }
 
@@ -237,8 +253,9 @@ export class Guard {
   }
 
   #persist(): GuardEffect {
-    const groups = [...this.#groups.values()].map(({ spec, right, starting }) => {
-      return { spec, stopBudgetMs: Math.max(0, right.killAtMs - right.stopAtMs), starting, killAtMs: null };
+    const groups = [...this.#groups.values()].map(({ spec, right, starting, children }) => {
+      const stopBudgetMs = Math.max(0, right.killAtMs - right.stopAtMs);
+      return { spec, stopBudgetMs, starting, children, killAtMs: null };
     });
     return { type: "persist", groups };
   }
@@ -251,6 +268,10 @@ export class Guard {
 /** Also what was stopped and is dirty: something of it may run. */
 function killIfLate(group: GuardedGroup, nowMs: number): readonly GroupEffect[] {
   return group.isOffline || group.isKilled || nowMs < killAt(group.right) ? [] : group.kill();
+}
+
+function startsOf({ starting, children }: GuardedGroup): string {
+  return [...starting, ...children.map(({ resource }) => resource)].join();
 }
 
 function killAt({ killAtMs }: Right): number {

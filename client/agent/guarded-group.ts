@@ -4,7 +4,7 @@
 import { hasStopCommand, isForeground } from "./actions.ts";
 import { mayStop, resourceNamed, type StopProgress, stopWaitEnds } from "./dependencies.ts";
 import type { FromGuard, HeldGroup } from "./guard-messages.ts";
-import type { ActionOutcome, ResourceSpec, Right, RunSpec } from "./run-spec.ts";
+import type { ActionOutcome, ForegroundChild, ProcessId, ResourceSpec, Right, RunSpec } from "./run-spec.ts";
 
 /** What a guard has the world do; each but `signal`, `abort` and `tell` is answered by an input. */
 export type GroupEffect =
@@ -12,6 +12,8 @@ export type GroupEffect =
   | { readonly type: "run"; readonly group: string; readonly resource: string; readonly action: "start" | "stop" }
   /** Start its foreground process; answered when it has been, and when it has ended. */
   | { readonly type: "spawn"; readonly group: string; readonly resource: string }
+  /** Look after the one that a guard before has started; answered when it has ended. */
+  | { readonly type: "adopt"; readonly group: string; readonly resource: string; readonly process: ProcessId }
   /** To the foreground process and its children. */
   | {
       readonly type: "signal";
@@ -36,6 +38,10 @@ interface Guarded {
   sinceMs: number;
   /** Its foreground process lives. */
   hasChild: boolean;
+  /** A foreground process was started, or is just being. */
+  mayHaveProcess: boolean;
+  /** That one; null: not known. */
+  process: ProcessId | null;
   /** How the last one ended. */
   ended: ActionOutcome | null;
   /** The start command is under way, also when its stop has been asked for. */
@@ -106,6 +112,13 @@ export class GuardedGroup {
     return this.#all.flatMap(({ spec, isStartRunning }) => (isStartRunning ? [spec.name] : []));
   }
 
+  /** Foreground processes that may run. */
+  get children(): readonly ForegroundChild[] {
+    return this.#all.flatMap(({ spec, mayHaveProcess, process }) =>
+      mayHaveProcess ? [{ resource: spec.name, process }] : [],
+    );
+  }
+
   get held(): HeldGroup {
     const resources = this.#all.flatMap(({ spec, phase }) => {
       if (phase === "offline") return [];
@@ -118,10 +131,23 @@ export class GuardedGroup {
    * Whatever a guard before may have left running is to be stopped, and not while a command of that one goes on: a start that
    * ends after the stop would leave what nobody knows of.
    */
-  presume(starting: readonly string[], nowMs: number): readonly GroupEffect[] {
+  presume(
+    { starting, children }: { readonly starting: readonly string[]; readonly children: readonly ForegroundChild[] },
+    nowMs: number,
+  ): readonly GroupEffect[] {
     for (const resource of this.#all) become(resource, "running", nowMs);
     this.#isEndingCommands = true;
-    return [{ type: "endCommands", group: this.name, starting }];
+    const adopted = children.flatMap((child) => this.#adopt(child));
+    return [...adopted, { type: "endCommands", group: this.name, starting }];
+  }
+
+  #adopt({ resource: name, process }: ForegroundChild): readonly GroupEffect[] {
+    const resource = this.#resources.get(name);
+    if (resource === undefined) return [];
+    resource.mayHaveProcess = true;
+    resource.process = process;
+    resource.hasChild = process !== null;
+    return process === null ? [] : [{ type: "adopt", group: this.name, resource: name, process }];
   }
 
   /** See {@link presume}. */
@@ -141,7 +167,10 @@ export class GuardedGroup {
     }
     become(resource, "starting", nowMs);
     const at = { group: this.name, resource: name };
-    if (isForeground(resource.spec)) return [{ type: "spawn", ...at }];
+    if (isForeground(resource.spec)) {
+      resource.mayHaveProcess = true;
+      return [{ type: "spawn", ...at }];
+    }
     resource.isStartRunning = true;
     return [{ type: "run", ...at, action: "start" }];
   }
@@ -168,6 +197,12 @@ export class GuardedGroup {
     return this.sweep(nowMs);
   }
 
+  /** Its foreground process is there, and not yet told of. */
+  spawned(name: string, process: ProcessId): void {
+    const resource = this.#resources.get(name);
+    if (resource !== undefined) resource.process = process;
+  }
+
   /** The command of an action has ended, or the foreground process was started. */
   acted(name: string, action: "start" | "stop", outcome: ActionOutcome, nowMs: number): readonly GroupEffect[] {
     const resource = this.#resources.get(name);
@@ -175,13 +210,20 @@ export class GuardedGroup {
     return action === "start" ? this.#started(resource, outcome, nowMs) : this.#commanded(resource, outcome, nowMs);
   }
 
-  childEnded(name: string, outcome: ActionOutcome, nowMs: number): readonly GroupEffect[] {
+  /** @param left what may be left of it: it has no id any more that it would be known by */
+  childEnded(
+    name: string,
+    { outcome, left }: { readonly outcome: ActionOutcome; readonly left: number },
+    nowMs: number,
+  ): readonly GroupEffect[] {
     const resource = this.#resources.get(name);
     if (resource === undefined) return [];
     resource.hasChild = false;
     resource.ended = outcome;
+    if (left > 0) resource.process = null;
     if (resource.phase === "stopping") return this.#maybeClear(resource);
-    if (resource.phase !== "running") return [];
+    // Of what the guard stops by itself nobody has to hear: its turn to be stopped comes.
+    if (resource.phase !== "running" || this.isSeized) return [];
     become(resource, "dirty", nowMs);
     return this.#tellEnded(resource);
   }
@@ -191,6 +233,18 @@ export class GuardedGroup {
     return this.#all.flatMap((resource) => (resource.phase === "dirty" ? this.#tellEnded(resource) : []));
   }
 
+  /** Of these resources something was found and killed: so what was not known to run was that. */
+  found(names: readonly string[]): void {
+    const isFound = (resource: Guarded) => isUnknown(resource) && names.includes(resource.spec.name);
+    for (const resource of this.#all.filter(isFound)) resource.mayHaveProcess = false;
+  }
+
+  /** It may run as a process that is not known. */
+  isUnknown(name: string): boolean {
+    const resource = this.#resources.get(name);
+    return resource !== undefined && isUnknown(resource);
+  }
+
   /** What is left of a foreground resource has been killed. */
   cleared(name: string, left: number, nowMs: number): readonly GroupEffect[] {
     const resource = this.#resources.get(name);
@@ -198,8 +252,8 @@ export class GuardedGroup {
     resource.isBeingKilled = false;
     const tookMs = nowMs - resource.sinceMs;
     const why = resource.wasKilled ? "It was killed, because it did not end by itself" : "";
-    if (left === 0) return this.#stopped(resource, { ...done, why, tookMs }, nowMs);
-    const problem = `${left} of its processes cannot be killed`;
+    if (left === 0 && !isUnknown(resource)) return this.#stopped(resource, { ...done, why, tookMs }, nowMs);
+    const problem = left === 0 ? notKnown : `${left} of its processes cannot be killed`;
     return this.#stopped(resource, { ...done, exitStatus: 1, why: problem, tookMs }, nowMs);
   }
 
@@ -350,6 +404,8 @@ export class GuardedGroup {
 const fresh = {
   phase: "offline",
   hasChild: false,
+  mayHaveProcess: false,
+  process: null,
   ended: null,
   isStartRunning: false,
   isCommandRunning: false,
@@ -361,7 +417,17 @@ const fresh = {
 function become(resource: Guarded, phase: Phase, nowMs: number): void {
   resource.phase = phase;
   resource.sinceMs = nowMs;
+  if (phase !== "offline") return;
+  resource.mayHaveProcess = false;
+  resource.process = null;
 }
+
+/** Only its mark would tell it, which a program may hide. */
+function isUnknown({ mayHaveProcess, process }: Guarded): boolean {
+  return mayHaveProcess && process === null;
+}
+
+const notKnown = "It is not known to be stopped: nothing was written down of its process, and none bears its mark";
 
 function progressOf(resource: Guarded | undefined): StopProgress {
   const { phase = "offline", sinceMs = 0 } = resource ?? {};

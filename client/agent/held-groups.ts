@@ -2,7 +2,9 @@
 // groups would say that nothing runs. Pure but for the checksum.
 
 import { crc32 } from "node:zlib";
+import { isForeground } from "./actions.ts";
 import type { LeftoverGroup } from "./guard.ts";
+import type { ForegroundChild, RunSpec } from "./run-spec.ts";
 
 export interface HeldGroups {
   /** The start of the machine in which it was written. */
@@ -50,7 +52,18 @@ function parse(text: string): Partial<HeldGroups> | null {
 }
 
 function withDefaults({ boot, id, groups }: HeldGroups): HeldGroups {
-  return { boot, id, groups: groups.map((group) => ({ ...notWritten, ...group })) };
+  return { boot, id, groups: groups.map(withDefaultsOf) };
+}
+
+function withDefaultsOf(group: Earlier): LeftoverGroup {
+  return { ...notWritten, ...group, children: group.children ?? unknownChildren(group.spec) };
+}
+
+type Earlier = Omit<LeftoverGroup, "children"> & Partial<Pick<LeftoverGroup, "children">>;
+
+/** Where nothing was written down of foreground processes: any resource that has one may run as it. */
+export function unknownChildren({ resources }: RunSpec): readonly ForegroundChild[] {
+  return resources.filter(isForeground).map(({ name }) => ({ resource: name, process: null }));
 }
 
 /** What a guard of before has not written. */

@@ -178,16 +178,16 @@ export class ResourceRun {
     return [{ type: "kill", resource: this.name }];
   }
 
-  /** @param left processes that could not be killed */
-  killed(left: number, nowMs: number): readonly ResourceEffect[] {
+  /** @param left processes that could not be killed; null: none was found, which does not say that none is there */
+  killed(left: number | null, nowMs: number): readonly ResourceEffect[] {
     if (this.#phase !== "killing") return [];
-    if (left > 0) {
+    if (left !== null && left > 0) {
       this.#why = `${this.#why}; ${left} of its processes cannot be killed`;
       this.#become("stuck", nowMs);
       return [];
     }
     // A foreground process is gone when nothing of it is left. Of others without a monitor nothing is known.
-    const isGone = isForeground(this.spec);
+    const isGone = left === 0 && isForeground(this.spec);
     if (isGone || !isMonitored(this.spec)) {
       this.#become(isGone ? "offline" : "stuck", nowMs);
       return [];

@@ -80,3 +80,16 @@ export interface Right {
   /** Nothing may run any more. */
   readonly killAtMs: number;
 }
+
+/** A process, for as long as the machine is not started again: ids are given anew, and then with another start. */
+export interface ProcessId {
+  readonly pid: number;
+  /** When it began, in the ticks of `/proc`. */
+  readonly startTicks: number;
+}
+
+/** A foreground resource that may run as this process; null: as which one is not known. */
+export interface ForegroundChild {
+  readonly resource: string;
+  readonly process: ProcessId | null;
+}

@@ -137,6 +137,22 @@ test("when the guard is killed the agent stops everything at once, and begins ag
   assert.deepEqual(setting.lines("app.starts"), ["started", "started"]);
 });
 
+test("when the guard is killed, an application that hides its environment is ended as well before it is told as stopped", async () => {
+  await using setting = await new AgentSetting().listen();
+  const file = setting.path("app.pid");
+  const text = `$0 = "app"; open(my $file, ">", "${file}"); print $file $$; close($file); sleep 600;`;
+  const program = setting.script("app", `exec perl -e '${text}'`);
+  setting.config = { resources: [foreground("app", program)] };
+  setting.grant();
+  setting.startAgent([program]);
+  const pid = await setting.pidOf("app");
+  await setting.heard("orders 7 online");
+  setting.grants = [];
+  process.kill(setting.guardPid(), "SIGKILL");
+  await setting.heard("orders 7 offline");
+  assert.ok(!isAlive(pid));
+});
+
 test("when the guard hangs at the end of the right, its agent has everything killed before that", async () => {
   await using setting = await new AgentSetting().listen();
   const { pid } = await online(setting);

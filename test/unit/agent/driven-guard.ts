@@ -1,9 +1,12 @@
 // A guard whose programs end when, and as, a test says.
 
-import { Guard, type GuardEffect, type GuardInput } from "../../../client/agent/guard.ts";
+import { Guard, type GuardEffect, type GuardInput, type LeftoverGroup } from "../../../client/agent/guard.ts";
 import type { FromGuard } from "../../../client/agent/guard-messages.ts";
 import type { ActionOutcome, Right, RunSpec } from "../../../client/agent/run-spec.ts";
 import { outcome } from "./specs.ts";
+
+/** Every foreground process. */
+const process = { pid: 70, startTicks: 7 };
 
 export class DrivenGuard {
   readonly guard = new Guard("g1");
@@ -39,11 +42,17 @@ export class DrivenGuard {
   }
 
   childEnded(resource: string): this {
-    return this.input({ type: "childEnded", group: "orders", resource, outcome: outcome({ exitStatus: null }) });
+    return this.input({
+      type: "childEnded",
+      group: "orders",
+      resource,
+      outcome: outcome({ exitStatus: null }),
+      left: 0,
+    });
   }
 
-  cleared(resource: string | null, left = 0): this {
-    return this.input({ type: "cleared", group: "orders", resource, left });
+  cleared(resource: string | null, left = 0, found: readonly string[] = []): this {
+    return this.input({ type: "cleared", group: "orders", resource, left, found });
   }
 
   /** Looks at the clock as a host does. */
@@ -74,15 +83,17 @@ export class DrivenGuard {
         this.told.push(effect.message);
         return;
       case "persist":
-        this.#done.push(
-          `persist ${effect.groups.map(({ spec, starting }) => [spec.group, ...starting].join("/")).join(" ")}`,
-        );
+        this.#done.push(`persist ${effect.groups.map(textOf).join(" ")}`);
         return;
       case "endCommands":
         this.#done.push(["end commands", ...effect.starting].join(" "));
         return;
       case "run":
         this.#done.push(`run ${effect.action} ${effect.resource}`);
+        return;
+      case "spawn":
+        this.#done.push(`spawn ${effect.resource}`);
+        this.input({ type: "spawned", group: "orders", resource: effect.resource, process });
         return;
       case "signal":
         this.#done.push(`${effect.signal} ${effect.resource}`);
@@ -91,4 +102,10 @@ export class DrivenGuard {
         this.#done.push(`${effect.type} ${effect.resource ?? "*"}`);
     }
   }
+}
+
+/** As `orders/db/app=70`: a start command under way, and a foreground process; `?`: of which nothing is known. */
+function textOf({ spec, starting, children }: LeftoverGroup): string {
+  const processes = children.map(({ resource, process }) => `${resource}=${process?.pid ?? "?"}`);
+  return [spec.group, ...starting, ...processes].join("/");
 }

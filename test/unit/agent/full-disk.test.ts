@@ -12,14 +12,19 @@ import { bootClock } from "../../../client/agent/boot-clock.ts";
 import { GuardHost } from "../../../client/agent/guard-host.ts";
 import type { FromGuard, ToGuard } from "../../../client/agent/guard-messages.ts";
 import { MessageSocket } from "../../../client/agent/message-socket.ts";
+import type { RunSpec } from "../../../client/agent/run-spec.ts";
 import { StateDirectory } from "../../../client/agent/state-directory.ts";
-import { spec } from "./specs.ts";
+import { waitFor } from "../../e2e/support/wait.ts";
+import { foreground, resource, spec } from "./specs.ts";
 
 class FullDirectory extends StateDirectory {
   isFull = true;
+  /** Until it is full. */
+  writes = Number.POSITIVE_INFINITY;
 
   override writeGroups(): void {
-    if (this.isFull) throw new Error("ENOSPC: no space left on device");
+    if (this.isFull || this.writes === 0) throw new Error("ENOSPC: no space left on device");
+    this.writes -= 1;
   }
 }
 
@@ -29,9 +34,9 @@ function hostOf(directory: StateDirectory, told: FromGuard[]): GuardHost {
   return new GuardHost({ directory, id: "g1", clock: bootClock, tell, log: () => {} });
 }
 
-function hold(host: GuardHost): void {
+function hold(host: GuardHost, held: RunSpec = spec(["db"])): void {
   const nowMs = bootClock.nowMs();
-  host.step({ type: "hold", spec: spec(["db"]), right: { stopAtMs: nowMs + 60_000, killAtMs: nowMs + 65_000 } });
+  host.step({ type: "hold", spec: held, right: { stopAtMs: nowMs + 60_000, killAtMs: nowMs + 65_000 } });
 }
 
 test("a guard that cannot write down a group does not hold it, and lives on", () => {
@@ -59,6 +64,22 @@ test("a guard that cannot write down that a start is under way does not begin it
   assert.equal(start?.type === "done" && start.outcome.isExecuted, false);
   assert.match(start?.type === "done" ? start.outcome.why : "", /ENOSPC/);
   assert.ok(host.isSettled);
+});
+
+test("a guard that cannot write down which process a foreground resource is ends that, and the start has failed", async () => {
+  const told: FromGuard[] = [];
+  const directory = new FullDirectory("/nowhere");
+  directory.isFull = false;
+  // That the group is held, and that the resource is being started.
+  directory.writes = 2;
+  const host = hostOf(directory, told);
+  const runner = { ...foreground, start: ["/bin/sleep", "60"] };
+  hold(host, spec([resource("db", { runner })]));
+  host.step({ type: "act", group: "orders", epoch: 7, resource: "db", action: "start" });
+  const { value: start } = await waitFor("the start", 5_000, () => told[0]);
+  host.close();
+  assert.deepEqual(start.type === "done" && [start.outcome.exitStatus, start.outcome.isExecuted], [1, true]);
+  assert.match(start.type === "done" ? start.outcome.why : "", /ENOSPC/);
 });
 
 test("a guard whose log is on a full disk serves", async () => {

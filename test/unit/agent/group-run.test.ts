@@ -213,6 +213,19 @@ test("processes that cannot be killed leave the group in error and unsafe", () =
   assert.deepEqual([group.run.state, group.run.isSafe], ["error", false]);
 });
 
+test("a foreground resource that is not known to be stopped leaves the group in error and unsafe, unless its monitor knows", () => {
+  const stop = (monitor: readonly string[]) => {
+    const runner = { ...foreground, monitor };
+    const group = new DrivenRun(spec([resource("a", { runner })])).begin().started("a").release();
+    return group.stopped("a", { exitStatus: 1 }).input({ type: "killed", resource: "a", left: null });
+  };
+  const { run } = stop([]);
+  assert.deepEqual([run.state, run.isSafe], ["error", false]);
+  const known = stop(["/ctl", "monitor"]);
+  assert.deepEqual([known.take().at(-1), known.states], ["monitor a", ["a checking"]]);
+  assert.deepEqual([known.monitored("a", { exitStatus: 7 }).run.state, known.run.isSafe], ["offline", true]);
+});
+
 test("a dependent that takes too long to stop is waited for as long as the dependency says", () => {
   const group = new DrivenRun(spec(["a", "b"], [needs("b", ["a"], { stopWaitMs: 2_000 })])).begin();
   group.started("a").started("b").release().take();

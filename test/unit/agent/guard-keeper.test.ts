@@ -124,7 +124,7 @@ test("an agent whose guard has left it unknown what runs is not started, and nei
 test("an agent whose guard ends and has left damaged files stops what it knows of", async () => {
   const { promise: guard, resolve } = Promise.withResolvers<Agent>();
   await using setting = await new Setting([(agent) => resolve(greet(agent))]).listen();
-  setting.mayRun = [{ spec: spec(["db"]), stopBudgetMs: 1_000, starting: [], killAtMs: null }];
+  setting.mayRun = [{ spec: spec(["db"]), stopBudgetMs: 1_000, starting: [], children: [], killAtMs: null }];
   await setting.keeper.begin();
   for (const name of ["groups.json", "groups.copy.json"]) writeFileSync(join(setting.directory.path, name), "");
   (await guard).close();

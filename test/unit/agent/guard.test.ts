@@ -1,17 +1,23 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { agentLimits } from "../../../client/agent/agent-limits.ts";
+import type { ProcessId } from "../../../client/agent/run-spec.ts";
 import { DrivenGuard } from "./driven-guard.ts";
-import { foreground, needs, resource, spec } from "./specs.ts";
+import { foreground, needs, outcome, resource, spec } from "./specs.ts";
 
 const right = { stopAtMs: 10_000, killAtMs: 15_000 };
 const killMs = right.killAtMs - agentLimits.killLeadMs;
 const pair = () => spec(["data", "db"], [needs("db", ["data"])]);
 const left = (starting: readonly string[] = [], killAtMs: number | null = null) => {
-  const groups = [{ spec: pair(), stopBudgetMs: 5_000, starting, killAtMs }];
+  const groups = [{ spec: pair(), stopBudgetMs: 5_000, starting, children: [], killAtMs }];
   return { type: "leftover", groups, why: "the guard before has ended" } as const;
 };
 const child = () => spec([resource("app", { runner: foreground, stopTimeoutMs: 2_000 })]);
+const leftChild = (process: ProcessId | null) => {
+  const children = [{ resource: "app", process }];
+  const groups = [{ spec: child(), stopBudgetMs: 5_000, starting: [], children, killAtMs: null }];
+  return { type: "leftover", groups, why: "the guard before has ended" } as const;
+};
 
 test("a guard does what its agent asks for, and tells how it ended", () => {
   const guard = new DrivenGuard().hold(pair(), right).act("start", "data");
@@ -153,7 +159,7 @@ test("a start command that is under way is ended before its stop begins", () => 
 
 test("a foreground process gets SIGTERM, and is stopped when all of its kind is gone", () => {
   const guard = new DrivenGuard().hold(child(), right).act("start", "app");
-  assert.deepEqual(guard.take(), ["persist orders", "spawn app"]);
+  assert.deepEqual(guard.take(), ["persist orders", "persist orders/app=?", "spawn app", "persist orders/app=70"]);
   guard.acted("start", "app").act("stop", "app");
   assert.deepEqual(guard.take(), ["SIGTERM app"]);
   guard.childEnded("app");
@@ -294,4 +300,56 @@ test("a group that runs is not held anew under another epoch", () => {
   const guard = new DrivenGuard().hold(pair(), right).start("data");
   guard.input({ type: "hold", spec: { ...pair(), epoch: 8 }, right });
   assert.deepEqual([guard.take(), guard.told.at(-1)?.type], [[], "seized"]);
+});
+
+test("a guard writes down which process a foreground resource is before it tells that it was started", () => {
+  const guard = new DrivenGuard().hold(child(), right).act("start", "app");
+  const written = ["persist orders", "persist orders/app=?", "spawn app", "persist orders/app=70"];
+  assert.deepEqual([guard.take(), guard.outcomes], [written, []]);
+  assert.deepEqual([guard.acted("start", "app").take(), guard.outcomes], [[], ["start app 0"]]);
+  const failed = new DrivenGuard().hold(child(), right).act("start", "app");
+  failed.take();
+  assert.deepEqual(failed.acted("start", "app", { exitStatus: 5, isExecuted: false }).take(), ["persist orders"]);
+});
+
+test("a foreground process that a guard before has left is stopped as one of its own", () => {
+  const guard = new DrivenGuard().input(leftChild({ pid: 70, startTicks: 7 }));
+  assert.deepEqual(guard.take(), ["adopt app", "end commands"]);
+  assert.deepEqual(guard.input({ type: "commandsEnded", group: "orders" }).take(), ["SIGTERM app"]);
+  assert.deepEqual(guard.pass(2_000).take(), ["SIGKILL app"]);
+  assert.deepEqual(guard.childEnded("app").take(), ["kill app"]);
+  assert.equal(guard.cleared("app").outcomes.at(-1), "stop app 0");
+});
+
+test("a foreground process that ends before its turn to be stopped comes is cleared up when it does", () => {
+  const guard = new DrivenGuard().input(leftChild({ pid: 70, startTicks: 7 })).childEnded("app");
+  guard.take();
+  assert.deepEqual(guard.input({ type: "commandsEnded", group: "orders" }).take(), ["kill app"]);
+  assert.equal(guard.cleared("app").outcomes.at(-1), "stop app 0");
+});
+
+test("a foreground process of which nothing was written down is stopped when it was found, and else not known to be", () => {
+  const begin = () => new DrivenGuard().input(leftChild(null)).input({ type: "commandsEnded", group: "orders" });
+  assert.equal(begin().cleared("app", 0, ["app"]).outcomes.at(-1), "stop app 0");
+  const guard = begin().cleared("app");
+  assert.equal(guard.outcomes.at(-1), "stop app 1");
+  guard.input({ type: "kill", group: "orders", epoch: 7, resource: "app" }).cleared("app");
+  const killed = guard.told.at(-1);
+  assert.equal(killed?.type === "killed" && killed.left, null);
+  assert.ok(!guard.guard.isIdle);
+});
+
+test("a foreground process that was killed with everything else at the end of the right is known to be stopped", () => {
+  const guard = new DrivenGuard().input(leftChild(null)).pass(5_000);
+  guard.input({ type: "commandsEnded", group: "orders" }).cleared(null, 0, ["app"]).cleared("app");
+  assert.equal(guard.outcomes.at(-1), "stop app 0");
+});
+
+test("a foreground process that leaves others in its process group, which cannot be told, is not known to be stopped", () => {
+  const guard = new DrivenGuard().input(leftChild({ pid: 70, startTicks: 7 }));
+  guard.input({ type: "childEnded", group: "orders", resource: "app", outcome: outcome(), left: 2 });
+  guard.input({ type: "commandsEnded", group: "orders" }).cleared("app");
+  assert.equal(guard.outcomes.at(-1), "stop app 1");
+  guard.input({ type: "hold", spec: spec([], [], { group: "other" }), right });
+  assert.match(guard.take().at(-1) ?? "", /orders\/app=\?/);
 });

@@ -1,9 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { decodeHeld, encodeHeld } from "../../../client/agent/held-groups.ts";
-import { spec } from "./specs.ts";
+import { foreground, resource, spec } from "./specs.ts";
 
-const group = { spec: spec(["db"]), stopBudgetMs: 5_000, starting: ["db"], killAtMs: null };
+const group = {
+  spec: spec(["db", resource("app", { runner: foreground })]),
+  stopBudgetMs: 5_000,
+  starting: ["db"],
+  children: [{ resource: "app", process: { pid: 70, startTicks: 7 } }],
+  killAtMs: null,
+};
 const held = { boot: "b1", id: "0123456789abcdef", groups: [group] };
 const text = encodeHeld(held);
 
@@ -11,10 +17,11 @@ test("held groups are read as they were written", () => {
   assert.deepEqual(decodeHeld(text), { type: "intact", held });
 });
 
-test("held groups of an earlier version, without id and checksum, are read", () => {
-  const { starting: _, killAtMs: __, ...earlier } = group;
+test("held groups of an earlier version, without id and checksum, are read, and of a foreground process nothing is known", () => {
+  const { starting: _, killAtMs: __, children: ___, ...earlier } = group;
   const read = decodeHeld(JSON.stringify({ boot: "b1", groups: [earlier] }));
-  assert.deepEqual(read, { type: "intact", held: { boot: "b1", id: null, groups: [{ ...group, starting: [] }] } });
+  const known = { ...group, starting: [], children: [{ resource: "app", process: null }] };
+  assert.deepEqual(read, { type: "intact", held: { boot: "b1", id: null, groups: [known] } });
 });
 
 test("an earlier version reads held groups as its own", () => {

@@ -9,7 +9,7 @@ import { readBootId } from "../../../client/agent/boot-clock.ts";
 import { StateDirectory } from "../../../client/agent/state-directory.ts";
 import { spec } from "./specs.ts";
 
-const group = { spec: spec(["db"]), stopBudgetMs: 5_000, starting: [], killAtMs: null };
+const group = { spec: spec(["db"]), stopBudgetMs: 5_000, starting: [], children: [], killAtMs: null };
 
 class Files implements Disposable {
   readonly directory = new StateDirectory(mkdtempSync(join(tmpdir(), "bailiwick-state-")));
