@@ -3,7 +3,7 @@
 
 import { isForeground } from "./actions.ts";
 import { agentLimits } from "./agent-limits.ts";
-import { type AllowList, refuse } from "./allow-list.ts";
+import { type AllowList, type Refusal, refuse } from "./allow-list.ts";
 import { type Adopted, GroupRun, type RunState } from "./group-run.ts";
 import type { LeftoverGroup } from "./guard.ts";
 import type { FromGuard, HeldGroup, ToGuard } from "./guard-messages.ts";
@@ -91,6 +91,8 @@ export class AgentCore {
   #isLeaving = false;
   /** Without a guard nothing is begun. */
   #hasGuard = false;
+  /** null: there has been none yet, or it is there. */
+  #guardlessSinceMs: number | null = null;
 
   constructor(allow: AllowList) {
     this.#allow = allow;
@@ -98,13 +100,13 @@ export class AgentCore {
 
   /** It was told to end, and nothing runs any more that it could stop. Whether that was heard is not waited for. */
   get isDone(): boolean {
-    const isOver = ({ run }: Held) => run === null || run.state === "error" || run.state === "offline";
-    return this.#isLeaving && [...this.#held.values()].every(isOver);
+    return this.#isLeaving && this.isSettled;
   }
 
-  /** Nothing is held: another guard may be begun with. */
-  get isEmpty(): boolean {
-    return this.#held.size === 0;
+  /** Nothing is held but what has stopped, or cannot be: another guard may be begun with. */
+  get isSettled(): boolean {
+    const isOver = ({ run }: Held) => run === null || run.state === "error" || run.state === "offline";
+    return [...this.#held.values()].every(isOver);
   }
 
   /** Of the groups of which something may run. */
@@ -167,6 +169,7 @@ export class AgentCore {
         return this.#hearGuard(input.message, nowMs);
       case "guardLost":
         this.#hasGuard = false;
+        this.#guardlessSinceMs = nowMs;
         this.#forgetUnread();
         return this.#each((held) => this.#drive(held, (run) => run.step({ type: "guardLost" }, nowMs)));
       case "monitored": {
@@ -192,6 +195,7 @@ export class AgentCore {
     switch (message.type) {
       case "state":
         this.#hasGuard = true;
+        this.#guardlessSinceMs = null;
         return message.groups.flatMap((group) => this.#adopt(group, nowMs));
       case "busy":
       case "alive":
@@ -254,7 +258,7 @@ export class AgentCore {
     const run = new GroupRun(spec, nowMs);
     held.run = run;
     held.right = withinRate(held, spec);
-    const refusal = refuse(this.#allow, spec);
+    const refusal = refuse(this.#allow, spec) ?? this.#refuseGuardless(spec, nowMs);
     if (refusal !== null) {
       run.refuse(refusal);
       return [];
@@ -265,6 +269,16 @@ export class AgentCore {
     }
     const hold: AgentEffect = { type: "tell", message: { type: "hold", spec, right: held.right } };
     return [hold, ...this.#drive(held, () => run.begin(nowMs))];
+  }
+
+  /** Without a word the group would wait for this node, for however long that has no guard. */
+  #refuseGuardless({ resources }: RunSpec, nowMs: number): Refusal | null {
+    if (!this.#isGuardless(nowMs)) return null;
+    return { resource: resources[0]?.name ?? "", why: "The agent of this node has no guard process; nothing was run" };
+  }
+
+  #isGuardless(nowMs: number): boolean {
+    return this.#guardlessSinceMs !== null && nowMs >= this.#guardlessSinceMs + agentLimits.guardlessMs;
   }
 
   #hearAnswer(
@@ -293,7 +307,7 @@ export class AgentCore {
     }: { readonly sentMs: number; readonly stories: readonly GroupStory[]; readonly nowMs: number },
   ): readonly AgentEffect[] {
     const held = this.#held.get(grant.group);
-    if (held === undefined) return this.#hearOfNew(grant, { sentMs, stories });
+    if (held === undefined) return this.#hearOfNew(grant, { sentMs, stories, nowMs });
     if (grant.epoch < held.epoch) return [];
     if (!grant.isGranted) return this.#lose(held, grant, nowMs);
     if (grant.epoch > held.epoch) return this.#giveUp(held, `The group has given it anew: ${grant.why}`, nowMs);
@@ -304,7 +318,11 @@ export class AgentCore {
 
   #hearOfNew(
     grant: Grant,
-    { sentMs, stories }: { readonly sentMs: number; readonly stories: readonly GroupStory[] },
+    {
+      sentMs,
+      stories,
+      nowMs,
+    }: { readonly sentMs: number; readonly stories: readonly GroupStory[]; readonly nowMs: number },
   ): readonly AgentEffect[] {
     const { group, epoch, isGranted, ttlMs, stopBudgetMs } = grant;
     if (!isGranted || ttlMs === 0) return [];
@@ -318,7 +336,8 @@ export class AgentCore {
     // One word on a group at a time: that nothing of it runs is told before anything does.
     if (this.#notices.get(group) === epoch) return [];
     // What was told as stopped may be granted again only by an answer to a later report.
-    if (wasTold || !this.#hasGuard || this.#isLeaving || this.#held.size >= agentLimits.groupsMax) return [];
+    const isAnswered = this.#hasGuard || this.#isGuardless(nowMs);
+    if (wasTold || !isAnswered || this.#isLeaving || this.#held.size >= agentLimits.groupsMax) return [];
     const right = rightOf(grant, { sentMs, clockRateError: clockRateErrorLeast });
     this.#held.set(group, { group, epoch, run: null, right, ttlMs, stopBudgetMs });
     return [{ type: "read", group, epoch }];

@@ -16,6 +16,8 @@ export const agentLimits = {
   silenceMs: 1_000,
   /** A guard that leaves a sign of life unanswered for so long is killed: everything is stopped then. */
   guardPatienceMs: 5_000,
+  /** An agent that has been without a guard for so long gives back what it is given to run. */
+  guardlessMs: 10_000,
   /** When a right is about to end: between two signs of life, and the least that one may be left unanswered. */
   urgentBeatMs: 25,
   urgentPatienceMs: 100,

@@ -70,7 +70,7 @@ class Agent {
       directory: this.#directory,
       hear: (message) => this.#hearGuard(message),
       lost: () => this.#step({ type: "guardLost" }),
-      isEmpty: () => this.#core.isEmpty,
+      isSettled: () => this.#core.isSettled,
       rights: () => this.#core.rights,
       mayRun: () => this.#core.mayRun,
     });

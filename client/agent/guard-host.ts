@@ -78,6 +78,12 @@ export class GuardHost {
     this.step({ type: "acted", group, resource, action: "start", outcome });
   }
 
+  /** To a guard after this one: only what may run. It does nothing by itself any more. */
+  handOver(): void {
+    this.step({ type: "disconnected" });
+    this.close();
+  }
+
   /** Looks at the clock no more. */
   close(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);

@@ -24,8 +24,8 @@ export interface GuardKeeperParts {
   readonly hear: (message: FromGuard) => void;
   /** The guard has ended, and what stands in for it knows what it held. */
   readonly lost: () => void;
-  /** Nothing is held: another guard may be begun with. */
-  readonly isEmpty: () => boolean;
+  /** Nothing is held but what has stopped, or cannot be: another guard may be begun with. */
+  readonly isSettled: () => boolean;
   /** Of the groups of which something may run. */
   readonly rights: () => ReadonlyMap<string, Right>;
   /** These groups, as a guard would have written them down. */
@@ -147,6 +147,21 @@ export class GuardKeeper {
     }
   }
 
+  /** What cannot be stopped is not waited for: the next guard takes it over. */
+  async #settled(host: GuardHost): Promise<void> {
+    const { clock, log, isSettled } = this.#parts;
+    const lateMs = clock.nowMs() + agentLimits.guardlessMs;
+    for (let isTold = false; !this.#hasEnded && !(isSettled() && host.isSettled); ) {
+      if (!isTold && clock.nowMs() >= lateMs) {
+        log(
+          "There is no guard yet: something is still being stopped. Groups that this node is given are in error until then",
+        );
+        isTold = true;
+      }
+      await clock.sleep(agentLimits.beatMs);
+    }
+  }
+
   /** Nothing may go on without a guard: everything is stopped here, and then there is another one. */
   #standIn(): void {
     const { config, clock, directory, log, hear, lost, rights } = this.#parts;
@@ -180,12 +195,14 @@ export class GuardKeeper {
   }
 
   async #replace(host: GuardHost): Promise<void> {
-    const { clock, log, isEmpty } = this.#parts;
-    while (!this.#hasEnded && !(isEmpty() && host.isSettled)) await clock.sleep(agentLimits.beatMs);
-    host.close();
+    const { clock, log } = this.#parts;
+    await this.#settled(host);
     while (!this.#hasEnded) {
+      host.handOver();
       try {
-        return await this.#find();
+        await this.#find();
+        // What could not be stopped may have been tried again meanwhile: that is the next guard's now.
+        return host.close();
       } catch (reason) {
         log(`There is no guard: ${reason instanceof Error ? reason.message : String(reason)}`);
         await clock.sleep(agentLimits.idleIntervalMs);

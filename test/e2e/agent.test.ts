@@ -153,6 +153,23 @@ test("when the guard is killed, an application that hides its environment is end
   assert.ok(!isAlive(pid));
 });
 
+test("when the guard is killed, and an application cannot be stopped, the agent has another guard all the same", async () => {
+  await using setting = await new AgentSetting().listen();
+  const gate = setting.path("gate");
+  const control = setting.script("ctl", `[ "$1" != stop ] || [ -e ${gate} ]`);
+  const exec = { start: [control, "start"], stop: [control, "stop"], monitor: [control, "monitor"] };
+  setting.config = { resources: [{ name: "d", application: {}, run: { exec } }] };
+  setting.grant();
+  setting.startAgent([control]);
+  await setting.heard("orders 7 online");
+  const guard = setting.guardPid();
+  process.kill(guard, "SIGKILL");
+  await setting.heard("orders 7 error");
+  await waitFor("another guard", 20_000, () => (setting.guardPid() !== guard ? true : null));
+  setting.grants = [];
+  writeFileSync(gate, "");
+});
+
 test("when the guard hangs at the end of the right, its agent has everything killed before that", async () => {
   await using setting = await new AgentSetting().listen();
   const { pid } = await online(setting);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { AgentCore, type AgentEffect, type AgentInput, type Grant } from "../../../client/agent/agent-core.ts";
+import { agentLimits } from "../../../client/agent/agent-limits.ts";
 import type { HeldGroup } from "../../../client/agent/guard-messages.ts";
 import type { RunSpec } from "../../../client/agent/run-spec.ts";
 import { exec, outcome, resource, spec } from "./specs.ts";
@@ -52,6 +53,14 @@ class DrivenAgent {
   done(action: "start" | "stop", epoch = 7): this {
     const message = { type: "done", group: "orders", epoch, resource: "db", action, outcome: outcome() } as const;
     return this.input({ type: "guard", message });
+  }
+
+  /** It runs, and cannot be stopped. */
+  stopFailed(): this {
+    const at = { group: "orders", epoch: 7, resource: "db" };
+    const failed = { ...at, type: "done", action: "stop", outcome: outcome({ exitStatus: 1 }) } as const;
+    this.input({ type: "guard", message: failed });
+    return this.input({ type: "guard", message: { ...at, type: "killed", left: 1 } });
   }
 
   /** Runs under a right of now. */
@@ -281,9 +290,28 @@ test("an agent whose guard has ended stops everything and begins nothing until t
   assert.deepEqual(agent.told, ["orders 7 acquiring true"]);
 });
 
+test("an agent that has been without a guard for long answers what it is given with an error, so that it moves", () => {
+  const agent = new DrivenAgent().input({ type: "guardLost" }).report([grant()]);
+  assert.deepEqual([agent.take(), agent.told], [[], []]);
+  agent.nowMs += agentLimits.guardlessMs;
+  agent.report([grant()]).read();
+  assert.deepEqual([agent.take(), agent.told], [["read orders"], ["orders 7 error false"]]);
+  assert.match(agent.core.stories[0]?.resources[0]?.why ?? "", /has no guard process/);
+  agent.input({ type: "guard", message: { type: "state", id: "g1", groups: [] } });
+  agent.report([grant({ epoch: 9 })]).report([grant({ epoch: 9, isWantedOnline: false })]);
+  assert.deepEqual(agent.report([grant({ epoch: 10 })]).told, ["orders 10 acquiring true"]);
+});
+
+test("an agent waits for another guard no longer than for what can be stopped", () => {
+  const agent = new DrivenAgent().online().input({ type: "guardLost" });
+  assert.equal(agent.core.isSettled, false);
+  agent.stopFailed();
+  assert.deepEqual([agent.told, agent.core.isSettled], [["orders 7 error true"], true]);
+});
+
 test("a group whose configuration is being read when the guard ends is not begun without one", () => {
   const agent = new DrivenAgent().report([grant()]).input({ type: "guardLost" });
-  assert.deepEqual([agent.told, agent.core.isEmpty], [[], true]);
+  assert.deepEqual([agent.told, agent.core.isSettled], [[], true]);
   agent.take();
   assert.deepEqual(agent.read().take(), []);
 });

@@ -58,7 +58,7 @@ class Setting implements AsyncDisposable {
       lost: () => {
         this.lost += 1;
       },
-      isEmpty: () => true,
+      isSettled: () => true,
       rights: () => new Map(),
       mayRun: () => this.mayRun,
     });
