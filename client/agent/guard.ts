@@ -139,6 +139,7 @@ export class Guard {
       case "act":
         return this.#noting(group, () => [
           ...killIfLate(group, nowMs),
+          ...(input.action === "start" ? seizeIfLate(group, nowMs) : []),
           ...group.act(input.action, input.resource, nowMs),
         ]);
       case "proved":
@@ -268,6 +269,11 @@ export class Guard {
 /** Also what was stopped and is dirty: something of it may run. */
 function killIfLate(group: GuardedGroup, nowMs: number): readonly GroupEffect[] {
   return group.isOffline || group.isKilled || nowMs < killAt(group.right) ? [] : group.kill();
+}
+
+/** Where this machine has stood still, an order to start is older than it looks. */
+function seizeIfLate(group: GuardedGroup, nowMs: number): readonly GroupEffect[] {
+  return nowMs < group.right.stopAtMs ? [] : group.seize("The right to act ends", nowMs);
 }
 
 function startsOf({ starting, children }: GuardedGroup): string {

@@ -353,3 +353,17 @@ test("a foreground process that leaves others in its process group, which cannot
   guard.input({ type: "hold", spec: spec([], [], { group: "other" }), right });
   assert.match(guard.take().at(-1) ?? "", /orders\/app=\?/);
 });
+
+test("nothing is started by an order that is read when stopping has to begin, or when the right is over", () => {
+  for (const nowMs of [right.stopAtMs, 3_600_000]) {
+    const guard = new DrivenGuard().hold(child(), right);
+    guard.take();
+    guard.nowMs = nowMs;
+    guard.act("start", "app");
+    const told = guard.told.slice(1).map(({ type }) => type);
+    assert.deepEqual([guard.take(), told, guard.outcomes], [[], ["seized", "done"], ["start app 1"]]);
+  }
+  const before = new DrivenGuard().hold(pair(), right);
+  before.nowMs = right.stopAtMs - 1;
+  assert.ok(before.act("start", "data").take().includes("run start data"));
+});
