@@ -115,6 +115,12 @@ export class AgentCore {
     return new Map(running.map(({ group, right }) => [group, right]));
   }
 
+  /** Those that the guard must not miss the end of: in error nothing is tried any more. */
+  get urgentRights(): readonly Right[] {
+    const { rights } = this;
+    return [...rights].flatMap(([group, right]) => (this.#held.get(group)?.run?.state === "error" ? [] : [right]));
+  }
+
   /** These groups for a guard that knows nothing of them. A start may be under way of whatever is not known to be online. */
   get mayRun(): readonly LeftoverGroup[] {
     return [...this.#held.values()].flatMap(({ run, right, stopBudgetMs }) => {

@@ -21,6 +21,8 @@ export const agentLimits = {
   /** When a right is about to end: between two signs of life, and the least that one may be left unanswered. */
   urgentBeatMs: 25,
   urgentPatienceMs: 100,
+  /** A right that has been over for so long hurries nobody any more. */
+  rightOverMs: 1_000,
   /** Where stopping has no time of its own, a right is about to end so long before it does. */
   urgentMs: 500,
   /** Longest pause between two looks of the guard at its clock: timers do not count suspend. */

@@ -72,6 +72,7 @@ class Agent {
       lost: () => this.#step({ type: "guardLost" }),
       isSettled: () => this.#core.isSettled,
       rights: () => this.#core.rights,
+      urgentRights: () => this.#core.urgentRights,
       mayRun: () => this.#core.mayRun,
     });
   }

@@ -28,6 +28,8 @@ export interface GuardKeeperParts {
   readonly isSettled: () => boolean;
   /** Of the groups of which something may run. */
   readonly rights: () => ReadonlyMap<string, Right>;
+  /** Those whose end the guard must not miss. */
+  readonly urgentRights: () => readonly Right[];
   /** These groups, as a guard would have written them down. */
   readonly mayRun: () => readonly LeftoverGroup[];
 }
@@ -79,14 +81,14 @@ export class GuardKeeper {
     this.send({ type: "beat" });
     // Where this process has stood still, the answer has come meanwhile, and is read first.
     setImmediate(() => this.#judge());
-    this.#beats = setTimeout(() => this.#beat(), beatPauseMs(nowMs, [...this.#parts.rights().values()]));
+    this.#beats = setTimeout(() => this.#beat(), beatPauseMs(nowMs, this.#parts.urgentRights()));
   }
 
   /** A guard that is stuck would neither start nor stop anything: it is ended, and then it is one that has ended. */
   #judge(): void {
-    const { clock, log, rights } = this.#parts;
+    const { clock, log, urgentRights } = this.#parts;
     if (this.#hasEnded || this.#pid === null) return;
-    if (!this.#watch.isHung(clock.nowMs(), [...rights().values()])) return;
+    if (!this.#watch.isHung(clock.nowMs(), urgentRights())) return;
     log("The guard process does not answer: it is killed");
     killNow(this.#pid);
     this.#link?.close();

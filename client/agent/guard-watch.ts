@@ -24,17 +24,22 @@ export class GuardWatch {
 
 /** Until the next sign of life: often enough that the end of a right is not missed. */
 export function beatPauseMs(nowMs: number, rights: readonly Right[]): number {
-  const urgentMs = Math.min(...rights.map(urgentAtMs));
+  const urgentMs = Math.min(...hurrying(nowMs, rights).map(urgentAtMs));
   if (nowMs >= urgentMs) return agentLimits.urgentBeatMs;
   return Math.max(agentLimits.urgentBeatMs, Math.min(agentLimits.beatMs, urgentMs - nowMs));
 }
 
 function patienceMs(nowMs: number, rights: readonly Right[]): number {
-  const urgent = rights.filter((right) => nowMs >= urgentAtMs(right));
+  const urgent = hurrying(nowMs, rights).filter((right) => nowMs >= urgentAtMs(right));
   if (urgent.length === 0) return agentLimits.guardPatienceMs;
   // Three quarters of what is left are for stopping and killing.
   const leftMs = Math.min(...urgent.map(({ killAtMs }) => killAtMs - agentLimits.killLeadMs - nowMs)) / 4;
   return Math.max(agentLimits.urgentPatienceMs, Math.min(agentLimits.silenceMs, leftMs));
+}
+
+/** Nothing is gained in time any more for one that is over: what runs then is what could not be killed. */
+function hurrying(nowMs: number, rights: readonly Right[]): readonly Right[] {
+  return rights.filter(({ killAtMs }) => nowMs <= killAtMs + agentLimits.rightOverMs);
 }
 
 /** Stopping begins; or, where it has no time of its own, killing is near. */

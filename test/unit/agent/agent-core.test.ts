@@ -316,6 +316,13 @@ test("a group whose configuration is being read when the guard ends is not begun
   assert.deepEqual(agent.read().take(), []);
 });
 
+test("the right of a group in error, of which something may run, does not hurry the guard", () => {
+  const agent = new DrivenAgent().online();
+  assert.equal(agent.core.urgentRights.length, 1);
+  agent.report([grant({ isWantedOnline: false })]).stopFailed();
+  assert.deepEqual([agent.core.rights.size, agent.core.urgentRights], [1, []]);
+});
+
 test("reports are sent as often as the most demanding group says, and a tenth of the ttl where none does", () => {
   const agent = new DrivenAgent();
   assert.equal(agent.core.intervalMs, 1_000);

@@ -60,6 +60,7 @@ class Setting implements AsyncDisposable {
       },
       isSettled: () => true,
       rights: () => new Map(),
+      urgentRights: () => [],
       mayRun: () => this.mayRun,
     });
   }

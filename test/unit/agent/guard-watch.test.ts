@@ -45,3 +45,11 @@ test("a guard that answers within its time is left alone, also when a right ends
     watch.heard();
   }
 });
+
+test("a right that is over does not hurry the guard, for what still runs then cannot be killed", () => {
+  const right = { stopAtMs: 10_000, killAtMs: 15_000 };
+  const overMs = right.killAtMs + agentLimits.rightOverMs + 1;
+  assert.equal(beatPauseMs(overMs, [right]), agentLimits.beatMs);
+  const ms = foundMs(right, overMs);
+  assert.ok(ms >= overMs + agentLimits.guardPatienceMs - agentLimits.beatMs, String(ms));
+});
