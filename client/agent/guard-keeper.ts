@@ -89,10 +89,10 @@ export class GuardKeeper {
     const { clock, log, urgentRights } = this.#parts;
     if (this.#hasEnded || this.#pid === null) return;
     if (!this.#watch.isHung(clock.nowMs(), urgentRights())) return;
-    log("The guard process does not answer: it is killed");
     killNow(this.#pid);
     this.#link?.close();
     this.#standIn();
+    log("The guard process did not answer, and was killed");
   }
 
   /** One that accepts and says nothing hangs, and would for ever: it is ended, and what it has left is the next one's to stop. */
@@ -169,7 +169,6 @@ export class GuardKeeper {
     const { config, clock, directory, log, hear, lost, rights } = this.#parts;
     if (this.#hasEnded) return;
     this.#pid = null;
-    log("The guard process has ended: everything is stopped");
     const host = new GuardHost({ directory, id: this.#id, clock, tell: hear, log });
     host.greet(config.node, config);
     this.#link = {
@@ -183,6 +182,7 @@ export class GuardKeeper {
     }));
     host.takeOver(left, "The guard process has ended");
     lost();
+    log("The guard process has ended: everything is stopped");
     void this.#replace(host);
   }
 

@@ -8,6 +8,8 @@ import type { CliDeps } from "./cli-deps.ts";
 /** @param version of the software, for example `0.1.0` */
 export function createSystemDeps(version: string): CliDeps {
   endQuietlyWithReader();
+  // An agent goes on where nothing can be said any more: its guard may be about to need it.
+  process.stderr.on("error", () => {});
   return {
     connect: async (options) => new (await import("../client.ts")).Client(options),
     out: (data) => void process.stdout.write(data),

@@ -137,6 +137,18 @@ test("when the guard is killed the agent stops everything at once, and begins ag
   assert.deepEqual(setting.lines("app.starts"), ["started", "started"]);
 });
 
+test("when the guard is killed, an agent that cannot say so any more stops everything, and has another guard", async () => {
+  await using setting = await new AgentSetting().listen();
+  const { agent, pid } = await online(setting);
+  agent.closeStderr();
+  setting.grants = [];
+  const guard = setting.guardPid();
+  process.kill(guard, "SIGKILL");
+  await endOf(pid);
+  await waitFor("another guard", 20_000, () => (setting.guardPid() !== guard ? true : null));
+  assert.ok(isAlive(agent.pid));
+});
+
 test("when the guard is killed, an application that hides its environment is ended as well before it is told as stopped", async () => {
   await using setting = await new AgentSetting().listen();
   const file = setting.path("app.pid");

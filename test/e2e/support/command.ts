@@ -18,6 +18,8 @@ export interface RunningCommand {
   readonly stdout: () => string;
   readonly stderr: () => string;
   readonly signal: (name: NodeJS.Signals) => void;
+  /** Nobody reads any more what it says there. */
+  readonly closeStderr: () => void;
   readonly ended: Promise<Result>;
 }
 
@@ -79,6 +81,7 @@ export function startCommand(args: readonly string[], options: CommandOptions = 
     stdout: () => texts.stdout,
     stderr: () => texts.stderr,
     signal: (name) => child.kill(name),
+    closeStderr: () => void child.stderr.destroy(),
     ended,
   };
 }

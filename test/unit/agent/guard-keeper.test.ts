@@ -23,6 +23,8 @@ class Setting implements AsyncDisposable {
   lost = 0;
   mayRun: readonly LeftoverGroup[] = [];
   readonly heard: FromGuard[] = [];
+  /** What was logged and heard, in order. */
+  readonly done: string[] = [];
   readonly #sockets: Socket[] = [];
   readonly #keepers: GuardKeeper[] = [];
   readonly #server = createServer((socket) => {
@@ -53,8 +55,11 @@ class Setting implements AsyncDisposable {
       config: parseAgentConfig("node: n202\nallow: {}\n", "agent.yaml"),
       directory: this.directory,
       clock: { ...bootClock, sleep },
-      log: () => {},
-      hear: (message) => void this.heard.push(message),
+      log: (line) => void this.done.push(line),
+      hear: (message) => {
+        this.heard.push(message);
+        this.done.push(message.type);
+      },
       lost: () => {
         this.lost += 1;
       },
@@ -131,4 +136,17 @@ test("an agent whose guard ends and has left damaged files stops what it knows o
   (await guard).close();
   const { value: done } = await waitFor("the stop", 5_000, () => setting.heard.find(({ type }) => type === "done"));
   assert.deepEqual(done.type === "done" && [done.group, done.resource, done.action], ["orders", "db", "stop"]);
+});
+
+test("an agent whose guard ends has begun to stop everything before it says so", async () => {
+  const { promise: guard, resolve } = Promise.withResolvers<Agent>();
+  await using setting = await new Setting([(agent) => resolve(greet(agent)), greet]).listen();
+  await setting.keeper.begin();
+  const left = { spec: spec(["db"]), stopBudgetMs: 1_000, starting: [], children: [], killAtMs: null };
+  setting.directory.writeGroups("g1", [left]);
+  (await guard).close();
+  const said = "The guard process has ended: everything is stopped";
+  await waitFor("the word of it", 5_000, () => (setting.done.includes(said) ? true : null));
+  const seized = setting.done.indexOf("seized");
+  assert.ok(seized >= 0 && seized < setting.done.indexOf(said), setting.done.join());
 });
