@@ -54,6 +54,11 @@ export function isName(name: string): boolean {
   return namePattern.test(name);
 }
 
+/** Whether `name` may name a resource of a group. */
+export function isResourceName(name: string): boolean {
+  return /^[a-z0-9-]{1,63}$/.test(name);
+}
+
 /** Orders names as every output of the system does: by code unit, so that it is the same on all machines. */
 export function compareNames(left: string, right: string): number {
   return left < right ? -1 : left > right ? 1 : 0;

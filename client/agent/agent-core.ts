@@ -1,9 +1,10 @@
 // The agent's decisions: which groups it runs under which right, what it reports of them, and what it asks of its guard. Pure;
 // agent.ts carries its effects out. How a group is run is group-run.ts's.
 
+import { isName } from "../../proto/ids.ts";
 import { isForeground } from "./actions.ts";
 import { agentLimits } from "./agent-limits.ts";
-import { type AllowList, type Refusal, refuse } from "./allow-list.ts";
+import { type AllowList, type Refusal, refuse, withNames } from "./allow-list.ts";
 import { type Adopted, GroupRun, type RunState } from "./group-run.ts";
 import type { LeftoverGroup } from "./guard.ts";
 import type { FromGuard, HeldGroup, ToGuard } from "./guard-messages.ts";
@@ -261,7 +262,7 @@ export class AgentCore {
   }
 
   #begin(held: Held, spec: RunSpec, nowMs: number): readonly AgentEffect[] {
-    const run = new GroupRun(spec, nowMs);
+    const run = new GroupRun(withNames(spec), nowMs);
     held.run = run;
     held.right = withinRate(held, spec);
     const refusal = refuse(this.#allow, spec) ?? this.#refuseGuardless(spec, nowMs);
@@ -331,7 +332,8 @@ export class AgentCore {
     }: { readonly sentMs: number; readonly stories: readonly GroupStory[]; readonly nowMs: number },
   ): readonly AgentEffect[] {
     const { group, epoch, isGranted, ttlMs, stopBudgetMs } = grant;
-    if (!isGranted || ttlMs === 0) return [];
+    // Names become paths.
+    if (!isGranted || ttlMs === 0 || !isName(group)) return [];
     const wasTold = stories.some(
       (story) => story.group === group && story.epoch === epoch && story.state === "offline",
     );

@@ -1,5 +1,6 @@
 // What an agent may execute on its machine. Whatever the database says, nothing else is ever run.
 
+import { isResourceName } from "../../proto/ids.ts";
 import type { ResourceSpec, RunnerSpec, RunSpec } from "./run-spec.ts";
 
 export interface AllowList {
@@ -20,12 +21,24 @@ export interface Refusal {
 }
 
 /** @returns the first that is refused; null: all of it may be run */
-export function refuse(allow: AllowList, { resources }: RunSpec): Refusal | null {
+export function refuse(allow: AllowList, spec: RunSpec): Refusal | null {
+  const { resources } = spec;
+  const odd = resources.find(({ name }) => !isResourceName(name));
+  if (odd !== undefined) {
+    const [told] = withNames(spec).resources;
+    return { resource: told?.name ?? "", why: `${JSON.stringify(odd.name)} is no resource name; nothing was run` };
+  }
   for (const resource of resources) {
     const why = refuseResource(allow, resource);
     if (why !== null) return { resource: resource.name, why };
   }
   return null;
+}
+
+/** What may be told of: names become paths, and a node takes no report with others. */
+export function withNames(spec: RunSpec): RunSpec {
+  const resources = spec.resources.filter(({ name }) => isResourceName(name));
+  return resources.length === spec.resources.length ? spec : { ...spec, resources, dependencies: [] };
 }
 
 export function refuseResource(allow: AllowList, { runner }: ResourceSpec): string | null {

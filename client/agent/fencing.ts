@@ -2,6 +2,7 @@
 // repeated, and its outcome is told until it is ordered no more. An agent that starts anew has forgotten it and runs it again. The
 // guard has no part in it: what is fenced holds no right here.
 
+import { isName } from "../../proto/ids.ts";
 import { shortened } from "./actions.ts";
 import { agentLimits } from "./agent-limits.ts";
 import { type AllowList, refuseProgram } from "./allow-list.ts";
@@ -84,6 +85,8 @@ export class Fences {
     const { order, node, command } = ordered;
     const fence: Fence = { order, outcome: null };
     this.#fences.set(group, fence);
+    // Names become paths, and a node takes no report with others.
+    if (!isName(group)) return this.#parts.log(`no fence for ${JSON.stringify(group)}, which is no group's name`);
     this.#parts.log(`fences ${node} for ${group}: ${command.join(" ")}`);
     const { exitStatus, why } = await this.#run(group, ordered);
     this.#parts.log(`the fence of ${node} ended with ${exitStatus}${why === "" ? "" : `: ${why}`}`);

@@ -16,7 +16,7 @@ import {
   type ServiceAddress,
   type SharedDisk,
 } from "../gen/bailiwick/v1/resource_pb.ts";
-import { isName } from "../ids.ts";
+import { isName, isResourceName } from "../ids.ts";
 import { longestStop, needsOf } from "../resource-order.ts";
 import { shown } from "./codec-error.ts";
 import { boundProblem, clamped, commandProblem, policyBounds, wordProblem } from "./policy-bounds.ts";
@@ -24,7 +24,6 @@ import { boundProblem, clamped, commandProblem, policyBounds, wordProblem } from
 type Problems = Generator<string | null>;
 type Owners = readonly string[] | undefined;
 
-const namePattern = /^[a-z0-9-]{1,63}$/;
 const unitPattern = /^[A-Za-z0-9:_.\\@-]{1,250}\.[a-z]+$/;
 const agentPattern = /^[A-Za-z0-9_][A-Za-z0-9_.-]*:[A-Za-z0-9_][A-Za-z0-9_.-]*$/;
 const ocfDepths = [0, 10, 20];
@@ -55,7 +54,7 @@ export function* resourceProblems(config: GroupConfig, owners: Owners): Problems
 
 function* problemsOfOne(field: string, resource: Resource, owners: Owners): Problems {
   const { name, kind, run, monitor } = resource;
-  if (!namePattern.test(name)) yield `${field}.name is ${shown(name)}, it must be 1 to 63 of a-z 0-9 -`;
+  if (!isResourceName(name)) yield `${field}.name is ${shown(name)}, it must be 1 to 63 of a-z 0-9 -`;
   if (kind.case === undefined) yield `${field} of the name ${shown(name)} is no application, disk or address`;
   if (kind.case === "application") {
     if (run === undefined) yield `${field}.run is missing, an application must be run somehow`;

@@ -7,7 +7,7 @@ import { epoch, uint64 } from "../../../proto/codec/integers.ts";
 import type { OwnershipState } from "../../../proto/gen/bailiwick/v1/group_pb.ts";
 import type * as wire from "../../../proto/gen/bailiwick/v1/node_service_pb.ts";
 import type { ResourceStatus, PerformanceSample as WireSample } from "../../../proto/gen/bailiwick/v1/status_pb.ts";
-import type { NodeId } from "../../../proto/ids.ts";
+import { isResourceName, type NodeId } from "../../../proto/ids.ts";
 import { reasonCharsMax } from "../../../proto/model.ts";
 import type {
   AgentState,
@@ -26,7 +26,6 @@ import { ownershipStates } from "./statuses.ts";
 /** As the schema says. */
 const bounds = { resources: 256, whyBytes: 1_024, dimensions: 16 } as const;
 
-const wordPattern = /^[a-z0-9-]{1,63}$/;
 const dimensionPattern = /^[A-Za-z0-9._-]{1,63}$/;
 
 const agentStates: ReadonlyMap<OwnershipState, AgentState> = new Map(
@@ -103,7 +102,7 @@ function readAgentState(wireState: OwnershipState, field: string): AgentState {
 
 function readResource(status: ResourceStatus, { field, node, nowMs }: Place): ResourceReport {
   const { resource, exitStatus, restarts, why } = status;
-  if (!wordPattern.test(resource)) {
+  if (!isResourceName(resource)) {
     throw invalid(`${field}.resource`, `The ${field}.resource ${shown(resource)} is not 1 to 63 of a-z 0-9 -`);
   }
   if (status.node !== "") readOwnNode(status.node, `${field}.node`, node);

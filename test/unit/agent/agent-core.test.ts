@@ -211,6 +211,18 @@ test("nothing is executed of a group with a program that is not allowed, and its
   assert.match(agent.core.stories[0]?.resources[0]?.why ?? "", /"sshd.service" is not in allow.systemd/);
 });
 
+test("nothing is executed of a group whose name, or a resource's, is none and could lead elsewhere as a path", () => {
+  const agent = new DrivenAgent().report([grant({ group: "../orders" })]);
+  assert.deepEqual([agent.take(), agent.told], [[], []]);
+  agent.report([grant()]).read(spec(["db", "../../etc/cron.d/db"]));
+  assert.deepEqual([agent.take(), agent.told], [["read orders"], ["orders 7 error false"]]);
+  const [story] = agent.core.stories;
+  assert.deepEqual(
+    story?.resources.map(({ resource: name, why }) => [name, why]),
+    [["db", '"../../etc/cron.d/db" is no resource name; nothing was run']],
+  );
+});
+
 test("a configuration of another epoch is not run", () => {
   const agent = new DrivenAgent().report([grant()]).read(spec(["db"], [], { epoch: 8 }));
   assert.deepEqual([agent.take(), agent.told], [["read orders"], []]);

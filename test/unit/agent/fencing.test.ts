@@ -144,3 +144,17 @@ function isRunning(pid: string): boolean {
     return false;
   }
 }
+
+test("a fence for what is no group's name is not run, is said to be, and leaves no file anywhere", async (context) => {
+  const scene = new Scene(context);
+  scene.script(`echo run >> ${scene.path("runs")}`);
+  const outside = join(scene.directory, "..", "bailiwick-outside");
+  const fence = { order: "1/4/7/1", node: "n1", epoch: 7, command: [scene.path("fence")], timeoutMs: 10_000 };
+  for (let reports = 0; reports < 2; reports++) scene.fences.follow([{ group: "../bailiwick-outside", fence }]);
+  scene.order();
+  await scene.outcomes();
+  const isThere = existsSync(`${outside}.stderr`);
+  rmSync(`${outside}.stderr`, { force: true });
+  assert.deepEqual([isThere, scene.text("runs"), scene.fences.outcomes.length], [false, "run\n", 1]);
+  assert.equal(scene.log.filter((line) => line.includes("no group's name")).length, 1);
+});
