@@ -220,6 +220,8 @@ export class AgentCore {
         const { resource, left } = message;
         return this.#driveAt(message, (run) => run.step({ type: "killed", resource, left }, nowMs));
       }
+      case "refused":
+        return this.#driveAt(message, (run) => run.step({ type: "refused", why: message.why }, nowMs));
       case "seized":
         return this.#driveAt(message, (run) => run.step({ type: "release", why: message.why }, nowMs));
     }

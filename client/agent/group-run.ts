@@ -25,6 +25,8 @@ export type RunInput =
   | { readonly type: "killed"; readonly resource: string; readonly left: number | null }
   /** Stop everything in order, for this reason. */
   | { readonly type: "release"; readonly why: string }
+  /** The guard does not let it run. */
+  | { readonly type: "refused"; readonly why: string }
   /** The guard has ended and there is another one: stop everything, and ask anew for what was under way. */
   | { readonly type: "guardLost" }
   | { readonly type: "deadline" };
@@ -132,6 +134,11 @@ export class GroupRun {
       case "release":
         if (this.#goal.type === "online") this.#goal = { type: "offline", why: input.why };
         return [];
+      case "refused": {
+        const [resource = ""] = this.#resources.keys();
+        if (this.#goal.type === "online") this.refuse({ resource, why: input.why });
+        return [];
+      }
       case "deadline":
         return this.#each((resource) => (this.#isLookedAt(resource) ? resource.look(nowMs) : []));
       case "guardLost":

@@ -115,7 +115,7 @@ export class GuardHost {
       if (input.type === "hold") {
         const { group, epoch } = input.spec;
         this.step({ type: "forget", group, epoch });
-        this.#tell({ type: "seized", group, epoch, why });
+        this.#tell({ type: "refused", group, epoch, why });
       }
       return why;
     }

@@ -62,6 +62,8 @@ export type FromGuard =
       readonly resource: string;
       readonly left: number | null;
     }
+  /** The guard does not hold the group, and would not another time. */
+  | { readonly type: "refused"; readonly group: string; readonly epoch: number; readonly why: string }
   /** The guard stops the group by itself, and starts nothing of it any more. */
   | { readonly type: "seized"; readonly group: string; readonly epoch: number; readonly why: string };
 

@@ -187,14 +187,20 @@ export class Guard {
 
   #hold(spec: RunSpec, right: Right, nowMs: number): readonly GuardEffect[] {
     const group = this.#groups.get(spec.group);
-    const isFull = group === undefined && this.#groups.size >= agentLimits.groupsMax;
-    if (isFull || (group !== undefined && (!group.isOffline || group.isBeingKilled))) {
-      const other = group?.isOffline === true ? "What it left is still being killed" : "It runs under another epoch";
-      const why = isFull ? `The guard holds ${agentLimits.groupsMax} groups already` : other;
-      return [this.#tell({ type: "seized", group: spec.group, epoch: spec.epoch, why })];
+    const told = { group: spec.group, epoch: spec.epoch };
+    const problem = this.#whyNotHeld(group);
+    if (problem !== null) return [this.#tell({ type: "refused", ...told, why: problem })];
+    // That is over soon, and then it may be held.
+    if (group?.isBeingKilled === true) {
+      return [this.#tell({ type: "seized", ...told, why: "What it left is still being killed" })];
     }
     this.#groups.set(spec.group, new GuardedGroup(spec, right, nowMs));
     return [this.#persist()];
+  }
+
+  #whyNotHeld(group: GuardedGroup | undefined): string | null {
+    if (group !== undefined) return group.isOffline ? null : "It runs under another epoch";
+    return this.#groups.size < agentLimits.groupsMax ? null : `The guard holds ${agentLimits.groupsMax} groups already`;
   }
 
   #takeOver(left: LeftoverGroup, why: string, nowMs: number): readonly GuardEffect[] {

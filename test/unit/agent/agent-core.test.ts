@@ -55,6 +55,13 @@ class DrivenAgent {
     return this.input({ type: "guard", message });
   }
 
+  /** The guard's answer where it does not hold the group. */
+  notHeld(action: "start" | "stop", name: string): this {
+    const ended = outcome({ exitStatus: action === "start" ? 1 : 0, isExecuted: false, why: "It is not held" });
+    const message = { type: "done", group: "orders", epoch: 7, resource: name, action, outcome: ended } as const;
+    return this.input({ type: "guard", message });
+  }
+
   /** It runs, and cannot be stopped. */
   stopFailed(): this {
     const at = { group: "orders", epoch: 7, resource: "db" };
@@ -221,6 +228,16 @@ test("nothing is executed of a group whose name, or a resource's, is none and co
     story?.resources.map(({ resource: name, why }) => [name, why]),
     [["db", '"../../etc/cron.d/db" is no resource name; nothing was run']],
   );
+});
+
+test("a group that the guard does not hold is in error with the reason, so that it moves, and nothing of it runs", () => {
+  const agent = new DrivenAgent().report([grant()]).read(spec(["db", "web"]));
+  const why = "The guard cannot write down its groups: ENOSPC";
+  agent.input({ type: "guard", message: { type: "refused", group: "orders", epoch: 7, why } });
+  agent.notHeld("start", "db").notHeld("start", "web").notHeld("stop", "db").notHeld("stop", "web");
+  const [story] = agent.core.stories;
+  assert.deepEqual([agent.told, story?.isSafe], [["orders 7 error false"], true]);
+  assert.deepEqual(story?.resources[0] && [story.resources[0].phase, story.resources[0].why], ["offline", why]);
 });
 
 test("a configuration of another epoch is not run", () => {

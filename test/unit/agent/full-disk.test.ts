@@ -46,7 +46,7 @@ test("a guard that cannot write down a group does not hold it, and lives on", ()
   host.step({ type: "act", group: "orders", epoch: 7, resource: "db", action: "start" });
   host.close();
   const [refusal, start] = told;
-  assert.match(refusal?.type === "seized" ? refusal.why : "", /ENOSPC/);
+  assert.match(refusal?.type === "refused" ? refusal.why : "", /ENOSPC/);
   assert.equal(start?.type === "done" && start.outcome.isExecuted, false);
   assert.ok(host.isIdle);
 });

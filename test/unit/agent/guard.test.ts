@@ -296,10 +296,10 @@ test("an older epoch changes nothing of a group that runs under a newer one", ()
   assert.deepEqual(guard.take(), []);
 });
 
-test("a group that runs is not held anew under another epoch", () => {
+test("a group that runs is not held anew under another epoch, and it is told that it never will be", () => {
   const guard = new DrivenGuard().hold(pair(), right).start("data");
   guard.input({ type: "hold", spec: { ...pair(), epoch: 8 }, right });
-  assert.deepEqual([guard.take(), guard.told.at(-1)?.type], [[], "seized"]);
+  assert.deepEqual([guard.take(), guard.told.at(-1)?.type], [[], "refused"]);
 });
 
 test("a guard writes down which process a foreground resource is before it tells that it was started", () => {
