@@ -152,8 +152,7 @@ test("when the guard is killed, an agent that cannot say so any more stops every
 test("when the guard is killed, an application that hides its environment is ended as well before it is told as stopped", async () => {
   await using setting = await new AgentSetting().listen();
   const file = setting.path("app.pid");
-  const text = `$0 = "app"; open(my $file, ">", "${file}"); print $file $$; close($file); sleep 600;`;
-  const program = setting.script("app", `exec perl -e '${text}'`);
+  const program = setting.script("app", `echo $$ > "${file}"; exec env -i sleep 600`);
   setting.config = { resources: [foreground("app", program)] };
   setting.grant();
   setting.startAgent([program]);

@@ -45,12 +45,14 @@ test("processes are killed while the service manager is still asked to kill its 
 async function hidden(): Promise<Hidden> {
   const directory = mkdtempSync(join(tmpdir(), "bailiwick-hidden-"));
   const marks = { BAILIWICK_GUARD: "hidden-test-orders", BAILIWICK_RESOURCE: "app", BAILIWICK_ACTION: "start" };
-  const { pid = 0 } = spawn("perl", ["-e", '$0 = "app"; sleep 60'], {
+  const { pid = 0 } = spawn("env", ["-i", "sleep", "60"], {
     env: { ...process.env, ...marks },
     detached: true,
     stdio: "ignore",
   });
-  await waitFor("a hidden environment", 5_000, () => (textOf(`/proc/${pid}/cmdline`).startsWith("app") ? true : null));
+  await waitFor("a hidden environment", 5_000, () =>
+    textOf(`/proc/${pid}/cmdline`).startsWith("sleep") ? true : null,
+  );
   const group = { spec: spec([resource("app", { runner: foreground })]), stopBudgetMs: 5_000 };
   return { directory, pid, group };
 }
