@@ -30,6 +30,7 @@ export class GuardHost {
   #node = "";
   #settings: GuardSettings = { systemctl: "systemctl", ocfRoot: "/usr/lib/ocf" };
   #timer: NodeJS.Timeout | null = null;
+  #isClosed = false;
 
   constructor(parts: GuardHostParts) {
     this.#parts = parts;
@@ -84,15 +85,21 @@ export class GuardHost {
     this.close();
   }
 
-  /** Looks at the clock no more. */
+  /** Looks at the clock no more, also when what is under way ends: what it would kill then may be another guard's. */
   close(): void {
+    this.#isClosed = true;
+    this.#clearTimer();
+  }
+
+  #clearTimer(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
   }
 
   /** Timers stand still in a suspend, and the time that counts does not: so the pauses are short. */
   #setTimer(): void {
-    this.close();
+    this.#clearTimer();
+    if (this.#isClosed) return;
     const nowMs = this.#parts.clock.nowMs();
     const deadlineMs = this.#guard.deadlineMs(nowMs);
     if (deadlineMs === null) return;

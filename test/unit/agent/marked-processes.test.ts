@@ -16,7 +16,7 @@ import type { ActionOutcome } from "../../../client/agent/run-spec.ts";
 import { StateDirectory } from "../../../client/agent/state-directory.ts";
 import { isAlive } from "../../e2e/support/agent-setting.ts";
 import { waitFor } from "../../e2e/support/wait.ts";
-import { foreground, resource, spec, systemd } from "./specs.ts";
+import { exec, foreground, resource, spec, systemd } from "./specs.ts";
 
 test("processes are killed while the service manager is still asked to kill its own", async () => {
   const directory = mkdtempSync(join(tmpdir(), "bailiwick-kill-"));
@@ -94,6 +94,24 @@ test("a foreground program that hides its environment, of which an earlier guard
   rmSync(left.directory, { recursive: true });
   assert.equal(exitStatus, 1);
   assert.match(why, /not known to be stopped/);
+});
+
+test("a guard that has handed over does nothing by itself any more, also after what was under way has ended", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "bailiwick-closed-"));
+  const told: FromGuard[] = [];
+  const parts = { directory: new StateDirectory(directory), id: "closed-test", clock: bootClock, log: () => {} };
+  const host = new GuardHost({ ...parts, tell: (message) => void told.push(message) });
+  const runner = { ...exec, start: ["/bin/sleep", "0.1"], stop: ["/bin/true"] };
+  const endMs = bootClock.nowMs() + 500;
+  host.step({ type: "hold", spec: spec([resource("db", { runner })]), right: { stopAtMs: endMs, killAtMs: endMs } });
+  host.step({ type: "act", group: "orders", epoch: 7, resource: "db", action: "start" });
+  host.close();
+  await bootClock.sleep(700);
+  rmSync(directory, { recursive: true });
+  assert.deepEqual(
+    told.map(({ type }) => type),
+    ["done"],
+  );
 });
 
 test("a process whose id was given anew is left alone by the guard that looks for the one before", async () => {
