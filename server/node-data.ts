@@ -10,7 +10,7 @@ import { rangeAfter } from "../storage/keys.ts";
 import { LevelStore } from "../storage/level-store.ts";
 import { NodeStore } from "../storage/node-store.ts";
 import type { KeyRange, Operation, Row, ScanOutcome } from "../storage/ordered-store.ts";
-import { type NodeKey, recordBoot } from "./adapters/node-key.ts";
+import { type NodeKey, recordBoot, refuseUnwritable } from "./adapters/node-key.ts";
 import type { NodeConfig } from "./config/node-file.ts";
 import { setAside } from "./damaged-data.ts";
 import { rowsDirectory } from "./data-directory.ts";
@@ -29,13 +29,14 @@ export interface OpenedData {
  * aside; then the node begins anew, in quarantine, for what it has promised is not known any more.
  *
  * @throws {DbError} `condition_failed` for a directory of another node or cluster, one that another process holds, or data
- *   of another version of this software; `internal` for what the system refuses, which sets nothing aside
+ *   of another version of this software, and for a key file that cannot be written; `internal` for what the system refuses, which sets nothing aside
  */
 export async function openNodeData(config: NodeConfig, key: NodeKey): Promise<OpenedData> {
   await mkdir(config.dataDirectory, { recursive: true, mode: 0o700 });
   const found = await lookInto(config);
   if (found.type === "whole") return startOn(found.store, { config, key, image: found.image, damage: null });
   if (found.identity !== null) refuseForeign(found.identity, config);
+  await refuseUnwritable(config.keyFile);
   const directory = await setAside(config.dataDirectory, found.reason);
   const store = await openStore(config.dataDirectory);
   const reason = `The data was damaged: ${found.reason}; it is set aside in ${directory}`;
@@ -116,10 +117,12 @@ async function recordStart(store: NodeStore, { config, key, image, damage }: Beg
     doubt: damage?.reason ?? (image === null ? null : lostVotes(image, store)),
     nonce: randomBytes(8).toString("hex"),
   });
-  // The hard state comes first: rows without it are those of a node that has forgotten its votes.
-  if (image === null) await write(store, [], []);
-  await write(store, operations);
-  await recordBoot(keyFile, boot, bootstrap.cluster);
+  const recordInData = async () => {
+    // The hard state comes first: rows without it are those of a node that has forgotten its votes.
+    if (image === null) await write(store, [], []);
+    await write(store, operations);
+  };
+  await recordBoot(keyFile, { boot, cluster: bootstrap.cluster, recordInData });
   const now = await read(store);
   if (now.type !== "image") {
     const reason = now.type === "empty" ? "its first rows are gone" : now.reason;

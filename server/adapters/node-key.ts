@@ -1,8 +1,9 @@
 // A node's identity on its own disk: an Ed25519 key and the highest start it was used for, in one JSON file that only the
 // node's user may read. Written whole to a neighbour and renamed, so that a crash leaves the old file or the new one.
+// Another start's number goes to the data between the two: `recordBoot` is where that order is kept.
 
 import { randomBytes } from "node:crypto";
-import { link, mkdir, open, readFile, rename, stat, unlink } from "node:fs/promises";
+import { link, mkdir, open, readFile, rename, rm, stat, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
 import { generateKeyPair, privateKeyFromProtobuf, privateKeyToProtobuf } from "@libp2p/crypto/keys";
 import type { PrivateKey } from "@libp2p/interface";
@@ -50,7 +51,9 @@ export async function createNodeKey(file: string): Promise<NodeKey> {
     cluster: null,
   };
   await mkdir(dirname(file), { recursive: true, mode: directoryMode });
-  const draft = await writeDraft(file, key);
+  // Two that make the key at once must not write the same draft.
+  const draft = `${file}.${randomBytes(6).toString("hex")}.tmp`;
+  await writeDraft(draft, key);
   try {
     await link(draft, file);
   } catch (cause) {
@@ -80,13 +83,22 @@ export async function readNodeKey(file: string): Promise<NodeKey> {
   return parseNodeKey(file, await readFile(file, "utf8"));
 }
 
+export interface BootRecord {
+  /** Above the number in the file. */
+  readonly boot: BootNumber;
+  readonly cluster: ClusterId;
+  /** Writes the number to the data, durably: a crash may leave the data one start ahead of the key, and never behind it. */
+  readonly recordInData: () => Promise<void>;
+}
+
 /**
- * Records a start before anything is done in its name. On return it would survive a power loss.
+ * Records a start before anything is done in its name, in the data and then in the key. On return both would survive a power
+ * loss. A file that cannot be written is found out before the data has the number: else each attempt would take the data
+ * further ahead, until the key is taken for an old copy.
  *
- * @param boot above the number in the file
- * @throws {DbError} `condition_failed` when the key has served another cluster
+ * @throws {DbError} `condition_failed` when the key has served another cluster, or the file cannot be written
  */
-export async function recordBoot(file: string, boot: BootNumber, cluster: ClusterId): Promise<NodeKey> {
+export async function recordBoot(file: string, { boot, cluster, recordInData }: BootRecord): Promise<void> {
   const key = await readNodeKey(file);
   if (key.cluster !== null && key.cluster !== cluster) {
     throw new DbError(
@@ -94,13 +106,58 @@ export async function recordBoot(file: string, boot: BootNumber, cluster: Cluste
     );
   }
   assert(boot > key.boot, () => `boot ${boot} recorded after ${key.boot}`);
-  const next = { ...key, boot, cluster };
-  await rename(await writeDraft(file, next), file);
-  await syncDirectory(dirname(file));
-  return next;
+  await refuseUnwritable(file);
+  const draft = draftOf(file);
+  await writeDraft(draft, { ...key, boot, cluster }).catch(refuseFor(file));
+  try {
+    await recordInData();
+  } catch (reason) {
+    await rm(draft, { force: true });
+    throw reason;
+  }
+  await putInForce(file).catch(refuseFor(file));
 }
 
-async function writeDraft(file: string, key: NodeKey): Promise<string> {
+/**
+ * Writes the file as it is, in the way in which a start's number gets there: nothing less tells whether that can be done.
+ *
+ * @throws {DbError} `condition_failed` when it cannot
+ */
+export async function refuseUnwritable(file: string): Promise<void> {
+  const key = await readNodeKey(file);
+  try {
+    await writeDraft(draftOf(file), key);
+    await putInForce(file);
+  } catch (cause) {
+    refuseFor(file)(cause);
+  }
+}
+
+/** One name, so that what a crash leaves is written over; the lock of the data directory keeps a second writer away. */
+function draftOf(file: string): string {
+  return `${file}.draft`;
+}
+
+async function putInForce(file: string): Promise<void> {
+  const draft = draftOf(file);
+  try {
+    await rename(draft, file);
+  } catch (cause) {
+    await rm(draft, { force: true });
+    throw cause;
+  }
+  await syncDirectory(dirname(file));
+}
+
+function refuseFor(file: string): (cause: unknown) => never {
+  return (cause) => {
+    const message = `Node key ${file} cannot be written: ${messageOf(cause)}`;
+    throw new DbError(failure("condition_failed", message, { field: "keyFile" }), cause);
+  };
+}
+
+/** Nothing is left of a draft that cannot be written whole. */
+async function writeDraft(draft: string, key: NodeKey): Promise<void> {
   const content: KeyFile = {
     format: keyFormat,
     identity: key.identity,
@@ -108,15 +165,17 @@ async function writeDraft(file: string, key: NodeKey): Promise<string> {
     boot: key.boot,
     cluster: key.cluster,
   };
-  const draft = `${file}.${randomBytes(6).toString("hex")}.tmp`;
+  await rm(draft, { force: true });
   const handle = await open(draft, "wx", fileMode);
   try {
     await handle.writeFile(`${JSON.stringify(content, null, 2)}\n`);
     await handle.sync();
+  } catch (cause) {
+    await rm(draft, { force: true });
+    throw cause;
   } finally {
     await handle.close();
   }
-  return draft;
 }
 
 function parseNodeKey(file: string, text: string): NodeKey {

@@ -1,7 +1,17 @@
 // The key file on a real disk: made once, private, whole or refused.
 
 import assert from "node:assert/strict";
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -9,7 +19,7 @@ import { peerIdFromPrivateKey } from "@libp2p/peer-id";
 import { InvariantError } from "../../../proto/assert.ts";
 import { DbError, type ErrorCode } from "../../../proto/errors.ts";
 import { toBootNumber, toClusterId } from "../../../proto/ids.ts";
-import { createNodeKey, readNodeKey, recordBoot } from "../../../server/adapters/node-key.ts";
+import { type BootRecord, createNodeKey, readNodeKey, recordBoot } from "../../../server/adapters/node-key.ts";
 
 const cluster = toClusterId("00112233445566778899aabbccddeeff");
 const otherCluster = toClusterId("ffeeddccbbaa99887766554433221100");
@@ -86,11 +96,15 @@ test("readNodeKey() reads a file without a format as the first, and refuses one 
   await assert.rejects(readNodeKey(file), fails("corrupt", /it has format 2, this version reads 1/));
 });
 
+function record(file: string, boot: number, more: Partial<BootRecord> = {}): Promise<void> {
+  return recordBoot(file, { boot: toBootNumber(boot), cluster, recordInData: async () => {}, ...more });
+}
+
 test("recordBoot() keeps key and mode, and raises the number", async (context) => {
   const file = keyFileOf(context);
   const { identity } = await createNodeKey(file);
-  await recordBoot(file, toBootNumber(1), cluster);
-  await recordBoot(file, toBootNumber(5), cluster);
+  await record(file, 1);
+  await record(file, 5);
   const read = await readNodeKey(file);
   assert.deepEqual([read.identity, read.boot, read.cluster], [identity, 5, cluster]);
   assert.equal(statSync(file).mode & 0o777, 0o600);
@@ -100,11 +114,46 @@ test("recordBoot() keeps key and mode, and raises the number", async (context) =
 test("recordBoot() refuses another cluster, and a number that was used", async (context) => {
   const file = keyFileOf(context);
   await createNodeKey(file);
-  await recordBoot(file, toBootNumber(2), cluster);
-  await assert.rejects(
-    recordBoot(file, toBootNumber(3), otherCluster),
-    fails("condition_failed", /belongs to cluster/),
-  );
-  await assert.rejects(recordBoot(file, toBootNumber(2), cluster), InvariantError);
+  await record(file, 2);
+  await assert.rejects(record(file, 3, { cluster: otherCluster }), fails("condition_failed", /belongs to cluster/));
+  await assert.rejects(record(file, 2), InvariantError);
   assert.equal((await readNodeKey(file)).boot, 2);
+});
+
+test("recordBoot() has the data record the start before the key does, so that a crash leaves the data ahead", async (context) => {
+  const file = keyFileOf(context);
+  await createNodeKey(file);
+  const seen: number[] = [];
+  await record(file, 1, { recordInData: async () => void seen.push((await readNodeKey(file)).boot) });
+  assert.deepEqual([...seen, (await readNodeKey(file)).boot], [0, 1]);
+});
+
+test("recordBoot() leaves the key as it was, and no draft, when the data cannot record the start", async (context) => {
+  const file = keyFileOf(context);
+  await createNodeKey(file);
+  const before = readFileSync(file, "utf8");
+  const recordInData = () => Promise.reject(new Error("the disk is full"));
+  await assert.rejects(record(file, 1, { recordInData }), /the disk is full/);
+  assert.equal(readFileSync(file, "utf8"), before);
+  assert.deepEqual(readdirSync(join(file, "..")), ["node.key"]);
+});
+
+test("recordBoot() refuses a file that cannot be written before the data has recorded the start", async (context) => {
+  const file = keyFileOf(context);
+  await createNodeKey(file);
+  mkdirSync(`${file}.draft`);
+  const recordInData = () => assert.fail("the data has recorded it");
+  await assert.rejects(record(file, 1, { recordInData }), fails("condition_failed", /node\.key cannot be written/));
+  rmdirSync(`${file}.draft`);
+  await record(file, 1);
+  assert.equal((await readNodeKey(file)).boot, 1);
+});
+
+test("recordBoot() writes over the draft that a crash has left", async (context) => {
+  const file = keyFileOf(context);
+  await createNodeKey(file);
+  writeFileSync(`${file}.draft`, "half of a k", { mode: 0o644 });
+  await record(file, 1);
+  assert.equal((await readNodeKey(file)).boot, 1);
+  assert.deepEqual(readdirSync(join(file, "..")), ["node.key"]);
 });

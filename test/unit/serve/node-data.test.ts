@@ -12,6 +12,7 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
+import { open } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -124,6 +125,41 @@ test("openNodeData() refuses a differing bootstrap file, naming both clusters an
   assert.equal(await bootOf(directory), 1);
   writeFileSync(file, original);
   assert.equal((await start(directory)).boot, 2);
+});
+
+/** Beside the name that it gives to the key nothing can be written, by root neither; the rest is as it was. */
+async function withUnwritableKey(config: NodeConfig, use: (config: NodeConfig) => Promise<void>): Promise<void> {
+  const key = await open(config.keyFile);
+  try {
+    await use({ ...config, keyFile: `/proc/self/fd/${key.fd}` });
+  } finally {
+    await key.close();
+  }
+}
+
+async function assertKeyRefused(config: NodeConfig): Promise<void> {
+  const message = new RegExp(`Node key ${config.keyFile} cannot be written: E[A-Z]+`);
+  await assert.rejects(openNodeData(config, await readNodeKey(config.keyFile)), { code: "condition_failed", message });
+}
+
+test("openNodeData() refuses a key file that cannot be written, however often, and costs the data nothing", async () => {
+  const directory = await makeCluster();
+  await start(directory);
+  const before = await inspectDirectory(join(directory, "n1"));
+  await withUnwritableKey(await configOf(directory), async (config) => {
+    for (let attempt = 0; attempt < 3; attempt++) await assertKeyRefused(config);
+  });
+  assert.deepEqual(await inspectDirectory(join(directory, "n1")), before);
+  const { boot, quarantine } = await start(directory);
+  assert.deepEqual([boot, quarantine], [2, null]);
+});
+
+test("openNodeData() sets no damaged data aside while the key file cannot be written", async () => {
+  const directory = await makeCluster();
+  await start(directory);
+  await putRow(directory, "n1", damagedStart());
+  await withUnwritableKey(await configOf(directory), assertKeyRefused);
+  assert.deepEqual(asides(directory), []);
 });
 
 test("openNodeData() refuses a directory that is in use", async () => {
