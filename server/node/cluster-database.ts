@@ -295,9 +295,10 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
 
   /** From now on known as this member, of which nothing is stored yet: a start before it is says that it is lost. */
   #setMember(member: MemberId): void {
-    this.#world.hardStates.delete({ ...this.record, member: this.#member });
+    const { hardStates, out } = this.#world;
+    hardStates.retire({ ...this.record, member: this.#member }, out.nextWrite);
     this.#member = member;
-    this.#world.out.writeDurably(stepDownOperations(this.record), this.#world.hardStates.table());
+    out.writeDurably(stepDownOperations(this.record), hardStates.table());
   }
 
   /** If this node has a vote, or was to have one, it has none any more, and goes on as a copy. */
@@ -325,7 +326,7 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
   /** Of the present incarnation nothing but a number is kept. */
   #end(): readonly Operation[] {
     const { group, incarnation, member } = this.record;
-    this.#world.hardStates.delete({ group, incarnation, member });
+    this.#world.hardStates.retire({ group, incarnation, member }, this.#world.out.nextWrite);
     return [putGroupRecord({ group, incarnation }, { slot: 0, role: "gone", member })];
   }
 

@@ -156,10 +156,6 @@ export function putGroupRecord({ group, incarnation }: GroupKey, record: GroupRe
   return { type: "put", key: groupKey(group, incarnation), value: encodeGroupRecord(record) };
 }
 
-export function deleteGroupRecord({ group, incarnation }: GroupKey): Operation {
-  return { type: "delete", key: groupKey(group, incarnation) };
-}
-
 function putMeta(field: Parameters<typeof metaKey>[0], value: string): Operation {
   return { type: "put", key: metaKey(field), value: bytesOf(value) };
 }

@@ -18,7 +18,7 @@ import { slotRange } from "../../storage/keys.ts";
 import { LogStore } from "../../storage/log-store.ts";
 import type { Agenda } from "./agenda.ts";
 import { Applier, type ReplicatedState } from "./applier.ts";
-import { deleteGroupRecord, logStart, newGroupOperations, putGroupRecord } from "./genesis.ts";
+import { logStart, newGroupOperations, putGroupRecord } from "./genesis.ts";
 import { type GroupOutcome, GroupState } from "./group-state.ts";
 import type { MemberKey } from "./hard-states.ts";
 import type { ReplicaImage, SeatImage } from "./image.ts";
@@ -268,9 +268,10 @@ export class Groups {
 
   #remember(gone: MemberKey): void {
     this.#gone.set(gone.group, gone);
-    this.#world.hardStates.delete(gone);
+    const { hardStates, out } = this.#world;
+    hardStates.retire(gone, out.nextWrite);
     const record = putGroupRecord(gone, { slot: 0, role: "gone", member: gone.member });
-    this.#world.out.writeDurably([record], this.#world.hardStates.table());
+    out.writeDurably([record], hardStates.table());
   }
 
   #drop(group: GroupId, nowMs: Millis): void {
@@ -278,18 +279,11 @@ export class Groups {
     if (owned !== undefined) this.#world.out.erase(slotRange(owned.replica.slot));
     const held = owned?.replica ?? this.#seats.get(group);
     if (held !== undefined) this.#world.vouching.gone(held);
-    if (held !== undefined) this.#forget({ ...held.key, member: held.member });
     this.#groups.delete(group);
     this.#seats.delete(group);
     if (owned === undefined) return;
     this.#options.agenda.drop(owned);
     owned.close(nowMs);
-  }
-
-  #forget(key: MemberKey): void {
-    this.#world.hardStates.delete(key);
-    const record = deleteGroupRecord(key);
-    this.#world.out.writeDurably([record], this.#world.hardStates.table());
   }
 
   #sit(invite: Invite, nowMs: Millis): void {

@@ -4,6 +4,7 @@ import { type LogIndex, type MemberId, toLogIndex, toTerm } from "../../proto/id
 import type { GroupKey } from "../../proto/model.ts";
 import type { HardState } from "../../proto/raft.ts";
 import type { GroupHardState, HardStateTable } from "../../storage/hard-state.ts";
+import type { WriteId } from "./inputs.ts";
 
 /** One member of one group on this node: a later one has promised nothing that an earlier one did. */
 export interface MemberKey extends GroupKey {
@@ -17,6 +18,9 @@ export class HardStates {
 
   /** Nothing has happened to any replica since the table was last written for its own sake (settling.ts). */
   #isSettled = true;
+
+  /** Members that are gone, by name, and the write that has it on record. */
+  #retired: { readonly name: string; readonly write: WriteId }[] = [];
 
   constructor(table: HardStateTable) {
     for (const row of table) this.#byMember.set(nameOf(row), row);
@@ -52,8 +56,20 @@ export class HardStates {
     this.#isSettled = true;
   }
 
-  delete(key: MemberKey): void {
-    this.#byMember.delete(nameOf(key));
+  /**
+   * The rows of `write` say that the member is gone. Until they are durable its row stays: a table may be on the disk without the
+   * rows that were written with it, and the member would be there still, and have promised nothing.
+   */
+  retire(key: MemberKey, write: WriteId): void {
+    this.#retired.push({ name: nameOf(key), write });
+  }
+
+  durable(write: WriteId): void {
+    const over = this.#retired.filter((retired) => retired.write <= write);
+    if (over.length === 0) return;
+    for (const { name } of over) this.#byMember.delete(name);
+    this.#retired = this.#retired.slice(over.length);
+    this.#isSettled = false;
   }
 
   table(): HardStateTable {

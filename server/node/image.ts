@@ -184,7 +184,7 @@ function assemble(parts: Parts): NodeImage | string {
     peerStarts,
     quarantine: meta.get("quarantine") ?? null,
     anewSince,
-    hardStates,
+    hardStates: hardStates.filter((row) => !isRetired(row, records)),
     generation,
     nextSlot: Math.max(0, ...slots.keys(), ...used) + 1,
     database,
@@ -202,6 +202,14 @@ function lostReplica(hardStates: HardStateTable, records: readonly GroupKey[]): 
   const kept = (row: GroupKey) =>
     records.some(({ group, incarnation }) => group === row.group && incarnation === row.incarnation);
   return hardStates.find((row) => row.acknowledged > 0 && !kept(row))?.group ?? null;
+}
+
+/** What a crash has left of a member whose record was durable as gone, or as that of a later one. */
+function isRetired(row: MemberKey, records: Parts["records"]): boolean {
+  return records.some(({ group, incarnation, record }) => {
+    if (group !== row.group || incarnation !== row.incarnation || typeof record === "string") return false;
+    return row.member < record.member || (row.member === record.member && record.role === "gone");
+  });
 }
 
 interface StoredReplica {

@@ -488,6 +488,7 @@ export class Node implements StateMachine, Knowledge {
 
   #durable(write: number, nowMs: Millis): void {
     this.#world.out.durable(write);
+    this.#world.hardStates.durable(write);
     this.#reception.durable(write, nowMs);
     for (const group of this.#agenda.writing()) group.durable(write, nowMs);
     for (const seat of this.#groups.seats) seat.durable(write, nowMs);

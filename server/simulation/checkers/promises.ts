@@ -1,6 +1,7 @@
 // Promises between nodes: terms never fall, a vote is never changed within a term, no node speaks as a member whose promises
 // were on a disk that it has lost, and no vote or acknowledgement leaves a node before the disk would keep what it promises
-// (invariant 3). Each member of a group promises for itself, also where two of them, one after the other, live on one node.
+// (invariant 3); and what a member promised is forgotten only once the disk would keep it that the member is gone. Each member
+// of a group promises for itself, also where two of them, one after the other, live on one node.
 
 import type { NodeId } from "../../../proto/ids.ts";
 import type { Addressed, PeerMessage } from "../../../proto/messages.ts";
@@ -13,6 +14,8 @@ import type { Input } from "../../node/inputs.ts";
 import { demand } from "../violation.ts";
 import type { Observer, World } from "../world.ts";
 import type { ReplicaMirror } from "./replica-mirror.ts";
+
+type Speaker = Pick<Addressed, "group" | "incarnation" | "fromMember">;
 
 export class PromiseChecker implements Observer {
   readonly #world: World;
@@ -59,9 +62,17 @@ export class PromiseChecker implements Observer {
     const now = byMember(table);
     for (const [member, before] of this.#written.get(node) ?? []) {
       const after = now.get(member);
-      if (after !== undefined) checkStep(node, member, before, after);
+      if (after === undefined) this.#checkForgotten(node, before);
+      else checkStep(node, member, before, after);
     }
     this.#written.set(node, now);
+  }
+
+  /** A table may be on the disk without the rows that were written with it: they must not name a member that it has forgotten. */
+  #checkForgotten(node: NodeId, { group, incarnation, member }: GroupHardState): void {
+    const isKept = this.#isGone(node, { group, incarnation, fromMember: member });
+    const name = `${group}/${incarnation}/${member}`;
+    demand(isKept, "promise", () => `${node} forgets what ${name} promised before it is durable that it is gone`);
   }
 
   #checkSpeaker(from: NodeId, { group, incarnation, fromMember }: Addressed): void {
@@ -97,7 +108,7 @@ export class PromiseChecker implements Observer {
   }
 
   /** A member that has left its group for good, and durably, keeps what it promised by its silence. */
-  #isGone(node: NodeId, { group, incarnation, fromMember }: Addressed): boolean {
+  #isGone(node: NodeId, { group, incarnation, fromMember }: Speaker): boolean {
     const bytes = this.#world.node(node).disk.durableRow(groupKey(group, incarnation));
     const record = bytes === null ? "none" : decodeGroupRecord(bytes);
     if (typeof record === "string") return false;

@@ -6,6 +6,19 @@ import { HardStates } from "../../../server/node/hard-states.ts";
 const key = { group: toGroupId("rg"), incarnation: toIncarnation(1), member: toMemberId(1) };
 const other = { ...key, group: toGroupId("other") };
 
+test("the row of a member that is gone stays in the table until it is durable that it is gone", () => {
+  const states = new HardStates([]);
+  states.set(key, { term: toTerm(1), vote: toNodeId("n1"), standIn: null });
+  states.set(other, { term: toTerm(2), vote: null, standIn: null });
+  const groups = () => states.table().map(({ group }) => group);
+  states.settled();
+  states.retire(key, 7);
+  states.durable(6);
+  assert.deepEqual([groups(), states.isSettled], [["rg", "other"], true]);
+  states.durable(8);
+  assert.deepEqual([groups(), states.isSettled], [["other"], false]);
+});
+
 test("a row in which nothing changes is the same object in the next table, and any change makes another", () => {
   const states = new HardStates([]);
   const standIn = { term: 1, subterm: 1, owners: [toNodeId("n1")] };

@@ -2,10 +2,11 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { toBootNumber, toLogIndex } from "../../../proto/ids.ts";
+import { toBootNumber, toLogIndex, toMemberId } from "../../../proto/ids.ts";
 import { genesisOperations } from "../../../server/node/genesis.ts";
 import type { NodeImage } from "../../../server/node/image.ts";
 import { textOf } from "../../../storage/bytes.ts";
+import { encodeGroupRecord, type GroupRecord } from "../../../storage/group-record.ts";
 import { markOperation } from "../../../storage/hard-state-mark.ts";
 import { everyRange, parseKey } from "../../../storage/keys.ts";
 import type { Row } from "../../../storage/ordered-store.ts";
@@ -215,6 +216,22 @@ test("a group that something was acknowledged in and whose record is gone is dam
   assert.ok(disk.table.some(({ group, acknowledged }) => group === rg && acknowledged > 0));
   drop(disk, (key) => key.type === "group" && key.group === rg);
   assert.match(reasonOf(disk), /record of group rg is missing/);
+});
+
+test("what a crash has left in the hard state of a member that is gone, or was followed by another, is left out", () => {
+  const disk = used();
+  const [row] = rowsOf(disk, (key) => key.type === "group" && key.group === rg);
+  assert.ok(row !== undefined);
+  const hardStates = disk.table.map((state) => ({ ...state, acknowledged: toLogIndex(0) }));
+  const groupsWith = (record: GroupRecord) => {
+    const value = encodeGroupRecord(record);
+    disk.write({ operations: [{ type: "put", key: row.key, value }], hardStates });
+    return imageOf(disk).hardStates.map(({ group }) => group);
+  };
+  const member = hardStates.find(({ group }) => group === rg)?.member ?? assert.fail("rg has no hard state");
+  assert.deepEqual(groupsWith({ slot: 0, role: "witness", member }).sort(), ["cluster", rg]);
+  assert.deepEqual(groupsWith({ slot: 0, role: "gone", member }), ["cluster"]);
+  assert.deepEqual(groupsWith({ slot: 0, role: "witness", member: toMemberId(member + 1) }), ["cluster"]);
 });
 
 test("a group whose record did not become durable with its first vote is no damage", () => {

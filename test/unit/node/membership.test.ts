@@ -2,10 +2,13 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type NodeId, toNodeId } from "../../../proto/ids.ts";
+import { type NodeId, toIncarnation, toMemberId, toNodeId } from "../../../proto/ids.ts";
 import type { PeerMessage } from "../../../proto/messages.ts";
 import type { Request } from "../../../proto/requests.ts";
-import { Cluster, type Disk, get, put, rg, type Shape, textIn } from "./cluster.ts";
+import { decodeGroupRecord } from "../../../storage/group-record.ts";
+import { parseKey } from "../../../storage/keys.ts";
+import type { Operation } from "../../../storage/ordered-store.ts";
+import { Cluster, type Disk, get, peerInput, put, rg, type Shape, textIn } from "./cluster.ts";
 
 const nodes = [1, 2, 3, 4, 5, 6, 7].map((number) => toNodeId(`n${number}`));
 const [n1, n2, n3, n4, n5, n6, n7] = nodes as [NodeId, NodeId, NodeId, NodeId, NodeId, NodeId, NodeId];
@@ -214,6 +217,61 @@ test("a witness that lost its votes says nothing as the one that it was, and the
   );
   cluster.start(n2);
   cluster.until(() => (witnessIn()?.member ?? 0) > before.member, 30_000);
+});
+
+/** In the step in which the node gives its membership up its power is lost: of what is written then the table is on the disk. */
+function losePowerWhileLeaving(cluster: Cluster, node: NodeId): void {
+  const disk = cluster.disks.get(node) as Disk;
+  const write = disk.write.bind(disk);
+  disk.write = (batch) => {
+    if (!batch.operations.some(isDeparture)) return write(batch);
+    disk.write = write;
+    write({ ...batch, operations: [] });
+    cluster.stop(node);
+  };
+}
+
+function isDeparture(operation: Operation): boolean {
+  const key = parseKey(operation.key);
+  if (operation.type === "delete" || key.type !== "group" || key.group !== rg) return false;
+  const record = decodeGroupRecord(operation.value);
+  return typeof record !== "string" && record.role === "gone";
+}
+
+test("a witness that loses its power while it becomes another member knows afterwards for whom it stood in", () => {
+  const cluster = new Cluster(pair);
+  cluster.ask(n7, put("k", "both"), "put");
+  cluster.until(() => votersOf(cluster, n1).includes("witness"), 10_000);
+  const { voters, nextMember } = statusOf(cluster, n1).membership;
+  const witness = voters.find(({ isWitness }) => isWitness)?.node as NodeId;
+  cluster.stop(n1);
+  cluster.ask(n7, put("k", "n2 alone"), "put", 15_000);
+  losePowerWhileLeaving(cluster, witness);
+  const address = { group: rg, incarnation: toIncarnation(1), fromMember: toMemberId(2), toMember: nextMember };
+  const invite = { type: "invite", ...address, isWitness: true, lostIn: null } as const;
+  cluster.member(witness).host.deliver(peerInput(n2, invite));
+  cluster.until(() => !cluster.members.has(witness));
+  cluster.stop(n2);
+  cluster.start(witness);
+  cluster.start(n1);
+  cluster.ask(n7, get("k"), "failed", 10_000);
+  cluster.start(n2);
+  assert.equal(textIn(cluster.ask(n7, get("k"), "get", 15_000)), "n2 alone");
+});
+
+test("an owner that loses its power while it leaves knows afterwards for whom it has voted", () => {
+  const cluster = new Cluster(shape);
+  cluster.ask(n7, put("k", "v"), "put");
+  cluster.advance(1_000);
+  const disk = cluster.disks.get(n3) as Disk;
+  const voted = () => disk.table.find(({ group }) => group === rg);
+  const before = voted();
+  losePowerWhileLeaving(cluster, n3);
+  cluster.ask(n7, setOwners(n1, n2, n4), "setOwners", 20_000);
+  cluster.until(() => !cluster.members.has(n3), 20_000);
+  assert.deepEqual([voted()?.term, voted()?.vote], [before?.term, before?.vote]);
+  cluster.start(n3);
+  cluster.until(() => voted() === undefined, 20_000);
 });
 
 /** As which members of the group a message speaks. */

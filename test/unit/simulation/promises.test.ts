@@ -73,3 +73,24 @@ test("a vote stays within its term, and another member of the same node has none
   write(row(1, n2), row(2, n1));
   assert.throws(() => write(row(1, n2), row(2, n2)), /g1\/1\/2: n1 votes for n1 and n2 in 3/);
 });
+
+test("a vote that goes from the table before the disk has it that its member is gone is caught", () => {
+  const world = new World({ seed: 1, cluster: toClusterId("0"), nodes: [n1, n2], boot, carry: (envelope) => envelope });
+  const checker = new PromiseChecker(world, new ReplicaMirror(world, { logged: () => {}, applied: () => {} }));
+  const member = toMemberId(1);
+  const row: GroupHardState = { ...key, member, term: toTerm(3), vote: n2, standIn: null, acknowledged: toLogIndex(0) };
+  const write = (...hardStates: readonly GroupHardState[]) => {
+    const batch = { operations: [], hardStates, sync: true };
+    checker.stepped(n1, { type: "deadline" }, [{ type: "write", write: 1, batch }]);
+  };
+  const put = (role: "witness" | "gone") => {
+    const value = encodeGroupRecord({ slot: 0, role, member });
+    world.node(n1).disk.writeAtOnce([{ type: "put", key: groupKey(key.group, key.incarnation), value }]);
+  };
+  put("witness");
+  write(row);
+  assert.throws(() => write(), /n1 forgets what g1\/1\/1 promised/);
+  put("gone");
+  write(row);
+  write();
+});
