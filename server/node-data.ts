@@ -9,12 +9,12 @@ import { HardStateFile } from "../storage/hard-state-file.ts";
 import { rangeAfter } from "../storage/keys.ts";
 import { LevelStore } from "../storage/level-store.ts";
 import { NodeStore } from "../storage/node-store.ts";
-import type { KeyRange, Operation, Row, ScanOutcome } from "../storage/ordered-store.ts";
+import type { KeyRange, Operation, PageLimits, Row, ScanOutcome } from "../storage/ordered-store.ts";
 import { type NodeKey, recordBoot, refuseUnwritable } from "./adapters/node-key.ts";
 import type { NodeConfig } from "./config/node-file.ts";
 import { setAside } from "./damaged-data.ts";
 import { rowsDirectory } from "./data-directory.ts";
-import { type DataIdentity, type NodeImage, readNode, type Stored } from "./node/image.ts";
+import { type DataIdentity, type NodeImage, readNode, type Stored, type Wanted } from "./node/image.ts";
 import { planStart } from "./node/start-plan.ts";
 
 const pageLimits = { rowsMax: 10_000, bytesMax: 4 * 2 ** 20 };
@@ -166,10 +166,11 @@ async function read(store: NodeStore): Promise<Stored> {
   return next.value;
 }
 
-async function rowsOf(store: NodeStore, range: KeyRange): Promise<readonly Row[]> {
+async function rowsOf(store: NodeStore, { range, rows: wanted }: Wanted): Promise<readonly Row[]> {
+  if (wanted === "first") return (await scan(store, range, { ...pageLimits, rowsMax: 1 })).rows;
   const rows: Row[] = [];
   for (let rest: KeyRange | null = range; rest !== null; ) {
-    const page: Extract<ScanOutcome, { type: "rows" }> = await scan(store, rest);
+    const page: Extract<ScanOutcome, { type: "rows" }> = await scan(store, rest, pageLimits);
     for (const row of page.rows) rows.push(row);
     const last = page.rows.at(-1);
     rest = page.more && last !== undefined ? rangeAfter(rest, last.key) : null;
@@ -177,9 +178,9 @@ async function rowsOf(store: NodeStore, range: KeyRange): Promise<readonly Row[]
   return rows;
 }
 
-function scan(store: NodeStore, range: KeyRange): Promise<Extract<ScanOutcome, { type: "rows" }>> {
+function scan(store: NodeStore, range: KeyRange, limits: PageLimits): Promise<Extract<ScanOutcome, { type: "rows" }>> {
   return new Promise((resolve, reject) => {
-    store.scan(range, pageLimits, (outcome) => {
+    store.scan(range, limits, (outcome) => {
       if (outcome.type === "rows") resolve(outcome);
       else reject(new DbError(failure(outcome.isDamage ? "corrupt" : "internal", outcome.reason)));
     });

@@ -149,7 +149,11 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
 
   /** Nobody's word is for a replica of this database any more. */
   leave(): void {
-    for (const { replica } of this.#seats()) this.#world.vouching.gone(replica);
+    for (const { replica, transfers } of this.#seats()) {
+      this.#world.vouching.gone(replica);
+      transfers.close();
+    }
+    if (this.#joining !== null) this.#world.out.erase(slotRange(this.#joining.replica.slot));
   }
 
   /** As what it stands in the record of the group. */

@@ -1,5 +1,6 @@
 // What a node finds on its disk at a start, read and checked. A generator: it yields the ranges that it needs and is given
-// their rows, so that a real process may wait for its disk and the simulator need not.
+// their rows, so that a real process may wait for its disk and the simulator need not. Of slots that no record names no more
+// than a first row is read: there may be more of them than fit into memory.
 
 import { decodeGroupSummary, decodeStatusComponent } from "../../proto/codec/records.ts";
 import {
@@ -30,12 +31,14 @@ import {
   nodeStatusRange,
   parseKey,
   peerStartRange,
+  rangeAfter,
   type Slot,
+  slotRange,
   slotsRange,
   tailOfRow,
 } from "../../storage/keys.ts";
 import { LogStore } from "../../storage/log-store.ts";
-import type { KeyRange, Operation, Row } from "../../storage/ordered-store.ts";
+import type { KeyRange, Row } from "../../storage/ordered-store.ts";
 import { decodeStarts } from "../../storage/start-record.ts";
 import { ClusterState } from "./cluster-state.ts";
 import { readableFormats } from "./genesis.ts";
@@ -86,8 +89,8 @@ export interface NodeImage extends DataIdentity {
   readonly summaries: readonly GroupSummary[];
   /** The ledger of what runs on this node. */
   readonly allocations: readonly Row[];
-  /** Removes rows of slots that no record names: what replaced replicas left behind. */
-  readonly cleanup: readonly Operation[];
+  /** Rows of slots that no record names, to be erased: what a crash left of replaced replicas. */
+  readonly unnamed: readonly KeyRange[];
 }
 
 export type Stored =
@@ -98,16 +101,22 @@ export type Stored =
   /** Something that must be there is not, or is not what it should be: the node must not run on it. */
   | { readonly type: "damaged"; readonly reason: string; readonly identity: DataIdentity | null };
 
-/** Asks for the rows of ranges; answer each with all rows of the range, in order. */
-export type Reading<Result> = Generator<KeyRange, Result, readonly Row[]>;
+/** A range of which all rows are wanted, in order, or the first alone. */
+export interface Wanted {
+  readonly range: KeyRange;
+  readonly rows: "all" | "first";
+}
+
+/** Asks for rows; answer each with those that are there. */
+export type Reading<Result> = Generator<Wanted, Result, readonly Row[]>;
 
 /** @param hardStates the table that was durable at the last stop */
 export function* readNode(hardStates: HardStateTable): Reading<Stored> {
-  const meta = readMeta(yield metaRange());
+  const meta = readMeta(yield all(metaRange()));
   const identity = identityIn(meta);
   if (meta.size === 0) {
     // The mark goes with the hard state, which is written before the first rows.
-    const rest = (yield everyRange()).filter(({ key }) => parseKey(key).type !== "hardStateMark");
+    const rest = (yield all(everyRange())).filter(({ key }) => parseKey(key).type !== "hardStateMark");
     const reason = `${rest.length} rows are there without the record of whose they are`;
     return rest.length === 0 ? { type: "empty" } : { type: "damaged", reason, identity };
   }
@@ -116,13 +125,13 @@ export function* readNode(hardStates: HardStateTable): Reading<Stored> {
     const reason = `the data has format ${format}, this version reads ${readableFormats.join(", ")}`;
     return { type: "otherFormat", reason };
   }
-  const records = readRecords(yield groupRange());
-  const slots = bySlot(yield slotsRange());
-  const statuses = yield nodeStatusRange(null);
-  const summaries = yield interlockRange();
-  const marks = yield hardStateMarkRange();
-  const peerStarts = yield peerStartRange();
-  const allocations = yield allocationRange();
+  const records = readRecords(yield all(groupRange()));
+  const slots = yield* readSlots(slotsOf(records));
+  const statuses = yield all(nodeStatusRange(null));
+  const summaries = yield all(interlockRange());
+  const marks = yield all(hardStateMarkRange());
+  const peerStarts = yield all(peerStartRange());
+  const allocations = yield all(allocationRange());
   try {
     const image = assemble({ meta, records, slots, hardStates, statuses, summaries, marks, peerStarts, allocations });
     return typeof image === "string" ? { type: "damaged", reason: image, identity } : { type: "image", image };
@@ -134,7 +143,7 @@ export function* readNode(hardStates: HardStateTable): Reading<Stored> {
 interface Parts {
   readonly meta: ReadonlyMap<MetaField, string>;
   readonly records: readonly (GroupKey & { readonly record: GroupRecord | string })[];
-  readonly slots: ReadonlyMap<Slot, readonly Row[]>;
+  readonly slots: SlotRows;
   readonly hardStates: HardStateTable;
   readonly statuses: readonly Row[];
   readonly summaries: readonly Row[];
@@ -160,7 +169,7 @@ function assemble(parts: Parts): NodeImage | string {
       seats.push({ group, incarnation, role: record.role, member: record.member });
       continue;
     }
-    const stored = { key: { group, incarnation }, record, rows: slots.get(record.slot) ?? [], states };
+    const stored = { key: { group, incarnation }, record, rows: slots.named.get(record.slot) ?? [], states };
     const image =
       group === clusterGroup ? readReplica(stored, ClusterState.restore) : readReplica(stored, GroupState.restore);
     if (typeof image === "string") return `group ${group}: ${image}`;
@@ -172,8 +181,6 @@ function assemble(parts: Parts): NodeImage | string {
   if (!Number.isSafeInteger(anewSince)) return "the record of the last quarantine is damaged";
   const lost = lostReplica(hardStates, records);
   if (lost !== null) return `the record of group ${lost} is missing, in which something was acknowledged`;
-  const used = [database, ...groups].map(({ rows }) => rows.slot);
-  const named = new Set(used);
   const lineage = readLineage(meta);
   if (lineage === null) return "the record of this node's starts is damaged";
   const peerStarts = readPeerStarts(parts.peerStarts);
@@ -186,14 +193,14 @@ function assemble(parts: Parts): NodeImage | string {
     anewSince,
     hardStates: hardStates.filter((row) => !isRetired(row, records)),
     generation,
-    nextSlot: Math.max(0, ...slots.keys(), ...used) + 1,
+    nextSlot: slots.last + 1,
     database,
     groups,
     seats,
     statuses: parts.statuses.map((row) => decodeStatusComponent(row.value)),
     summaries: parts.summaries.map((row) => decodeGroupSummary(row.value)),
     allocations: parts.allocations,
-    cleanup: [...slots].flatMap(([slot, rows]) => (named.has(slot) ? [] : rows.map(deletion))),
+    unnamed: slots.unnamed,
   };
 }
 
@@ -297,18 +304,69 @@ function readRecords(rows: readonly Row[]): Parts["records"] {
   });
 }
 
-function bySlot(rows: readonly Row[]): ReadonlyMap<Slot, readonly Row[]> {
-  const slots = new Map<Slot, Row[]>();
-  for (const row of rows) {
-    const key = parseKey(row.key);
-    if (!("slot" in key)) continue;
-    const known = slots.get(key.slot);
-    if (known === undefined) slots.set(key.slot, [row]);
-    else known.push(row);
+/** What lies under slots on the disk. */
+interface SlotRows {
+  readonly named: ReadonlyMap<Slot, readonly Row[]>;
+  /** As few ranges as hold all other slots, and none that is named. */
+  readonly unnamed: readonly KeyRange[];
+  /** The highest slot that is named or has a row. */
+  readonly last: Slot;
+}
+
+/** A group of which nothing is stored but a number has no slot. */
+function slotsOf(records: Parts["records"]): ReadonlySet<Slot> {
+  const slots = new Set<Slot>();
+  for (const { record } of records) {
+    if (typeof record !== "string" && record.role !== "witness" && record.role !== "gone") slots.add(record.slot);
   }
   return slots;
 }
 
-function deletion(row: Row): Operation {
-  return { type: "delete", key: row.key };
+function* readSlots(names: ReadonlySet<Slot>): Reading<SlotRows> {
+  const named = new Map<Slot, readonly Row[]>();
+  const found: Slot[] = [];
+  let rest = slotsRange();
+  for (let slot = yield* firstSlot(rest); slot !== null; slot = yield* firstSlot(rest)) {
+    const range = slotRange(slot);
+    if (names.has(slot))
+      named.set(
+        slot,
+        (yield all(range)).filter(({ key }) => "slot" in parseKey(key)),
+      );
+    found.push(slot);
+    rest = { start: range.end, end: rest.end };
+  }
+  return { named, unnamed: rangesWithout(names, found), last: Math.max(0, ...names, found.at(-1) ?? 0) };
+}
+
+/** null: no slot has rows there. */
+function* firstSlot(range: KeyRange): Reading<Slot | null> {
+  for (let rest = range; ; ) {
+    const [row] = yield first(rest);
+    if (row === undefined) return null;
+    const key = parseKey(row.key);
+    if ("slot" in key) return key.slot;
+    rest = rangeAfter(rest, row.key);
+  }
+}
+
+function rangesWithout(names: ReadonlySet<Slot>, found: readonly Slot[]): readonly KeyRange[] {
+  const runs: { readonly start: Uint8Array; end: Uint8Array }[] = [];
+  let wasNamed = true;
+  for (const slot of found) {
+    const run = wasNamed ? undefined : runs.at(-1);
+    wasNamed = names.has(slot);
+    if (wasNamed) continue;
+    if (run === undefined) runs.push({ ...slotRange(slot) });
+    else run.end = slotRange(slot).end;
+  }
+  return runs;
+}
+
+function all(range: KeyRange): Wanted {
+  return { range, rows: "all" };
+}
+
+function first(range: KeyRange): Wanted {
+  return { range, rows: "first" };
 }

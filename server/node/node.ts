@@ -213,7 +213,7 @@ export class Node implements StateMachine, Knowledge {
   }
 
   #start(nowMs: Millis): void {
-    const { database, groups, seats, statuses, summaries, allocations, anewSince, cleanup } = this.#image;
+    const { database, groups, seats, statuses, summaries, allocations, anewSince, unnamed } = this.#image;
     const quarantine = this.#quarantine;
     this.#startedMs = nowMs;
     this.#nextPullMs = nowMs;
@@ -245,7 +245,7 @@ export class Node implements StateMachine, Knowledge {
     this.streams.directoryChanged(directory);
     this.#statuses = new StatusExchange(this.#world, table, directory, { ownSummaries, changed, nowMs });
     for (const group of this.#groups) this.#statuses.groupChanged(group.state.verdicts(), null, false);
-    this.#world.out.write(cleanup);
+    for (const range of unnamed) this.#world.out.erase(range);
     this.#configureNetwork();
     if (quarantine === null) return;
     this.#router.renumber();

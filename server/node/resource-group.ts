@@ -464,6 +464,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
   /** This node leaves the group: whoever waits here is told, and goes elsewhere. */
   close(nowMs: Millis): void {
     this.#resign(nowMs);
+    this.#transfers.close();
     this.#listener.reroute(this.#reads.takeAll(), nowMs);
     this.#proposals.close();
     this.#watches.cancel();

@@ -6,7 +6,7 @@ import { type Millis, type NodeId, type Revision, type Term, toRevision } from "
 import type { PeerMessage } from "../../proto/messages.ts";
 import type { EntryId } from "../../proto/raft.ts";
 import { encodeGroupRecord } from "../../storage/group-record.ts";
-import { groupKey } from "../../storage/keys.ts";
+import { groupKey, slotRange } from "../../storage/keys.ts";
 import { LogStore } from "../../storage/log-store.ts";
 import { Applier, type ReplicatedState } from "./applier.ts";
 import { earliest } from "./millis.ts";
@@ -73,6 +73,12 @@ export class Transfers<Outcome, State extends ReplicatedState<Outcome>> {
     this.#senders.clear();
   }
 
+  /** Nothing of the group is held here any more. */
+  close(): void {
+    this.abandon();
+    this.#giveUp();
+  }
+
   /** A follower that turned out to hold enough of the log is sent that again. */
   #dropNeedless(): void {
     for (const { peer, state } of this.#replica.status.peers) if (state !== "snapshot") this.#senders.delete(peer);
@@ -82,6 +88,7 @@ export class Transfers<Outcome, State extends ReplicatedState<Outcome>> {
   receive(from: NodeId, part: Part, nowMs: Millis): boolean {
     if (part.term !== this.#replica.status.term || !mayEndAt(part.last, part.term)) return false;
     if (this.#replica.holds(part.last)) {
+      if (this.#receiver?.continues(from, part) === true) this.#giveUp();
       // The transfer runs to its end, which tells the leader.
       this.#acknowledge(from, part, part.sequence + 1);
       return false;
@@ -91,7 +98,8 @@ export class Transfers<Outcome, State extends ReplicatedState<Outcome>> {
     if (operations !== null) this.#world.out.write(operations);
     const isComplete = operations !== null && part.final;
     const isInstalled = isComplete && this.#install(receiver, part, nowMs);
-    if (isComplete) this.#receiver = null;
+    if (isInstalled) this.#receiver = null;
+    else if (isComplete) this.#giveUp();
     this.#acknowledge(from, part, isComplete && !isInstalled ? 0 : receiver.next);
     return isInstalled;
   }
@@ -101,8 +109,16 @@ export class Transfers<Outcome, State extends ReplicatedState<Outcome>> {
     const receiver = this.#receiver;
     const isAnew = part.sequence === 0 && receiver !== null && receiver.next > 1;
     if (receiver?.continues(from, part) === true && !isAnew) return receiver;
+    this.#giveUp();
     this.#receiver = new SnapshotReceiver(this.#world.slots.take(), from, part.last);
     return this.#receiver;
+  }
+
+  /** What has arrived so far goes from the disk: nothing names it. */
+  #giveUp(): void {
+    if (this.#receiver === null) return;
+    this.#world.out.erase(slotRange(this.#receiver.slot));
+    this.#receiver = null;
   }
 
   /** Rows are written; one record puts them in force, in the same synced batch as the log's new beginning. */
@@ -115,12 +131,14 @@ export class Transfers<Outcome, State extends ReplicatedState<Outcome>> {
       return false;
     }
     const { slot, last } = receiver;
+    const replaced = this.#replica.slot;
     const log = LogStore.create(slot, last);
     const record = encodeGroupRecord({ slot, role: "owner", member: this.#replica.member });
     const switchOver = { type: "put", key: groupKey(group, incarnation), value: record } as const;
     this.#world.out.writeDurably([...log.operations, switchOver], null);
     this.#replica.install(new Applier<Outcome, State>(restored, last), log.store, part.term, nowMs);
     this.#world.out.note("info", "Installed a snapshot", { group, from: receiver.from, index: last.index });
+    this.#world.out.erase(slotRange(replaced));
     return true;
   }
 

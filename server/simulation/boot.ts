@@ -61,6 +61,9 @@ export function readDisk(disk: SimDisk): Stored {
   if (disk.slotDamage !== null) return { type: "damaged", reason: disk.slotDamage, identity: null };
   const reading = readNode(disk.durableTable);
   let next = reading.next();
-  while (next.done !== true) next = reading.next(disk.durablePage(next.value, allRows).rows);
+  while (next.done !== true) {
+    const { range, rows } = next.value;
+    next = reading.next(disk.durablePage(range, rows === "first" ? { ...allRows, rowsMax: 1 } : allRows).rows);
+  }
   return next.value;
 }

@@ -43,6 +43,7 @@ import { bytesOf, emptyBytes, textOf } from "../../../storage/bytes.ts";
 import type { HardStateTable } from "../../../storage/hard-state.ts";
 import { everyRange } from "../../../storage/keys.ts";
 import { MemoryStore } from "../../../storage/memory-store.ts";
+import type { Row } from "../../../storage/ordered-store.ts";
 
 export const clusterId = toClusterId("00112233445566778899aabbccddeeff");
 export const [n1, n2, n3, n4] = ["n1", "n2", "n3", "n4"].map(toNodeId) as [NodeId, NodeId, NodeId, NodeId];
@@ -98,11 +99,19 @@ export class Disk {
   readonly rows = new MemoryStore({ defer: () => {} });
   table: HardStateTable = [];
   boot = 0;
+  /** What the last start read of it. */
+  lastRead: readonly Row[] = [];
 
   read(): Stored {
+    this.lastRead = [];
     const reading = readNode(this.table);
     let next = reading.next();
-    while (next.done !== true) next = reading.next(this.rows.page(next.value, everything).rows);
+    while (next.done !== true) {
+      const { range, rows } = next.value;
+      const page = this.rows.page(range, rows === "first" ? { ...everything, rowsMax: 1 } : everything);
+      this.lastRead = [...this.lastRead, ...page.rows];
+      next = reading.next(page.rows);
+    }
     return next.value;
   }
 
@@ -350,7 +359,7 @@ export class Cluster {
         defer: run,
       },
       disk: {
-        erase: () => {},
+        erase: (range) => run(() => member.disk.rows.erase(range)),
         write: (batch, done) => {
           run(() => {
             member.disk.write(batch);

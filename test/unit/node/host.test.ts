@@ -7,6 +7,7 @@ import type { Effect, WriteBatch } from "../../../server/node/effects.ts";
 import { Host } from "../../../server/node/host.ts";
 import type { Input } from "../../../server/node/inputs.ts";
 import { limits } from "../../../server/node/limits.ts";
+import { slotRange } from "../../../storage/keys.ts";
 import type { WriteOutcome } from "../../../storage/ordered-store.ts";
 import { clusterId, n2 } from "./cluster.ts";
 
@@ -50,6 +51,7 @@ function rig(script: (input: Input, step: number) => readonly Effect[]) {
     },
     disk: {
       write: (batch: WriteBatch, done: (outcome: WriteOutcome) => void) => writes.push({ batch, done }),
+      erase: () => events.push("erase"),
     },
     network: {
       send: () => {
@@ -98,6 +100,16 @@ test("a message leaves only when the write that it depends on is durable, others
   assert.deepEqual(events, ["send"]);
   writes[0]?.done({ type: "done" });
   assert.deepEqual(events, ["send", "send"]);
+});
+
+test("rows are erased only when the write that takes their name away is durable", () => {
+  const erase: Effect = { type: "erase", range: slotRange(7), after: 1 };
+  const { host, events, turn, writes } = rig((input) => (input.type === "peer" ? [write(1, 1), erase] : []));
+  host.deliver(peer);
+  turn();
+  assert.deepEqual(events, []);
+  writes[0]?.done({ type: "done" });
+  assert.deepEqual(events, ["erase"]);
 });
 
 test("the machine hears of a write when it is durable", () => {

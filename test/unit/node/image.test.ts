@@ -2,13 +2,13 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { toBootNumber, toLogIndex, toMemberId } from "../../../proto/ids.ts";
+import { toBootNumber, toLogIndex, toMemberId, toRevision } from "../../../proto/ids.ts";
 import { genesisOperations } from "../../../server/node/genesis.ts";
 import type { NodeImage } from "../../../server/node/image.ts";
 import { textOf } from "../../../storage/bytes.ts";
-import { encodeGroupRecord, type GroupRecord } from "../../../storage/group-record.ts";
+import { decodeGroupRecord, encodeGroupRecord, type GroupRecord } from "../../../storage/group-record.ts";
 import { markOperation } from "../../../storage/hard-state-mark.ts";
-import { everyRange, parseKey } from "../../../storage/keys.ts";
+import { everyRange, parseKey, rowOfSlot, slotRange, tailOfRow, versionKey } from "../../../storage/keys.ts";
 import type { Row } from "../../../storage/ordered-store.ts";
 import { bootstrapOf, Cluster, Disk, n1, n2, n4, put, rg, smallShape } from "./cluster.ts";
 
@@ -76,7 +76,7 @@ test("what the first start writes is read back: identity, groups of this node, t
     );
     assert.equal(image.database.log !== null, log);
     assert.deepEqual(image.database.state.voters, smallShape.voters);
-    assert.deepEqual(image.cleanup, []);
+    assert.deepEqual(image.unnamed, []);
   }
 });
 
@@ -185,21 +185,69 @@ test("rows without the record of whose they are are damage, which says whose the
   assert.equal(disk.read().type, "empty", "the hard state is written before the first rows");
 });
 
-test("rows of a slot that no group names are cleaned up by the start, and the slot is not given out again", () => {
-  const disk = used();
-  const before = imageOf(disk);
+/** Puts two rows under a slot: as one that is there already, and another behind it. */
+function occupy(disk: Disk, slot: number): void {
   const [row] = rowsOf(disk, (key) => key.type === "version");
   assert.ok(row !== undefined);
-  const key = row.key.slice();
-  key[4] = 200;
-  disk.write({ operations: [{ type: "put", key, value: row.value }], hardStates: null });
+  const keys = [versionKey(slot, toRevision(1), 0), versionKey(slot, toRevision(2), 0)];
+  disk.write({ operations: keys.map((key) => ({ type: "put", key, value: row.value })), hardStates: null });
+}
+
+test("slots that no group names are erased by the start and not read, and none of them is given out again", () => {
+  const disk = used();
+  const before = imageOf(disk);
+  const named = [before.database.rows.slot, ...before.groups.map(({ rows }) => rows.slot)];
+  for (const slot of [7, 8, 200]) occupy(disk, slot);
   const image = imageOf(disk);
+  assert.ok(named.every((slot) => slot < 7));
+  assert.deepEqual(image.unnamed, [{ start: slotRange(7).start, end: slotRange(200).end }]);
+  const slotsRead = disk.lastRead.map(({ key }) => parseKey(key)).flatMap((key) => ("slot" in key ? [key.slot] : []));
   assert.deepEqual(
-    image.cleanup.map((operation) => [operation.type, operation.key[4]]),
-    [["delete", 200]],
+    slotsRead.filter((slot) => !named.includes(slot)),
+    [7, 8, 200],
+    "of each the first row, to find it",
   );
   assert.equal(image.nextSlot, 201);
   assert.equal(image.groups[0]?.state.rows.digest(), before.groups[0]?.state.rows.digest());
+});
+
+test("no range that is erased has a slot in it that is named", () => {
+  const disk = used();
+  const from = imageOf(disk).groups[0]?.rows.slot ?? assert.fail("there is no group");
+  const [at] = rowsOf(disk, (key) => key.type === "group" && key.group === rg);
+  assert.ok(at !== undefined);
+  const moved = rowsOf(disk, (key) => "slot" in key && key.slot === from).flatMap(({ key, value }) => [
+    { type: "put", key: rowOfSlot(9, tailOfRow(key)), value } as const,
+    { type: "delete", key } as const,
+  ]);
+  const record = decodeGroupRecord(at.value);
+  assert.ok(typeof record !== "string");
+  const renamed = { type: "put", key: at.key, value: encodeGroupRecord({ ...record, slot: 9 }) } as const;
+  disk.write({ operations: [...moved, renamed], hardStates: null });
+  for (const slot of [7, 8, 10, 12]) occupy(disk, slot);
+  const image = imageOf(disk);
+  assert.deepEqual(image.unnamed, [
+    { start: slotRange(7).start, end: slotRange(8).end },
+    { start: slotRange(10).start, end: slotRange(12).end },
+  ]);
+  assert.equal(image.groups[0]?.state.mvcc.keyCount, 5);
+});
+
+test("a start erases what no group names, and goes on with the rest", () => {
+  const cluster = new Cluster();
+  cluster.leader();
+  cluster.ask(n1, put("k", "v"), "put");
+  cluster.advance(1000);
+  cluster.stop(n1);
+  const disk = cluster.disks.get(n1) as Disk;
+  occupy(disk, 200);
+  cluster.start(n1);
+  cluster.advance(1000);
+  assert.deepEqual(
+    rowsOf(disk, (key) => "slot" in key && key.slot === 200),
+    [],
+  );
+  assert.equal(imageOf(disk).groups[0]?.state.mvcc.keyCount, 1);
 });
 
 test("the owners of a group hold it, and nobody else", () => {

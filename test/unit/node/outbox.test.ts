@@ -4,6 +4,7 @@ import { clusterGroup, toIncarnation, toLogIndex, toTerm } from "../../../proto/
 import { founderId } from "../../../proto/membership.ts";
 import type { PeerMessage } from "../../../proto/messages.ts";
 import { Outbox } from "../../../server/node/outbox.ts";
+import { slotRange } from "../../../storage/keys.ts";
 import { n1, n2 } from "./cluster.ts";
 
 const pull: PeerMessage = { type: "clusterPull", after: toLogIndex(0) };
@@ -32,6 +33,14 @@ test("a step has one write, of all that its parts wrote, in order", () => {
   assert.equal(write.batch.operations.length, 3);
   assert.deepEqual(others, []);
   assert.deepEqual(taken(out), []);
+});
+
+test("what a step erases goes only when its write is durable, in whatever order its parts say so", () => {
+  const out = new Outbox();
+  out.erase(slotRange(7));
+  out.writeDurably([row], null);
+  const erased = taken(out).filter((effect) => effect.type === "erase");
+  assert.deepEqual(erased, [{ type: "erase", range: slotRange(7), after: 1 }]);
 });
 
 test("rows that nothing waits for are not synced", () => {

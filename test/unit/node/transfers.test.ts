@@ -6,8 +6,11 @@ import { encodeGroupConfig } from "../../../proto/group-config.ts";
 import { type NodeId, toMillis, toRevision, toTerm } from "../../../proto/ids.ts";
 import type { PeerMessage } from "../../../proto/messages.ts";
 import { limits as nodeLimits } from "../../../server/node/limits.ts";
-import { Cluster, get, n1, n2, n3, n4, put, rg, textIn } from "./cluster.ts";
+import { decodeGroupRecord } from "../../../storage/group-record.ts";
+import { everyRange, parseKey, type Slot } from "../../../storage/keys.ts";
+import { Cluster, type Disk, get, n1, n2, n3, n4, put, rg, textIn } from "./cluster.ts";
 
+const everything = { rowsMax: 1e9, bytesMax: 1e12 };
 const large = new Uint8Array(100_000).fill(120);
 
 interface Behind {
@@ -75,6 +78,24 @@ function partsTo(cluster: Cluster, late: NodeId): (PeerMessage & { type: "snapsh
   });
 }
 
+/** Slots that rows on the disk carry, and those among them that a record names. */
+function slotsOf(cluster: Cluster, node: NodeId): { readonly held: readonly Slot[]; readonly named: readonly Slot[] } {
+  const held = new Set<Slot>();
+  const named = new Set<Slot>();
+  for (const { key, value } of (cluster.disks.get(node) as Disk).rows.page(everyRange(), everything).rows) {
+    const parsed = parseKey(key);
+    if ("slot" in parsed) held.add(parsed.slot);
+    const record = parsed.type === "group" ? decodeGroupRecord(value) : "none";
+    if (typeof record !== "string" && record.role !== "gone") named.add(record.slot);
+  }
+  return { held: [...held], named: [...named].filter((slot) => held.has(slot)).sort() };
+}
+
+function holdsNoMoreThanNamed(cluster: Cluster, node: NodeId): void {
+  const { held, named } = slotsOf(cluster, node);
+  assert.deepEqual(held, named);
+}
+
 function standing(cluster: Cluster, node: NodeId): string {
   const { status } = cluster.ask(node, { type: "groupStatus", group: rg }, "groupStatus");
   return `${status.applied} ${status.revision} ${status.stateHash}`;
@@ -97,6 +118,55 @@ test("a follower that is behind the log is given a snapshot, in parts", () => {
   cluster.start(late);
   isEqualAfterRestart(cluster, late);
   assert.ok(partsTo(cluster, late).length >= 4, `${partsTo(cluster, late).length} parts`);
+});
+
+test("the rows of the state that a snapshot has replaced go as soon as it is in force", () => {
+  const { cluster, late } = behind();
+  const before = slotsOf(cluster, late).named;
+  const member = cluster.start(late);
+  cluster.until(() => member.notes.includes("Installed a snapshot"), 20_000);
+  cluster.advance(100);
+  assert.notDeepEqual(slotsOf(cluster, late).named, before);
+  holdsNoMoreThanNamed(cluster, late);
+});
+
+test("the rows of a snapshot that is begun anew go", () => {
+  const { cluster, late } = behind();
+  cluster.copies = (_from, _to, message) => (message.type === "snapshotPart" && message.sequence >= 2 ? 0 : 1);
+  cluster.start(late);
+  cluster.advance(500);
+  const first = slotsOf(cluster, late).held;
+  const isAnew = () => slotsOf(cluster, late).held.some((slot) => !first.includes(slot));
+  cluster.until(isAnew, 40_000);
+  cluster.advance(100);
+  assert.equal(slotsOf(cluster, late).held.length, first.length);
+});
+
+test("the rows of a snapshot that is refused go", () => {
+  const { cluster, late } = behind();
+  cluster.change = (message) => {
+    if (message.type !== "snapshotPart" || message.sequence !== 0) return message;
+    return { ...message, rows: message.rows.slice(1) };
+  };
+  const member = cluster.start(late);
+  cluster.until(() => member.notes.filter((note) => note === "Refused a snapshot").length > 2, 60_000);
+  cluster.copies = (_from, _to, message) => (message.type === "snapshotPart" ? 0 : 1);
+  cluster.advance(100);
+  const { held, named } = slotsOf(cluster, late);
+  assert.ok(held.length <= named.length + 1, `of all attempts there is one at most: ${held}, named are ${named}`);
+});
+
+test("the rows of a snapshot go when its receiver leaves the group", () => {
+  const { cluster, leader, late } = behind();
+  cluster.copies = (_from, _to, message) => (message.type === "snapshotPart" && message.sequence >= 2 ? 0 : 1);
+  const member = cluster.start(late);
+  cluster.advance(500);
+  const owners = [n1, n2, n3].filter((node) => node !== late);
+  const request = { type: "setOwners", group: rg, owners, ifIndex: null, validateOnly: false } as const;
+  cluster.ask(leader, request, "setOwners", 20_000);
+  cluster.until(() => member.notes.includes("Left a group"), 40_000);
+  cluster.advance(100);
+  holdsNoMoreThanNamed(cluster, late);
 });
 
 test("parts that come twice are taken in once", () => {

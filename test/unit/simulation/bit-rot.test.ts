@@ -80,7 +80,7 @@ function imageOf(disk: SimDisk): NodeImage {
 }
 
 /** All that a node would go on with. */
-function served({ database, groups, cleanup: _, ...rest }: NodeImage): unknown {
+function served({ database, groups, unnamed: _, ...rest }: NodeImage): unknown {
   return { ...rest, database: replica(database), groups: groups.map(replica) };
 }
 
