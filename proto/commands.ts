@@ -41,6 +41,8 @@ export type GroupCommand =
       /** A write of an older epoch than the group's is refused as `fenced`. */
       readonly fence: Epoch | null;
       readonly writes: readonly Write[];
+      /** Whoever asked is answered what the deletions remove: they are refused when that is more than an answer may hold. */
+      readonly returnsRemoved: boolean;
     }
   /** Of this group alone. */
   | { readonly type: "transact"; readonly part: Part }

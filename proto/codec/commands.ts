@@ -54,6 +54,7 @@ const identifiable = {
     compares: list(compare, itemsMax),
     fence: nullable(epoch),
     writes: list(write, itemsMax),
+    returnsRemoved: flag,
   }),
   compact: message(wire.CompactCommandSchema, { revision }),
   transact: message(wire.TransactCommandSchema, { part: required(part) }),

@@ -290,6 +290,7 @@ function identifiableCommandOf(
         compares: comparesOf(request.key, request.ifModRevision),
         fence: request.fence?.epoch ?? null,
         writes: [{ type: "put", key: request.key, value: request.value, lease: request.lease }],
+        returnsRemoved: false,
       };
     case "delete":
       return {
@@ -297,6 +298,7 @@ function identifiableCommandOf(
         compares: comparesOf(request.span.start, request.ifModRevision),
         fence: request.fence?.epoch ?? null,
         writes: [{ type: "delete", span: request.span }],
+        returnsRemoved: request.returnPrevious,
       };
   }
 }

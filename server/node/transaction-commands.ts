@@ -192,7 +192,7 @@ export class TransactionCommands {
 }
 
 function answerLimit({ group }: Part) {
-  return { group, bytesMax: limits.transactionAnswerBytesMax };
+  return { group, field: "operations", bytesMax: limits.transactionAnswerBytesMax };
 }
 
 /** Whoever coordinates it has come to an end without this group. */

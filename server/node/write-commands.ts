@@ -8,7 +8,9 @@ import type { GroupKey } from "../../proto/model.ts";
 import { spanOfKey } from "../../storage/mvcc/span.ts";
 import type { Write as VersionedWrite } from "../../storage/mvcc/types.ts";
 import type { Footprint } from "../txn/locks.ts";
+import { refuseLargeResults, resultsOf } from "../txn/operations.ts";
 import type { GroupKeys } from "./group-keys.ts";
+import { limits } from "./limits.ts";
 import type { PlainOutcome } from "./session-commands.ts";
 
 type WriteCommand = Extract<GroupCommand, { readonly type: "write" }>;
@@ -54,14 +56,28 @@ export class WriteCommands {
     return this.#rules.holdsKeys() ? this.#rules.conflict(footprintOf(command)) : null;
   }
 
-  #refusal({ fence, compares, writes }: WriteCommand): Failure | null {
+  #refusal({ fence, compares, writes, returnsRemoved }: WriteCommand): Failure | null {
     const fenced = this.#rules.fenced(fence);
     if (fenced !== null) return fenced;
     for (const compare of compares) {
       const mismatch = this.#mismatch(compare);
       if (mismatch !== null) return mismatch;
     }
-    return this.#rules.missingLease(writes);
+    return this.#rules.missingLease(writes) ?? (returnsRemoved ? this.#tooMuch(writes) : null);
+  }
+
+  /** An answer that is too large would not arrive, and what it should have told would be gone. */
+  #tooMuch(writes: readonly Write[]): Failure | null {
+    const deletions = writes.filter((write) => write.type === "delete");
+    const results = resultsOf(
+      deletions.map(({ span }) => ({ type: "delete", span, returnPrevious: true })),
+      this.#keys.mvcc,
+    );
+    return refuseLargeResults(results, {
+      group: this.#group,
+      field: "previous_values",
+      bytesMax: limits.transactionAnswerBytesMax,
+    });
   }
 
   #mismatch(compare: Compare): Failure | null {

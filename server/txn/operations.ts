@@ -29,13 +29,13 @@ export function writesOf(branch: readonly Operation[]): readonly Write[] {
 /** An answer that is too large is none, and nothing is written for it. */
 export function refuseLargeResults(
   results: readonly OperationResult[],
-  { group, bytesMax }: { readonly group: GroupId; readonly bytesMax: number },
+  { group, field, bytesMax }: { readonly group: GroupId; readonly field: string; readonly bytesMax: number },
 ): Failure | null {
   const kvs = results.flatMap(keyValuesOf);
   const bytes = kvs.reduce((sum, { key, value }) => sum + key.byteLength + value.byteLength, 0);
   if (bytes <= bytesMax) return null;
-  const message = `The operations answer ${bytes} bytes of keys and values, limit ${bytesMax}`;
-  return failure("invalid_argument", message, { group, field: "operations" });
+  const message = `The answer would hold ${bytes} bytes of keys and values, limit ${bytesMax}`;
+  return failure("invalid_argument", message, { group, field });
 }
 
 function resultOf(operation: Operation, mvcc: Mvcc, at: Revision | null): OperationResult {

@@ -19,9 +19,11 @@ import {
 } from "../../proto/gen/google/rpc/error_details_pb.ts";
 import { toEpoch, toGroupId, toRevision } from "../../proto/ids.ts";
 import type { KeyValue } from "../../proto/model.ts";
+import type { Request as NodeRequest, Reply } from "../../proto/requests.ts";
 import type { Part } from "../../proto/transactions.ts";
 import { ApiServer } from "../../server/api/server.ts";
 import { allServices } from "../../server/api/services/all-services.ts";
+import { Cluster, n1, put as nodePut } from "../unit/node/cluster.ts";
 import { type Failed, Harness, header, newClient, self } from "./api-harness.ts";
 
 let harness: Harness;
@@ -95,6 +97,23 @@ test("Delete and Compact ask for what they name", async () => {
   const [first, second] = node.all("call");
   assert.ok(first?.request.type === "delete" && second?.request.type === "compact");
   assert.equal(second.request.revision, 30);
+});
+
+test("Delete with previous_values is refused where they exceed 4 MiB, and nothing is deleted", async () => {
+  const group = toGroupId("rg220");
+  const cluster = new Cluster({ nodes: [n1], groups: { rg220: [n1] }, voters: [n1] });
+  const asked = (request: NodeRequest): Reply | null => {
+    const call = cluster.member(n1).call(request);
+    cluster.until(() => cluster.member(n1).replies.has(call));
+    return cluster.member(n1).replies.get(call) ?? null;
+  };
+  for (let at = 0; at < 5; at++) asked(nodePut(`k${at}`, new Uint8Array(1024 * 1024), group));
+  harness.node.answer = asked;
+  const request = { group, keys: { case: "prefix", value: bytes("k") }, previousValues: true } as const;
+  assert.equal((await harness.refused(remove, request)).error.code, grpcStatus.INVALID_ARGUMENT);
+  assert.equal((await harness.call(list, { group, countOnly: true })).count, 5n);
+  const { previous } = await harness.call(remove, { ...request, keys: { case: "prefix", value: bytes("k3") } });
+  assert.equal(previous[0]?.value.byteLength, 1024 * 1024);
 });
 
 /** A node that holds `keys` and answers lists of them, while others write: its revision grows with each, from 41. */

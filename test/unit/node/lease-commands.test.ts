@@ -62,7 +62,7 @@ class Log {
 const grant = (id: number, ttlMs = 5_000) => ({ type: "grantLease", id, ttlMs }) as const;
 const put = (key: string, lease: number): GroupCommand => {
   const writes = [{ type: "put", key: bytesOf(key), value: bytesOf("v"), lease } as const];
-  return { type: "write", compares: [], fence: null, writes };
+  return { type: "write", compares: [], fence: null, writes, returnsRemoved: false };
 };
 const expire = (id: number, renewedAt: number, by = term): GroupCommand => {
   return { type: "expireLeases", term: by, leases: [{ id, renewedAt: toLogIndex(renewedAt) }] };

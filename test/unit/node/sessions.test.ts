@@ -10,7 +10,7 @@ import { limits } from "../../../server/node/limits.ts";
 import { bytesOf } from "../../../storage/bytes.ts";
 import { spanOfKey } from "../../../storage/mvcc/span.ts";
 import * as txn from "../txn/fixtures.ts";
-import { Cluster, get, put, type Shape, textIn } from "./cluster.ts";
+import { Cluster, get, put, remove, type Shape, textIn } from "./cluster.ts";
 
 const nodes = ["n1", "n2", "n3", "n4", "n5", "n6"].map(toNodeId);
 const nodesOf = (...numbers: number[]) => numbers.map((number) => nodes[number - 1] as NodeId);
@@ -102,6 +102,18 @@ test("a write under one identity is done once, and answered the same again throu
   );
   assert.deepEqual(again.map(withoutNode), first.map(withoutNode));
   assert.equal(revisionOf(cluster), after);
+});
+
+test("a delete that would answer more than 4 MiB is refused and deletes nothing, by itself or under an identity", () => {
+  const { cluster, session } = scene();
+  for (let at = 0; at < 5; at++) cluster.ask(stranger, put(`k${at}`, new Uint8Array(limits.valueBytesMax), a), "put");
+  const before = revisionOf(cluster);
+  const removeAll = { ...remove("k", "l", a), returnPrevious: true } as IdentifiableRequest;
+  const requests = [removeAll, once(session, 1, removeAll), once(session, 1, removeAll)];
+  const refusals = requests.map((request) => failureOf(ask(cluster, request)));
+  assert.deepEqual(refusals, ["invalid_argument none", "invalid_argument none", "invalid_argument none"]);
+  assert.equal(revisionOf(cluster), before);
+  assert.equal(cluster.ask(stranger, remove("k", "l", a), "delete").deleted, 5);
 });
 
 test("a repetition that was applied is in no log", () => {

@@ -123,6 +123,7 @@ function commandOf(action: Action): GroupCommand {
         compares: action.ifRevision === null ? [] : [compare],
         fence: action.fence === null ? null : toEpoch(action.fence),
         writes: [action.isDelete ? { type: "delete", span } : put],
+        returnsRemoved: false,
       };
     }
     case "compact":

@@ -402,7 +402,7 @@ const verdictChange = shape<VerdictChange>({ node, status, reason: text });
 const requestIdentity = shape<RequestIdentity>({ session: name(), sequence: quantity() });
 export const sessionRecord = shape<SessionRecord>({ session: name(), ttlMs: quantity(), floor: quantity() });
 const identifiableCommands = {
-  write: { compares: few(compare), fence: maybe(quantity<Epoch>()), writes: few(write) },
+  write: { compares: few(compare), fence: maybe(quantity<Epoch>()), writes: few(write), returnsRemoved: flag },
   transact: { part },
   begin: { groups: few(group), part },
   compact: { revision: quantity<Revision>() },

@@ -72,7 +72,13 @@ const identity = { session: "s1", sequence: 7 };
 const digest = "00000000000000ff";
 const identifiedSamples = Object.fromEntries(
   [
-    { type: "write", compares: [], fence: null, writes: [{ type: "put", key, value, lease: 0 }] },
+    {
+      type: "write",
+      compares: [],
+      fence: null,
+      writes: [{ type: "put", key, value, lease: 0 }],
+      returnsRemoved: false,
+    },
     { type: "compact", revision: 300 },
     { type: "transact", part },
     { type: "begin", groups: ["rg220", "rg226"], part },
@@ -109,6 +115,14 @@ const shapes: readonly Shape<never>[] = [
           { type: "delete", span: { start: key, end: null } },
           { type: "delete", span: { start: key, end: value } },
         ],
+        returnsRemoved: false,
+      },
+      writeReturning: {
+        type: "write",
+        compares: [],
+        fence: null,
+        writes: [{ type: "delete", span: { start: key, end: value } }],
+        returnsRemoved: true,
       },
       verdicts: { type: "verdicts", changes: [{ node: "n208", status: "down", reason: "Silent for 2000 ms" }] },
       own: { type: "own", ...online, ...untold },

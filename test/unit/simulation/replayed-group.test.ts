@@ -18,7 +18,9 @@ function entryOf(bytes: Uint8Array): MirroredEntry {
 
 function put(key: string, value: string): MirroredEntry {
   const write = { type: "put", key: bytesOf(key), value: bytesOf(value), lease: 0 } as const;
-  return entryOf(encodeGroupCommand({ type: "write", compares: [], fence: null, writes: [write] }));
+  return entryOf(
+    encodeGroupCommand({ type: "write", compares: [], fence: null, writes: [write], returnsRemoved: false }),
+  );
 }
 
 const log = [entryOf(emptyBytes), put("k", "1"), put("l", "2"), put("k", "3")];

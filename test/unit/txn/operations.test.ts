@@ -53,7 +53,7 @@ test("puts and deletes write, in order; reads do not", () => {
   );
 });
 
-const limit = { group: toGroupId("rg"), bytesMax: 4 * 1024 * 1024 };
+const limit = { group: toGroupId("rg"), field: "operations", bytesMax: 4 * 1024 * 1024 };
 
 test("answers of more than 4 MiB are refused, and the limit named", () => {
   const large = mvccOf(["a", "x".repeat(1_000_000)], ["b", "y".repeat(1_000_000)]);
