@@ -12,7 +12,7 @@ export const limits = {
   transactionOperationsMax: 128,
   transactionBytesMax: 1.5 * 1024 * 1024,
   transactionGroupsMax: 16,
-  /** Of one group, and of a deletion. Replicas that differ in it would apply these differently: it never changes. */
+  /** Of a deletion, and of a transaction: of each group, and of all together. Replicas that differ in it would apply these differently: it never changes. */
   transactionAnswerBytesMax: 4 * 1024 * 1024,
   /** Over several groups, that one group coordinates, or has prepared; beyond it `overloaded`. */
   transactionsOpenMax: 256,

@@ -5,8 +5,9 @@
 
 import type { GroupRequest, Reply } from "../../proto/requests.ts";
 import { isReadOnly, type OperationResult, type Part } from "../../proto/transactions.ts";
+import { refuseLargeAnswer } from "./answer-size.ts";
 import type { Ask } from "./cluster-status.ts";
-import type { TransactRequest } from "./group-replies.ts";
+import { failed, type TransactRequest } from "./group-replies.ts";
 import { limits } from "./limits.ts";
 
 type Reading = Reply & { readonly type: "transact" };
@@ -83,6 +84,7 @@ function isSameKey(before: OperationResult, after: OperationResult | undefined):
   return before.kv !== null && before.kv.modRevision === after.kv?.modRevision;
 }
 
+/** Each group alone answers no more than it may; together they must not either. */
 function answerOf(parts: readonly Part[], readings: readonly Reading[]): Reply {
   const succeeded = readings.every((reading) => reading.succeeded);
   const [first] = readings as [Reading, ...Reading[]];
@@ -91,7 +93,9 @@ function answerOf(parts: readonly Part[], readings: readonly Reading[]): Reply {
     const [from, to] = succeeded ? [0, success.length] : [success.length, success.length + failure.length];
     return reading.parts.map((part) => ({ ...part, results: part.results.slice(from, to) }));
   });
-  return { type: "transact", header: first.header, succeeded, parts: answers };
+  const results = answers.flatMap((part) => part.results);
+  const tooMuch = refuseLargeAnswer(results, { group: first.header.group, field: "operations" });
+  return tooMuch === null ? { type: "transact", header: first.header, succeeded, parts: answers } : failed(tooMuch);
 }
 
 function resultsOf({ parts }: Reading): readonly OperationResult[] {

@@ -18,7 +18,8 @@ import type { Mvcc } from "../../storage/mvcc/mvcc.ts";
 import { intendedOf } from "../recovery/intents.ts";
 import { doHold } from "../txn/comparisons.ts";
 import { type Footprint, footprintOf } from "../txn/locks.ts";
-import { refuseLargeResults, resultsOf, writesOf } from "../txn/operations.ts";
+import { resultsOf, writesOf } from "../txn/operations.ts";
+import { refuseLargeAnswer } from "./answer-size.ts";
 import type { GroupKeys } from "./group-keys.ts";
 import { limits } from "./limits.ts";
 import type { StateRows } from "./state-rows.ts";
@@ -96,7 +97,7 @@ export class TransactionCommands {
     if (fenced !== null) return { type: "refused", failure: fenced };
     const succeeded = doHold(part.comparisons, this.#mvcc);
     const results = resultsOf(succeeded ? part.success : part.failure, this.#mvcc);
-    const tooMuch = refuseLargeResults(results, answerLimit(part));
+    const tooMuch = refuseLargeAnswer(results, asked(part));
     if (tooMuch !== null) return { type: "refused", failure: tooMuch };
     return { type: "transacted", succeeded, revision: this.#mvcc.revision, results };
   }
@@ -144,7 +145,7 @@ export class TransactionCommands {
     const reason = refusal ?? this.#rules.missingLease(operations) ?? this.#rules.refuseIntents(operations);
     if (reason !== null) return { type: "refused", failure: reason };
     const vote = this.#vote(part);
-    const tooMuch = this.#noRoom() ?? refuseLargeResults([...vote.success, ...vote.failure], answerLimit(part));
+    const tooMuch = this.#noRoom() ?? refuseLargeAnswer([...vote.success, ...vote.failure], asked(part));
     if (tooMuch !== null) return { type: "refused", failure: tooMuch };
     this.state.prepare({ id, part });
     return { type: "prepared", id, vote };
@@ -191,8 +192,8 @@ export class TransactionCommands {
   }
 }
 
-function answerLimit({ group }: Part) {
-  return { group, field: "operations", bytesMax: limits.transactionAnswerBytesMax };
+function asked({ group }: Part) {
+  return { group, field: "operations" } as const;
 }
 
 /** Whoever coordinates it has come to an end without this group. */

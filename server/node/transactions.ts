@@ -25,6 +25,7 @@ import type {
   TransactionRecord,
   Vote,
 } from "../../proto/transactions.ts";
+import { refuseLargeAnswer } from "./answer-size.ts";
 import { failed, type GroupReplica, headerOf, type TransactRequest } from "./group-replies.ts";
 import { limits } from "./limits.ts";
 import { earliest, isDue } from "./millis.ts";
@@ -185,8 +186,16 @@ export class Transactions {
     }
     this.#wake(toMillis(driven.sinceMs + limits.transactionTimeoutMs));
     if (missing.length > 0) return;
-    const doAllHold = [...driven.votes.values()].every(({ vote }) => vote.holds);
-    this.#propose(driven, { type: "decide", id, decision: doAllHold ? "success" : "failure" }, nowMs);
+    this.#propose(driven, { type: "decide", id, decision: this.#decisionOf(driven) }, nowMs);
+  }
+
+  /** All have voted. What they would answer together must be an answer that arrives. */
+  #decisionOf(driven: Driven): Decision {
+    const votes = [...driven.votes.values()].map(({ vote }) => vote);
+    const decision = votes.every(({ holds }) => holds) ? "success" : "failure";
+    const results = votes.flatMap((vote) => vote[decision]);
+    driven.refusal = refuseLargeAnswer(results, { group: this.#replica.key.group, field: "operations" });
+    return driven.refusal === null ? decision : "aborted";
   }
 
   /** Second phase: everybody carries the decision out, however long it takes. */

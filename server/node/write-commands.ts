@@ -8,9 +8,9 @@ import type { GroupKey } from "../../proto/model.ts";
 import { spanOfKey } from "../../storage/mvcc/span.ts";
 import type { Write as VersionedWrite } from "../../storage/mvcc/types.ts";
 import type { Footprint } from "../txn/locks.ts";
-import { refuseLargeResults, resultsOf } from "../txn/operations.ts";
+import { resultsOf } from "../txn/operations.ts";
+import { refuseLargeAnswer } from "./answer-size.ts";
 import type { GroupKeys } from "./group-keys.ts";
-import { limits } from "./limits.ts";
 import type { PlainOutcome } from "./session-commands.ts";
 
 type WriteCommand = Extract<GroupCommand, { readonly type: "write" }>;
@@ -73,11 +73,7 @@ export class WriteCommands {
       deletions.map(({ span }) => ({ type: "delete", span, returnPrevious: true })),
       this.#keys.mvcc,
     );
-    return refuseLargeResults(results, {
-      group: this.#group,
-      field: "previous_values",
-      bytesMax: limits.transactionAnswerBytesMax,
-    });
+    return refuseLargeAnswer(results, { group: this.#group, field: "previous_values" });
   }
 
   #mismatch(compare: Compare): Failure | null {

@@ -127,6 +127,26 @@ test("a transaction of three groups is carried out by all of them, and leaves no
   from.until(() => isSettled(from));
 });
 
+test("groups that answer more than 4 MiB together are refused, and nothing is done", () => {
+  const from = cluster();
+  const value = new Uint8Array(limits.valueBytesMax - 100);
+  for (const group of [a, b, c]) for (const key of ["k1", "k2"]) from.ask(stranger, put(key, value, group), "put");
+  const reads = [txn.get("k1"), txn.get("k2")];
+  const reading = [a, b, c].map((group) => ({ group, success: reads }));
+  const writing = [a, b, c].map((group) => ({ group, success: [...reads, txn.put("k", "1")] }));
+  for (const parts of [reading, writing]) {
+    const call = from.member(stranger).call(transaction(...parts));
+    from.until(() => from.member(stranger).replies.has(call));
+    assert.equal(failureOf(from.member(stranger).replies.get(call)), "invalid_argument none");
+  }
+  from.until(() => isSettled(from));
+  assert.deepEqual(
+    [a, b, c].map((group) => read(from, group)),
+    [null, null, null],
+  );
+  assert.equal(from.ask(stranger, transaction(...reading.slice(1)), "transact").parts.length, 2);
+});
+
 test("one comparison that does not hold has all groups take the other branch", () => {
   const from = cluster();
   from.ask(stranger, put("guard", "shut", b), "put");
