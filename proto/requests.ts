@@ -63,6 +63,8 @@ export type GroupRequest =
       readonly limit: number;
       readonly keysOnly: boolean;
       readonly countOnly: boolean;
+      /** A later page: the first one has told the count of the whole, which takes a walk through all of it. */
+      readonly continues: boolean;
     }
   | {
       readonly type: "put";
@@ -469,7 +471,7 @@ export type Reply =
       readonly header: Header;
       readonly kvs: readonly KeyValue[];
       readonly more: boolean;
-      /** Keys in the whole span, whatever the limit. */
+      /** Keys in the whole span, whatever the limit; of a later page: its own. */
       readonly count: number;
     }
   | { readonly type: "put"; readonly header: Header; readonly previous: KeyValue | null }

@@ -77,6 +77,7 @@ export const request = only(
       limit: uint64,
       keysOnly: flag,
       countOnly: flag,
+      continues: flag,
     }),
     ...identifiable,
     prepare: message(wire.PrepareRequestSchema, {

@@ -59,7 +59,7 @@ function answerList(request: GroupRequest & { readonly type: "list" }, state: Gr
     at: request.revision,
     limit: request.countOnly ? 0 : request.limit,
     bytesMax: limits.listBytesMax,
-    countAll: true,
+    countAll: !request.continues,
   });
   if (page.type !== "page") return failed(revisionFailure(page, request));
   const kvs = request.keysOnly ? page.kvs.map(withoutValue) : page.kvs;

@@ -165,6 +165,7 @@ async function holdings(calls: LocalCalls): Promise<Record<string, string>> {
       consistency: "linearizable",
       keysOnly: false,
       countOnly: false,
+      continues: false,
     };
     const { kvs, more } = await ask(calls, list as Extract<Request, { type: "list" }>, "list");
     for (const { key, value } of kvs) held[textOf(key)] = `${value.length} ${textOf(value).slice(0, 16)}`;

@@ -104,7 +104,7 @@ class Run {
 
   count(): number {
     const span = { start: emptyBytes, end: null };
-    const page = { limit: 1, keysOnly: true, countOnly: true };
+    const page = { limit: 1, keysOnly: true, countOnly: true, continues: false };
     return this.must({ type: "list", group, span, revision: null, consistency: "linearizable", ...page }, "list").count;
   }
 

@@ -46,6 +46,7 @@ export async function listPage(request: ListRequest, context: CallContext): Prom
     limit: Math.min(limit, limits.listRowsMax),
     keysOnly: request.keysOnly,
     countOnly: request.countOnly,
+    continues: cursor !== null,
   } as const;
   const reply = await askRead<"list">(context, asked, request.consistency);
   if (cursor !== null && cursor.incarnation !== reply.header.incarnation) throw recreated(reply, cursor);

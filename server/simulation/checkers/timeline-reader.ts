@@ -50,7 +50,7 @@ function readBase(world: World, group: GroupId, owner: SimNode): TimelineBase {
   const status = ask(world, owner, { type: "groupStatus", group });
   const revision = status?.type === "groupStatus" ? status.status.compactedRevision : toRevision(1);
   const span = { start: emptyBytes, end: null };
-  const page = { limit: limits.listRowsMax, keysOnly: false, countOnly: false };
+  const page = { limit: limits.listRowsMax, keysOnly: false, countOnly: false, continues: false };
   const reply = ask(world, owner, { type: "list", group, span, revision, consistency: "local", ...page });
   if (reply?.type === "list" && !reply.more) return { revision, content: reply.kvs };
   throw new Violation("liveness", "final read", `${owner.node} does not show ${group} at ${revision}`);
@@ -58,7 +58,7 @@ function readBase(world: World, group: GroupId, owner: SimNode): TimelineBase {
 
 function readRevision(world: World, group: GroupId, owner: SimNode): number {
   const span = { start: emptyBytes, end: null };
-  const page = { limit: 1, keysOnly: true, countOnly: true };
+  const page = { limit: 1, keysOnly: true, countOnly: true, continues: false };
   const request: GroupRequest = { type: "list", group, span, revision: null, consistency: "linearizable", ...page };
   const reply = ask(world, owner, request);
   if (reply?.type === "list") return reply.header.revision;

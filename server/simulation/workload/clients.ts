@@ -149,7 +149,8 @@ export class Clients {
     if (kind <= 80) return { type: "get", group, key, revision: null, consistency: readKind(random) };
     if (kind <= 88) return deleteOf(group, random.chance(0.1) ? wholeSpan : spanOf(key));
     const page = { limit: random.pick([1, 3, 1000]), keysOnly: random.chance(0.2), countOnly: random.chance(0.1) };
-    return { type: "list", group, span: wholeSpan, revision: null, consistency: readKind(random), ...page };
+    const consistency = readKind(random);
+    return { type: "list", group, span: wholeSpan, revision: null, consistency, ...page, continues: false };
   }
 
   #put(group: GroupId, key: Uint8Array, ifModRevision: Revision | null, random: Random): GroupRequest {

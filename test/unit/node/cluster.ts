@@ -456,6 +456,7 @@ export function list(limit = 1000, group: GroupId = rg): Request {
     limit,
     keysOnly: false,
     countOnly: false,
+    continues: false,
   };
 }
 

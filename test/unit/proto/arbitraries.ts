@@ -564,6 +564,7 @@ export const request = anyOf<Request>({
     limit: quantity(),
     keysOnly: flag,
     countOnly: flag,
+    continues: flag,
   },
   prepare: { group, id: transactionId, part, floor: quantity() },
   finish: { group, id: transactionId, decision, floor: quantity() },

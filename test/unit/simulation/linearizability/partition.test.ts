@@ -35,7 +35,7 @@ function get(key: string, consistency: "linearizable" | "local" = "linearizable"
 }
 
 function list(limit: number, keysOnly = false): GroupRequest {
-  const page = { limit, keysOnly, countOnly: false };
+  const page = { limit, keysOnly, countOnly: false, continues: false };
   return { type: "list", group, span: everything, revision: null, consistency: "linearizable", ...page };
 }
 
