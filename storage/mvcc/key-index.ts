@@ -34,7 +34,9 @@ export interface KeyHistory {
 }
 
 export class KeyIndex {
-  readonly #histories = new SortedMap<KeyHistory>();
+  /** A key that exists now weighs 1. */
+  readonly #histories = new SortedMap<KeyHistory>(({ versions }) => ((versions.last?.kv ?? null) === null ? 0 : 1));
+  #present = 0;
 
   /** Keys with any version, deleted ones included. */
   get size(): number {
@@ -52,6 +54,26 @@ export class KeyIndex {
     const history: KeyHistory = { text, key, versions: new Deque() };
     this.#histories.set(text, history);
     return history;
+  }
+
+  /** Takes in the newest version of its key. */
+  add(version: Version): void {
+    const { versions, text } = version.history;
+    const before = versions.last;
+    assert(before === undefined || before.revision < version.revision, () => `two versions of ${version.revision}`);
+    versions.push(version);
+    const change = (version.kv === null ? 0 : 1) - ((before?.kv ?? null) === null ? 0 : 1);
+    if (change !== 0) this.#histories.reweigh(text, change);
+    this.#present += change;
+  }
+
+  /** Keys that exist now. */
+  get present(): number {
+    return this.#present;
+  }
+
+  presentIn(span: KeySpan): number {
+    return this.#histories.weightWithin(textOf(span.start), span.end === null ? null : textOf(span.end));
   }
 
   /** Walks the histories in key order. The index must not change meanwhile. */

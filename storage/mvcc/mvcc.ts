@@ -1,7 +1,6 @@
 // The versions of one group's keys, in memory: revisions, history, compaction floor. Pure: what must be stored is returned.
 // Invariants: 1 <= floor <= revision; every revision above the floor has at least one change; bytes is the sum over versions.
 
-import { assert } from "../../proto/assert.ts";
 import { type Revision, toRevision } from "../../proto/ids.ts";
 import { compareBytes, keyAfter, textOf } from "../bytes.ts";
 import { type KeyHistory, KeyIndex, previousOf, type Version, versionAt } from "./key-index.ts";
@@ -42,7 +41,7 @@ export interface RangeOptions {
   readonly bytesMax?: number;
   /** Go on behind this key. */
   readonly after?: Uint8Array | null;
-  /** true: `count` is of the whole range, which walks all of it; false: of the page. */
+  /** true: `count` is of the whole range, which walks all of it at a revision before the newest; false: of the page. */
   readonly countAll?: boolean;
 }
 
@@ -97,7 +96,6 @@ export class Mvcc {
   #revision = toRevision(1);
   #floor = toRevision(1);
   #bytes = 0;
-  #keys = 0;
 
   /**
    * Rebuilds the state. Numbers that the rows do not bear out are damage: a missing or surplus revision, a gap of
@@ -131,7 +129,7 @@ export class Mvcc {
 
   /** Keys that exist now. */
   get keyCount(): number {
-    return this.#keys;
+    return this.#index.present;
   }
 
   /**
@@ -171,22 +169,16 @@ export class Mvcc {
   range(span: KeySpan, options: RangeOptions): RangeAnswer {
     const unreadable = this.#unreadable(options.at);
     if (unreadable !== null) return unreadable;
-    const after = options.after ?? null;
-    const countAll = options.countAll ?? false;
     const kvs: KeyValue[] = [];
     let bytesLeft = options.bytesMax ?? Number.POSITIVE_INFINITY;
-    let count = 0;
     let more = false;
-    for (const { kv } of this.#visible(countAll ? span : spanAfter(span, after), options.at)) {
-      count += 1;
-      if (countAll && after !== null && compareBytes(kv.key, after) <= 0) continue;
+    for (const { kv } of this.#visible(spanAfter(span, options.after ?? null), options.at)) {
       more = kvs.length >= options.limit || bytesLeft <= 0;
-      if (more && !countAll) break;
-      if (more) continue;
+      if (more) break;
       kvs.push(kv);
       bytesLeft -= kv.key.byteLength + kv.value.byteLength;
     }
-    return { type: "page", kvs, more, count: countAll ? count : kvs.length };
+    return { type: "page", kvs, more, count: options.countAll ? this.#count(span, options.at) : kvs.length };
   }
 
   /**
@@ -276,6 +268,13 @@ export class Mvcc {
     return at < this.#floor ? { type: "compacted", floor: this.#floor } : null;
   }
 
+  #count(span: KeySpan, at: Revision | null): number {
+    if (at === null || at === this.#revision) return this.#index.presentIn(span);
+    let count = 0;
+    for (const history of this.#index.histories(span)) if ((versionAt(history, at)?.kv ?? null) !== null) count += 1;
+    return count;
+  }
+
   *#visible(span: KeySpan, at: Revision | null): Generator<Version & { kv: KeyValue }, void, undefined> {
     for (const history of this.#index.histories(span)) {
       const version = versionAt(history, at);
@@ -299,12 +298,8 @@ export class Mvcc {
   }
 
   #insert(version: Version): void {
-    const { versions } = version.history;
-    const before = versions.last;
-    assert(before === undefined || before.revision < version.revision, () => `two versions of ${version.revision}`);
-    this.#keys += (version.kv === null ? 0 : 1) - (before === undefined || before.kv === null ? 0 : 1);
+    this.#index.add(version);
     this.#bytes += bytesOfVersion(version);
-    versions.push(version);
     this.#log.push(version);
   }
 

@@ -58,6 +58,35 @@ test("SortedMap agrees with a sorted plain map over many leaves", () => {
   }
 });
 
+test("SortedMap knows the weight of any span over many leaves, whatever is weighed anew", () => {
+  for (const seed of [1, 2, 3]) {
+    const random = new Random(seed);
+    const map = new SortedMap<{ weight: number }>(({ weight }) => weight);
+    const model = new Map<string, { weight: number }>();
+    const anyKey = () => String.fromCharCode(random.between(0, 255)) + random.between(0, 40);
+    for (let turn = 0; turn < 12_000; turn++) {
+      const key = anyKey();
+      const held = model.get(key);
+      if (held === undefined) {
+        const value = { weight: random.between(0, 1) };
+        map.set(key, value);
+        model.set(key, value);
+      } else if (random.chance(turn < 8000 ? 0.2 : 0.9)) {
+        assert.equal(map.delete(key), model.delete(key));
+      } else {
+        const change = 1 - 2 * held.weight;
+        held.weight += change;
+        map.reweigh(key, change);
+      }
+      if (turn % 100 !== 0) continue;
+      const [start, end] = [anyKey(), random.chance(0.3) ? null : anyKey()];
+      const within = [...model].filter(([name]) => name >= start && (end === null || name < end));
+      const weight = within.reduce((sum, [, value]) => sum + value.weight, 0);
+      assert.equal(map.weightWithin(start, end), weight);
+    }
+  }
+});
+
 test("SortedMap takes 100,000 keys in any order in well under a second each", () => {
   const random = new Random(5);
   const keys = random.shuffle(Array.from({ length: 100_000 }, (_, turn) => turn.toString(36).padStart(5, "0")));

@@ -13,7 +13,7 @@ function add(index: KeyIndex, revision: number, exists: boolean): Version {
   const number = revision as Revision;
   const kv: KeyValue = { key, value: key, createRevision: number, modRevision: number, version: 1, lease: 0 };
   const version: Version = { revision: number, ordinal: 0, history, kv: exists ? kv : null, endedLease: 0 };
-  history.versions.push(version);
+  index.add(version);
   return version;
 }
 

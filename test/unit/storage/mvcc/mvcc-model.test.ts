@@ -95,11 +95,12 @@ function checkReads(mvcc: Mvcc, model: Model, range: KeySpan): void {
     const answer = mvcc.range(range, { at: toRevision(at), limit: 100 });
     if (at > model.revision) assert.deepEqual(answer, { type: "futureRevision", newest: model.revision });
     else if (at < mvcc.floor) assert.deepEqual(answer, { type: "compacted", floor: mvcc.floor });
-    else
-      assert.deepEqual(
-        answer.type === "page" ? answer.kvs.map(toModel) : answer,
-        model.range(at, range.start, range.end),
-      );
+    else {
+      const wanted = model.range(at, range.start, range.end);
+      assert.deepEqual(answer.type === "page" ? answer.kvs.map(toModel) : answer, wanted);
+      const counted = mvcc.range(range, { at: toRevision(at), limit: 0, countAll: true });
+      assert.equal(counted.type === "page" && counted.count, wanted.length);
+    }
     const one = mvcc.get(range.start, toRevision(at));
     if (one.type !== "value") assert.equal(one.type, answer.type);
     else assert.deepEqual(kvOf(one.kv), model.states[at]?.get(text(range.start)) ?? null);
