@@ -14,6 +14,8 @@ export const limits = {
   transactionGroupsMax: 16,
   /** Of a deletion, and of a transaction: of each group, and of all together. Replicas that differ in it would apply these differently: it never changes. */
   transactionAnswerBytesMax: 4 * 1024 * 1024,
+  /** That a transaction in one group looks at, or a deletion that answers what it removes; it never changes either. */
+  transactionKeysMax: 100_000,
   /** Over several groups, that one group coordinates, or has prepared; beyond it `overloaded`. */
   transactionsOpenMax: 256,
   /** Of one other coordinator, remembered one by one; older ones count as over. */

@@ -11,8 +11,9 @@ import type { RememberedAnswer, RememberedOutcome } from "../../proto/sessions.t
 import type { Operation, OperationResult, Part, PartResult } from "../../proto/transactions.ts";
 import { spanOfKey } from "../../storage/mvcc/span.ts";
 import { resultsOf } from "../txn/operations.ts";
-import { keysIn } from "../txn/present-keys.ts";
+import { PresentKeys } from "../txn/present-keys.ts";
 import type { GroupState } from "./group-state.ts";
+import { limits } from "./limits.ts";
 
 type Remembered<Type extends RememberedOutcome["type"]> = Extract<RememberedOutcome, { readonly type: Type }>;
 type Asked<Type extends IdentifiableRequest["type"]> = Extract<IdentifiableRequest, { readonly type: Type }>;
@@ -60,8 +61,9 @@ function recallWrite(
   const span = request.type === "put" ? spanOfKey(request.key) : request.span;
   const before = toRevision(revision - 1);
   const isAsked = request.returnPrevious && replaced > 0;
-  if (isAsked && before < mvcc.floor) return { type: "failed", failure: valuesGone(revision, mvcc, header) };
-  const previous: readonly KeyValue[] = isAsked ? keysIn(mvcc, span, before) : [];
+  const isTold = before >= mvcc.floor && replaced <= limits.transactionKeysMax;
+  if (isAsked && !isTold) return { type: "failed", failure: valuesGone(revision, mvcc, header) };
+  const previous: readonly KeyValue[] = isAsked ? lookBack(mvcc, before).within(span).kvs : [];
   if (request.type === "delete") return { type: "delete", header, deleted: replaced, previous };
   return { type: "put", header, previous: previous[0] ?? null };
 }
@@ -99,14 +101,24 @@ function recallConcluded(request: Asked<"transact">, outcome: Remembered<"conclu
   return { type: "transact", header, succeeded, parts };
 }
 
-/** All operations of a branch see the state before it. @returns null when that is compacted */
+/**
+ * All operations of a branch see the state before it. @returns null when that is compacted, or was changed since and holds more
+ * keys to count than may be looked at once more
+ */
 function resultsThen(
   branch: readonly Operation[],
   { revision, isMade }: { readonly revision: Revision; readonly isMade: boolean },
   mvcc: Mvcc,
 ): readonly OperationResult[] | null {
   const at = isMade ? toRevision(revision - 1) : revision;
-  return at < mvcc.floor ? withoutValues(branch) : resultsOf(branch, mvcc, at);
+  if (at < mvcc.floor) return withoutValues(branch);
+  const keys = lookBack(mvcc, at);
+  const results = resultsOf(branch, keys);
+  return keys.isExceeded ? null : results;
+}
+
+function lookBack(mvcc: Mvcc, at: Revision): PresentKeys {
+  return new PresentKeys(mvcc, { at: at === mvcc.revision ? null : at, keysMax: limits.transactionKeysMax });
 }
 
 /** @returns null when the results of the branch hold anything of the state before it */
@@ -121,7 +133,7 @@ function branchOf(part: Part, succeeded: boolean): readonly Operation[] {
 
 /** It happened, so that nobody may conclude from this failure that it did not. */
 function valuesGone(revision: Revision, mvcc: Mvcc, { group }: Header): Failure {
-  const message = `The request was carried out at revision ${revision}, but the values that it answered are not known any more`;
+  const message = `The request was carried out at revision ${revision}, but the values that it answered cannot be told any more`;
   return failure("compacted", message, { group, revision: String(mvcc.floor) }, "unknown");
 }
 

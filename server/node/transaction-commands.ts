@@ -19,6 +19,7 @@ import { intendedOf } from "../recovery/intents.ts";
 import { doHold } from "../txn/comparisons.ts";
 import { type Footprint, footprintOf } from "../txn/locks.ts";
 import { resultsOf, writesOf } from "../txn/operations.ts";
+import { PresentKeys } from "../txn/present-keys.ts";
 import { refuseLargeAnswer } from "./answer-size.ts";
 import type { GroupKeys } from "./group-keys.ts";
 import { limits } from "./limits.ts";
@@ -95,9 +96,10 @@ export class TransactionCommands {
   answer(part: Part): Answer {
     const fenced = this.#rules.fenced(part.fence);
     if (fenced !== null) return { type: "refused", failure: fenced };
-    const succeeded = doHold(part.comparisons, this.#mvcc);
-    const results = resultsOf(succeeded ? part.success : part.failure, this.#mvcc);
-    const tooMuch = refuseLargeAnswer(results, asked(part));
+    const keys = this.#look();
+    const succeeded = doHold(part.comparisons, keys);
+    const results = resultsOf(succeeded ? part.success : part.failure, keys);
+    const tooMuch = keys.refusal(asked(part)) ?? refuseLargeAnswer(results, asked(part));
     if (tooMuch !== null) return { type: "refused", failure: tooMuch };
     return { type: "transacted", succeeded, revision: this.#mvcc.revision, results };
   }
@@ -132,7 +134,7 @@ export class TransactionCommands {
 
   #prepare({ id, part }: Command<"prepare">): TransactionOutcome {
     const known = this.state.find(id);
-    if (known !== null) return { type: "prepared", id, vote: this.#vote(known.part) };
+    if (known !== null) return this.#vote(id, known.part);
     if (this.state.isClosed(id)) return { type: "refused", failure: isOver(this.#rules.key().group, id) };
     return this.#promise(id, part);
   }
@@ -142,13 +144,12 @@ export class TransactionCommands {
     const refusal = this.#rules.lock() ?? this.#rules.fenced(part.fence) ?? this.conflict(footprintOf(part));
     // Of either branch: from here on these leases do not end either.
     const operations = [...part.success, ...part.failure];
-    const reason = refusal ?? this.#rules.missingLease(operations) ?? this.#rules.refuseIntents(operations);
+    const unfit = refusal ?? this.#rules.missingLease(operations) ?? this.#rules.refuseIntents(operations);
+    const reason = unfit ?? this.#noRoom();
     if (reason !== null) return { type: "refused", failure: reason };
-    const vote = this.#vote(part);
-    const tooMuch = this.#noRoom() ?? refuseLargeAnswer([...vote.success, ...vote.failure], asked(part));
-    if (tooMuch !== null) return { type: "refused", failure: tooMuch };
-    this.state.prepare({ id, part });
-    return { type: "prepared", id, vote };
+    const outcome = this.#vote(id, part);
+    if (outcome.type === "prepared") this.state.prepare({ id, part });
+    return outcome;
   }
 
   #decide({ id, decision }: Command<"decide">, index: LogIndex): TransactionOutcome {
@@ -180,9 +181,17 @@ export class TransactionCommands {
     return this.#keys.write(writesOf(branch)).revision;
   }
 
-  #vote({ comparisons, success, failure: otherwise }: Part): Vote {
-    const holds = doHold(comparisons, this.#mvcc);
-    return { holds, success: resultsOf(success, this.#mvcc), failure: resultsOf(otherwise, this.#mvcc) };
+  #vote(id: TransactionId, part: Part): TransactionOutcome {
+    const keys = this.#look();
+    const holds = doHold(part.comparisons, keys);
+    const vote = { holds, success: resultsOf(part.success, keys), failure: resultsOf(part.failure, keys) };
+    const answered = [...vote.success, ...vote.failure];
+    const tooMuch = keys.refusal(asked(part)) ?? refuseLargeAnswer(answered, asked(part));
+    return tooMuch === null ? { type: "prepared", id, vote } : { type: "refused", failure: tooMuch };
+  }
+
+  #look(): PresentKeys {
+    return new PresentKeys(this.#mvcc, { at: null, keysMax: limits.transactionKeysMax });
   }
 
   #noRoom(): Failure | null {

@@ -8,9 +8,10 @@ import type { GroupKey } from "../../proto/model.ts";
 import { spanOfKey } from "../../storage/mvcc/span.ts";
 import type { Write as VersionedWrite } from "../../storage/mvcc/types.ts";
 import type { Footprint } from "../txn/locks.ts";
-import { resultsOf } from "../txn/operations.ts";
+import { PresentKeys } from "../txn/present-keys.ts";
 import { refuseLargeAnswer } from "./answer-size.ts";
 import type { GroupKeys } from "./group-keys.ts";
+import { limits } from "./limits.ts";
 import type { PlainOutcome } from "./session-commands.ts";
 
 type WriteCommand = Extract<GroupCommand, { readonly type: "write" }>;
@@ -68,12 +69,11 @@ export class WriteCommands {
 
   /** An answer that is too large would not arrive, and what it should have told would be gone. */
   #tooMuch(writes: readonly Write[]): Failure | null {
-    const deletions = writes.filter((write) => write.type === "delete");
-    const results = resultsOf(
-      deletions.map(({ span }) => ({ type: "delete", span, returnPrevious: true })),
-      this.#keys.mvcc,
-    );
-    return refuseLargeAnswer(results, { group: this.#group, field: "previous_values" });
+    const asked = { group: this.#group, field: "previous_values" } as const;
+    const keys = new PresentKeys(this.#keys.mvcc, { at: null, keysMax: limits.transactionKeysMax });
+    const previous = writes.flatMap((write) => (write.type === "delete" ? keys.within(write.span).kvs : []));
+    const removed = { type: "delete", deleted: previous.length, previous } as const;
+    return keys.refusal(asked) ?? refuseLargeAnswer([removed], asked);
   }
 
   #mismatch(compare: Compare): Failure | null {

@@ -3,17 +3,15 @@
 import type { KeyValue } from "../../proto/model.ts";
 import type { Comparison, Operand, Relation } from "../../proto/transactions.ts";
 import { compareBytes } from "../../storage/bytes.ts";
-import type { Mvcc } from "../../storage/mvcc/mvcc.ts";
-import { keysIn } from "./present-keys.ts";
+import type { PresentKeys } from "./present-keys.ts";
 
-export function doHold(comparisons: readonly Comparison[], mvcc: Mvcc): boolean {
-  return comparisons.every((comparison) => holds(comparison, mvcc));
+export function doHold(comparisons: readonly Comparison[], keys: PresentKeys): boolean {
+  return comparisons.every((comparison) => holds(comparison, keys));
 }
 
-function holds({ target, relation, operand }: Comparison, mvcc: Mvcc): boolean {
-  if (target.type === "span") return keysIn(mvcc, target.span).every((kv) => holdsOf(kv, relation, operand));
-  const found = mvcc.get(target.key, null);
-  return holdsOf(found.type === "value" ? found.kv : null, relation, operand);
+function holds({ target, relation, operand }: Comparison, keys: PresentKeys): boolean {
+  if (target.type === "key") return holdsOf(keys.get(target.key), relation, operand);
+  return keys.within(target.span).kvs.every((kv) => holdsOf(kv, relation, operand));
 }
 
 /** @param kv null: the key does not exist */

@@ -1,22 +1,16 @@
 // The operations of one branch of a transaction: what they answer, from the state before any of them, and what they write.
 
-import { assert } from "../../proto/assert.ts";
 import { type Failure, failure } from "../../proto/errors.ts";
-import type { GroupId, Revision } from "../../proto/ids.ts";
+import type { GroupId } from "../../proto/ids.ts";
 import type { KeyValue } from "../../proto/model.ts";
 import type { Operation, OperationResult } from "../../proto/transactions.ts";
 import { emptyBytes } from "../../storage/bytes.ts";
-import type { Mvcc } from "../../storage/mvcc/mvcc.ts";
 import type { Write } from "../../storage/mvcc/types.ts";
-import { keysIn } from "./present-keys.ts";
+import type { PresentKeys } from "./present-keys.ts";
 
-/** One for each operation, in order. @param at that can be read; null: the newest */
-export function resultsOf(
-  branch: readonly Operation[],
-  mvcc: Mvcc,
-  at: Revision | null = null,
-): readonly OperationResult[] {
-  return branch.map((operation) => resultOf(operation, mvcc, at));
+/** One for each operation, in order. */
+export function resultsOf(branch: readonly Operation[], keys: PresentKeys): readonly OperationResult[] {
+  return branch.map((operation) => resultOf(operation, keys));
 }
 
 export function writesOf(branch: readonly Operation[]): readonly Write[] {
@@ -38,38 +32,31 @@ export function refuseLargeResults(
   return failure("invalid_argument", message, { group, field });
 }
 
-function resultOf(operation: Operation, mvcc: Mvcc, at: Revision | null): OperationResult {
+function resultOf(operation: Operation, keys: PresentKeys): OperationResult {
   switch (operation.type) {
     case "get":
-      return { type: "get", kv: valueAt(mvcc, operation.key, at) };
+      return { type: "get", kv: keys.get(operation.key) };
     case "list":
-      return listOf(operation, mvcc, at);
+      return listOf(operation, keys);
     case "put":
-      return { type: "put", previous: operation.returnPrevious ? valueAt(mvcc, operation.key, at) : null };
+      return { type: "put", previous: operation.returnPrevious ? keys.get(operation.key) : null };
     case "intend":
       return { type: "intend" };
     case "delete": {
-      const present = keysIn(mvcc, operation.span, at);
-      return { type: "delete", deleted: present.length, previous: operation.returnPrevious ? present : [] };
+      const { kvs } = keys.within(operation.span);
+      return { type: "delete", deleted: kvs.length, previous: operation.returnPrevious ? kvs : [] };
     }
   }
 }
 
 function listOf(
   { span, limit, keysOnly, countOnly }: Operation & { readonly type: "list" },
-  mvcc: Mvcc,
-  at: Revision | null,
+  keys: PresentKeys,
 ): OperationResult {
-  const page = mvcc.range(span, { at, limit: countOnly ? 0 : limit, countAll: true });
-  assert(page.type === "page", () => `revision ${at} can be read`);
-  const kvs = keysOnly ? page.kvs.map((kv) => ({ ...kv, value: emptyBytes })) : page.kvs;
-  return { type: "list", kvs, more: page.more && !countOnly, count: page.count };
-}
-
-function valueAt(mvcc: Mvcc, key: Uint8Array, at: Revision | null): KeyValue | null {
-  const found = mvcc.get(key, at);
-  assert(found.type === "value", () => `revision ${at} can be read`);
-  return found.kv;
+  const count = keys.count(span);
+  if (countOnly) return { type: "list", kvs: [], more: false, count };
+  const { kvs, more } = keys.within(span, limit);
+  return { type: "list", kvs: keysOnly ? kvs.map((kv) => ({ ...kv, value: emptyBytes })) : kvs, more, count };
 }
 
 function keyValuesOf(result: OperationResult): readonly KeyValue[] {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Comparison } from "../../../proto/transactions.ts";
 import { doHold } from "../../../server/txn/comparisons.ts";
-import { keyIs, mvccOf, spanIs, spanOf, value } from "./fixtures.ts";
+import { keyIs, lookAt, mvccOf, spanIs, spanOf, value } from "./fixtures.ts";
 
 // Revisions: a 2 and 4, b 3, c 5 with lease 9.
 const mvcc = mvccOf(["a", "1"], ["b", "5"], ["a", "2"], ["c", "", 9]);
@@ -31,13 +31,13 @@ const table: readonly (readonly [what: string, comparison: Comparison, holds: bo
 
 for (const [what, comparison, holds] of table) {
   test(`${what} ${holds ? "holds" : "does not hold"}`, () => {
-    assert.equal(doHold([comparison], mvcc), holds);
+    assert.equal(doHold([comparison], lookAt(mvcc)), holds);
   });
 }
 
 test("all comparisons must hold, and none always do", () => {
   const [right, wrong] = [keyIs("a", "equal", value("2")), keyIs("a", "equal", value("1"))];
-  assert.equal(doHold([], mvcc), true);
-  assert.equal(doHold([right, right], mvcc), true);
-  assert.equal(doHold([right, wrong], mvcc), false);
+  assert.equal(doHold([], lookAt(mvcc)), true);
+  assert.equal(doHold([right, right], lookAt(mvcc)), true);
+  assert.equal(doHold([right, wrong], lookAt(mvcc)), false);
 });

@@ -3,6 +3,7 @@
 import { toGroupId, toLogIndex, toNodeId } from "../../../proto/ids.ts";
 import type { KeySpan } from "../../../proto/model.ts";
 import type { Comparison, Operand, Operation, Part, Relation } from "../../../proto/transactions.ts";
+import { PresentKeys } from "../../../server/txn/present-keys.ts";
 import { keyAfter } from "../../../storage/bytes.ts";
 import { Mvcc } from "../../../storage/mvcc/mvcc.ts";
 
@@ -16,6 +17,11 @@ export function mvccOf(...puts: readonly (readonly [key: string, value: string, 
     mvcc.apply([{ type: "put", key: bytes(key), value: bytes(value), lease }]);
   }
   return mvcc;
+}
+
+/** As a transaction sees them that may look at as many as it likes. */
+export function lookAt(mvcc: Mvcc): PresentKeys {
+  return new PresentKeys(mvcc, { at: null, keysMax: Number.POSITIVE_INFINITY });
 }
 
 export function spanOf(start: string, end: string | null = null): KeySpan {

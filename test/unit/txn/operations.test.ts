@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { toGroupId } from "../../../proto/ids.ts";
 import type { Operation, OperationResult } from "../../../proto/transactions.ts";
 import { refuseLargeResults, resultsOf, writesOf } from "../../../server/txn/operations.ts";
-import { get, list, mvccOf, put, remove, removeSpan, spanOf, text } from "./fixtures.ts";
+import { get, list, lookAt, mvccOf, put, remove, removeSpan, spanOf, text } from "./fixtures.ts";
 
 const mvcc = mvccOf(["a", "1"], ["b", "2"], ["c", "3"]);
 
@@ -40,7 +40,7 @@ const answers: readonly (readonly [Operation, string])[] = [
 test("every operation answers from the state before all of them", () => {
   const branch = answers.map(([operation]) => operation);
   assert.deepEqual(
-    resultsOf(branch, mvcc).map(shown),
+    resultsOf(branch, lookAt(mvcc)).map(shown),
     answers.map(([, answer]) => answer),
   );
 });
@@ -57,7 +57,7 @@ const limit = { group: toGroupId("rg"), field: "operations", bytesMax: 4 * 1024 
 
 test("answers of more than 4 MiB are refused, and the limit named", () => {
   const large = mvccOf(["a", "x".repeat(1_000_000)], ["b", "y".repeat(1_000_000)]);
-  const both = resultsOf([list(spanOf("a"))], large);
+  const both = resultsOf([list(spanOf("a"))], lookAt(large));
   assert.equal(refuseLargeResults([...both, ...both], limit), null);
   const refusal = refuseLargeResults([...both, ...both, ...both], limit);
   assert.equal(refusal?.code, "invalid_argument");

@@ -357,7 +357,8 @@ export type DeleteRequest = Message<"bailiwick.v1.DeleteRequest"> & {
   } | { case: undefined; value?: undefined };
 
   /**
-   * Answers the versions that were deleted; refused with `invalid_argument` if they exceed 4 MiB, and nothing is deleted.
+   * Answers the versions that were deleted; refused with `invalid_argument` if they exceed 4 MiB or
+   * 100,000 keys, and nothing is deleted.
    *
    * @generated from field: bool previous_values = 5;
    */

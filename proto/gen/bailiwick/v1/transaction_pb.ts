@@ -21,8 +21,9 @@ export const file_bailiwick_v1_transaction: GenFile = /*@__PURE__*/
 /**
  * If every comparison holds, `success` is executed, otherwise `failure`; all of it at one point in time. Either all groups
  * apply their part or none does. At most 16 groups, 128 comparisons and 128 operations in each branch, together 1.5 MiB of
- * keys and values. What is answered, and in each group what either branch would answer, is at most 4 MiB; else the transaction
- * is refused with `invalid_argument`, and nothing is done.
+ * keys and values. What is answered, and in each group what either branch would answer, is at most 4 MiB; ranges that are
+ * compared or deleted and pages of lists hold at most 100,000 keys together in a group (counted keys are free). Beyond that the
+ * transaction is refused with `invalid_argument`, and nothing is done.
  *
  * @generated from message bailiwick.v1.TransactRequest
  */
