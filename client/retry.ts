@@ -58,6 +58,8 @@ function placeOf(failure: ClientFailure, isRead: boolean): Place {
   if (code === "unreachable") return "next";
   if (code === "canceled") return "never";
   if (effect === "unknown") return isRead ? "next" : "never";
+  // A node that waited in vain for one that is silent says so in time for another to be asked.
+  if (code === "deadline") return "next";
   const { retry } = errorCodes[code];
   if (retry === "never") return "never";
   // A node cut off from its group sees no quorum where another sees one.

@@ -150,6 +150,14 @@ test("Client repeats a read whatever became of it", async () => {
   assert.equal(cluster.calls.length, 3);
 });
 
+test("Client asks the next endpoint when the first has waited in vain for a leader that is silent", async () => {
+  const cluster = new FakeCluster();
+  cluster.refuse("get", "deadline", { effect: "none" });
+  const { client } = createClient(cluster);
+  await client.get("rg220", "a");
+  assert.deepEqual(cluster.calls, ["n202:7401 get", "n208:7401 get"]);
+});
+
 test("Client tells of a read that ran out of time why it had to be repeated, and of a write that it ran out", async () => {
   const cluster = new FakeCluster();
   const { client } = createClient(cluster, { timeoutMs: 1_000 });

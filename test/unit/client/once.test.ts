@@ -90,6 +90,13 @@ test("a write that has not happened is sent again under a new identity", async (
   assert.deepEqual(scene.identities, ["s1 6", "s1 7", "s1 7", "s1 8"]);
 });
 
+test("a write that waited in vain at one endpoint is sent to the next", async () => {
+  const scene = new Scene();
+  scene.failures.push({ code: "deadline", effect: "none" });
+  await scene.client.put("rg220", entry);
+  assert.deepEqual(scene.identities, ["s1 6", "s1 7"]);
+});
+
 test("a refusal of a repetition by the group is told, any other is no proof that nothing happened", async () => {
   const scene = new Scene();
   scene.failures.push({ code: "outcome_unknown" }, { code: "condition_failed" });

@@ -56,6 +56,12 @@ test("decideRetry() of a read goes on also when nobody knows how the call ended"
   assert.equal(decide("no_quorum", state), "next later");
 });
 
+test("decideRetry() asks the next endpoint when a node says that its time was up before anything happened", () => {
+  for (const isRead of [true, false]) assert.equal(decide("deadline", { isRead }, "none"), "next at once");
+  assert.equal(decide("deadline", { attemptMs: 4_900, remainingMs: 50 }, "none"), "fail");
+  assert.equal(decide("deadline", { isRead: true, remainingMs: 0 }, "none"), "fail");
+});
+
 test("decideRetry() pauses once every endpoint has been asked", () => {
   assert.equal(decide("unreachable", { attempts: 2 }), "next at once");
   assert.equal(decide("unreachable", { attempts: 3 }), "next later");
