@@ -8,7 +8,7 @@ import type { KeyEvent } from "../../../proto/requests.ts";
 import { nextStart, readSpan } from "../../../server/api/convert/key-values.ts";
 import { decodePageToken, encodePageToken, pageByName } from "../../../server/api/page-token.ts";
 import { toFragments } from "../../../server/api/watch/fragments.ts";
-import { compareBytes } from "../../../storage/bytes.ts";
+import { bytesOf, compareBytes, textOf } from "../../../storage/bytes.ts";
 
 const fewBytes = fc.uint8Array({ maxLength: 4, min: 0xfd, max: 0xff });
 
@@ -89,6 +89,27 @@ test("decodePageToken() gives back what was encoded, and refuses anything else w
       },
     ),
   );
+});
+
+test("decodePageToken() gives back any key, the longest of control bytes too, in a token that this node takes", () => {
+  const longest = [0, 1, 0x22, 0x7f, 0x80, 0xff].map((byte) => new Uint8Array(4096).fill(byte));
+  const keys = fc.oneof(fc.uint8Array({ minLength: 1, maxLength: 4096, size: "max" }), fc.constantFrom(...longest));
+  const most = Number.MAX_SAFE_INTEGER;
+  const shape = ["number", "number", "number", "number", "string"] as const;
+  fc.assert(
+    fc.property(keys, (key) => {
+      const token = encodePageToken("list", [most, most, most, most, textOf(key)]);
+      assert.deepEqual(bytesOf(String(decodePageToken("list", token, shape).at(-1))), Buffer.from(key));
+    }),
+  );
+});
+
+test("decodePageToken() refuses tokens of earlier builds, and text that is not as it was written", () => {
+  const refusal = { name: "DbError", code: "invalid_argument", details: { field: "page_token" } };
+  for (const text of ['["groups","rg22"]', '[2,"groups","rg220"]', '[2,"groups","rg2="]', '[2,"groups","r g2"]']) {
+    assert.throws(() => decodePageToken("groups", bytesOf(text), ["string"]), refusal, text);
+  }
+  assert.deepEqual(decodePageToken("groups", bytesOf('[2,"groups","cmcy"]'), ["string"]), ["rg2"]);
 });
 
 test("pageByName() delivers every row once", () => {
