@@ -1,14 +1,17 @@
-// The endpoints of a client: which one is asked now, and the transport to each, made when it is first needed.
+// The endpoints of a client: which one is asked now, the transport to each, made when it is first needed, and how many watches
+// each has.
 
 import { DbError, failure } from "../proto/errors.ts";
 import { clientLimits } from "./limits.ts";
 import type { Connect, Transport } from "./transport.ts";
 import { UnreachableError } from "./unreachable-error.ts";
+import { WatchPlaces } from "./watch-places.ts";
 
 const endpointPattern = /^(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})$/;
 
 /** Begins with the first of the list and stays with an endpoint as long as it answers. */
 export class Endpoints {
+  readonly watchPlaces = new WatchPlaces();
   readonly #names: readonly string[];
   readonly #connect: Connect;
   readonly #transports = new Map<string, Promise<Transport>>();

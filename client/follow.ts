@@ -21,6 +21,7 @@ import { decideRetry } from "./retry.ts";
 import { isAborted } from "./signals.ts";
 import type { MessageStream } from "./transport.ts";
 import { type ClientFailure, toClientError } from "./unreachable-error.ts";
+import { watchesField } from "./watch-places.ts";
 
 export interface FollowOptions {
   /** Delivers what exists first, then every later change; not with a start. */
@@ -66,8 +67,8 @@ export interface WatchSubject<Event> {
 /**
  * Leaving the loop ends the watch.
  *
- * @throws {DbError} `compacted` with the floor in `details.revision`; whatever the server refuses; `unreachable` and the like
- *   only before the watch has begun
+ * @throws {DbError} `compacted` with the floor in `details.revision`; whatever the server refuses; `unreachable` and the like,
+ *   and `overloaded` when the client has 1,000 watches at this endpoint, only before the watch has begun
  */
 export async function* follow<Event>(
   parts: ClientParts,
@@ -128,6 +129,7 @@ class Following<Event> {
   async *follow(endpoint: string): AsyncGenerator<NoticeOf<Event>, void> {
     this.#attempts += 1;
     this.#dropFragments();
+    using _place = this.#parts.endpoints.watchPlaces.take(endpoint);
     const transport = await this.#parts.endpoints.transportTo(endpoint);
     const options = { timeoutMs: this.#timeoutMs, signal: this.#options.signal };
     const stream: Stream = await transport.openStream(WatchService.method.watch, options);
@@ -151,6 +153,7 @@ class Following<Event> {
   pauseAfter(failed: ClientFailure): number | null {
     const { clock, endpoints, retry, random } = this.#parts;
     const hasBegun = this.#hasBegun;
+    if (!hasBegun && failed.details.field === watchesField) return null;
     const remainingMs = this.#startMs + this.#timeoutMs - clock.nowMs();
     // Nobody asked for this end (that is looked at before), so it is the silence of the other side.
     const reason = failed.code === "canceled" ? failure("outcome_unknown", failed.message) : failed;

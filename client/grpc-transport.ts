@@ -1,5 +1,5 @@
-// The transport over gRPC: one channel an endpoint. It connects before it sends, so that a call which never left is told
-// apart from one whose answer was lost; retries are the client's, never the channel's.
+// The transport over gRPC: a channel an endpoint, and one for its watches. It connects before it sends, so that a call which
+// never left is told apart from one whose answer was lost; retries are the client's, never the channel's.
 
 import type { DescMessage, DescMethodBiDiStreaming, DescMethodUnary, MessageShape } from "@bufbuild/protobuf";
 import {
@@ -11,6 +11,7 @@ import {
   type ServiceError,
 } from "@grpc/grpc-js";
 import { DbError, failure } from "../proto/errors.ts";
+import { WatchService } from "../proto/gen/bailiwick/v1/watch_pb.ts";
 import { toGrpcMethod } from "../proto/grpc.ts";
 import { clientLimits } from "./limits.ts";
 import { fromServiceError } from "./service-error.ts";
@@ -30,7 +31,7 @@ const channelOptions: ChannelOptions = {
   "grpc.min_reconnect_backoff_ms": 100,
   "grpc.max_reconnect_backoff_ms": clientLimits.backoffMsMax,
   "grpc.enable_retries": 0,
-  // A channel of its own: another client's back-off is not ours.
+  // A connection of its own for each channel: another client's back-off is not ours.
   "grpc.use_local_subchannel_pool": 1,
   // Nodes are named by address; a proxy for the web does not lead to them.
   "grpc.enable_http_proxy": 0,
@@ -38,13 +39,17 @@ const channelOptions: ChannelOptions = {
 
 class GrpcTransport implements Transport {
   readonly #endpoint: string;
-  readonly #client: GrpcClient;
+  /** Of calls, and of the streams that they and renewals share. */
+  readonly #calls: GrpcClient;
+  /** Of streams of which there may be as many as a node lets one connection have: nothing else is to wait behind them. */
+  readonly #watches: GrpcClient;
   /** What gives up each call under way; as many as callers wait for. */
   readonly #underWay = new Set<() => void>();
 
   constructor(endpoint: string) {
     this.#endpoint = endpoint;
-    this.#client = new GrpcClient(endpoint, credentials.createInsecure(), channelOptions);
+    this.#calls = new GrpcClient(endpoint, credentials.createInsecure(), channelOptions);
+    this.#watches = new GrpcClient(endpoint, credentials.createInsecure(), channelOptions);
   }
 
   async unary<Input extends DescMessage, Output extends DescMessage>(
@@ -55,7 +60,7 @@ class GrpcTransport implements Transport {
     const { path, requestSerialize, responseDeserialize } = toGrpcMethod<Input, Output>(method);
     const bytes = checkSize(requestSerialize(request));
     const deadline = Date.now() + options.timeoutMs;
-    await this.#connected(options);
+    await this.#connected(this.#calls, options);
     const { promise, resolve, reject } = Promise.withResolvers<MessageShape<Output>>();
     const settle = (error: ServiceError | null, response?: MessageShape<Output>) => {
       const isGivenUp = end();
@@ -64,7 +69,7 @@ class GrpcTransport implements Transport {
       else resolve(response);
     };
     const asIs = (encoded: Buffer) => encoded;
-    const call = this.#client.makeUnaryRequest(
+    const call = this.#calls.makeUnaryRequest(
       path,
       asIs,
       responseDeserialize,
@@ -82,8 +87,9 @@ class GrpcTransport implements Transport {
     options: CallOptions,
   ): Promise<MessageStream<MessageShape<Input>, MessageShape<Output>>> {
     const { path, requestSerialize, responseDeserialize } = toGrpcMethod<Input, Output>(method);
-    await this.#connected(options);
-    const call = this.#client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, new Metadata(), {});
+    const client = method.parent.typeName === WatchService.typeName ? this.#watches : this.#calls;
+    await this.#connected(client, options);
+    const call = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, new Metadata(), {});
     const closing = new AbortController();
     const signal = options.signal === undefined ? closing.signal : AbortSignal.any([closing.signal, options.signal]);
     const end = this.#follow(call, signal);
@@ -99,7 +105,8 @@ class GrpcTransport implements Transport {
 
   close(): void {
     for (const giveUp of this.#underWay) giveUp();
-    this.#client.close();
+    this.#calls.close();
+    this.#watches.close();
   }
 
   /** Gives a call up when its signal says so, or the transport is closed. @returns ends that, and says if it has happened */
@@ -129,8 +136,8 @@ class GrpcTransport implements Transport {
   }
 
   /** Waits until the channel is ready, but not through its back-off: another endpoint may answer meanwhile. */
-  async #connected({ timeoutMs, signal }: CallOptions): Promise<void> {
-    const channel = this.#client.getChannel();
+  async #connected(client: GrpcClient, { timeoutMs, signal }: CallOptions): Promise<void> {
+    const channel = client.getChannel();
     const waitMs = Math.min(timeoutMs, clientLimits.connectMs);
     const deadline = Date.now() + waitMs;
     for (;;) {

@@ -36,6 +36,8 @@ export const clientLimits = {
   pagesMax: 1_000,
   keepaliveMs: 10_000,
   keepaliveTimeoutMs: 5_000,
+  /** Of one client at one endpoint, which takes 1,024 streams on a connection: more would wait there without a word. */
+  watchesMax: 1_000,
   /** What a watch asks for: a sign of life at least this often. */
   watchProgressMs: 5_000,
   /** A watch that has heard nothing for this long looks for another node. */

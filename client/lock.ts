@@ -37,8 +37,8 @@ export class Lock implements AsyncDisposable {
   /** Of the lease that the lock lives by. */
   readonly lease: number;
   /**
-   * Aborted when the lock is lost, or may be soon: as `lost` of {@link KeptLease}, and when its key was deleted. What the lock
-   * protects must stop then.
+   * Aborted when the lock is lost, or may be soon: as `lost` of {@link KeptLease}, and when its key was deleted, unless the
+   * client has as many watches as it may. What the lock protects must stop then.
    */
   readonly lost: AbortSignal;
   readonly #lease: KeptLease;
@@ -122,8 +122,9 @@ interface Turn {
 /**
  * Waits for the turn.
  *
- * @throws {DbError} `canceled`, `deadline` of `waitMs`, the reason of a lease that was lost meanwhile, `invalid_argument`, or what
- *   the group refuses. Nothing is left behind, or what is ends with its lease.
+ * @throws {DbError} `canceled`, `deadline` of `waitMs`, the reason of a lease that was lost meanwhile, `invalid_argument`,
+ *   `overloaded` when the client has too many watches to wait with, or what the group refuses. Nothing is left behind, or what
+ *   is ends with its lease.
  */
 export async function takeLock(parts: LeaseParts, claim: Claim): Promise<Lock> {
   const { group, name, ttlMs = clientLimits.lockTtlMs, signal } = claim;

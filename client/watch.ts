@@ -42,7 +42,7 @@ export type WatchNotice = NoticeOf<WatchedEvent>;
  * Watches keys of a group. Leaving the loop ends the watch.
  *
  * @throws {DbError} `compacted` with the floor in `details.revision`: read again, then watch from behind what was read;
- *   whatever the group refuses; `unreachable` and the like only before the watch has begun
+ *   whatever the group refuses; `unreachable` and the like, and `overloaded` of too many watches, only before the watch has begun
  */
 export function watchKeys(parts: ClientParts, group: string, options: WatchOptions): AsyncGenerator<WatchNotice, void> {
   const { keys = { prefix: "" }, fromRevision = 0, previous = false, keysOnly = false, without = [] } = options;

@@ -6,6 +6,7 @@ import { createConnection, createServer, type Server as NetServer, type Socket }
 import { type TestContext, test } from "node:test";
 import { create, toBinary } from "@bufbuild/protobuf";
 import {
+  type ChannelOptions,
   Metadata,
   Server,
   ServerCredentials,
@@ -25,6 +26,12 @@ import {
   PutRequestSchema,
 } from "../../../proto/gen/bailiwick/v1/key_value_pb.ts";
 import {
+  type KeepAliveLeaseRequest,
+  type KeepAliveLeaseResponse,
+  KeepAliveLeaseResponseSchema,
+  LeaseService,
+} from "../../../proto/gen/bailiwick/v1/lease_pb.ts";
+import {
   type WatchRequest,
   WatchRequestSchema,
   type WatchResponse,
@@ -38,12 +45,10 @@ type Get = (call: unknown, callback: sendUnaryData<GetResponse>) => void;
 
 const header = { clusterId: "c", group: "rg220", incarnation: 1n, revision: 9n, node: "n202" };
 
-async function serve(context: TestContext, handlers: UntypedServiceImplementation) {
-  const server = new Server();
-  const keyValue = toGrpcService(KeyValueService);
-  const watch = toGrpcService(WatchService);
+async function serve(context: TestContext, handlers: UntypedServiceImplementation, options: ChannelOptions = {}) {
+  const server = new Server(options);
   const known = (name: string) => Object.hasOwn(handlers, name);
-  for (const service of [keyValue, watch]) {
+  for (const service of [KeyValueService, LeaseService, WatchService].map(toGrpcService)) {
     const methods = Object.entries(service).filter(([name]) => known(name));
     if (methods.length > 0) server.addService(Object.fromEntries(methods), handlers);
   }
@@ -218,4 +223,25 @@ test("a client finds the node that answers over real connections, and finds back
   dead.server.forceShutdown();
   await using client = new Client({ endpoints: [dead.endpoint, alive.endpoint] });
   assert.equal((await client.get("rg220", "a")).header.revision, 9);
+});
+
+test("calls and renewals do not wait behind watches, though these take all streams that a connection may have", async (context) => {
+  const streamsMax = 4;
+  const answer: Get = (_, callback) => callback(null, create(GetResponseSchema, { header }));
+  const watch = (call: ServerDuplexStream<WatchRequest, WatchResponse>) => {
+    const created = { watchId: 1, response: { case: "created", value: {} } } as const;
+    call.on("data", () => call.write(create(WatchResponseSchema, created)));
+  };
+  const keepAliveLease = (call: ServerDuplexStream<KeepAliveLeaseRequest, KeepAliveLeaseResponse>) => {
+    const renewed = ({ id }: KeepAliveLeaseRequest) => create(KeepAliveLeaseResponseSchema, { id, ttlMs: 5_000 });
+    call.on("data", (request: KeepAliveLeaseRequest) => call.write(renewed(request)));
+  };
+  const options = { "grpc.max_concurrent_streams": streamsMax };
+  const { endpoint } = await serve(context, { get: answer, watch, keepAliveLease }, options);
+  await using client = new Client({ endpoints: [endpoint], timeoutMs: 1_000 });
+  const watches = Array.from({ length: streamsMax }, () => client.watch("rg220"));
+  context.after(() => Promise.all(watches.map((notices) => notices.return())));
+  for (const notices of watches) assert.equal((await notices.next()).value?.type, "started");
+  assert.equal((await client.get("rg220", "a")).header.revision, 9);
+  assert.deepEqual(await client.renewLease("rg220", 7), { ttlMs: 5_000 });
 });

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { Client, type DbError, type WatchNotice, type WatchOptions } from "../../../client/index.ts";
+import { clientLimits } from "../../../client/limits.ts";
 import { FakeCluster } from "./fake-cluster.ts";
 import { ManualClock } from "./manual-clock.ts";
 
@@ -211,4 +212,47 @@ test("a watch loses, repeats and reorders nothing, whenever nodes die", async ()
     }),
     { numRuns: 50 },
   );
+});
+
+/** Watches that have begun, as many as one client may have at an endpoint. */
+async function fill(client: Client) {
+  const { watchesMax } = clientLimits;
+  const watches = Array.from({ length: watchesMax }, () => client.watch("rg220"));
+  for (const notices of watches) await next(notices, "started");
+  return watches;
+}
+
+test("a watch beyond as many as a client may have at an endpoint fails at once, until another has ended", async () => {
+  const cluster = new FakeCluster();
+  const { client, clock, notices } = watchOf(cluster);
+  const [first] = await fill(client);
+  const { length } = clock.pausesMs;
+  await assert.rejects(notices.next(), (reason: DbError) => {
+    assert.deepEqual([reason.code, reason.effect], ["overloaded", "none"]);
+    assert.match(reason.message, /1000 watches at n202:7401/);
+    return true;
+  });
+  assert.deepEqual(clock.pausesMs.slice(length), []);
+  await first?.return();
+  const again = client.watch("rg220");
+  assert.equal((await next(again, "started")).endpoint, "n202:7401");
+  await client.close();
+});
+
+test("a watch that has begun waits for a place when it has to go on where there is none", async () => {
+  const cluster = new FakeCluster();
+  const { client, notices } = watchOf(cluster);
+  cluster.kill("n202:7401");
+  assert.equal((await next(notices, "started")).endpoint, "n208:7401");
+  cluster.start("n202:7401");
+  cluster.refuse("get", "not_leader");
+  await client.get("rg220", "a");
+  const [first] = await fill(client);
+  cluster.kill("n208:7401");
+  const codes = new Set<string>();
+  for (let time = 0; time < 4; time++) codes.add((await next(notices, "interrupted")).failure.code);
+  assert.ok(codes.has("overloaded"), [...codes].join());
+  await first?.return();
+  assert.equal((await next(notices, "started")).isResumed, true);
+  await client.close();
 });
