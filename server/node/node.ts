@@ -257,7 +257,7 @@ export class Node implements StateMachine, Knowledge {
     this.#desk.deadline(nowMs);
     for (const group of this.#agenda.atDeadline(nowMs)) group.deadline(nowMs);
     database.deadline(nowMs);
-    this.#beats.deadline(database.watched(), database.index, nowMs);
+    this.#beats.deadline([...database.watched(), ...this.#quarantinedPeers()], database.index, nowMs);
     this.#statuses?.deadline(nowMs);
     this.#reports.deadline(this.#groups, database, nowMs);
     this.#settling.deadline(this.#replicas(), nowMs);
@@ -416,8 +416,6 @@ export class Node implements StateMachine, Knowledge {
     this.#reception.beNoLongerAnew();
     this.#world.out.writeDurably(releaseOperations(), null);
     this.#world.out.note("info", "Readmitted", { groups: owned.length });
-    // Whoever has noted the quarantine may lead nothing with this node by now, and would hear no other word of it.
-    for (const peer of this.#world.connected) this.#world.out.tellStanding(peer);
     for (const group of this.#groups) group.wake();
   }
 
@@ -450,7 +448,7 @@ export class Node implements StateMachine, Knowledge {
 
   #beatEcho(from: NodeId, message: PeerMessage & { readonly type: "beatEcho" }, nowMs: Millis): void {
     const { sequence, agreed, groups, quarantine } = message;
-    this.#noteQuarantine(from, quarantine);
+    this.#noteQuarantine(from, quarantine, nowMs);
     this.database.heard(from, nowMs);
     for (const { reply, ...address } of groups) {
       this.#reception.groupMessage(from, { type: "raft", ...address, message: reply }, nowMs);
@@ -462,17 +460,24 @@ export class Node implements StateMachine, Knowledge {
     this.database.noticeIndex(from, message.clusterIndex, nowMs);
   }
 
-  #noteQuarantine(peer: NodeId, reason: string): void {
+  #noteQuarantine(peer: NodeId, reason: string, nowMs: Millis): void {
     const { quarantines } = this.#world;
     if ((quarantines.get(peer) ?? "") === reason) return;
     if (reason === "") quarantines.delete(peer);
     else quarantines.set(peer, reason);
+    this.#beats.wake(nowMs);
     for (const group of this.#groups) group.wake();
+  }
+
+  /** Beaten with by whoever has noted it, also where that leads nothing: no other word says that a quarantine is over. */
+  #quarantinedPeers(): readonly NodeId[] {
+    const { quarantines, connected } = this.#world;
+    return [...quarantines.keys()].filter((peer) => connected.has(peer));
   }
 
   #peerUp(peer: NodeId, nowMs: Millis): void {
     this.#world.connected.add(peer);
-    if (this.#database !== null) this.#world.out.tellStanding(peer);
+    if (this.#world.quarantines.has(peer)) this.#beats.wake(nowMs);
     if (this.#database !== null && this.#fellows().has(peer)) this.#reception.peerUp(peer, nowMs);
     this.#router.peerUp(peer, nowMs);
     this.#database?.log.peerUp(peer);

@@ -91,11 +91,6 @@ export class Outbox {
     echo.promise ||= promise;
   }
 
-  /** The peer hears whether this node is in quarantine: with the echo of this step, or by one that answers no beat. */
-  tellStanding(to: NodeId): void {
-    if (!this.#echoes.has(to)) this.openEcho(to, 0);
-  }
-
   /** Once this step's write is durable. */
   erase(range: KeyRange): void {
     this.#erased.push(range);

@@ -36,7 +36,7 @@ function rebuiltUnderAnotherLeader({ cut }: { readonly cut?: readonly [NodeId, N
 
 test("a former leader that has noted a node's quarantine hears of its end", () => {
   const cluster = rebuiltUnderAnotherLeader();
-  cluster.advance(100);
+  cluster.advance(500);
   for (const node of [n1, n2, n3]) assert.deepEqual(statusAt(cluster, node).missing, []);
 });
 
@@ -53,9 +53,23 @@ test("and does not call the node down when it leads again", () => {
 
 test("one that could not be told in time hears of it with the next connection", () => {
   const cluster = rebuiltUnderAnotherLeader({ cut: [n2, n3] });
-  cluster.advance(100);
+  cluster.advance(500);
   assert.deepEqual(statusAt(cluster, n2).missing, [n3]);
   cluster.heal();
   cluster.advance(1_000);
+  assert.deepEqual(statusAt(cluster, n2).missing, []);
+});
+
+test("and though the first words of it are lost", () => {
+  const cluster = rebuiltUnderAnotherLeader({ cut: [n2, n3] });
+  let lost = 0;
+  cluster.copies = (from, to, message) => {
+    const isLost = from === n3 && to === n2 && message.type === "beatEcho" && lost < 3;
+    lost += isLost ? 1 : 0;
+    return isLost ? 0 : 1;
+  };
+  cluster.heal();
+  cluster.advance(2_000);
+  assert.equal(lost, 3);
   assert.deepEqual(statusAt(cluster, n2).missing, []);
 });
