@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { clusterGroup, type NodeId, toGroupId } from "../../proto/ids.ts";
 import type { GroupRequest, Reply } from "../../proto/requests.ts";
 import { bytesOf } from "../../storage/bytes.ts";
-import { group, namesOf, Scene } from "./scene.ts";
+import { calmWorkload, group, namesOf, Scene } from "./scene.ts";
 
 const nodes = namesOf("a b c d e");
 const [a, b, d] = [nodes[0], nodes[1], nodes[3]] as [NodeId, NodeId, NodeId];
@@ -21,21 +21,7 @@ const pairServedMsMax = 15_000;
 /** Of one attempt. */
 const putMs = 1_000;
 const backMsMax = 30_000;
-const workload = {
-  clients: 2,
-  thinkMsMean: 2_000,
-  burstProbability: 0,
-  keysPerGroup: 4,
-  valueBytesMax: 32,
-  budgetMsMax: 1_000,
-  watches: 0,
-  variedWatches: false,
-  stateWatches: 0,
-  transfers: 0,
-  leases: 0,
-  leaseTtlMsMax: 3_000,
-  identities: false,
-};
+const workload = { ...calmWorkload, clients: 2, thinkMsMean: 2_000, burstProbability: 0 };
 
 class HungDisk extends Scene {
   readonly owners: readonly NodeId[];

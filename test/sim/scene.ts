@@ -143,6 +143,23 @@ export function namesOf(names: string): readonly NodeId[] {
   return names.split(" ").map(toNodeId);
 }
 
+/** A few clients that read and write, and nothing else. */
+export const calmWorkload = {
+  clients: 3,
+  thinkMsMean: 40,
+  burstProbability: 0.05,
+  keysPerGroup: 4,
+  valueBytesMax: 32,
+  budgetMsMax: 1_000,
+  watches: 0,
+  variedWatches: false,
+  stateWatches: 0,
+  transfers: 0,
+  leases: 0,
+  leaseTtlMsMax: 3_000,
+  identities: false,
+};
+
 export function calmOptions(seed: number, topology: Topology): SimOptions {
   return {
     seed,
@@ -150,21 +167,7 @@ export function calmOptions(seed: number, topology: Topology): SimOptions {
     safetyMs: 0,
     livenessMsMax: 0,
     logEntriesKept: 20_000,
-    workload: {
-      clients: 3,
-      thinkMsMean: 40,
-      burstProbability: 0.05,
-      keysPerGroup: 4,
-      valueBytesMax: 32,
-      budgetMsMax: 1_000,
-      watches: 0,
-      variedWatches: false,
-      stateWatches: 0,
-      transfers: 0,
-      leases: 0,
-      leaseTtlMsMax: 3_000,
-      identities: false,
-    },
+    workload: calmWorkload,
     link: calmLink,
     disk: calmDisk,
     gossip: "normal",
