@@ -130,12 +130,12 @@ function groupMissing(scene: Scene, group: GroupId): string | null {
   const running = ownership.running(group);
   const [first] = running;
   if (running.length > 1) return `${group} runs on ${running.map(({ node }) => node)}`;
-  if (first !== undefined) {
-    const isRight = isWell(first.node) && ownersOf(scene, group).includes(first.node) && first.phase === "online";
-    return isRight ? apartFrom(scene, group, first.node) : `${group} is ${first.phase} on ${first.node}`;
-  }
   const eligible = ownersOf(scene, group).find((node) => isEligible(scene, group, node));
-  return eligible === undefined ? null : `Nobody runs ${group}, and ${eligible} could`;
+  if (first === undefined) return eligible === undefined ? null : `Nobody runs ${group}, and ${eligible} could`;
+  // A node that is no longer an owner keeps it until an owner can take it.
+  const isPlaced = eligible === undefined || ownersOf(scene, group).includes(first.node);
+  const isRight = isWell(first.node) && isPlaced && first.phase === "online";
+  return isRight ? apartFrom(scene, group, first.node) : `${group} is ${first.phase} on ${first.node}`;
 }
 
 /** While the other one runs nowhere there is nothing to follow. */

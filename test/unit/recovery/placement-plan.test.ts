@@ -311,6 +311,13 @@ test("who owns the group no more, and is heard, is asked to stop when another on
   assert.equal(plan({ ...view, reservations: admittedBy("n210") }), "releasing n208");
 });
 
+test("who owns the group no more keeps it while no owner can take it, as where it must run beside another", () => {
+  const beside = neighbourOf("rg220", ownedBy("n208"));
+  const view = { owners: owners.slice(1), verdicts: statuses({}), policies: policiesOf({ sameNode: [beside.group] }) };
+  assert.equal(plan({ ...view, neighbours: [beside] }), "wait");
+  assert.equal(plan({ ...view, neighbours: [neighbourOf("rg220", ownedBy("n212"))] }), "reserve n212");
+});
+
 test("the application returns to the owner that an operator chose as soon as that one can take it", () => {
   const placement = placementOf({ intent: { pinnedTo: thirdOwner } });
   assert.equal(plan({ placement }), "reserve n212");
