@@ -131,7 +131,8 @@ export class CallDesk {
         return this.#router.route(call, nowMs);
       case "recoverCluster": {
         const others = state.directory.nodes.filter((node) => this.#world.connected.has(node));
-        return gatherClusterRecovery(request, { state, others }, this.#asker(), answer);
+        const view = { state, others, survey: this.#asker(), change: this.#changer(call) };
+        return gatherClusterRecovery(request, view, answer);
       }
       case "groupStatus":
         if (call.caller.type === "client") return this.#groupStatus(call, request.group);
@@ -164,7 +165,7 @@ export class CallDesk {
         return gatherDrain(request, view, answer);
       }
       case "recoverGroup":
-        return gatherRecovery(request, state, this.#asker(), answer);
+        return gatherRecovery(request, { state, survey: this.#asker(), change: this.#changer(call) }, answer);
       case "transact":
         // One that came from another node takes locks.
         if (call.caller.type === "client" && isCut(request)) return this.#readCut(call, request);

@@ -8,17 +8,27 @@ import type { ClusterState } from "./cluster-state.ts";
 import type { Ask } from "./cluster-status.ts";
 import { failed } from "./group-replies.ts";
 import { limits } from "./limits.ts";
-import { type Answers, type Held, hasAnswered, heldOf, lossesOf, refusal, whyNot } from "./recovery-survey.ts";
+import {
+  type Answers,
+  type Asks,
+  type Held,
+  hasAnswered,
+  heldOf,
+  lossesOf,
+  refusal,
+  whyNot,
+} from "./recovery-survey.ts";
 
 type RecoverRequest = Request & { readonly type: "recoverCluster" };
 
-/** @param others nodes that could be reached besides the voters, in order of preference as voters */
-export function gatherClusterRecovery(
-  request: RecoverRequest,
-  { state, others }: { readonly state: ClusterState; readonly others: readonly NodeId[] },
-  ask: Ask,
-  answer: (reply: Reply) => void,
-): void {
+interface View extends Asks {
+  readonly state: ClusterState;
+  /** Nodes that could be reached besides the voters, in order of preference as voters. */
+  readonly others: readonly NodeId[];
+}
+
+export function gatherClusterRecovery(request: RecoverRequest, view: View, answer: (reply: Reply) => void): void {
+  const { state, others } = view;
   const { from, voters } = request;
   const stranger = [from, ...voters].find((node) => state.node(node) === null);
   if (stranger !== undefined) {
@@ -28,9 +38,9 @@ export function gatherClusterRecovery(
   const asked = [...new Set([from, ...state.voters, ...voters, ...others.slice(0, limits.recoveryAskedMax)])];
   const answers = new Map<NodeId, Reply>();
   for (const node of asked) {
-    ask({ type: "replicaStatus", group: clusterGroup, node }, (reply) => {
+    view.survey({ type: "replicaStatus", group: clusterGroup, node }, (reply) => {
       answers.set(node, reply);
-      if (answers.size === asked.length) decide(request, { answers, before: state.voters }, ask, answer);
+      if (answers.size === asked.length) decide(request, { answers, before: state.voters }, view.change, answer);
     });
   }
 }
@@ -41,7 +51,7 @@ interface Survey {
   readonly before: readonly NodeId[];
 }
 
-function decide(request: RecoverRequest, survey: Survey, ask: Ask, answer: (reply: Reply) => void): void {
+function decide(request: RecoverRequest, survey: Survey, change: Ask, answer: (reply: Reply) => void): void {
   const { from, reason, validateOnly } = request;
   const held = survey.answers.get(from);
   if (held?.type !== "replicaStatus") {
@@ -53,7 +63,7 @@ function decide(request: RecoverRequest, survey: Survey, ask: Ask, answer: (repl
   const { incarnation } = held.status.object;
   const voters = request.voters.length > 0 ? request.voters : choose(from, survey);
   if (validateOnly) return answer({ type: "recoverCluster", incarnation, voters, losses });
-  ask({ type: "refoundCluster", node: from, incarnation, voters, reason }, (reply) => {
+  change({ type: "refoundCluster", node: from, incarnation, voters, reason }, (reply) => {
     if (reply.type !== "refoundCluster") return answer(reply);
     answer({ type: "recoverCluster", incarnation: reply.incarnation, voters, losses });
   });

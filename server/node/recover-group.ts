@@ -8,7 +8,7 @@ import type { GroupStatus, Reply, Request } from "../../proto/requests.ts";
 import type { ClusterState } from "./cluster-state.ts";
 import type { Ask } from "./cluster-status.ts";
 import { failed } from "./group-replies.ts";
-import { type Answers, hasAnswered, heldOf, lossesOf, refusal, whyNot } from "./recovery-survey.ts";
+import { type Answers, type Asks, hasAnswered, heldOf, lossesOf, refusal, whyNot } from "./recovery-survey.ts";
 
 type RecoverRequest = Request & { readonly type: "recoverGroup" };
 
@@ -21,12 +21,12 @@ interface Survey {
   readonly answers: Answers;
 }
 
-export function gatherRecovery(
-  request: RecoverRequest,
-  state: ClusterState,
-  ask: Ask,
-  answer: (reply: Reply) => void,
-): void {
+interface View extends Asks {
+  readonly state: ClusterState;
+}
+
+export function gatherRecovery(request: RecoverRequest, view: View, answer: (reply: Reply) => void): void {
+  const { state } = view;
   const { group, from, owners } = request;
   const entry = state.directory.group(group);
   const incarnation = toIncarnation((entry?.incarnation ?? 0) + 1);
@@ -36,14 +36,14 @@ export function gatherRecovery(
   const answers = new Map<NodeId, Reply>();
   const pending = state.recovery(group);
   for (const node of asked) {
-    ask({ type: "replicaStatus", group, node }, (reply) => {
+    view.survey({ type: "replicaStatus", group, node }, (reply) => {
       answers.set(node, reply);
-      if (answers.size === asked.length) decide(request, { entry, pending, answers }, ask, answer);
+      if (answers.size === asked.length) decide(request, { entry, pending, answers }, view.change, answer);
     });
   }
 }
 
-function decide(request: RecoverRequest, survey: Survey, ask: Ask, answer: (reply: Reply) => void): void {
+function decide(request: RecoverRequest, survey: Survey, change: Ask, answer: (reply: Reply) => void): void {
   const { group, from, reason, validateOnly } = request;
   const refusal = refuse(request, survey);
   if (refusal !== null) return answer(failed(refusal));
@@ -56,7 +56,7 @@ function decide(request: RecoverRequest, survey: Survey, ask: Ask, answer: (repl
     const entry = { group, incarnation, owners: recovery.owners, index: toLogIndex(0) };
     return answer({ type: "recoverGroup", entry, losses });
   }
-  ask({ type: "refoundGroup", group, recovery, reason }, (reply) => {
+  change({ type: "refoundGroup", group, recovery, reason }, (reply) => {
     if (reply.type !== "refoundGroup") return answer(reply);
     answer({ type: "recoverGroup", entry: { ...reply.entry, owners: recovery.owners }, losses });
   });

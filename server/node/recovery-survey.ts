@@ -3,6 +3,14 @@
 import { type ErrorCode, type Failure, failure } from "../../proto/errors.ts";
 import type { NodeId } from "../../proto/ids.ts";
 import type { Reply } from "../../proto/requests.ts";
+import type { Ask } from "./cluster-status.ts";
+
+export interface Asks {
+  /** What each node holds. */
+  readonly survey: Ask;
+  /** For the change itself, which may happen whatever is heard of it. */
+  readonly change: Ask;
+}
 
 export type Held = Reply & { readonly type: "replicaStatus" };
 export type Answers = ReadonlyMap<NodeId, Reply>;
