@@ -8,6 +8,8 @@ import { limits } from "./limits.ts";
 
 /** At a hundred entries a second it lasts for 21 years. */
 const indexesEach = 2 ** 36;
+/** So often a group can go on from one node before its numbers meet those of the next incarnation of the cluster group. */
+const groupIncarnationsEach = 1_000;
 
 export function incarnationAt(index: LogIndex): Incarnation {
   return toIncarnation(Math.floor(index / indexesEach) + 1);
@@ -16,6 +18,14 @@ export function incarnationAt(index: LogIndex): Incarnation {
 /** Where the log of an incarnation begins. */
 export function beginningOf(incarnation: Incarnation): LogIndex {
   return toLogIndex((incarnation - 1) * indexesEach);
+}
+
+/**
+ * Of a group that is made under an incarnation of the cluster group. One of the same name that was made before, and forgotten
+ * when the cluster group went on without it, is another group.
+ */
+export function firstOfGroup(cluster: Incarnation): Incarnation {
+  return toIncarnation((cluster - 1) * groupIncarnationsEach + 1);
 }
 
 /**

@@ -1,11 +1,12 @@
 // What the leader of the cluster group proposes to it: calls of clients, and its own decisions, each told what became of it.
 
-import { assert } from "../../proto/assert.ts";
+import { assert, present } from "../../proto/assert.ts";
 import { encodeClusterCommand } from "../../proto/codec/commands.ts";
 import type { ClusterCommand } from "../../proto/commands.ts";
 import { failure } from "../../proto/errors.ts";
 import { clusterGroup, type Millis, toLogIndex } from "../../proto/ids.ts";
 import type { Call } from "./calls.ts";
+import { firstOfGroup } from "./cluster-incarnations.ts";
 import type { ClusterOutcome, ClusterState } from "./cluster-state.ts";
 import type { Coordinator } from "./coordinator.ts";
 import { failed, fateUnknown } from "./group-replies.ts";
@@ -86,7 +87,8 @@ export class ClusterProposals {
     const { group, owners, validateOnly } = request;
     const { state } = this.#proposer;
     const refusal = state.refuseGroup({ group, owners }) ?? this.#world.diskSpace.refusal(request);
-    const entry = { group, owners, incarnation: state.nextIncarnation(group), index: toLogIndex(0) };
+    const { incarnation: cluster } = present(this.#proposer.replica, "the cluster group's replica").key;
+    const entry = { group, owners, incarnation: firstOfGroup(cluster), index: toLogIndex(0) };
     if (refusal !== null) this.#world.calls.answer(call.key, failed(refusal));
     else if (validateOnly) this.#world.calls.answer(call.key, { type: "createGroup", entry });
     else this.#change(call, { type: "createGroup", atMs: wallMs(this.#world, nowMs), entry }, nowMs);

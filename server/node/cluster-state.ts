@@ -22,7 +22,6 @@ import { type Failure, failure } from "../../proto/errors.ts";
 import {
   clusterGroup,
   type GroupId,
-  type Incarnation,
   type LogIndex,
   type NodeId,
   toIncarnation,
@@ -253,9 +252,11 @@ export class ClusterState implements ReplicatedState<ClusterOutcome> {
   }
 
   /** Whether a group's own word on its owners is newer than the directory's, which may itself have been recovered. */
-  isNews({ group, incarnation, index }: DirectoryEntry): boolean {
+  isNews({ group, incarnation, owners, index }: DirectoryEntry): boolean {
     const known = this.#groups.get(group);
-    if (known === undefined || known.incarnation > incarnation) return false;
+    // No group is ever removed: who went on from an older copy of the database has not heard of this one.
+    if (known === undefined) return owners.every((owner) => this.#nodes.has(owner));
+    if (known.incarnation > incarnation) return false;
     return known.incarnation < incarnation || known.index < index;
   }
 
@@ -266,10 +267,6 @@ export class ClusterState implements ReplicatedState<ClusterOutcome> {
     const { voters } = this;
     const left = told.filter((node) => !voters.includes(node));
     return { left, joined: voters.filter((node) => !told.includes(node)) };
-  }
-
-  nextIncarnation(group: GroupId): Incarnation {
-    return toIncarnation((this.#groups.get(group)?.incarnation ?? 0) + 1);
   }
 
   applyEntry(entry: Entry): ClusterOutcome {

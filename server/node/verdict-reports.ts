@@ -81,8 +81,8 @@ export class VerdictReports {
  */
 function isOfOthers(entry: DirectoryEntry, { state }: ClusterDatabase): boolean {
   const known = state.directory.group(entry.group);
-  if (known === null || !state.isNews(entry)) return false;
-  const isOther = known.incarnation !== entry.incarnation || known.owners.join() !== entry.owners.join();
+  if (!state.isNews(entry)) return false;
+  const isOther = known?.incarnation !== entry.incarnation || known.owners.join() !== entry.owners.join();
   return isOther || state.recovery(entry.group) !== null;
 }
 
