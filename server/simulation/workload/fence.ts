@@ -17,10 +17,13 @@ export interface FencesOptions extends FenceOptions {
 }
 
 const restartMsMax = 3_000;
+/** Shorter than any group waits for its fence. */
+const healedMsMax = 1_000;
 const killsThoughItFails = 0.5;
 
 export class PowerSwitch {
   readonly #options: FencesOptions;
+  #msMax: number;
   #failProbability: number;
   #hangProbability: number;
   #restartMsMax = restartMsMax;
@@ -30,6 +33,7 @@ export class PowerSwitch {
 
   constructor(options: FencesOptions) {
     this.#options = options;
+    this.#msMax = options.msMax;
     this.#failProbability = options.failProbability;
     this.#hangProbability = options.hangProbability;
   }
@@ -39,9 +43,10 @@ export class PowerSwitch {
     return this.#count;
   }
 
-  /** From now on it works, and a machine has its power back at once. */
+  /** From now on it works in time, and a machine has its power back at once. */
   heal(): void {
     this.#restartMsMax = 0;
+    this.#msMax = Math.min(this.#msMax, healedMsMax);
     this.#failProbability = 0;
     this.#hangProbability = 0;
   }
@@ -53,10 +58,10 @@ export class PowerSwitch {
 
   /** @param run in the process that waits for the switch @param ended with the exit status; never called when it hangs */
   fence(node: NodeId, ended: (exitStatus: number) => void, run: (delayMs: number, then: () => void) => void): void {
-    const { world, random, msMax } = this.#options;
+    const { world, random } = this.#options;
     const hangs = random.chance(this.#hangProbability);
     const fails = random.chance(this.#failProbability);
-    const tookMs = random.fraction() * msMax;
+    const tookMs = random.fraction() * this.#msMax;
     const kills = (!fails && !hangs) || random.chance(killsThoughItFails);
     // The switch is another machine: it does not stand still with the one that asked.
     if (kills) world.scheduler.after(random.fraction() * tookMs, () => this.#kill(node));
