@@ -215,11 +215,12 @@ export class GroupMembers {
     { owners, validateOnly }: SetOwnersRequest,
     { manager, nowMs }: { readonly manager: MembershipManager; readonly nowMs: Millis },
   ): Failure | null {
-    const wrong = manager.ask(owners, this.#view());
-    if (wrong !== null) return wrong;
     const { membership, index } = this.#replica.state.members.configuration;
     const isSo = isAtRest(membership) && owners.join() === membership.owners.join();
-    if (validateOnly || isSo) {
+    const isAnswered = validateOnly || isSo;
+    const wrong = isAnswered ? manager.ask(owners, this.#view()) : manager.bringAbout(owners, this.#view());
+    if (wrong !== null) return wrong;
+    if (isAnswered) {
       manager.withdraw();
       this.#done(call.key, index);
       return null;

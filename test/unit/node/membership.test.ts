@@ -134,6 +134,21 @@ test("a change of the owners that was passed on, and not answered in time, may h
   assert.equal(cluster.ask(n7, validated, "failed", 3_000).failure.effect, "none");
 });
 
+test("a change of the owners that is asked for again while it is under way goes on", () => {
+  const cluster = new Cluster(shape);
+  const leader = cluster.leader();
+  cluster.copies = (_from, _to, { type }) => (type === "snapshotPart" ? 0 : 1);
+  const numbers = [1, 2, 3].map(() => {
+    cluster.member(leader).call(setOwners(n1, n2, n4), 3_000);
+    cluster.advance(4_000);
+    return statusOf(cluster, leader).membership.nextMember;
+  });
+  assert.deepEqual(numbers, [3, 3, 3]);
+  cluster.copies = () => 1;
+  cluster.ask(leader, setOwners(n1, n2, n4), "setOwners", 10_000);
+  assert.equal(votersOf(cluster, leader), "n1, n2, n4");
+});
+
 test("two owners get a witness, which stores nothing and keeps the group going without either of them", () => {
   for (const lost of [n1, n2]) {
     const cluster = new Cluster(pair);
