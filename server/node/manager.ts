@@ -11,7 +11,7 @@ import { SilenceDetector } from "../recovery/silence.ts";
 import { planVerdicts } from "../recovery/verdicts.ts";
 import type { GroupState } from "./group-state.ts";
 import { limits } from "./limits.ts";
-import { earliest } from "./millis.ts";
+import { earliest, isDue } from "./millis.ts";
 import { type World, wallMs } from "./world.ts";
 
 const { suspectMs, downMs } = limits;
@@ -60,9 +60,10 @@ export class Manager {
     this.#isDue = true;
   }
 
+  /** A deadline that the detector passes by with it is news as well. */
   heard(node: NodeId, nowMs: Millis): void {
+    if (!this.#up.has(node) || isDue(this.#detector.deadlineMs(), nowMs)) this.#isDue = true;
     this.#detector.heard(node, nowMs);
-    if (!this.#up.has(node)) this.#isDue = true;
   }
 
   /** A verdict, a quarantine or the time has changed: decide anew. */

@@ -1,0 +1,40 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { type NodeId, toIncarnation, toLogIndex, toMillis, toTerm } from "../../../proto/ids.ts";
+import { GroupState } from "../../../server/node/group-state.ts";
+import { Manager, type Placing } from "../../../server/node/manager.ts";
+import { emptyBytes } from "../../../storage/bytes.ts";
+import { n1, n2, n3, rg, worldOf } from "./cluster.ts";
+
+const owners = [n1, n2, n3];
+const placement: Placing = { isLeased: true, decide: () => null, deadlineMs: () => null };
+const surroundings = { quarantines: new Map(), intents: () => [], placement };
+
+/** On n1; each decision is applied at once. */
+class Managed {
+  readonly manager = new Manager(worldOf(n1), owners, toMillis(0));
+  readonly state = GroupState.genesis({ group: rg, incarnation: toIncarnation(1), owners, config: emptyBytes }, 1);
+  #last = 0;
+
+  hear(nodes: readonly NodeId[], atMs: number): void {
+    for (const node of nodes) this.manager.heard(node, toMillis(atMs));
+    const decide = () => this.manager.decide(this.state, surroundings, toMillis(atMs));
+    for (let payload = decide(); payload !== null; payload = decide()) {
+      this.#last += 1;
+      this.state.applyEntry({ term: toTerm(1), index: toLogIndex(this.#last), payload });
+      this.manager.decided();
+    }
+  }
+
+  verdictOn(node: NodeId): string | undefined {
+    return this.state.verdicts().find((verdict) => verdict.node === node)?.status;
+  }
+}
+
+test("the deadline of an owner that passes while another one is heard is not passed over", () => {
+  const managed = new Managed();
+  managed.hear([n2, n3], 100);
+  for (let atMs = 300; atMs < 2_100; atMs += 200) managed.hear([n2], atMs);
+  managed.hear([n2], 2_101);
+  assert.equal(managed.verdictOn(n3), "down");
+});
