@@ -158,8 +158,16 @@ export class Coordinator {
   #reportUngrouped(state: ClusterState, nowMs: Millis): void {
     for (const component of state.verdicts()) {
       const isUngrouped = state.directory.groupsOf(component.node).length === 0;
-      if (isUngrouped && differsFromRecord(component, state)) this.#agreement.report(component, nowMs);
+      if (!isUngrouped || !differsFromRecord(component, state)) continue;
+      if (this.#isJudged(component.node, nowMs)) this.#agreement.report(component, nowMs);
     }
+  }
+
+  /** Whether the verdict rests on what is seen now, and not on what was before the node came into a group that it has left. */
+  #isJudged(node: NodeId, nowMs: Millis): boolean {
+    if (node === this.#world.self || this.#world.quarantines.has(node)) return true;
+    const hearing = this.#detector.verdict(node, nowMs);
+    return hearing === "heard" || hearing === "silent";
   }
 }
 
