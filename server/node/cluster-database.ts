@@ -483,6 +483,11 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
     this.#coordinator?.report(component, this.state, nowMs);
   }
 
+  /** Something outside the database has changed on which its leader may have to decide. */
+  wake(): void {
+    this.#coordinator?.wake();
+  }
+
   deadline(nowMs: Millis): void {
     for (const { replica, transfers } of this.#seats()) {
       replica.deadline(nowMs);

@@ -10,7 +10,7 @@ import { SilenceDetector } from "../recovery/silence.ts";
 import { planVerdicts } from "../recovery/verdicts.ts";
 import type { ClusterState } from "./cluster-state.ts";
 import { limits } from "./limits.ts";
-import { earliest } from "./millis.ts";
+import { earliest, isDue } from "./millis.ts";
 import type { World } from "./world.ts";
 
 export class Coordinator {
@@ -39,9 +39,11 @@ export class Coordinator {
     this.#world = world;
   }
 
+  /** Of a node that was heard already it is no news; a deadline that the detector passes by with it is. */
   heard(node: NodeId, nowMs: Millis): void {
+    const isNews = isDue(this.#detector.deadlineMs(), nowMs) || this.#detector.verdict(node, nowMs) !== "heard";
     this.#detector.heard(node, nowMs);
-    this.#isDue = true;
+    if (isNews) this.#isDue = true;
   }
 
   /** Late answers to a poll are no reason for another: of a node that nobody discusses only news count. */
@@ -61,7 +63,7 @@ export class Coordinator {
     this.#isDue = true;
   }
 
-  /** The database or the time has changed: decide anew. */
+  /** The database, a quarantine or the time has changed: decide anew. */
   wake(): void {
     this.#isDue = true;
   }

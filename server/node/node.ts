@@ -416,7 +416,7 @@ export class Node implements StateMachine, Knowledge {
     this.#reception.beNoLongerAnew();
     this.#world.out.writeDurably(releaseOperations(), null);
     this.#world.out.note("info", "Readmitted", { groups: owned.length });
-    for (const group of this.#groups) group.wake();
+    this.#quarantinesChanged();
   }
 
   /** Nodes with which this one shares a group, or the cluster database. */
@@ -466,6 +466,12 @@ export class Node implements StateMachine, Knowledge {
     if (reason === "") quarantines.delete(peer);
     else quarantines.set(peer, reason);
     this.#beats.wake(nowMs);
+    this.#quarantinesChanged();
+  }
+
+  /** Whoever decides on nodes here does so anew. */
+  #quarantinesChanged(): void {
+    this.database.wake();
     for (const group of this.#groups) group.wake();
   }
 

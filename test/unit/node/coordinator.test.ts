@@ -196,3 +196,31 @@ test("a leader in no group that was told as failed tells that it is back, though
   leader.settle(100);
   assert.deepEqual([leader.told, leader.verdict], [["nodeFailed", "nodeReintegrated"], "up"]);
 });
+
+test("echoes of nodes that are known to be there are no reason to decide", (t) => {
+  const leader = new Leader();
+  leader.settle(0);
+  for (const node of [n3, n4]) leader.hear(node, 100);
+  const looks = t.mock.method(leader.state, "ungrouped");
+  for (let atMs = 200; atMs <= 10_000; atMs += 200) for (const node of [n3, n4]) leader.hear(node, atMs);
+  assert.equal(looks.mock.callCount(), 0);
+});
+
+test("a node in no group that is heard again is up at once", () => {
+  const leader = new Leader();
+  leader.settle(0);
+  leader.hear(n4, 100);
+  leader.deadline(2_100);
+  assert.equal(leader.verdict, "down");
+  leader.hear(n4, 2_200);
+  assert.equal(leader.verdict, "up");
+});
+
+test("a deadline that passes while another node is heard is not passed over", () => {
+  const leader = new Leader();
+  leader.settle(0);
+  for (const node of [n4, n3]) leader.hear(node, 100);
+  for (let atMs = 300; atMs < 2_100; atMs += 200) leader.hear(n3, atMs);
+  leader.hear(n3, 2_101);
+  assert.equal(leader.verdict, "down");
+});

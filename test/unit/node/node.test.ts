@@ -296,6 +296,24 @@ test("a node in quarantine does not vote with the replicas that are still on its
   assert.equal(raft.length, 0);
 });
 
+test("the leader of the cluster group decides on the quarantine of a node in no group in the moment when it hears of it", () => {
+  const cluster = new Cluster();
+  cluster.leader();
+  cluster.advance(3000);
+  cluster.stop(n4);
+  cluster.wipe(n4);
+  const heardMs: number[] = [];
+  const toldMs: number[] = [];
+  cluster.copies = (from, _to, message) => {
+    if (from === n4 && message.type === "beatEcho") heardMs.push(cluster.nowMs);
+    if (message.type === "clusterNews") toldMs.push(cluster.nowMs);
+    return 1;
+  };
+  cluster.start(n4, "wiped");
+  cluster.advance(1000);
+  assert.equal(toldMs[0], heardMs[0]);
+});
+
 test("the system group has no keys: asking for them is refused, and harms nobody", () => {
   const cluster = new Cluster();
   cluster.leader();
