@@ -2,9 +2,9 @@
 // relayed when they change, and repaired by comparing versions with peers, so that nothing depends on gossip (invariant 8).
 
 import { encodeGroupSummary, encodeStatusComponent } from "../../proto/codec/records.ts";
-import type { Millis, NodeId } from "../../proto/ids.ts";
+import { compareNames, type Millis, type NodeId } from "../../proto/ids.ts";
 import type { PeerMessage } from "../../proto/messages.ts";
-import type { GroupSummary, StatusComponent } from "../../proto/model.ts";
+import type { DirectoryEntry, GroupSummary, StatusComponent } from "../../proto/model.ts";
 import { interlockKey, nodeStatusKey } from "../../storage/keys.ts";
 import { audience } from "../sphere/audience.ts";
 import type { Directory } from "../sphere/directory.ts";
@@ -37,6 +37,7 @@ export class StatusExchange {
     this.#rota = new Rota(world.random);
     this.#rota.assign(this.#partners);
     this.#nextDigestMs = options.nowMs;
+    this.#drop();
   }
 
   get partners(): readonly NodeId[] {
@@ -52,10 +53,18 @@ export class StatusExchange {
   }
 
   /**
-   * What this node may hold has changed: the rest goes, on disk too. Whoever joined a group brings news to its sphere and wants
-   * news from it; both sides compare notes when they learn of it, for the other may not know it yet and refuse.
+   * Told with every entry of the cluster's log, most of which leave the directory as it is. Whoever joined a group brings news to
+   * its sphere and wants news from it; both sides compare notes when they learn of it, for the other may not know it yet and
+   * refuse.
    */
   directoryChanged(directory: Directory): void {
+    const concerned = directory === this.#directory ? [] : this.#follow(directory);
+    this.#rota.moveUp(concerned);
+    this.#compareNotes(Math.min(concerned.length, limits.digestJoinersMax));
+  }
+
+  /** What this node may hold has changed: the rest goes, on disk too. @returns with whom notes are to be compared now */
+  #follow(directory: Directory): readonly NodeId[] {
     const { self } = this.#world;
     const joined = directory.joinedSince(this.#directory);
     this.#directory = directory;
@@ -63,9 +72,7 @@ export class StatusExchange {
     this.#rota.assign(this.#partners);
     this.#drop();
     const sphere = directory.sphereOf(self).filter((node) => node !== self);
-    const concerned = joined.has(self) ? sphere : sphere.filter((node) => joined.has(node));
-    this.#rota.moveUp(concerned);
-    this.#compareNotes(Math.min(concerned.length, limits.digestJoinersMax));
+    return joined.has(self) ? sphere : sphere.filter((node) => joined.has(node));
   }
 
   #drop(): void {
@@ -163,9 +170,18 @@ export interface StatusOptions {
   readonly nowMs: Millis;
 }
 
-/** The nodes of the spheres of all nodes of this node's sphere, and the owners that hear of the same groups. */
+/**
+ * The nodes of the spheres of all nodes of this node's sphere, and the owners that hear of the same groups; each group is gone
+ * through once, for the spheres of the owners of a large one are many, and nearly the same.
+ */
 function partnersOf(self: NodeId, directory: Directory): readonly NodeId[] {
-  const partners = new Set(directory.sphereOf(self).flatMap((node) => directory.sphereOf(node)));
+  const partners = new Set<NodeId>();
+  const seen = new Set<DirectoryEntry>();
+  for (const node of directory.sphereOf(self)) {
+    const groups = directory.groupsOf(node).filter((entry) => !seen.has(entry));
+    for (const entry of groups) seen.add(entry);
+    for (const owner of groups.flatMap(({ owners }) => owners).toSorted(compareNames)) partners.add(owner);
+  }
   partners.delete(self);
   return [...partners];
 }

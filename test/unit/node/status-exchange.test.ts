@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type NodeId, toMillis, toNodeId } from "../../../proto/ids.ts";
+import { type NodeId, toGroupId, toIncarnation, toLogIndex, toMillis, toNodeId } from "../../../proto/ids.ts";
 import type { GroupSummary } from "../../../proto/model.ts";
 import { limits } from "../../../server/node/limits.ts";
 import { StatusExchange } from "../../../server/node/status-exchange.ts";
@@ -120,6 +120,57 @@ test("whoever joins a group compares notes with its whole sphere at once, and it
   assert.deepEqual(asked("n208"), nodesOf("218"));
   assert.deepEqual(asked("n206"), nodesOf("218"));
   assert.deepEqual(asked("n204"), []);
+});
+
+test("the partners of a node are those of the spheres of all nodes of its sphere", () => {
+  const directory = referenceDirectory();
+  for (const node of referenceNodes) {
+    const spheres = directory.sphereOf(node).flatMap((each) => directory.sphereOf(each));
+    const others = [...new Set(spheres)].filter((each) => each !== node);
+    const { exchange } = exchangeOn(node);
+    assert.deepEqual(exchange.partners.toSorted(), others.toSorted());
+  }
+});
+
+test("the directory that is known already is not looked at again", (t) => {
+  const world = worldOf(toNodeId("n208"));
+  const directory = referenceDirectory();
+  const options = { changed: () => {}, ownSummaries: () => [], nowMs: toMillis(0) };
+  const exchange = new StatusExchange(world, new StatusTable(), directory, options);
+  const looks = (["joinedSince", "sphereOf", "groupsOf"] as const).map((method) => t.mock.method(directory, method));
+  exchange.directoryChanged(directory);
+  assert.deepEqual(
+    looks.map(({ mock }) => mock.callCount()),
+    [0, 0, 0],
+  );
+});
+
+test("to find the partners no owner of a group is looked at for each other one", (t) => {
+  const owners = Array.from({ length: 300 }, (_, position) => toNodeId(`n${position}`));
+  const entry = { group: toGroupId("ga"), incarnation: toIncarnation(1), owners, index: toLogIndex(0) };
+  const others = owners.map((owner) => ({ ...entry, group: toGroupId(`g-${owner}`), owners: [owner] }));
+  const directory = new Directory({ nodes: owners, groups: [entry, ...others] });
+  let looks = 0;
+  const sphereOf = directory.sphereOf.bind(directory);
+  t.mock.method(directory, "sphereOf", (node: NodeId) => {
+    const sphere = sphereOf(node);
+    looks += sphere.length;
+    return sphere;
+  });
+  const { exchange } = exchangeOn("n0");
+  exchange.directoryChanged(directory);
+  assert.equal(exchange.partners.length, owners.length - 1);
+  assert.ok(looks <= 2 * owners.length, `${looks} looks`);
+});
+
+test("what is on disk and not to be held any more goes when the node starts", () => {
+  const world = worldOf(toNodeId("n202"));
+  const table = new StatusTable();
+  const known = componentOf({ node: "208", group: "rg226" });
+  for (const component of [known, componentOf({ node: "212", group: "rg226" })]) table.mergeComponent(component);
+  const options = { changed: () => {}, ownSummaries: () => [], nowMs: toMillis(0) };
+  const exchange = new StatusExchange(world, table, referenceDirectory(), options);
+  assert.deepEqual([exchange.components(), written(world)], [[known], 1]);
 });
 
 test("the partners take turns, so that two that meet nowhere else meet in time", () => {
