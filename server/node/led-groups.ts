@@ -55,16 +55,18 @@ export class LedGroups {
 
   /** The group's standing may have changed. */
   review(party: Party & LedGroup, standing: Standing): void {
-    const peers = standing.type === "leads" ? standing.peers : [];
+    const peers = new Set(standing.type === "leads" ? standing.peers : []);
     const shares = this.#shares.get(party) ?? new Map<NodeId, Share>();
-    if (shares.size === 0 && peers.length === 0) return;
+    if (shares.size === 0 && peers.size === 0) return;
     this.#shares.set(party, shares);
-    for (const share of [...shares.values()]) if (!peers.includes(share.follower.node)) this.#remove(share);
+    for (const share of [...shares.values()]) if (!peers.has(share.follower.node)) this.#remove(share);
+    const quiet = quietByPeer(standing);
     for (const node of peers) {
       const share = shares.get(node) ?? this.#add(party, node, shares);
-      if (share.vouched !== null && share.vouched.claim.text !== claimFor(share, standing)?.text) name(share);
+      const { vouched } = share;
+      if (vouched !== null && vouched.claim.text !== claimOn(share, standing, quiet.get(node))?.text) name(share);
     }
-    if (peers.length === 0) this.#shares.delete(party);
+    if (peers.size === 0) this.#shares.delete(party);
   }
 
   drop(party: Party): void {
@@ -196,13 +198,21 @@ function wasTold(share: Share, standing: Standing): boolean {
 }
 
 function claimFor(share: Share, standing: Standing): Claim | null {
-  const quiet = quietFollower(share, standing);
-  if (quiet === null || standing.type !== "leads") return null;
-  const { member: follower, commit } = quiet;
-  return claimOf({ ...share.party.key, follower, term: standing.term, commit, last: commit });
+  return claimOn(share, standing, quietFollower(share, standing));
 }
 
-function quietFollower({ follower }: Share, standing: Standing): QuietFollower | null {
-  if (standing.type !== "leads") return null;
-  return standing.quiet.find(({ peer }) => peer === follower.node) ?? null;
+function claimOn({ party }: Share, standing: Standing, quiet: QuietFollower | undefined): Claim | null {
+  if (quiet === undefined || standing.type !== "leads") return null;
+  const { member: follower, commit } = quiet;
+  return claimOf({ ...party.key, follower, term: standing.term, commit, last: commit });
+}
+
+function quietFollower({ follower }: Share, standing: Standing): QuietFollower | undefined {
+  if (standing.type !== "leads") return;
+  return standing.quiet.find(({ peer }) => peer === follower.node);
+}
+
+function quietByPeer(standing: Standing): ReadonlyMap<NodeId, QuietFollower> {
+  const quiet = standing.type === "leads" ? standing.quiet : [];
+  return new Map(quiet.map((follower) => [follower.peer, follower]));
 }

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { toMemberId, toMillis } from "../../../proto/ids.ts";
+import { toMemberId, toMillis, toNodeId } from "../../../proto/ids.ts";
 import type { Vouch } from "../../../proto/messages.ts";
 import { limits } from "../../../server/node/limits.ts";
 import { Vouching } from "../../../server/node/vouching.ts";
@@ -203,4 +203,30 @@ test("a member that waits for a leader of former days keeps the others awake onl
   assert.ok(pair.nowMs >= limits.electionTimeoutMs);
   stale.follows(n1, { heardMs: pair.nowMs });
   assert.equal(pair.beat().agrees, false);
+});
+
+test("a review of a group takes a few looks at each follower, however many there are", () => {
+  const peers = Array.from({ length: 200 }, (_, position) => toNodeId(`n${position + 2}`));
+  const vouching = new Vouching();
+  const party = new FakeParty("ga", n1, peers).at(vouching).leads({});
+  for (const [sequence, atMs] of [200, 400].entries()) {
+    party.leads({ heardMs: atMs });
+    vouching.review(toMillis(atMs));
+    for (const peer of peers) vouching.led.content(peer, sequence, toMillis(atMs));
+  }
+  let looks = 0;
+  const counted = <Item>(items: readonly Item[]): readonly Item[] => {
+    return new Proxy(items, {
+      get: (target, key) => {
+        if (/^\d+$/.test(String(key))) looks += 1;
+        return Reflect.get(target, key);
+      },
+    });
+  };
+  const standing = { ...party.leads({ heardMs: 600 }).standing };
+  assert.ok(standing.type === "leads");
+  party.standing = { ...standing, peers: counted(standing.peers), quiet: counted(standing.quiet) };
+  vouching.review(toMillis(600));
+  assert.equal(vouching.led.content(n2, 3, toMillis(600)).vouch.groups, 1);
+  assert.ok(looks < 10 * peers.length, `${looks} looks`);
 });
