@@ -114,7 +114,8 @@ export function gatherNode(node: NodeId, view: StatusView, ask: Ask, answer: (re
   gatherGroups(names, ask, (groups) => {
     ask({ type: "nodeSelf", node }, (reply) => {
       const self = reply.type === "nodeSelf" ? reply.self : null;
-      answer({ type: "nodeStatus", status: nodeStatusOf(node, view.state, groups, self) });
+      const components = verdictsByNode(view.state, groups).get(node) ?? [];
+      answer({ type: "nodeStatus", status: nodeStatusOf(node, view.state, components, self) });
     });
   });
 }
@@ -167,8 +168,9 @@ function clusterStatusOf(
 ): ClusterStatus {
   const { state } = view;
   const self = view.self();
+  const verdicts = verdictsByNode(state, groups);
   const nodes = state.directory.nodes.map((node) => {
-    return nodeStatusOf(node, state, groups, node === self.node ? self : null);
+    return nodeStatusOf(node, state, verdicts.get(node) ?? [], node === self.node ? self : null);
   });
   const silent = new Set(unreachableGroups);
   const unreachableNodes = state.directory.nodes.filter((node) => {
@@ -192,11 +194,10 @@ function clusterStatusOf(
 function nodeStatusOf(
   node: NodeId,
   state: ClusterState,
-  groups: readonly GroupStatus[],
+  components: readonly StatusComponent[],
   self: NodeSelf | null,
 ): NodeStatus {
   const entries = state.directory.groupsOf(node);
-  const components = componentsOf(node, state, groups);
   return {
     record: state.node(node) as NodeStatus["record"],
     status: nodeStatus(components, entries),
@@ -208,7 +209,11 @@ function nodeStatusOf(
   };
 }
 
-function componentsOf(node: NodeId, state: ClusterState, groups: readonly GroupStatus[]): readonly StatusComponent[] {
+/** Sorted once for all nodes: a walk through thousands of groups for each of them would keep this node deaf meanwhile. */
+function verdictsByNode(
+  state: ClusterState,
+  groups: readonly GroupStatus[],
+): ReadonlyMap<NodeId, readonly StatusComponent[]> {
   const verdicts = [...groups.flatMap((group) => group.verdicts), ...state.verdicts()];
-  return verdicts.filter((component) => component.node === node);
+  return Map.groupBy(verdicts, ({ node }) => node);
 }

@@ -481,6 +481,34 @@ test("GetStatus tells which nodes are drained just now, and which owners change"
   );
 });
 
+test("a group's manager and owner are looked at as often for many nodes as for one", async () => {
+  const usual = harness.node.answer;
+  const readsFor = async (count: number, ask: () => Promise<unknown>) => {
+    let reads = 0;
+    const counted = <Field>(field: Field) => {
+      const get = () => {
+        reads += 1;
+        return field;
+      };
+      return { get, enumerable: true };
+    };
+    const groups = clusterStatus.groups.map((status) => {
+      const { manager, ownership } = status;
+      return Object.defineProperties({ ...status }, { manager: counted(manager), ownership: counted(ownership) });
+    });
+    const nodes = Array.from({ length: count }, (_, at) => nodeStatus(`n${at}`, null));
+    harness.node.answer = (request, budgetMs) => {
+      if (request.type !== "clusterStatus") return usual(request, budgetMs);
+      return { type: "clusterStatus", status: { ...clusterStatus, nodes, groups } };
+    };
+    await ask();
+    return reads;
+  };
+  const status = () => harness.call(ClusterService.method.getStatus, {});
+  const list = () => harness.call(NodeService.method.listNodes, { askAll: true });
+  for (const ask of [status, list]) assert.equal(await readsFor(50, ask), await readsFor(1, ask));
+});
+
 test("GetStatus tells of a change of the voters that is under way, and of a voter that stays away", async () => {
   const known = statusOf(cluster);
   const { voters } = known.membership;

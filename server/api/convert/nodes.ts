@@ -55,20 +55,41 @@ export function toWatchedNode({ record, status, components, groups }: NodeState)
   });
 }
 
+/** What nodes do in the groups that were asked; the system group counts for its voters alone. */
+export interface Roles {
+  readonly managed: NamesByNode;
+  readonly led: NamesByNode;
+  readonly voters: ReadonlySet<string>;
+}
+
+/** Names of groups, in order. */
+type NamesByNode = ReadonlyMap<string | null, readonly string[]>;
+
 /**
- * Adds what the groups that were asked say of the node's part in them.
+ * Gathers the roles of all nodes at once.
  *
  * @param voters of the cluster database, as far as they are known
  */
-export function addRoles(node: Node, groups: readonly GroupStatus[], voters: readonly string[]): Node {
-  const namesWhere = (holds: (status: GroupStatus) => boolean) =>
-    groups
-      .filter((status) => status.object.group !== clusterGroup && holds(status))
-      .map(({ object }): string => object.group)
-      .toSorted(compareNames);
-  node.manages = namesWhere(({ ownership }) => ownership.currentOwner === node.name);
-  node.leads = namesWhere(({ manager }) => manager === node.name);
-  node.clusterVoter = voters.includes(node.name);
+export function rolesIn(groups: readonly GroupStatus[], voters: readonly string[]): Roles {
+  const held = groups
+    .filter(({ object }) => object.group !== clusterGroup)
+    .toSorted((left, right) => compareNames(left.object.group, right.object.group));
+  return {
+    managed: namesBy(held, ({ ownership }) => ownership.currentOwner),
+    led: namesBy(held, ({ manager }) => manager),
+    voters: new Set(voters),
+  };
+}
+
+function namesBy(groups: readonly GroupStatus[], nodeOf: (status: GroupStatus) => string | null): NamesByNode {
+  const byNode = Map.groupBy(groups, nodeOf);
+  return new Map([...byNode].map(([node, held]) => [node, held.map(({ object }) => object.group)]));
+}
+
+export function addRoles(node: Node, { managed, led, voters }: Roles): Node {
+  node.manages = [...(managed.get(node.name) ?? [])];
+  node.leads = [...(led.get(node.name) ?? [])];
+  node.clusterVoter = voters.has(node.name);
   return node;
 }
 

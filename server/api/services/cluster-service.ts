@@ -17,7 +17,7 @@ import { toCluster, toFailures, toVoterChange, toVoterFailure } from "../convert
 import { readMs } from "../convert/fields.ts";
 import { toGroup, toGroupOfEntry } from "../convert/groups.ts";
 import { toNodeHeader } from "../convert/headers.ts";
-import { addRoles, toKnownNode, toNode, toNodeConfig } from "../convert/nodes.ts";
+import { addRoles, rolesIn, toKnownNode, toNode, toNodeConfig } from "../convert/nodes.ts";
 import { toPendingDrain, toPendingOwners } from "../convert/pending.ts";
 import { toPendingMove, toStartFailures } from "../convert/placements.ts";
 import { defineService } from "../service.ts";
@@ -98,6 +98,7 @@ async function viewEverywhere(context: CallContext): Promise<ClusterView> {
     askClusterGroup(context),
   ]);
   const { groups, voters } = status;
+  const roles = rolesIn(groups, voters);
   return {
     cluster: toCluster({
       self: context.self,
@@ -108,7 +109,7 @@ async function viewEverywhere(context: CallContext): Promise<ClusterView> {
       entries: directory.groups,
     }),
     clusterStatus,
-    nodes: status.nodes.map((node) => addRoles(toNode(node), groups, voters)),
+    nodes: status.nodes.map((node) => addRoles(toNode(node), roles)),
     entries: directory.groups,
     groups,
     answered: namesOf(groups),
@@ -120,13 +121,12 @@ async function viewEverywhere(context: CallContext): Promise<ClusterView> {
 async function viewHere(context: CallContext): Promise<ClusterView> {
   const view = await askLocal(context);
   const { directory, groups, self, voters } = view;
+  const roles = rolesIn(groups, voters);
   const { events } = await context.ask({ type: "clusterEvents", after: toLogIndex(0), limit: limits.listRowsMax });
   return {
     cluster: localCluster(view, context),
     clusterStatus: view.cluster,
-    nodes: directory.nodes.map((record) =>
-      addRoles(toKnownNode(record, directory.groups, self.statuses), groups, voters),
-    ),
+    nodes: directory.nodes.map((record) => addRoles(toKnownNode(record, directory.groups, self.statuses), roles)),
     entries: directory.groups,
     groups,
     answered: namesOf(groups),

@@ -9,7 +9,7 @@ import type { NodeStatus, Reply } from "../../../proto/requests.ts";
 import type { CallContext } from "../call-context.ts";
 import { readCount, readNode } from "../convert/fields.ts";
 import { toNodeHeader } from "../convert/headers.ts";
-import { addRoles, toKnownNode, toNode } from "../convert/nodes.ts";
+import { addRoles, rolesIn, toKnownNode, toNode } from "../convert/nodes.ts";
 import { toInterlockSummary } from "../convert/statuses.ts";
 import { pageByName } from "../page-token.ts";
 import { defineService } from "../service.ts";
@@ -56,15 +56,17 @@ interface Nodes {
 
 async function askEverywhere(context: CallContext): Promise<Nodes> {
   const { status } = await context.ask({ type: "clusterStatus" });
-  const nodes = status.nodes.map((node) => addRoles(toNode(node), status.groups, status.voters));
+  const roles = rolesIn(status.groups, status.voters);
+  const nodes = status.nodes.map((node) => addRoles(toNode(node), roles));
   return { nodes, unreachable: [...status.unreachableNodes, ...status.unreachableGroups] };
 }
 
 async function askHere(context: CallContext): Promise<Nodes> {
   const { directory, self, groups, voters } = await askLocal(context);
-  const nodes = directory.nodes.map((record) =>
-    addRoles(toKnownNode(record, directory.groups, self.statuses), groups, voters),
-  );
+  const roles = rolesIn(groups, voters);
+  const nodes = directory.nodes.map((record) => {
+    return addRoles(toKnownNode(record, directory.groups, self.statuses), roles);
+  });
   return { nodes, unreachable: [] };
 }
 

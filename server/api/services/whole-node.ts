@@ -3,7 +3,7 @@
 import type { Node } from "../../../proto/gen/bailiwick/v1/node_pb.ts";
 import type { NodeId } from "../../../proto/ids.ts";
 import type { CallContext } from "../call-context.ts";
-import { addRoles, toNode, toNodeConfig } from "../convert/nodes.ts";
+import { addRoles, rolesIn, toNode, toNodeConfig } from "../convert/nodes.ts";
 import { askClusterGroup, askGroups } from "./ask-groups.ts";
 
 export interface WholeNode {
@@ -19,7 +19,7 @@ export async function askWholeNode(name: NodeId, context: CallContext): Promise<
     askGroups(context, status.groups),
     askClusterGroup(context),
   ]);
-  const node = addRoles(toNode(status), groups, cluster?.object.owners ?? []);
+  const node = addRoles(toNode(status), rolesIn(groups, cluster?.object.owners ?? []));
   node.config = toNodeConfig(status.record);
   return { node, unreachable };
 }
