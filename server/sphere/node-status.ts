@@ -1,7 +1,7 @@
 // A node's recovery status in one word, from the verdicts of its groups (A2). Each group alone decides for itself; this
 // word is for people and for the cluster's events, and no fail-over depends on it.
 
-import { clusterGroup } from "../../proto/ids.ts";
+import { clusterGroup, type GroupId } from "../../proto/ids.ts";
 import type { DirectoryEntry, RecoveryStatus, StatusComponent } from "../../proto/model.ts";
 
 /** Words of a planned absence, the one that is least far along first. */
@@ -25,18 +25,17 @@ const plannedInOrder = ["draining", "maintenance", "left"] as const satisfies re
  *   the nodes that are in no group
  */
 export function nodeStatus(components: readonly StatusComponent[], groups: readonly DirectoryEntry[]): RecoveryStatus {
+  const byGroup = Map.groupBy(components, ({ group }) => group);
+  const verdictOf = (group: GroupId, counts: (verdict: StatusComponent) => boolean) =>
+    newestOf((byGroup.get(group) ?? []).filter(counts));
   const vector =
     groups.length === 0
-      ? [verdictOf(components.filter((component) => component.group === clusterGroup))]
-      : groups.map((entry) => verdictOf(components.filter((component) => isOf(component, entry))));
+      ? [verdictOf(clusterGroup, () => true)]
+      : groups.map(({ group, incarnation }) => verdictOf(group, (verdict) => verdict.incarnation === incarnation));
   return wordFor(new Set(vector));
 }
 
-function isOf(component: StatusComponent, entry: DirectoryEntry): boolean {
-  return component.group === entry.group && component.incarnation === entry.incarnation;
-}
-
-function verdictOf(candidates: readonly StatusComponent[]): RecoveryStatus {
+function newestOf(candidates: readonly StatusComponent[]): RecoveryStatus {
   let newest: StatusComponent | null = null;
   for (const candidate of candidates) {
     if (newest === null || candidate.index > newest.index) newest = candidate;

@@ -60,6 +60,24 @@ test("nodeStatus() lets the newest verdict of a group count", () => {
   assert.equal(nodeStatus([older, newer], [entryOf("a", "1 2")]), "up");
 });
 
+test("nodeStatus() looks for a verdict as often in many groups as in few", () => {
+  const readsOf = (count: number) => {
+    let reads = 0;
+    const names = Array.from({ length: count }, (_, at) => `g${at}`);
+    const components = names.map((group) => {
+      const get = () => {
+        reads += 1;
+        return group;
+      };
+      return Object.defineProperty(componentOf({ node: "1", group }), "group", { get });
+    });
+    const entriesOfNode = names.map((group) => entryOf(group, "1 2"));
+    assert.equal(nodeStatus(components, entriesOfNode), "up");
+    return reads / count;
+  };
+  assert.equal(readsOf(50), readsOf(2));
+});
+
 test("nodeStatus() of a node in no group is the cluster group's verdict (A2)", () => {
   assert.equal(nodeStatus([componentOf({ node: "1", group: "cluster", status: "down" })], []), "down");
   assert.equal(nodeStatus([componentOf({ node: "1", group: "a", status: "up" })], []), "joining");
