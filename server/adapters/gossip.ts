@@ -1,6 +1,6 @@
 // Gossipsub set up for a cluster of authenticated members: nothing is signed, because the immediate sender is known and
-// counts as the author; what an author sent to its owners or sphere is not sent on, as it reaches all of them itself.
-// Only `cluster` is relayed. Gossip may lose or repeat anything: repair is the business of the nodes.
+// counts as the author; and nothing is sent on, as an author reaches its owners, its sphere and, as a voter, every node
+// itself. Gossip may lose or repeat anything: repair is the business of the nodes.
 
 import { createHash } from "node:crypto";
 import type { GossipSub, GossipsubOpts, Message } from "@chainsafe/libp2p-gossipsub";
@@ -13,9 +13,6 @@ import { adapterLimits } from "./adapter-limits.ts";
 /** Of a message: 8 bytes that name the sender's start, then its 8-byte count of messages. */
 const idBytes = 16;
 
-/** The one topic that reaches nodes with no connection to the author. */
-export const relayedTopic: Topic = "cluster";
-
 export type GossipDrop = "oversize" | "gossip_failed" | "unsubscribed_topic";
 
 export interface GossipOptions {
@@ -23,9 +20,9 @@ export interface GossipOptions {
   readonly sender: string;
   /**
    * @param bytes not shared with anyone
-   * @returns whether the message is genuine; only then is it relayed
+   * @returns whether the message is genuine
    */
-  readonly receive: (identity: string, topic: Topic, bytes: Uint8Array) => boolean;
+  readonly receive: (identity: string, bytes: Uint8Array) => boolean;
   readonly dropped: (reason: GossipDrop) => void;
 }
 
@@ -85,7 +82,7 @@ export class Gossip {
     }
     for (const topic of [...wanted].filter((topic) => !this.#topics.has(topic))) {
       this.#topics.add(topic);
-      router.topicValidators.set(topic, (peer, message) => this.#validate(topic, peer, message));
+      router.topicValidators.set(topic, (peer, message) => this.#validate(peer, message));
       router.subscribe(topic);
     }
   }
@@ -123,12 +120,11 @@ export class Gossip {
     return payload;
   }
 
-  #validate(topic: Topic, peer: PeerId, message: Message): TopicValidatorResult {
+  #validate(peer: PeerId, message: Message): TopicValidatorResult {
     const isGenuine =
-      message.data.length >= idBytes && this.#options.receive(peer.toString(), topic, message.data.slice(idBytes));
-    if (!isGenuine) return TopicValidatorResult.Reject;
-    // Handed over already: `ignore` keeps gossipsub from sending it on.
-    return topic === relayedTopic ? TopicValidatorResult.Accept : TopicValidatorResult.Ignore;
+      message.data.length >= idBytes && this.#options.receive(peer.toString(), message.data.slice(idBytes));
+    // Handed over already: `ignore` keeps gossipsub from sending it on, which it does to all direct peers, mesh or no mesh.
+    return isGenuine ? TopicValidatorResult.Ignore : TopicValidatorResult.Reject;
   }
 
   #mustRouter(): GossipSub & GossipSubInside {

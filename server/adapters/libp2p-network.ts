@@ -10,7 +10,7 @@ import type { Topic } from "../node/effects.ts";
 import type { Input } from "../node/inputs.ts";
 import type { Deliver, Journal, Network } from "../node/ports.ts";
 import { adapterLimits } from "./adapter-limits.ts";
-import { Gossip, type GossipDrop, relayedTopic } from "./gossip.ts";
+import { Gossip, type GossipDrop } from "./gossip.ts";
 import { type ClusterHost, createHost, type HostAddress, startHost, toMultiaddr } from "./libp2p-host.ts";
 import { Membership, type PeerAddress } from "./membership.ts";
 import { type LinkDrop, PeerLink } from "./peer-link.ts";
@@ -69,7 +69,7 @@ export class Libp2pNetwork implements Network {
     this.#membership = new Membership(options.peers);
     this.#gossip = new Gossip({
       sender: `${options.clusterId}/${options.self}/${options.boot}`,
-      receive: (identity, topic, bytes) => this.#receivePublished(identity, topic, bytes),
+      receive: (identity, bytes) => this.#receivePublished(identity, bytes),
       dropped: (reason) => options.onDropped(reason, 1),
     });
   }
@@ -251,12 +251,12 @@ export class Libp2pNetwork implements Network {
     else this.#deliver({ type: "peer", from, published: false, envelope });
   }
 
-  #receivePublished(identity: string, topic: Topic, bytes: Uint8Array): boolean {
+  #receivePublished(identity: string, bytes: Uint8Array): boolean {
     const from = this.#membership.node(identity);
     if (from === null || this.#host === null) return false;
     const envelope = this.#decode(bytes);
     if (envelope === null) return false;
-    if (envelope.from !== from && topic !== relayedTopic) {
+    if (envelope.from !== from) {
       this.#options.onDropped("forged_sender", 1);
       return false;
     }

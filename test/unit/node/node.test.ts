@@ -6,6 +6,7 @@ import { clusterGroup, type NodeId, toGroupId, toRevision } from "../../../proto
 import { founderId } from "../../../proto/membership.ts";
 import type { PeerMessage } from "../../../proto/messages.ts";
 import type { Request } from "../../../proto/requests.ts";
+import { limits } from "../../../server/node/limits.ts";
 import { textOf } from "../../../storage/bytes.ts";
 import {
   Cluster,
@@ -170,6 +171,25 @@ test("with gossip dead everything still finishes", () => {
   cluster.knows(n1, group);
   cluster.ask(n1, put("k", "v", group), "put", 10_000);
 });
+
+test("a node that has lost its connection to the author of the cluster's log has an entry within two seconds", () => {
+  const cluster = new Cluster();
+  cluster.until(() => authors(cluster).length > 0);
+  const [author] = authors(cluster) as [NodeId];
+  cluster.cut(author, n4);
+  const group = toGroupId("late");
+  const create: Request = { type: "createGroup", group, owners: [n1, n2, n3], validateOnly: false };
+  cluster.ask(author, create, "createGroup");
+  const askedMs = cluster.nowMs;
+  cluster.knows(n4, group);
+  assert.ok(cluster.nowMs - askedMs <= limits.clusterPullIntervalMs);
+  assert.deepEqual(authors(cluster), [author]);
+});
+
+/** Who has published the cluster's log. */
+function authors(cluster: Cluster): readonly NodeId[] {
+  return [...new Set(cluster.sent.flatMap(({ from, message }) => (message.type === "clusterNews" ? [from] : [])))];
+}
 
 test("a new group serves on its owners, also after all of them have stopped", () => {
   const cluster = new Cluster();
