@@ -141,10 +141,10 @@ export class Caller {
         const decision = this.#decide({ error, attempts, startMs, deadlineMs, isRead });
         // That a read's time ran out says less than why it had to be repeated. A write's deadline must be told: it may be done.
         const told: ClientError = call.isRead && error.code === "deadline" ? (reason ?? error) : doubts.tell(error);
-        if (decision.type === "fail" || isAborted(options.signal)) throw told;
+        if (decision.type === "fail" || isAborted(options.signal) || endpoints.isClosed) throw told;
         reason = told;
         if (decision.at === "next") this.#leave(endpoint, call.group, error);
-        await clock.sleep(decision.delayMs, options.signal);
+        await clock.sleep(decision.delayMs, endpoints.orClosed(options.signal));
       }
     }
   }

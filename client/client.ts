@@ -327,7 +327,10 @@ export class Client implements AsyncDisposable {
     return cluster.recoverCluster(this.#caller, recovery, options);
   }
 
-  /** Ends calls and watches under way; later ones fail as `unreachable`. Leases that are kept are lost, and end by themselves. */
+  /**
+   * Ends calls and watches under way, watches without an error; later ones fail as `unreachable`. Leases that are kept are lost,
+   * and end by themselves.
+   */
   async close(): Promise<void> {
     this.#renewals.close();
     await this.#parts.sessions?.close();

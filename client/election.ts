@@ -100,8 +100,8 @@ export class Election {
   }
 
   /**
-   * Who leads, now and after every change, until the loop is left or the signal aborted; null: nobody. Resumes by itself;
-   * leaders and values that were replaced before they could be told are left out.
+   * Who leads, now and after every change, until the loop is left, the signal aborted or the client closed; null: nobody. Resumes
+   * by itself; leaders and values that were replaced before they could be told are left out.
    */
   async *observe({ signal }: Pick<RequestOptions, "signal"> = {}): AsyncGenerator<Leader | null, void> {
     let told: Leader | null | undefined;
@@ -112,7 +112,10 @@ export class Election {
     }
   }
 
-  async *#leaders(signal: AbortSignal | undefined): AsyncGenerator<Leader | null, void> {
+  async *#leaders(own: AbortSignal | undefined): AsyncGenerator<Leader | null, void> {
+    const { endpoints } = this.#parts;
+    endpoints.checkOpen();
+    const signal = endpoints.orClosed(own);
     while (!isAborted(signal)) {
       try {
         yield* this.#follow(signal);

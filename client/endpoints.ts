@@ -15,8 +15,8 @@ export class Endpoints {
   readonly #names: readonly string[];
   readonly #connect: Connect;
   readonly #transports = new Map<string, Promise<Transport>>();
+  readonly #closed = new AbortController();
   #position = 0;
-  #isClosed = false;
 
   /** @throws {DbError} `invalid_argument` unless there are 1 to 64 of the form `host:port` */
   constructor(names: readonly string[], connect: Connect) {
@@ -40,9 +40,23 @@ export class Endpoints {
     return this.#names[this.#position] ?? "";
   }
 
+  get isClosed(): boolean {
+    return this.#closed.signal.aborted;
+  }
+
+  /** @returns a signal that is aborted when `signal` is, and when the client is closed */
+  orClosed(signal: AbortSignal | undefined): AbortSignal {
+    return signal === undefined ? this.#closed.signal : AbortSignal.any([this.#closed.signal, signal]);
+  }
+
+  /** @throws {UnreachableError} after {@link close} */
+  checkOpen(): void {
+    if (this.isClosed) throw closed(this.current);
+  }
+
   /** @throws {UnreachableError} after {@link close} */
   transportTo(endpoint: string): Promise<Transport> {
-    if (this.#isClosed) return Promise.reject(new UnreachableError(endpoint, "the client is closed"));
+    if (this.isClosed) return Promise.reject(closed(endpoint));
     const known = this.#transports.get(endpoint);
     if (known !== undefined) return known;
     const transport = this.#connect(endpoint);
@@ -56,7 +70,7 @@ export class Endpoints {
   }
 
   async close(): Promise<void> {
-    this.#isClosed = true;
+    this.#closed.abort();
     const transports = await Promise.allSettled(this.#transports.values());
     for (const transport of transports) if (transport.status === "fulfilled") transport.value.close();
     this.#transports.clear();
@@ -67,6 +81,10 @@ function checkEndpoint(name: string): void {
   const port = Number(endpointPattern.exec(name)?.[1]);
   if (port >= 1 && port <= 65_535) return;
   throw refused(`The endpoint ${JSON.stringify(name)} is not host:port, for example 127.0.0.1:7401`);
+}
+
+function closed(endpoint: string): UnreachableError {
+  return new UnreachableError(endpoint, "the client is closed");
 }
 
 function refused(message: string): DbError {

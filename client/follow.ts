@@ -65,7 +65,7 @@ export interface WatchSubject<Event> {
 }
 
 /**
- * Leaving the loop ends the watch.
+ * Leaving the loop ends the watch. So does closing the client, without an error.
  *
  * @throws {DbError} `compacted` with the floor in `details.revision`; whatever the server refuses; `unreachable` and the like,
  *   and `overloaded` when the client has 1,000 watches at this endpoint, only before the watch has begun
@@ -75,10 +75,12 @@ export async function* follow<Event>(
   subject: WatchSubject<Event>,
   options: FollowOptions,
 ): AsyncGenerator<NoticeOf<Event>, void> {
-  const watch = new Following(parts, subject, options);
-  const { signal } = options;
+  const { endpoints } = parts;
+  endpoints.checkOpen();
+  const signal = endpoints.orClosed(options.signal);
+  const watch = new Following(parts, subject, { ...options, signal });
   while (!isAborted(signal)) {
-    const endpoint = parts.endpoints.current;
+    const endpoint = endpoints.current;
     try {
       yield* watch.follow(endpoint);
     } catch (reason) {
@@ -88,7 +90,7 @@ export async function* follow<Event>(
       if (pauseMs === null) throw failed;
       const { code, message, details, effect } = failed;
       yield { type: "interrupted", endpoint, failure: { code, message, details, effect } };
-      parts.endpoints.leave(endpoint);
+      endpoints.leave(endpoint);
       await parts.clock.sleep(pauseMs, signal);
     }
   }

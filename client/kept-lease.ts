@@ -262,8 +262,8 @@ export async function renewLease(
       const [nowMs, failed] = [clock.nowMs(), toClientError(reason)];
       const state = { isRead: true, attempts, endpoints: endpoints.count, attemptMs: nowMs - startMs };
       const decision = decideRetry(failed, { ...state, remainingMs: deadlineMs - nowMs, jitter: random() }, retry);
-      if (decision.type === "fail" || isAborted(signal)) throw failed;
-      await clock.sleep(decision.delayMs, signal);
+      if (decision.type === "fail" || isAborted(signal) || endpoints.isClosed) throw failed;
+      await clock.sleep(decision.delayMs, endpoints.orClosed(signal));
     }
   }
 }

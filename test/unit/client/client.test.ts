@@ -206,3 +206,21 @@ test("Client refuses malformed endpoints and integers, and is of no use once clo
   await client.close();
   await assert.rejects(client.get("rg220", "a"), code("unreachable"));
 });
+
+test("Client fails at once after it is closed, also what it is in the middle of repeating", async () => {
+  const cluster = new FakeCluster();
+  for (const endpoint of endpoints) cluster.kill(endpoint);
+  for (const retrySafe of [false, true]) {
+    const { client, clock } = createClient(cluster, { retrySafe, timeoutMs: 60_000 });
+    const get = client.get("rg220", "a");
+    await client.close();
+    await assert.rejects(get, code("unreachable"));
+    const late = [
+      client.get("rg220", "a"),
+      client.put("rg220", { key: "a", value: "" }),
+      client.renewLease("rg220", 7),
+    ];
+    for (const call of late) await assert.rejects(call, code("unreachable"));
+    assert.ok(clock.nowMs() < 1_000, `gave up after ${clock.nowMs()} ms`);
+  }
+});

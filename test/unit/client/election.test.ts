@@ -88,6 +88,16 @@ test("an observer goes on when history was compacted, and ends quietly when its 
   assert.deepEqual(await ending, { value: undefined, done: true });
 });
 
+test("an observer ends quietly when its client is closed", async () => {
+  const client = new LeaseSetting().another();
+  const observer = client.election(group, "boss").observe();
+  assert.equal((await observer.next()).value, null);
+  const ending = observer.next();
+  await settle();
+  await client.close();
+  assert.deepEqual(await ending, { value: undefined, done: true });
+});
+
 test("an election needs a name", () => {
   const { client } = new LeaseSetting();
   assert.throws(() => client.election(group, ""), failsAs("invalid_argument"));

@@ -180,6 +180,23 @@ test("a watch ends quietly when its signal is aborted", async () => {
   assert.deepEqual(await ending, { value: undefined, done: true });
 });
 
+test("closing the client ends its watches without a word, whatever they wait for, and later ones fail as unreachable", async () => {
+  const cluster = new FakeCluster();
+  const { client, notices: cut } = watchOf(cluster);
+  await next(cut, "started");
+  const interrupted = next(cut, "interrupted");
+  cluster.kill("n202:7401");
+  await interrupted;
+  const [read, unread] = [client.watch("rg220"), client.watch("rg220")];
+  for (const notices of [read, unread]) await next(notices, "started");
+  const ending = read.next();
+  await client.close();
+  for (const step of [ending, unread.next(), cut.next()]) {
+    assert.deepEqual(await step, { value: undefined, done: true });
+  }
+  await assert.rejects(client.watch("rg220").next(), (reason: { code: string }) => reason.code === "unreachable");
+});
+
 test("a watch loses, repeats and reorders nothing, whenever nodes die", async () => {
   const step = fc.constantFrom("put", "put", "put", "kill n202:7401", "kill n208:7401", "start");
   await fc.assert(
