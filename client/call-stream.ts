@@ -105,7 +105,25 @@ export class CallStream {
       }
       room -= bytes;
     }
-    for (const first of firsts) this.#stream.send(first);
+    for (const first of firsts) this.#sendOrRefuse(first);
+  }
+
+  /** Of calls that cannot go together each goes by itself, so that only those fail that cannot be encoded. */
+  #sendOrRefuse(first: SessionRequest): void {
+    try {
+      this.#stream.send(first);
+    } catch (reason) {
+      const parts = [first, ...first.more.splice(0)];
+      if (parts.length === 1) this.#refuse(first, DbError.from(reason));
+      else for (const part of parts) this.#sendOrRefuse(part);
+    }
+  }
+
+  #refuse({ call }: SessionRequest, reason: DbError): void {
+    const number = uint64.fromWire(call, "call");
+    const waiting = this.#waiting.get(number);
+    this.#waiting.delete(number);
+    waiting?.reject(reason);
   }
 
   async #read(): Promise<void> {

@@ -1,7 +1,6 @@
 // The calls about groups, nodes and the cluster. Answers are the messages of bailiwick.v1 in their plain form.
 
 import { create, type JsonValue, type MessageShape } from "@bufbuild/protobuf";
-import { logIndex } from "../proto/codec/integers.ts";
 import { DbError, failure } from "../proto/errors.ts";
 import { type Cluster, ClusterSchema } from "../proto/gen/bailiwick/v1/cluster_pb.ts";
 import {
@@ -34,10 +33,9 @@ import {
   NodeService,
   UndrainNodeRequestSchema,
 } from "../proto/gen/bailiwick/v1/node_service_pb.ts";
-import { toLogIndex } from "../proto/ids.ts";
 import { fromPlainJson } from "../proto/plain-json.ts";
 import type { Caller, RequestOptions } from "./caller.ts";
-import { type AnswerHeader, fromWireHeader } from "./key-values.ts";
+import { type AnswerHeader, fromWireHeader, toWireCount, toWireInteger } from "./key-values.ts";
 import { clientLimits } from "./limits.ts";
 import { type Plain, toPlain } from "./plain.ts";
 
@@ -251,7 +249,7 @@ export async function setGroupOwners(
     validateOnly,
     ...(ifConfigurationIndex === undefined
       ? {}
-      : { ifConfigurationIndex: logIndex.toWire(toLogIndex(ifConfigurationIndex), "ifConfigurationIndex") }),
+      : { ifConfigurationIndex: toWireInteger(ifConfigurationIndex, "ifConfigurationIndex") }),
   });
   const { setGroupOwners: method } = GroupService.method;
   const answer = validateOnly
@@ -339,7 +337,8 @@ export async function listClusterEvents(
   caller: Caller,
   options: RequestOptions & { readonly limit: number },
 ): Promise<EventsAnswer> {
-  const request = create(ListClusterEventsRequestSchema, { newestFirst: true, limit: options.limit });
+  const limit = toWireCount(options.limit, "limit", clientLimits.pageEventsMax);
+  const request = create(ListClusterEventsRequestSchema, { newestFirst: true, limit });
   const answer = await caller.read(ClusterService.method.listClusterEvents, request, options);
   const { events } = toPlain(ListClusterEventsResponseSchema, answer);
   return { header: fromWireHeader(answer.header), events, isMore: answer.nextPageToken.byteLength > 0 };

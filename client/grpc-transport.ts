@@ -13,6 +13,7 @@ import {
 import { DbError, failure } from "../proto/errors.ts";
 import { WatchService } from "../proto/gen/bailiwick/v1/watch_pb.ts";
 import { toGrpcMethod } from "../proto/grpc.ts";
+import { encoded } from "./encoded.ts";
 import { clientLimits } from "./limits.ts";
 import { fromServiceError } from "./service-error.ts";
 import { checkNotAborted, isAborted } from "./signals.ts";
@@ -58,7 +59,7 @@ class GrpcTransport implements Transport {
     options: CallOptions,
   ): Promise<MessageShape<Output>> {
     const { path, requestSerialize, responseDeserialize } = toGrpcMethod<Input, Output>(method);
-    const bytes = checkSize(requestSerialize(request));
+    const bytes = checkSize(encoded(() => requestSerialize(request)));
     const deadline = Date.now() + options.timeoutMs;
     await this.#connected(this.#calls, options);
     const { promise, resolve, reject } = Promise.withResolvers<MessageShape<Output>>();
@@ -68,7 +69,6 @@ class GrpcTransport implements Transport {
       else if (response === undefined) reject(new DbError(failure("internal", `${this.#endpoint} answered nothing`)));
       else resolve(response);
     };
-    const asIs = (encoded: Buffer) => encoded;
     const call = this.#calls.makeUnaryRequest(
       path,
       asIs,
@@ -89,7 +89,7 @@ class GrpcTransport implements Transport {
     const { path, requestSerialize, responseDeserialize } = toGrpcMethod<Input, Output>(method);
     const client = method.parent.typeName === WatchService.typeName ? this.#watches : this.#calls;
     await this.#connected(client, options);
-    const call = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, new Metadata(), {});
+    const call = client.makeBidiStreamRequest(path, asIs, responseDeserialize, new Metadata(), {});
     const closing = new AbortController();
     const signal = options.signal === undefined ? closing.signal : AbortSignal.any([closing.signal, options.signal]);
     const end = this.#follow(call, signal);
@@ -97,7 +97,8 @@ class GrpcTransport implements Transport {
     // Errors reach the reader; one that comes after it has left concerns nobody.
     call.on("error", () => {});
     return {
-      send: (message) => void call.write(message),
+      // Encoded here: within a write of gRPC's a failure would end the stream, for all who share it.
+      send: (message) => void call.write(encoded(() => requestSerialize(message))),
       close: () => closing.abort(),
       [Symbol.asyncIterator]: () => this.#read(call, end),
     };
@@ -167,6 +168,10 @@ function changed(
       resolve(error === undefined);
     });
   });
+}
+
+function asIs(bytes: Buffer): Buffer {
+  return bytes;
 }
 
 function checkSize(bytes: Buffer): Buffer {

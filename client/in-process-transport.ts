@@ -13,6 +13,7 @@ import {
   toBinary,
 } from "@bufbuild/protobuf";
 import { DbError, failure } from "../proto/errors.ts";
+import { encoded } from "./encoded.ts";
 import { checkNotAborted } from "./signals.ts";
 import type { CallOptions, MessageStream, Transport } from "./transport.ts";
 
@@ -74,7 +75,7 @@ class InProcessTransport implements Transport {
     checkNotAborted(signal);
     const timedOut = AbortSignal.timeout(Math.ceil(timeoutMs));
     const ended = AbortSignal.any([timedOut, this.#closed.signal, ...(signal === undefined ? [] : [signal])]);
-    const work = Promise.resolve(handler(copy(method.input, request), { signal: ended }));
+    const work = Promise.resolve(handler(received(method.input, request), { signal: ended }));
     const answer = await Promise.race([work, rejectedWhen(ended, () => (timedOut.aborted ? "deadline" : "canceled"))]);
     return copy(method.output, create(method.output, answer));
   }
@@ -90,7 +91,7 @@ class InProcessTransport implements Transport {
     const requests = new Inbox<MessageShape<Input>>(ended);
     const responses = handler(requests, { signal: ended });
     return {
-      send: (message) => requests.push(copy(method.input, message)),
+      send: (message) => requests.push(received(method.input, message)),
       close: () => ending.abort(),
       [Symbol.asyncIterator]: () => readUntil(responses, { ended, output: method.output }),
     };
@@ -155,6 +156,14 @@ function rejectedWhen(signal: AbortSignal, code: () => "canceled" | "deadline"):
   // Somebody else may win the race; this is then nobody's error.
   rejected.catch(() => {});
   return rejected;
+}
+
+/** A request as the handler gets it. */
+function received<Schema extends DescMessage>(schema: Schema, message: MessageShape<Schema>): MessageShape<Schema> {
+  return fromBinary(
+    schema,
+    encoded(() => toBinary(schema, message)),
+  );
 }
 
 /** What arrives shares nothing with what was sent. */

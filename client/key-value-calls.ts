@@ -20,6 +20,7 @@ import {
   fromWireKeyValue,
   type KeySelection,
   toBytes,
+  toWireCount,
   toWireInteger,
   toWireKeys,
   toWireSpan,
@@ -98,7 +99,7 @@ export async function get(
   { group, key }: { readonly group: string; readonly key: Bytes },
   options: ReadOptions,
 ): Promise<GetAnswer> {
-  const request = create(GetRequestSchema, { group, key: toBytes(key), ...readFields(options) });
+  const request = create(GetRequestSchema, { group, key: toBytes(key, "key"), ...readFields(options) });
   const { header, keyValue } = await caller.read(method.get, request, options);
   return { header: fromWireHeader(header), keyValue: fromOptionalKeyValue(keyValue) };
 }
@@ -108,7 +109,8 @@ export async function* list(
   { group, keys }: { readonly group: string; readonly keys: KeySelection },
   options: ListOptions,
 ): AsyncGenerator<ListPage, void> {
-  const { keysOnly = false, pageKeys: limit = clientLimits.pageKeys } = options;
+  const { keysOnly = false, pageKeys = clientLimits.pageKeys } = options;
+  const limit = toWireCount(pageKeys, "pageKeys", clientLimits.pageKeysMax);
   const fields = { group, keys: toWireSpan(keys), limit, keysOnly, ...readFields(options) };
   let pageToken: Uint8Array = new Uint8Array(0);
   do {
@@ -128,7 +130,8 @@ export async function put(
   options: PutOptions,
 ): Promise<PutAnswer> {
   const lease = toWireInteger(options.lease ?? 0, "lease");
-  const fields = { group, key: toBytes(entry.key), value: toBytes(entry.value), lease, ...writeFields(options) };
+  const bytes = { key: toBytes(entry.key, "key"), value: toBytes(entry.value, "value") };
+  const fields = { group, ...bytes, lease, ...writeFields(options) };
   const request = create(PutRequestSchema, { ...fields, previousValue: options.previous ?? false });
   const { header, previous } = await caller.writeOnce(method.put, request, { ...options, group });
   return { header: fromWireHeader(header), previous: fromOptionalKeyValue(previous) };

@@ -32,23 +32,32 @@ export type KeySelection =
   | { readonly prefix: Bytes }
   | { readonly start: Bytes; readonly end?: Bytes | undefined };
 
-export function toBytes(value: Bytes): Uint8Array {
-  return typeof value === "string" ? new TextEncoder().encode(value) : value;
+/** @throws {DbError} `invalid_argument` for what a program without types may give instead */
+export function toBytes(value: Bytes, field: string): Uint8Array {
+  if (typeof value === "string") return new TextEncoder().encode(value);
+  if (value instanceof Uint8Array) return value;
+  const message = `The ${field} is ${kindOf(value)}, neither text nor bytes`;
+  throw new DbError(failure("invalid_argument", message, { field }));
+}
+
+function kindOf(value: unknown): string {
+  if (value === undefined || value === null) return String(value);
+  return typeof value === "object" ? "an object" : `a ${typeof value}`;
 }
 
 /** The oneof that deletions and watches share. */
 export function toWireKeys(keys: KeySelection) {
-  return "key" in keys ? ({ case: "key", value: toBytes(keys.key) } as const) : toWireSpan(keys);
+  return "key" in keys ? ({ case: "key", value: toBytes(keys.key, "key") } as const) : toWireSpan(keys);
 }
 
 /** The oneof of lists, where one key is the range up to the next possible key. */
 export function toWireSpan(keys: KeySelection) {
   if ("key" in keys) {
-    const start = toBytes(keys.key);
+    const start = toBytes(keys.key, "key");
     return { case: "range", value: create(KeyRangeSchema, { start, end: Uint8Array.of(...start, 0) }) } as const;
   }
-  if ("prefix" in keys) return { case: "prefix", value: toBytes(keys.prefix) } as const;
-  const range = create(KeyRangeSchema, { start: toBytes(keys.start), end: toBytes(keys.end ?? "") });
+  if ("prefix" in keys) return { case: "prefix", value: toBytes(keys.prefix, "prefix") } as const;
+  const range = create(KeyRangeSchema, { start: toBytes(keys.start, "start"), end: toBytes(keys.end ?? "", "end") });
   return { case: "range", value: range } as const;
 }
 
@@ -56,6 +65,12 @@ export function toWireSpan(keys: KeySelection) {
 export function toWireInteger(value: number, field: string) {
   if (Number.isSafeInteger(value) && value >= 0) return uint64.toWire(value, field);
   throw new DbError(failure("invalid_argument", `The ${field} ${value} is not an integer from 0 on`, { field }));
+}
+
+/** @throws {DbError} `invalid_argument` unless `value` is an integer from 0 to `max` */
+export function toWireCount(value: number, field: string, max: number): number {
+  if (Number.isSafeInteger(value) && value >= 0 && value <= max) return value;
+  throw new DbError(failure("invalid_argument", `The ${field} ${value} is not an integer from 0 to ${max}`, { field }));
 }
 
 export function fromWireInteger(wire: WireKeyValue["version"], field: string): number {

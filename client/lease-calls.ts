@@ -12,7 +12,7 @@ import {
   type Lease as WireLease,
 } from "../proto/gen/bailiwick/v1/lease_pb.ts";
 import type { Caller, RequestOptions } from "./caller.ts";
-import { type AnswerHeader, fromWireHeader, fromWireInteger, toWireInteger } from "./key-values.ts";
+import { type AnswerHeader, fromWireHeader, fromWireInteger, toWireCount, toWireInteger } from "./key-values.ts";
 import { clientLimits } from "./limits.ts";
 
 /** A promise of life that keys can be attached to; they are deleted when it ends. */
@@ -101,7 +101,8 @@ export async function* listLeases(
   group: string,
   options: RequestOptions & { readonly pageLeases?: number | undefined },
 ): AsyncGenerator<LeasePage, void> {
-  const { pageLeases: limit = clientLimits.pageRows } = options;
+  const { pageLeases = clientLimits.pageRows } = options;
+  const limit = toWireCount(pageLeases, "pageLeases", clientLimits.pageKeysMax);
   let pageToken: Uint8Array = new Uint8Array(0);
   do {
     const request = create(ListLeasesRequestSchema, { group, limit, pageToken });

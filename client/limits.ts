@@ -30,6 +30,11 @@ export const clientLimits = {
   backoffMsMax: 1_000,
   /** Keys of a page, where the caller does not say. */
   pageKeys: 1_000,
+  /** As the schema allows: keys or leases of a page, keys of a list in a transaction, events of a page, decisions of a group. */
+  pageKeysMax: 10_000,
+  transactListKeysMax: 1_000,
+  pageEventsMax: 1_000,
+  decisionsMax: 100,
   /** Nodes or groups of a page. */
   pageRows: 1_000,
   /** Pages that a list of nodes or groups reads at most: a million rows. */
@@ -42,6 +47,8 @@ export const clientLimits = {
   watchProgressMs: 5_000,
   /** A watch that has heard nothing for this long looks for another node. */
   watchSilenceMs: 15_000,
+  /** As the schema allows. */
+  watchBufferBytesMax: 16_777_216,
   /** Bytes of one revision that arrives in fragments; beyond it the watch fails with `overloaded`. */
   watchRevisionBytesMax: 64 * 1024 * 1024,
   /** As the schema allows. */

@@ -7,7 +7,8 @@ import { type Explanation, ExplanationSchema } from "../proto/gen/bailiwick/v1/e
 import { type Group, GroupSchema } from "../proto/gen/bailiwick/v1/group_pb.ts";
 import { GroupService } from "../proto/gen/bailiwick/v1/group_service_pb.ts";
 import type { Caller, RequestOptions } from "./caller.ts";
-import { type AnswerHeader, fromWireHeader, toWireInteger } from "./key-values.ts";
+import { type AnswerHeader, fromWireHeader, toWireCount, toWireInteger } from "./key-values.ts";
+import { clientLimits } from "./limits.ts";
 import { type Plain, toPlain } from "./plain.ts";
 
 /** For the record of the group, which `bailiwick events` shows. */
@@ -134,7 +135,8 @@ export async function explainGroup(
   group: string,
   options: RequestOptions & { readonly decisions?: number | undefined },
 ): Promise<GroupExplained> {
-  const request = create(calls.explainGroup.input, { group, decisions: options.decisions ?? 0 });
+  const decisions = toWireCount(options.decisions ?? 0, "decisions", clientLimits.decisionsMax);
+  const request = create(calls.explainGroup.input, { group, decisions });
   const answer = await caller.read(calls.explainGroup, request, options);
   const explanation = toPlain(ExplanationSchema, there(answer.explanation));
   return { header: fromWireHeader(answer.header), group: toPlain(GroupSchema, there(answer.group)), explanation };

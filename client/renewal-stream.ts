@@ -49,13 +49,14 @@ export class RenewalStream {
     return this.#parts.endpoint;
   }
 
-  /** @throws {DbError | UnreachableError} when the stream ends before the answer */
+  /** @throws {DbError | UnreachableError} when the stream ends before the answer; `invalid_argument` of the id, unsent */
   renew(id: number): Promise<Renewed> {
     if (this.#ended !== null) return Promise.reject(this.#ended);
     const { stream, group, nowMs } = this.#parts;
     const { promise, resolve, reject } = Promise.withResolvers<Renewed>();
-    this.#asked.push({ id, sentMs: nowMs(), resolve, reject });
+    const sentMs = nowMs();
     stream.send(create(KeepAliveLeaseRequestSchema, { group, id: toWireInteger(id, "id") }));
+    this.#asked.push({ id, sentMs, resolve, reject });
     return promise;
   }
 

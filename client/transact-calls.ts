@@ -17,10 +17,12 @@ import {
   fromWireKeyValue,
   type KeySelection,
   toBytes,
+  toWireCount,
   toWireInteger,
   toWireKeys,
   toWireSpan,
 } from "./key-values.ts";
+import { clientLimits } from "./limits.ts";
 
 /** What a key is compared by. One that does not exist has 0 in all of them but `value`, which it has not. */
 export type Compared =
@@ -155,7 +157,7 @@ function toWireComparison(comparison: Comparison): wire.Comparison {
 }
 
 function toWireOperand(compared: Compared): wire.Comparison["operand"] {
-  if ("value" in compared) return { case: "value", value: toBytes(compared.value) };
+  if ("value" in compared) return { case: "value", value: toBytes(compared.value, "value") };
   if ("version" in compared) return { case: "version", value: toWireInteger(compared.version, "version") };
   if ("lease" in compared) return { case: "lease", value: toWireInteger(compared.lease, "lease") };
   if ("createRevision" in compared) {
@@ -170,16 +172,18 @@ function toWireOperation(operation: Operation): wire.Operation {
 
 function toWireCase(operation: Operation): wire.Operation["operation"] {
   if ("get" in operation) {
-    return { case: "get", value: create(wire.GetOperationSchema, { key: toBytes(operation.get.key) }) };
+    return { case: "get", value: create(wire.GetOperationSchema, { key: toBytes(operation.get.key, "key") }) };
   }
   if ("list" in operation) {
-    const { limit = 0, keysOnly = false, countOnly = false } = operation.list;
+    const { keysOnly = false, countOnly = false } = operation.list;
+    const limit = toWireCount(operation.list.limit ?? 0, "list.limit", clientLimits.transactListKeysMax);
     const fields = { keys: toWireSpan(operation.list), limit, keysOnly, countOnly };
     return { case: "list", value: create(wire.ListOperationSchema, fields) };
   }
   if ("put" in operation) {
     const { key, value, lease = 0, previous: previousValue = false } = operation.put;
-    const fields = { key: toBytes(key), value: toBytes(value), lease: toWireInteger(lease, "lease"), previousValue };
+    const bytes = { key: toBytes(key, "key"), value: toBytes(value, "value") };
+    const fields = { ...bytes, lease: toWireInteger(lease, "lease"), previousValue };
     return { case: "put", value: create(wire.PutOperationSchema, fields) };
   }
   const { previous: previousValues = false } = operation.delete;

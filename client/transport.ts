@@ -12,6 +12,7 @@ export interface CallOptions {
 
 /** An open stream. Iterating it reads, as fast as its reader does; it throws {@link DbError} when the stream fails. */
 export interface MessageStream<Request, Response> extends AsyncIterable<Response> {
+  /** @throws {DbError} `invalid_argument` when the message cannot be encoded: nothing of it was sent, and the stream goes on */
   send(message: Request): void;
   /** Ends the stream in both directions at once; its reader gets `canceled`. Closing twice does nothing. */
   close(): void;

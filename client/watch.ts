@@ -9,8 +9,10 @@ import {
   fromWireInteger,
   fromWireKeyValue,
   type KeySelection,
+  toWireCount,
   toWireKeys,
 } from "./key-values.ts";
+import { clientLimits } from "./limits.ts";
 
 export interface WatchOptions extends FollowOptions {
   /** Absent: all keys of the group. */
@@ -46,7 +48,7 @@ export type WatchNotice = NoticeOf<WatchedEvent>;
  */
 export function watchKeys(parts: ClientParts, group: string, options: WatchOptions): AsyncGenerator<WatchNotice, void> {
   const { keys = { prefix: "" }, fromRevision = 0, previous = false, keysOnly = false, without = [] } = options;
-  const { bufferBytesMax = 0 } = options;
+  const bufferBytesMax = toWireCount(options.bufferBytesMax ?? 0, "bufferBytesMax", clientLimits.watchBufferBytesMax);
   const filtered = without.map((type) => filters[type]);
   const wish = {
     group,

@@ -207,6 +207,45 @@ test("Client refuses malformed endpoints and integers, and is of no use once clo
   await assert.rejects(client.get("rg220", "a"), code("unreachable"));
 });
 
+test("Client refuses counts and values that the wire does not hold, by field, value and limit, and asks nobody", async () => {
+  const cluster = new FakeCluster();
+  const { client } = createClient(cluster);
+  const group = "rg220";
+  const counts: readonly (readonly [field: string, max: number, call: (count: number) => Promise<unknown>])[] = [
+    ["pageKeys", 10_000, (pageKeys) => client.list(group, { prefix: "" }, { pageKeys }).next()],
+    ["list.limit", 1_000, (limit) => client.transact({ group, success: [{ list: { prefix: "", limit } }] })],
+    ["pageLeases", 10_000, (pageLeases) => client.leases(group, { pageLeases }).next()],
+    ["limit", 1_000, (limit) => client.clusterEvents({ limit })],
+    ["decisions", 100, (decisions) => client.explainGroup(group, { decisions })],
+    ["bufferBytesMax", 16_777_216, async (bufferBytesMax) => client.watch(group, { bufferBytesMax }).next()],
+  ];
+  const refusedAs = (field: string, message: string) => ({
+    code: "invalid_argument",
+    effect: "none",
+    details: { field },
+    message,
+  });
+  for (const [field, max, call] of counts) {
+    for (const bad of [1.5, -1, max + 1, Number.NaN]) {
+      const message = `The ${field} ${bad} is not an integer from 0 to ${max}`;
+      await assert.rejects(call(bad), refusedAs(field, message));
+    }
+  }
+  const owners = { group, owners: ["n202", "n208"], ifConfigurationIndex: -1 };
+  const index = refusedAs("ifConfigurationIndex", "The ifConfigurationIndex -1 is not an integer from 0 on");
+  await assert.rejects(client.setGroupOwners(owners), index);
+  for (const [value, told] of [
+    [5, "a number"],
+    [undefined, "undefined"],
+    [null, "null"],
+    [[1], "an object"],
+  ] as const) {
+    const entry = { key: "a", value: value as unknown as string };
+    await assert.rejects(client.put(group, entry), refusedAs("value", `The value is ${told}, neither text nor bytes`));
+  }
+  assert.deepEqual(cluster.calls, []);
+});
+
 test("Client fails at once after it is closed, also what it is in the middle of repeating", async () => {
   const cluster = new FakeCluster();
   for (const endpoint of endpoints) cluster.kill(endpoint);

@@ -23,6 +23,7 @@ import {
   type GetResponse,
   GetResponseSchema,
   KeyValueService,
+  ListRequestSchema,
   PutRequestSchema,
 } from "../../../proto/gen/bailiwick/v1/key_value_pb.ts";
 import {
@@ -214,6 +215,24 @@ test("a stream carries messages both ways, and ends by close or with the node's 
     await assert.rejects(responses.next(), (reason: DbError) => reason.code === code);
     stream.close();
   }
+});
+
+test("a message that cannot be encoded is refused, and the stream that it was meant for goes on", async (context) => {
+  const echo = (call: ServerDuplexStream<WatchRequest, WatchResponse>) => {
+    call.on("data", ({ request }: WatchRequest) => {
+      call.write(create(WatchResponseSchema, { watchId: request.value?.watchId ?? 0 }));
+    });
+  };
+  const { transport } = await serve(context, { watch: echo });
+  const stream = await transport.openStream(WatchService.method.watch, { timeoutMs: 1_000 });
+  const cancel = (watchId: number) => create(WatchRequestSchema, { request: { case: "cancel", value: { watchId } } });
+  assert.throws(() => stream.send(cancel(1.5)), isDbError("invalid_argument", "none"));
+  stream.send(cancel(2));
+  assert.equal((await stream[Symbol.asyncIterator]().next()).value?.watchId, 2);
+  const list = transport.unary(KeyValueService.method.list, create(ListRequestSchema, { limit: 1.5 }), {
+    timeoutMs: 1_000,
+  });
+  await assert.rejects(list, isDbError("invalid_argument", "none"));
 });
 
 test("a client finds the node that answers over real connections, and finds back", async (context) => {

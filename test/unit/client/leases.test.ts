@@ -281,6 +281,14 @@ test("a lease that cannot be revoked is left to end by itself, without an error 
   await disposing;
 });
 
+test("an id that is none is refused, and is nobody's when the renewals end", async () => {
+  const { client } = new LeaseSetting();
+  await client.lease(group, { ttlMs });
+  await assert.rejects(client.renewLease(group, -1), failsAs("invalid_argument"));
+  await client.close();
+  await settle();
+});
+
 /** So that `pass` can be taken out. */
 function bound(setting: LeaseSetting) {
   const { client, cluster, clock } = setting;

@@ -11,11 +11,18 @@ import {
   type InProcessService,
   inProcessService,
 } from "../../../client/index.ts";
+import { pipelined } from "../../../client/pipelined-transport.ts";
 import { toStatus } from "../../../proto/error-status.ts";
 import { failure } from "../../../proto/errors.ts";
 import type { RequestId } from "../../../proto/gen/bailiwick/v1/common_pb.ts";
 import { GroupService } from "../../../proto/gen/bailiwick/v1/group_service_pb.ts";
-import { KeyValueService, type PutRequest, PutResponseSchema } from "../../../proto/gen/bailiwick/v1/key_value_pb.ts";
+import {
+  KeyValueService,
+  ListRequestSchema,
+  type PutRequest,
+  PutRequestSchema,
+  PutResponseSchema,
+} from "../../../proto/gen/bailiwick/v1/key_value_pb.ts";
 import { LeaseService } from "../../../proto/gen/bailiwick/v1/lease_pb.ts";
 import {
   type SessionRequest,
@@ -189,7 +196,7 @@ function streaming(session: Serve) {
   };
   const services = [inProcessService(SessionService, { session }), inProcessService(KeyValueService, { put })];
   const connect = () => Promise.resolve(createInProcessTransport(services));
-  return { client: new Client({ endpoints: ["h1:1"], connect, timeoutMs: 1_000 }), singles: () => singles };
+  return { connect, client: new Client({ endpoints: ["h1:1"], connect, timeoutMs: 1_000 }), singles: () => singles };
 }
 
 /** The calls of all messages, one by one. */
@@ -237,6 +244,27 @@ test("calls of one turn go in one message, as far as it holds them, and answers 
   // What is beyond 1,024 in flight goes by itself.
   await putAll(1_030, 1);
   assert.deepEqual([counts, singles()], [[3, 4, 2, 1_024], 6]);
+  await client.close();
+});
+
+test("a call that cannot be encoded fails alone, with nothing done, and those that share its message succeed", async () => {
+  const { put, list } = KeyValueService.method;
+  const options = { timeoutMs: 1_000 };
+  const { connect, client } = streaming(async function* (requests) {
+    for await (const { call } of callsOf(requests)) yield answered(call, call);
+  });
+  const transport = await pipelined(connect)("h1:1");
+  const putOnce = () => transport.unary(put, create(PutRequestSchema, { group: "rg220" }), options);
+  const before = Array.from({ length: 10 }, putOnce);
+  const broken = transport.unary(list, create(ListRequestSchema, { limit: 1.5 }), options);
+  const answers = [...before, ...Array.from({ length: 10 }, putOnce)];
+  const refused = { code: "invalid_argument", effect: "none" };
+  await assert.rejects(broken, refused);
+  assert.equal((await Promise.all(answers)).length, 20);
+  transport.close();
+  const puts = Array.from({ length: 20 }, () => client.put("rg220", entry));
+  await assert.rejects(client.list("rg220", { prefix: "" }, { pageKeys: 1.5 }).next(), refused);
+  assert.equal((await Promise.all(puts)).length, 20);
   await client.close();
 });
 
