@@ -11,11 +11,12 @@ import { decideRetry, type RetryDecision, type RetryOptions } from "./retry.ts";
 import { type Answerer, Routes } from "./routes.ts";
 import type { Sessions } from "./sessions.ts";
 import { isAborted } from "./signals.ts";
+import { checkTime } from "./times.ts";
 import { type ClientError, type ClientFailure, toClientError } from "./unreachable-error.ts";
 
 /** What every call takes. */
 export interface RequestOptions {
-  /** For the call with all its retries, instead of the client's. */
+  /** For the call with all its retries, instead of the client's: above 0, up to 86,400,000. */
   readonly timeoutMs?: number | undefined;
   /** Aborting it fails the call with `canceled`. */
   readonly signal?: AbortSignal | undefined;
@@ -124,7 +125,7 @@ export class Caller {
     const { endpoints, clock } = this.#parts;
     const { options, identified } = call;
     const doubts = new Doubts();
-    const deadlineMs = clock.nowMs() + (options.timeoutMs ?? this.#parts.timeoutMs);
+    const deadlineMs = clock.nowMs() + checkTime(options.timeoutMs ?? this.#parts.timeoutMs, "timeoutMs");
     let reason: ClientError | null = null;
     for (let attempts = 1; ; attempts++) {
       const endpoint = this.#routes.to(call.group) ?? endpoints.current;

@@ -27,6 +27,7 @@ import { Renewals } from "./renewals.ts";
 import { defaultRetry, type RetryOptions } from "./retry.ts";
 import { type SessionCalls, Sessions } from "./sessions.ts";
 import * as status from "./status-watch.ts";
+import { checkTime } from "./times.ts";
 import { type TransactAnswer, type Transaction, type TransactOptions, transact } from "./transact-calls.ts";
 import type { Connect } from "./transport.ts";
 import { type WatchNotice, type WatchOptions, watchKeys } from "./watch.ts";
@@ -37,7 +38,7 @@ export interface ClientOptions {
    * asked first, where that answers at one of them.
    */
   readonly endpoints: readonly string[];
-  /** For a call with all its retries; 5,000 by default. */
+  /** For a call with all its retries: above 0, up to 86,400,000; 5,000 by default. */
   readonly timeoutMs?: number;
   readonly retry?: RetryOptions;
   /**
@@ -62,14 +63,14 @@ export class Client implements AsyncDisposable {
   readonly #caller: Caller;
   readonly #renewals: Renewals;
 
-  /** Connects to nothing yet. @throws {DbError} `invalid_argument` for a malformed endpoint */
+  /** Connects to nothing yet. @throws {DbError} `invalid_argument` for a malformed endpoint or timeout */
   constructor(options: ClientOptions) {
     this.#parts = {
       endpoints: new Endpoints(options.endpoints, pipelined(options.connect ?? connectLazily)),
       clock: options.clock ?? systemClock,
       retry: options.retry ?? defaultRetry,
       random: options.random ?? Math.random,
-      timeoutMs: options.timeoutMs ?? clientLimits.timeoutMs,
+      timeoutMs: checkTime(options.timeoutMs ?? clientLimits.timeoutMs, "timeoutMs"),
       sessions: options.retrySafe === true ? new Sessions(this.#sessionCalls()) : null,
     };
     this.#caller = new Caller(this.#parts);

@@ -19,6 +19,7 @@ import { fromWireInteger, toWireInteger } from "./key-values.ts";
 import { clientLimits } from "./limits.ts";
 import { decideRetry } from "./retry.ts";
 import { isAborted } from "./signals.ts";
+import { checkTime } from "./times.ts";
 import type { MessageStream } from "./transport.ts";
 import { type ClientFailure, toClientError } from "./unreachable-error.ts";
 import { watchesField } from "./watch-places.ts";
@@ -123,7 +124,7 @@ class Following<Event> {
     this.#parts = parts;
     this.#subject = subject;
     this.#options = options;
-    this.#timeoutMs = options.timeoutMs ?? parts.timeoutMs;
+    this.#timeoutMs = checkTime(options.timeoutMs ?? parts.timeoutMs, "timeoutMs");
     this.#startMs = parts.clock.nowMs();
   }
 

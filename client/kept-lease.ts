@@ -9,6 +9,7 @@ import type { Renewed } from "./renewal-stream.ts";
 import type { Renewals, Renewer } from "./renewals.ts";
 import { decideRetry } from "./retry.ts";
 import { isAborted } from "./signals.ts";
+import { checkTime } from "./times.ts";
 import { type ClientError, toClientError } from "./unreachable-error.ts";
 
 /** What leases, locks and elections of a client are made of. */
@@ -206,7 +207,7 @@ export async function grantKept(
 ): Promise<KeptLease> {
   const lease = { group, id: drawId(parts.random), ttlMs: checkTtl(ttlMs) };
   const sentMs = parts.clock.nowMs();
-  const attempt = { lease, signal, deadlineMs: sentMs + timeoutMs };
+  const attempt = { lease, signal, deadlineMs: sentMs + checkTime(timeoutMs, "timeoutMs") };
   for (let mayExist = false; ; mayExist = true) {
     const outcome = await tryGrant(parts, attempt);
     if (outcome === null || (mayExist && outcome.code === "already_exists")) break;
@@ -250,7 +251,7 @@ export async function renewLease(
 ): Promise<Renewed> {
   const { clock, endpoints, retry, random } = parts;
   using renewer = parts.renewals.join(group);
-  const deadlineMs = clock.nowMs() + timeoutMs;
+  const deadlineMs = clock.nowMs() + checkTime(timeoutMs, "timeoutMs");
   for (let attempts = 1; ; attempts++) {
     const startMs = clock.nowMs();
     try {

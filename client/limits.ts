@@ -3,6 +3,8 @@
 export const clientLimits = {
   /** Time for a whole call, its retries included, unless the caller says otherwise. */
   timeoutMs: 5_000,
+  /** Longest time that a caller may give. */
+  timeMsMax: 86_400_000,
   /** Longest wait for one endpoint to accept a connection. */
   connectMs: 2_000,
   /** As the schema promises to accept; larger requests are refused before they are sent. */

@@ -8,6 +8,7 @@ import { get } from "./key-value-calls.ts";
 import type { Bytes } from "./key-values.ts";
 import { clientLimits } from "./limits.ts";
 import { checkName, keyOfPlace, type Place, type QueueName, readQueue } from "./lock-queue.ts";
+import { checkTime } from "./times.ts";
 import { type Comparison, transact } from "./transact-calls.ts";
 import { toClientError } from "./unreachable-error.ts";
 import { watchKeys } from "./watch.ts";
@@ -15,7 +16,7 @@ import { watchKeys } from "./watch.ts";
 export interface LockOptions {
   /** How long the lock outlives a holder that dies: 1,000 to 86,400,000 ms; 10,000 by default. */
   readonly ttlMs?: number | undefined;
-  /** Longest wait for its turn; absent: as long as it takes. */
+  /** Longest wait for its turn: above 0, up to 86,400,000 ms; absent, or infinite: as long as it takes. */
   readonly waitMs?: number | undefined;
   /** Aborting it gives up the wait. */
   readonly signal?: AbortSignal | undefined;
@@ -127,8 +128,9 @@ interface Turn {
  *   is ends with its lease.
  */
 export async function takeLock(parts: LeaseParts, claim: Claim): Promise<Lock> {
-  const { group, name, ttlMs = clientLimits.lockTtlMs, signal } = claim;
+  const { group, name, ttlMs = clientLimits.lockTtlMs, waitMs = Number.POSITIVE_INFINITY, signal } = claim;
   checkName(name);
+  if (waitMs !== Number.POSITIVE_INFINITY) checkTime(waitMs, "waitMs");
   const lease = await grantKept(parts, group, { ttlMs, signal });
   const waiting = new Wait(parts, claim, lease);
   try {
@@ -159,7 +161,7 @@ class Wait {
     this.#lease = lease;
     this.#key = keyOfPlace(claim.name, lease.id);
     this.#signal = AbortSignal.any([lease.lost, this.#timedOut.signal, ...(signal === undefined ? [] : [signal])]);
-    if (waitMs !== undefined) void this.#timeOut(waitMs);
+    if (waitMs !== undefined && waitMs !== Number.POSITIVE_INFINITY) void this.#timeOut(waitMs);
   }
 
   async turn(): Promise<Turn> {

@@ -246,6 +246,33 @@ test("Client refuses counts and values that the wire does not hold, by field, va
   assert.deepEqual(cluster.calls, []);
 });
 
+test("Client refuses times that are none, or longer than a day, by field, value and limit, and asks nobody", async () => {
+  const cluster = new FakeCluster();
+  const { client, clock } = createClient(cluster);
+  const group = "rg220";
+  for (const bad of [Number.NaN, Number.POSITIVE_INFINITY, 2 ** 31, 86_400_001, 0, -1, "5s" as unknown as number]) {
+    const refusedAs = (field: string) => ({
+      code: "invalid_argument",
+      effect: "none",
+      details: { field },
+      message: `The ${field} ${bad} is not a time above 0 and up to 86400000 ms`,
+    });
+    const timeoutMs = bad;
+    assert.throws(() => createClient(cluster, { timeoutMs }), refusedAs("timeoutMs"));
+    const calls = [
+      client.get(group, "a", { timeoutMs }),
+      client.put(group, { key: "a", value: "" }, { timeoutMs }),
+      client.watch(group, { timeoutMs }).next(),
+      client.lease(group, { ttlMs: 9_000, timeoutMs }),
+      client.keepLease(group, 7, { timeoutMs }),
+    ];
+    for (const call of calls) await assert.rejects(call, refusedAs("timeoutMs"));
+    if (bad === Number.POSITIVE_INFINITY) continue;
+    await assert.rejects(client.lock(group, "jobs", { waitMs: bad }), refusedAs("waitMs"));
+  }
+  assert.deepEqual([cluster.calls, clock.pausesMs], [[], []]);
+});
+
 test("Client fails at once after it is closed, also what it is in the middle of repeating", async () => {
   const cluster = new FakeCluster();
   for (const endpoint of endpoints) cluster.kill(endpoint);

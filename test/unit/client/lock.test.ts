@@ -142,6 +142,17 @@ test("a wait that is given up, or takes too long, leaves nothing behind", async 
   assert.equal(clock.sleepers, 0);
 });
 
+test("a wait without end is one without a limit", async () => {
+  const setting = new LeaseSetting();
+  const held = await setting.client.lock(group, "jobs", { ttlMs });
+  const asked = ask(setting.another(), { waitMs: Number.POSITIVE_INFINITY });
+  await until("queued", () => setting.cluster.keys.length === 2);
+  await setting.pass(ttlMs);
+  assert.equal(asked.failure, null);
+  await held.release();
+  await until("next", () => asked.lock !== null);
+});
+
 test("a wait that the group ends leaves nothing behind", async () => {
   const { client, cluster } = new LeaseSetting();
   cluster.refuse("list", "corrupt");
