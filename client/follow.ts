@@ -134,7 +134,7 @@ class Following<Event> {
     this.#dropFragments();
     using _place = this.#parts.endpoints.watchPlaces.take(endpoint);
     const transport = await this.#parts.endpoints.transportTo(endpoint);
-    const options = { timeoutMs: this.#timeoutMs, signal: this.#options.signal };
+    const options = { timeoutMs: Math.min(this.#timeoutMs, this.#patienceMs), signal: this.#options.signal };
     const stream: Stream = await transport.openStream(WatchService.method.watch, options);
     const guard = this.#guard(stream);
     try {
@@ -146,6 +146,8 @@ class Following<Event> {
         guard.listen();
       }
       throw new DbError(failure("stopping", `${endpoint} ended the watch`));
+    } catch (reason) {
+      throw guard.silence(endpoint) ?? reason;
     } finally {
       guard.stop();
       stream.close();
@@ -158,7 +160,7 @@ class Following<Event> {
     const hasBegun = this.#hasBegun;
     if (!hasBegun && failed.details.field === watchesField) return null;
     const remainingMs = this.#startMs + this.#timeoutMs - clock.nowMs();
-    // Nobody asked for this end (that is looked at before), so it is the silence of the other side.
+    // Nobody asked for this end (that is looked at before), so it is the other side that gave it up.
     const reason = failed.code === "canceled" ? failure("outcome_unknown", failed.message) : failed;
     const decision = decideRetry(
       reason,
@@ -173,6 +175,15 @@ class Following<Event> {
       retry,
     );
     return decision.type === "fail" ? null : decision.delayMs;
+  }
+
+  /** For one node: until the watch has begun, half of what is left while there is another one to ask. */
+  get #patienceMs(): number {
+    const { clock, endpoints } = this.#parts;
+    if (this.#hasBegun) return clientLimits.watchSilenceMs;
+    const leftMs = this.#startMs + this.#timeoutMs - clock.nowMs();
+    const sharedMs = endpoints.count > 1 ? leftMs / 2 : leftMs;
+    return Math.max(1, Math.min(clientLimits.watchSilenceMs, sharedMs));
   }
 
   #createRequest() {
@@ -280,28 +291,45 @@ class Following<Event> {
   }
 
   /** Closes the stream when nothing has come for longer than a node may be silent. The time of our reader is its own. */
-  #guard(stream: Stream): { readonly pause: () => void; readonly listen: () => void; readonly stop: () => void } {
+  #guard(stream: Stream): Guard {
     const { clock } = this.#parts;
     const ended = new AbortController();
+    let patienceMs = this.#patienceMs;
     let sinceMs: number | null = clock.nowMs();
+    let isSilent = false;
     const watchOver = async () => {
       while (!ended.signal.aborted) {
         const silentMs = sinceMs === null ? 0 : clock.nowMs() - sinceMs;
-        if (silentMs >= clientLimits.watchSilenceMs) return stream.close();
-        await clock.sleep(clientLimits.watchSilenceMs - silentMs, ended.signal);
+        isSilent = silentMs >= patienceMs;
+        if (isSilent) return stream.close();
+        await clock.sleep(patienceMs - silentMs, ended.signal);
       }
     };
     void watchOver();
     return {
       pause: () => {
         sinceMs = null;
+        patienceMs = this.#patienceMs;
       },
       listen: () => {
         sinceMs = clock.nowMs();
       },
+      silence: (endpoint) => {
+        if (!isSilent) return null;
+        return new DbError(failure("deadline", `${endpoint} said nothing for ${Math.round(patienceMs)} ms`));
+      },
       stop: () => ended.abort(),
     };
   }
+}
+
+/** Of a stream that may fall silent. */
+interface Guard {
+  readonly pause: () => void;
+  readonly listen: () => void;
+  /** @returns null unless the stream was closed for its silence */
+  readonly silence: (endpoint: string) => DbError | null;
+  readonly stop: () => void;
 }
 
 /** About what fragments hold, of keys: the only events that are parted. */

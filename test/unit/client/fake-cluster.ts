@@ -92,7 +92,9 @@ export class FakeCluster {
   placedAfter: Promise<void> = Promise.resolve();
   /** What a watch of the group's status tells, at the indexes from 70 on; then it stays open. Empty: one state, and the end. */
   groupStates: readonly GroupInit[] = [];
-  /** Says nothing on watches, as a node that hangs. */
+  /** Endpoints that take watches and say nothing, as after a loss of power that the connection has not noticed. */
+  readonly silent = new Set<string>();
+  /** Says nothing on watches that have begun, as a node that hangs. */
   isMute = false;
   revision = 1n;
   floor = 1n;
@@ -431,6 +433,7 @@ export class FakeCluster {
     for await (const { request } of requests) {
       if (request.case !== "create") continue;
       this.watches.push(request.value);
+      while (this.silent.has(node) && !signal.aborted) await this.#changed(signal);
       yield* this.#follow(request.value, { node, signal });
       return;
     }

@@ -100,6 +100,25 @@ test("a watch that nobody takes up in time fails", async () => {
   assert.ok(clock.nowMs() <= 1_000);
 });
 
+test("a watch begins at another node, in its time, when the first takes it and says nothing", async () => {
+  const cluster = new FakeCluster();
+  cluster.silent.add("n202:7401");
+  const { notices, clock } = watchOf(cluster);
+  const { failure } = await next(notices, "interrupted");
+  assert.deepEqual([failure.code, failure.message], ["deadline", "n202:7401 said nothing for 500 ms"]);
+  assert.equal((await next(notices, "started")).endpoint, "n208:7401");
+  assert.ok(clock.nowMs() <= 1_000, `${clock.nowMs()}`);
+  await notices.return();
+});
+
+test("a watch that nodes take and say nothing about fails when its time is up", async () => {
+  const cluster = new FakeCluster();
+  for (const endpoint of endpoints) cluster.silent.add(endpoint);
+  const { notices, clock } = watchOf(cluster);
+  await assert.rejects(next(notices, "started"), { code: "deadline" });
+  assert.ok(clock.nowMs() <= 1_001, `${clock.nowMs()}`);
+});
+
 test("a watch says what the group refuses, and does not try again", async () => {
   const { notices } = watchOf(new FakeCluster(), {}, "rg999");
   await assert.rejects(next(notices, "started"), (reason: DbError) => {
