@@ -2,6 +2,7 @@
 // the deadline.
 
 import type { DescMessage, DescMethodUnary, MessageShape } from "@bufbuild/protobuf";
+import { DbError, failure } from "../proto/errors.ts";
 import type { RequestId } from "../proto/gen/bailiwick/v1/common_pb.ts";
 import type { ClientClock } from "./clock.ts";
 import { Doubts, expiredField } from "./doubts.ts";
@@ -13,6 +14,7 @@ import type { Sessions } from "./sessions.ts";
 import { isAborted } from "./signals.ts";
 import { checkTime } from "./times.ts";
 import { type ClientError, type ClientFailure, toClientError } from "./unreachable-error.ts";
+import { within } from "./within.ts";
 
 /** What every call takes. */
 export interface RequestOptions {
@@ -131,13 +133,14 @@ export class Caller {
       const endpoint = this.#routes.to(call.group) ?? endpoints.current;
       const startMs = clock.nowMs();
       try {
-        if (identified !== null && !doubts.areThere) await this.#identify(identified);
-        const answer = await this.#attempt(call, { endpoint, remainingMs: deadlineMs - startMs });
+        if (identified !== null && !doubts.areThere)
+          await this.#identify(identified, { deadlineMs, signal: options.signal });
+        const answer = await this.#attempt(call, { endpoint, remainingMs: deadlineMs - clock.nowMs() });
         this.#learn(answer);
         return answer;
       } catch (thrown) {
         const error = toClientError(thrown);
-        if (identified !== null && (await this.#renews(identified, error, doubts))) continue;
+        if (identified !== null && this.#renews(identified, error, doubts)) continue;
         const isRead = call.isRead || doubts.mayRepeat(identified?.request.requestId, error);
         const decision = this.#decide({ error, attempts, startMs, deadlineMs, isRead });
         // That a read's time ran out says less than why it had to be repeated. A write's deadline must be told: it may be done.
@@ -174,14 +177,24 @@ export class Caller {
     this.#parts.endpoints.leave(endpoint);
   }
 
-  async #identify({ group, request }: Identified): Promise<void> {
-    request.requestId = (await this.#parts.sessions?.next(group)) ?? undefined;
+  /** The session may be one that others wait for longer. */
+  async #identify(
+    { group, request }: Identified,
+    { deadlineMs, signal }: { readonly deadlineMs: number; readonly signal: AbortSignal | undefined },
+  ): Promise<void> {
+    const { sessions, clock } = this.#parts;
+    if (sessions === null) return;
+    const late = () =>
+      new DbError(failure("deadline", `No session with ${group} was opened in time`, { group }, "none"));
+    const patience = { timeoutMs: deadlineMs - clock.nowMs(), signal, clock, late };
+    const identity = sessions.nextAtOnce(group) ?? (await within(sessions.next(group), patience));
+    request.requestId = identity ?? undefined;
   }
 
   /** @returns whether it is to be sent again at once: its session had expired, and no attempt can have happened */
-  async #renews({ group, request }: Identified, error: ClientFailure, doubts: Doubts): Promise<boolean> {
+  #renews({ group, request }: Identified, error: ClientFailure, doubts: Doubts): boolean {
     if (error.details.field !== expiredField || request.requestId === undefined) return false;
-    await this.#parts.sessions?.expired(group, request.requestId.session);
+    this.#parts.sessions?.expired(group, request.requestId.session);
     return doubts.areThere ? false : doubts.renewOnce();
   }
 

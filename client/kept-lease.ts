@@ -11,6 +11,7 @@ import { decideRetry } from "./retry.ts";
 import { isAborted } from "./signals.ts";
 import { checkTime } from "./times.ts";
 import { type ClientError, toClientError } from "./unreachable-error.ts";
+import { within } from "./within.ts";
 
 /** What leases, locks and elections of a client are made of. */
 export interface LeaseParts extends ClientParts {
@@ -212,7 +213,7 @@ export async function grantKept(
     const outcome = await tryGrant(parts, attempt);
     if (outcome === null || (mayExist && outcome.code === "already_exists")) break;
     const isLast = outcome.effect === "none" || isAborted(signal) || parts.clock.nowMs() >= attempt.deadlineMs;
-    if (isLast && (mayExist || outcome.effect === "unknown")) await giveBack(parts, lease);
+    if (isLast && (mayExist || outcome.effect === "unknown")) await parting(parts, giveBack(parts, lease), timeoutMs);
     if (isLast) throw outcome;
     await parts.clock.sleep(parts.retry.backoffMs, signal);
   }
@@ -272,6 +273,13 @@ export async function renewLease(
 /** What may have been granted and nobody will use. It ends by itself where this fails. */
 async function giveBack(parts: LeaseParts, lease: LeaseName): Promise<void> {
   await revokeLease(parts.caller, lease, { timeoutMs: parts.timeoutMs }).catch(() => {});
+}
+
+/** Waits for what is given back as long as a node that answers takes, and no longer than the caller has waited. Fails never. */
+export async function parting({ clock }: LeaseParts, givenBack: Promise<void>, timeoutMs: number): Promise<void> {
+  const late = () => new DbError(failure("deadline", "What is given back was not in time"));
+  const patience = { timeoutMs: Math.min(clientLimits.farewellMs, timeoutMs), clock, late };
+  await within(givenBack, patience).catch(() => {});
 }
 
 /** 1 to 2^53 - 1: of so many that no two are drawn alike while both exist. */

@@ -19,7 +19,7 @@ export const clientLimits = {
   streamCallsMax: 1_024,
   /** As a node allows for one call of a stream. */
   streamTimeoutMsMax: 60_000,
-  /** For telling the groups that a client which closes needs its sessions no more. */
+  /** For telling the groups that a client which closes needs its sessions no more, or that a lease is not needed after all. */
   farewellMs: 1_000,
   endpointsMax: 64,
   /** Groups of which the client remembers where their leaders answer. */

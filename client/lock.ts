@@ -3,7 +3,7 @@
 
 import { DbError, failure } from "../proto/errors.ts";
 import type { RequestOptions } from "./caller.ts";
-import { grantKept, type KeptLease, type LeaseParts } from "./kept-lease.ts";
+import { grantKept, type KeptLease, type LeaseParts, parting } from "./kept-lease.ts";
 import { get } from "./key-value-calls.ts";
 import type { Bytes } from "./key-values.ts";
 import { clientLimits } from "./limits.ts";
@@ -16,7 +16,7 @@ import { watchKeys } from "./watch.ts";
 export interface LockOptions {
   /** How long the lock outlives a holder that dies: 1,000 to 86,400,000 ms; 10,000 by default. */
   readonly ttlMs?: number | undefined;
-  /** Longest wait for its turn: above 0, up to 86,400,000 ms; absent, or infinite: as long as it takes. */
+  /** Longest wait for its turn, that for its lease included: above 0, up to 86,400,000 ms; absent, or infinite: as long as it takes. */
   readonly waitMs?: number | undefined;
   /** Aborting it gives up the wait. */
   readonly signal?: AbortSignal | undefined;
@@ -131,12 +131,13 @@ export async function takeLock(parts: LeaseParts, claim: Claim): Promise<Lock> {
   const { group, name, ttlMs = clientLimits.lockTtlMs, waitMs = Number.POSITIVE_INFINITY, signal } = claim;
   checkName(name);
   if (waitMs !== Number.POSITIVE_INFINITY) checkTime(waitMs, "waitMs");
-  const lease = await grantKept(parts, group, { ttlMs, signal });
-  const waiting = new Wait(parts, claim, lease);
+  const untilMs = parts.clock.nowMs() + waitMs;
+  const lease = await grantKept(parts, group, { ttlMs, signal, timeoutMs: Math.min(parts.timeoutMs, waitMs) });
+  const waiting = new Wait(parts, claim, { lease, untilMs });
   try {
     return new Lock(parts, claim, await waiting.turn());
   } catch (reason) {
-    await lease[Symbol.asyncDispose]();
+    await parting(parts, lease[Symbol.asyncDispose](), waitMs);
     throw waiting.whyEnded() ?? reason;
   } finally {
     waiting.end();
@@ -154,14 +155,19 @@ class Wait {
   /** Aborted when there is nothing to wait for any more. */
   readonly #signal: AbortSignal;
 
-  constructor(parts: LeaseParts, claim: Claim, lease: KeptLease) {
-    const { signal, waitMs } = claim;
+  /** @param place.untilMs by the clock of the client; may be infinite */
+  constructor(
+    parts: LeaseParts,
+    claim: Claim,
+    { lease, untilMs }: { readonly lease: KeptLease; readonly untilMs: number },
+  ) {
+    const { signal } = claim;
     this.#parts = parts;
     this.#claim = claim;
     this.#lease = lease;
     this.#key = keyOfPlace(claim.name, lease.id);
     this.#signal = AbortSignal.any([lease.lost, this.#timedOut.signal, ...(signal === undefined ? [] : [signal])]);
-    if (waitMs !== undefined && waitMs !== Number.POSITIVE_INFINITY) void this.#timeOut(waitMs);
+    if (untilMs !== Number.POSITIVE_INFINITY) void this.#timeOut(untilMs - parts.clock.nowMs());
   }
 
   async turn(): Promise<Turn> {
@@ -230,8 +236,8 @@ class Wait {
     return new DbError(failure("not_found", message, { group, key: this.#key }));
   }
 
-  async #timeOut(waitMs: number): Promise<void> {
-    await this.#parts.clock.sleep(waitMs, this.#ended.signal);
+  async #timeOut(leftMs: number): Promise<void> {
+    await this.#parts.clock.sleep(leftMs, this.#ended.signal);
     if (!this.#ended.signal.aborted) this.#timedOut.abort();
   }
 }

@@ -6,25 +6,32 @@ import { DbError } from "../proto/errors.ts";
 import { KeyValueService } from "../proto/gen/bailiwick/v1/key_value_pb.ts";
 import { SessionService } from "../proto/gen/bailiwick/v1/session_pb.ts";
 import { type Asked, CallStream } from "./call-stream.ts";
+import { type ClientClock, systemClock } from "./clock.ts";
 import { clientLimits } from "./limits.ts";
 import { checkNotAborted } from "./signals.ts";
 import type { CallOptions, Connect, MessageStream, Transport } from "./transport.ts";
+import { UnreachableError } from "./unreachable-error.ts";
+import { within } from "./within.ts";
 
-/** Makes transports of which the calls of keys share a stream. */
-export function pipelined(connect: Connect): Connect {
-  return async (endpoint) => new PipelinedTransport(await connect(endpoint), endpoint);
+/** Makes transports of which the calls of keys share a stream. @param clock of how long callers wait for it to open */
+export function pipelined(connect: Connect, clock: ClientClock = systemClock): Connect {
+  return async (endpoint) => new PipelinedTransport(await connect(endpoint), endpoint, clock);
 }
 
 class PipelinedTransport implements Transport {
   readonly #inner: Transport;
   readonly #endpoint: string;
-  #stream: Promise<CallStream | null> | null = null;
+  readonly #clock: ClientClock;
+  #stream: CallStream | null = null;
+  /** Of all who came before it was there. */
+  #opening: Promise<CallStream | null> | null = null;
   /** The node has no such stream. */
   #isUnknown = false;
 
-  constructor(inner: Transport, endpoint: string) {
+  constructor(inner: Transport, endpoint: string, clock: ClientClock) {
     this.#inner = inner;
     this.#endpoint = endpoint;
+    this.#clock = clock;
   }
 
   async unary<Input extends DescMessage, Output extends DescMessage>(
@@ -32,14 +39,17 @@ class PipelinedTransport implements Transport {
     request: MessageShape<Input>,
     options: CallOptions,
   ): Promise<MessageShape<Output>> {
-    const asked = askedOf(method, request);
-    const stream = asked === null ? null : await this.#opened(options);
-    if (asked === null || stream === null || stream.isFull) return this.#inner.unary(method, request, options);
+    const asked = this.#isUnknown ? null : askedOf(method, request);
+    if (asked === null) return this.#inner.unary(method, request, options);
+    const deadlineMs = this.#clock.nowMs() + options.timeoutMs;
+    const left = () => ({ ...options, timeoutMs: Math.max(1, deadlineMs - this.#clock.nowMs()) });
+    const stream = this.#stream ?? (await this.#opened(options));
+    if (stream === null || stream.isFull) return this.#inner.unary(method, request, left());
     checkNotAborted(options.signal);
-    const answer = await stream.call(asked, options);
+    const answer = await stream.call(asked, left());
     if (answer !== null) return answer as MessageShape<Output>;
     this.#isUnknown = true;
-    return this.#inner.unary(method, request, options);
+    return this.#inner.unary(method, request, left());
   }
 
   openStream<Input extends DescMessage, Output extends DescMessage>(
@@ -54,19 +64,22 @@ class PipelinedTransport implements Transport {
   }
 
   /** @returns null when calls go by themselves @throws {UnreachableError} */
-  #opened({ timeoutMs }: CallOptions): Promise<CallStream | null> | null {
-    if (this.#isUnknown) return null;
-    this.#stream ??= this.#open(timeoutMs);
-    return this.#stream;
+  #opened({ timeoutMs, signal }: CallOptions): Promise<CallStream | null> {
+    this.#opening ??= this.#open();
+    const late = () => new UnreachableError(this.#endpoint, `silent for ${Math.round(timeoutMs)} ms`);
+    return within(this.#opening, { timeoutMs, signal, clock: this.#clock, late });
   }
 
-  async #open(timeoutMs: number): Promise<CallStream | null> {
+  /** Takes as long as a connection may: whoever has less time does not wait for it. */
+  async #open(): Promise<CallStream | null> {
     const forget = () => {
       this.#stream = null;
+      this.#opening = null;
     };
     try {
-      const stream = await this.#inner.openStream(SessionService.method.session, { timeoutMs });
-      return new CallStream(stream, this.#endpoint, forget);
+      const stream = await this.#inner.openStream(SessionService.method.session, { timeoutMs: clientLimits.connectMs });
+      this.#stream = new CallStream(stream, this.#endpoint, forget);
+      return this.#stream;
     } catch (reason) {
       forget();
       this.#isUnknown = reason instanceof DbError && reason.code === "unimplemented";

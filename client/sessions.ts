@@ -19,7 +19,8 @@ export interface SessionCalls {
 
 export class Sessions {
   readonly #calls: SessionCalls;
-  readonly #sessions = new Map<string, Promise<Session>>();
+  /** Open, or being opened. */
+  readonly #sessions = new Map<string, Session | Promise<Session>>();
   /** The cluster knows of none. */
   #isUnknown = false;
 
@@ -31,15 +32,19 @@ export class Sessions {
   async next(group: string): Promise<RequestId | null> {
     if (this.#isUnknown) return null;
     const session = await this.#sessionOf(group);
-    if (session === null) return null;
-    session.sequence += 1;
-    return create(RequestIdSchema, { session: session.name, sequence: uint64.toWire(session.sequence, "sequence") });
+    return session === null ? null : nextOf(session);
+  }
+
+  /** As {@link next}, without a wait. @returns null also when a session is still to be opened */
+  nextAtOnce(group: string): RequestId | null {
+    const session = this.#sessions.get(group);
+    return session === undefined || session instanceof Promise ? null : nextOf(session);
   }
 
   /** It has expired: the next request opens another. */
-  async expired(group: string, name: string): Promise<void> {
-    const known = await this.#sessions.get(group);
-    if (known?.name === name) this.#sessions.delete(group);
+  expired(group: string, name: string): void {
+    const known = this.#sessions.get(group);
+    if (known !== undefined && !(known instanceof Promise) && known.name === name) this.#sessions.delete(group);
   }
 
   /** What is not told in time expires by itself. */
@@ -53,9 +58,11 @@ export class Sessions {
     const opening = this.#sessions.get(group) ?? this.#open(group);
     this.#sessions.set(group, opening);
     try {
-      return await opening;
+      const session = await opening;
+      if (this.#sessions.get(group) === opening) this.#sessions.set(group, session);
+      return session;
     } catch (reason) {
-      this.#sessions.delete(group);
+      if (this.#sessions.get(group) === opening) this.#sessions.delete(group);
       this.#isUnknown = reason instanceof DbError && reason.code === "unimplemented";
       if (this.#isUnknown) return null;
       // Nothing of the write has happened, whatever became of the session.
@@ -67,6 +74,11 @@ export class Sessions {
     const { session: name, sequence } = await this.#calls.open(group);
     return { name, sequence };
   }
+}
+
+function nextOf(session: Session): RequestId {
+  session.sequence += 1;
+  return create(RequestIdSchema, { session: session.name, sequence: uint64.toWire(session.sequence, "sequence") });
 }
 
 function failureOf({ code, message, details, effect }: DbError) {

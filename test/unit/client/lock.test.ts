@@ -2,8 +2,15 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Client, Lock, LockOptions } from "../../../client/index.ts";
-import { codeOf, failsAs, LeaseSetting, settle, until } from "./lease-setting.ts";
+import {
+  Client,
+  createInProcessTransport,
+  inProcessService,
+  type Lock,
+  type LockOptions,
+} from "../../../client/index.ts";
+import { LeaseService } from "../../../proto/gen/bailiwick/v1/lease_pb.ts";
+import { codeOf, endpoints, failsAs, LeaseSetting, settle, until } from "./lease-setting.ts";
 
 const group = "rg220";
 const ttlMs = 9_000;
@@ -140,6 +147,17 @@ test("a wait that is given up, or takes too long, leaves nothing behind", async 
   await held.release();
   await settle();
   assert.equal(clock.sleepers, 0);
+});
+
+test("a wait is over in its time though no node answers", async () => {
+  const never = () => new Promise<never>(() => {});
+  const silent = { grantLease: never, revokeLease: never };
+  const connect = () => Promise.resolve(createInProcessTransport([inProcessService(LeaseService, silent)]));
+  const client = new Client({ endpoints, connect, timeoutMs: 20_000 });
+  const startMs = performance.now();
+  await assert.rejects(client.lock(group, "jobs", { waitMs: 100 }), failsAs("deadline"));
+  assert.ok(performance.now() - startMs < 2_000);
+  await client.close();
 });
 
 test("a wait without end is one without a limit", async () => {

@@ -30,6 +30,8 @@ import {
   SessionService,
 } from "../../../proto/gen/bailiwick/v1/session_pb.ts";
 
+import { ManualClock } from "./manual-clock.ts";
+
 const header = { clusterId: "c", group: "rg220", incarnation: 1n, revision: 9n, node: "n202" };
 const endpoints = ["h1:1", "h2:1"];
 const entry = { key: "k", value: "v" };
@@ -185,6 +187,40 @@ test("leases are granted and revoked, and owners changed, once too; what is only
   assert.deepEqual(identities, ["1", "1", "2", "2", "3", "3", "none", "none"]);
 });
 
+/** A client of nodes that open a session when they are told to. */
+function opening() {
+  const { promise: isOpen, resolve: open } = Promise.withResolvers<void>();
+  const { promise: isAsked, resolve: ask } = Promise.withResolvers<void>();
+  const services = [
+    inProcessService(KeyValueService, { put: () => ({ header }) }),
+    inProcessService(SessionService, {
+      openSession: async () => {
+        ask();
+        await isOpen;
+        return { header, session: "s1", ttlMs: 1, sequence: 5n };
+      },
+    }),
+  ];
+  const connect = () => Promise.resolve(createInProcessTransport(services));
+  return { client: new Client({ endpoints: ["h1:1"], connect, retrySafe: true, timeoutMs: 20_000 }), isAsked, open };
+}
+
+test("a write waits for its session no longer than its own time and signal say, and the session is opened all the same", async () => {
+  const { client, isAsked, open } = opening();
+  const startMs = performance.now();
+  const aborting = new AbortController();
+  const given = client.put("rg220", entry, { signal: aborting.signal });
+  const patient = client.put("rg220", entry);
+  await isAsked;
+  aborting.abort();
+  await assert.rejects(given, { code: "canceled", effect: "none" });
+  await assert.rejects(client.put("rg220", entry, { timeoutMs: 30 }), { code: "deadline", effect: "none" });
+  assert.ok(performance.now() - startMs < 2_000);
+  open();
+  assert.equal((await patient).header.revision, 9);
+  await client.close();
+});
+
 type Serve = (requests: AsyncIterable<SessionRequest>) => AsyncGenerator<ReturnType<typeof answered>>;
 
 /** A client of nodes that serve streams of calls so, and nothing else but single puts. */
@@ -266,6 +302,39 @@ test("a call that cannot be encoded fails alone, with nothing done, and those th
   await assert.rejects(client.list("rg220", { prefix: "" }, { pageKeys: 1.5 }).next(), refused);
   assert.equal((await Promise.all(puts)).length, 20);
   await client.close();
+});
+
+test("who shares the opening of a stream waits as long as its own time and signal say, and then has what is left", async () => {
+  const clock = new ManualClock({ shortMs: 0 });
+  const told: number[] = [];
+  const { connect } = streaming(async function* (requests) {
+    for await (const { call, timeoutMs } of callsOf(requests)) {
+      told.push(timeoutMs);
+      yield answered(call, call);
+    }
+  });
+  const { promise: isOpen, resolve: open } = Promise.withResolvers<void>();
+  const inner = await connect();
+  const openStream: typeof inner.openStream = async (method, options) => {
+    await isOpen;
+    return inner.openStream(method, options);
+  };
+  const slow = { unary: inner.unary.bind(inner), openStream, close: () => inner.close() };
+  const transport = await pipelined(() => Promise.resolve(slow), clock)("h1:1");
+  const put = (options: { readonly timeoutMs: number; readonly signal?: AbortSignal }) =>
+    transport.unary(KeyValueService.method.put, create(PutRequestSchema, { group: "rg220" }), options);
+  const aborting = new AbortController();
+  const patient = put({ timeoutMs: 50_000 });
+  const given = put({ timeoutMs: 50_000, signal: aborting.signal });
+  const late = put({ timeoutMs: 1_000 });
+  aborting.abort();
+  await assert.rejects(given, { code: "canceled", effect: "none" });
+  clock.advance(1_000);
+  await assert.rejects(late, { code: "unreachable", message: /silent for 1000 ms/ });
+  open();
+  await patient;
+  assert.deepEqual([told, clock.sleepers], [[49_000], 0]);
+  transport.close();
 });
 
 test("an error of a call is thrown with its code and effect, and the stream serves the next", async () => {
