@@ -1,5 +1,6 @@
 // Files that the command line names.
 
+import type { Document } from "yaml";
 import type { CliDeps } from "./cli-deps.ts";
 import { UsageError } from "./usage-error.ts";
 
@@ -23,8 +24,17 @@ export async function readYamlFile(path: string, deps: CliDeps): Promise<unknown
   const { parseDocument } = await import("yaml");
   const document = parseDocument(Buffer.from(bytes).toString("utf8"), { prettyErrors: true });
   const [error] = document.errors;
-  if (error === undefined) return document.toJS() as unknown;
+  if (error === undefined) return toValue(document, path);
   const { line, col } = error.linePos?.[0] ?? { line: 1, col: 1 };
   const [what] = error.message.split(/ at line [0-9]+, column [0-9]+/);
   throw new UsageError(`${path}:${line}:${col}: ${what}`);
+}
+
+/** Aliases are followed here, and not before: one may lead nowhere, or all of them to too much. */
+function toValue(document: Document, path: string): unknown {
+  try {
+    return document.toJS() as unknown;
+  } catch (reason) {
+    throw new UsageError(`${path}: ${reason instanceof Error ? reason.message : String(reason)}`);
+  }
 }

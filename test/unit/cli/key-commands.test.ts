@@ -277,3 +277,21 @@ test("txn names the file and the field that is wrong", async () => {
   }
   assert.match((await cli("txn absent.yaml")).err, /Cannot read absent.yaml: ENOENT/);
 });
+
+test("txn and group create refuse a file whose aliases lead nowhere or to too much, and ask no node", async () => {
+  const twelve = (name: string) => `[${`*${name},`.repeat(12)}]`;
+  const manyFold = `a: &a [1]\nb: &b ${twelve("a")}\nc: &c ${twelve("b")}\nd: ${twelve("c")}\n`;
+  const lines = ["txn f.yaml", "group create orders --owners n1,n2 --config f.yaml"];
+  for (const [text, said] of [
+    ["group: *nowhere", /Unresolved alias.*: nowhere/],
+    [manyFold, /alias/],
+  ] as const) {
+    for (const line of lines) {
+      const cluster = new FakeCluster();
+      const { code, out, err } = await cli(line, { cluster, files: { "f.yaml": text } });
+      assert.deepEqual([code, out, cluster.calls], [2, "", []], line);
+      assert.match(err, /^error: f\.yaml: /);
+      assert.match(err, said);
+    }
+  }
+});
