@@ -2,6 +2,7 @@
 
 import type { Document } from "yaml";
 import type { CliDeps } from "./cli-deps.ts";
+import { decodeUtf8 } from "./key-text.ts";
 import { UsageError } from "./usage-error.ts";
 
 /** @throws {UsageError} when it cannot be read */
@@ -17,12 +18,15 @@ export async function readInputFile(path: string, deps: CliDeps): Promise<Uint8A
 /**
  * A file of YAML, or of JSON, which is YAML.
  *
+ * @param otherBytes how the file may say what is no UTF-8; empty: it cannot
  * @throws {UsageError} when it cannot be read or is malformed, with line and column
  */
-export async function readYamlFile(path: string, deps: CliDeps): Promise<unknown> {
+export async function readYamlFile(path: string, deps: CliDeps, otherBytes = ""): Promise<unknown> {
   const bytes = await readInputFile(path, deps);
+  const text = decodeUtf8(bytes);
+  if (text === null) throw new UsageError(`${path} is not UTF-8${otherBytes && `: ${otherBytes}`}`);
   const { parseDocument } = await import("yaml");
-  const document = parseDocument(Buffer.from(bytes).toString("utf8"), { prettyErrors: true });
+  const document = parseDocument(text, { prettyErrors: true });
   const [error] = document.errors;
   if (error === undefined) return toValue(document, path);
   const { line, col } = error.linePos?.[0] ?? { line: 1, col: 1 };

@@ -4,15 +4,20 @@ import { z } from "zod";
 import type { Comparison, Operation, Transaction } from "../transact-calls.ts";
 import { UsageError } from "./usage-error.ts";
 
+/** What a file says that has to write other bytes than text. */
+export const otherBytes = "use keyBase64 and valueBase64";
+
 const count = z.int().min(0);
+/** An escape may write half of a character, which UTF-8 has no bytes for. */
+const text = z.string().refine((given) => given.isWellFormed(), { error: `is not Unicode: ${otherBytes}` });
 const keys = {
-  key: z.string().optional(),
+  key: text.optional(),
   keyBase64: z.base64().optional(),
-  prefix: z.string().optional(),
-  start: z.string().optional(),
-  end: z.string().optional(),
+  prefix: text.optional(),
+  start: text.optional(),
+  end: text.optional(),
 };
-const value = { value: z.string().optional(), valueBase64: z.base64().optional() };
+const value = { value: text.optional(), valueBase64: z.base64().optional() };
 const group = z.string().optional();
 const previous = z.boolean().optional();
 

@@ -4,12 +4,12 @@ import type { CliCommand } from "../cli-command.ts";
 import type { CliDeps } from "../cli-deps.ts";
 import { exitCodes } from "../exit-codes.ts";
 import type { Flags } from "../flags.ts";
-import { keyBase64Flag, readKey, toKeyValueJson, toLine } from "../key-text.ts";
+import { keyBase64Flag, readArgument, readKey, toKeyValueJson, toLine } from "../key-text.ts";
 import { readInputFile } from "../read-input-file.ts";
 import { UsageError } from "../usage-error.ts";
 
 type ValueSource =
-  | { readonly type: "argument"; readonly text: string }
+  | { readonly type: "argument"; readonly value: Uint8Array }
   | { readonly type: "stdin" }
   | { readonly type: "file"; readonly path: string };
 
@@ -75,13 +75,15 @@ function readSource(value: string | undefined, flags: Flags): ValueSource {
   const path = flags.text("file");
   if ((path === undefined) === (value === undefined)) throw new UsageError("Give either a value or --file");
   if (path !== undefined) return { type: "file", path };
-  return value === "-" ? { type: "stdin" } : { type: "argument", text: value ?? "" };
+  if (value === "-") return { type: "stdin" };
+  const refusal = "The value is not UTF-8: use --file, or - for standard input";
+  return { type: "argument", value: readArgument(value ?? "", refusal) };
 }
 
 function readValue(source: ValueSource, deps: CliDeps): Promise<Uint8Array> {
   switch (source.type) {
     case "argument":
-      return Promise.resolve(new TextEncoder().encode(source.text));
+      return Promise.resolve(source.value);
     case "stdin":
       return deps.readStdin();
     case "file":

@@ -38,8 +38,8 @@ Examples:
   isWrite: true,
   parse: ([path = ""]) => ({ path }),
   async run({ client, output, deps, interrupted }, { path }) {
-    const { readTransaction } = await import("../transaction-file.ts");
-    const transaction = readTransaction(await readYamlFile(path, deps), path);
+    const { otherBytes, readTransaction } = await import("../transaction-file.ts");
+    const transaction = readTransaction(await readYamlFile(path, deps, otherBytes), path);
     const answer = await client.transact(transaction, { signal: interrupted });
     output.print({ ...answer, results: answer.results.map(toJson) }, () => toText(answer));
     return answer.succeeded ? exitCodes.ok : exitCodes.condition;

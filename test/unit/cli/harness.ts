@@ -12,7 +12,7 @@ export interface Setting {
   readonly isTty?: boolean;
   readonly env?: Readonly<Record<string, string>>;
   readonly stdin?: string;
-  readonly files?: Readonly<Record<string, string>>;
+  readonly files?: Readonly<Record<string, string | Uint8Array>>;
   /** Called with each piece of output, for what must happen while a command runs. */
   readonly onOutput?: (text: string, interrupt: () => void) => void;
   /** Called when a command asks for a connection. */

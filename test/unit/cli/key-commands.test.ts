@@ -295,3 +295,36 @@ test("txn and group create refuse a file whose aliases lead nowhere or to too mu
     }
   }
 });
+
+test("txn and group create refuse a file that is not UTF-8, and text that is no Unicode, and ask no node", async () => {
+  const put = "group: rg220\nsuccess: [{put: {key: a, value: ";
+  const notText = Buffer.concat([Buffer.from(`${put}"`), Uint8Array.of(0xff), Buffer.from('"}}]')]);
+  const files = { "bytes.yaml": notText, "half.yaml": `${put}"\\ud800"}}]` };
+  const refusals = {
+    "txn bytes.yaml": "error: bytes.yaml is not UTF-8: use keyBase64 and valueBase64\n",
+    "txn half.yaml": "error: half.yaml: success[0].put.value: is not Unicode: use keyBase64 and valueBase64\n",
+    "group create orders --owners n1,n2 --config bytes.yaml": "error: bytes.yaml is not UTF-8\n",
+  };
+  for (const [line, said] of Object.entries(refusals)) {
+    const cluster = new FakeCluster();
+    const { code, err } = await cli(line, { cluster, files });
+    assert.deepEqual([code, err, cluster.calls], [2, said, []], line);
+  }
+});
+
+test("put, get and delete refuse an argument that was not UTF-8, and name the option that takes other bytes", async () => {
+  const lost = "a\ufffd";
+  const cluster = new FakeCluster();
+  for (const line of [
+    ["put", "rg220", lost, "1"],
+    ["get", "rg220", lost],
+    ["delete", "rg220", lost],
+    ["delete", "rg220", "--prefix", lost],
+  ]) {
+    const { code, err } = await cli(line, { cluster });
+    assert.deepEqual([code, err], [2, "error: The key is not UTF-8: use --key-base64\n"], line.join(" "));
+  }
+  const { code, err } = await cli(["put", "rg220", "a", lost], { cluster });
+  assert.deepEqual([code, err], [2, "error: The value is not UTF-8: use --file, or - for standard input\n"]);
+  assert.deepEqual(cluster.calls, []);
+});
