@@ -4,10 +4,11 @@ import { readFile } from "node:fs/promises";
 import { createInterface } from "node:readline/promises";
 import { systemClock } from "../clock.ts";
 import type { CliDeps } from "./cli-deps.ts";
+import { exitCodes } from "./exit-codes.ts";
 
 /** @param version of the software, for example `0.1.0` */
 export function createSystemDeps(version: string): CliDeps {
-  endQuietlyWithReader();
+  endWithOutput();
   // An agent goes on where nothing can be said any more: its guard may be about to need it.
   process.stderr.on("error", () => {});
   return {
@@ -27,11 +28,12 @@ export function createSystemDeps(version: string): CliDeps {
   };
 }
 
-/** `bailiwick list … | head` ends when head does, as other programs do. */
-function endQuietlyWithReader(): void {
-  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code !== "EPIPE") throw error;
-    process.exit();
+/** `bailiwick list … | head` ends quietly when head does, as other programs do; what else is not written is told. */
+function endWithOutput(): void {
+  process.stdout.on("error", ({ code, message }: NodeJS.ErrnoException) => {
+    if (code === "EPIPE") process.exit();
+    process.stderr.write(`error: Cannot write to standard output: ${code ?? message}\n`);
+    process.exit(exitCodes.failed);
   });
 }
 
