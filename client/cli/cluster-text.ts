@@ -4,6 +4,7 @@ import type { Group } from "../../proto/gen/bailiwick/v1/group_pb.ts";
 import type { Node } from "../../proto/gen/bailiwick/v1/node_pb.ts";
 import type { Plain } from "../plain.ts";
 import type { Colours } from "./output.ts";
+import { onOneLine } from "./table.ts";
 
 export type PlainGroup = Plain<Group>;
 export type PlainNode = Plain<Node>;
@@ -75,7 +76,7 @@ export function placementText(group: PlainGroup, colours: Colours): string {
   const where = group.currentOwner === "" ? "" : ` on ${group.currentOwner}`;
   const state = statusWord(group.ownershipState, colours);
   const why = errorText(group) || group.why;
-  return `${state}${where}${why === "" ? "" : `: ${why}`}`;
+  return onOneLine(`${state}${where}${why === "" ? "" : `: ${why}`}`);
 }
 
 /** Why nothing is started; empty: nothing is in the way. */
@@ -83,10 +84,8 @@ export function errorText(group: PlainGroup): string {
   // The schema's word; quoted, for no identifier here may speak of faults.
   const error = group["fault"];
   if (error === undefined) return "";
-  return [error.resource, error.node === "" ? "" : `on ${error.node}`]
-    .filter((part) => part !== "")
-    .join(" ")
-    .concat(`: ${error.why}`);
+  const where = [error.resource, error.node === "" ? "" : `on ${error.node}`].filter((part) => part !== "").join(" ");
+  return onOneLine(`${where}: ${error.why}`);
 }
 
 export const groupHead = ["GROUP", "OWNER", "STATE", "MANAGER", "QUORUM", "REVISION", "MISSING", "OWNERS"];

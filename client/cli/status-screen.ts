@@ -18,6 +18,7 @@ import {
   timeText,
 } from "./cluster-text.ts";
 import type { Output } from "./output.ts";
+import { onOneLine } from "./table.ts";
 
 /** What is known of the events, or why nothing is. */
 export type ScreenEvents = Pick<EventsAnswer, "events" | "isMore"> | { readonly failed: string };
@@ -74,7 +75,7 @@ function groupsSection(output: Output, { groups }: StatusAnswer): string {
     ? "ownership advisory: for a moment two nodes may believe that they own a group\n"
     : "";
   const rows = groups.map((group) => groupRow(group, output.colours));
-  const warnings = groups.flatMap((group) => warningsOf(group, output.colours)).map((line) => `${line}\n`);
+  const warnings = groups.flatMap((group) => warningsOf(group, output.colours)).map((line) => `${onOneLine(line)}\n`);
   const head = title(output, "Groups", `${serving} of ${groups.length} with a quorum`);
   return `${head}${output.aligned(groupHead, rows)}${warnings.join("")}${output.colours.dim(note)}`;
 }

@@ -21,6 +21,11 @@ export function tabRows(rows: readonly (readonly string[])[]): string {
   return rows.map((row) => `${row.map(onOneLine).join("\t")}\n`).join("");
 }
 
-function onOneLine(cell: string): string {
-  return cell.replace(/[\t\r\n]+/g, " ");
+// As `Output` has them; whatever else moves a terminal's cursor is somebody's text.
+const colour = String.raw`\u{1b}\[(?:[12]|22|3[1-39])m`;
+const controls = new RegExp(`(?:(?!${colour})\\p{Cc})+`, "gu");
+
+/** What people and programs have said, without control characters; may hold colours. */
+export function onOneLine(text: string): string {
+  return text.replace(controls, " ");
 }

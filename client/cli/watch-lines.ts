@@ -6,6 +6,7 @@ import type { WatchedEvent } from "../watch.ts";
 import { orNothing, statusWord, timeText, whyOf } from "./cluster-text.ts";
 import { toKeyValueJson, toLine } from "./key-text.ts";
 import type { Output } from "./output.ts";
+import { tabRows } from "./table.ts";
 
 export interface KeyLineOptions {
   readonly group: string;
@@ -73,5 +74,5 @@ export function tellNotice(output: Output, notice: Exclude<NoticeOf<never>, { ty
 }
 
 function lineOf(cells: readonly (string | number)[]): string {
-  return `${cells.join("\t")}\n`;
+  return tabRows([cells.map(String)]);
 }

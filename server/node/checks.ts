@@ -28,6 +28,16 @@ export function checkLimit(value: number, max: number, field = "limit"): Failure
   return wrong(field, `The limit is ${value}, it must be from 1 to ${max}`);
 }
 
+/** A text of people for people, which is printed and logged as it is. */
+export function checkText(field: string, text: string, charsMax: number): Failure | null {
+  if (text.length > charsMax)
+    return wrong(field, `The ${field} has ${text.length} characters, the limit is ${charsMax}`);
+  const [control] = /\p{Cc}/u.exec(text) ?? [];
+  if (control === undefined) return null;
+  const code = control.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0");
+  return wrong(field, `The ${field} has the control character U+${code}, it must be one line of text`);
+}
+
 export function wrong(field: string, message: string): Failure {
   return failure("invalid_argument", message, { field });
 }

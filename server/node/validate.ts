@@ -4,7 +4,7 @@ import type { Failure } from "../../proto/errors.ts";
 import { clusterGroup, type GroupId, isName } from "../../proto/ids.ts";
 import { reasonCharsMax } from "../../proto/model.ts";
 import type { Fence, Request } from "../../proto/requests.ts";
-import { checkKey, checkLimit, checkSize, checkSpan, wrong } from "./checks.ts";
+import { checkKey, checkLimit, checkSize, checkSpan, checkText, wrong } from "./checks.ts";
 import { limits } from "./limits.ts";
 import { validateTransaction } from "./validate-transaction.ts";
 
@@ -117,8 +117,7 @@ function checkFrom({ from, reason }: { readonly from: string; readonly reason: s
 }
 
 function checkReason(reason: string): Failure | null {
-  if (reason.length <= reasonCharsMax) return null;
-  return wrong("why", `The reason has ${reason.length} characters, limit ${reasonCharsMax}`);
+  return checkText("why", reason, reasonCharsMax);
 }
 
 function checkVoters({ from, voters }: Request & { readonly type: "recoverCluster" }): Failure | null {

@@ -20,6 +20,7 @@ import {
 } from "../logged-events.ts";
 import type { Output } from "../output.ts";
 import { momentOf, readSince, type Since } from "../since.ts";
+import { tabRows } from "../table.ts";
 import { UsageError } from "../usage-error.ts";
 import { tellNotice } from "../watch-lines.ts";
 
@@ -234,7 +235,7 @@ function printWanted(output: Output, events: readonly LoggedEvent[], filter: Eve
 }
 
 function printNext(output: Output, event: LoggedEvent): void {
-  output.printNext(event.json, () => `${eventRow(event).join("\t")}\n`);
+  output.printNext(event.json, () => tabRows([eventRow(event)]));
 }
 
 function listOf(words: readonly string[]): string {

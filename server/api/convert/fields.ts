@@ -7,6 +7,7 @@ import { ReadConsistency, type RequestId } from "../../../proto/gen/bailiwick/v1
 import { type GroupId, isName, type NodeId, type Revision } from "../../../proto/ids.ts";
 import type { Consistency } from "../../../proto/requests.ts";
 import type { RequestIdentity } from "../../../proto/sessions.ts";
+import { checkText as textProblem } from "../../node/checks.ts";
 
 /** An argument that is refused. */
 export function invalid(field: string, message: string): DbError {
@@ -53,10 +54,10 @@ function readName(name: string, field: string, what: string): string {
   throw invalid(field, `The ${field} ${shown(name)} is not a ${what} name: 1 to 63 of a-z 0-9 -, from a letter on`);
 }
 
-/** @throws {DbError} `invalid_argument` where a text for people is longer than what is kept of it */
+/** @throws {DbError} `invalid_argument` where a text for people is longer than what is kept of it, or is no line of text */
 export function checkText(field: string, text: string, charsMax: number): void {
-  if (text.length <= charsMax) return;
-  throw invalid(field, `The ${field} has ${text.length} characters, the limit is ${charsMax}`);
+  const refusal = textProblem(field, text, charsMax);
+  if (refusal !== null) throw new DbError(refusal);
 }
 
 /** @param value as sent; 0 stands for `usual` */

@@ -5,6 +5,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { toRevision } from "../../../proto/ids.ts";
 import type { KeyEvent } from "../../../proto/requests.ts";
+import { checkText } from "../../../server/api/convert/fields.ts";
 import { nextStart, readSpan } from "../../../server/api/convert/key-values.ts";
 import { decodePageToken, encodePageToken, pageByName } from "../../../server/api/page-token.ts";
 import { toFragments } from "../../../server/api/watch/fragments.ts";
@@ -21,6 +22,18 @@ test("readSpan() of a prefix ends above exactly the keys that start with it or c
       assert.equal(isBelow, startsWith || compareBytes(key, prefix) < 0);
     }),
   );
+});
+
+test("checkText() refuses control characters and what is too long, and names the field", () => {
+  checkText("who", "Mona Müller, 夜勤 💾", 100);
+  for (const [text, said] of [
+    ["a\tb", "The who has the control character U+0009, it must be one line of text"],
+    ["\u001b[2J", "The who has the control character U+001B, it must be one line of text"],
+    ["x".repeat(101), "The who has 101 characters, the limit is 100"],
+  ] as const) {
+    const refusal = { code: "invalid_argument", message: said, details: { field: "who" } };
+    assert.throws(() => checkText("who", text, 100), refusal);
+  }
 });
 
 test("nextStart() skips no key that may exist, and never exceeds the length of a key", () => {

@@ -16,7 +16,7 @@ test("output that cannot be written ends the program with 1, and one line says w
 });
 
 test("a reader that has ended ends the program without a word", () => {
-  const line = '"$0" "$1" --help | true; echo "${PIPESTATUS[0]}"';
+  const line = 'set -o pipefail; "$0" "$1" --help | true; echo $?';
   const { stdout, stderr } = spawnSync("bash", ["-c", line, process.execPath, program], { encoding: "utf8" });
   assert.deepEqual([stdout, stderr], ["0\n", ""]);
 });

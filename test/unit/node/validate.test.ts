@@ -9,6 +9,8 @@ import { get, list, n1, n2, put, remove, rg, watchAll } from "./cluster.ts";
 
 const bytes = (length: number) => new Uint8Array(length).fill(97);
 const create = { type: "createGroup", group: rg, owners: [n1, n2], validateOnly: false } as const;
+const drain = { type: "drainNode", node: n1, wanted: "drained", skipUnavailable: false, validateOnly: false } as const;
+const recover = { type: "recoverGroup", group: rg, from: n1, owners: [], validateOnly: true } as const;
 const owner = (at: number) => `n${at}` as typeof n1;
 const longName = toGroupId("a".repeat(300));
 
@@ -41,6 +43,9 @@ const refused: readonly (readonly [what: string, request: Request, field: string
     ["4097", "4096"],
   ],
   ["the system group's name", { ...create, group: toGroupId("cluster") }, "group", ["cluster"]],
+  ["a reason of two lines", { ...drain, reason: "new\ndisk" }, "why", ["why", "U+000A"]],
+  ["a reason that moves a cursor", { ...recover, reason: "\u009b2J" }, "why", ["why", "U+009B"]],
+  ["a long reason", { ...drain, reason: "x".repeat(201) }, "why", ["201", "200"]],
   ["a large object", { type: "configure", group: rg, config: bytes(2 ** 20 + 1) }, "config", ["1048577"]],
 ];
 
@@ -64,7 +69,8 @@ for (const [what, request, field, words] of refused) {
 test("what is at a limit is carried out", () => {
   const largest = { ...put("k", bytes(2 ** 20)), key: bytes(4096) } as Request;
   const span = { start: bytes(4096), end: new Uint8Array([...bytes(4096), 0]) };
-  const requests = [largest, { ...list(1000), span } as Request, list(1), fenced("rg"), create, watchAll(1)];
+  const said = { ...drain, reason: "neue Platte: übermorgen, 新しい 💾 \u200d".padEnd(200, "x") } as const;
+  const requests = [largest, { ...list(1000), span } as Request, list(1), fenced("rg"), create, watchAll(1), said];
   for (const request of requests) assert.equal(validateRequest(request), null);
 });
 
