@@ -667,3 +667,11 @@ test("reflection lists every method, health included, and lets a client without 
   const statuses = JSON.parse(await buf("-d", "{}", `${url}/grpc.health.v1.Health/List`)).statuses;
   assert.deepEqual(statuses["bailiwick.v1.WatchService"], { status: "SERVING" });
 });
+
+test("SetGroupOwners refuses an index from 2^53 on, and names the field", async () => {
+  const owners = ["n202", "n208"];
+  const asked = { group: "rg220", owners, ifConfigurationIndex: 2n ** 53n };
+  const { error, info } = await harness.refused(GroupService.method.setGroupOwners, asked);
+  assert.equal(error.code, grpcStatus.INVALID_ARGUMENT, error.details);
+  assert.equal(info?.metadata["field"], "if_configuration_index");
+});

@@ -21,6 +21,7 @@ import { readConfig, writeConfig } from "../convert/configs.ts";
 import {
   invalid,
   readCount,
+  readField,
   readGroup,
   readIdentity,
   readNode,
@@ -180,7 +181,7 @@ async function setGroupOwners(
   const ifIndex =
     request.ifConfigurationIndex === undefined
       ? null
-      : logIndex.fromWire(request.ifConfigurationIndex, "if_configuration_index");
+      : readField(logIndex, request.ifConfigurationIndex, "if_configuration_index");
   await checkOwners(group, owners, context);
   const { validateOnly, requestId } = request;
   const asked = { type: "setOwners", group, owners, ifIndex, validateOnly } as const;
