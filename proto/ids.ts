@@ -49,6 +49,9 @@ export const toClusterId = (digest: string): ClusterId => digest as ClusterId;
 
 const namePattern = /^[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 
+/** What {@link isName} demands, for people. */
+export const nameRule = "1 to 63 of a-z 0-9 -, beginning with a letter, not ending with -";
+
 /** Whether `name` may name a node or a group. */
 export function isName(name: string): boolean {
   return namePattern.test(name);

@@ -16,7 +16,7 @@ import {
   type QuorumPolicy,
   StartupPolicy,
 } from "../gen/bailiwick/v1/policy_pb.ts";
-import { clusterGroup, isName } from "../ids.ts";
+import { clusterGroup, isName, nameRule } from "../ids.ts";
 import { electionBoundMs } from "../policies.ts";
 import { shown } from "./codec-error.ts";
 import {
@@ -142,7 +142,7 @@ function tooMany(field: string, count: number): string | null {
 }
 
 function groupProblem(field: string, name: string, group: string | undefined): string | null {
-  if (!isName(name)) return `${field} is ${shown(name)}, not a group name of 1 to 63 of a-z 0-9 -`;
+  if (!isName(name)) return `${field} is ${shown(name)}, not a group name of ${nameRule}`;
   if (name === clusterGroup) return `${field} is ${shown(name)}, the system group, which runs nowhere`;
   return name === group ? `${field} is ${shown(name)}, the group itself` : null;
 }
@@ -178,5 +178,5 @@ function* minimumProblems(minimum: MinimumResources, config: GroupConfig, { owne
 }
 
 function notANode(field: string, name: string): string {
-  return `${field} names ${shown(name)}, not a node name of 1 to 63 of a-z 0-9 -`;
+  return `${field} names ${shown(name)}, not a node name of ${nameRule}`;
 }

@@ -16,7 +16,7 @@ import {
   type ServiceAddress,
   type SharedDisk,
 } from "../gen/bailiwick/v1/resource_pb.ts";
-import { isName, isResourceName } from "../ids.ts";
+import { isName, isResourceName, nameRule } from "../ids.ts";
 import { longestStop, needsOf } from "../resource-order.ts";
 import { shown } from "./codec-error.ts";
 import { boundProblem, clamped, commandProblem, policyBounds, wordProblem } from "./policy-bounds.ts";
@@ -151,7 +151,7 @@ function knownProblem(field: string, name: string, names: readonly string[]): st
 }
 
 function nodeProblem(field: string, node: string): string | null {
-  return isName(node) ? null : `${field} is ${shown(node)}, not a node name of 1 to 63 of a-z 0-9 -`;
+  return isName(node) ? null : `${field} is ${shown(node)}, not a node name of ${nameRule}`;
 }
 
 function bytesProblem(field: string, text: string, bytesMax: number): string | null {

@@ -1,6 +1,6 @@
 // Names, texts, bytes, words of a closed set, identities: each checked in both directions.
 
-import { type ClusterId, type GroupId, isName, type NodeId } from "../ids.ts";
+import { type ClusterId, type GroupId, isName, type NodeId, nameRule } from "../ids.ts";
 import { CodecError, shown } from "./codec-error.ts";
 import { scalarReading, scalarWriter } from "./fields.ts";
 import type { Codec } from "./structure.ts";
@@ -28,7 +28,7 @@ export function checked<Value>(check: (value: Value, field: string) => void): Co
 
 function name<Name extends string>(): Codec<Name, string> {
   const check = (value: string, field: string) => {
-    if (!isName(value)) throw new CodecError(`${field} is ${shown(value)}, not a name of 1 to 63 of a-z 0-9 -`);
+    if (!isName(value)) throw new CodecError(`${field} is ${shown(value)}, not a name of ${nameRule}`);
     return value as Name;
   };
   return scalar<Name, string>(check, check);

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Command } from "commander";
 import type { CommandTools } from "../../client/cli/run.ts";
 import { DbError, failure } from "../../proto/errors.ts";
-import { isName } from "../../proto/ids.ts";
+import { isName, nameRule } from "../../proto/ids.ts";
 
 const help = `
 Makes the secret key of a node in DIR/node.key, readable by its owner only, and prints the public identity that
@@ -28,7 +28,7 @@ export function registerNodeInit(node: Command, deps: CommandTools): void {
 
 async function nodeInit(name: string, directory: string, { print }: CommandTools): Promise<void> {
   if (!isName(name)) {
-    const message = `Node name "${name}" must be 1 to 63 of a-z 0-9 -, beginning with a letter`;
+    const message = `Node name "${name}" must be ${nameRule}`;
     throw new DbError(failure("invalid_argument", message, { field: "name" }));
   }
   const { createNodeKey } = await import("../adapters/node-key.ts");

@@ -7,7 +7,7 @@ import { decodeGroupPolicies } from "../../proto/codec/group-policies.ts";
 import { dimensionRule, isDimension, policyBounds } from "../../proto/codec/policy-bounds.ts";
 import type { ConfiguredGroup } from "../../proto/codec/policy-problems.ts";
 import { encodeGroupConfig } from "../../proto/group-config.ts";
-import { clusterGroup, isName, toNodeId } from "../../proto/ids.ts";
+import { clusterGroup, isName, nameRule, toNodeId } from "../../proto/ids.ts";
 import { limits } from "../node/limits.ts";
 import { usualReplacement, type VoterReplacement } from "../node/voter-replacement.ts";
 import { parseAddress } from "./address.ts";
@@ -15,7 +15,7 @@ import { checkRelations } from "./group-relations.ts";
 import { checkShape, type UnusedKeys } from "./shapes.ts";
 import type { FieldPath, YamlSource } from "./yaml-source.ts";
 
-const name = z.string().refine(isName, { error: "must be 1 to 63 of a-z 0-9 -, beginning with a letter" });
+const name = z.string().refine(isName, { error: `must be ${nameRule}` });
 const address = z.string().refine((text) => (parseAddress(text)?.port ?? 0) > 0, {
   error: "must be host:port with a port from 1 to 65535",
 });

@@ -17,7 +17,7 @@ import { dirname, resolve } from "node:path";
 import { z } from "zod";
 import { closestName } from "../../proto/closest-name.ts";
 import { DbError, failure } from "../../proto/errors.ts";
-import { isName, type NodeId, toNodeId } from "../../proto/ids.ts";
+import { isName, type NodeId, nameRule, toNodeId } from "../../proto/ids.ts";
 import type { NodeRecord } from "../../proto/model.ts";
 import { limits } from "../node/limits.ts";
 import { type Address, isLoopback, parseAddress, textOfAddress } from "./address.ts";
@@ -60,7 +60,7 @@ const address = z.string().refine((one) => parseAddress(one) !== null, { error: 
 const logLevel = z.enum(logLevels, { error: `must be one of ${logLevels.join(" ")}` });
 
 const shape = z.strictObject({
-  node: z.string().refine(isName, { error: "must be 1 to 63 of a-z 0-9 -, beginning with a letter" }),
+  node: z.string().refine(isName, { error: `must be ${nameRule}` }),
   bootstrap: text.default("cluster.yaml"),
   dataDir: text.default("data"),
   keyFile: text.default("node.key"),

@@ -1,7 +1,7 @@
 // Checks a request against the limits before anything else happens: the answer names the field, the value and the limit.
 
 import type { Failure } from "../../proto/errors.ts";
-import { clusterGroup, type GroupId, isName } from "../../proto/ids.ts";
+import { clusterGroup, type GroupId, isName, nameRule } from "../../proto/ids.ts";
 import { reasonCharsMax } from "../../proto/model.ts";
 import type { Fence, Request } from "../../proto/requests.ts";
 import { checkKey, checkLimit, checkSize, checkSpan, checkText, wrong } from "./checks.ts";
@@ -109,7 +109,7 @@ function checkIdentity({ group, identity, request }: Request & { readonly type: 
 
 function checkSession(field: string, session: string | null): Failure | null {
   if (session === null || isName(session)) return null;
-  return wrong(field, `The ${field} ${JSON.stringify(session)} is no session's name: 1 to 63 of a-z 0-9 -`);
+  return wrong(field, `The ${field} ${JSON.stringify(session)} is no session's name: ${nameRule}`);
 }
 
 function checkFrom({ from, reason }: { readonly from: string; readonly reason: string }): Failure | null {

@@ -2,6 +2,7 @@
 
 import type { JsonObject } from "@bufbuild/protobuf";
 import { encodeGroupConfig } from "../../../proto/group-config.ts";
+import { nameRule } from "../../../proto/ids.ts";
 import type { CliCommand } from "../cli-command.ts";
 import type { CliDeps } from "../cli-deps.ts";
 import { names } from "../cluster-text.ts";
@@ -19,7 +20,7 @@ interface GroupCreateOptions {
 export const groupCreate: CliCommand<GroupCreateOptions> = {
   name: "create",
   summary: "make a resource group",
-  arguments: [["<group>", "name: 1 to 63 of a-z 0-9 -, starting with a letter"]],
+  arguments: [["<group>", `name: ${nameRule}`]],
   flags: [
     ["--owners <nodes>", "owner list in order of precedence: two nodes or more, comma-separated"],
     ["--config <file>", "YAML or JSON of its configuration, as under `config:` of a group in cluster.yaml"],

@@ -4,7 +4,7 @@ import { CodecError, shown } from "../../../proto/codec/codec-error.ts";
 import { revision as revisionCodec, uint64 } from "../../../proto/codec/integers.ts";
 import { DbError, failure } from "../../../proto/errors.ts";
 import { ReadConsistency, type RequestId } from "../../../proto/gen/bailiwick/v1/common_pb.ts";
-import { type GroupId, isName, type NodeId, type Revision } from "../../../proto/ids.ts";
+import { type GroupId, isName, type NodeId, nameRule, type Revision } from "../../../proto/ids.ts";
 import type { Consistency } from "../../../proto/requests.ts";
 import type { RequestIdentity } from "../../../proto/sessions.ts";
 import { checkText as textProblem } from "../../node/checks.ts";
@@ -51,7 +51,7 @@ export function readNode(name: string, field = "node"): NodeId {
 function readName(name: string, field: string, what: string): string {
   if (isName(name)) return name;
   if (name === "") throw invalid(field, `The ${field} is missing`);
-  throw invalid(field, `The ${field} ${shown(name)} is not a ${what} name: 1 to 63 of a-z 0-9 -, from a letter on`);
+  throw invalid(field, `The ${field} ${shown(name)} is not a ${what} name: ${nameRule}`);
 }
 
 /** @throws {DbError} `invalid_argument` where a text for people is longer than what is kept of it, or is no line of text */

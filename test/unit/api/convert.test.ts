@@ -5,7 +5,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { toRevision } from "../../../proto/ids.ts";
 import type { KeyEvent } from "../../../proto/requests.ts";
-import { checkText } from "../../../server/api/convert/fields.ts";
+import { checkText, readGroup } from "../../../server/api/convert/fields.ts";
 import { nextStart, readSpan } from "../../../server/api/convert/key-values.ts";
 import { decodePageToken, encodePageToken, pageByName } from "../../../server/api/page-token.ts";
 import { toFragments } from "../../../server/api/watch/fragments.ts";
@@ -22,6 +22,12 @@ test("readSpan() of a prefix ends above exactly the keys that start with it or c
       assert.equal(isBelow, startsWith || compareBytes(key, prefix) < 0);
     }),
   );
+});
+
+test("readGroup() says the whole rule that a name breaks", () => {
+  const message =
+    'The group "a-" is not a group name: 1 to 63 of a-z 0-9 -, beginning with a letter, not ending with -';
+  assert.throws(() => readGroup("a-"), { code: "invalid_argument", message });
 });
 
 test("checkText() refuses control characters and what is too long, and names the field", () => {

@@ -94,6 +94,7 @@ const refusals: readonly (readonly [string, string, RegExp, string?])[] = [
   }),
   ["a missing name", replaced("name: demo\n", ""), /^cluster\.yaml:1:1: name is missing/, "name"],
   ["a bad name", replaced("name: demo", "name: Demo"), /^cluster\.yaml:1:7: name must be 1 to 63 of a-z/, "name"],
+  ["a name that ends in a hyphen", replaced("name: demo", "name: demo-"), /with a letter, not ending with -$/, "name"],
   ["a number for a name", replaced("name: demo", "name: 7"), /^cluster\.yaml:1:7: name must be a text, not 7/],
   [
     "a bad node name",
