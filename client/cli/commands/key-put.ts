@@ -1,5 +1,6 @@
 // `bailiwick put GROUP KEY VALUE`: writes one key.
 
+import { wireLimits } from "../../../proto/codec/wire-limits.ts";
 import type { CliCommand } from "../cli-command.ts";
 import type { CliDeps } from "../cli-deps.ts";
 import { exitCodes } from "../exit-codes.ts";
@@ -7,6 +8,8 @@ import type { Flags } from "../flags.ts";
 import { keyBase64Flag, readArgument, readKey, toKeyValueJson, toLine } from "../key-text.ts";
 import { readInputFile } from "../read-input-file.ts";
 import { UsageError } from "../usage-error.ts";
+
+const { valueBytesMax } = wireLimits;
 
 type ValueSource =
   | { readonly type: "argument"; readonly value: Uint8Array }
@@ -60,6 +63,9 @@ Examples:
   async run({ client, output, deps, interrupted }, options) {
     const { group, key, source, ifModRevision, previous, lease } = options;
     const value = await readValue(source, deps);
+    if (value.byteLength > valueBytesMax) {
+      throw new UsageError(`The value has ${value.byteLength} bytes, the limit is ${valueBytesMax}`);
+    }
     const answer = await client.put(group, { key, value }, { ifModRevision, previous, lease, signal: interrupted });
     const { header } = answer;
     output.print(

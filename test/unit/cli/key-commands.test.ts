@@ -90,6 +90,21 @@ test("put takes exactly one value", async () => {
   }
 });
 
+test("put refuses a value above 1 MiB before it asks a node, wherever the value comes from", async () => {
+  const cluster = new FakeCluster();
+  const [most, more] = ["x".repeat(2 ** 20), "x".repeat(2 ** 20 + 1)];
+  const said = "error: The value has 1048577 bytes, the limit is 1048576\n";
+  for (const [line, setting] of [
+    ["put rg220 a --file f", { files: { f: more } }],
+    ["put rg220 a -", { stdin: more }],
+    [`put rg220 a ${more}`, {}],
+  ] as const) {
+    const { code, err } = await cli(line, { cluster, ...setting });
+    assert.deepEqual([code, err, cluster.calls], [2, said, []], line.slice(0, 20));
+  }
+  assert.equal((await cli("put rg220 a --file f", { cluster, files: { f: most } })).code, 0);
+});
+
 test("delete deletes a key or a prefix, and is content with nothing", async () => {
   const cluster = clusterWith({ a: "1", "p/x": "2", "p/y": "3\n4" });
   assert.equal((await cli("delete rg220 a", { cluster })).out, "deleted 1, revision 3\n");
