@@ -45,10 +45,13 @@ export class Flags {
     );
   }
 
-  /** Comma-separated names; absent: none. */
+  /** Comma-separated names; absent: none. @throws {UsageError} when it is given and names none, as an empty variable does */
   names(name: string): readonly string[] {
-    const parts = (this.text(name) ?? "").split(",").map((part) => part.trim());
-    return parts.filter((part) => part !== "");
+    const text = this.text(name);
+    if (text === undefined) return [];
+    const parts = text.split(",").flatMap((part) => part.trim() || []);
+    if (parts.length > 0) return parts;
+    throw new UsageError(`${asWritten(name)} names none; leave it out, or give names parted by commas`);
   }
 }
 

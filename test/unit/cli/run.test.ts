@@ -54,6 +54,22 @@ test("a line that no command takes is wrong usage, with what was perhaps meant",
   for (const line of ["group", "node"]) assert.equal((await cli(line)).code, 2, line);
 });
 
+test("a list that names nothing is wrong usage, and is not taken for the default", async () => {
+  const recover = ["recover", "--from", "n1", "--dry-run"];
+  for (const [line, flag] of [
+    [["cluster", ...recover, "--voters", ","], "--voters"],
+    [["cluster", ...recover, "--voters", ""], "--voters"],
+    [["group", "recover", "rg220", ...recover.slice(1), "--owners", " , "], "--owners"],
+    [["group", "create", "rg220", "--owners", ""], "--owners"],
+    [["events", "--type", ","], "--type"],
+  ] as const) {
+    const cluster = new FakeCluster();
+    const { code, err } = await cli(line, { cluster });
+    assert.deepEqual([code, err], [2, `error: ${flag} names none; leave it out, or give names parted by commas\n`]);
+    assert.deepEqual(cluster.calls, []);
+  }
+});
+
 test("endpoints come from the flag, the environment, or are the first of `dev`", async () => {
   const env = { BAILIWICK_ENDPOINTS: "a:1,b:2" };
   const of = async (line: string, from = {}) => (await cli(line, { env: from })).connections;
