@@ -94,8 +94,8 @@ function isSame(before: Bootstrap, wanted: ClusterFile): boolean {
 function withAddresses(file: ClusterFile, { apiPort, peerPort, clusterFile }: LayoutOptions): ClusterFile {
   const nodes = file.nodes.map((node, position) => ({
     ...node,
-    peerAddresses: node.peerAddresses ?? [`127.0.0.1:${peerPort + position}`],
-    apiAddress: node.apiAddress ?? `127.0.0.1:${apiPort + position}`,
+    peerAddresses: node.peerAddresses ?? [addressAt(peerPort + position, node.name, "peer")],
+    apiAddress: node.apiAddress ?? addressAt(apiPort + position, node.name, "api"),
   }));
   for (const node of nodes) {
     const far = addressesOf(node).find((text) => !isLoopback(parseAddress(text)?.host ?? ""));
@@ -104,6 +104,13 @@ function withAddresses(file: ClusterFile, { apiPort, peerPort, clusterFile }: La
     throw new DbError(failure("invalid_argument", message, { node: node.name }));
   }
   return { ...file, nodes };
+}
+
+/** @throws {DbError} `invalid_argument` when counting up from the first port went too far */
+function addressAt(port: number, node: string, use: "api" | "peer"): string {
+  if (port <= 65_535) return `127.0.0.1:${port}`;
+  const message = `The ${use} port of node "${node}" would be ${port}, above 65535: give a lower --${use}-port`;
+  throw new DbError(failure("invalid_argument", message, { node }));
 }
 
 function addressesOf({ peerAddresses, apiAddress }: FileNode): readonly string[] {

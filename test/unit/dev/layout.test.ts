@@ -111,6 +111,18 @@ test("makeLayout() refuses addresses beyond loopback", async () => {
   await assert.rejects(makeLayout(options(fresh(), far)), refused);
 });
 
+test("makeLayout() refuses first ports that leave none for the last node, names the option, and makes nothing", async () => {
+  for (const [given, option, port] of [
+    [{ apiPort: 65_535 }, "--api-port", "api port"],
+    [{ peerPort: 65_535 }, "--peer-port", "peer port"],
+  ] as const) {
+    const directory = fresh();
+    const message = `The ${port} of node "n1" would be 65536, above 65535: give a lower ${option}`;
+    await assert.rejects(makeLayout({ ...options(directory), ...given }), { code: "invalid_argument", message });
+    assert.ok(!existsSync(directory));
+  }
+});
+
 test("DevCluster knows its nodes, and none that runs before any was started", async () => {
   const directory = fresh();
   await assert.rejects(DevCluster.open(directory), { code: "not_found", message: /No cluster in/ });
