@@ -24,8 +24,8 @@ export interface CliDeps {
     command: readonly string[],
     environment: Readonly<Record<string, string>>,
   ) => Promise<Program>;
-  /** Asks whoever sits before standard input, and returns the line that comes; empty when none does. */
-  readonly askLine: (question: string) => Promise<string>;
+  /** Asks whoever sits before standard input, and returns the line that comes; empty when none does. Rejects when aborted. */
+  readonly askLine: (question: string, signal: AbortSignal) => Promise<string>;
   /** Resolves after `ms`, or as soon as `signal` is aborted. */
   readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
   /** Wall clock, for people. */

@@ -1,7 +1,6 @@
 // What cannot be undone is done once the operator has typed the name of what it befalls.
 
-import type { CliDeps } from "./cli-deps.ts";
-import type { Output } from "./output.ts";
+import type { CliContext } from "./cli-command.ts";
 import { UsageError } from "./usage-error.ts";
 
 interface Danger {
@@ -18,10 +17,10 @@ interface Danger {
 /** @throws {UsageError} when it is another name, or none */
 export async function confirm(
   { name, what, given, consequences }: Danger,
-  { output, deps }: { readonly output: Output; readonly deps: Pick<CliDeps, "askLine"> },
+  { output, deps, interrupted }: Pick<CliContext, "output" | "deps" | "interrupted">,
 ): Promise<void> {
   for (const consequence of consequences) output.note(`${output.colours.yellow("warning:")} ${consequence}`);
-  const typed = given ?? (await deps.askLine(`Type the name of the ${what} to go on: `)).trim();
+  const typed = given ?? (await deps.askLine(`Type the name of the ${what} to go on: `, interrupted)).trim();
   if (typed === name) return;
   throw new UsageError(`Nothing was done: ${JSON.stringify(typed)} is not the name of the ${what}, ${name}`);
 }

@@ -44,11 +44,13 @@ async function readStdin(): Promise<Uint8Array> {
 }
 
 /** The question goes to standard error: the answer to a command is data. */
-async function askLine(question: string): Promise<string> {
+async function askLine(question: string, signal: AbortSignal): Promise<string> {
   const reader = createInterface({ input: process.stdin, output: process.stderr });
+  // While it reads from a terminal, Ctrl-C is a key like others.
+  reader.on("SIGINT", () => process.kill(process.pid, "SIGINT"));
   const ended = new Promise<string>((resolve) => reader.once("close", () => resolve("")));
   try {
-    return await Promise.race([reader.question(question), ended]);
+    return await Promise.race([reader.question(question, { signal }), ended]);
   } finally {
     reader.close();
   }

@@ -55,7 +55,10 @@ Examples:
       for (const loss of check.losses) output.note(`${output.colours.yellow("warning:")} ${loss}`);
       return exitCodes.ok;
     }
-    await confirm({ name: from, what: "node", given: confirmation, consequences: check.losses }, { output, deps });
+    await confirm(
+      { name: from, what: "node", given: confirmation, consequences: check.losses },
+      { output, deps, interrupted },
+    );
     const done = await client.recoverCluster(recovery, options);
     output.print(done, () => `The cluster database goes on from ${from}, voters ${names(done.cluster.voters)}\n`);
     return exitCodes.ok;

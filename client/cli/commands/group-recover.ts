@@ -57,7 +57,10 @@ Examples:
       for (const loss of check.losses) output.note(`${output.colours.yellow("warning:")} ${loss}`);
       return exitCodes.ok;
     }
-    await confirm({ name: group, what: "group", given: confirmation, consequences: check.losses }, { output, deps });
+    await confirm(
+      { name: group, what: "group", given: confirmation, consequences: check.losses },
+      { output, deps, interrupted },
+    );
     const done = await client.recoverGroup(recovery, options);
     output.print(done, () => {
       return `${group} goes on from ${from} as incarnation ${done.group.incarnation}, owners ${names(done.group.owners)}\n`;

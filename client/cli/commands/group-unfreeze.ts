@@ -59,6 +59,6 @@ async function confirmEpoch(
   const consequences = isEnded
     ? [`the right of ${owner} under epoch ${epoch} ends: if anything of ${name} still runs there, it runs twice`]
     : [];
-  await confirm({ name, what: "group", given: confirmation, consequences }, { output, deps });
+  await confirm({ name, what: "group", given: confirmation, consequences }, { output, deps, interrupted });
   return epoch;
 }
