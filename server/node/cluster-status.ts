@@ -7,6 +7,7 @@ import type { ClusterStatus, GroupStatus, NodeSelf, NodeStatus, Reply, Request }
 import { emptyBytes } from "../../storage/bytes.ts";
 import { quorumVotes } from "../raft/quorum.ts";
 import { unplaced } from "../recovery/placement-record.ts";
+import type { Directory } from "../sphere/directory.ts";
 import { nodeStatus } from "../sphere/node-status.ts";
 import type { ClusterOutcome, ClusterState } from "./cluster-state.ts";
 import type { QuorumView } from "./group-replies.ts";
@@ -172,11 +173,7 @@ function clusterStatusOf(
   const nodes = state.directory.nodes.map((node) => {
     return nodeStatusOf(node, state, verdicts.get(node) ?? [], node === self.node ? self : null);
   });
-  const silent = new Set(unreachableGroups);
-  const unreachableNodes = state.directory.nodes.filter((node) => {
-    const own = state.directory.groupsOf(node);
-    return own.length > 0 && own.every((entry) => silent.has(entry.group));
-  });
+  const unreachableNodes = unreachableOf(state.directory, groups, unreachableGroups);
   return {
     cluster: view.cluster,
     node: self.node,
@@ -189,6 +186,20 @@ function clusterStatusOf(
     unreachableNodes,
     events: state.newestEvents(100),
   };
+}
+
+/** Those of which no group has answered, and those that a group misses which cannot decide that they are down. */
+function unreachableOf(
+  directory: Directory,
+  groups: readonly GroupStatus[],
+  unreachableGroups: readonly GroupId[],
+): readonly NodeId[] {
+  const silent = new Set(unreachableGroups);
+  const missed = new Set(groups.flatMap(({ hasQuorum, missing }) => (hasQuorum ? [] : missing)));
+  return directory.nodes.filter((node) => {
+    const own = directory.groupsOf(node);
+    return missed.has(node) || (own.length > 0 && own.every((entry) => silent.has(entry.group)));
+  });
 }
 
 function nodeStatusOf(

@@ -25,6 +25,8 @@ function groupStatus(group: GroupId, read: (group: GroupId) => void): GroupStatu
   const status = {
     object: { group },
     manager: null,
+    hasQuorum: group !== "g2",
+    missing: [n2],
     get verdicts() {
       read(group);
       return verdicts;
@@ -61,4 +63,8 @@ test("gatherCluster() looks at the verdicts of a group once, however many nodes 
   const read: GroupId[] = [];
   gathered((group) => read.push(group));
   assert.deepEqual(read.sort(), ["g1", "g2"]);
+});
+
+test("a node that a group without a quorum misses is named as one that does not answer, whatever was decided of it", () => {
+  assert.deepEqual(gathered().unreachableNodes, [n2]);
 });
