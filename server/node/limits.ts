@@ -283,6 +283,8 @@ export const limits = {
   streamWatchesMax: 1_000,
   /** Calls in flight on one stream of calls, answers that are not written yet among them; more are not read. */
   streamCallsMax: 1_024,
+  /** Renewals under way on one stream; more are not read. */
+  streamRenewalsMax: 256,
   /** Of answers of one stream that are encoded and not written yet, and of one answer more; the others wait as they are. */
   streamAnswersBytes: 4 * 1024 * 1024,
   /** Of answers that go together in one message; one that is longer goes alone. */

@@ -14,6 +14,7 @@ import {
 import { toGrpcMethod } from "../../proto/grpc.ts";
 import type { LeaseStatus } from "../../proto/leases.ts";
 import { plainRequest, type Reply, type Request } from "../../proto/requests.ts";
+import { limits } from "../../server/node/limits.ts";
 import { Harness, header, readDetails } from "./api-harness.ts";
 
 const { grantLease, keepAliveLease, revokeLease, getLease, listLeases } = LeaseService.method;
@@ -117,7 +118,7 @@ function send(stream: Stream, request: MessageInitShape<typeof keepAliveLease.in
   stream.write(create(keepAliveLease.input, { group: "rg220", ...request }));
 }
 
-test("renewals are asked one by one and answered in order, and an unknown lease does not end the stream", async () => {
+test("renewals are answered in order, and an unknown lease does not end the stream", async () => {
   let underWay = 0;
   harness.node.answer = (request) => {
     if (request.type !== "keepAliveLease") return null;
@@ -140,22 +141,52 @@ test("renewals are asked one by one and answered in order, and an unknown lease 
   assert.equal(responses[0]?.header?.group, "rg220");
 });
 
-test("the second renewal is asked only when the first is answered", async () => {
-  const { stream } = openStream();
-  for (const id of [7n, 8n]) send(stream, { id });
-  await harness.node.until(() => harness.node.all("call").length > 0);
+/** Answers the renewal that was asked as the `at`th. */
+function answerRenewal(at: number): void {
+  const { call, request } = harness.node.all("call")[at] ?? assert.fail("not asked");
+  assert.ok(request.type === "keepAliveLease");
+  harness.node.calls.reply(call, { type: "keepAliveLease", header, id: request.id, ttlMs: 5_000 });
+}
+
+test("renewals that come together are asked together, and answered in their order whichever is answered first", async () => {
+  const { stream, responses, ended } = openStream();
+  for (const id of [7n, 8n, 9n]) send(stream, { id });
+  stream.end();
+  await harness.node.until(() => harness.node.all("call").length === 3);
+  for (const at of [2, 0, 1]) answerRenewal(at);
+  assert.equal((await ended).code, grpcStatus.OK);
+  assert.deepEqual(
+    responses.map(({ id }) => id),
+    [7n, 8n, 9n],
+  );
+});
+
+test("no more renewals of a stream are asked at once than a limit allows, and all are in the end", async () => {
+  const { stream, responses, ended } = openStream();
+  for (let id = 1n; id <= 300n; id++) send(stream, { id });
+  stream.end();
+  await harness.node.until(() => harness.node.all("call").length === limits.streamRenewalsMax);
   // Whatever else the client has sent is here by the time of an answer to another call.
   const other = harness.call(getLease, { group: "rg220", id: 1n });
-  await harness.node.until(() => harness.node.all("call").length > 1);
-  assert.deepEqual(asked(), [
-    { type: "keepAliveLease", id: 7 },
-    { type: "getLease", id: 1, keys: false },
-  ]);
-  stream.cancel();
-  await harness.node.until(() => harness.node.all("cancel").length > 0);
-  const call = harness.node.all("call")[1]?.call ?? assert.fail("not asked");
-  harness.node.calls.reply(call, { type: "getLease", header, lease, keys: [] });
+  await harness.node.until(() => harness.node.all("call").length > limits.streamRenewalsMax);
+  const call = harness.node.all("call").at(-1) ?? assert.fail("not asked");
+  assert.equal(call.request.type, "getLease");
+  harness.node.calls.reply(call.call, { type: "getLease", header, lease, keys: [] });
   await other;
+  harness.node.answer = (request) => {
+    return request.type === "keepAliveLease" ? { type: "keepAliveLease", header, id: request.id, ttlMs: 5_000 } : null;
+  };
+  for (let at = 0; at < limits.streamRenewalsMax; at++) answerRenewal(at);
+  assert.equal((await ended).code, grpcStatus.OK);
+  assert.equal(responses.length, 300);
+});
+
+test("renewals under way are given up when the client leaves", async () => {
+  const { stream } = openStream();
+  for (const id of [7n, 8n]) send(stream, { id });
+  await harness.node.until(() => harness.node.all("call").length === 2);
+  stream.cancel();
+  await harness.node.until(() => harness.node.all("cancel").length === 2);
 });
 
 test("what the group cannot answer ends the stream and says why, as does a malformed renewal", async () => {

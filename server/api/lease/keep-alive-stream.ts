@@ -1,6 +1,8 @@
-// One KeepAliveLease call: each request is asked and answered before the next is read, so that a client which sends more than
-// is answered waits, and the order needs no thought. What the group cannot answer in time ends the stream, and says why.
+// One KeepAliveLease call: requests are asked as they come, so that those of many leases share a round of the group, and answered
+// in their order. So many at most are under way: a client that sends more, or reads nothing, is not read either. What the group
+// cannot answer in time ends the stream, and says why.
 
+import { once } from "node:events";
 import { create } from "@bufbuild/protobuf";
 import type { ServerDuplexStream } from "@grpc/grpc-js";
 import { InvariantError } from "../../../proto/assert.ts";
@@ -27,11 +29,14 @@ export class KeepAliveStream {
   readonly #stream: Stream;
   readonly #world: ApiWorld;
   readonly #asker = new Asker();
-  /** Being asked. */
-  #isAsking = false;
+  /** Asked, and not answered to the client yet. */
+  readonly #answers: Promise<KeepAliveLeaseResponse>[] = [];
+  #isAnswering = false;
   /** The client sends no more. */
   #isLast = false;
   #isOver = false;
+  /** Ends the wait for room. */
+  readonly #left = new AbortController();
 
   constructor(stream: Stream, world: ApiWorld) {
     this.#stream = stream;
@@ -52,15 +57,15 @@ export class KeepAliveStream {
 
   #receive(message: Incoming): void {
     if (this.#isOver) return;
-    this.#stream.pause();
-    this.#isAsking = true;
-    this.#answer(message).then(
-      (response) => this.#send(response),
-      (reason: unknown) => this.#fail(DbError.from(reason)),
-    );
+    const answer = this.#ask(message);
+    // Its failure is told in its turn.
+    answer.catch(() => {});
+    this.#answers.push(answer);
+    this.#flow();
+    if (!this.#isAnswering) void this.#answerAll();
   }
 
-  async #answer(message: Incoming): Promise<KeepAliveLeaseResponse> {
+  async #ask(message: Incoming): Promise<KeepAliveLeaseResponse> {
     if (message instanceof MalformedMessage) throw new DbError(message.failure);
     const { self, calls } = this.#world;
     const request = { type: "keepAliveLease", group: readGroup(message.group), id: readLease(message.id) } as const;
@@ -72,18 +77,31 @@ export class KeepAliveStream {
     return create(KeepAliveLeaseResponseSchema, response);
   }
 
-  #send(response: KeepAliveLeaseResponse): void {
-    this.#isAsking = false;
-    if (this.#isOver) return;
-    const hasRoom = this.#stream.write(response);
-    if (this.#isLast) return this.stop();
-    if (hasRoom) this.#stream.resume();
-    else this.#stream.once("drain", () => this.#stream.resume());
+  async #answerAll(): Promise<void> {
+    this.#isAnswering = true;
+    try {
+      for (let next = this.#answers[0]; next !== undefined; next = this.#answers[0]) {
+        const response = await next;
+        if (this.#isOver) return;
+        if (!this.#stream.write(response)) await once(this.#stream, "drain", { signal: this.#left.signal });
+        void this.#answers.shift();
+        this.#flow();
+      }
+    } catch (reason) {
+      this.#fail(DbError.from(reason));
+    }
+    this.#isAnswering = false;
+    if (this.#isLast) this.stop();
+  }
+
+  #flow(): void {
+    if (this.#answers.length >= limits.streamRenewalsMax) this.#stream.pause();
+    else if (this.#stream.isPaused()) this.#stream.resume();
   }
 
   #endOfRequests(): void {
     this.#isLast = true;
-    if (!this.#isAsking) this.stop();
+    if (!this.#isAnswering) this.stop();
   }
 
   #fail(reason: DbError): void {
@@ -97,5 +115,6 @@ export class KeepAliveStream {
     this.#isOver = true;
     this.#world.streams.delete(this);
     this.#asker.leave();
+    this.#left.abort();
   }
 }
