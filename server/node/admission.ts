@@ -35,9 +35,8 @@ export class Admission {
   }
 
   #refusal(from: NodeId, { cluster, from: author, boot, message }: Envelope): string | null {
-    const isFirstHand = author === from;
     if (cluster !== this.#world.cluster) return "peer messages of another cluster";
-    if (!isFirstHand) return message.type === "clusterNews" ? null : "publications not from their author";
+    if (author !== from) return "publications not from their author";
     const isEarlier = boot < this.bootOf(from);
     // An introduction is judged whatever start it is of: an old image of a disk has to be told that it is one.
     if (isEarlier) return message.type === "hello" ? null : "messages of an earlier start";

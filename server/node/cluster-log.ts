@@ -50,9 +50,9 @@ export class ClusterLog {
     return this.#index >= this.#told;
   }
 
-  /** A publication: its entries count when their author is who handed them over; else they are a hint to ask. */
-  news(from: NodeId, message: Message<"clusterNews">, isFirstHand: boolean, nowMs: Millis): void {
-    if (isFirstHand) this.#holder.follow(message.entries);
+  /** A publication, or a hint that there is more. */
+  news(from: NodeId, message: Message<"clusterNews">, nowMs: Millis): void {
+    this.#holder.follow(message.entries);
     this.maybePull(from, message.index, nowMs);
   }
 

@@ -17,10 +17,7 @@ export type WorkId = "turnEnd" | "rest";
 export type Input =
   | { readonly type: "start" }
   | { readonly type: "deadline" }
-  /**
-   * From the authenticated peer `from`. A publication may have been relayed: then `from` is the relay, and the envelope's
-   * own `from` only a claim.
-   */
+  /** From the authenticated peer `from`; the envelope's own `from` is only a claim. */
   | { readonly type: "peer"; readonly from: NodeId; readonly published: boolean; readonly envelope: Envelope }
   /** `peerDown` also when a peer that something was sent to could not be reached: it is lost. */
   | { readonly type: "peerUp" | "peerDown"; readonly peer: NodeId }

@@ -279,16 +279,11 @@ export class Node implements StateMachine, Knowledge {
   #peer(from: NodeId, envelope: Envelope, nowMs: Millis): void {
     if (!this.#reception.admits(from, envelope)) return;
     const { message } = envelope;
-    if (message.type === "clusterNews") this.database.log.news(from, message, envelope.from === from, nowMs);
-    else if (message.type === "hello") this.#reception.hello(from, envelope.boot, message, nowMs);
+    if (message.type === "hello") this.#reception.hello(from, envelope.boot, message, nowMs);
     else this.#message(from, message, nowMs);
   }
 
-  #message(
-    from: NodeId,
-    message: Exclude<PeerMessage, { readonly type: "clusterNews" | "hello" }>,
-    nowMs: Millis,
-  ): void {
+  #message(from: NodeId, message: Exclude<PeerMessage, { readonly type: "hello" }>, nowMs: Millis): void {
     const { database } = this;
     switch (message.type) {
       case "raft":
@@ -323,6 +318,8 @@ export class Node implements StateMachine, Knowledge {
         return this.agents.receive(from, message.sample, nowMs);
       case "statusDigest":
         return this.#statuses?.compare(from, message);
+      case "clusterNews":
+        return database.log.news(from, message, nowMs);
       case "clusterPull":
         return database.log.answerPull(from, message.after);
       case "clusterEntries":

@@ -13,12 +13,7 @@ import { Link } from "./link.ts";
 import { calmLink, type LinkOptions } from "./link-options.ts";
 import type { Scheduler } from "./scheduler.ts";
 
-/** The topic that subscribers pass on; on the others each subscriber hears the publisher itself or nothing. */
-const relayedTopic: Topic = "cluster";
-/** Subscribers to whom a relayed publication is handed on by each who hears it first. */
-const fanOut = 6;
-
-/** One publication on its way from its immediate sender to one subscriber. */
+/** One publication on its way to one subscriber. `from`: who hands it over, by its connection. */
 export interface Hop {
   readonly from: NodeId;
   readonly to: NodeId;
@@ -44,17 +39,10 @@ interface Endpoint {
   topics: ReadonlySet<Topic>;
 }
 
-interface Publication {
-  readonly topic: Topic;
-  readonly seen: Set<NodeId>;
-  readonly envelope: Envelope;
-}
-
 export class SimNetwork {
   readonly connections: Connections;
   readonly #options: NetworkOptions;
   readonly #random: Random;
-  readonly #gossipRandom: Random;
   readonly #links = new Map<string, Link>();
   /** By `from>to`: directions that lose more than the others. */
   readonly #losses = new Map<string, number>();
@@ -66,7 +54,6 @@ export class SimNetwork {
   constructor(options: NetworkOptions) {
     this.#options = options;
     this.#random = options.random.fork();
-    this.#gossipRandom = options.random.fork();
     this.connections = new Connections({
       scheduler: options.scheduler,
       random: options.random.fork(),
@@ -128,58 +115,38 @@ export class SimNetwork {
     this.#options.onLeave(from, to, message);
     const envelope = this.#options.carry(this.#envelope(from, message));
     if (envelope === null) return;
-    this.connections.whenUp(from, to, () => this.#transmit({ from, to, envelope }, null));
+    this.connections.whenUp(from, to, () => this.#transmit({ from, to, envelope }, false));
   }
 
+  /** Reaches who subscribes and is connected with the publisher itself; nobody passes it on. */
   #publish(from: NodeId, topic: Topic, message: PeerMessage): void {
     this.#options.onLeave(from, topic, message);
     const envelope = this.#options.carry(this.#envelope(from, message));
     if (envelope === null) return;
-    this.#spread(from, { topic, seen: new Set([from]), envelope });
-  }
-
-  /** Hands a publication from `by` to those who subscribe and are connected with it: to all, or to some who pass it on. */
-  #spread(by: NodeId, publication: Publication): void {
-    const near: NodeId[] = [];
-    for (const [node, endpoint] of this.#endpoints) {
-      if (node === by || publication.seen.has(node) || !endpoint.topics.has(publication.topic)) continue;
-      if (this.connections.isUp(by, node)) near.push(node);
+    for (const [to, endpoint] of this.#endpoints) {
+      if (to === from || !endpoint.topics.has(topic) || !this.connections.isUp(from, to)) continue;
+      const hop: Hop = { from, to, envelope };
+      for (const travelling of this.#gossipFilter?.(topic, hop) ?? [hop]) this.#transmit(travelling, true);
     }
-    const isRelayed = publication.topic === relayedTopic;
-    const chosen = isRelayed ? this.#gossipRandom.shuffle(near).slice(0, fanOut) : near;
-    for (const to of chosen) this.#hop(by, to, publication);
   }
 
-  #hop(from: NodeId, to: NodeId, publication: Publication): void {
-    const hop: Hop = { from, to, envelope: publication.envelope };
-    const hops = this.#gossipFilter?.(publication.topic, hop) ?? [hop];
-    for (const travelling of hops) this.#transmit(travelling, publication);
-  }
-
-  /** @param publication null: a direct message */
-  #transmit(hop: Hop, publication: Publication | null): void {
+  #transmit(hop: Hop, isPublished: boolean): void {
     const { scheduler } = this.#options;
     const { from, to } = hop;
     const generation = this.connections.generation(from, to);
     for (const atMs of this.#linkOf(from, to).arrivals(scheduler.nowMs)) {
       scheduler.at(atMs, () => {
         if (this.connections.isBlocked(from, to)) return;
-        if (this.connections.generation(from, to) === generation) this.#arrive(hop, publication);
+        if (this.connections.generation(from, to) === generation) this.#arrive(hop, isPublished);
       });
     }
   }
 
-  #arrive({ from, to, envelope }: Hop, publication: Publication | null): void {
+  #arrive({ from, to, envelope }: Hop, isPublished: boolean): void {
     const endpoint = this.#endpoints.get(to);
     if (endpoint === undefined) return;
-    const isRelayed = publication !== null && publication.topic === relayedTopic;
-    if (isRelayed && publication.envelope === envelope) {
-      if (publication.seen.has(to)) return;
-      publication.seen.add(to);
-      this.#spread(to, publication);
-    }
     this.#delivered += 1;
-    endpoint.deliver({ type: "peer", from, published: publication !== null, envelope });
+    endpoint.deliver({ type: "peer", from, published: isPublished, envelope });
   }
 
   #linkOf(from: NodeId, to: NodeId): Link {

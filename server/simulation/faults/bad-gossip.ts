@@ -42,7 +42,7 @@ export class BadGossip implements Fault {
     return [];
   }
 
-  /** Adds a publication by a relay that claims to come from another node, and says what would hurt most. */
+  /** Adds a publication that claims to come from another node than hands it over, and says what would hurt most. */
   #forge(hop: Hop): readonly Hop[] {
     const nodes = this.#world.nodes.map(({ node }) => node);
     const victim = this.#random.pick(nodes.filter((node) => node !== hop.from));

@@ -52,19 +52,12 @@ function pullsOf(world: World): string[] {
 
 test("a publication out of order is not applied, and what it skips is asked for at once", () => {
   const { world, database } = copyOn(n4);
-  database.log.news(n1, news([entryAt(2)]), true, toMillis(0));
+  database.log.news(n1, news([entryAt(2)]), toMillis(0));
   assert.equal(database.index, 0);
   assert.deepEqual(pullsOf(world), ["n1 0"]);
-  database.log.news(n1, news([entryAt(1), entryAt(2)]), true, toMillis(1));
-  database.log.news(n1, news([entryAt(1)]), true, toMillis(2));
+  database.log.news(n1, news([entryAt(1), entryAt(2)]), toMillis(1));
+  database.log.news(n1, news([entryAt(1)]), toMillis(2));
   assert.equal(database.index, 2);
-});
-
-test("a relayed publication is a hint, never believed", () => {
-  const { world, database } = copyOn(n4);
-  database.log.news(n2, news([entryAt(1)]), false, toMillis(0));
-  assert.equal(database.index, 0);
-  assert.deepEqual(pullsOf(world), ["n2 0"]);
 });
 
 test("a peer is not asked again for what is under way, until it is late", () => {
@@ -76,7 +69,7 @@ test("a peer is not asked again for what is under way, until it is late", () => 
 test("what a copy missed comes in messages of bounded size, one after the other", () => {
   const giver = copyOn(n1);
   const taker = copyOn(n4);
-  giver.database.log.news(n2, news(Array.from({ length: 12 }, (_, at) => entryAt(at + 1))), true, toMillis(0));
+  giver.database.log.news(n2, news(Array.from({ length: 12 }, (_, at) => entryAt(at + 1))), toMillis(0));
   sentBy(giver.world);
   let messages = 0;
   taker.database.noticeIndex(n1, giver.database.index, toMillis(0));
@@ -104,14 +97,14 @@ test("a copy too far behind takes the whole state, and an older one does not put
     const changes = [{ type: "nodeFailed", node: n2, reason: `${index}` }] as const;
     return { term, index: toLogIndex(index), payload: encodeClusterCommand({ type: "events", atMs: 0, changes }) };
   };
-  giver.database.log.news(n2, news(Array.from({ length: many }, (_, at) => small(at + 1))), true, toMillis(0));
+  giver.database.log.news(n2, news(Array.from({ length: many }, (_, at) => small(at + 1))), toMillis(0));
   giver.database.log.answerPull(n4, toLogIndex(0));
   const [, state] = sentBy(giver.world).at(-1) as readonly [NodeId, PeerMessage];
   assert.ok(state.type === "clusterState");
   taker.database.takeState(state);
   assert.equal(taker.database.index, many);
   assert.equal(taker.database.state.rows.digest(), giver.database.state.rows.digest());
-  taker.database.log.news(n1, news([small(many + 1)]), true, toMillis(1));
+  taker.database.log.news(n1, news([small(many + 1)]), toMillis(1));
   taker.database.takeState(state);
   assert.equal(taker.database.index, many + 1);
 });
@@ -131,7 +124,7 @@ test("messages of another incarnation of the cluster group are dropped and count
 test("entries and states that do not decode are refused, and the copy goes on from where it was", () => {
   const { world, database } = copyOn(n4);
   const garbled = { ...entryAt(2), payload: Uint8Array.of(255, 255, 255) };
-  database.log.news(n1, news([entryAt(1), garbled]), true, toMillis(0));
+  database.log.news(n1, news([entryAt(1), garbled]), toMillis(0));
   assert.equal(database.index, 1);
   database.log.takeEntries(n1, { type: "clusterEntries", after: toLogIndex(1), entries: [garbled] }, toMillis(1));
   const rows = database.state.rows.smallRows().map(({ key }) => ({ key, value: Uint8Array.of(255, 255, 255) }));
@@ -139,6 +132,6 @@ test("entries and states that do not decode are refused, and the copy goes on fr
   database.takeState({ type: "clusterState", last: { term, index: toLogIndex(9) }, rows });
   assert.deepEqual([database.index, database.state.rows.digest()], [1, before]);
   assert.equal(new Map(world.counters.entries()).get("cluster data that does not decode"), 3);
-  database.log.news(n1, news([entryAt(2)]), true, toMillis(2));
+  database.log.news(n1, news([entryAt(2)]), toMillis(2));
   assert.equal(database.index, 2);
 });

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { clusterGroup, type NodeId, toGroupId, toRevision } from "../../../proto/ids.ts";
+import { clusterGroup, type NodeId, toGroupId, toLogIndex, toRevision, toTerm } from "../../../proto/ids.ts";
 import { founderId } from "../../../proto/membership.ts";
 import type { PeerMessage } from "../../../proto/messages.ts";
 import type { Request } from "../../../proto/requests.ts";
@@ -184,6 +184,18 @@ test("a node that has lost its connection to the author of the cluster's log has
   cluster.knows(n4, group);
   assert.ok(cluster.nowMs - askedMs <= limits.clusterPullIntervalMs);
   assert.deepEqual(authors(cluster), [author]);
+});
+
+test("a publication under another's name is refused and counted, of the cluster's log too", () => {
+  const cluster = new Cluster();
+  cluster.leader();
+  const news: PeerMessage = { type: "clusterNews", term: toTerm(9), index: toLogIndex(1_000), entries: [] };
+  cluster.sent = [];
+  cluster.member(n4).host.deliver(peerInput(n2, news, { from: n3 }));
+  cluster.settle();
+  assert.deepEqual(cluster.sent, []);
+  const { counters } = cluster.ask(n4, { type: "nodeSelf", node: n4 }, "nodeSelf").self;
+  assert.equal(new Map(counters).get("publications not from their author"), 1);
 });
 
 /** Who has published the cluster's log. */

@@ -144,7 +144,7 @@ test("a publication reaches connected subscribers and nobody else", () => {
   );
 });
 
-test("publications of the cluster topic are relayed, each once, and name the relay as their sender", () => {
+test("nobody passes on what it hears, of the cluster topic either", () => {
   const { scheduler, attach, take } = rig();
   const networks = [attach(a), attach(b), attach(c)] as const;
   networks[0].configure([b], ["cluster"]);
@@ -153,8 +153,8 @@ test("publications of the cluster topic are relayed, each once, and name the rel
   scheduler.runUntil(100);
   networks[0].publish("cluster", message(1));
   scheduler.runUntil(200);
-  assert.deepEqual(take(c), ["peerUp b", "b* a 1"]);
-  assert.deepEqual(take(a), ["peerUp b"]);
+  assert.deepEqual(take(b).slice(2), ["a* a 1"]);
+  assert.deepEqual(take(c), ["peerUp b"]);
 });
 
 test("a gossip filter decides what travels", () => {
