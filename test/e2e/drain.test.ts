@@ -98,7 +98,7 @@ test("events tells where a drained node's group went and why, and goes on with w
 test("a group without a quorum is named, or follows when it has one", async () => {
   await mustRun("put", "stock", "kept", "here");
   await cluster.kill("n4", "n5");
-  // Until the loss of its quorum is known, the time of a drain may be over before its transaction has begun.
+  // A deadline is waited out: once it named orders alone, and not stock, without effect. Why is not known.
   const { value: refused } = await waitFor("the refusal", waitMs, async () => {
     const result = await runFor("3s", "node", "drain", "n1");
     return result.code === 5 && !result.stderr.includes("(deadline)") ? result : null;
