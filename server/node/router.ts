@@ -231,6 +231,7 @@ export class Router {
     const forward = number === undefined ? undefined : this.#forwarded.get(number);
     if (forward !== undefined) this.#fellSilent(forward.to, group);
     if (call.heldBy !== null) return heldFailure(group, call.heldBy);
+    if (call.refusal !== null && !call.mayHaveHappened) return call.refusal;
     const effect = call.mayHaveHappened ? "unknown" : "none";
     if (call.awaits !== null) return awaitedFailure(group, call.awaits, effect);
     const where =
@@ -397,11 +398,15 @@ export class Router {
     this.#streamCheckMs = streams === 0 ? null : toMillis(nowMs + limits.watchProgressMs);
   }
 
-  /** An owner without a quorum may be cut off alone: the others that can be reached are asked too, and then it is believed. */
+  /**
+   * An owner without a quorum may be cut off alone: the others that can be reached are asked too, and then it is believed.
+   * What it says of another group, as who coordinates a transaction, is no word about its own.
+   */
   #isElsewhere(call: Call, reason: Failure): boolean {
     if (elsewhere.has(reason.code)) return true;
+    if (reason.code !== "no_quorum" || reason.details.group !== groupOf(call.request)) return false;
     const owners = this.#candidates(call.request)?.length ?? 0;
-    return reason.code === "no_quorum" && call.tries + 1 < owners;
+    return call.tries + 1 < owners;
   }
 
   /** `reason`: why the owner that was asked cannot serve; it may name who can. */

@@ -167,6 +167,24 @@ test("an owner without a quorum may be cut off alone: the others are asked befor
   assert.deepEqual(rig.said, ["ask n1", "ask n2", "ask n3", "no_quorum none"]);
 });
 
+test("what a transaction's coordinator says of another group's quorum is the answer, and is asked of nobody else", () => {
+  const reply: Reply = { type: "failed", failure: failure("no_quorum", "stock is alone", { group: "stock" }) };
+  const rig = new Rig();
+  rig.call({ type: "transact", group: rg, parts: [] });
+  rig.replied(n1, rig.number, reply);
+  assert.deepEqual(rig.said, ["ask n1", "no_quorum none"]);
+});
+
+test("whose time is up while the others are still to be asked is told what the owner without a quorum said", () => {
+  const rig = new Rig();
+  const call = rig.call(put("k", "v"));
+  rig.replied(n1, rig.number, { type: "failed", failure: failure("no_quorum", "alone", { group: rg }) });
+  assert.equal(rig.router.expired(call).code, "no_quorum");
+  rig.advance(limits.retryPauseMs);
+  const { code, effect } = rig.router.expired(call);
+  assert.deepEqual([code, effect], ["deadline", "unknown"]);
+});
+
 test("an owner without a quorum is believed soon when the others cannot be reached", () => {
   const alone: Reply = { type: "failed", failure: failure("no_quorum", "alone", { group: rg }) };
   const rig = new Rig([n1]);
