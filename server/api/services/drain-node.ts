@@ -17,6 +17,8 @@ import { askWholeNode } from "./whole-node.ts";
 const pollIntervalMs = 100;
 /** Left for the answer itself. */
 const answerMs = 500;
+/** So long a group that was told may go on saying what was before: any of its replicas is asked. */
+const tellMs = 1_000;
 
 export async function drainNode(request: wire.DrainNodeRequest, context: CallContext): Promise<wire.DrainNodeResponse> {
   refuseRequestId(request.requestId);
@@ -24,7 +26,9 @@ export async function drainNode(request: wire.DrainNodeRequest, context: CallCon
   const { skipUnavailable, validateOnly, why: reason } = request;
   const asked = { type: "drainNode", node, wanted: "drained", reason, skipUnavailable, validateOnly } as const;
   const { moves, unreachable } = await context.ask(asked);
-  if (request.wait && !validateOnly) await untilIdle(node, unreachable, context);
+  const drained = { node, skipped: unreachable, context };
+  if (!validateOnly) await untilAll(isTold, tellMs, drained);
+  if (request.wait && !validateOnly) await untilAll(isIdle, Number.POSITIVE_INFINITY, drained);
   return create(wire.DrainNodeResponseSchema, {
     header: toNodeHeader(context.self),
     node: await nodeNow(node, context),
@@ -42,6 +46,7 @@ export async function undrainNode(
   const { skipUnavailable } = request;
   const asked = { type: "drainNode", node, wanted: "none", reason: "", skipUnavailable, validateOnly: false } as const;
   const { unreachable } = await context.ask(asked);
+  await untilAll(isTaking, tellMs, { node, skipped: unreachable, context });
   return create(wire.UndrainNodeResponseSchema, {
     header: toNodeHeader(context.self),
     node: await nodeNow(node, context),
@@ -49,26 +54,46 @@ export async function undrainNode(
   });
 }
 
-/** Until no group that can be asked has its application there, or there is only time left to answer. */
-async function untilIdle(node: NodeId, skipped: readonly string[], context: CallContext): Promise<void> {
-  while (context.remainingMs() > answerMs && !context.signal.aborted) {
+/** How a group may say that the node stands; undefined: it did not answer. */
+type Word = RecoveryStatus | undefined;
+
+interface Drained {
+  readonly node: NodeId;
+  /** Groups that come to it later. */
+  readonly skipped: readonly string[];
+  readonly context: CallContext;
+}
+
+/** Until the word of every group that can be asked is so, for `msMax` at most, or there is only time left to answer. */
+async function untilAll(isSo: (word: Word) => boolean, msMax: number, drained: Drained): Promise<void> {
+  const { node, skipped, context } = drained;
+  const untilMs = Math.max(answerMs, context.remainingMs() - msMax);
+  while (context.remainingMs() > untilMs && !context.signal.aborted) {
     const status = await context.ask({ type: "nodeStatus", node }, context.remainingMs() - answerMs / 2).then(
       (answer) => answer.status,
       () => null,
     );
-    if (status !== null && isIdle(status, skipped)) return;
+    if (status !== null && wordsOf(status, skipped).every(isSo)) return;
     await sleep(pollIntervalMs, undefined, { signal: context.signal }).catch(() => {});
   }
 }
 
-/** A group that does not answer may have its application there. */
-function isIdle({ components, groups }: NodeStatus, skipped: readonly string[]): boolean {
+function wordsOf({ components, groups }: NodeStatus, skipped: readonly string[]): readonly Word[] {
   const words = new Map(components.map(({ group, status }) => [group, status]));
-  return groups.every((group) => skipped.includes(group) || !mayRunIn(words.get(group)));
+  return groups.filter((group) => !skipped.includes(group)).map((group) => words.get(group));
 }
 
-function mayRunIn(status: RecoveryStatus | undefined): boolean {
-  return status === undefined || status === "up" || status === "draining";
+function isTold(word: Word): boolean {
+  return word !== "up";
+}
+
+/** A group that does not answer may have its application there. */
+function isIdle(word: Word): boolean {
+  return word !== undefined && word !== "up" && word !== "draining";
+}
+
+function isTaking(word: Word): boolean {
+  return word !== "draining" && word !== "maintenance";
 }
 
 /** It is decided whether that can be told now or not. */
