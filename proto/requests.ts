@@ -242,7 +242,12 @@ export function isOfAgents(request: Request): boolean {
   return ofAgents.has(request.type);
 }
 
-const ofAgents: ReadonlySet<Request["type"]> = new Set(["reportResources", "renewOwnership", "reserve"]);
+const ofAgents: ReadonlySet<Request["type"]> = new Set([
+  "reportResources",
+  "awaitOwnership",
+  "renewOwnership",
+  "reserve",
+]);
 
 const streams: ReadonlySet<Request["type"]> = new Set(["watch", "watchGroup", "watchNodes", "watchCluster"]);
 
@@ -328,6 +333,8 @@ export type ClusterRequest =
       readonly isComplete: boolean;
     }
   | { readonly type: "reportPerformance"; readonly sample: PerformanceSample }
+  /** Of this one node, from its agent: answered once its number of changes is another one than `after`. */
+  | { readonly type: "awaitOwnership"; readonly node: NodeId; readonly after: number }
   /** Of this one node's ledger: whether the group may begin to run there under the epoch. */
   | {
       readonly type: "reserve";
@@ -544,6 +551,8 @@ export type Reply =
     }
   /** Not sooner again than this. */
   | { readonly type: "reportPerformance"; readonly intervalMs: number }
+  /** How often a group has given its application to the node, or taken it from there. */
+  | { readonly type: "awaitOwnership"; readonly change: number }
   /** `reason`: why not; empty: it may. */
   | { readonly type: "reserve"; readonly isAdmitted: boolean; readonly reason: string }
   | { readonly type: "groupStatus"; readonly status: GroupStatus }

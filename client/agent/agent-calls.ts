@@ -7,6 +7,7 @@ import { ReadConsistency } from "../../proto/gen/bailiwick/v1/common_pb.ts";
 import { OwnershipState } from "../../proto/gen/bailiwick/v1/group_pb.ts";
 import { GetGroupRequestSchema, GroupService } from "../../proto/gen/bailiwick/v1/group_service_pb.ts";
 import {
+  AwaitOwnershipRequestSchema,
   FenceOutcomeSchema,
   type GroupReport,
   GroupReportSchema,
@@ -81,6 +82,15 @@ export class AgentCalls {
     const request = create(ReportResourcesRequestSchema, { node, agent, groups, complete: true });
     const answer = await this.#caller.idempotent(NodeService.method.reportResources, request, { timeoutMs });
     return answer.grants.map(fromWireGrant);
+  }
+
+  /** Waits until a group has given its application to the node or taken it from there. @returns what to wait behind the next time */
+  async awaitOwnership(node: string, after: number): Promise<number> {
+    const request = create(AwaitOwnershipRequestSchema, { node, after: toWireInteger(after, "after") });
+    const { change } = await this.#caller.idempotent(NodeService.method.awaitOwnership, request, {
+      timeoutMs: agentLimits.newsMs,
+    });
+    return fromWireInteger(change, "change");
   }
 
   /** @returns how long to wait before the next */

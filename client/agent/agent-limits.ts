@@ -6,6 +6,10 @@ export const agentLimits = {
   intervalMsMin: 100,
   /** For the answer to one report, or a quarter of the shortest right. */
   reportMs: 2_000,
+  /** For an answer that is given as soon as there are news, and after 10 s without. */
+  newsMs: 15_000,
+  /** Before a node that does not tell news is asked again. */
+  newsPauseMs: 1_000,
   /** For the answer to a question about a group. */
   readMs: 5_000,
   /** Before a configuration that could not be read is asked for again. */

@@ -53,6 +53,8 @@ class Agent {
   #lastProblem = "";
   #hasEnded = false;
   #hasFenceNews = false;
+  /** A group has given its application to this node, or taken it from here, since the last report was sent. */
+  #isCalled = false;
 
   constructor(parts: AgentParts) {
     this.#parts = parts;
@@ -86,6 +88,7 @@ class Agent {
     whenAborted(leave, () => this.#step({ type: "leave" }));
     whenAborted(force, () => this.#step({ type: "force" }));
     void this.#measure();
+    void this.#listen();
     try {
       await this.#report();
     } finally {
@@ -124,6 +127,7 @@ class Agent {
     for (const story of stories) this.#sent.set(story.group, newsOf(story));
     const fences = this.#fences.outcomes;
     this.#hasFenceNews = false;
+    this.#isCalled = false;
     const report = { node: config.node, agent: this.#id, stories, fences, nowMs: sentMs };
     const timeoutMs = Math.min(agentLimits.reportMs, (ttlMsLeast ?? Number.POSITIVE_INFINITY) / 4);
     try {
@@ -201,14 +205,35 @@ class Agent {
     }
   }
 
+  /** Hears at once what else the answer to the next report would say. */
+  async #listen(): Promise<void> {
+    const { calls, clock, config, leave } = this.#parts;
+    let change = 0;
+    while (!leave.aborted && !this.#hasEnded) {
+      const next = await calls.awaitOwnership(config.node, change).catch(() => 0);
+      if (next === 0) await clock.sleep(agentLimits.newsPauseMs, leave);
+      else if (next !== change) this.#call();
+      change = next;
+    }
+  }
+
+  #call(): void {
+    this.#isCalled = true;
+    this.#wake.abort();
+  }
+
   #tellFences(): void {
     this.#hasFenceNews = true;
     this.#wake.abort();
   }
 
-  /** A group's state is not what was reported last, or a fence has ended. */
+  /** A group's state is not what was reported last, a fence has ended, or a group may have another word. */
   get #hasNews(): boolean {
-    return this.#hasFenceNews || this.#core.stories.some((story) => this.#sent.get(story.group) !== newsOf(story));
+    return (
+      this.#hasFenceNews ||
+      this.#isCalled ||
+      this.#core.stories.some((story) => this.#sent.get(story.group) !== newsOf(story))
+    );
   }
 
   /** Once, until it is another. */

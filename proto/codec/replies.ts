@@ -200,6 +200,7 @@ export const reply = only(
     }),
     reserve: message(wire.ReserveReplySchema, { isAdmitted: flag, reason }),
     reportPerformance: message(wire.ReportPerformanceReplySchema, { intervalMs: wholeMs }),
+    awaitOwnership: message(wire.AwaitOwnershipReplySchema, { change: uint64 }),
     groupStatus: message(wire.GroupStatusReplySchema, { status: required(groupStatus) }),
     createGroup: message(wire.CreateGroupReplySchema, { entry: required(directoryEntry) }),
     recoverGroup: message(wire.RecoverGroupReplySchema, {

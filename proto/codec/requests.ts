@@ -117,6 +117,7 @@ export const request = only(
       validateOnly: flag,
     }),
     reportPerformance: message(wire.ReportPerformanceRequestSchema, { sample: required(performanceSample) }),
+    awaitOwnership: message(wire.AwaitOwnershipRequestSchema, { node: nodeId, after: uint64 }),
     groupStatus: message(wire.GroupStatusRequestSchema, { group: groupId }),
     keepAliveLease: message(wire.KeepAliveLeaseRequestSchema, { group: groupId, id: uint64 }),
     getLease: message(wire.GetLeaseRequestSchema, { group: groupId, id: uint64, keys: flag }),

@@ -31,6 +31,7 @@ interface Waiting {
   readonly bytes: number;
   readonly asker: Asker | null;
   readonly leave: () => void;
+  readonly isForNews: boolean;
 }
 
 interface CallLimits {
@@ -61,9 +62,10 @@ export class LocalCalls implements Answers {
     if (refusal !== null) return Promise.resolve({ type: "failed", failure: refusal });
     return new Promise((resolve) => {
       const call = this.#nextCall();
-      const leave = () => this.#cancel(call);
+      const leave = () => this.#end(call, canceled());
+      const isForNews = request.type === "awaitOwnership";
       asker?.add(leave);
-      this.#calls.set(call, { answer: resolve, bytes, asker: asker ?? null, leave });
+      this.#calls.set(call, { answer: resolve, bytes, asker: asker ?? null, leave, isForNews });
       this.#bytes += bytes;
       this.#deliver({ type: "call", call, request, budgetMs });
     });
@@ -96,9 +98,10 @@ export class LocalCalls implements Answers {
     onMessage?.(message);
   }
 
-  /** Refuses what comes from now on and ends all watches; calls in flight are still answered. */
+  /** Refuses what comes from now on, ends all watches and what only waits for news; other calls in flight are still answered. */
   stop(): void {
     this.#isStopped = true;
+    for (const [call, { isForNews }] of [...this.#calls]) if (isForNews) this.#end(call, stopping());
     for (const call of [...this.#watches.keys()]) {
       this.watch(call, { type: "canceled", failure: stopping() });
       this.#deliver({ type: "cancel", call });
@@ -108,10 +111,7 @@ export class LocalCalls implements Answers {
   /** Ends what {@link stop} has left; a write among it may happen or not. */
   abandon(): void {
     const reason = failure("outcome_unknown", "The node was shut down before the call was answered");
-    for (const call of [...this.#calls.keys()]) {
-      this.#take(call)?.answer({ type: "failed", failure: reason });
-      this.#deliver({ type: "cancel", call });
-    }
+    for (const call of [...this.#calls.keys()]) this.#end(call, reason);
   }
 
   #nextCall(): CallId {
@@ -128,11 +128,11 @@ export class LocalCalls implements Answers {
     return waiting;
   }
 
-  #cancel(call: CallId): void {
+  #end(call: CallId, reason: Failure): void {
     const waiting = this.#take(call);
     if (waiting === null) return;
     this.#deliver({ type: "cancel", call });
-    waiting.answer({ type: "failed", failure: canceled() });
+    waiting.answer({ type: "failed", failure: reason });
   }
 
   #refuseCall(bytes: number, asker: Asker | undefined): Failure | null {

@@ -18,6 +18,7 @@ import { Allocations, type AllocationsOptions } from "./allocations.ts";
 import type { Ask } from "./cluster-status.ts";
 import { failed } from "./group-replies.ts";
 import { limits } from "./limits.ts";
+import { OwnershipNews } from "./ownership-news.ts";
 import { sphereTopic } from "./topics.ts";
 import type { World } from "./world.ts";
 
@@ -54,6 +55,7 @@ interface Sample {
 export class AgentDesk {
   /** Which groups may run here. */
   readonly allocations: Allocations;
+  readonly news: OwnershipNews;
   readonly #world: World;
   readonly #options: AgentDeskOptions;
   #agent: Agent | null = null;
@@ -67,6 +69,7 @@ export class AgentDesk {
     this.#world = world;
     this.#options = options;
     this.allocations = new Allocations(world, options);
+    this.news = new OwnershipNews(world);
   }
 
   /** Answers when every group has, or has let its time pass: those are named, and their rights are not renewed. */

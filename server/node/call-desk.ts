@@ -140,6 +140,9 @@ export class CallDesk {
       case "reportResources":
         if (request.node !== this.#world.self) return answer(otherNode(request.node, this.#world.self));
         return this.#node.agents.report(request, this.#reporter(), answer, nowMs);
+      case "awaitOwnership":
+        if (request.node !== this.#world.self) return answer(otherNode(request.node, this.#world.self));
+        return this.#node.agents.news.await(call, request);
       case "reportPerformance":
         if (request.sample.node !== this.#world.self) return answer(otherNode(request.sample.node, this.#world.self));
         return this.#node.agents.measured(request, answer, nowMs);
@@ -257,7 +260,7 @@ function isOfGroup(request: Request): request is Request & { readonly type: "wat
 
 /** An agent speaks to its own node. */
 function otherNode(node: NodeId, self: NodeId): Reply {
-  const message = `The report is of node ${node}, it must go to that node: this is ${self}`;
+  const message = `The agent is of node ${node}, it must speak to that node: this is ${self}`;
   return failed(failure("invalid_argument", message, { node: self, field: "node" }));
 }
 

@@ -664,6 +664,7 @@ export class Node implements StateMachine, Knowledge {
       },
       statusChanged: (group, nowMs) => {
         this.#statuses?.groupChanged(group.state.verdicts(), group.state.summary, group.isManaged);
+        this.agents.news.heard(group.replica.key.group, group.state.ownership);
         this.#reports.wake(nowMs);
         for (const other of this.#groups) if (other !== group && other.isManaged && other.isLeased) other.wake();
       },

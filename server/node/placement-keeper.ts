@@ -281,8 +281,7 @@ export class PlacementKeeper {
     const starts = startsToNote(view);
     if (starts.length > 0) return { type: "noteStarts", epoch: view.ownership.epoch, starts };
     const step = planPlacement(view);
-    const isChoice = step.type === "assign" || step.type === "reserve";
-    if (!isChoice || !this.#isGathering(view, tenure)) return this.#carryOut(step, view, tenure);
+    if (!isChoice(step, view) || !this.#isGathering(view, tenure)) return this.#carryOut(step, view, tenure);
     tenure.wakeMs = tenure.gatheringMs;
     return null;
   }
@@ -535,6 +534,12 @@ export class PlacementKeeper {
     });
     return earliest(...[...heard, ...answered].filter((atMs) => atMs > this.#nowMs));
   }
+}
+
+/** Not where an operator has named the node, nor where it has been chosen before. */
+function isChoice(step: PlacementStep, { placement }: PlacementView): boolean {
+  const node = step.type === "assign" ? step.owner : step.type === "reserve" ? step.node : null;
+  return node !== null && node !== placement.move?.to && node !== placement.target;
 }
 
 function answerOf(reply: Reply, epoch: Epoch): ReservationAnswer {

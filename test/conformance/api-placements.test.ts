@@ -364,3 +364,14 @@ test("ReportPerformance hands the sample to the node and answers how soon the ne
   const refused = await harness.refused(reportPerformance, {});
   assert.deepEqual([refused.info?.metadata["field"], refused.error.details], ["sample", "The sample is missing"]);
 });
+
+test("AwaitOwnership answers the node's number of changes, or the one that it was given when there was none in time", async () => {
+  const { awaitOwnership } = NodeService.method;
+  harness.node.answer = () => ({ type: "awaitOwnership", change: 3 });
+  assert.equal((await harness.call(awaitOwnership, { node: "n202", after: 2n })).change, 3n);
+  assert.deepEqual(asked("awaitOwnership")[0], { type: "awaitOwnership", node: n202, after: 2 });
+  harness.node.answer = () => ({ type: "failed", failure: failure("deadline", "Nothing was new") });
+  assert.equal((await harness.call(awaitOwnership, { node: "n202", after: 3n })).change, 3n);
+  const elsewhere = await harness.refused(awaitOwnership, { node: "n208" });
+  assert.equal(elsewhere.error.details, 'The node is "n208", it must be the one that is called: n202');
+});

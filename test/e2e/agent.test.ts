@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
+import { agentLimits } from "../../client/agent/agent-limits.ts";
 import { OwnershipState } from "../../proto/gen/bailiwick/v1/group_pb.ts";
 import { AgentSetting, endOf, isAlive, stopBudgetMs, usableMs } from "./support/agent-setting.ts";
 import { bailiwick } from "./support/command.ts";
@@ -41,6 +42,20 @@ test("an agent starts what its node owns in order, and SIGTERM stops it in the r
   assert.equal(code, 0, stderr);
   assert.deepEqual(setting.lines("done"), ["start data 7", "start db 7", "stop db 7", "stop data 7"]);
   assert.ok(setting.reports.at(-1)?.groups.join().includes("orders 7 offline"), setting.reports.at(-1)?.groups.join());
+});
+
+test("an agent that waits for its next report reports at once when its node has news", async () => {
+  await using setting = await new AgentSetting().listen();
+  setting.startAgent([]);
+  await setting.news();
+  const sinceMs = performance.now();
+  for (let round = 0; round < 10; round++) {
+    const before = setting.reports.length;
+    await setting.news();
+    await waitFor("another report", 20_000, () => (setting.reports.length > before ? true : null));
+  }
+  const tookMs = performance.now() - sinceMs;
+  assert.ok(tookMs < 10 * agentLimits.idleIntervalMs * 0.8, `${tookMs} ms for ten reports`);
 });
 
 test("an agent that is killed and not started again: its application goes on while the right lasts, and is gone before its end", async () => {

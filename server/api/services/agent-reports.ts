@@ -1,12 +1,14 @@
-// NodeService.ReportResources and ReportPerformance: what the agent of this node says. The node renews what the agent holds by
+// NodeService.ReportResources, AwaitOwnership and ReportPerformance: what the agent of this node says. The node renews what the agent holds by
 // asking the managers of the groups, and answers what it may do from now on; nothing is handed on to another node.
 
 import { create } from "@bufbuild/protobuf";
 import { uint64 } from "../../../proto/codec/integers.ts";
+import { DbError } from "../../../proto/errors.ts";
 import * as wire from "../../../proto/gen/bailiwick/v1/node_service_pb.ts";
 import type { FenceOrder, OwnershipGrant } from "../../../proto/placement.ts";
+import { limits } from "../../node/limits.ts";
 import type { CallContext } from "../call-context.ts";
-import { invalid } from "../convert/fields.ts";
+import { invalid, readField } from "../convert/fields.ts";
 import { toNodeHeader } from "../convert/headers.ts";
 import { readGroupReports, readOwnNode, readSample } from "../convert/reports.ts";
 import { ownershipStates } from "../convert/statuses.ts";
@@ -24,6 +26,26 @@ export async function reportResources(
     header: toNodeHeader(context.self),
     grants: grants.map(toGrant),
     unreachable: [...unreachable],
+  });
+}
+
+export async function awaitOwnership(
+  request: wire.AwaitOwnershipRequest,
+  context: CallContext,
+): Promise<wire.AwaitOwnershipResponse> {
+  const node = readOwnNode(request.node, "node", context.self.node);
+  const after = readField(uint64, request.after, "after");
+  const change = await context.ask({ type: "awaitOwnership", node, after }, limits.agentNewsMs).then(
+    (answer) => answer.change,
+    (reason: unknown) => {
+      // There was none.
+      if (reason instanceof DbError && reason.code === "deadline") return after;
+      throw reason;
+    },
+  );
+  return create(wire.AwaitOwnershipResponseSchema, {
+    header: toNodeHeader(context.self),
+    change: uint64.toWire(change, "change"),
   });
 }
 

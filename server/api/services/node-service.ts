@@ -13,7 +13,7 @@ import { addRoles, rolesIn, toKnownNode, toNode } from "../convert/nodes.ts";
 import { toInterlockSummary } from "../convert/statuses.ts";
 import { pageByName } from "../page-token.ts";
 import { defineService } from "../service.ts";
-import { reportPerformance, reportResources } from "./agent-reports.ts";
+import { awaitOwnership, reportPerformance, reportResources } from "./agent-reports.ts";
 import { askLocal } from "./ask-groups.ts";
 import { drainNode, undrainNode } from "./drain-node.ts";
 import { askWholeNode } from "./whole-node.ts";
@@ -22,7 +22,7 @@ const membership = "changes of the cluster's membership";
 
 export const nodeService = defineService(
   wire.NodeService,
-  { listNodes, getNode, getSphere, drainNode, undrainNode, reportPerformance, reportResources },
+  { listNodes, getNode, getSphere, drainNode, undrainNode, reportPerformance, reportResources, awaitOwnership },
   { addNode: membership, removeNode: membership, replaceNode: membership },
 );
 

@@ -13,6 +13,7 @@ import type {
 import type { GroupPolicies } from "../../../proto/policies.ts";
 import type { Random } from "../../../proto/random.ts";
 import type { Reply } from "../../../proto/requests.ts";
+import { limits } from "../../node/limits.ts";
 import { Process } from "../process.ts";
 import { SimClock } from "../sim-clock.ts";
 import type { World } from "../world.ts";
@@ -77,6 +78,8 @@ export class Agent {
   readonly #stopped = new Map<GroupId, Epoch>();
   /** By group: the fence that it was told to carry out last. */
   readonly #fences = new Map<GroupId, Fence>();
+  /** Of the node's news what it has heard; null: it waits for them. */
+  #news: number | null = 0;
   /** What was acting when this agent last looked. */
   #seen = new Map<GroupId, Epoch>();
 
@@ -122,6 +125,7 @@ export class Agent {
     }
     if (this.#asked !== null && nowMs >= this.#asked.sentMs + answerMsMax) this.#asked = null;
     if (this.#asked === null && nowMs >= this.#nextMs) this.#report(nowMs);
+    this.#listen();
     this.#arm();
   }
 
@@ -169,6 +173,23 @@ export class Agent {
     node.call(request, answerMsMax, { reply: hear, watch: () => {}, lost: () => hear(null) });
     if (this.#pauseAskingMs > 0) this.pause(this.#options.world.nowMs + this.#pauseAskingMs);
     this.#pauseAskingMs = 0;
+  }
+
+  /** Another report is worth its while as soon as the node says so. */
+  #listen(): void {
+    const { machine } = this.#options;
+    const after = this.#news;
+    if (after === null || !machine.simNode.isRunning) return;
+    this.#news = null;
+    const hear = (reply: Reply | null) => {
+      this.#news = reply?.type === "awaitOwnership" ? reply.change : 0;
+      if (this.#news === 0 || this.#news === after) return;
+      this.#nextMs = this.#clock.nowMs();
+      this.#turn();
+    };
+    const read = (reply: Reply | null) => this.#process.read("node", () => hear(reply));
+    const request = { type: "awaitOwnership", node: machine.node, after } as const;
+    machine.simNode.call(request, limits.agentNewsMs, { reply: read, watch: () => {}, lost: () => read(null) });
   }
 
   #groupReports(nowMs: number): readonly GroupReport[] {

@@ -8,6 +8,8 @@ import { GroupConfigSchema } from "../../../proto/gen/bailiwick/v1/group_config_
 import { OwnershipState } from "../../../proto/gen/bailiwick/v1/group_pb.ts";
 import { GetGroupResponseSchema, GroupService } from "../../../proto/gen/bailiwick/v1/group_service_pb.ts";
 import {
+  type AwaitOwnershipRequest,
+  AwaitOwnershipResponseSchema,
   NodeService,
   type OwnershipGrantSchema,
   ReportPerformanceResponseSchema,
@@ -49,10 +51,14 @@ export class AgentSetting implements AsyncDisposable {
   readonly #server = new Server();
   readonly #agents: RunningCommand[] = [];
   #port = 0;
+  /** How often there were news, and the agent that waits for the next. */
+  #change = 1n;
+  #waiting: Answer | null = null;
 
   async listen(): Promise<this> {
     this.#server.addService(toGrpcService(NodeService), {
       reportResources: (call: Call<ReportResourcesRequest>, answer: Answer) => this.#hear(call, answer),
+      awaitOwnership: (call: Call<AwaitOwnershipRequest>, answer: Answer) => this.#await(call, answer),
       reportPerformance: (_: unknown, answer: Answer) =>
         answer(null, create(ReportPerformanceResponseSchema, { intervalMs: 1_000 })),
     });
@@ -80,6 +86,14 @@ export class AgentSetting implements AsyncDisposable {
         ...parts,
       },
     ];
+  }
+
+  /** The agent is told that something has changed, once it waits for that. */
+  async news(): Promise<void> {
+    const { value: answer } = await waitFor("an agent that listens", 20_000, () => this.#waiting);
+    this.#waiting = null;
+    this.#change += 1n;
+    answer(null, create(AwaitOwnershipResponseSchema, { change: this.#change }));
   }
 
   /** A script for the allow-list. @returns its path */
@@ -170,6 +184,11 @@ export class AgentSetting implements AsyncDisposable {
     const { complete: isComplete, agent } = request;
     this.reports.push({ atMs: performance.now(), isComplete, agent, groups, request });
     if (this.grants !== null) answer(null, create(ReportResourcesResponseSchema, { grants: [...this.grants] }));
+  }
+
+  #await({ request }: Call<AwaitOwnershipRequest>, answer: Answer): void {
+    if (request.after === this.#change) this.#waiting = answer;
+    else answer(null, create(AwaitOwnershipResponseSchema, { change: this.#change }));
   }
 
   #group() {

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
-import { toGroupId, toRevision } from "../../../proto/ids.ts";
+import { toGroupId, toNodeId, toRevision } from "../../../proto/ids.ts";
 import type { Reply, Request, StreamRequest, WatchMessage, WatchRequest } from "../../../proto/requests.ts";
 import { Asker } from "../../../server/api/asker.ts";
 import { LocalCalls } from "../../../server/api/local-calls.ts";
@@ -142,4 +142,11 @@ test("stop() ends watches and refuses new calls, abandon() ends the rest as unkn
     { type: "cancel", call: 2 },
     { type: "cancel", call: 1 },
   ]);
+});
+
+test("stop() ends what only waits for news", async () => {
+  const news = calls.call({ type: "awaitOwnership", node: toNodeId("n202"), after: 1 }, { budgetMs: 10_000 });
+  calls.stop();
+  assert.equal(await codeOf(news), "stopping");
+  assert.deepEqual(inputs.at(-1), { type: "cancel", call: 1 });
 });

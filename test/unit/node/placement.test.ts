@@ -196,6 +196,47 @@ test("a move to an owner without room is refused by its ledger, with the numbers
   onlineOn(n2);
 });
 
+test("the agents of both owners of a move are told of it at once, and nobody else's is", () => {
+  const { cluster, agents, wish, onlineOn } = scene();
+  onlineOn(n1);
+  agents.advance(lease.ttlMs);
+  const listen = (node: NodeId, after: number) => {
+    const call = cluster.member(node).call({ type: "awaitOwnership", node, after }, 60_000);
+    cluster.advance(1);
+    return call;
+  };
+  const heard = (node: NodeId, call: number) => {
+    const reply = cluster.member(node).replies.get(call);
+    return reply?.type === "awaitOwnership" ? reply.change : null;
+  };
+  const changes = new Map([n1, n2, n3].map((node) => [node, heard(node, listen(node, 0))]));
+  const calls = new Map([...changes].map(([node, change]) => [node, listen(node, change ?? 0)]));
+  const isTold = (node: NodeId) => heard(node, calls.get(node) ?? 0) !== null;
+  assert.deepEqual([n1, n2, n3].map(isTold), [false, false, false]);
+  assert.equal(wish({ type: "move", to: n2, ifEpoch: null }), "wish");
+  cluster.until(() => isTold(n1), 50);
+  assert.equal(isTold(n2), false);
+  agents.until(() => isTold(n2));
+  assert.equal(agents.actingFor(rg).length, 0);
+  onlineOn(n2);
+  assert.equal(isTold(n3), false);
+});
+
+test("a move to a node that an operator names does not wait until a new manager has heard all agents", () => {
+  const { cluster, agents, status, wish, onlineOn } = scene();
+  onlineOn(n1);
+  wish({ type: "move", to: n2, ifEpoch: null });
+  onlineOn(n2);
+  agents.die(n3);
+  const isUp = (node: NodeId) => status().verdicts.some((verdict) => verdict.node === node && verdict.status === "up");
+  const { manager } = status();
+  cluster.stop(n1);
+  cluster.start(n1);
+  agents.until(() => isUp(n1) && ![null, manager].includes(status().manager));
+  wish({ type: "move", to: n1, ifEpoch: null });
+  agents.until(() => status().ownership.currentOwner === n1, limits.agentSilentMs / 2);
+});
+
 test("a group tells what its minimum lacks, on whichever owner", () => {
   const minimum = { owners: 3, resources: ["web"] };
   const { cluster, agents, status, onlineOn } = scene({}, { quorum: { minimum } });

@@ -554,6 +554,7 @@ export const request = anyOf<Request>({
   foreseeDrain: { group, node, places: few(shape<GroupPlace>({ group, node: maybe(node) })) },
   reportResources: { node, agent: name(), groups: few(groupReport), isComplete: flag },
   reportPerformance: { sample },
+  awaitOwnership: { node, after: quantity() },
   reserve: { node, reservation, validateOnly: flag },
   get: { group, key: bytes, revision: maybe(quantity()), consistency },
   list: {
@@ -734,6 +735,7 @@ export const reply = anyOf<Reply>({
   foreseeDrain: { header, node: maybe(node), reason: text },
   reportResources: { grants: few(grant), unreachable: few(group) },
   reportPerformance: { intervalMs: quantity() },
+  awaitOwnership: { change: quantity() },
   reserve: { isAdmitted: flag, reason: text },
   groupStatus: { status: groupStatus },
   grantLease: { header, lease: leaseStatus },
