@@ -1,6 +1,7 @@
 // The cluster database on one node. On a voter it is a replica of the system group; on every other node a copy that follows
 // the same log, from publications and, for what it missed, from any peer by index (A3). Holders of either give it on.
 
+import { present } from "../../proto/assert.ts";
 import { CodecError } from "../../proto/codec/codec-error.ts";
 import { type Failure, failure } from "../../proto/errors.ts";
 import {
@@ -32,7 +33,7 @@ import { clusterCopyStatus, clusterGroupStatus } from "./cluster-status.ts";
 import { type ClusterHeir, succeedCluster } from "./cluster-succession.ts";
 import { Coordinator } from "./coordinator.ts";
 import { ForlornVoter } from "./forlorn-voter.ts";
-import { logStart, putGroupRecord, stepDownOperations } from "./genesis.ts";
+import { putGroupRecord, stepDownOperations } from "./genesis.ts";
 import { failed } from "./group-replies.ts";
 import type { WriteId } from "./inputs.ts";
 import { LeaderSight } from "./leader-sight.ts";
@@ -91,8 +92,6 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
   #succession: Succession | null = null;
   /** Call that waits until this node leads it. */
   #refoundCall: number | null = null;
-  /** A replica that has received nothing yet: until it has, the copy is followed. */
-  #joining: Seat | null = null;
   #copy: ClusterApplier;
   /** How it comes here without a vote, and goes on to others. */
   readonly log: ClusterLog;
@@ -102,7 +101,7 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
   readonly #proposals: ClusterProposals;
   #created: DirectoryEntry[] = [];
   #appliedNow: Entry[] = [];
-  readonly #leaderSight: LeaderSight;
+  #leaderSight: LeaderSight;
   readonly #forlorn: ForlornVoter;
   /** Another change of the members is applied, to the copy or to the replica. */
   #areMembersNew = false;
@@ -149,11 +148,9 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
 
   /** Nobody's word is for a replica of this database any more. */
   leave(): void {
-    for (const { replica, transfers } of this.#seats()) {
-      this.#world.vouching.gone(replica);
-      transfers.close();
-    }
-    if (this.#joining !== null) this.#world.out.erase(slotRange(this.#joining.replica.slot));
+    if (this.#seat === null) return;
+    this.#world.vouching.gone(this.#seat.replica);
+    this.#seat.transfers.close();
   }
 
   /** As what it stands in the record of the group. */
@@ -162,7 +159,7 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
     return { ...key, slot: this.state.rows.slot, member: this.#member };
   }
 
-  /** null on a node that has no vote, or has not received what it is to vote on. */
+  /** null on a node that has no vote. */
   get replica(): ClusterReplica | null {
     return this.#seat?.replica ?? null;
   }
@@ -223,7 +220,7 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
 
   receive(from: NodeId, message: GroupMessage, nowMs: Millis): void {
     if (this.#succession !== null) return;
-    const seat = this.#joining ?? this.#seat;
+    const seat = this.#seat;
     if (seat === null || message.incarnation !== this.#incarnation || !seat.replica.isFor(message)) {
       return this.#answerStranger(from, message, nowMs);
     }
@@ -238,7 +235,7 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
     this.#flush();
   }
 
-  /** The leader counts on this node as a new member: it begins with nothing, while the copy is followed on. */
+  /** The leader counts on this node as a new member. */
   invited(from: NodeId, invite: PeerMessage & { readonly type: "invite" }, nowMs: Millis): void {
     if (this.#succession !== null) return;
     const isOther = invite.incarnation !== this.#incarnation || invite.isWitness;
@@ -246,8 +243,7 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
     // It may have been this very member before it forgot: unless it got the number for saying so in this start.
     if (this.#world.isForgetful() && invite.lostIn !== this.#world.nonce) return this.#sayLost(from, invite.toMember);
     this.#stepDown();
-    this.#setMember(invite.toMember);
-    this.#joining = this.#seatOf(this.#blank(nowMs));
+    this.#begin(invite.toMember, nowMs);
     this.#world.out.note("info", "Joins a group", { group: clusterGroup, member: invite.toMember, from });
   }
 
@@ -262,7 +258,7 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
     if (incarnation < this.#incarnation) return this.log.hint(from);
     if (incarnation > this.#incarnation) return this.noticeIndex(from, beginningOf(incarnation), nowMs);
     this.#answerRetired(from, { fromMember });
-    if (toMember === anyMember || this.#seat !== null || this.#joining !== null) return;
+    if (toMember === anyMember || this.#seat !== null) return;
     // A node that forgot once cannot tell which numbers it has had: any that it is not known as may be one.
     if (toMember <= this.#member) this.#sayLost(from, this.#member);
     else if (this.#world.isForgetful()) this.#sayLost(from, toMember);
@@ -297,22 +293,33 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
     out.sendPromise(to, { type: "replicaLost", group: clusterGroup, incarnation: this.#incarnation, member, start });
   }
 
-  /** From now on known as this member, of which nothing is stored yet: a start before it is says that it is lost. */
-  #setMember(member: MemberId): void {
-    const { hardStates, out } = this.#world;
-    hardStates.retire({ ...this.record, member: this.#member }, out.nextWrite);
+  /**
+   * As this member from now on, which goes on from the copy: that is what all hold whose log has come as far, and nothing that
+   * was known here is taken back.
+   */
+  #begin(member: MemberId, nowMs: Millis): void {
+    const { hardStates, out, slots } = this.#world;
+    hardStates.retire(this.record, out.nextWrite);
+    out.erase(slotRange(this.record.slot));
     this.#member = member;
-    out.writeDurably(stepDownOperations(this.record), hardStates.table());
+    const { applied, state: old } = this.#copy;
+    const state = present(ClusterState.fromRows(slots.take(), old.rows.smallRows()), "the voters of the cluster group");
+    state.rows.rewrite();
+    this.#copy = new Applier<ClusterOutcome, ClusterState>(state, applied);
+    const log = LogStore.create(state.rows.slot, applied);
+    const record = putGroupRecord(this.record, { slot: state.rows.slot, role: "owner", member });
+    out.writeDurably([record, ...log.operations, ...this.#copy.takeOperations()], hardStates.table());
+    this.#leaderSight = new LeaderSight(nowMs);
+    this.#seat = this.#seatOf(this.#partsOf(this.#copy, log.store, applied, nowMs));
   }
 
-  /** If this node has a vote, or was to have one, it has none any more, and goes on as a copy. */
+  /** If this node has a vote, it has none any more, and goes on as a copy. */
   #stepDown(): void {
-    if (this.#seat === null && this.#joining === null) return;
-    if (this.#seat !== null) this.#copy = this.asCopy().copy;
+    if (this.#seat === null) return;
+    this.#copy = this.asCopy().copy;
     this.#resign();
     this.leave();
     this.#seat = null;
-    this.#joining = null;
     this.#proposals.forgetAll();
     this.#world.out.writeDurably(stepDownOperations(this.record), null);
     this.#world.out.note("info", "Left a group", { group: clusterGroup, member: this.#member });
@@ -399,13 +406,6 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
     this.#listener.clusterChanged([...this.state.directory.groups]);
   }
 
-  #blank(nowMs: Millis): ClusterReplicaParts {
-    const slot = this.#world.slots.take();
-    const state = ClusterState.genesis({ nodes: [], groups: [], voters: [] }, slot);
-    const applier = new Applier<ClusterOutcome, ClusterState>(state, logStart);
-    return this.#partsOf(applier, LogStore.create(slot, logStart).store, logStart, nowMs);
-  }
-
   /** A state that covers an empty log up to `last`. */
   #partsOf(applier: ClusterApplier, log: LogStore, last: EntryId, nowMs: Millis): ClusterReplicaParts {
     const { hardStates, random, self, leaseRead } = this.#world;
@@ -423,13 +423,8 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
     return { replica, transfers: new Transfers(this.#world, replica, ClusterState.restore) };
   }
 
-  /** A snapshot is in force. A replica that began with nothing is the database from now on. */
+  /** A snapshot is in force. */
   #stateReplaced(): void {
-    if (this.#joining !== null) {
-      this.#world.out.erase(slotRange(this.#copy.state.rows.slot));
-      this.#seat = this.#joining;
-      this.#joining = null;
-    }
     this.log.clear();
     this.#listener.clusterChanged([...this.state.directory.groups]);
   }
@@ -489,10 +484,8 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
   }
 
   deadline(nowMs: Millis): void {
-    for (const { replica, transfers } of this.#seats()) {
-      replica.deadline(nowMs);
-      transfers.deadline(nowMs);
-    }
+    this.#seat?.replica.deadline(nowMs);
+    this.#seat?.transfers.deadline(nowMs);
     this.#coordinator?.wake();
     this.#members?.deadline(nowMs);
   }
@@ -515,14 +508,13 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
 
   durable(write: number, nowMs: Millis): void {
     if (this.#succession !== null && this.#succession.write <= write) this.#succeed(this.#succession, nowMs);
-    for (const { replica } of this.#seats()) replica.durable(write, nowMs);
+    this.#seat?.replica.durable(write, nowMs);
     this.#flush();
   }
 
   deadlineMs(): Millis | null {
     return earliest(
       this.#seat === null ? null : deadlineOf(this.#seat),
-      this.#joining === null ? null : deadlineOf(this.#joining),
       this.#coordinator?.deadlineMs() ?? null,
       this.#members?.deadlineMs() ?? null,
     );
@@ -530,10 +522,6 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
 
   get #hindrance(): string {
     return reasonText(this.#members?.hindrance ?? "");
-  }
-
-  #seats(): readonly Seat[] {
-    return [this.#seat, this.#joining].filter((seat) => seat !== null);
   }
 
   entryApplied(entry: Entry, nowMs: Millis): void {

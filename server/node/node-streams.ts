@@ -1,7 +1,7 @@
 // Watches that are of no single group: of nodes, and of cluster events. This node serves them from what it holds itself.
 
 import { failure } from "../../proto/errors.ts";
-import { clusterGroup, type LogIndex, type Millis, type NodeId, toLogIndex, toRevision } from "../../proto/ids.ts";
+import { clusterGroup, type Millis, type NodeId, toRevision } from "../../proto/ids.ts";
 import type { StatusComponent } from "../../proto/model.ts";
 import type { Header, WatchClusterRequest, WatchNodesRequest } from "../../proto/requests.ts";
 import type { Directory } from "../sphere/directory.ts";
@@ -28,8 +28,6 @@ export class NodeStreams {
   readonly #changes: SphereChanges;
   readonly #events = new StateHub<null>(limits.watchesMax);
   readonly #nodes = new StateHub<readonly NodeId[]>(limits.watchesMax);
-  /** Up to here the database has been followed. */
-  #followed: LogIndex = toLogIndex(0);
 
   constructor(world: World, node: StreamedKnowledge) {
     this.#world = world;
@@ -79,11 +77,8 @@ export class NodeStreams {
     this.#changes.changed(node);
   }
 
-  /** A node that gets a vote begins with a snapshot, which may be older than its copy was: what was told is not taken back. */
   directoryChanged(directory: Directory): void {
     const { index, state } = this.#node.database;
-    if (index < this.#followed) return;
-    this.#followed = index;
     this.#changes.follow(directory, index, state.verdicts());
   }
 
