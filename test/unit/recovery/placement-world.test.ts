@@ -78,7 +78,8 @@ test("a random world: never do two hold the right, and once it is repaired exact
         [[currentOwner, "online"]],
       );
     }),
-    { numRuns: 200 },
+    // A fence whose order was under way kills an owner that is well again, and whose right no time ends.
+    { numRuns: 200, examples: [[801_904_636]] },
   );
 });
 

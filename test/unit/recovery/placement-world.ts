@@ -166,8 +166,9 @@ export class PlacementWorld {
     this.#manager.reservations.clear();
   }
 
-  /** An operator looks after it once more: what went wrong before may show only now. */
+  /** An operator looks after it once more: what went wrong before, as a fence that comes late, may show only now. */
   attend(): void {
+    for (const agent of this.agents) agent.isAlive = true;
     if (this.placement.error !== null) this.#wish({ type: "clearError", forgetMoves: true });
     if (this.ownership.state === "suspended") this.#wish({ type: "start", on: null });
   }
