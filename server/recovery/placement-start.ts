@@ -56,8 +56,7 @@ function planTake(view: PlacementView): Decided {
   const purpose = startPurpose(view);
   const choice = chosen(view, eligibleOwners(view, purpose));
   if (choice === null) return wait("candidates", nobodyText(view, purpose));
-  const isOpen = purpose === "startup" && choice !== view.placement.move?.to && choice !== view.ownership.currentOwner;
-  const settling = isOpen ? settlingFor(view, choice) : null;
+  const settling = purpose === "startup" ? settlingFor(view, choice) : null;
   if (settling !== null) return wait("settling", settling.reason, settling.untilMs);
   return take(view, choice, reasonFor(view, purpose, choice));
 }

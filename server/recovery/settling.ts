@@ -3,14 +3,19 @@
 
 import { type NodeId, toMillis } from "../../proto/ids.ts";
 import type { Hindrance } from "./neighbour-rules.ts";
-import { banOf, isDrained, statusOf } from "./placement-facts.ts";
+import { banOf, isDrained, isUp, statusOf } from "./placement-facts.ts";
 import type { PlacementView } from "./placement-view.ts";
 
 /** For whom a start on this owner still waits; null: for nobody. */
 export function settlingFor(view: PlacementView, choice: NodeId): Hindrance | null {
-  if (view.policies.startup === "firstAvailable") return null;
+  if (view.policies.startup === "firstAvailable" || isDecided(view, choice)) return null;
   const before = view.owners.slice(0, view.owners.indexOf(choice));
   return awaitedOne(view, before) ?? settlingTime(view, before);
+}
+
+/** It is under way from one owner to another, or this is where an operator wants it, or where it was advised to be. */
+function isDecided({ placement, ownership }: PlacementView, choice: NodeId): boolean {
+  return placement.target !== null || choice === placement.move?.to || choice === ownership.currentOwner;
 }
 
 /** The very first owner does not depend on who of them was heard first. */
@@ -34,7 +39,8 @@ function isUndecided(view: PlacementView, node: NodeId): boolean {
   return status === null || status === "joining";
 }
 
-/** It is not known already that it will not take the application. */
+/** It is not there yet, and not known already to take no application. */
 function mayComeUp(view: PlacementView, node: NodeId): boolean {
+  if (isUp(view, node) && view.agents.has(node)) return false;
   return statusOf(view, node) !== "left" && !isDrained(view, node) && banOf(view, node) === null;
 }

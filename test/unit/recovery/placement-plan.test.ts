@@ -53,6 +53,18 @@ test("a start by highest priority waits for the settling time, unless the first 
   assert.equal(plan({ ...starting, policies, verdicts: statuses({ n208: "maintenance" }) }), "assign n210");
 });
 
+test("neither an owner that is there is waited for within the settling time, nor any by an application that moves", () => {
+  const policies = policiesOf({ settlingMs: 600_001 });
+  const small = new Map([[firstOwner, amounts({ cpu: 4 })]]);
+  const large = { ...starting, policies: { ...policies, demand: amounts({ cpu: 8 }) }, capacities: small };
+  assert.equal(plan(large), "assign n210");
+  assert.equal(plan({ ...large, agents: silent("n208") }), "wait until 1000001");
+  const moved = placementOf({ target: thirdOwner, decisions: [ranOn("n210")] });
+  const left = { ownership: unowned(), ...idle, policies, reservations: admittedBy("n212") };
+  assert.equal(plan({ ...left, placement: moved, verdicts: statuses({ n208: "down" }) }), "assign n212");
+  assert.equal(plan({ ...left, placement: moved, verdicts: statuses({ n208: "down", n212: "down" }) }), "reserve n210");
+});
+
 test("the very first owner is not chosen while one of higher precedence is awaited", () => {
   const awaited = (node: string) => node === "n208";
   const verdicts = statuses({ n208: "joining" });
