@@ -19,7 +19,7 @@ import { heldBack } from "./cold-start.ts";
 import { planFence, unlessEnded } from "./fence-plan.ts";
 import { minimumMissing } from "./minimum.ts";
 import { stopAwaits } from "./neighbour-rules.ts";
-import { banOf, isPresent, isRightOver, lossOf, nobodyHoldsRight, verdictText } from "./placement-facts.ts";
+import { banOf, isPresent, isRightOver, isUp, lossOf, nobodyHoldsRight, verdictText } from "./placement-facts.ts";
 import { planStart } from "./placement-start.ts";
 import { advance, type Decided, fail, type PlacementRule, reserveFirst, wait } from "./placement-steps.ts";
 import type { OwnerReport, PlacementStep, PlacementView } from "./placement-view.ts";
@@ -112,13 +112,15 @@ function planLoss(view: PlacementView, owner: NodeId): Decided | null {
   if (keepsWithoutMinimum(view)) return planFreeze(view);
   const next = planStart(view);
   if (next.step.type !== "wait") return next;
-  const isSuspended = placement.lease !== null && suspending.has(next.rule);
-  const state = isSuspended ? "suspended" : "offline";
+  const state = placement.lease !== null && isSuspending(view, next.rule) ? "suspended" : "offline";
   return advance(next.rule, { owner: null, state, reason: `${loss}; ${next.step.reason}` });
 }
 
-/** No owner is there, or not enough: services are suspended. Whatever else they wait for, it is not that. */
-const suspending: ReadonlySet<PlacementRule> = new Set(["minimum", "candidates", "resumeAutomatically"]);
+/** No owner is there, or not enough: services are suspended. Whatever else they wait for, as a ledger's answer, it is not that. */
+function isSuspending(view: PlacementView, rule: PlacementRule): boolean {
+  if (rule === "candidates") return !view.owners.some((node) => isUp(view, node));
+  return rule === "minimum" || rule === "resumeAutomatically";
+}
 
 function startedUp({ ownership, report }: PlacementView, owner: NodeId): Decided | null {
   if (ownership.state !== "acquiring" || report?.state !== "online") return null;

@@ -224,6 +224,17 @@ test("an owner that refuses is passed over while its answer is fresh", () => {
   assert.equal(plan({ ...failed("n208"), reservations }), "assign n212 as a move");
 });
 
+test("a fail-over that no owner can take for the moment suspends nothing, and goes on as one", () => {
+  const refusal = { type: "refused", reason: "Its ledger did not answer" } as const;
+  const policies = policiesOf({ resumesAutomatically: false });
+  const view = { ...failed("n208"), verdicts: statuses({ n208: "down", n212: "down" }), policies };
+  assert.equal(plan({ ...view, reservations: new Map([[secondOwner, refusal]]) }), "offline nobody");
+  const placement = placementOf({ decisions: [ranOn("n208")] });
+  const after = { ...view, ownership: unowned("offline"), placement, ...idle, reservations: admittedBy("n210") };
+  assert.equal(plan(after), "assign n210 as a move");
+  assert.match(why(after), /n210 is chosen by fallover nextInList/);
+});
+
 test("an owner that is asked to stop and dies is given up when its right is over", () => {
   const view = { ...failed("n208"), ownership: ownedBy("n208", "releasing"), rightEndsMs: ms(1_000_001) };
   assert.equal(plan(view), "wait until 1000001");

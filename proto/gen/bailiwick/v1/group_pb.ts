@@ -737,7 +737,7 @@ export const OwnershipState = {
   RELEASING: 4,
 
   /**
-   * Stopped because the quorum, or the minimum beside it, was lost, or no owner can run it: goes on when it is back.
+   * Stopped because the quorum, or the minimum beside it, was lost, or no owner is up: goes on when it is back.
    *
    * @generated from enum value: OWNERSHIP_STATE_SUSPENDED = 5;
    */
