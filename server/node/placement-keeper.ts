@@ -536,8 +536,9 @@ export class PlacementKeeper {
   }
 }
 
-/** Not where an operator has named the node, nor where it has been chosen before. */
+/** Not where an operator has named the node, nor where it has been chosen before; but also that nobody is left to choose. */
 function isChoice(step: PlacementStep, { placement }: PlacementView): boolean {
+  if (step.type === "fail") return step.isFinal;
   const node = step.type === "assign" ? step.owner : step.type === "reserve" ? step.node : null;
   return node !== null && node !== placement.move?.to && node !== placement.target;
 }

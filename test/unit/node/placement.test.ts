@@ -299,6 +299,23 @@ test("an application that cannot be started on one owner is tried on the next, a
   agents.until(() => status().ownership.state === "online");
 });
 
+test("a new manager gives a failed application up only when all agents have had time to be heard", () => {
+  const { cluster, agents, wish, onlineOn, status } = scene();
+  onlineOn(n1);
+  agents.die(n3);
+  agents.until(() => status().manager === n1);
+  agents.advance(2 * limits.agentSilentMs);
+  agents.failOn(n2);
+  wish({ type: "move", to: n2, ifEpoch: null });
+  agents.until(() => agents.actingFor(rg)[0] === n2);
+  cluster.stop(n1);
+  agents.die(n1);
+  agents.until(() => ![null, n1].includes(status().manager));
+  agents.advance(limits.agentSilentMs / 2);
+  agents.begin(n3);
+  onlineOn(n3);
+});
+
 /** What is on record of the group, oldest first. */
 function told({ placement }: GroupStatus): readonly string[] {
   const entries = historyOf(placement).toReversed();
