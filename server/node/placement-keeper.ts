@@ -30,6 +30,7 @@ import { minimumLacks } from "../recovery/minimum.ts";
 import { groupsFollowed, stopAwaits } from "../recovery/neighbour-rules.ts";
 import { OwnerRights } from "../recovery/owner-rights.ts";
 import { planPlacement } from "../recovery/placement-plan.ts";
+import { isStartable } from "../recovery/placement-start.ts";
 import type {
   Neighbour,
   OwnerReport,
@@ -274,10 +275,10 @@ export class PlacementKeeper {
     if (tenure !== null) tenure.wakeMs = null;
     if (tenure === null || tenure.sinceMs === null || this.#replica.state.lock !== null) return null;
     this.#followVerdicts(tenure, nowMs);
-    this.#followStart(tenure, nowMs);
+    tenure.leasedSinceMs ??= nowMs;
     for (const answered of tenure.answered.values()) answered.atMs ??= nowMs;
     tenure.fencing.expire((node) => this.#isFresh(tenure.heard.get(node), nowMs), nowMs);
-    const view = this.#view(awaited, nowMs);
+    const view = followStart(tenure, this.#view(awaited, nowMs));
     const starts = startsToNote(view);
     if (starts.length > 0) return { type: "noteStarts", epoch: view.ownership.epoch, starts };
     const step = planPlacement(view);
@@ -484,13 +485,6 @@ export class PlacementKeeper {
     return object.owners.includes(node) || node === ownership.currentOwner;
   }
 
-  #followStart(tenure: Tenure, nowMs: Millis): void {
-    const { ownership, placement } = this.#replica.state;
-    tenure.leasedSinceMs ??= nowMs;
-    const isStartable = ownership.currentOwner === null && placement.intent.isOnline && placement.error === null;
-    tenure.startableSinceMs = isStartable ? (tenure.startableSinceMs ?? nowMs) : null;
-  }
-
   #followVerdicts({ upSinceMs }: Tenure, nowMs: Millis): void {
     const up = new Set(this.#replica.state.verdicts().flatMap(({ node, status }) => (status === "up" ? [node] : [])));
     for (const node of [...upSinceMs.keys()]) if (!up.has(node)) upSinceMs.delete(node);
@@ -534,6 +528,12 @@ export class PlacementKeeper {
     });
     return earliest(...[...heard, ...answered].filter((atMs) => atMs > this.#nowMs));
   }
+}
+
+/** The same view, with since when the application can be started. */
+function followStart(tenure: Tenure, view: PlacementView): PlacementView {
+  tenure.startableSinceMs = isStartable(view) ? (tenure.startableSinceMs ?? view.nowMs) : null;
+  return { ...view, startableSinceMs: tenure.startableSinceMs };
 }
 
 /** Not where an operator has named the node, nor where it has been chosen before; but also that nobody is left to choose. */

@@ -28,6 +28,13 @@ export function planStart(view: PlacementView): Decided {
   return operatorsWord(view) ?? needs(view) ?? planTake(view);
 }
 
+/** Neither operators nor policies nor the minimum keep it from being started: only other groups, and where it may go. */
+export function isStartable(view: PlacementView): boolean {
+  const { ownership, placement } = view;
+  if (ownership.currentOwner !== null || placement.intent.frozen !== null || placement.error !== null) return false;
+  return operatorsWord(view) === null && minimumMissing(view) === null;
+}
+
 function operatorsWord(view: PlacementView): Decided | null {
   const { ownership, placement, policies, group } = view;
   if (!placement.intent.isOnline) return wait("stopped", `${group} is stopped until an operator starts it`);

@@ -34,7 +34,7 @@ export interface PlacementView {
   readonly fence: FenceView | null;
   /** This manager has renewed the right of the present epoch: it was not for want of a quorum that it ended. */
   readonly isRenewed: boolean;
-  /** Since when nothing but policies, owners and other groups keep it from being started, as this manager saw it; null: something does. */
+  /** Since when nothing but other groups, and where it may go, keep it from being started, as this manager saw it; null: something does. */
   readonly startableSinceMs: Millis | null;
   /** What the agent of the current owner said last under the present epoch; null: nothing, or nothing fresh. */
   readonly report: OwnerReport | null;

@@ -316,6 +316,23 @@ test("a new manager gives a failed application up only when all agents have had 
   onlineOn(n3);
 });
 
+test("the time that a group waits for another one counts from when neither operators nor policies hold it", () => {
+  const dependencies = [{ group: "rg2", timeoutMs: 10_000 }];
+  const { agents, wish, status } = scene({ startAutomatically: false, dependencies });
+  const stateAfter = (ms: number) => {
+    agents.advance(ms);
+    return status().ownership.state;
+  };
+  assert.equal(stateAfter(20_000), "offline");
+  wish({ type: "start", on: null });
+  assert.equal(stateAfter(5_000), "offline");
+  wish({ type: "freeze", reason: "a test" });
+  assert.equal(stateAfter(20_000), "offline");
+  wish({ type: "unfreeze" });
+  assert.equal(stateAfter(9_000), "offline");
+  assert.equal(stateAfter(2_000), "error");
+});
+
 /** What is on record of the group, oldest first. */
 function told({ placement }: GroupStatus): readonly string[] {
   const entries = historyOf(placement).toReversed();
