@@ -233,9 +233,9 @@ export class GroupState implements ReplicatedState<GroupOutcome> {
   /** The longest terms under which somebody may hold a right; null: nobody can. */
   get longestLease(): LeaseTerms | null {
     const { lease } = this.placement;
-    const policies = this.policies;
-    if (policies.resources.length === 0) return lease;
-    return lease !== null && lease.ttlMs > policies.lease.ttlMs ? lease : policies.lease;
+    const { resources, lease: next } = this.policies;
+    if (resources.length === 0 || lease === null) return resources.length === 0 ? lease : next;
+    return { ...(lease.ttlMs > next.ttlMs ? lease : next), isEndless: lease.isEndless || next.isEndless };
   }
 
   /** As the config object says. */

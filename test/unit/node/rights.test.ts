@@ -51,25 +51,44 @@ function failureOf(reply: Reply): string {
   return reply.type === "failed" ? `${reply.failure.code}: ${reply.failure.message}` : reply.type;
 }
 
-test("a group that goes on from one node is run there no sooner than the right before it is over", () => {
-  const { cluster, agents, status, onlineOn } = scene({
-    ...smallShape,
-    nodes: [n1, n2, n3, n4, n5],
-    voters: [n2, n4, n5],
-  });
-  onlineOn(n1);
-  const { epoch } = status().ownership;
-  const lostMs = cluster.nowMs;
-  // The machine of n1 goes on, and acts under its right.
+const fiveNodes: Shape = { ...smallShape, nodes: [n1, n2, n3, n4, n5], voters: [n2, n4, n5] };
+
+/** The machine of n1 goes on, and acts under its right. */
+function goOnFromN2({ cluster, agents, status }: Scene): void {
   for (const node of [n1, n3]) cluster.stop(node);
-  agents.advance(3_000);
+  agents.advance(12_000);
   const recover = { type: "recoverGroup", group: rg, from: n2, owners: [n2], reason: "", validateOnly: false } as const;
   cluster.ask(n4, recover, "recoverGroup");
   agents.until(() => status().manager === n2);
+}
+
+test("a group that goes on from one node is run there no sooner than the right before it is over", () => {
+  const begun = scene(fiveNodes);
+  const { cluster, agents, status, onlineOn } = begun;
+  onlineOn(n1);
+  const { epoch } = status().ownership;
+  const lostMs = cluster.nowMs;
+  goOnFromN2(begun);
   assert.deepEqual(agents.actingFor(rg), [n1]);
   onlineOn(n2);
   assert(status().ownership.epoch > epoch);
   assert(cluster.nowMs >= lostMs + ttlMs, `${cluster.nowMs - lostMs} ms`);
+});
+
+test("a group that goes on from one node waits for an operator where the right before it had no end, also if its policy has changed", () => {
+  const begun = scene(fiveNodes);
+  const { cluster, agents, status, onlineOn } = begun;
+  const configure = (lostQuorum: "LOST_QUORUM_POLICY_FREEZE" | "LOST_QUORUM_POLICY_STOP") => {
+    const config = encodeGroupConfig({ lease, resources, lostQuorum, fence: { command: ["/bin/fence"] } });
+    cluster.ask(n4, { type: "configure", group: rg, config }, "configure");
+  };
+  configure("LOST_QUORUM_POLICY_FREEZE");
+  onlineOn(n1);
+  configure("LOST_QUORUM_POLICY_STOP");
+  agents.advance(3_000);
+  goOnFromN2(begun);
+  agents.advance(2 * ttlMs);
+  assert.deepEqual([status().ownership.currentOwner, agents.actingFor(rg)], [n1, [n1]]);
 });
 
 test("a second agent of a node is refused while the first may act, and takes over with a complete report", () => {
