@@ -2,10 +2,11 @@
 // ledger admitted it, every agent did what it is told, and nothing else happened but what is supposed.
 
 import { type Millis, type NodeId, toMillis } from "../../proto/ids.ts";
-import type { Ownership, RecoveryStatus, StatusComponent } from "../../proto/model.ts";
+import type { RecoveryStatus, StatusComponent } from "../../proto/model.ts";
 import type { Placement } from "../../proto/placement.ts";
 import { nextEpoch } from "./placement-facts.ts";
 import { decidePlacement } from "./placement-plan.ts";
+import { intentAfter } from "./placement-record.ts";
 import type { Decided } from "./placement-steps.ts";
 import type { FenceView, PlacementStep, PlacementView } from "./placement-view.ts";
 
@@ -104,12 +105,7 @@ function afterStep(view: PlacementView, { rule, step }: Decided): PlacementView 
     case "reserve":
       return { ...view, reservations: new Map([...view.reservations, [step.node, admitted(view)]]) };
     case "assign":
-      return settled(view, {
-        currentOwner: step.owner,
-        epoch: nextEpoch(view),
-        state: "acquiring",
-        reason: step.reason,
-      });
+      return settled(view, step);
     case "advance":
       return advanced(view, step);
     case "fail":
@@ -125,17 +121,21 @@ function admitted(view: PlacementView) {
   return { type: "admitted", epoch: nextEpoch(view) } as const;
 }
 
-function settled(view: PlacementView, ownership: Ownership): PlacementView {
-  const { lease } = view.policies;
-  const rightEndsMs = lease.isEndless ? null : toMillis(view.nowMs + lease.ttlMs * (1 + lease.clockRateError));
-  return withPlacement({ ...view, ownership, rightEndsMs, report: null, fence: null }, { move: null });
-}
-
 type Step<Type extends PlacementStep["type"]> = Extract<PlacementStep, { readonly type: Type }>;
 
-function advanced(view: PlacementView, { owner, state, reason }: Step<"advance">): PlacementView {
+function settled(view: PlacementView, step: Step<"assign">): PlacementView {
+  const { lease } = view.policies;
+  const rightEndsMs = lease.isEndless ? null : toMillis(view.nowMs + lease.ttlMs * (1 + lease.clockRateError));
+  const { owner: currentOwner, reason } = step;
+  const ownership = { currentOwner, epoch: nextEpoch(view), state: "acquiring", reason } as const;
+  const then = { ...view, ownership, rightEndsMs, report: null, fence: null };
+  return withPlacement(then, { intent: intentAfter(view.placement, step), move: null, target: null });
+}
+
+function advanced(view: PlacementView, { owner, to, state, reason }: Step<"advance">): PlacementView {
   const report = owner === null || state === "releasing" ? null : view.report;
-  return { ...view, report, ownership: { ...view.ownership, currentOwner: owner, state, reason } };
+  const then = { ...view, report, ownership: { ...view.ownership, currentOwner: owner, state, reason } };
+  return state === "releasing" ? withPlacement(then, { target: to }) : then;
 }
 
 function afterFailure(view: PlacementView, { node, resource, reason, isFinal }: Step<"fail">): PlacementView {

@@ -5,7 +5,7 @@ import type { GroupCommand } from "../../proto/commands.ts";
 import { type Failure, failure } from "../../proto/errors.ts";
 import { compareNames, type GroupId, type LogIndex, type NodeId } from "../../proto/ids.ts";
 import type { Ownership, StatusComponent } from "../../proto/model.ts";
-import type { Confirmation, GroupError, GroupWish, OwnerStart, Placement } from "../../proto/placement.ts";
+import type { Confirmation, GroupError, GroupIntent, GroupWish, OwnerStart, Placement } from "../../proto/placement.ts";
 import { toldBy, withDecision } from "./decisions.ts";
 import { chooseOwner } from "./placement.ts";
 import { reasonText } from "./reason.ts";
@@ -55,6 +55,7 @@ export function withWish(wish: GroupWish, { intent, ...rest }: Placement, isOwne
         ...rest,
         intent: { ...intent, isOnline: true, pinnedTo: wish.on },
         move: startTo(wish.on, isOwned),
+        target: isOwned ? rest.target : null,
         starts: [],
       };
     case "stop":
@@ -105,19 +106,27 @@ export function asAdvice(placement: Placement): Placement {
 /** A wish whose end has come counts no more, and a move that nobody asked for counts for the limit. */
 export function withAssignment(placement: Placement, before: Ownership, command: Command<"assign">, index: LogIndex) {
   const { owner, epoch, reason, atMs, isMove, isWish, lease, samples } = command;
-  const { intent } = placement;
   const made = { index, atMs, epoch, from: before.currentOwner, to: owner, isWish, reason, samples };
   const decision = { ...made, ...toldBy(command, "assigned") };
-  // Fallback goes by the list again once the application had to leave the owner that it was moved to.
-  const pinnedTo = isMove && intent.pinnedTo !== owner ? null : intent.pinnedTo;
   return withDecision(decision, {
     ...placement,
-    intent: { ...intent, pinnedTo },
+    intent: intentAfter(placement, command),
     lease,
     move: null,
     target: null,
     movesMs: isMove ? [...placement.movesMs, atMs].slice(-movesKept) : placement.movesMs,
   });
+}
+
+/** @param placement as of before the assignment */
+export function intentAfter(
+  { intent, move, target }: Placement,
+  { owner, isMove }: Pick<Command<"assign">, "owner" | "isMove">,
+): GroupIntent {
+  // An operator wanted it to leave, and so it has: fallback would take it back at once.
+  if (move?.to === null && target !== null) return { ...intent, pinnedTo: owner };
+  // Fallback goes by the list again once the application had to leave the owner that it was moved to.
+  return isMove && intent.pinnedTo !== owner ? { ...intent, pinnedTo: null } : intent;
 }
 
 export function withAdvance(placement: Placement, before: Ownership, command: Command<"advance">, index: LogIndex) {

@@ -166,6 +166,16 @@ test("an assignment fixes the terms of its epoch, ends the wish, and counts as a
   assert.deepEqual([asked.movesMs, asked.decisions[0]?.isWish, asked.intent.pinnedTo], [[], true, n1]);
 });
 
+test("an application that an operator wanted to leave stays where it went, as if he had named that owner", () => {
+  const { ownership } = wished();
+  const leaving = { ...unplaced, move: { to: null }, target: n3 };
+  const left = withAssignment(leaving, ownership, { ...assign, isMove: false, isWish: true }, at);
+  assert.equal(left.intent.pinnedTo, n2);
+  // He wants it started, wherever: not that it stays there.
+  const started = withAssignment(withWish({ type: "start", on: null }, leaving, false), ownership, assign, at);
+  assert.equal(started.intent.pinnedTo, null);
+});
+
 test("no more decisions and moves are kept than are ever looked at", () => {
   let { placement, ownership } = wished();
   for (let count = 0; count < 300; count++)
