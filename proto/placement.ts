@@ -11,7 +11,7 @@ export interface GroupIntent {
   readonly isOnline: boolean;
   /** Hands off, with the reason: no planned change of ownership, no fail-over; null: not frozen. */
   readonly frozen: string | null;
-  /** The owner that an operator moved it to: fallback does not undo that while this one is up. */
+  /** The owner that an operator moved it to: fallback does not undo that until it has left that owner. */
   readonly pinnedTo: NodeId | null;
 }
 

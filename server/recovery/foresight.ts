@@ -129,7 +129,7 @@ function settled(view: PlacementView, step: Step<"assign">): PlacementView {
   const { owner: currentOwner, reason } = step;
   const ownership = { currentOwner, epoch: nextEpoch(view), state: "acquiring", reason } as const;
   const then = { ...view, ownership, rightEndsMs, report: null, fence: null };
-  return withPlacement(then, { intent: intentAfter(view.placement, step), move: null, target: null });
+  return withPlacement(then, { intent: intentAfter(view.placement, view.ownership, step), move: null, target: null });
 }
 
 function advanced(view: PlacementView, { owner, to, state, reason }: Step<"advance">): PlacementView {

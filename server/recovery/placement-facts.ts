@@ -67,7 +67,7 @@ export function nextEpoch({ ownership }: PlacementView): Epoch {
 }
 
 /** Who has, or last had, the right of the present epoch; null: nobody ever had one, or it is not remembered. */
-export function lastOwner({ ownership, placement }: PlacementView): NodeId | null {
+export function lastOwner({ ownership, placement }: Pick<PlacementView, "ownership" | "placement">): NodeId | null {
   if (ownership.currentOwner !== null || ownership.epoch === 0) return ownership.currentOwner;
   return placement.decisions.findLast(({ epoch }) => epoch === ownership.epoch)?.to ?? null;
 }

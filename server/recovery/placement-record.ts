@@ -8,6 +8,7 @@ import type { Ownership, StatusComponent } from "../../proto/model.ts";
 import type { Confirmation, GroupError, GroupIntent, GroupWish, OwnerStart, Placement } from "../../proto/placement.ts";
 import { toldBy, withDecision } from "./decisions.ts";
 import { chooseOwner } from "./placement.ts";
+import { lastOwner } from "./placement-facts.ts";
 import { reasonText } from "./reason.ts";
 
 type Command<Type extends GroupCommand["type"]> = Extract<GroupCommand, { readonly type: Type }>;
@@ -110,7 +111,7 @@ export function withAssignment(placement: Placement, before: Ownership, command:
   const decision = { ...made, ...toldBy(command, "assigned") };
   return withDecision(decision, {
     ...placement,
-    intent: intentAfter(placement, command),
+    intent: intentAfter(placement, before, command),
     lease,
     move: null,
     target: null,
@@ -120,13 +121,16 @@ export function withAssignment(placement: Placement, before: Ownership, command:
 
 /** @param placement as of before the assignment */
 export function intentAfter(
-  { intent, move, target }: Placement,
+  placement: Placement,
+  before: Ownership,
   { owner, isMove }: Pick<Command<"assign">, "owner" | "isMove">,
 ): GroupIntent {
+  const { intent, move, target } = placement;
   // An operator wanted it to leave, and so it has: fallback would take it back at once.
   if (move?.to === null && target !== null) return { ...intent, pinnedTo: owner };
-  // Fallback goes by the list again once the application had to leave the owner that it was moved to.
-  return isMove && intent.pinnedTo !== owner ? { ...intent, pinnedTo: null } : intent;
+  // Fallback goes by the list again once the application has left the owner that it was moved to, for whatever reason.
+  const hasLeft = isMove || (move === null && lastOwner({ ownership: before, placement }) === intent.pinnedTo);
+  return hasLeft && intent.pinnedTo !== owner ? { ...intent, pinnedTo: null } : intent;
 }
 
 export function withAdvance(placement: Placement, before: Ownership, command: Command<"advance">, index: LogIndex) {

@@ -166,6 +166,19 @@ test("an assignment fixes the terms of its epoch, ends the wish, and counts as a
   assert.deepEqual([asked.movesMs, asked.decisions[0]?.isWish, asked.intent.pinnedTo], [[], true, n1]);
 });
 
+test("the owner that an operator chose counts until the application has been there and left, also in order", () => {
+  const intent = { isOnline: true, frozen: null, pinnedTo: n1 };
+  const ran = (node: typeof n1) => {
+    const { placement } = wished({ intent });
+    return withAssignment(placement, wished().ownership, { ...assign, owner: node, isMove: false }, at);
+  };
+  const released = { currentOwner: null, epoch: toEpoch(5), state: "offline", reason: "" } as const;
+  const next = { ...assign, owner: n3, epoch: toEpoch(6), isMove: false };
+  assert.equal(withAssignment(ran(n1), released, next, at).intent.pinnedTo, null);
+  const underway = { ...ran(n2), intent };
+  assert.equal(withAssignment(underway, released, next, at).intent.pinnedTo, n1);
+});
+
 test("an application that an operator wanted to leave stays where it went, as if he had named that owner", () => {
   const { ownership } = wished();
   const leaving = { ...unplaced, move: { to: null }, target: n3 };

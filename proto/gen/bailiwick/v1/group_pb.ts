@@ -555,7 +555,7 @@ export type GroupIntent = Message<"bailiwick.v1.GroupIntent"> & {
   frozenWhy: string;
 
   /**
-   * The owner that an operator moved it to; fallback does not undo that while this owner is up. Empty: none.
+   * The owner that an operator moved it to; fallback does not undo that until it has left this owner. Empty: none.
    *
    * @generated from field: string pinned_to = 4;
    */
