@@ -12,6 +12,7 @@ import { createJournal } from "./adapters/journal.ts";
 import { Libp2pNetwork } from "./adapters/libp2p-network.ts";
 import { type NodeKey, readNodeKey } from "./adapters/node-key.ts";
 import { SystemClock } from "./adapters/system-clock.ts";
+import { WallClock } from "./adapters/wall-clock.ts";
 import { LocalCalls } from "./api/local-calls.ts";
 import { ApiServer } from "./api/server.ts";
 import { parseAddress, textOfAddress } from "./config/address.ts";
@@ -91,12 +92,12 @@ async function compose(options: StartOptions, key: NodeKey, data: OpenedData): P
   };
   const { dataDirectory, diskFreeBytesMin, groupsBytesMax } = config;
   const gauge = await DiskGauge.start({ directory: dataDirectory, deliver: (input) => inbox.deliver(input), journal });
-  const wallOffsetMs = Date.now() - performance.now();
+  const wallClock = new WallClock((input) => inbox.deliver(input));
   const { leaseRead, voterReplacement } = config.bootstrap;
   const node = new Node({
     image,
     seed: randomInt(seedBound),
-    wallOffsetMs,
+    wallOffsetMs: wallClock.offsetMs,
     diskFreeBytesMin,
     groupsBytesMax,
     leaseRead,
@@ -114,6 +115,7 @@ async function compose(options: StartOptions, key: NodeKey, data: OpenedData): P
   const address = textOfAddress(config.listen.api);
   const api = await ApiServer.start({ address, self, calls, journal }).catch(async (reason: unknown) => {
     gauge.stop();
+    wallClock.stop();
     host.stop();
     await network.stop();
     throw reason;
@@ -126,6 +128,7 @@ async function compose(options: StartOptions, key: NodeKey, data: OpenedData): P
     stop: async () => {
       await api.close(stopGraceMs);
       gauge.stop();
+      wallClock.stop();
       host.stop();
       await network.stop();
       await closeStore(store);

@@ -43,6 +43,10 @@ export const adapterLimits = {
 
   /** Between two looks at the free space of the disk. */
   diskCheckMs: 1_000,
+  /** Between two looks at the wall clock. */
+  wallClockCheckMs: 1_000,
+  /** By how much the wall clock may be off in the node's eyes before it is told. */
+  wallClockErrorMs: 100,
 
   /** Names of counters; they come from the code, so that more is a mistake and stops the node. */
   counterNamesMax: 1_000,

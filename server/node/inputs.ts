@@ -30,4 +30,6 @@ export type Input =
   | { readonly type: "drained"; readonly call: CallId }
   | { readonly type: "continue"; readonly work: WorkId }
   /** What the disk of the data directory has left, as just measured. */
-  | { readonly type: "diskFree"; readonly bytes: number };
+  | { readonly type: "diskFree"; readonly bytes: number }
+  /** Wall clock minus monotonic clock: it has been set, or the machine has slept. */
+  | { readonly type: "wallClock"; readonly offsetMs: number };

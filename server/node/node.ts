@@ -55,7 +55,7 @@ export interface NodeOptions {
   readonly image: NodeImage;
   /** For election deadlines and the choice of peers. */
   readonly seed: number;
-  /** Wall clock minus monotonic clock, to date events for people. */
+  /** Wall clock minus monotonic clock, until an input tells another. */
   readonly wallOffsetMs: number;
   /** How much log stays behind the applied state for followers that lag; by default as limits.ts says. */
   readonly logKept?: LogKept;
@@ -90,17 +90,19 @@ export class Node implements StateMachine, Knowledge {
   #statuses: StatusExchange | null = null;
   #startedMs = toMillis(0);
   #nextPullMs = toMillis(0);
+  #wallOffsetMs: number;
   #created: readonly DirectoryEntry[] | null = null;
   readonly #leaving = new Set<ResourceGroup>();
   /** Groups are held here, or with others, that the network does not know of yet. */
   #hasOtherFellows = false;
 
   constructor(options: NodeOptions) {
-    const { image, seed, wallOffsetMs } = options;
+    const { image, seed } = options;
     const out = new Outbox();
     this.#image = image;
     this.#quarantine = image.quarantine;
     this.#isForgetful = image.anewSince > 0;
+    this.#wallOffsetMs = options.wallOffsetMs;
     this.#world = {
       self: image.node,
       cluster: image.cluster,
@@ -113,7 +115,7 @@ export class Node implements StateMachine, Knowledge {
       vouching: new Vouching(),
       counters: new Counters(),
       random: new Random(seed),
-      wallOffsetMs,
+      wallOffsetMs: () => this.#wallOffsetMs,
       logKept: options.logKept ?? { bytes: limits.logBytesKept, entries: limits.logEntriesKept },
       isDoubtful: () => this.#quarantine !== null,
       recounts: new Allowance(limits.recountBytesPerSecond / 1_000, limits.recountBytesAtOnceMax),
@@ -209,6 +211,10 @@ export class Node implements StateMachine, Knowledge {
         return input.work === "turnEnd" ? this.#endTurn(nowMs) : this.#workOn(nowMs);
       case "diskFree":
         return this.#diskMeasured(input.bytes);
+      case "wallClock":
+        // Managers that wait for a time of day look anew every few seconds.
+        this.#wallOffsetMs = input.offsetMs;
+        return;
     }
   }
 

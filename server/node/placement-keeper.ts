@@ -9,6 +9,7 @@ import {
   type BootNumber,
   type Epoch,
   type GroupId,
+  type LogIndex,
   type Millis,
   type NodeId,
   type Term,
@@ -88,6 +89,8 @@ class Tenure {
   /** Until then agents have time to be heard for the first time. */
   gatheringMs: Millis | null = null;
   startableSinceMs: Millis | null = null;
+  /** The latest decision on record, and since when it is known here. */
+  decided: { readonly index: LogIndex | null; readonly sinceMs: Millis } | null = null;
   readonly heard = new Map<NodeId, Heard>();
   readonly upSinceMs = new Map<NodeId, Millis>();
   readonly answered = new Map<NodeId, Answered>();
@@ -143,6 +146,7 @@ export class PlacementKeeper {
     }
     tenure.rights.assigned(this.#replica.state.ownership.epoch, nowMs);
     this.#noteStop(tenure);
+    this.#noteDecision(tenure, nowMs);
     for (const node of tenure.heard.keys()) if (!this.#isConcerned(node)) tenure.heard.delete(node);
   }
 
@@ -393,6 +397,7 @@ export class PlacementKeeper {
       wallMs: wallMs(this.#world, nowMs),
       upSinceMs: tenure.upSinceMs,
       managesSinceMs: tenure.sinceMs ?? nowMs,
+      decidedSinceMs: tenure.decided?.sinceMs ?? nowMs,
       rightEndsMs: this.#rightEndsMs(tenure, nowMs),
       fence: tenure.fencing.view(state.ownership.epoch),
       isRenewed: tenure.rights.isRenewed(state.ownership.epoch),
@@ -477,6 +482,11 @@ export class PlacementKeeper {
     const { currentOwner, epoch } = this.#replica.state.ownership;
     const report = currentOwner === null ? undefined : heard.get(currentOwner)?.report;
     if (report?.epoch === epoch && report.state === "offline") rights.released(epoch);
+  }
+
+  #noteDecision(tenure: Tenure, sinceMs: Millis): void {
+    const index = this.#replica.state.placement.decisions.at(-1)?.index ?? null;
+    if (tenure.decided?.index !== index) tenure.decided = { index, sinceMs };
   }
 
   /** Owners, and who is the current owner though it owns the group no more. */

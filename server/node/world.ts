@@ -35,8 +35,8 @@ export interface World {
   readonly voterReplacement: VoterReplacement;
   /** In bytes of replicas whose rows are counted anew. */
   readonly recounts: Allowance;
-  /** Wall clock minus monotonic clock at the start of the process: to date events for people. */
-  readonly wallOffsetMs: number;
+  /** Wall clock minus monotonic clock, as last read. */
+  readonly wallOffsetMs: () => number;
   /** Whether this node may have forgotten what it promised: it is in quarantine. */
   readonly isDoubtful: () => boolean;
   /** Whether it ever was: then it does not know which members it has been, also when it takes part again. */
@@ -47,7 +47,7 @@ export interface World {
   readonly connected: Set<NodeId>;
 }
 
-/** Milliseconds since 1970, for people only. */
+/** Milliseconds since 1970: to date things for people, for time windows, and to count moves that other managers have dated. */
 export function wallMs(world: World, nowMs: Millis): number {
-  return Math.round(world.wallOffsetMs + nowMs);
+  return Math.round(world.wallOffsetMs() + nowMs);
 }

@@ -12,10 +12,13 @@ export interface MoveCount {
   readonly text: string;
 }
 
-/** The moves that count at this moment. One of the future, by a clock that was set back since, counts. */
+/**
+ * The moves that count at this moment. One of the future, by the clock of another manager or one that was set back since, counts
+ * for as long as one of now would; beyond that one of the two clocks is wrong, and nobody can tell when it was.
+ */
 export function countMoves({ placement, policies: { antiFlap }, wallMs }: PlacementView): MoveCount {
   const { movesMax, windowMs } = antiFlap;
-  const counted = placement.movesMs.filter((atMs) => atMs > wallMs - windowMs);
+  const counted = placement.movesMs.filter((atMs) => Math.abs(wallMs - atMs) < windowMs);
   // With more moves than the limit one of the newer ones has to go first.
   const oldest = counted.toSorted((left, right) => left - right)[Math.max(0, counted.length - movesMax)];
   return {

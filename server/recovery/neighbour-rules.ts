@@ -5,7 +5,7 @@ import type { GroupId, Millis, NodeId } from "../../proto/ids.ts";
 import { toMillis } from "../../proto/ids.ts";
 import type { GroupDependency } from "../../proto/policies.ts";
 import { placeOf } from "./capacity.ts";
-import { earliestMs, lastDecisionMs } from "./placement-facts.ts";
+import { earliestMs } from "./placement-facts.ts";
 import type { Neighbour, PlacementView } from "./placement-view.ts";
 
 /** Something that stands in the way, until then where time alone ends it. */
@@ -111,11 +111,10 @@ export function dependencyState(view: PlacementView): DependencyState {
  * about to stop; its agent is told to stop only when this is null.
  */
 export function stopAwaits(view: PlacementView): Hindrance | null {
-  const since = lastDecisionMs(view);
   const dependents = view.neighbours.flatMap((neighbour) => {
     const dependency = neighbour.policies.dependencies.find(({ group, isSoft }) => group === view.group && !isSoft);
     if (dependency === undefined || placeOf(neighbour) === null) return [];
-    return [{ group: neighbour.group, untilMs: toMillis(since + dependency.timeoutMs) }];
+    return [{ group: neighbour.group, untilMs: toMillis(view.decidedSinceMs + dependency.timeoutMs) }];
   });
   const awaited = dependents.filter(({ untilMs }) => untilMs > view.nowMs);
   if (awaited.length === 0) return null;
@@ -151,7 +150,7 @@ function lackOf(view: PlacementView, { group, isSameNode }: GroupDependency, nod
 function waitsUntil(view: PlacementView, { timeoutMs }: GroupDependency): Millis {
   const wantedSinceMs = Math.max(
     view.managesSinceMs,
-    lastDecisionMs(view),
+    view.decidedSinceMs,
     view.startableSinceMs ?? view.nowMs,
     view.ownership.currentOwner === null ? 0 : (view.rightEndsMs ?? 0),
   );

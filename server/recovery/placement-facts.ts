@@ -81,14 +81,6 @@ export function lossOf(view: PlacementView, owner: NodeId): string | null {
   return isRightOver(view) ? `${owner} did not renew its right in time` : null;
 }
 
-/** When, on the manager's clock, the latest decision on record was taken; its own beginning if it has none. */
-export function lastDecisionMs({ placement, nowMs, wallMs, managesSinceMs }: PlacementView): Millis {
-  const last = placement.decisions.at(-1);
-  if (last === undefined) return managesSinceMs;
-  // Wall clocks of two managers differ: a decision is never of the future.
-  return toMillis(nowMs - Math.max(0, wallMs - last.atMs));
-}
-
 /** The earliest of these moments; null: none is known. */
 export function earliestMs(moments: readonly (Millis | null)[]): Millis | null {
   const known = moments.filter((moment) => moment !== null);

@@ -25,6 +25,8 @@ export interface PlacementView {
   readonly upSinceMs: ReadonlyMap<NodeId, Millis>;
   /** Since when this manager can decide: it has applied an entry of its own term. */
   readonly managesSinceMs: Millis;
+  /** Since when this manager knows what was decided last: by its own clock, for wall clocks of two managers differ. */
+  readonly decidedSinceMs: Millis;
   /**
    * When the right of the present epoch is over for certain, on this manager's clock; null: not known, or no time ends it, or
    * there is no owner.

@@ -28,6 +28,8 @@ export function describeInput(input: Input): string {
       return input.work;
     case "diskFree":
       return `${input.bytes} bytes`;
+    case "wallClock":
+      return `${input.offsetMs} ms ahead`;
     default:
       return unreachable(input);
   }

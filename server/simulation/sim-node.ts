@@ -72,6 +72,8 @@ export interface SimNodeOptions {
 
 interface Running {
   readonly process: Process;
+  /** What the monotonic clock showed when the world began. */
+  readonly offsetMs: number;
   readonly clock: SimClock;
   readonly host: Host;
   readonly callers: Map<CallId, Caller>;
@@ -109,7 +111,7 @@ export class SimNode {
     if (this.disk.condition.failure !== null) return;
     const { scheduler, network, boot, events } = this.#options;
     const offsetMs = this.#random.between(0, clockOffsetMsMax);
-    const wallOffsetMs = wallStartMs + this.#wallAheadMs - offsetMs;
+    const wallOffsetMs = this.#wallOffsetMs(offsetMs);
     const random = this.#random.fork();
     const { machine, boot: bootNumber, damage } = boot({ node: this.node, disk: this.disk, random, wallOffsetMs });
     if (damage !== null) events.setAside(this.node, damage);
@@ -126,7 +128,7 @@ export class SimNode {
       fatal: (reason) => this.#fail(reason),
     };
     const host = new Host(ports, this.#observed(machine));
-    this.#running = { process, clock, host, callers };
+    this.#running = { process, offsetMs, clock, host, callers };
     events.started(this.node, bootNumber);
     deliver({ type: "start" });
   }
@@ -148,9 +150,15 @@ export class SimNode {
     this.#running?.clock.setRate(rate);
   }
 
-  /** Sets the wall clock forward, or back below 0. A process has read it at its start, and the next one will. */
+  /** Sets the wall clock forward, or back below 0: the process is told, if there is one, and the next one reads it at its start. */
   jumpWallClock(byMs: number): void {
     this.#wallAheadMs += byMs;
+    if (this.#running === null) return;
+    this.#deliver({ type: "wallClock", offsetMs: this.#wallOffsetMs(this.#running.offsetMs) });
+  }
+
+  #wallOffsetMs(clockOffsetMs: number): number {
+    return wallStartMs + this.#wallAheadMs - clockOffsetMs;
   }
 
   /** Hands a request to the process, as its API does. */

@@ -1,5 +1,5 @@
 // Clocks that do not keep time: monotonic ones that run fast or slow, each node's by itself, and wall clocks that are set
-// forward or back. The wall clock dates events for people and must matter to nothing else.
+// forward or back. The wall clock dates events for people, opens windows of fallback and counts moves: it must matter to nothing else.
 
 import type { Random } from "../../../proto/random.ts";
 import type { ClockRateOptions, WallClockOptions } from "../run-options.ts";

@@ -505,7 +505,7 @@ export function worldOf(self: NodeId): World {
     diskSpace: new DiskSpace(self, 0),
     memorySpace: new MemorySpace(self, 1e9),
     recounts: new Allowance(0, 0),
-    wallOffsetMs: 0,
+    wallOffsetMs: () => 0,
     isDoubtful: () => false,
     isForgetful: () => false,
     quarantines: new Map(),

@@ -81,6 +81,22 @@ test("an application whose agent is gone is moved, though its node is up", () =>
   assert.equal(status().verdicts.find(({ node }) => node === n1)?.status, "up");
 });
 
+test("a wall clock that is set opens the window in which an application returns to a better owner", () => {
+  const { cluster, agents, status, onlineOn } = scene({
+    fallback: { window: { window: { from: "12:00", to: "13:00" } } },
+  });
+  onlineOn(n1);
+  agents.die(n1);
+  onlineOn(n2);
+  agents.begin(n1);
+  agents.advance(60_000);
+  assert.equal(status().ownership.currentOwner, n2);
+  const noonMs = Date.UTC(2030, 0, 1, 12, 30);
+  for (const { host } of cluster.members.values())
+    host.deliver({ type: "wallClock", offsetMs: noonMs - cluster.nowMs });
+  onlineOn(n1);
+});
+
 test("an operator moves an application: it stops before it starts elsewhere", () => {
   const { agents, wish, onlineOn, status } = scene();
   onlineOn(n1);

@@ -35,6 +35,10 @@ test("countMoves() counts a move of the future, and waits for the second oldest 
   assert.equal(count.forgetsMs, noonMs - 3_000 + hourMs);
 });
 
+test("countMoves() leaves out what is further in the future than the window is long: one of the clocks is wrong", () => {
+  assert.equal(countMoves(viewOf({ placement: limited(-hourMs, 1 - hourMs) })).moves, 1);
+});
+
 test("countMoves() has nothing to forget without moves", () => {
   assert.deepEqual(countMoves(viewOf()).forgetsMs, null);
 });

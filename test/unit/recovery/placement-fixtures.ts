@@ -74,6 +74,7 @@ export function viewOf(fields: Partial<PlacementView> = {}): PlacementView {
     wallMs: noonMs,
     upSinceMs: new Map(owners.map((node) => [node, ms(500_000)])),
     managesSinceMs: ms(400_000),
+    decidedSinceMs: ms(990_000),
     rightEndsMs: ms(1_015_000),
     fence: null,
     isRenewed: true,

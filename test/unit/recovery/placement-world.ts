@@ -408,6 +408,7 @@ export class PlacementWorld {
       wallMs: noonMs + this.trueMs,
       upSinceMs: new Map([...this.#upSinceMs].map(([node, atMs]) => [node, ms(atMs)])),
       managesSinceMs: ms(sinceMs),
+      decidedSinceMs: ms(sinceMs),
       rightEndsMs: currentOwner === null ? null : (this.#endsMs() as PlacementView["rightEndsMs"]),
       fence: this.#manager.fencing.view(epoch),
       isRenewed: true,

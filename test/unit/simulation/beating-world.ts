@@ -54,9 +54,9 @@ export class BeatingWorld {
     return new Set(this.heard.flatMap(({ atMs, from, to }) => (atMs > fromMs ? [`${from}>${to}`] : [])));
   }
 
-  /** What the wall clock of each start of `node` is ahead of its monotonic clock. */
+  /** What the wall clock is ahead of the monotonic clock of each start of `node`, as it was told in turn. */
   wallOffsets(node: NodeId): readonly number[] {
-    return this.#wallOffsets.filter((start) => start.node === node).map(({ wallOffsetMs }) => wallOffsetMs);
+    return this.#wallOffsets.filter((told) => told.node === node).map(({ wallOffsetMs }) => wallOffsetMs);
   }
 
   #observer(): Observer {
@@ -65,6 +65,7 @@ export class BeatingWorld {
         const atMs = this.world.nowMs;
         if (input.type === "deadline") this.#beats.push({ atMs, node });
         if (input.type === "peer") this.heard.push({ atMs, from: input.from, to: node });
+        if (input.type === "wallClock") this.#wallOffsets.push({ node, wallOffsetMs: input.offsetMs });
       },
       failed: (node, reason) => this.failures.push(`${node}: ${reason.message}`),
     };

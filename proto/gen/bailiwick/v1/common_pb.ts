@@ -1,7 +1,7 @@
 // What every call shares: the response header, fencing, request identity, consistency.
 //
 // Names. Nodes and groups are named by 1 to 63 of `a-z 0-9 -`, starting with a letter, not ending in `-`. `cluster` is the
-// system group. Times are wall-clock times for people; nothing is decided by them.
+// system group. Times are wall-clock times for people.
 //
 // Errors. A failed call carries a gRPC status code and in `grpc-status-details-bin` a `google.rpc.Status` with a
 // `google.rpc.ErrorInfo`: domain `bailiwick`, reason the code below in upper case, metadata as far as it applies
