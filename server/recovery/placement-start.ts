@@ -80,7 +80,8 @@ function chosen(view: PlacementView, eligible: readonly NodeId[]): NodeId | null
 function targeted(view: PlacementView, eligible: readonly NodeId[]): NodeId | undefined {
   const { target, move } = view.placement;
   const decided = eligible.find((node) => node === target);
-  if (decided !== undefined || move === null || move.to !== null) return decided;
+  // Without a target nothing was left by the wish: an operator wants it started, wherever.
+  if (decided !== undefined || target === null || move === null || move.to !== null) return decided;
   const last = lastOwner(view);
   return last === null ? undefined : eligible.find((node) => node !== last);
 }

@@ -251,8 +251,13 @@ test("an application that has left for another owner goes there, also when the p
 });
 
 test("an application that an operator wants to leave its owner does not return to it", () => {
+  const placement = placementOf({ move: { to: null }, target: thirdOwner, decisions: [ranOn("n208", 10)] });
+  assert.equal(plan({ ownership: unowned("offline"), placement, ...idle, agents: silent("n212") }), "reserve n210");
+});
+
+test("an application that was stopped is started by the startup policy, where it was before as well", () => {
   const placement = placementOf({ move: { to: null }, decisions: [ranOn("n208", 10)] });
-  assert.equal(plan({ ownership: unowned("offline"), placement, ...idle }), "reserve n210");
+  assert.equal(plan({ ownership: unowned("offline"), placement, ...idle }), "reserve n208");
 });
 
 test("a group that was advice until now waits for an operator where it does not start by itself", () => {
