@@ -6,7 +6,7 @@ import { amountsText, shortageOf } from "./amounts.ts";
 import { countMoves } from "./anti-flap.ts";
 import { capacityOf, freeOn, loadOf, neighboursOn } from "./capacity.ts";
 import { differentNodeConflict, missingDependency, sameNodeConflict } from "./neighbour-rules.ts";
-import { banOf, isUp, lastOwner, nextEpoch, verdictText } from "./placement-facts.ts";
+import { banOf, isDrained, isUp, lastOwner, nextEpoch, verdictText } from "./placement-facts.ts";
 import type { PlacementView } from "./placement-view.ts";
 import { settlingFor } from "./settling.ts";
 
@@ -29,7 +29,7 @@ export function factorsOf(view: PlacementView, purpose: PlacementPurpose, node: 
     capacity(view, node),
     load(view, purpose, node),
     excludedBy("sameNode", sameNodeConflict(view, node)),
-    excludedBy("differentNode", differentNodeConflict(view, node)),
+    differentNode(view, purpose, node),
     excludedBy("dependency", missingDependency(view, node)),
     settling(view, purpose, node),
     antiFlap(view, purpose),
@@ -43,8 +43,13 @@ export function comparesLoad({ policies }: PlacementView, purpose: PlacementPurp
   return policies.fallover === "leastLoaded" && (purpose === "fallover" || purpose === "move");
 }
 
-/** It fits beside what its neighbours say they use; null: it does. */
-export function crowding(view: PlacementView, node: NodeId): string | null {
+/** Why the ledger of a node would refuse the application if it knew what the neighbours say; null: it would not. */
+export function objectionOf(view: PlacementView, node: NodeId): string | null {
+  const lack = crowding(view, node);
+  return lack === null ? differentNodeConflict(view, node) : `it has ${lack} free`;
+}
+
+function crowding(view: PlacementView, node: NodeId): string | null {
   return shortageOf(freeOn(view, node), view.policies.demand);
 }
 
@@ -136,6 +141,19 @@ function load(view: PlacementView, purpose: PlacementPurpose, node: NodeId): Fac
   if (share === null) return weighed("load", `There is no fresh sample of the load of ${node}`);
   const ageMs = view.samples.get(node)?.ageMs ?? 0;
   return weighed("load", `${node} has ${Math.round(share * 100)} % of its capacity in use, as of ${ageMs} ms ago`);
+}
+
+/** Who runs where it may stay does not leave for a place that is taken by hearsay; else the ledger there is asked. */
+function differentNode(view: PlacementView, purpose: PlacementPurpose, node: NodeId): Factor | null {
+  const reason = differentNodeConflict(view, node);
+  if (reason === null) return null;
+  const excludes = purpose === "fallback" || (purpose === "move" && mayStay(view));
+  return { kind: "differentNode", excludes, reason };
+}
+
+function mayStay(view: PlacementView): boolean {
+  const { currentOwner: owner } = view.ownership;
+  return owner !== null && view.owners.includes(owner) && !isDrained(view, owner);
 }
 
 function settling(view: PlacementView, purpose: PlacementPurpose, node: NodeId): Factor | null {

@@ -4,7 +4,7 @@
 import type { NodeId } from "../../proto/ids.ts";
 import type { Candidate } from "../../proto/placement.ts";
 import { roomFor } from "./amounts.ts";
-import { comparesLoad, crowding, factorsOf, type PlacementPurpose } from "./candidate-factors.ts";
+import { comparesLoad, factorsOf, objectionOf, type PlacementPurpose } from "./candidate-factors.ts";
 import { capacityOf, freeOn, loadOf, neighboursOn } from "./capacity.ts";
 import { lastOwner } from "./placement-facts.ts";
 import type { PlacementView } from "./placement-view.ts";
@@ -54,7 +54,7 @@ function sortKey(view: PlacementView, purpose: PlacementPurpose, node: NodeId): 
   const { move, intent } = view.placement;
   const isWanted = move?.to === node;
   const isPinned = intent.pinnedTo === node;
-  const fits = crowding(view, node) === null;
+  const fits = objectionOf(view, node) === null;
   return [isWanted ? 0 : 1, isPinned ? 0 : 1, fits ? 0 : 1, ...policyKey(view, purpose, node)];
 }
 

@@ -5,7 +5,7 @@
 import type { GroupId, NodeId } from "../../proto/ids.ts";
 import type { StatusComponent } from "../../proto/model.ts";
 import type { GroupPlace } from "../../proto/placement.ts";
-import { crowding } from "./candidate-factors.ts";
+import { objectionOf } from "./candidate-factors.ts";
 import { foresee, placeOf, withStatus } from "./foresight.ts";
 import { groupsFollowed } from "./neighbour-rules.ts";
 import { type OwnershipView, planAdvice } from "./placement.ts";
@@ -87,8 +87,8 @@ function placed(neighbour: Neighbour, currentOwner: NodeId | null): Neighbour {
 /** As the ledgers would answer if they knew what the neighbours say; what one has answered holds. */
 function reservationsBy(view: PlacementView): PlacementView["reservations"] {
   const refusals = view.owners.flatMap((node): [NodeId, ReservationAnswer][] => {
-    const lack = node === view.ownership.currentOwner ? null : crowding(view, node);
-    return lack === null ? [] : [[node, { type: "wouldRefuse", reason: `it has ${lack} free` }]];
+    const reason = node === view.ownership.currentOwner ? null : objectionOf(view, node);
+    return reason === null ? [] : [[node, { type: "wouldRefuse", reason }]];
   });
   return new Map([...refusals, ...view.reservations]);
 }

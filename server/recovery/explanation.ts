@@ -6,7 +6,7 @@ import { type Candidate, type Explanation, historyOf, type Trigger } from "../..
 import { countMoves } from "./anti-flap.ts";
 import { rankCandidates } from "./candidates.ts";
 import { destinationOf, later, placeOf, withNode, withoutNode, withPlacement, withStatus } from "./foresight.ts";
-import { isDrained, isUp, lossOf, nobodyHoldsRight } from "./placement-facts.ts";
+import { isDrained, isUp, lossOf, nextEpoch, nobodyHoldsRight } from "./placement-facts.ts";
 import { decidePlacement } from "./placement-plan.ts";
 import { startPurpose } from "./placement-start.ts";
 import { type Decided, placementRules } from "./placement-steps.ts";
@@ -119,9 +119,10 @@ function sharedNode({ owners }: PlacementView, neighbour: Neighbour): NodeId | n
 
 function ofReservations(view: PlacementView): readonly Supposition[] {
   const refusing = [...view.reservations].filter(([, { type }]) => type === "refused").map(([node]) => node);
+  const admitted = { type: "admitted", epoch: nextEpoch(view) } as const;
   return refusing.map((node) => ({
     event: `${node} has room for it`,
-    view: { ...view, reservations: new Map([...view.reservations].filter(([each]) => each !== node)) },
+    view: { ...view, reservations: new Map([...view.reservations, [node, admitted]]) },
     atMs: null,
   }));
 }

@@ -1,14 +1,15 @@
-// Where a group's application would end up, by the rules that decide about it (D6): they are asked again and again, as if every
-// ledger admitted it, every agent did what it is told, and nothing else happened but what is supposed.
+// Where a group's application would end up, by the rules that decide about it (D6): they are asked again and again, as if what the
+// neighbours say were all that a ledger goes by, every agent did what it is told, and nothing else happened but what is supposed.
 
 import { type Millis, type NodeId, toMillis } from "../../proto/ids.ts";
 import type { RecoveryStatus, StatusComponent } from "../../proto/model.ts";
 import type { Placement } from "../../proto/placement.ts";
+import { objectionOf } from "./candidate-factors.ts";
 import { nextEpoch } from "./placement-facts.ts";
 import { decidePlacement } from "./placement-plan.ts";
 import { intentAfter } from "./placement-record.ts";
 import type { Decided } from "./placement-steps.ts";
-import type { FenceView, PlacementStep, PlacementView } from "./placement-view.ts";
+import type { FenceView, PlacementStep, PlacementView, ReservationAnswer } from "./placement-view.ts";
 
 /** A move takes six steps; each time that passes in between is one more. */
 const stepsForeseen = 24;
@@ -103,7 +104,7 @@ function afterStep(view: PlacementView, { rule, step }: Decided): PlacementView 
       if (rule === "fence" && view.fence?.type === "ordered") return fenced(view, view.fence);
       return step.untilMs === null || step.untilMs <= view.nowMs ? null : later(view, step.untilMs);
     case "reserve":
-      return { ...view, reservations: new Map([...view.reservations, [step.node, admitted(view)]]) };
+      return { ...view, reservations: new Map([...view.reservations, [step.node, answerOf(view, step.node)]]) };
     case "assign":
       return settled(view, step);
     case "advance":
@@ -117,8 +118,9 @@ function fenced(view: PlacementView, { node, by }: Pick<FenceView, "node" | "by"
   return { ...view, fence: { type: "done", node, by } };
 }
 
-function admitted(view: PlacementView) {
-  return { type: "admitted", epoch: nextEpoch(view) } as const;
+function answerOf(view: PlacementView, node: NodeId): ReservationAnswer {
+  const reason = objectionOf(view, node);
+  return reason === null ? { type: "admitted", epoch: nextEpoch(view) } : { type: "wouldRefuse", reason };
 }
 
 type Step<Type extends PlacementStep["type"]> = Extract<PlacementStep, { readonly type: Type }>;

@@ -37,10 +37,15 @@ export function sameNodeConflict(view: PlacementView, node: NodeId): string | nu
   return null;
 }
 
-/** Why a different-node rule keeps the application from this node, whichever group says so; null: none does. */
+/**
+ * Why a different-node rule speaks against this node, whichever group has it; null: none does. The word of a group without quorum
+ * may be old for ever.
+ */
 export function differentNodeConflict(view: PlacementView, node: NodeId): string | null {
   const other = strangersOn(view, node)[0];
-  return other === undefined ? null : `${other.group} is on ${node}, and ${view.group} must run on a different node`;
+  return other === undefined
+    ? null
+    : `${other.group} says that it is on ${node}, and ${view.group} must run on a different node`;
 }
 
 /** A same-node rule that is broken where the application runs; while the other has no owner there is nothing to follow. */

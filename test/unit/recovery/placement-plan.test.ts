@@ -431,6 +431,15 @@ test("a group that must not run where another does goes elsewhere, whichever of 
   assert.equal(plan({ ...starting, reservations, neighbours: [strict] }), "assign n210");
 });
 
+test("a group that must not run where another says it is asks the ledger there before it stays down", () => {
+  const stranger = neighbourOf("rg220", ownedBy("n210"));
+  const view = { ...failed("n208"), policies: policiesOf({ differentNode: [stranger.group] }), neighbours: [stranger] };
+  const alone = { ...view, verdicts: statuses({ n208: "down", n212: "down" }) };
+  assert.equal(plan(alone), "reserve n210");
+  assert.equal(plan({ ...alone, reservations: admittedBy("n210") }), "assign n210 as a move");
+  assert.equal(plan(view), "reserve n212");
+});
+
 test("of two groups on one node that must not be there only one gives way", () => {
   const named = policiesOf({ differentNode: [neighbourOf("rg220", never).group, neighbourOf("rg300", never).group] });
   const mutual = (group: string) => neighbourOf(group, ownedBy("n208"), { differentNode: [viewOf().group] });
