@@ -18,6 +18,7 @@ import type { Operation, Row } from "../../storage/ordered-store.ts";
 import {
   type Admission,
   AllocationLedger,
+  type AllocationRules,
   type EpochKey,
   type StoppedKey,
   type TermsOf,
@@ -124,6 +125,13 @@ export class Allocations {
     this.#world.out.write([...gone.map(deleteAllocation), ...begun.map(putAllocation)]);
     this.#maybeMark();
     for (const group of gone) this.#stopped(group);
+  }
+
+  /** The group has other policies, by its log as applied here. */
+  configured(group: GroupId, { demand, differentNode }: AllocationRules): void {
+    const changed = this.#ledger.change(group, { demand, differentNode });
+    // Lost in a crash, the change of the policies is lost with it, and comes again.
+    if (changed !== null) this.#world.out.write([putAllocation(changed)]);
   }
 
   /** By the agent; counts for dimensions of which nothing is configured. */

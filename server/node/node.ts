@@ -674,6 +674,7 @@ export class Node implements StateMachine, Knowledge {
         this.#reports.wake(nowMs);
         for (const other of this.#groups) if (other !== group && other.isManaged && other.isLeased) other.wake();
       },
+      configured: ({ replica, state }) => this.agents.allocations.configured(replica.key.group, state.policies),
       beatNow: (group) => {
         this.#turn.beat(group.replica);
       },

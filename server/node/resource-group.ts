@@ -6,6 +6,7 @@ import { type GroupId, type LogIndex, type Millis, type NodeId, toMillis } from 
 import type { Membership } from "../../proto/membership.ts";
 import type { GroupMessage } from "../../proto/messages.ts";
 import type { DirectoryEntry, NodeIntent } from "../../proto/model.ts";
+import type { GroupPolicies } from "../../proto/policies.ts";
 import { type Entry, isControl } from "../../proto/raft.ts";
 import type { GroupStatus, Reply, Request } from "../../proto/requests.ts";
 import { isReadOnly } from "../../proto/transactions.ts";
@@ -54,6 +55,8 @@ export interface GroupListener {
   leaderChanged(group: ResourceGroup, nowMs: Millis): void;
   /** A verdict, the ownership or the config object has changed. */
   statusChanged(group: ResourceGroup, nowMs: Millis): void;
+  /** The group has other policies. */
+  configured(group: ResourceGroup): void;
   beatNow(group: ResourceGroup): void;
   /** A committed change has left this node out. */
   leftOut(group: ResourceGroup): void;
@@ -91,12 +94,15 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
   /** When the followers are told of a commit that no append has told them of. */
   #noticeMs: Millis | null = null;
   #isPreCandidate = false;
+  /** By which the node's ledger counts what the group has there. */
+  #policies: GroupPolicies;
 
   constructor(parts: ReplicaParts<GroupOutcome, GroupState>, world: World, options: GroupOptions) {
     this.#world = world;
     this.#listener = options.listener;
     this.#leaderSight = new LeaderSight(options.nowMs);
     this.replica = new Replica(parts, world, this);
+    this.#policies = this.state.policies;
     this.#watches = new GroupWatches(world, this.replica, (nowMs) => this.status(nowMs));
     this.#transfers = new Transfers(world, this.replica, GroupState.restore);
     this.#intents = options.intents;
@@ -396,7 +402,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
     if (outcome.type === "decided" || this.state.intendedAt === index) {
       this.#watches.statusChanged(index);
       this.#manager?.wake();
-      this.#listener.statusChanged(this, nowMs);
+      this.#statusChanged(nowMs);
     }
     this.#leases.applied(outcome, nowMs);
     if (number !== null) this.#proposals.applied(number, outcome, nowMs);
@@ -516,9 +522,17 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
     this.#world.out.note("info", "Forgets history", { group, floor: mvcc.floor, revision, newest: mvcc.revision });
   }
 
+  #statusChanged(nowMs: Millis): void {
+    this.#listener.statusChanged(this, nowMs);
+    const { policies } = this.state;
+    if (policies === this.#policies) return;
+    this.#policies = policies;
+    this.#listener.configured(this);
+  }
+
   #membersApplied(nowMs: Millis): void {
     this.#manager?.follow(this.state.members.configuration.membership.owners, nowMs);
-    this.#listener.statusChanged(this, nowMs);
+    this.#statusChanged(nowMs);
     if (this.#members.applied(nowMs)) this.#listener.leftOut(this);
   }
 
@@ -575,7 +589,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
   #stateReplaced(nowMs: Millis): void {
     this.#watches.stateReplaced();
     this.#members.wake(nowMs);
-    this.#listener.statusChanged(this, nowMs);
+    this.#statusChanged(nowMs);
     this.#comparison.stateReplaced();
   }
 }

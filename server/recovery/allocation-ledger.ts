@@ -58,6 +58,9 @@ export interface Running {
 /** What a group asks of its node, apart from the epoch. */
 export type AllocationTerms = Omit<Reservation, "group" | "epoch">;
 
+/** What of it an operator may change while the group runs there. */
+export type AllocationRules = Pick<AllocationTerms, "demand" | "differentNode">;
+
 /** null: not known there yet. */
 export type TermsOf = (group: GroupId) => AllocationTerms | null;
 
@@ -163,6 +166,22 @@ export class AllocationLedger {
       return false;
     this.#begun.delete(group);
     return true;
+  }
+
+  /**
+   * The group has other policies: what it has there, or is promised, counts by them from now on. Where that is more than there is,
+   * others are refused, and nobody is stopped.
+   *
+   * @returns what has to be put on record; null: nothing
+   */
+  change(group: GroupId, { demand, differentNode }: AllocationRules): Reservation | null {
+    const reserved = this.#reserved.get(group);
+    if (reserved !== undefined) this.#reserved.set(group, { ...reserved, demand, differentNode });
+    const begun = this.#begun.get(group);
+    if (begun === undefined) return null;
+    const changed = { ...begun, demand, differentNode };
+    this.#begun.set(group, changed);
+    return changed;
   }
 
   /** By the agent's first word about all of its node: what it does not name does not run there. */

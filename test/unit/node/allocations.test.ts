@@ -189,6 +189,16 @@ test("what has begun survives a restart, and a reservation does not", () => {
   assert.deepEqual(next.begin(wants("rg222", 3)), ["rg222 has no reservation of epoch 3 on n1"]);
 });
 
+test("other policies of a group that has begun are put on record, and of one that has not nothing is", () => {
+  const { disk, ...node } = start({ disk: diskWith(wants("rg220", 3, 2)) });
+  node.allocations.configured(toGroupId("rg220"), wants("rg220", 1, 6));
+  node.allocations.configured(toGroupId("rg222"), wants("rg222", 1, 6));
+  node.settle();
+  node.becomeDurable();
+  assert.deepEqual(start({ disk }).reserve(wants("rg226", 1, 3)), "n1 has 2 of 8 cpu left, rg226 asks for 3");
+  assert.equal(disk.rows.length, 2);
+});
+
 test("a newer epoch of a group takes over its row, and whoever still waits for the older one is told so", () => {
   const node = start({ disk: diskWith() });
   node.reserve(wants("rg220", 3));

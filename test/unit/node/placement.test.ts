@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { encodeGroupConfig } from "../../../proto/group-config.ts";
-import type { NodeId } from "../../../proto/ids.ts";
+import { type NodeId, toEpoch, toGroupId, toIncarnation } from "../../../proto/ids.ts";
 import { type GroupWish, historyOf } from "../../../proto/placement.ts";
 import type { GroupStatus, Reply } from "../../../proto/requests.ts";
 import { limits } from "../../../server/node/limits.ts";
@@ -210,6 +210,24 @@ test("a move to an owner without room is refused by its ledger, with the numbers
   assert.deepEqual([status().placement.move, status().ownership.currentOwner], [null, n1]);
   assert.deepEqual([ask(n2, true), ask(n2, false)], ["wish", "wish"]);
   onlineOn(n2);
+});
+
+test("a demand that is raised or lowered while the application runs counts in the ledger of its node", () => {
+  const { cluster, onlineOn } = scene();
+  onlineOn(n1);
+  const load = { node: n1, atMs: 0, ageMs: 0, load: new Map(), capacity: new Map([["cpu", 16]]) };
+  cluster.member(n1).call({ type: "reportPerformance", sample: load });
+  const rules = { demand: new Map([["cpu", 8]]), sameNode: [], differentNode: [] };
+  const key = { group: toGroupId("other"), incarnation: toIncarnation(1), epoch: toEpoch(1) };
+  const asked = { type: "reserve", node: n1, reservation: { ...key, ...rules }, validateOnly: true } as const;
+  const refusalAt = (cpu: bigint) => {
+    const config = encodeGroupConfig({ lease, resources, management: { demand: { cpu } } });
+    cluster.ask(n4, { type: "configure", group: rg, config }, "configure");
+    cluster.advance(1_000);
+    return cluster.ask(n1, asked, "reserve").reason;
+  };
+  assert.equal(refusalAt(14n), "n1 has 2 of 16 cpu left, other asks for 8");
+  assert.equal(refusalAt(2n), "");
 });
 
 test("the agents of both owners of a move are told of it at once, and nobody else's is", () => {

@@ -108,6 +108,23 @@ test("a same-node rule wants the other group here, reserved or begun, also when 
   assert.equal(ledger.deadlineMs(), 20_000);
 });
 
+test("change() counts what has begun and what is promised by the new policies, and more than there is keeps others out", () => {
+  const { ledger, reserve, begin, start, cpuLeft } = create();
+  const change = (group: string, rules: Parameters<typeof wants>[1]) =>
+    ledger.change(toGroupId(group), wants(group, rules));
+  start(wants("rg226", { cpu: 2 }));
+  reserve(wants("rg222", { cpu: 1 }));
+  assert.deepEqual(change("rg226", { cpu: 7, epoch: 3 }), wants("rg226", { cpu: 7 }));
+  assert.equal(change("rg222", { cpu: 3, differentNode: ["rg224"] }), null);
+  assert.equal(change("rg220", { cpu: 3 }), null);
+  assert.equal(reserve(wants("rg220", { cpu: 1 })), "n208 has 0 of 8 cpu left, rg220 asks for 1");
+  assert.equal(reserve(wants("rg224")), "rg222 has a reservation on n208, and must run on a different node than rg224");
+  assert.equal(begin(wants("rg222")), null);
+  change("rg226", { cpu: 1 });
+  assert.equal(cpuLeft(), 4);
+  assert.equal(ledger.deadlineMs(), null);
+});
+
 test("a reservation ends at its time and not before, and asked for again it has its whole time again", () => {
   const { ledger, reserve, begin, cpuLeft } = create();
   reserve(wants("rg220", { cpu: 8 }), 0);
