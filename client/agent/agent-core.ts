@@ -347,7 +347,7 @@ export class AgentCore {
     if (this.#notices.get(group) === epoch) return [];
     // What was told as stopped may be granted again only by an answer to a later report.
     const isAnswered = this.#hasGuard || this.#isGuardless(nowMs);
-    if (wasTold || !isAnswered || this.#isLeaving || this.#held.size >= agentLimits.groupsMax) return [];
+    if (wasTold || !isAnswered || this.#isLeaving || this.#held.size >= agentLimits.grantsMax) return [];
     const right = rightOf(grant, { sentMs, clockRateError: clockRateErrorLeast });
     this.#held.set(group, { group, epoch, run: null, right, ttlMs, stopBudgetMs });
     return [{ type: "read", group, epoch }];

@@ -50,6 +50,8 @@ export const agentLimits = {
   stderrBytesMax: 8_192,
   /** Groups that one node runs. */
   groupsMax: 1_024,
+  /** Groups that it is told to run, as many as a ledger admits: of those beyond `groupsMax` it says that its guard refuses them. */
+  grantsMax: 16_384,
   /** Commands under way that fence other nodes. */
   fencesMax: 64,
   /** Of a right that no time ends, on the clock of boot-clock.ts: finite, for JSON knows no other numbers. */

@@ -240,6 +240,16 @@ test("a group that the guard does not hold is in error with the reason, so that 
   assert.deepEqual(story?.resources[0] && [story.resources[0].phase, story.resources[0].why], ["offline", why]);
 });
 
+test("of a group beyond those that the guard holds the agent says why it does not run it", () => {
+  const others = Array.from({ length: agentLimits.groupsMax }, (_, place) => grant({ group: `g${place}` }));
+  const agent = new DrivenAgent().report(others).report([grant()]).read();
+  const why = "The guard holds 1024 groups already";
+  agent.input({ type: "guard", message: { type: "refused", group: "orders", epoch: 7, why } });
+  agent.notHeld("start", "db").notHeld("stop", "db");
+  const story = agent.core.stories.find(({ group }) => group === "orders");
+  assert.deepEqual([story?.state, story?.renews, story?.isSafe, story?.why], ["error", false, true, why]);
+});
+
 test("a configuration of another epoch is not run", () => {
   const agent = new DrivenAgent().report([grant()]).read(spec(["db"], [], { epoch: 8 }));
   assert.deepEqual([agent.take(), agent.told], [["read orders"], []]);
