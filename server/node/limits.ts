@@ -182,6 +182,8 @@ export const limits = {
   reportMs: 500,
   /** How long an agent counts as there at least after its last report, and how many it may miss. */
   agentSilentMs: 3_000,
+  /** How long an agent may leave it open that it begins what it is given, when another owner can: it may have to read a lot. */
+  agentBeginsMs: 60_000,
   /** So long an agent waits for news at most. */
   agentNewsMs: 10_000,
   agentMissesMax: 3,

@@ -91,6 +91,8 @@ class Tenure {
   startableSinceMs: Millis | null = null;
   /** The latest decision on record, and since when it is known here. */
   decided: { readonly index: LogIndex | null; readonly sinceMs: Millis } | null = null;
+  /** The newest epoch, and since when it is known here. */
+  newest: { readonly epoch: Epoch; readonly sinceMs: Millis } | null = null;
   readonly heard = new Map<NodeId, Heard>();
   readonly upSinceMs = new Map<NodeId, Millis>();
   readonly answered = new Map<NodeId, Answered>();
@@ -144,7 +146,9 @@ export class PlacementKeeper {
       tenure.rights.begin(nowMs);
       this.#owner.wake();
     }
-    tenure.rights.assigned(this.#replica.state.ownership.epoch, nowMs);
+    const { epoch } = this.#replica.state.ownership;
+    tenure.rights.assigned(epoch, nowMs);
+    if (tenure.newest?.epoch !== epoch) tenure.newest = { epoch, sinceMs: nowMs };
     this.#noteStop(tenure);
     this.#noteDecision(tenure, nowMs);
     for (const node of tenure.heard.keys()) if (!this.#isConcerned(node)) tenure.heard.delete(node);
@@ -402,6 +406,7 @@ export class PlacementKeeper {
       fence: tenure.fencing.view(state.ownership.epoch),
       isRenewed: tenure.rights.isRenewed(state.ownership.epoch),
       startableSinceMs: tenure.startableSinceMs,
+      beginsUntilMs: this.#beginsUntilMs(tenure),
       report: this.#ownerReport(tenure),
       agents: new Set([...tenure.heard].flatMap(([node, heard]) => (this.#isFresh(heard, nowMs) ? [node] : []))),
       starts: present(owners, (node) => this.#surroundings.startOf(node)),
@@ -462,11 +467,17 @@ export class PlacementKeeper {
     return failure("condition_failed", message, { group, node });
   }
 
+  #beginsUntilMs({ newest }: Tenure): Millis | null {
+    const isAcquiring = this.#replica.state.ownership.state === "acquiring";
+    return isAcquiring && newest !== null ? toMillis(newest.sinceMs + limits.agentBeginsMs) : null;
+  }
+
   #ownerReport({ heard }: Tenure): OwnerReport | null {
     const { currentOwner, epoch } = this.#replica.state.ownership;
     const report = currentOwner === null ? undefined : heard.get(currentOwner)?.report;
     if (report === undefined || report.epoch !== epoch) return null;
     const { state, resources } = report;
+    if (state === "acquiring" && resources.length === 0) return null;
     const running = resources.filter((each) => each.epoch !== 0);
     const cause = running.find((each) => each.state === "failed") ?? resources.find((each) => each.state === "failed");
     return {

@@ -62,6 +62,7 @@ function planRunning(view: PlacementView, owner: NodeId): Decided {
     stoppedByItself(view, owner) ??
     planLoss(view, owner) ??
     startedUp(view, owner) ??
+    neverBegun(view, owner) ??
     insufficiency(view, owner) ??
     planMove(view, owner)
   );
@@ -71,10 +72,13 @@ function planRunning(view: PlacementView, owner: NodeId): Decided {
 function reportedError(view: PlacementView, owner: NodeId): Decided | null {
   const { report, placement } = view;
   if (report?.state !== "error" || banOf(view, owner) !== null) return null;
-  const others = eligibleOwners(view, "fallover").filter((node) => node !== owner);
-  const isLast = others.length === 0 || countMoves(view).isExhausted;
   // What may still run there must not be started elsewhere: an operator has to look into it.
-  return failure("report", owner, report, !report.isStopped || (placement.intent.isOnline && isLast));
+  return failure("report", owner, report, !report.isStopped || (placement.intent.isOnline && isLast(view, owner)));
+}
+
+/** Nobody else can take over from this owner. */
+function isLast(view: PlacementView, owner: NodeId): boolean {
+  return countMoves(view).isExhausted || eligibleOwners(view, "fallover").every((node) => node === owner);
 }
 
 function failure(rule: PlacementRule, node: NodeId, { resource, reason }: OwnerReport, isFinal: boolean): Decided {
@@ -127,6 +131,19 @@ function startedUp({ ownership, report }: PlacementView, owner: NodeId): Decided
   return advance("report", { owner, state: "online", reason: ownership.reason });
 }
 
+/** Its agent renews the right, and cannot say whether it begins: it may be full, or unable to read what it is to run. */
+function neverBegun(view: PlacementView, owner: NodeId): Decided | null {
+  const { report, beginsUntilMs, nowMs } = view;
+  if (report !== null || beginsUntilMs === null || nowMs < beginsUntilMs) return null;
+  if (banOf(view, owner) !== null || isLast(view, owner)) return null;
+  return fail("report", {
+    node: owner,
+    resource: "",
+    reason: `The agent of ${owner} has not begun it`,
+    isFinal: false,
+  });
+}
+
 /** S1's "sufficient resources" are not there (404): treated as if the quorum were lost (412). */
 function insufficiency(view: PlacementView, owner: NodeId): Decided | null {
   const missing = minimumMissing(view);
@@ -155,11 +172,16 @@ function makeRoom(view: PlacementView, { to, reason }: PlannedMove): Decided | n
 
 /** Nothing is lost, and nothing would be better. */
 function steady(view: PlacementView, owner: NodeId): Decided {
-  const { state } = view.ownership;
   const index = view.owners.indexOf(owner);
-  if (state === "acquiring") return wait("report", `The agent of ${owner} is starting it`);
+  if (view.ownership.state === "acquiring") return starting(view, owner);
   if (index === 0) return wait("precedence", `${owner} is up, and the first in the owner list`);
   return wait("precedence", `${owner} is up, and none of the ${index} before it in the owner list can take it`);
+}
+
+function starting({ report, beginsUntilMs, nowMs }: PlacementView, owner: NodeId): Decided {
+  if (report !== null) return wait("report", `The agent of ${owner} is starting it`);
+  const untilMs = beginsUntilMs !== null && beginsUntilMs > nowMs ? beginsUntilMs : null;
+  return wait("report", `The agent of ${owner} has yet to begin it`, untilMs);
 }
 
 function planReleasing(view: PlacementView, owner: NodeId): Decided {

@@ -38,7 +38,12 @@ export interface PlacementView {
   readonly isRenewed: boolean;
   /** Since when nothing but other groups, and where it may go, keep it from being started, as this manager saw it; null: something does. */
   readonly startableSinceMs: Millis | null;
-  /** What the agent of the current owner said last under the present epoch; null: nothing, or nothing fresh. */
+  /** Until then the agent of the current owner may take its time for a first word under the present epoch; null: it is past that. */
+  readonly beginsUntilMs: Millis | null;
+  /**
+   * What the agent of the current owner said last under the present epoch; null: nothing, or nothing fresh, or only that it reads what
+   * it is to run.
+   */
   readonly report: OwnerReport | null;
   /** Owners whose agent was heard lately: only they can be given the application. */
   readonly agents: ReadonlySet<NodeId>;

@@ -41,6 +41,8 @@ class FakeAgent {
   readonly name: string;
   readonly runs = new Map<GroupId, Run>();
   fails = false;
+  /** It cannot read what it is to run. */
+  isUnread = false;
   /** All that it was told to carry out. */
   readonly orders: string[] = [];
   fence: FakeFence | null = null;
@@ -70,7 +72,7 @@ class FakeAgent {
     const isActive = run.state === "acquiring" || run.state === "online";
     if (isActive && nowMs >= run.endsMs - stopMs) this.#stop(run, nowMs);
     if (nowMs < run.changesMs) return;
-    if (run.state === "acquiring") run.state = this.fails ? "error" : "online";
+    if (run.state === "acquiring" && !this.isUnread) run.state = this.fails ? "error" : "online";
     if (run.state === "releasing") run.state = "offline";
   }
 
@@ -150,7 +152,8 @@ class FakeAgent {
       atMs: 0,
       sinceMs: 0,
     };
-    return { group, epoch: toEpoch(epoch), renews: state !== "offline", state, resources: [resource], fence: null };
+    const resources = state === "acquiring" && this.isUnread ? [] : [resource];
+    return { group, epoch: toEpoch(epoch), renews: state !== "offline", state, resources, fence: null };
   }
 }
 
@@ -184,6 +187,10 @@ export class FakeAgents {
 
   failOn(node: NodeId): void {
     (this.#agents.get(node) as FakeAgent).fails = true;
+  }
+
+  readNothingOn(node: NodeId): void {
+    (this.#agents.get(node) as FakeAgent).isUnread = true;
   }
 
   recover(): void {

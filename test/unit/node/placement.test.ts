@@ -212,6 +212,16 @@ test("a move to an owner without room is refused by its ledger, with the numbers
   onlineOn(n2);
 });
 
+test("an application that an agent does not begin, for it cannot read what to run, goes to another owner in time", () => {
+  const { agents, status, onlineOn } = scene();
+  agents.readNothingOn(n1);
+  agents.until(() => status().ownership.currentOwner === n1);
+  agents.advance(limits.agentBeginsMs - 1_000);
+  assert.equal(status().ownership.state, "acquiring");
+  onlineOn(n2);
+  assert.equal(status().placement.bans[0]?.reason, "The agent of n1 has not begun it");
+});
+
 test("a demand that is raised or lowered while the application runs counts in the ledger of its node", () => {
   const { cluster, onlineOn } = scene();
   onlineOn(n1);

@@ -79,6 +79,7 @@ export function viewOf(fields: Partial<PlacementView> = {}): PlacementView {
     fence: null,
     isRenewed: true,
     startableSinceMs: ms(0),
+    beginsUntilMs: null,
     report: reportOf("online"),
     agents: new Set(owners),
     starts: new Map(),

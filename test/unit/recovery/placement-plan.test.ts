@@ -431,6 +431,17 @@ test("a group that must not run where another does goes elsewhere, whichever of 
   assert.equal(plan({ ...starting, reservations, neighbours: [strict] }), "assign n210");
 });
 
+test("an owner whose agent does not begin is passed over when its time is up, if another one can take over", () => {
+  const view = { ownership: ownedBy("n208", "acquiring"), report: null };
+  assert.equal(plan({ ...view, beginsUntilMs: ms(1_000_001) }), "wait until 1000001");
+  assert.equal(plan({ ...view, beginsUntilMs: ms(1_000_000) }), "fail n208");
+  assert.equal(plan({ ...view, beginsUntilMs: ms(1_000_000), report: reportOf("acquiring") }), "wait");
+  assert.equal(
+    plan({ ...view, beginsUntilMs: ms(1_000_000), verdicts: statuses({ n210: "down", n212: "down" }) }),
+    "wait",
+  );
+});
+
 test("a group that must not run where another says it is asks the ledger there before it stays down", () => {
   const stranger = neighbourOf("rg220", ownedBy("n210"));
   const view = { ...failed("n208"), policies: policiesOf({ differentNode: [stranger.group] }), neighbours: [stranger] };

@@ -413,6 +413,7 @@ export class PlacementWorld {
       fence: this.#manager.fencing.view(epoch),
       isRenewed: true,
       startableSinceMs: ms(0),
+      beginsUntilMs: null,
       report: word === undefined ? null : { state: word.state, resource: "app", reason: "it failed", isStopped: true },
       agents: new Set(fresh.map(([node]) => node)),
       awaited: () => false,
