@@ -11,15 +11,17 @@ export function placementIn(config: Uint8Array): Uint8Array {
   return orElse(() => placementOf(config), emptyBytes);
 }
 
+export function policiesIn(config: Uint8Array): GroupPolicies {
+  return orElse(() => decodeGroupPolicies(config), null) ?? decodeGroupPolicies(emptyBytes);
+}
+
 /** The policies of a config object that is seldom another one. */
 export class PoliciesRead {
   #config: Uint8Array | null = null;
   #policies: GroupPolicies | null = null;
 
   of(config: Uint8Array): GroupPolicies {
-    if (this.#policies === null || this.#config !== config) {
-      this.#policies = orElse(() => decodeGroupPolicies(config), null) ?? decodeGroupPolicies(emptyBytes);
-    }
+    if (this.#policies === null || this.#config !== config) this.#policies = policiesIn(config);
     this.#config = config;
     return this.#policies;
   }

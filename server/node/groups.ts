@@ -9,6 +9,7 @@ import type {
   GroupKey,
   GroupObject,
   GroupRecovery,
+  GroupSummary,
   NodeIntent,
   NodeRecord,
 } from "../../proto/model.ts";
@@ -58,6 +59,8 @@ export class Groups {
   readonly #gone = new Map<GroupId, MemberKey>();
   /** Replicas of an incarnation that is over, while it is not certain that the next one has begun: none of them takes part. */
   readonly #aside = new Map<GroupId, ResourceGroup>();
+  /** null after each change. */
+  #summaries: readonly GroupSummary[] | null = null;
 
   constructor(world: World, options: GroupsOptions) {
     this.#world = world;
@@ -66,6 +69,17 @@ export class Groups {
 
   [Symbol.iterator](): Iterator<ResourceGroup> {
     return this.#groups.values();
+  }
+
+  /** The same list until one of them changes. */
+  get summaries(): readonly GroupSummary[] {
+    this.#summaries ??= [...this].map(({ state }) => state.summary);
+    return this.#summaries;
+  }
+
+  /** A group tells something else of itself, or is not here any more, or is now. */
+  summariesChanged(): void {
+    this.#summaries = null;
   }
 
   get seats(): Iterable<WitnessSeat> {
@@ -181,6 +195,7 @@ export class Groups {
   #setAside(group: ResourceGroup, nowMs: Millis): void {
     const { key, member } = group.replica;
     this.#groups.delete(key.group);
+    this.summariesChanged();
     this.#world.vouching.gone(group.replica);
     this.#options.agenda.drop(group);
     this.#aside.set(key.group, group);
@@ -280,6 +295,7 @@ export class Groups {
     const held = owned?.replica ?? this.#seats.get(group);
     if (held !== undefined) this.#world.vouching.gone(held);
     this.#groups.delete(group);
+    this.summariesChanged();
     this.#seats.delete(group);
     if (owned === undefined) return;
     this.#options.agenda.drop(owned);
@@ -317,6 +333,7 @@ export class Groups {
   #hold(parts: ConstructorParameters<typeof ResourceGroup>[0], nowMs: Millis): void {
     const held = new ResourceGroup(parts, this.#world, { ...this.#options, nowMs });
     this.#groups.set(parts.group, held);
+    this.summariesChanged();
     this.#options.agenda.add(held);
   }
 }

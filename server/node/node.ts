@@ -4,7 +4,7 @@
 import { present } from "../../proto/assert.ts";
 import { clusterGroup, type GroupId, type Millis, type NodeId, toLogIndex, toMillis } from "../../proto/ids.ts";
 import type { Envelope, GroupMessage, PeerMessage, Vouch } from "../../proto/messages.ts";
-import type { DirectoryEntry, GroupSummary, StatusComponent } from "../../proto/model.ts";
+import type { DirectoryEntry, GroupObject, StatusComponent } from "../../proto/model.ts";
 import type { Amounts } from "../../proto/policies.ts";
 import { Random } from "../../proto/random.ts";
 import type { NodeSelf } from "../../proto/requests.ts";
@@ -35,6 +35,7 @@ import { presentOf } from "./lineage.ts";
 import type { LogKept } from "./log-trim.ts";
 import { MemorySpace } from "./memory-space.ts";
 import { earliest, nextTick } from "./millis.ts";
+import { Neighbourhood } from "./neighbourhood.ts";
 import { networkNeeds } from "./network-needs.ts";
 import { NodeStreams } from "./node-streams.ts";
 import { Outbox } from "./outbox.ts";
@@ -153,8 +154,12 @@ export class Node implements StateMachine, Knowledge {
       configured: () => this.#capacityOf(this.#world.self),
       termsOf: (group) => this.#groups.get(group)?.terms ?? null,
     });
+    const neighbourhood = new Neighbourhood({
+      elsewhere: () => this.#statuses?.summaries() ?? [],
+      here: () => this.#groups.summaries,
+    });
     const placement = {
-      summaries: () => this.#neighbours(),
+      neighboursOf: (group: GroupObject) => neighbourhood.of(group),
       capacityOf: (node: NodeId) => this.#capacityOf(node),
       startOf: (node: NodeId) => (node === image.node ? image.boot : this.#reception.startOf(node)),
       sampleOf: (node: NodeId, nowMs: Millis) => this.agents.sampleOf(node, nowMs),
@@ -245,7 +250,7 @@ export class Node implements StateMachine, Knowledge {
     const table = new StatusTable();
     for (const component of statuses) table.mergeComponent(component);
     for (const summary of summaries) table.mergeSummary(summary);
-    const ownSummaries = () => [...this.#groups].map((group) => group.state.summary);
+    const ownSummaries = () => this.#groups.summaries;
     const { directory } = database.state;
     const changed = (node: NodeId) => this.streams.nodeChanged(node);
     this.streams.directoryChanged(directory);
@@ -619,11 +624,6 @@ export class Node implements StateMachine, Knowledge {
     return this.#statuses?.components(node) ?? [];
   }
 
-  /** Groups of this node know of each other without being told. */
-  #neighbours(): readonly GroupSummary[] {
-    return [...(this.#statuses?.summaries() ?? []), ...[...this.#groups].map(({ state }) => state.summary)];
-  }
-
   #leased(): readonly LeasedGroup[] {
     return [...this.#groups].flatMap((group) => {
       if (!group.isOwner || !group.isLeased) return [];
@@ -675,6 +675,7 @@ export class Node implements StateMachine, Knowledge {
         for (const other of this.#groups) if (other !== group && other.isManaged && other.isLeased) other.wake();
       },
       configured: ({ replica, state }) => this.agents.allocations.configured(replica.key.group, state.policies),
+      summaryChanged: () => this.#groups.summariesChanged(),
       beatNow: (group) => {
         this.#turn.beat(group.replica);
       },

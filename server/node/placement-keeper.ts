@@ -8,7 +8,6 @@ import { type Failure, failure } from "../../proto/errors.ts";
 import {
   type BootNumber,
   type Epoch,
-  type GroupId,
   type LogIndex,
   type Millis,
   type NodeId,
@@ -16,7 +15,7 @@ import {
   toEpoch,
   toMillis,
 } from "../../proto/ids.ts";
-import type { GroupSummary } from "../../proto/model.ts";
+import type { GroupObject } from "../../proto/model.ts";
 import type { FenceOrder, GroupReport, GroupWish, PerformanceSample } from "../../proto/placement.ts";
 import type { Amounts, GroupPolicies } from "../../proto/policies.ts";
 import type { GroupStatus, Reply, Request } from "../../proto/requests.ts";
@@ -40,7 +39,6 @@ import type {
   ReservationAnswer,
 } from "../recovery/placement-view.ts";
 import type { Call } from "./calls.ts";
-import { PoliciesRead } from "./group-policies.ts";
 import { failed, type GroupReplica, headerOf, type PlacementRead, type RenewRequest } from "./group-replies.ts";
 import { limits } from "./limits.ts";
 import { earliest, isDue } from "./millis.ts";
@@ -48,8 +46,8 @@ import { type World, wallMs } from "./world.ts";
 
 /** What is known beside the group of the nodes and groups around it. */
 export interface PlacementSurroundings {
-  /** Of the groups that share a node with groups of this node. */
-  readonly summaries: () => readonly GroupSummary[];
+  /** Groups that share an owner with this one. */
+  readonly neighboursOf: (group: GroupObject) => readonly Neighbour[];
   /** What is configured of a node. */
   readonly capacityOf: (node: NodeId) => Amounts;
   /** In which start a node is, as far as this one is in touch with it. */
@@ -112,7 +110,6 @@ export class PlacementKeeper {
   readonly #replica: GroupReplica;
   readonly #owner: KeeperOwner;
   readonly #surroundings: PlacementSurroundings;
-  readonly #neighbours = new Map<GroupId, PoliciesRead>();
   /** null: this member does not lead. */
   #tenure: Tenure | null = null;
   #nowMs: Millis = toMillis(0);
@@ -162,7 +159,7 @@ export class PlacementKeeper {
   get terms() {
     const { demand, differentNode } = this.policies;
     const { group } = this.#replica.key;
-    const sameNode = groupsFollowed({ group, policies: this.policies, neighbours: this.#readNeighbours() });
+    const sameNode = groupsFollowed({ group, policies: this.policies, neighbours: this.#neighbours });
     return { ...this.#replica.key, demand, sameNode, differentNode };
   }
 
@@ -268,7 +265,7 @@ export class PlacementKeeper {
       isOver:
         this.#isRightOver(nowMs) ||
         this.#tenure?.fencing.isOrdered(state.ownership.epoch) === true ||
-        heldBack(view()) !== null,
+        (!this.policies.startsAutomatically && heldBack(view()) !== null),
       fence: this.#fenceFor(request.node),
       isStopAwaited: state.ownership.state === "releasing" && stopAwaits(view()) !== null,
     });
@@ -411,7 +408,7 @@ export class PlacementKeeper {
       agents: new Set([...tenure.heard].flatMap(([node, heard]) => (this.#isFresh(heard, nowMs) ? [node] : []))),
       starts: present(owners, (node) => this.#surroundings.startOf(node)),
       awaited,
-      neighbours: this.#readNeighbours(),
+      neighbours: this.#neighbours,
       samples: present(owners, (node) => this.#surroundings.sampleOf(node, nowMs)),
       capacities: present(owners, (node) => this.#surroundings.capacityOf(node)),
       reservations: present(owners, (node) => this.#reservation(tenure.answered.get(node), nowMs)),
@@ -512,18 +509,8 @@ export class PlacementKeeper {
     for (const node of up) if (!upSinceMs.has(node)) upSinceMs.set(node, nowMs);
   }
 
-  #readNeighbours(): readonly Neighbour[] {
-    const { owners, group: own } = this.#replica.state.object;
-    const summaries = this.#surroundings.summaries().filter((summary) => {
-      return summary.group !== own && summary.owners.some((owner) => owners.includes(owner));
-    });
-    const known = new Set(summaries.map(({ group }) => group));
-    for (const group of [...this.#neighbours.keys()]) if (!known.has(group)) this.#neighbours.delete(group);
-    return summaries.map(({ group, owners: theirs, ownership, placement }) => {
-      const read = this.#neighbours.get(group) ?? new PoliciesRead();
-      this.#neighbours.set(group, read);
-      return { group, owners: theirs, ownership, policies: read.of(placement) };
-    });
+  get #neighbours(): readonly Neighbour[] {
+    return this.#surroundings.neighboursOf(this.#replica.state.object);
   }
 
   #reservation(answered: Answered | undefined, nowMs: Millis): ReservationAnswer | null {

@@ -5,7 +5,7 @@ import type { Failure } from "../../proto/errors.ts";
 import { type GroupId, type LogIndex, type Millis, type NodeId, toMillis } from "../../proto/ids.ts";
 import type { Membership } from "../../proto/membership.ts";
 import type { GroupMessage } from "../../proto/messages.ts";
-import type { DirectoryEntry, NodeIntent } from "../../proto/model.ts";
+import type { DirectoryEntry, GroupSummary, NodeIntent } from "../../proto/model.ts";
 import type { GroupPolicies } from "../../proto/policies.ts";
 import { type Entry, isControl } from "../../proto/raft.ts";
 import type { GroupStatus, Reply, Request } from "../../proto/requests.ts";
@@ -57,6 +57,8 @@ export interface GroupListener {
   statusChanged(group: ResourceGroup, nowMs: Millis): void;
   /** The group has other policies. */
   configured(group: ResourceGroup): void;
+  /** What other groups may know of it is something else. */
+  summaryChanged(group: ResourceGroup): void;
   beatNow(group: ResourceGroup): void;
   /** A committed change has left this node out. */
   leftOut(group: ResourceGroup): void;
@@ -90,6 +92,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
   readonly #wishes: Wishes;
   readonly #comparison: StateComparison;
   readonly #compactor = new Compactor();
+  #summary: GroupSummary;
   readonly #leaderSight: LeaderSight;
   /** When the followers are told of a commit that no append has told them of. */
   #noticeMs: Millis | null = null;
@@ -103,6 +106,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
     this.#leaderSight = new LeaderSight(options.nowMs);
     this.replica = new Replica(parts, world, this);
     this.#policies = this.state.policies;
+    this.#summary = this.state.summary;
     this.#watches = new GroupWatches(world, this.replica, (nowMs) => this.status(nowMs));
     this.#transfers = new Transfers(world, this.replica, GroupState.restore);
     this.#intents = options.intents;
@@ -390,6 +394,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
   /** Followers learn of a commit with the next append or beat: when no append follows at once, a beat does. */
   entryApplied(entry: Entry, nowMs: Millis): void {
     this.#listener.touched(this);
+    this.#followSummary();
     this.#watches.entryApplied(entry);
     if (isControl(entry.payload)) this.#membersApplied(nowMs);
     this.#comparison.applied(entry, nowMs);
@@ -586,7 +591,14 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
     return true;
   }
 
+  #followSummary(): void {
+    if (this.#summary === this.state.summary) return;
+    this.#summary = this.state.summary;
+    this.#listener.summaryChanged(this);
+  }
+
   #stateReplaced(nowMs: Millis): void {
+    this.#followSummary();
     this.#watches.stateReplaced();
     this.#members.wake(nowMs);
     this.#statusChanged(nowMs);

@@ -28,6 +28,8 @@ type Version = GroupKey & Pick<StatusComponent, "index">;
 export class StatusTable {
   readonly #components = new Map<NodeId, Map<GroupId, StatusComponent>>();
   readonly #summaries = new Map<GroupId, GroupSummary>();
+  /** Ordered by group; null after each change. */
+  #sorted: readonly GroupSummary[] | null = null;
   /** By the other node of a pair, verdicts that both may hold by `#sharedBy`; empty after each change of a verdict. */
   readonly #shared = new Map<NodeId, readonly StatusComponent[]>();
   #sharedBy: Directory | null = null;
@@ -50,6 +52,7 @@ export class StatusTable {
   mergeSummary(summary: GroupSummary): boolean {
     if (!isNewer(summary, this.#summaries.get(summary.group))) return false;
     this.#summaries.set(summary.group, summary);
+    this.#sorted = null;
     return true;
   }
 
@@ -59,9 +62,10 @@ export class StatusTable {
     return nodes.flatMap((name) => byGroup([...(this.#components.get(name)?.values() ?? [])]));
   }
 
-  /** Ordered by group. */
+  /** Ordered by group; the same list until one of them changes. */
   summaries(): readonly GroupSummary[] {
-    return byGroup([...this.#summaries.values()]);
+    this.#sorted ??= byGroup([...this.#summaries.values()]);
+    return this.#sorted;
   }
 
   /** Drops everything that `self` must not hold now: run it with each change of the directory (A1, A2, A4). */
@@ -70,6 +74,7 @@ export class StatusTable {
     const summaries = this.summaries().filter((summary) => !mayHoldSummary(summary, directory, self));
     for (const { node, group } of components) this.#deleteComponent(node, group);
     for (const { group } of summaries) this.#summaries.delete(group);
+    if (summaries.length > 0) this.#sorted = null;
     return [
       ...components.map(({ node, group }): Dropped => ({ type: "component", node, group })),
       ...summaries.map(({ group }): Dropped => ({ type: "summary", group })),

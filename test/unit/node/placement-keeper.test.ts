@@ -27,7 +27,12 @@ test("a look that is due and cannot be made then is not due at that moment any m
   const { group, incarnation } = state.object;
   const { membership } = state.members.configuration;
   const replica = { key: { group, incarnation }, term, state, membership } as never;
-  const surroundings = { summaries: () => [], capacityOf: () => new Map(), sampleOf: () => null, startOf: () => null };
+  const surroundings = {
+    neighboursOf: () => [],
+    capacityOf: () => new Map(),
+    sampleOf: () => null,
+    startOf: () => null,
+  };
   const keeper = new PlacementKeeper(
     worldOf(n1),
     replica,
