@@ -11,8 +11,8 @@ export function without(whole: Amounts, part: Amounts): Amounts {
 
 export function sumOf(parts: readonly Amounts[]): Amounts {
   const sum = new Map<string, number>();
-  for (const [dimension, amount] of parts.flatMap((part) => [...part])) {
-    sum.set(dimension, (sum.get(dimension) ?? 0) + amount);
+  for (const part of parts) {
+    for (const [dimension, amount] of part) sum.set(dimension, (sum.get(dimension) ?? 0) + amount);
   }
   return sum;
 }

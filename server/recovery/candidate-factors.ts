@@ -50,7 +50,8 @@ export function objectionOf(view: PlacementView, node: NodeId): string | null {
 }
 
 function crowding(view: PlacementView, node: NodeId): string | null {
-  return shortageOf(freeOn(view, node), view.policies.demand);
+  const { demand } = view.policies;
+  return demand.size === 0 ? null : shortageOf(freeOn(view, node), demand);
 }
 
 function excludedBy(kind: Factor["kind"], reason: string | null): Factor | null {

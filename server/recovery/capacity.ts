@@ -24,8 +24,9 @@ export function capacityOf({ capacities, samples }: CapacityView, node: NodeId):
 }
 
 export function freeOn(view: CapacityView & Pick<PlacementView, "neighbours">, node: NodeId): Amounts {
-  const used = sumOf(neighboursOn(view, node).map(({ policies }) => policies.demand));
-  return without(capacityOf(view, node), used);
+  const whole = capacityOf(view, node);
+  if (whole.size === 0) return whole;
+  return without(whole, sumOf(neighboursOn(view, node).map(({ policies }) => policies.demand)));
 }
 
 /**

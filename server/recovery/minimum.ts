@@ -29,8 +29,10 @@ function missingOwners(view: MinimumView): readonly string[] {
 
 /** An owner that does not name a dimension is not limited in it. */
 function missingCapacity(view: MinimumView): readonly string[] {
+  const { capacity } = view.policies.minimum;
+  if (capacity.size === 0) return [];
   const free = view.owners.filter((node) => isPresent(view, node)).map((node) => freeOn(view, node));
-  return [...view.policies.minimum.capacity].flatMap(([dimension, needed]) => {
+  return [...capacity].flatMap(([dimension, needed]) => {
     const amount = free.reduce((sum, each) => sum + (each.get(dimension) ?? Number.POSITIVE_INFINITY), 0);
     return amount >= needed ? [] : [`The owners that are up have ${amount} of the ${needed} ${dimension} needed`];
   });
