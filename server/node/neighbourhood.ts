@@ -30,15 +30,18 @@ export class Neighbourhood {
     return this.#neighbours.filter((each) => each.group !== group && each.owners.some((node) => owners.includes(node)));
   }
 
+  /** What a group tells of itself, as its neighbours see it. */
+  read(summary: GroupSummary): Neighbour {
+    return this.#known.get(summary) ?? read(summary);
+  }
+
   #follow(): void {
     const elsewhere = this.#sources.elsewhere();
     const here = this.#sources.here();
     if (elsewhere === this.#elsewhere && here === this.#here) return;
     this.#elsewhere = elsewhere;
     this.#here = here;
-    this.#known = new Map(
-      [...elsewhere, ...here].map((summary) => [summary, this.#known.get(summary) ?? read(summary)]),
-    );
+    this.#known = new Map([...elsewhere, ...here].map((summary) => [summary, this.read(summary)]));
     this.#neighbours = [...this.#known.values()];
   }
 }

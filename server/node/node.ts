@@ -82,6 +82,7 @@ export class Node implements StateMachine, Knowledge {
   readonly #desk: CallDesk;
   readonly #reports: VerdictReports;
   readonly #settling: Settling;
+  readonly #neighbourhood: Neighbourhood;
   readonly streams: NodeStreams;
   readonly agents: AgentDesk;
   /** Why the node takes no part in its groups; null: it does. */
@@ -154,12 +155,12 @@ export class Node implements StateMachine, Knowledge {
       configured: () => this.#capacityOf(this.#world.self),
       termsOf: (group) => this.#groups.get(group)?.terms ?? null,
     });
-    const neighbourhood = new Neighbourhood({
+    this.#neighbourhood = new Neighbourhood({
       elsewhere: () => this.#statuses?.summaries() ?? [],
       here: () => this.#groups.summaries,
     });
     const placement = {
-      neighboursOf: (group: GroupObject) => neighbourhood.of(group),
+      neighboursOf: (group: GroupObject) => this.#neighbourhood.of(group),
       capacityOf: (node: NodeId) => this.#capacityOf(node),
       startOf: (node: NodeId) => (node === image.node ? image.boot : this.#reception.startOf(node)),
       sampleOf: (node: NodeId, nowMs: Millis) => this.agents.sampleOf(node, nowMs),
@@ -672,10 +673,13 @@ export class Node implements StateMachine, Knowledge {
         this.#statuses?.groupChanged(group.state.verdicts(), group.state.summary, group.isManaged);
         this.agents.news.heard(group.replica.key.group, group.state.ownership);
         this.#reports.wake(nowMs);
-        for (const other of this.#groups) if (other !== group && other.isManaged && other.isLeased) other.wake();
       },
       configured: ({ replica, state }) => this.agents.allocations.configured(replica.key.group, state.policies),
-      summaryChanged: () => this.#groups.summariesChanged(),
+      summaryChanged: (group, before) => {
+        this.#groups.summariesChanged();
+        const news = { before: this.#neighbourhood.read(before), now: this.#neighbourhood.read(group.state.summary) };
+        for (const other of this.#groups) if (other !== group) other.heardOf(news);
+      },
       beatNow: (group) => {
         this.#turn.beat(group.replica);
       },

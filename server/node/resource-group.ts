@@ -11,6 +11,7 @@ import { type Entry, isControl } from "../../proto/raft.ts";
 import type { GroupStatus, Reply, Request } from "../../proto/requests.ts";
 import { isReadOnly } from "../../proto/transactions.ts";
 import type { RoleChange } from "../raft/types.ts";
+import { concerns, type NeighbourNews } from "../recovery/neighbour-news.ts";
 import type { Planned } from "./agenda.ts";
 import type { Call } from "./calls.ts";
 import { Compactor } from "./compactor.ts";
@@ -58,7 +59,7 @@ export interface GroupListener {
   /** The group has other policies. */
   configured(group: ResourceGroup): void;
   /** What other groups may know of it is something else. */
-  summaryChanged(group: ResourceGroup): void;
+  summaryChanged(group: ResourceGroup, before: GroupSummary): void;
   beatNow(group: ResourceGroup): void;
   /** A committed change has left this node out. */
   leftOut(group: ResourceGroup): void;
@@ -327,6 +328,12 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
     this.#manager?.wake();
   }
 
+  /** A group around it tells something else of itself. */
+  heardOf(news: NeighbourNews): void {
+    const { group } = this.replica.key;
+    if (this.isManaged && this.isLeased && concerns({ group, policies: this.state.policies }, news)) this.wake();
+  }
+
   /**
    * What follows from the inputs of this step: decisions of the manager, and messages for watches.
    *
@@ -592,9 +599,10 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
   }
 
   #followSummary(): void {
-    if (this.#summary === this.state.summary) return;
+    const before = this.#summary;
+    if (before === this.state.summary) return;
     this.#summary = this.state.summary;
-    this.#listener.summaryChanged(this);
+    this.#listener.summaryChanged(this, before);
   }
 
   #stateReplaced(nowMs: Millis): void {

@@ -7,6 +7,9 @@ import { encodeGroupConfig } from "../../../proto/group-config.ts";
 import { toGroupId, toIncarnation, toLogIndex, toNodeId } from "../../../proto/ids.ts";
 import type { GroupSummary } from "../../../proto/model.ts";
 import { Neighbourhood } from "../../../server/node/neighbourhood.ts";
+import { ResourceGroup } from "../../../server/node/resource-group.ts";
+import { Cluster, smallShape } from "./cluster.ts";
+import { FakeAgents } from "./fake-agents.ts";
 
 const [n1, n2, n3] = [toNodeId("n1"), toNodeId("n2"), toNodeId("n3")];
 const [a, b, c, d] = [toGroupId("a"), toGroupId("b"), toGroupId("c"), toGroupId("d")];
@@ -40,4 +43,32 @@ test("what a group says of itself is read once for all who decide beside it, and
   here = here.map((each) => (each.group === c ? summary("c", [n1], "online") : each));
   assert.equal(seen(b, c)?.ownership.state, "online");
   assert.equal(seen(a, b), other);
+});
+
+test("a group that stops wakes those that depend on it, and none of the others beside it", (t) => {
+  const names = ["a", "b", "c", "d"].map(toGroupId);
+  const groups = Object.fromEntries(names.map((name) => [name, [n1, n2, n3]]));
+  const cluster = new Cluster({ ...smallShape, groups });
+  const resources = [{ name: "web", application: {}, run: { exec: { start: ["/bin/web"], foreground: true } } }];
+  const lease = { ttlMs: 60_000, renewIntervalMs: 15_000, stopBudgetMs: 500 };
+  for (const group of names) {
+    const management = { dependencies: group === b ? [{ group: "a" }] : [] };
+    const config = encodeGroupConfig({ lease, resources, management });
+    cluster.leader(group);
+    cluster.ask(n1, { type: "configure", group, config }, "configure");
+  }
+  const agents = new FakeAgents(cluster, [n1, n2, n3]);
+  const stateOf = (group: typeof a) =>
+    cluster.ask(n1, { type: "groupStatus", group }, "groupStatus").status.ownership.state;
+  agents.until(() => names.every((group) => stateOf(group) === "online"));
+  agents.advance(20_000);
+  const woken = new Set<typeof a>();
+  const { wake } = ResourceGroup.prototype;
+  t.mock.method(ResourceGroup.prototype, "wake", function (this: ResourceGroup) {
+    woken.add(this.replica.key.group);
+    wake.call(this);
+  });
+  cluster.ask(n1, { type: "wish", group: a, wish: { type: "stop" }, validateOnly: false, who: "", why: "" }, "wish");
+  agents.until(() => stateOf(a) === "offline" && stateOf(b) === "offline");
+  assert.deepEqual([...woken].toSorted(), [a, b]);
 });
