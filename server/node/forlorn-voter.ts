@@ -43,11 +43,11 @@ export class ForlornVoter {
     this.#world.out.send(peer, { type: "raft", ...address, message: { ...question, isTransfer: false } });
   }
 
-  /** One without a vote never looks for a leader by itself. */
+  /** One without a vote does not notice that its leader is gone. */
   #isForlorn(replica: ClusterReplica, leaderlessMs: number, nowMs: Millis): boolean {
+    if (leaderlessMs >= limits.voicelessSilenceMs) return true;
     const { voters, outgoing } = replica.membership;
-    const hasVote = [...voters, ...outgoing].some(({ node }) => node === this.#world.self);
-    if (hasVote) return leaderlessMs >= limits.voicelessSilenceMs;
+    if ([...voters, ...outgoing].some(({ node }) => node === this.#world.self)) return false;
     replica.catchUp();
     return nowMs >= this.#heardMs + limits.voicelessSilenceMs;
   }

@@ -259,7 +259,8 @@ export class GroupMembers {
    * without a vote tells nobody by itself that it is still there.
    */
   #mayHaveLeft(nowMs: Millis): boolean {
-    if (!this.#hasVote) return nowMs >= this.#silentMs;
+    if (!this.#hasVote && nowMs >= this.#silentMs) return true;
+    // Others that were left out may answer it again and again: whoever looks for a leader asks, though it hears something.
     if (this.#replica.role !== "preCandidate" || nowMs < this.#nextQuestionMs) return false;
     return this.#listedWithoutThis() !== null;
   }

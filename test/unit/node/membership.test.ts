@@ -5,6 +5,7 @@ import { test } from "node:test";
 import { type NodeId, toIncarnation, toMemberId, toNodeId } from "../../../proto/ids.ts";
 import type { PeerMessage } from "../../../proto/messages.ts";
 import type { Request } from "../../../proto/requests.ts";
+import { limits } from "../../../server/node/limits.ts";
 import { decodeGroupRecord } from "../../../storage/group-record.ts";
 import { parseKey } from "../../../storage/keys.ts";
 import type { Operation } from "../../../storage/ordered-store.ts";
@@ -95,6 +96,38 @@ test("an owner that was off while all of them were replaced hears it from those 
   cluster.settle();
   assert.notEqual(cluster.member(n3).machine.group(rg), null);
   cluster.until(() => cluster.member(n3).machine.group(rg) === null, 4_000);
+});
+
+test("a manager that was left out, and is answered by a witness that does not know it, asks whom the directory names", () => {
+  const cluster = new Cluster(pair);
+  cluster.until(() => statusOf(cluster, n1).manager === n1 && votersOf(cluster, n1).includes("witness"), 60_000);
+  const witness = statusOf(cluster, n1).membership.voters.find(({ isWitness }) => isWitness)?.node as NodeId;
+  const [heir, ...present] = nodes.filter((node) => ![n1, n2, witness].includes(node)) as [NodeId, ...NodeId[]];
+  // It has the entry that leaves it out, and does not hear that this is committed.
+  const cut = new Set<NodeId>();
+  const isLeftOut = () => {
+    const { voters = [], outgoing = [] } = cluster.members.get(n1)?.machine.group(rg)?.membership ?? {};
+    return voters.length > 0 && [...voters, ...outgoing].every(({ node }) => node !== n1);
+  };
+  cluster.copies = (from, to) => {
+    if (isLeftOut()) cut.add(n1);
+    return cut.has(from) === cut.has(to) ? 1 : 0;
+  };
+  cluster.member(n1).call(setOwners(n2, heir));
+  cluster.until(() => cut.has(n1), 20_000);
+  cluster.until(() => {
+    const { manager, membership } = statusOf(cluster, heir);
+    return manager === n2 && membership.outgoing.length === 0;
+  }, 60_000);
+  cut.add(witness);
+  cluster.member(n2).call(setOwners(...present.slice(0, 3)));
+  cluster.until(() => [n2, heir].every((node) => cluster.member(node).machine.group(rg) === null), 20_000);
+  cluster.sent = [];
+  const isAnswer = ({ from, to, message }: (typeof cluster.sent)[number]) =>
+    from === witness && to === n1 && message.type === "raft";
+  cluster.until(() => cluster.sent.some(isAnswer), 20_000);
+  cluster.copies = (...path) => (path.includes(witness) && present.some((node) => path.includes(node)) ? 0 : 1);
+  cluster.until(() => cluster.member(n1).machine.group(rg) === null, limits.voicelessSilenceMs - 1_000);
 });
 
 test("a node that is rebuilt and loses what it has of the group, halfway, is rebuilt all the same", () => {
