@@ -240,6 +240,8 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
     if (this.#succession !== null) return;
     const isOther = invite.incarnation !== this.#incarnation || invite.isWitness;
     if (isOther || invite.toMember <= this.#member) return this.#answerStranger(from, invite, nowMs);
+    // Late: that it was to be this member has been taken back since, as is known here.
+    if (hasRetired(this.state.members.membership, this.#world.self, invite.toMember)) return this.log.hint(from);
     // It may have been this very member before it forgot: unless it got the number for saying so in this start.
     if (this.#world.isForgetful() && invite.lostIn !== this.#world.nonce) return this.#sayLost(from, invite.toMember);
     this.#stepDown();
@@ -276,7 +278,9 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
   /** A committed change has given the place of this member to another. */
   departed(from: NodeId, message: PeerMessage & { readonly type: "departed" }, nowMs: Millis): void {
     const isOther = message.incarnation !== this.#incarnation || message.toMember !== this.#member;
-    if (isOther || this.#succession !== null || message.index <= this.state.members.configuration.index) return;
+    if (isOther || this.#succession !== null) return;
+    const { membership, index } = this.state.members.configuration;
+    if (message.index <= index && !hasRetired(membership, this.#world.self, this.#member)) return;
     this.#stepDown();
     this.log.maybePull(from, message.index, nowMs);
   }

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { clusterGroup, type NodeId, toGroupId, toNodeId } from "../../../proto/ids.ts";
 import type { Request } from "../../../proto/requests.ts";
-import { Cluster, type Shape } from "./cluster.ts";
+import { Cluster, peerInput, type Shape } from "./cluster.ts";
 
 const nodes = "n1 n2 n3 n4 n5 n6".split(" ").map(toNodeId);
 const [n1, n2, n3, n4, n5, n6] = nodes as [NodeId, NodeId, NodeId, NodeId, NodeId, NodeId];
@@ -240,6 +240,22 @@ test("a node that was to vote, and is not wanted any more, follows as any other 
   cluster.copies = () => 1;
   cluster.until(() => cluster.member(n4).machine.database.replica === null, 15_000);
   cluster.until(() => votersAt(cluster, n4) === votersAt(cluster, leader), 5_000);
+});
+
+test("an invitation that comes when the place was given to another is passed over", () => {
+  const cluster = new Cluster(shape);
+  const lost = follower(cluster);
+  cluster.stop(lost);
+  cluster.copies = (_from, to, { type }) => (to === n4 && type === "invite" ? 0 : 1);
+  replaced(cluster, n6, swap(shape.voters, lost, n5), 3 * afterMs);
+  const late = cluster.sent.find(({ to, message }) => to === n4 && message.type === "invite");
+  assert.ok(late !== undefined);
+  cluster.advance(1_000);
+  cluster.member(n4).host.deliver(peerInput(late.from, late.message));
+  cluster.advance(1_000);
+  assert.equal(cluster.member(n4).machine.database.replica, null);
+  makeGroup(cluster, n6, "made");
+  cluster.knows(n4, toGroupId("made"));
 });
 
 test("a node that was to vote and was never heard as a voter finds in its log that it is not wanted any more", () => {
