@@ -389,7 +389,7 @@ export class PlacementKeeper {
     return {
       group,
       owners,
-      leaving: leavingOwners(this.#replica.membership, this.#owner.askedOwners()),
+      leaving: leavingOwners(owners, this.#replica.membership, this.#owner.askedOwners()),
       verdicts: state.verdicts(),
       ownership: state.ownership,
       placement: state.placement,

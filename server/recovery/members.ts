@@ -60,13 +60,21 @@ export function areOwnersChanging({ owners, outgoing, target }: Membership): boo
   return sets.some((voters) => !areOwners(voters, owners));
 }
 
-/** Owners whom the change under way leaves out, or the one that is about to begin. @param asked its owners; null: there is none */
+/**
+ * Owners whom the change under way leaves out, or the one that is about to begin.
+ *
+ * @param owners as far as the log is applied
+ * @param membership of the whole log: its owner list may already be the next one
+ * @param asked owners of the change that is about to begin; null: there is none
+ */
 export function leavingOwners(
-  { owners, voters, outgoing, target }: Membership,
+  owners: readonly NodeId[],
+  membership: Membership,
   asked: readonly NodeId[] | null,
 ): readonly NodeId[] {
+  const { voters, outgoing, target } = membership;
   const next = (target ?? (outgoing.length > 0 ? voters : null))?.map(({ node }) => node);
-  const lists = [next, asked].filter((list) => list !== null && list !== undefined);
+  const lists = [membership.owners, next, asked].filter((list) => list !== null && list !== undefined);
   return owners.filter((owner) => lists.some((list) => !list.includes(owner)));
 }
 

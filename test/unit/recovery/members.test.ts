@@ -15,6 +15,8 @@ function membershipOf(change: Partial<Membership>): Membership {
   return { ...firstConfiguration(nodesOf("a b c")).membership, ...change };
 }
 
+const abc = nodesOf("a b c");
+
 test("areOwnersChanging() while the group is on its way to other owners, or not all of the old ones are out yet", () => {
   assert.equal(areOwnersChanging(membershipOf({})), false);
   for (const names of ["a b d", "a b", "a b c d"]) {
@@ -30,14 +32,22 @@ test("areOwnersChanging() takes another order, another witness or a renewed memb
 });
 
 test("leavingOwners() are those that the change under way leaves out, until it is over", () => {
-  assert.deepEqual(leavingOwners(membershipOf({}), null), []);
-  assert.deepEqual(leavingOwners(membershipOf({ target: votersOf("a d", "b") }), null), ["c"]);
-  assert.deepEqual(leavingOwners(membershipOf({ voters: votersOf("a b"), outgoing: votersOf("a b c") }), null), ["c"]);
-  assert.deepEqual(leavingOwners(membershipOf({ target: votersOf("c b a") }), null), []);
+  assert.deepEqual(leavingOwners(abc, membershipOf({}), null), []);
+  assert.deepEqual(leavingOwners(abc, membershipOf({ target: votersOf("a d", "b") }), null), ["c"]);
+  assert.deepEqual(leavingOwners(abc, membershipOf({ voters: votersOf("a b"), outgoing: votersOf("a b c") }), null), [
+    "c",
+  ]);
+  assert.deepEqual(leavingOwners(abc, membershipOf({ target: votersOf("c b a") }), null), []);
 });
 
 test("leavingOwners() are also those whom the change that is about to begin leaves out", () => {
   const asked = nodesOf("b c");
-  assert.deepEqual(leavingOwners(membershipOf({}), asked), ["a"]);
-  assert.deepEqual(leavingOwners(membershipOf({ target: votersOf("a c") }), asked), ["a", "b"]);
+  assert.deepEqual(leavingOwners(abc, membershipOf({}), asked), ["a"]);
+  assert.deepEqual(leavingOwners(abc, membershipOf({ target: votersOf("a c") }), asked), ["a", "b"]);
+});
+
+test("leavingOwners() are also those whom an owner list leaves out that is in the log and not applied yet", () => {
+  const next = { owners: nodesOf("a b d"), voters: votersOf("a b d"), outgoing: votersOf("a b c") };
+  assert.deepEqual(leavingOwners(abc, membershipOf(next), null), ["c"]);
+  assert.deepEqual(leavingOwners(nodesOf("a b d"), membershipOf(next), null), []);
 });
