@@ -27,9 +27,12 @@ export const adapterLimits = {
   /** Within this time of our own dial, a dial of the peer is the other half of a simultaneous opening. */
   simultaneousMs: 5_000,
 
-  checkIntervalMs: 5_000,
-  /** Silence of a peer to which something was sent, before it is probed; and after the probe, before it is given up. */
-  silenceMs: 5_000,
+  checkIntervalMs: 1_000,
+  /**
+   * Silence of a peer that is to be heard, before it is probed; and after the probe, before it is given up. TCP tries again after
+   * twice as long each time, and would wait on after the network is whole again; a dial does so after 2 s at most.
+   */
+  silenceMs: 2_000,
   /** A connection that we made for a few messages is closed after this long without any. */
   idleMs: 60_000,
   /** A connection over which gossip has not come up, or has gone, after this long is made anew. */

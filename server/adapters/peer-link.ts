@@ -66,7 +66,7 @@ export class PeerLink {
     }
     const nowMs = performance.now();
     this.#usedAtMs = nowMs;
-    this.#silence.sent(nowMs);
+    this.#silence.owes(nowMs);
     this.#sender.push({ kind: frameKinds.message, bytes });
     this.#reach();
   }
@@ -129,7 +129,8 @@ export class PeerLink {
   }
 
   /**
-   * Looks after an open link, every few seconds.
+   * Looks after an open link, every second. Of a link that is kept something is to be heard, also when nothing is said: whoever
+   * needs it has no time to find out that it is broken.
    *
    * @param hasGossip whether gossip reaches the peer
    * @param stalled this process did not run for a while
@@ -139,6 +140,7 @@ export class PeerLink {
     this.#sender.nudge();
     const [newest] = this.#open().slice(-1);
     if (newest === undefined) return null;
+    if (this.#isKept) this.#silence.owes(nowMs);
     if (stalled) this.#silence.restart(nowMs);
     const verdict = this.#silence.check(nowMs);
     if (verdict === "probe") this.#sender.push({ kind: frameKinds.probe, bytes: noBytes });

@@ -6,7 +6,7 @@ export type SilenceVerdict = "fine" | "probe" | "dead";
 
 export class Silence {
   readonly #limitMs: number;
-  /** First thing sent since the peer was last heard; null: it owes nothing. */
+  /** Since when the peer is to be heard; null: it owes nothing. */
   #owedSinceMs: number | null = null;
   #probedAtMs: number | null = null;
 
@@ -15,7 +15,8 @@ export class Silence {
     this.#limitMs = limitMs;
   }
 
-  sent(nowMs: number): void {
+  /** Something was sent to it, or it is to be there. */
+  owes(nowMs: number): void {
     this.#owedSinceMs ??= nowMs;
   }
 

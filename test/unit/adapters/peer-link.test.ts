@@ -183,6 +183,21 @@ test("check() probes a silent peer, then cuts the link", async (context) => {
   assert.deepEqual(log, ["up", "down"]);
 });
 
+test("check() probes a peer to which nothing is said only where the link is kept", async (context) => {
+  const passing = fixture(context);
+  const kept = fixture(context);
+  const connections = [passing.open("inbound"), kept.open("inbound")];
+  kept.link.keep(true);
+  await settled();
+  const nowMs = performance.now();
+  for (const { link } of [passing, kept])
+    for (const afterMs of [1_000, 4_000, 9_000]) link.check(nowMs + afterMs, true, false);
+  assert.deepEqual(
+    connections.map(({ status }) => status),
+    ["open", "closed"],
+  );
+});
+
 test("check() spares a peer that answers, and every peer after a stall of this process", async (context) => {
   const { link, open } = fixture(context);
   const connection = open("inbound");

@@ -66,21 +66,21 @@ test("Membership.replace() names those who left or changed identity, not those w
 
 test("Silence probes a peer that owes a sign of life, and gives it up when the probe is not answered", () => {
   const silence = new Silence(5_000);
-  silence.sent(1_000);
-  silence.sent(4_000);
+  silence.owes(1_000);
+  silence.owes(4_000);
   assert.equal(silence.check(5_999), "fine");
   assert.equal(silence.check(6_000), "probe");
   assert.equal(silence.check(10_999), "fine");
   assert.equal(silence.check(11_000), "dead");
 });
 
-test("Silence asks nothing of a peer to which nothing was sent, or that was heard since", () => {
+test("Silence asks nothing of a peer that owes nothing, or that was heard since", () => {
   const silence = new Silence(5_000);
   assert.equal(silence.check(1_000_000), "fine");
-  silence.sent(1_000_000);
+  silence.owes(1_000_000);
   silence.heard();
   assert.equal(silence.check(2_000_000), "fine");
-  silence.sent(2_000_000);
+  silence.owes(2_000_000);
   assert.equal(silence.check(2_005_000), "probe");
   silence.heard();
   assert.equal(silence.check(3_000_000), "fine");
@@ -88,7 +88,7 @@ test("Silence asks nothing of a peer to which nothing was sent, or that was hear
 
 test("Silence starts anew after a stall of this process", () => {
   const silence = new Silence(5_000);
-  silence.sent(0);
+  silence.owes(0);
   silence.restart(60_000);
   assert.equal(silence.check(60_000), "fine");
   assert.equal(silence.check(65_000), "probe");
