@@ -24,7 +24,7 @@ import { type Lock, type LockOptions, takeLock } from "./lock.ts";
 import { pipelined } from "./pipelined-transport.ts";
 import * as placement from "./placement-calls.ts";
 import { Renewals } from "./renewals.ts";
-import { defaultRetry, type RetryOptions } from "./retry.ts";
+import { checkRetry, defaultRetry, type RetryOptions } from "./retry.ts";
 import { type SessionCalls, Sessions } from "./sessions.ts";
 import * as status from "./status-watch.ts";
 import { checkTime } from "./times.ts";
@@ -63,12 +63,12 @@ export class Client implements AsyncDisposable {
   readonly #caller: Caller;
   readonly #renewals: Renewals;
 
-  /** Connects to nothing yet. @throws {DbError} `invalid_argument` for a malformed endpoint or timeout */
+  /** Connects to nothing yet. @throws {DbError} `invalid_argument` for a malformed endpoint, timeout or retry */
   constructor(options: ClientOptions) {
     this.#parts = {
       endpoints: new Endpoints(options.endpoints, pipelined(options.connect ?? connectLazily)),
       clock: options.clock ?? systemClock,
-      retry: options.retry ?? defaultRetry,
+      retry: checkRetry(options.retry ?? defaultRetry),
       random: options.random ?? Math.random,
       timeoutMs: checkTime(options.timeoutMs ?? clientLimits.timeoutMs, "timeoutMs"),
       sessions: options.retrySafe === true ? new Sessions(this.#sessionCalls()) : null,

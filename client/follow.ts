@@ -114,6 +114,8 @@ class Following<Event> {
   /** Attempts since something was heard. */
   #attempts = 0;
   #hasBegun = false;
+  /** The stream that is followed stands. */
+  #isFollowed = false;
   /** What exists is still to come, or to be told that it was nothing. */
   #isInitial = false;
   /** Events of a revision of which more is to come. */
@@ -131,6 +133,7 @@ class Following<Event> {
   /** Follows one stream to its end, which is always an error. */
   async *follow(endpoint: string): AsyncGenerator<NoticeOf<Event>, void> {
     this.#attempts += 1;
+    this.#isFollowed = false;
     this.#dropFragments();
     using _place = this.#parts.endpoints.watchPlaces.take(endpoint);
     const transport = await this.#parts.endpoints.transportTo(endpoint);
@@ -177,10 +180,13 @@ class Following<Event> {
     return decision.type === "fail" ? null : decision.delayMs;
   }
 
-  /** For one node: until the watch has begun, half of what is left while there is another one to ask. */
+  /**
+   * For one node: until the watch has begun, half of what is left while there is another one to ask.
+   */
   get #patienceMs(): number {
     const { clock, endpoints } = this.#parts;
-    if (this.#hasBegun) return clientLimits.watchSilenceMs;
+    if (this.#isFollowed) return clientLimits.watchSilenceMs;
+    if (this.#hasBegun) return clientLimits.watchResumeMs;
     const leftMs = this.#startMs + this.#timeoutMs - clock.nowMs();
     const sharedMs = endpoints.count > 1 ? leftMs / 2 : leftMs;
     return Math.max(1, Math.min(clientLimits.watchSilenceMs, sharedMs));
@@ -202,6 +208,7 @@ class Following<Event> {
       case "created": {
         const isResumed = this.#position !== null;
         this.#hasBegun = true;
+        this.#isFollowed = true;
         this.#advance(response.value.position);
         return [{ type: "started", revision: this.#revision, endpoint, isResumed }];
       }

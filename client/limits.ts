@@ -49,6 +49,8 @@ export const clientLimits = {
   watchProgressMs: 5_000,
   /** A watch that has heard nothing for this long looks for another node. */
   watchSilenceMs: 15_000,
+  /** Longest wait for a node that is to go on with a watch; then another one is asked. */
+  watchResumeMs: 5_000,
   /** As the schema allows. */
   watchBufferBytesMax: 16_777_216,
   /** Bytes of one revision that arrives in fragments; beyond it the watch fails with `overloaded`. */

@@ -1,15 +1,17 @@
 // When a failed call is tried again, where, and after what pause: a pure function of the failure's code and effect. A read
 // may always be repeated; a write only when it is certain that nothing happened.
 
-import { errorCodes } from "../proto/errors.ts";
+import { DbError, errorCodes, failure } from "../proto/errors.ts";
 import { clientLimits } from "./limits.ts";
+import { checkTime } from "./times.ts";
 import type { ClientFailure } from "./unreachable-error.ts";
 
 export interface RetryOptions {
   /** Attempts in all; 1: no retry. */
   readonly attemptsMax: number;
-  /** First pause; each later one doubles. */
+  /** First pause, above 0; each later one doubles. */
   readonly backoffMs: number;
+  /** Up to 86,400,000. */
   readonly backoffMsMax: number;
 }
 
@@ -18,6 +20,18 @@ export const defaultRetry: RetryOptions = {
   backoffMs: clientLimits.backoffMs,
   backoffMsMax: clientLimits.backoffMsMax,
 };
+
+/** @throws {DbError} `invalid_argument` unless there is an attempt and a pause: without one nothing would end, or rest */
+export function checkRetry(retry: RetryOptions): RetryOptions {
+  const { attemptsMax, backoffMs, backoffMsMax } = retry;
+  if (!Number.isSafeInteger(attemptsMax) || attemptsMax < 1) {
+    const message = `The retry.attemptsMax ${attemptsMax} is not a whole number above 0`;
+    throw new DbError(failure("invalid_argument", message, { field: "retry.attemptsMax" }));
+  }
+  checkTime(backoffMs, "retry.backoffMs");
+  checkTime(backoffMsMax, "retry.backoffMsMax");
+  return retry;
+}
 
 /** What is known about a call when an attempt has failed. */
 export interface RetryState {

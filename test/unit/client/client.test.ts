@@ -2,7 +2,14 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Client, type ClientOptions, DbError, type KeyValue, UnreachableError } from "../../../client/index.ts";
+import {
+  Client,
+  type ClientOptions,
+  DbError,
+  defaultRetry,
+  type KeyValue,
+  UnreachableError,
+} from "../../../client/index.ts";
 import { errorCodes } from "../../../proto/errors.ts";
 import { clusterId, FakeCluster } from "./fake-cluster.ts";
 import { ManualClock } from "./manual-clock.ts";
@@ -195,9 +202,17 @@ test("Client ends a call when its signal is aborted, also between attempts", asy
   assert.ok(clock.nowMs() < 1_000);
 });
 
-test("Client refuses malformed endpoints and integers, and is of no use once closed", async () => {
+test("Client refuses malformed endpoints, integers and retries, and is of no use once closed", async () => {
   for (const bad of [[], ["n202"], ["n202:0"], ["n202:99999"], ["http://n202:1"], Array(65).fill("a:1") as string[]]) {
     assert.throws(() => new Client({ endpoints: bad }), code("invalid_argument"), JSON.stringify(bad));
+  }
+  for (const wrong of [{ attemptsMax: 0 }, { attemptsMax: 1.5 }, { backoffMs: 0 }, { backoffMsMax: Number.NaN }]) {
+    const [name = ""] = Object.keys(wrong);
+    const retry = { ...defaultRetry, ...wrong };
+    assert.throws(() => new Client({ endpoints, retry }), {
+      code: "invalid_argument",
+      details: { field: `retry.${name}` },
+    });
   }
   assert.ok(new Client({ endpoints: ["[::1]:7401", "node-1.example:7401"] }));
   const { client } = createClient(new FakeCluster(), { timeoutMs: 100 });

@@ -111,6 +111,23 @@ test("a watch begins at another node, in its time, when the first takes it and s
   await notices.return();
 });
 
+test("a watch goes on at the next node when the second takes it and says nothing", async () => {
+  const cluster = new FakeCluster();
+  const { notices, clock } = watchOf(cluster);
+  await next(notices, "started");
+  cluster.silent.add("n208:7401");
+  const waiting = next(notices, "interrupted");
+  cluster.kill("n202:7401");
+  await waiting;
+  cluster.start("n202:7401");
+  const silent = next(notices, "interrupted");
+  await new Promise((resolve) => setImmediate(resolve));
+  clock.advance(5_001);
+  assert.equal((await silent).failure.message, "n208:7401 said nothing for 5000 ms");
+  assert.equal((await next(notices, "started")).endpoint, "n202:7401");
+  await notices.return();
+});
+
 test("a watch that nodes take and say nothing about fails when its time is up", async () => {
   const cluster = new FakeCluster();
   for (const endpoint of endpoints) cluster.silent.add(endpoint);
