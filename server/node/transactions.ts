@@ -75,7 +75,10 @@ type Answer = { readonly reply: Reply } & (
   | { readonly type: "decision"; readonly id: TransactionId }
 );
 
-/** The group can do nothing about it, or not in time. Other failures are of the moment. */
+/**
+ * Of a vote: the group can do nothing about it, or not in time. Other failures are of the moment. Of what is decided, none
+ * is final: that a group is not known says only that the directory of the node that was asked lags.
+ */
 const final: ReadonlySet<ErrorCode> = new Set([
   "invalid_argument",
   "not_found",
@@ -232,6 +235,10 @@ export class Transactions {
     return failure("deadline", message, { group: silent }, "none");
   }
 
+  #isAborted(id: TransactionId): boolean {
+    return this.#replica.state.transactions.record(id)?.decision === "aborted";
+  }
+
   #reply(id: TransactionId, groups: readonly GroupId[], driven: Driven, decision: Decision): void {
     if (driven.call === null) return this.#answerFromMemory(driven);
     const isAborted = decision === "aborted";
@@ -298,17 +305,16 @@ export class Transactions {
 
   #takeFailure(driven: Driven, { type, group, id }: Answer & { readonly group: GroupId }, reason: Failure): void {
     if (type === "vote" && final.has(reason.code)) driven.refusal ??= { ...reason, effect: "none" };
-    // A group that is gone has nothing to carry out.
-    const isGone = type === "done" && reason.code === "not_found";
-    if (isGone) driven.finished.set(group, { incarnation: id.incarnation, revision: toRevision(0) });
+    // Nobody needs to be told for it: whoever finds no record takes the transaction for aborted.
+    const isOver = type === "done" && reason.code === "not_found" && this.#isAborted(id);
+    if (isOver) driven.finished.set(group, { incarnation: id.incarnation, revision: toRevision(0) });
   }
 
   #takeDecision(id: TransactionId, reply: Reply, nowMs: Millis): void {
     const inquiry = this.#inquiries.get(nameOf(id));
     if (inquiry === undefined) return;
     inquiry.nextMs = toMillis(nowMs + limits.transactionRetryMs);
-    const isGone = reply.type === "failed" && reply.failure.code === "not_found";
-    const decision = isGone ? "aborted" : reply.type === "decision" ? reply.decision : null;
+    const decision = reply.type === "decision" ? reply.decision : null;
     if (decision !== null) this.#owner.propose({ type: "finish", id, decision, floor: toLogIndex(0) });
   }
 

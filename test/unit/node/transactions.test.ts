@@ -289,6 +289,51 @@ test("a transaction names the group that does not exist, and nothing is done", (
   from.until(() => isSettled(from));
 });
 
+/** A group of which some nodes have not heard, until messages arrive again; nobody is told a decision meanwhile. */
+function makeUnheard(from: Cluster, { group, owners, late }: Unheard): void {
+  const lost = new Set(["clusterNews", "clusterEntries", "clusterState"]);
+  from.copies = (_from, to, message) => {
+    const isOutcome = message.type === "forward" && ["finish", "decision"].includes(message.request.type);
+    return isOutcome || (late.includes(to) && lost.has(message.type)) ? 0 : 1;
+  };
+  from.ask(stranger, { type: "createGroup", group, owners, validateOnly: false }, "createGroup");
+  from.knows(stranger, group);
+  const manager = () => from.ask(stranger, { type: "groupStatus", group }, "groupStatus").status.manager;
+  from.until(() => manager() === owners[0], 60_000);
+}
+
+interface Unheard {
+  readonly group: GroupId;
+  readonly owners: readonly NodeId[];
+  readonly late: readonly NodeId[];
+}
+
+test("a decision holds for a group that is prepared on nodes that have not heard of the one that coordinates", () => {
+  const from = cluster();
+  const aa = toGroupId("aa");
+  makeUnheard(from, { group: aa, owners: nodesOf(1, 2, 3), late: nodesOf(5, 6) });
+  const parts = [aa, c].map((group) => ({ group, success: [txn.put("k", "new")] }));
+  assert.equal(from.ask(stranger, transaction(...parts), "transact").succeeded, true);
+  from.advance(2 * limits.transactionInquireMs);
+  from.copies = () => 1;
+  from.advance(5_000);
+  assert.deepEqual([read(from, aa), read(from, c)], ["new", "new"]);
+});
+
+test("a decision is kept by a manager that has not heard of a group that takes part", () => {
+  const from = cluster();
+  const cc = toGroupId("cc");
+  const [manager, ...late] = nodesOf(1, 2, 3) as [NodeId, NodeId, NodeId];
+  makeUnheard(from, { group: cc, owners: nodesOf(5, 6, 7), late });
+  const parts = [a, cc].map((group) => ({ group, success: [txn.put("k", "new")] }));
+  assert.equal(from.ask(stranger, transaction(...parts), "transact").succeeded, true);
+  from.stop(manager);
+  from.advance(5_000);
+  from.copies = () => 1;
+  from.advance(5_000);
+  assert.deepEqual([read(from, a), read(from, cc)], ["new", "new"]);
+});
+
 test("all of it outlives a restart of every node in between", () => {
   const from = cluster();
   losing(from, ({ type }) => type === "finish");
