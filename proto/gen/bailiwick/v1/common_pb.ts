@@ -106,7 +106,9 @@ export const HeaderSchema: GenMessage<Header> = /*@__PURE__*/
 
 /**
  * A fencing token: the right to act that a current owner, or a lock holder, was given. A write that carries one is
- * refused with `fenced` unless `epoch` is the newest of `group`.
+ * refused with `fenced` unless `epoch` is the newest of `group`. A transaction over several groups looks at it when `group`
+ * promises its part, and holds its keys from then on: what it writes may come under a later epoch, if the groups took so long
+ * to decide.
  *
  * @generated from message bailiwick.v1.Fence
  */

@@ -57,7 +57,7 @@ export type TransactRequest = Message<"bailiwick.v1.TransactRequest"> & {
   failure: Operation[];
 
   /**
-   * Execute only while all of these ownerships hold; their groups take part in the transaction.
+   * Execute only if all of these ownerships hold; their groups take part in the transaction. See `Fence` for when that is.
    *
    * @generated from field: repeated bailiwick.v1.Fence fences = 5;
    */
