@@ -126,10 +126,11 @@ export function intentAfter(
   { owner, isMove }: Pick<Command<"assign">, "owner" | "isMove">,
 ): GroupIntent {
   const { intent, move, target } = placement;
+  const from = lastOwner({ ownership: before, placement });
   // An operator wanted it to leave, and so it has: fallback would take it back at once.
-  if (move?.to === null && target !== null) return { ...intent, pinnedTo: owner };
+  if (move?.to === null && target !== null && owner !== from) return { ...intent, pinnedTo: owner };
   // Fallback goes by the list again once the application has left the owner that it was moved to, for whatever reason.
-  const hasLeft = isMove || (move === null && lastOwner({ ownership: before, placement }) === intent.pinnedTo);
+  const hasLeft = isMove || (move === null && from === intent.pinnedTo);
   return hasLeft && intent.pinnedTo !== owner ? { ...intent, pinnedTo: null } : intent;
 }
 

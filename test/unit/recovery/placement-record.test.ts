@@ -189,6 +189,15 @@ test("an application that an operator wanted to leave stays where it went, as if
   assert.equal(started.intent.pinnedTo, null);
 });
 
+test("an application that could not leave as an operator wanted is held to no owner", () => {
+  const { placement, ownership } = wished();
+  const ran = withAssignment(placement, ownership, { ...assign, isMove: false }, at);
+  const leaving = { ...withWish({ type: "move", to: null, ifEpoch: null }, ran, true), target: n3 };
+  const released = { currentOwner: null, epoch: toEpoch(5), state: "offline", reason: "" } as const;
+  const back = withAssignment(leaving, released, { ...assign, epoch: toEpoch(6), isMove: false }, at);
+  assert.equal(back.intent.pinnedTo, null);
+});
+
 test("no more decisions and moves are kept than are ever looked at", () => {
   let { placement, ownership } = wished();
   for (let count = 0; count < 300; count++)
