@@ -1,15 +1,12 @@
 // What must be up beside a quorum for the application to run: S1's "sufficient resources" (Fig. 4, block 404; C2).
 
 import type { NodeId } from "../../proto/ids.ts";
-import { freeOn } from "./capacity.ts";
+import { capacityOf } from "./capacity.ts";
 import { isPresent } from "./placement-facts.ts";
 import type { PlacementView } from "./placement-view.ts";
 
 /** What a view says of what the minimum asks for. */
-export type MinimumView = Pick<
-  PlacementView,
-  "owners" | "verdicts" | "policies" | "neighbours" | "samples" | "capacities"
->;
+export type MinimumView = Pick<PlacementView, "owners" | "verdicts" | "policies" | "samples" | "capacities">;
 
 /** What of the minimum is not there, the first of it; null: it is met. */
 export function minimumMissing(view: MinimumView): string | null {
@@ -27,13 +24,16 @@ function missingOwners(view: MinimumView): readonly string[] {
   return present >= owners ? [] : [`${present} of at least ${owners} owners are up`];
 }
 
-/** An owner that does not name a dimension is not limited in it. */
+/**
+ * An owner that does not name a dimension is not limited in it. What others use counts only in the ledger of the node that is to
+ * run it: the word of a group without quorum may be old for ever.
+ */
 function missingCapacity(view: MinimumView): readonly string[] {
   const { capacity } = view.policies.minimum;
   if (capacity.size === 0) return [];
-  const free = view.owners.filter((node) => isPresent(view, node)).map((node) => freeOn(view, node));
+  const there = view.owners.filter((node) => isPresent(view, node)).map((node) => capacityOf(view, node));
   return [...capacity].flatMap(([dimension, needed]) => {
-    const amount = free.reduce((sum, each) => sum + (each.get(dimension) ?? Number.POSITIVE_INFINITY), 0);
+    const amount = there.reduce((sum, each) => sum + (each.get(dimension) ?? Number.POSITIVE_INFINITY), 0);
     return amount >= needed ? [] : [`The owners that are up have ${amount} of the ${needed} ${dimension} needed`];
   });
 }

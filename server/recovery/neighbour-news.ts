@@ -29,9 +29,9 @@ function names({ sameNode, differentNode, dependencies }: GroupPolicies, group: 
 }
 
 /** Where it runs, or whether it does, depends on what others use of nodes, or on how many run there. */
-function weighsOthers({ demand, minimum, startup, fallover }: GroupPolicies): boolean {
+function weighsOthers({ demand, startup, fallover }: GroupPolicies): boolean {
   const isByOthers = startup === "balanced" || fallover === "mostFreeCapacity";
-  return isByOthers || demand.size > 0 || minimum.capacity.size > 0;
+  return isByOthers || demand.size > 0;
 }
 
 function isUseChanged({ before, now }: NeighbourNews): boolean {

@@ -13,7 +13,6 @@ const names: readonly Partial<GroupPolicies>[] = [
 ];
 const weighing: readonly Partial<GroupPolicies>[] = [
   { demand: amounts({ cpu: 1 }) },
-  { minimum: { owners: 0, capacity: amounts({ cpu: 1 }), resources: [] } },
   { startup: "balanced" },
   { fallover: "mostFreeCapacity" },
 ];

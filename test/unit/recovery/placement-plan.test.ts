@@ -378,6 +378,15 @@ test("a minimum of capacity and of resources is looked for on the owners that ar
   assert.equal(plan({ policies: disk, verdicts: statuses({ n212: "down" }) }), "releasing n208");
 });
 
+test("a minimum of capacity is there also where another group says that it uses it", () => {
+  const capacities = new Map(owners.map((node) => [node, amounts({ cpu: 4 })]));
+  const policies = policiesOf({ minimum: { owners: 0, capacity: amounts({ cpu: 8 }), resources: [] } });
+  const neighbours = [neighbourOf("rg220", ownedBy("n210"), { demand: amounts({ cpu: 4 }) })];
+  const verdicts = statuses({ n212: "down" });
+  assert.equal(plan({ policies, capacities, neighbours, verdicts }), "wait");
+  assert.equal(plan({ policies, capacities, neighbours, verdicts, ownership: unowned(), ...idle }), "reserve n208");
+});
+
 test("all that a minimum lacks is told, one sentence each", () => {
   const capacities = new Map(owners.map((node) => [node, amounts({ cpu: 4 })]));
   const minimum = { owners: 3, capacity: amounts({ cpu: 10, disks: 1 }), resources: ["app", "disk"] };

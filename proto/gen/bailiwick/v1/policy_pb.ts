@@ -140,7 +140,7 @@ export type MinimumResources = Message<"bailiwick.v1.MinimumResources"> & {
   owners: number;
 
   /**
-   * Free capacity, summed over the owners that are up, by dimension; at most 16 entries.
+   * Capacity, summed over the owners that are up, by dimension; at most 16 entries. What other groups use of it is not taken off.
    *
    * @generated from field: map<string, uint64> capacity = 2;
    */
