@@ -7,8 +7,8 @@ import type { ClientError, ClientFailure } from "./unreachable-error.ts";
 /** Named by a failure of a session that the group does not know. */
 export const expiredField = "request_id.session";
 
-/** Named by a failure of a lease that the keys were to be attached to. */
-const leaseField = "lease";
+/** Named by a failure of a lease that the group does not know. */
+export const leaseField = "lease";
 
 /** The group has looked at the request itself, and refused it for good. */
 const settling: ReadonlySet<string> = new Set(["condition_failed", "fenced", "txn_conflict", "already_exists"]);

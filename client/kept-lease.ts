@@ -3,6 +3,7 @@
 
 import { DbError, failure } from "../proto/errors.ts";
 import type { Caller, ClientParts, RequestOptions } from "./caller.ts";
+import { leaseField } from "./doubts.ts";
 import { checkTtl, grantLease, type LeaseName, type NewLease, revokeLease } from "./lease-calls.ts";
 import { clientLimits } from "./limits.ts";
 import type { Renewed } from "./renewal-stream.ts";
@@ -10,7 +11,7 @@ import type { Renewals, Renewer } from "./renewals.ts";
 import { decideRetry } from "./retry.ts";
 import { isAborted } from "./signals.ts";
 import { checkTime } from "./times.ts";
-import { type ClientError, toClientError } from "./unreachable-error.ts";
+import { type ClientError, type ClientFailure, toClientError } from "./unreachable-error.ts";
 import { within } from "./within.ts";
 
 /** What leases, locks and elections of a client are made of. */
@@ -106,8 +107,9 @@ export class KeptLease implements AsyncDisposable {
     try {
       await revokeLease(caller, this, options);
     } catch (reason) {
-      // A repeated call finds what the one before has done.
-      if (toClientError(reason).code !== "not_found") throw reason;
+      // A repeated call finds what the one before has done. A node that does not know the group says nothing of its leases.
+      const { code, details }: ClientFailure = toClientError(reason);
+      if (code !== "not_found" || details.field !== leaseField) throw reason;
     }
     this.#untilMs = over;
   }

@@ -123,7 +123,7 @@ export class FakeLeases {
 
   #find(id: bigint): number {
     const ttlMs = this.#ttls.get(id);
-    if (ttlMs === undefined) throw new DbError(failure("not_found", `There is no lease ${id}`, { group: "rg220" }));
-    return ttlMs;
+    if (ttlMs !== undefined) return ttlMs;
+    throw new DbError(failure("not_found", `There is no lease ${id}`, { group: "rg220", field: "lease" }));
   }
 }

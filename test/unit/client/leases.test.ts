@@ -89,6 +89,16 @@ test("a lease that has ended already is revoked without an error", async () => {
   assert.deepEqual([lease.isHeld, lease.remainingMs, lease.lost.aborted], [false, 0, false]);
 });
 
+test("a lease counts as revoked only when its group says so, not by a node that has not heard of the group", async () => {
+  const { client, cluster } = new LeaseSetting();
+  const lease = await client.lease(group, { ttlMs });
+  cluster.refuse("revokeLease", "not_found");
+  await assert.rejects(lease.revoke(), failsAs("not_found"));
+  assert.ok(cluster.leases.has(BigInt(lease.id)));
+  await lease.revoke();
+  assert.equal(lease.remainingMs, 0);
+});
+
 test("a stream stays open for the leases that are left", async () => {
   const { client, cluster, pass } = bound(new LeaseSetting());
   const [kept, other] = [await client.lease(group, { ttlMs }), await client.lease(group, { ttlMs })];
