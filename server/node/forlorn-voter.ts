@@ -4,6 +4,7 @@
 import { type LogIndex, type Millis, type NodeId, toLogIndex, toMillis, toTerm } from "../../proto/ids.ts";
 import { anyMember } from "../../proto/membership.ts";
 import type { EntryId } from "../../proto/raft.ts";
+import { hasSay } from "../raft/changes.ts";
 import type { ClusterOutcome, ClusterState } from "./cluster-state.ts";
 import { limits } from "./limits.ts";
 import type { Replica } from "./replica.ts";
@@ -43,11 +44,10 @@ export class ForlornVoter {
     this.#world.out.send(peer, { type: "raft", ...address, message: { ...question, isTransfer: false } });
   }
 
-  /** One without a vote does not notice that its leader is gone. */
+  /** One without a vote does not notice that its leader is gone; nor one that goes on from a copy with the vote of an earlier member. */
   #isForlorn(replica: ClusterReplica, leaderlessMs: number, nowMs: Millis): boolean {
     if (leaderlessMs >= limits.voicelessSilenceMs) return true;
-    const { voters, outgoing } = replica.membership;
-    if ([...voters, ...outgoing].some(({ node }) => node === this.#world.self)) return false;
+    if (hasSay(replica.membership, this.#world.self, replica.member)) return false;
     replica.catchUp();
     return nowMs >= this.#heardMs + limits.voicelessSilenceMs;
   }

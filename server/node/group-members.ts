@@ -21,7 +21,7 @@ import type { EntryId, RaftMessage } from "../../proto/raft.ts";
 import type { GroupRequest } from "../../proto/requests.ts";
 import { bytesOf } from "../../storage/bytes.ts";
 import { hash64 } from "../../storage/hash.ts";
-import { isAtRest } from "../raft/changes.ts";
+import { hasSay, isAtRest } from "../raft/changes.ts";
 import { rankWitnesses } from "../recovery/members.ts";
 import type { Call } from "./calls.ts";
 import { failed, fateUnknown, type GroupReplica, headerOf } from "./group-replies.ts";
@@ -270,8 +270,7 @@ export class GroupMembers {
   }
 
   #isVoter(): boolean {
-    const { voters, outgoing } = this.#replica.membership;
-    return [...voters, ...outgoing].some(({ node }) => node === this.#world.self);
+    return hasSay(this.#replica.membership, this.#world.self, this.#replica.member);
   }
 
   /**

@@ -4,7 +4,7 @@
 // Source: Ongaro's thesis 4.1 and 4.3. Cases: test/golden/raft/membership.
 
 import { type MemberId, type NodeId, toMemberId } from "../../proto/ids.ts";
-import type { Learner, Membership, Voter } from "../../proto/membership.ts";
+import { type Learner, type Membership, memberOf, type Voter } from "../../proto/membership.ts";
 import { disjointQuorums } from "./intersection.ts";
 import { totalVotes } from "./quorum.ts";
 
@@ -63,6 +63,12 @@ export function isAtRest(membership: Membership): boolean {
 /** The voters of both sets, each node once, as it stands in the newer one. */
 export function allVoters({ voters, outgoing }: Membership): readonly Voter[] {
   return [...voters, ...outgoing.filter(({ node }) => !has(voters, node))];
+}
+
+/** Whether the node has a say, as this very member: without votes it has none, and an earlier member of it had its own. */
+export function hasSay(membership: Membership, node: NodeId, member: MemberId): boolean {
+  if (memberOf(membership, node) !== member) return false;
+  return [...membership.voters, ...membership.outgoing].some((voter) => voter.node === node && voter.votes > 0);
 }
 
 function applyAll(membership: Membership, changes: readonly Change[]): Membership {

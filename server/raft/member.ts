@@ -5,10 +5,10 @@
 
 import { assert, present } from "../../proto/assert.ts";
 import { type LogIndex, type Millis, type NodeId, type Term, toLogIndex, toMillis } from "../../proto/ids.ts";
-import { type Configuration, type Mark, type Membership, memberOf } from "../../proto/membership.ts";
+import type { Configuration, Mark, Membership } from "../../proto/membership.ts";
 import { checkLogSlice, type Entry, type EntryId, isControl, type LogSlice, type StandIn } from "../../proto/raft.ts";
 import type { Random } from "../../proto/random.ts";
-import { allVoters } from "./changes.ts";
+import { allVoters, hasSay } from "./changes.ts";
 import { Configurations } from "./configurations.ts";
 import { Durability } from "./durability.ts";
 import type { Lease } from "./lease.ts";
@@ -345,8 +345,6 @@ export class Member {
   }
 
   #isVoterOf(membership: Membership): boolean {
-    const { self, options } = this;
-    if (memberOf(membership, self) !== options.member) return false;
-    return [...membership.voters, ...membership.outgoing].some(({ node, votes }) => node === self && votes > 0);
+    return hasSay(membership, this.self, this.options.member);
   }
 }

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { encodeGroupConfig } from "../../../proto/group-config.ts";
 import { type NodeId, toIncarnation, toMemberId, toNodeId } from "../../../proto/ids.ts";
 import type { PeerMessage } from "../../../proto/messages.ts";
 import type { Request } from "../../../proto/requests.ts";
@@ -83,6 +84,26 @@ test("an owner that was off while it was left out has nothing of the group soon 
   assert.notEqual(cluster.member(n3).machine.group(rg), null);
   cluster.until(() => cluster.member(n3).machine.group(rg) === null, 10_000);
   assert.equal(textIn(cluster.ask(n3, get("none"), "get")), null);
+});
+
+test("an owner without votes that was off while it was left out has nothing of the group soon after it is back", () => {
+  const cluster = new Cluster(shape);
+  const votes = (node: NodeId) => statusOf(cluster, n1).membership.voters.find((voter) => voter.node === node)?.votes;
+  const configure = (quorum: object) => {
+    cluster.ask(n7, { type: "configure", group: rg, config: encodeGroupConfig({ quorum }) }, "configure", 10_000);
+  };
+  cluster.leader();
+  configure({ weighted: { votes: { n3: 0 } } });
+  cluster.until(() => votes(n3) === 0, 10_000);
+  cluster.advance(2_000);
+  cluster.stop(n3);
+  configure({ majority: {} });
+  cluster.until(() => votes(n3) === 1, 10_000);
+  cluster.ask(n7, setOwners(n1, n2, n4), "setOwners", 20_000);
+  cluster.start(n3);
+  cluster.settle();
+  assert.notEqual(cluster.member(n3).machine.group(rg), null);
+  cluster.until(() => cluster.member(n3).machine.group(rg) === null, 4 * limits.voicelessSilenceMs);
 });
 
 test("an owner that was off while all of them were replaced hears it from those whom the directory names", () => {

@@ -258,6 +258,31 @@ test("an invitation that comes when the place was given to another is passed ove
   cluster.knows(n4, toGroupId("made"));
 });
 
+test("a node that is to vote again before it knew that it had lost its first vote, and loses that place too, follows as any other", () => {
+  const cluster = new Cluster({ ...shape, voterReplacement: { afterMs, candidates: [n1, n2, n3, n4] } });
+  const lost = follower(cluster);
+  cluster.stop(lost);
+  replaced(cluster, n6, swap(shape.voters, lost, n4), afterMs + 6_000);
+  const dropped = new Set(["clusterNews", "clusterEntries", "clusterState", "raft"]);
+  cluster.copies = (_from, to, { type, ...message }) => {
+    const isWord = type === "raft" && "message" in message && message.message.type !== "append";
+    return to === lost && dropped.has(type) && !isWord ? 0 : 1;
+  };
+  cluster.start(lost);
+  cluster.advance(1);
+  const replica = () => cluster.member(lost).machine.database.replica;
+  cluster.until(() => replica() === null, 60_000);
+  cluster.stop(n4);
+  cluster.until(() => (replica()?.status.leader ?? null) !== null, 2 * afterMs);
+  for (const type of ["beat", "invite"]) dropped.add(type);
+  cluster.start(n4);
+  cluster.advance(1);
+  cluster.until(() => isSettled(cluster), 2 * afterMs);
+  cluster.copies = () => 1;
+  makeGroup(cluster, n6, "made");
+  cluster.knows(lost, toGroupId("made"));
+});
+
 test("a node that was to vote and was never heard as a voter finds in its log that it is not wanted any more", () => {
   const cluster = new Cluster(shape);
   const lost = follower(cluster);
