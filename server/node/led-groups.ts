@@ -111,6 +111,8 @@ export class LedGroups {
       return true;
     }
     if (sent.vouch.groups === 0) return true;
+    // Also what that beat named: the next one vouches for nothing, and so is the last for now.
+    for (const share of follower.named) share.told = null;
     for (const share of [...follower.vouchedFor]) name(share);
     return false;
   }

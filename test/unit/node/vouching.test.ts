@@ -161,6 +161,22 @@ test("a group in which something happens is named alone, and its follower agrees
   assert.deepEqual(pair.beat().named, []);
 });
 
+test("the beat after a difference vouches for nothing, for else it would be answered by one more at once, and so on", () => {
+  const pair = new Pair();
+  pair.quieten();
+  const [led, followed] = [pair.led[1], pair.followed[1]] as [FakeParty, FakeParty];
+  for (const commit of [2, 3]) {
+    led.leads({ commit, heardMs: pair.nowMs });
+    followed.follows(n1, { commit, heardMs: pair.nowMs });
+    if (commit === 3)
+      pair.followed.push(new FakeParty("gd", n2).at(pair.follower).follows(n1, { heardMs: pair.nowMs }));
+    const { named, isWell } = pair.beat();
+    assert.deepEqual([named, isWell], [["gb"], commit === 2]);
+  }
+  const { named, vouch, isWell } = pair.beat();
+  assert.deepEqual([named.toSorted(), vouch.groups, isWell], [names, 0, true]);
+});
+
 test("what a follower agreed to before a group changed does not count for the group as it is now", () => {
   const pair = new Pair();
   pair.quieten();
