@@ -1,18 +1,15 @@
 // All whom a voter knows may have given their places to others while it was away, and nobody speaks to it any more. Who is ahead
 // of it can tell: a pre-vote for an empty log asks, and is never granted.
 
-import { type LogIndex, type Millis, type NodeId, toLogIndex, toMillis, toTerm } from "../../proto/ids.ts";
-import { anyMember } from "../../proto/membership.ts";
-import type { EntryId } from "../../proto/raft.ts";
+import { type LogIndex, type Millis, type NodeId, toMillis } from "../../proto/ids.ts";
 import { hasSay } from "../raft/changes.ts";
 import type { ClusterOutcome, ClusterState } from "./cluster-state.ts";
 import { limits } from "./limits.ts";
+import { askWhetherLeftOut } from "./membership-question.ts";
 import type { Replica } from "./replica.ts";
 import type { World } from "./world.ts";
 
 type ClusterReplica = Replica<ClusterOutcome, ClusterState>;
-
-const noEntry: EntryId = { term: toTerm(0), index: toLogIndex(0) };
 
 export class ForlornVoter {
   readonly #world: World;
@@ -39,9 +36,7 @@ export class ForlornVoter {
     if (nowMs < this.#nextQuestionMs || !this.#isForlorn(replica, leaderlessMs, nowMs)) return;
     if (index <= replica.status.last) return;
     this.#nextQuestionMs = toMillis(nowMs + limits.inviteIntervalMs);
-    const question = { type: "preVote", term: toTerm(replica.term + 1), last: noEntry, subterm: 0 } as const;
-    const address = { ...replica.key, fromMember: replica.member, toMember: anyMember };
-    this.#world.out.send(peer, { type: "raft", ...address, message: { ...question, isTransfer: false } });
+    askWhetherLeftOut(replica, [peer], this.#world.out);
   }
 
   /** One without a vote does not notice that its leader is gone; nor one that goes on from a copy with the vote of an earlier member. */

@@ -4,20 +4,10 @@
 import { CodecError } from "../../proto/codec/codec-error.ts";
 import { decodeQuorumPolicy } from "../../proto/codec/quorum-policy.ts";
 import { type Failure, failure } from "../../proto/errors.ts";
-import {
-  type GroupId,
-  type LogIndex,
-  type MemberId,
-  type Millis,
-  type NodeId,
-  toLogIndex,
-  toMillis,
-  toTerm,
-} from "../../proto/ids.ts";
-import { anyMember, type Membership, memberOf, type QuorumPolicy } from "../../proto/membership.ts";
+import { type GroupId, type LogIndex, type MemberId, type Millis, type NodeId, toMillis } from "../../proto/ids.ts";
+import { type Membership, memberOf, type QuorumPolicy } from "../../proto/membership.ts";
 import type { Addressed, GroupMessage } from "../../proto/messages.ts";
 import type { DirectoryEntry, NodeRecord } from "../../proto/model.ts";
-import type { EntryId, RaftMessage } from "../../proto/raft.ts";
 import type { GroupRequest } from "../../proto/requests.ts";
 import { bytesOf } from "../../storage/bytes.ts";
 import { hash64 } from "../../storage/hash.ts";
@@ -28,6 +18,7 @@ import { failed, fateUnknown, type GroupReplica, headerOf } from "./group-replie
 import { Invitations } from "./invitations.ts";
 import { limits } from "./limits.ts";
 import { type LossReport, MembershipManager, type MembershipView, Precedence } from "./membership-manager.ts";
+import { askWhetherLeftOut } from "./membership-question.ts";
 import { earliest, isDue } from "./millis.ts";
 import type { World } from "./world.ts";
 
@@ -47,8 +38,6 @@ export interface GroupMembersOptions extends ClusterView {
 }
 
 export type SetOwnersRequest = GroupRequest & { readonly type: "setOwners" };
-
-const noEntry: EntryId = { term: toTerm(0), index: toLogIndex(0) };
 
 export class GroupMembers {
   readonly #world: World;
@@ -273,26 +262,12 @@ export class GroupMembers {
     return hasSay(this.#replica.membership, this.#world.self, this.#replica.member);
   }
 
-  /**
-   * Who is an owner by the directory can tell ({@link answerDeparted}). A pre-vote for an empty log asks it and is never
-   * granted.
-   */
+  /** Who is an owner by the directory can tell ({@link answerDeparted}). */
   #askOwners(nowMs: Millis): void {
     this.#heardMs = nowMs;
     this.#nextQuestionMs = toMillis(nowMs + limits.inviteIntervalMs);
-    const { term } = this.#replica.status;
-    const message: RaftMessage = {
-      type: "preVote",
-      term: toTerm(term + 1),
-      last: noEntry,
-      subterm: 0,
-      isTransfer: false,
-    };
-    // Not by the numbers that this member knows: they may have begun anew since.
-    const address = { ...this.#replica.key, fromMember: this.#replica.member, toMember: anyMember };
-    for (const to of this.#listed?.owners ?? []) {
-      if (to !== this.#world.self) this.#world.out.send(to, { type: "raft", ...address, message });
-    }
+    const others = (this.#listed?.owners ?? []).filter((owner) => owner !== this.#world.self);
+    askWhetherLeftOut(this.#replica, others, this.#world.out);
   }
 
   /** What the directory says of the group, when that is news and leaves this node out. */

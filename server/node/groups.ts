@@ -1,7 +1,7 @@
 // What this node holds of groups: replicas of those that it owns, seats in those that it witnesses for, and, of those that it
 // left or lost, the number under which it must never speak again.
 
-import type { GroupId, MemberId, Millis, NodeId } from "../../proto/ids.ts";
+import { type GroupId, type MemberId, type Millis, type NodeId, toMillis } from "../../proto/ids.ts";
 import { anyMember, founderId } from "../../proto/membership.ts";
 import type { GroupMessage, PeerMessage } from "../../proto/messages.ts";
 import type {
@@ -23,6 +23,8 @@ import { logStart, newGroupOperations, putGroupRecord } from "./genesis.ts";
 import { type GroupOutcome, GroupState } from "./group-state.ts";
 import type { MemberKey } from "./hard-states.ts";
 import type { ReplicaImage, SeatImage } from "./image.ts";
+import { limits } from "./limits.ts";
+import { nextTick } from "./millis.ts";
 import type { PlacementSurroundings } from "./placement-keeper.ts";
 import { createRaft } from "./raft-options.ts";
 import type { ReplicaParts } from "./replica.ts";
@@ -59,6 +61,7 @@ export class Groups {
   readonly #gone = new Map<GroupId, MemberKey>();
   /** Replicas of an incarnation that is over, while it is not certain that the next one has begun: none of them takes part. */
   readonly #aside = new Map<GroupId, ResourceGroup>();
+  #nextLookMs = toMillis(0);
   /** null after each change. */
   #summaries: readonly GroupSummary[] | null = null;
 
@@ -118,6 +121,17 @@ export class Groups {
     for (const group of [...this.#groups.values()]) this.lose(group, nowMs);
     for (const { key, member } of [...this.#seats.values()]) this.#leave(key, member, nowMs);
     for (const group of [...this.#aside.keys()]) this.#forgetAside(group);
+  }
+
+  deadlineMs(): Millis | null {
+    return this.#seats.size === 0 ? null : this.#nextLookMs;
+  }
+
+  /** Seats to which nobody speaks ask whether they are still wanted. */
+  deadline(nowMs: Millis): void {
+    if (nowMs < this.#nextLookMs) return;
+    this.#nextLookMs = nextTick(nowMs, limits.voicelessSilenceMs);
+    for (const [group, seat] of this.#seats) seat.maybeAsk(this.#options.listed(group)?.owners ?? [], nowMs);
   }
 
   /** A group that begins with this node: an empty replica, on disk with this step. */

@@ -180,6 +180,7 @@ export class Node implements StateMachine, Knowledge {
   deadlineMs(): Millis | null {
     return earliest(
       this.#agenda.deadlineMs(),
+      this.#groups.deadlineMs(),
       this.#beats.deadlineMs(),
       this.#database?.deadlineMs() ?? null,
       this.#statuses?.deadlineMs() ?? null,
@@ -272,6 +273,7 @@ export class Node implements StateMachine, Knowledge {
     this.#beats.deadline([...database.watched(), ...this.#quarantinedPeers()], database.index, nowMs);
     this.#statuses?.deadline(nowMs);
     this.#reports.deadline(this.#groups, database, nowMs);
+    this.#groups.deadline(nowMs);
     this.#settling.deadline(this.#replicas(), nowMs);
     this.#reception.deadline(nowMs);
     this.agents.allocations.deadline(nowMs);

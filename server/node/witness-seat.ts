@@ -1,6 +1,6 @@
 // A witness's part in one group: it votes, remembers for whom it stands in, and stores nothing else. No log, no state, no reads.
 
-import type { MemberId, Millis, NodeId } from "../../proto/ids.ts";
+import { type MemberId, type Millis, type NodeId, toMillis } from "../../proto/ids.ts";
 import { firstConfiguration } from "../../proto/membership.ts";
 import type { Addressed, GroupMessage, PeerMessage } from "../../proto/messages.ts";
 import type { GroupKey } from "../../proto/model.ts";
@@ -9,6 +9,8 @@ import type { Raft } from "../raft/raft.ts";
 import type { PersistToken, RaftInput, RaftOutput } from "../raft/types.ts";
 import { logStart } from "./genesis.ts";
 import type { WriteId } from "./inputs.ts";
+import { limits } from "./limits.ts";
+import { askWhetherLeftOut } from "./membership-question.ts";
 import type { Party } from "./party.ts";
 import { createRaft } from "./raft-options.ts";
 import type { World } from "./world.ts";
@@ -18,12 +20,15 @@ export class WitnessSeat implements Party {
   readonly member: MemberId;
   readonly #raft: Raft;
   readonly #world: World;
+  /** When something was last said to it, or it last asked. */
+  #heardMs: Millis;
   #persisting: { readonly write: WriteId; readonly token: PersistToken }[] = [];
 
   constructor(key: GroupKey, member: MemberId, world: World, nowMs: Millis) {
     this.key = { group: key.group, incarnation: key.incarnation };
     this.member = member;
     this.#world = world;
+    this.#heardMs = nowMs;
     const start = {
       self: world.self,
       member,
@@ -40,6 +45,7 @@ export class WitnessSeat implements Party {
   receive(from: NodeId, message: GroupMessage, nowMs: Millis): void {
     if (message.type !== "raft" || message.toMember !== this.member) return;
     const { fromMember } = message;
+    this.#heardMs = nowMs;
     this.#step({ type: "message", from, member: fromMember, message: message.message }, from, fromMember, nowMs);
   }
 
@@ -56,10 +62,20 @@ export class WitnessSeat implements Party {
   catchUp(): void {
     const words = this.#world.vouching.take(this);
     const last = words.at(-1);
-    if (last !== undefined) this.#raft.step({ type: "vouched", words }, last.heardMs);
+    if (last === undefined) return;
+    this.#heardMs = toMillis(Math.max(this.#heardMs, last.heardMs));
+    this.#raft.step({ type: "vouched", words }, last.heardMs);
   }
 
-  /** A witness answers whoever speaks to it, and begins nothing by itself. */
+  /** A group that needs it no more, or took another, speaks to it no more. @param owners by the directory */
+  maybeAsk(owners: readonly NodeId[], nowMs: Millis): void {
+    this.catchUp();
+    if (nowMs < this.#heardMs + limits.voicelessSilenceMs) return;
+    this.#heardMs = nowMs;
+    askWhetherLeftOut({ key: this.key, member: this.member, term: this.#raft.term }, owners, this.#world.out);
+  }
+
+  /** A witness answers whoever speaks to it, and begins nothing else by itself. */
   #step(input: RaftInput, to: NodeId, toMember: MemberId, nowMs: Millis): void {
     this.catchUp();
     this.#world.vouching.changed(this);

@@ -31,6 +31,14 @@ function votersOf(cluster: Cluster, node: NodeId): string {
   return voters.map((voter) => `${voter.node}${voter.isWitness ? " (witness)" : ""}`).join(", ");
 }
 
+/** Where a witness has its seat, by what is on the disks. */
+function seatsIn(cluster: Cluster): readonly NodeId[] {
+  return [...cluster.disks].flatMap(([node, disk]) => {
+    const stored = disk.read();
+    return stored.type === "image" && stored.image.seats.some(({ role }) => role === "witness") ? [node] : [];
+  });
+}
+
 test("all three owners are replaced at once: what was written is there, what is left behind is not", () => {
   const cluster = new Cluster(shape);
   cluster.ask(n7, put("k", "before"), "put");
@@ -252,6 +260,19 @@ test("a witness that stays away is replaced", () => {
   const witness = statusOf(cluster, n1).membership.voters.find(({ isWitness }) => isWitness)?.node as NodeId;
   cluster.stop(witness);
   cluster.until(() => /witness/.test(votersOf(cluster, n1)) && !votersOf(cluster, n1).includes(witness), 30_000);
+});
+
+test("a witness that was away while it was replaced, or that a third owner makes superfluous, gives its seat up", () => {
+  const cluster = new Cluster(pair);
+  const witness = () => statusOf(cluster, n1).membership.voters.find(({ isWitness }) => isWitness)?.node ?? null;
+  cluster.until(() => witness() !== null, 20_000);
+  const first = witness() as NodeId;
+  cluster.stop(first);
+  cluster.until(() => witness() !== first && seatsIn(cluster).length === 2, 40_000);
+  cluster.start(first);
+  cluster.until(() => seatsIn(cluster).join() === witness(), 4 * limits.voicelessSilenceMs);
+  cluster.ask(n1, setOwners(n1, n2, first), "setOwners", 20_000);
+  cluster.until(() => seatsIn(cluster).length === 0, 4 * limits.voicelessSilenceMs);
 });
 
 test("leadership goes to the first owner of the list when it has been fit for a while", () => {
