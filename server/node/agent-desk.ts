@@ -79,7 +79,8 @@ export class AgentDesk {
     if (refusal !== null) return answer(refusal);
     const agent = this.#hear(request, nowMs);
     const leased = new Map(this.#options.leased().map((each) => [each.group, each]));
-    const groups = new Set([...leased.keys(), ...agent.reports.keys()]);
+    // Also what may run here of a group that is not this node's any more: somebody must say that it does not.
+    const groups = new Set([...leased.keys(), ...agent.reports.keys(), ...this.allocations.begun]);
     const grants: OwnershipGrant[] = [];
     const unreachable: GroupId[] = [];
     let left = groups.size;

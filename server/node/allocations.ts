@@ -79,6 +79,11 @@ export class Allocations {
     return this.#ledger.isWhole;
   }
 
+  /** Groups that may run here, by the ledger. */
+  get begun(): readonly GroupId[] {
+    return this.#ledger.begun;
+  }
+
   reserve(call: Call, request: Request & { readonly type: "reserve" }, nowMs: Millis): void {
     this.#learn();
     const { reservation, validateOnly } = request;

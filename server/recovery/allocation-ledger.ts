@@ -106,6 +106,11 @@ export class AllocationLedger {
     return this.#isWhole && this.#unmeasured.size === 0;
   }
 
+  /** Groups of which something has begun, and is not known to have stopped. */
+  get begun(): readonly GroupId[] {
+    return [...this.#begun.keys()];
+  }
+
   /**
    * Admits or refuses that an epoch begins here. A reservation that is admitted again has its whole time again; a newer one of a
    * group takes the place of the older.

@@ -240,6 +240,38 @@ test("a demand that is raised or lowered while the application runs counts in th
   assert.equal(refusalAt(2n), "");
 });
 
+test("what began on a node whose agent never heard of it holds nothing there once the node has left the group", () => {
+  const { cluster, agents, status, wish, onlineOn } = scene({ demand: { cpu: 8n } });
+  onlineOn(n1);
+  agents.die(n2);
+  agents.advance(2 * limits.agentSilentMs);
+  const load = { node: n2, atMs: 0, ageMs: 0, load: new Map(), capacity: new Map([["cpu", 8]]) };
+  cluster.member(n2).call({ type: "reportPerformance", sample: load });
+  const report = (isComplete: boolean) => {
+    cluster.member(n2).call({ type: "reportResources", node: n2, agent: "mute", groups: [], isComplete });
+    agents.advance(500);
+  };
+  report(true);
+  assert.equal(wish({ type: "move", to: n2, ifEpoch: null }), "wish");
+  for (let told = 0; status().ownership.currentOwner !== n2; told++) {
+    assert.ok(told < 20);
+    report(false);
+  }
+  const key = { group: toGroupId("other"), incarnation: toIncarnation(1), epoch: toEpoch(1) };
+  const reservation = { ...key, demand: new Map([["cpu", 8]]), sameNode: [], differentNode: [] };
+  const refusal = () =>
+    cluster.ask(n2, { type: "reserve", node: n2, reservation, validateOnly: true }, "reserve").reason;
+  report(false);
+  assert.equal(refusal(), "n2 has 0 of 8 cpu left, other asks for 8");
+  cluster
+    .member(n4)
+    .call({ type: "setOwners", group: rg, owners: [n1, n3], ifIndex: null, validateOnly: false }, 20_000);
+  agents.until(() => cluster.member(n2).machine.group(rg) === null);
+  onlineOn(n1);
+  for (let told = 0; told < 3; told++) report(false);
+  assert.equal(refusal(), "");
+});
+
 test("the agents of both owners of a move are told of it at once, and nobody else's is", () => {
   const { cluster, agents, wish, onlineOn } = scene();
   onlineOn(n1);
