@@ -25,7 +25,7 @@ import type { ClusterOutcome, ClusterState } from "./cluster-state.ts";
 import { Counters } from "./counters.ts";
 import { DiskSpace } from "./disk-space.ts";
 import type { Effect } from "./effects.ts";
-import { quarantineOperations, releaseOperations, stepDownOperations } from "./genesis.ts";
+import { stepDownOperations } from "./genesis.ts";
 import { Groups, type GroupsOptions, replicaParts } from "./groups.ts";
 import { HardStates } from "./hard-states.ts";
 import type { NodeImage } from "./image.ts";
@@ -39,6 +39,7 @@ import { Neighbourhood } from "./neighbourhood.ts";
 import { networkNeeds } from "./network-needs.ts";
 import { NodeStreams } from "./node-streams.ts";
 import { Outbox } from "./outbox.ts";
+import { Quarantine } from "./quarantine.ts";
 import { Reception } from "./reception.ts";
 import type { ResourceGroup } from "./resource-group.ts";
 import { type LocalGroup, Router } from "./router.ts";
@@ -85,9 +86,7 @@ export class Node implements StateMachine, Knowledge {
   readonly #neighbourhood: Neighbourhood;
   readonly streams: NodeStreams;
   readonly agents: AgentDesk;
-  /** Why the node takes no part in its groups; null: it does. */
-  #quarantine: string | null;
-  #isForgetful: boolean;
+  readonly #quarantine: Quarantine;
   #database: ClusterDatabase | null = null;
   #statuses: StatusExchange | null = null;
   #startedMs = toMillis(0);
@@ -102,8 +101,7 @@ export class Node implements StateMachine, Knowledge {
     const { image, seed } = options;
     const out = new Outbox();
     this.#image = image;
-    this.#quarantine = image.quarantine;
-    this.#isForgetful = image.anewSince > 0;
+    this.#quarantine = new Quarantine(image, out);
     this.#wallOffsetMs = options.wallOffsetMs;
     this.#world = {
       self: image.node,
@@ -119,14 +117,14 @@ export class Node implements StateMachine, Knowledge {
       random: new Random(seed),
       wallOffsetMs: () => this.#wallOffsetMs,
       logKept: options.logKept ?? { bytes: limits.logBytesKept, entries: limits.logEntriesKept },
-      isDoubtful: () => this.#quarantine !== null,
+      isDoubtful: () => this.#quarantine.reason !== null,
       recounts: new Allowance(limits.recountBytesPerSecond / 1_000, limits.recountBytesAtOnceMax),
-      isForgetful: () => this.#isForgetful,
+      isForgetful: () => this.#quarantine.isForgetful,
       diskSpace: new DiskSpace(image.node, options.diskFreeBytesMin ?? limits.diskFreeBytesMin),
       memorySpace: new MemorySpace(image.node, options.groupsBytesMax ?? limits.groupsBytesMax),
       leaseRead: options.leaseRead ?? null,
       voterReplacement: options.voterReplacement ?? usualReplacement,
-      quarantines: new Map(image.quarantine === null ? [] : [[image.node, image.quarantine]]),
+      quarantines: this.#quarantine.reasons,
       connected: new Set(),
     };
     this.#beats = new Beats(this.#world);
@@ -174,7 +172,7 @@ export class Node implements StateMachine, Knowledge {
     this.#take(input, nowMs);
     if (this.#database !== null) this.#settle(nowMs);
     if (this.#world.out.hasPromise) this.#reception.promised(nowMs);
-    return this.#world.out.take(this.#database?.index ?? toLogIndex(0), this.#quarantine ?? "");
+    return this.#world.out.take(this.#database?.index ?? toLogIndex(0), this.#quarantine.reason ?? "");
   }
 
   deadlineMs(): Millis | null {
@@ -227,7 +225,7 @@ export class Node implements StateMachine, Knowledge {
 
   #start(nowMs: Millis): void {
     const { database, groups, seats, statuses, summaries, allocations, anewSince, unnamed } = this.#image;
-    const quarantine = this.#quarantine;
+    const quarantine = this.#quarantine.reason;
     this.#startedMs = nowMs;
     this.#nextPullMs = nowMs;
     const isVoter = database.log !== null && quarantine === null;
@@ -270,7 +268,8 @@ export class Node implements StateMachine, Knowledge {
     this.#desk.deadline(nowMs);
     for (const group of this.#agenda.atDeadline(nowMs)) group.deadline(nowMs);
     database.deadline(nowMs);
-    this.#beats.deadline([...database.watched(), ...this.#quarantinedPeers()], database.index, nowMs);
+    const quarantined = this.#quarantine.among(this.#world.connected);
+    this.#beats.deadline([...database.watched(), ...quarantined], database.index, nowMs);
     this.#statuses?.deadline(nowMs);
     this.#reports.deadline(this.#groups, database, nowMs);
     this.#groups.deadline(nowMs);
@@ -307,7 +306,7 @@ export class Node implements StateMachine, Knowledge {
       case "stateAnswer":
       case "stateVerdict":
         // Whoever asks for votes beats with nobody: without this answer it would count on a node in quarantine for ever.
-        if (this.#quarantine !== null) this.#world.out.openEcho(from, 0);
+        if (this.#quarantine.reason !== null) this.#world.out.openEcho(from, 0);
         return this.#reception.groupMessage(from, message, nowMs);
       case "beat":
         return this.#beat(from, message, nowMs);
@@ -375,7 +374,7 @@ export class Node implements StateMachine, Knowledge {
   }
 
   #helloRefused(from: NodeId, message: PeerMessage & { readonly type: "helloRefused" }, nowMs: Millis): void {
-    if (this.#quarantine !== null) return;
+    if (this.#quarantine.reason !== null) return;
     if (!this.#reception.helloRefused(message)) return this.#world.counters.count("refusals that do not hold");
     const { boot } = message.remembered;
     const reason = `The disk is an old image: ${from} has seen start ${boot} of this node, of which the disk knows nothing`;
@@ -385,12 +384,8 @@ export class Node implements StateMachine, Knowledge {
   /** As a start does it that finds its data old: this node speaks as none of the members that it was, from this step on. */
   #enterQuarantine(reason: string, nowMs: Millis): void {
     const { database } = this;
-    this.#quarantine = reason;
-    this.#isForgetful = true;
-    this.#world.quarantines.set(this.#world.self, reason);
+    this.#quarantine.enter(reason, database);
     this.#router.renumber();
-    this.#world.out.note("warn", "Quarantined", { reason });
-    this.#world.out.writeDurably(quarantineOperations(database.record, reason, this.#world.boot), null);
     const left = [...this.#groups].map(({ replica }) => replica.key.group);
     if (database.replica !== null) left.push(clusterGroup);
     database.leave();
@@ -410,23 +405,9 @@ export class Node implements StateMachine, Knowledge {
     this.#leaving.add(group);
   }
 
-  /**
-   * Every group that this node owns is here again, brought up by its peers: it is as good as any other. A group that it once
-   * began is in the cluster's log, and must not begin with it again. No group waits for the vote in the cluster group; of a node
-   * without groups that is all there is to bring up.
-   */
   #maybeRelease(): void {
-    if (this.#quarantine === null || !this.database.log.isLevel) return;
-    const { directory, voters } = this.database.state;
-    const owned = directory.groupsOf(this.#world.self);
-    const hasVote = voters.includes(this.#world.self) && this.database.replica !== null;
-    if (owned.length === 0 && !hasVote) return;
-    if (!owned.every(({ group }) => this.#groups.get(group)?.isOwner === true)) return;
-    this.#quarantine = null;
-    this.#world.quarantines.delete(this.#world.self);
+    if (!this.#quarantine.maybeEnd(this.database, this.#groups)) return;
     this.#reception.beNoLongerAnew();
-    this.#world.out.writeDurably(releaseOperations(), null);
-    this.#world.out.note("info", "Readmitted", { groups: owned.length });
     this.#quarantinesChanged();
   }
 
@@ -472,10 +453,7 @@ export class Node implements StateMachine, Knowledge {
   }
 
   #noteQuarantine(peer: NodeId, reason: string, nowMs: Millis): void {
-    const { quarantines } = this.#world;
-    if ((quarantines.get(peer) ?? "") === reason) return;
-    if (reason === "") quarantines.delete(peer);
-    else quarantines.set(peer, reason);
+    if (!this.#quarantine.heardOf(peer, reason)) return;
     this.#beats.wake(nowMs);
     this.#quarantinesChanged();
   }
@@ -484,12 +462,6 @@ export class Node implements StateMachine, Knowledge {
   #quarantinesChanged(): void {
     this.database.wake();
     for (const group of this.#groups) group.wake();
-  }
-
-  /** Beaten with by whoever has noted it, also where that leads nothing: no other word says that a quarantine is over. */
-  #quarantinedPeers(): readonly NodeId[] {
-    const { quarantines, connected } = this.#world;
-    return [...quarantines.keys()].filter((peer) => connected.has(peer));
   }
 
   #peerUp(peer: NodeId, nowMs: Millis): void {
@@ -645,7 +617,7 @@ export class Node implements StateMachine, Knowledge {
       boot: this.#world.boot,
       uptimeMs: nowMs - this.#startedMs,
       clusterIndex: this.database.index,
-      quarantine: this.#quarantine,
+      quarantine: this.#quarantine.reason,
       connected: [...this.#world.connected].sort(),
       summaries: this.#statuses?.summaries() ?? [],
       statuses: this.#statuses?.components() ?? [],

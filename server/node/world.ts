@@ -42,7 +42,7 @@ export interface World {
   /** Whether it ever was: then it does not know which members it has been, also when it takes part again. */
   readonly isForgetful: () => boolean;
   /** Why nodes take no part in their groups, as they said themselves: peers, and this one. */
-  readonly quarantines: Map<NodeId, string>;
+  readonly quarantines: ReadonlyMap<NodeId, string>;
   /** Peers with an open connection. */
   readonly connected: Set<NodeId>;
 }

@@ -485,7 +485,7 @@ export function textIn(reply: Extract<Reply, { type: "get" }>): string | null {
 }
 
 /** What the parts of a node share, without a node. */
-export function worldOf(self: NodeId): World {
+export function worldOf(self: NodeId): World & { readonly quarantines: Map<NodeId, string> } {
   const out = new Outbox();
   return {
     self,
