@@ -3,7 +3,7 @@
 
 import { present } from "../../proto/assert.ts";
 import { clusterGroup, type GroupId, type Millis, type NodeId, toLogIndex, toMillis } from "../../proto/ids.ts";
-import type { Envelope, GroupMessage, PeerMessage, Vouch } from "../../proto/messages.ts";
+import type { GroupMessage, PeerMessage } from "../../proto/messages.ts";
 import type { DirectoryEntry, GroupObject, StatusComponent } from "../../proto/model.ts";
 import type { Amounts } from "../../proto/policies.ts";
 import { Random } from "../../proto/random.ts";
@@ -19,7 +19,7 @@ import { Allowance } from "./allowance.ts";
 import { Applier } from "./applier.ts";
 import { Beats } from "./beats.ts";
 import { CallDesk, type Knowledge } from "./call-desk.ts";
-import { type Caller, Calls } from "./calls.ts";
+import { Calls } from "./calls.ts";
 import { ClusterDatabase, type ClusterListener } from "./cluster-database.ts";
 import type { ClusterOutcome, ClusterState } from "./cluster-state.ts";
 import { Counters } from "./counters.ts";
@@ -39,6 +39,7 @@ import { Neighbourhood } from "./neighbourhood.ts";
 import { networkNeeds } from "./network-needs.ts";
 import { NodeStreams } from "./node-streams.ts";
 import { Outbox } from "./outbox.ts";
+import { PeerDispatch } from "./peer-dispatch.ts";
 import { Quarantine } from "./quarantine.ts";
 import { Reception } from "./reception.ts";
 import type { ResourceGroup } from "./resource-group.ts";
@@ -79,6 +80,7 @@ export class Node implements StateMachine, Knowledge {
   readonly #router: Router;
   readonly #beats: Beats;
   readonly #reception: Reception;
+  readonly #dispatch: PeerDispatch;
   readonly #turn: Turn;
   readonly #desk: CallDesk;
   readonly #reports: VerdictReports;
@@ -165,6 +167,29 @@ export class Node implements StateMachine, Knowledge {
     };
     const agenda = this.#agenda;
     this.#groups = new Groups(this.#world, { agenda, listener, nodes, listed, recovery, intents, placement });
+    this.#dispatch = this.#createDispatch();
+  }
+
+  #createDispatch(): PeerDispatch {
+    return new PeerDispatch(
+      this.#world,
+      {
+        reception: this.#reception,
+        groups: this.#groups,
+        beats: this.#beats,
+        quarantine: this.#quarantine,
+        agents: this.agents,
+        reports: this.#reports,
+        desk: this.#desk,
+        router: this.#router,
+        database: () => this.database,
+        statuses: () => this.#statuses,
+      },
+      {
+        helloRefused: (from, message, nowMs) => this.#helloRefused(from, message, nowMs),
+        quarantinesChanged: () => this.#quarantinesChanged(),
+      },
+    );
   }
 
   step(input: Input, nowMs: Millis): readonly Effect[] {
@@ -199,7 +224,7 @@ export class Node implements StateMachine, Knowledge {
       case "deadline":
         return this.#deadline(nowMs);
       case "peer":
-        return this.#peer(input.from, input.envelope, nowMs);
+        return this.#dispatch.receive(input.from, input.envelope, nowMs);
       case "peerUp":
         return this.#peerUp(input.peer, nowMs);
       case "peerDown":
@@ -289,79 +314,6 @@ export class Node implements StateMachine, Knowledge {
     this.#world.out.send(this.#world.random.pick(peers), { type: "clusterPull", after: database.index });
   }
 
-  #peer(from: NodeId, envelope: Envelope, nowMs: Millis): void {
-    if (!this.#reception.admits(from, envelope)) return;
-    const { message } = envelope;
-    if (message.type === "hello") this.#reception.hello(from, envelope.boot, message, nowMs);
-    else this.#message(from, message, nowMs);
-  }
-
-  #message(from: NodeId, message: Exclude<PeerMessage, { readonly type: "hello" }>, nowMs: Millis): void {
-    const { database } = this;
-    switch (message.type) {
-      case "raft":
-      case "snapshotPart":
-      case "snapshotAck":
-      case "stateQuestion":
-      case "stateAnswer":
-      case "stateVerdict":
-        // Whoever asks for votes beats with nobody: without this answer it would count on a node in quarantine for ever.
-        if (this.#quarantine.reason !== null) this.#world.out.openEcho(from, 0);
-        return this.#reception.groupMessage(from, message, nowMs);
-      case "beat":
-        return this.#beat(from, message, nowMs);
-      case "beatEcho":
-        return this.#beatEcho(from, message, nowMs);
-      case "invite":
-        if (message.group === clusterGroup) return database.invited(from, message, nowMs);
-        return this.#groups.invited(from, message, nowMs);
-      case "departed":
-        if (message.group === clusterGroup) return database.departed(from, message, nowMs);
-        return this.#groups.departed(message, nowMs);
-      case "replicaLost":
-        if (message.group === clusterGroup) return database.memberLost(from, message, nowMs);
-        return this.#groups.get(message.group)?.memberLost(from, message, nowMs);
-      case "ownersReport":
-        return database.reportOwners(message.entry);
-      case "intentReport":
-        return database.reportIntent(message.kept);
-      case "statuses":
-        return this.#statuses?.receive(message);
-      case "performance":
-        return this.agents.receive(from, message.sample, nowMs);
-      case "statusDigest":
-        return this.#statuses?.compare(from, message);
-      case "clusterNews":
-        return database.log.news(from, message, nowMs);
-      case "clusterPull":
-        return database.log.answerPull(from, message.after);
-      case "clusterEntries":
-        return database.log.takeEntries(from, message, nowMs);
-      case "clusterState":
-        return database.takeState(message);
-      case "verdictReport":
-        return database.report(message.component, nowMs);
-      case "verdictPoll":
-        return this.#reports.answerPoll(from, message.node, this.#groups);
-      case "forward":
-        return this.#desk.open(callerAt(from, message.call), message.request, message.budgetMs, nowMs);
-      case "forwardReply":
-        return this.#router.replied(from, message.call, message.reply, nowMs);
-      case "forwardCancel":
-        return this.#desk.cancel(callerAt(from, message.call));
-      case "forwardWatch":
-        return this.#router.streamed(from, message, nowMs);
-      case "forwardDrained":
-        return this.#desk.peerDrained(callerAt(from, message.call), message, nowMs);
-      case "helloAccepted":
-        return this.#reception.helloAccepted(from, message, nowMs);
-      case "helloRefused":
-        return this.#helloRefused(from, message, nowMs);
-      case "lap":
-        return this.#reception.lap(from, message);
-    }
-  }
-
   #deliver(from: NodeId, message: GroupMessage, nowMs: Millis): void {
     const holder = message.group === clusterGroup ? this.database : this.#groups;
     holder.receive(from, message, nowMs);
@@ -419,43 +371,6 @@ export class Node implements StateMachine, Knowledge {
     const fellows = new Set([...directory.sphereOf(self), ...members, ...(voters.includes(self) ? voters : [])]);
     fellows.delete(self);
     return fellows;
-  }
-
-  #beat(from: NodeId, message: PeerMessage & { readonly type: "beat" }, nowMs: Millis): void {
-    this.#world.out.openEcho(from, message.sequence);
-    for (const { beat, ...address } of message.groups) {
-      this.#reception.groupMessage(from, { type: "raft", ...address, message: beat }, nowMs);
-    }
-    const agreed = this.#agree(from, message, nowMs);
-    if (agreed !== null) this.#world.out.agree(from, agreed);
-    this.database.noticeIndex(from, message.clusterIndex, nowMs);
-  }
-
-  /** Only between starts that know each other, as with everything that concerns a group. */
-  #agree(from: NodeId, { vouch, groups }: PeerMessage & { readonly type: "beat" }, nowMs: Millis): Vouch | null {
-    if (vouch === null || (vouch.groups > 0 && !this.#reception.isKnown(from, nowMs))) return null;
-    const named = groups.map(({ group }) => group);
-    return this.#world.vouching.agree(from, vouch, named, nowMs);
-  }
-
-  #beatEcho(from: NodeId, message: PeerMessage & { readonly type: "beatEcho" }, nowMs: Millis): void {
-    const { sequence, agreed, groups, quarantine } = message;
-    this.#noteQuarantine(from, quarantine, nowMs);
-    this.database.heard(from, nowMs);
-    for (const { reply, ...address } of groups) {
-      this.#reception.groupMessage(from, { type: "raft", ...address, message: reply }, nowMs);
-    }
-    const isWord = agreed === null || agreed.groups === 0 || this.#reception.isKnown(from, nowMs);
-    if (isWord && !this.#world.vouching.answered(from, sequence, agreed, nowMs)) {
-      this.#beats.repeat(from, this.database.index, nowMs);
-    }
-    this.database.noticeIndex(from, message.clusterIndex, nowMs);
-  }
-
-  #noteQuarantine(peer: NodeId, reason: string, nowMs: Millis): void {
-    if (!this.#quarantine.heardOf(peer, reason)) return;
-    this.#beats.wake(nowMs);
-    this.#quarantinesChanged();
   }
 
   /** Whoever decides on nodes here does so anew. */
@@ -690,8 +605,4 @@ export class Node implements StateMachine, Knowledge {
       reroute: (calls, nowMs) => this.#router.reroute(calls, nowMs),
     };
   }
-}
-
-function callerAt(node: NodeId, call: number): Caller {
-  return { type: "peer", node, call };
 }
