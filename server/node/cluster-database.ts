@@ -3,7 +3,6 @@
 
 import { present } from "../../proto/assert.ts";
 import { CodecError } from "../../proto/codec/codec-error.ts";
-import { type Failure, failure } from "../../proto/errors.ts";
 import {
   clusterGroup,
   type Incarnation,
@@ -24,18 +23,17 @@ import type { RoleChange } from "../raft/types.ts";
 import { reasonText } from "../recovery/reason.ts";
 import { Applier } from "./applier.ts";
 import type { Call } from "./calls.ts";
-import { beginningOf, incarnationAt, successorOf } from "./cluster-incarnations.ts";
+import { beginningOf, incarnationAt } from "./cluster-incarnations.ts";
 import { ClusterLog } from "./cluster-log.ts";
 import { ClusterMembers, hasRetired } from "./cluster-members.ts";
 import { ClusterProposals } from "./cluster-proposals.ts";
+import { ClusterRefounding, type ClusterSuccession } from "./cluster-refounding.ts";
 import { type ClusterOutcome, ClusterState } from "./cluster-state.ts";
 import { clusterCopyStatus, clusterGroupStatus } from "./cluster-status.ts";
-import { type ClusterHeir, succeedCluster } from "./cluster-succession.ts";
 import { Coordinator } from "./coordinator.ts";
 import { ForlornVoter } from "./forlorn-voter.ts";
 import { putGroupRecord, stepDownOperations } from "./genesis.ts";
 import { failed } from "./group-replies.ts";
-import type { WriteId } from "./inputs.ts";
 import { LeaderSight } from "./leader-sight.ts";
 import type { LossReport } from "./membership-manager.ts";
 import { earliest } from "./millis.ts";
@@ -66,14 +64,6 @@ export interface ClusterListener {
   reroute(calls: readonly number[], nowMs: Millis): void;
 }
 
-interface Succession {
-  readonly write: WriteId;
-  readonly heir: ClusterHeir;
-  readonly incarnation: Incarnation;
-  readonly log: LogStore;
-  readonly call: number;
-}
-
 /** A replica, and the snapshots that it sends or is sent. */
 interface Seat {
   readonly replica: ClusterReplica;
@@ -88,10 +78,6 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
   #member: MemberId;
   /** null on a node that has no vote. */
   #seat: Seat | null;
-  /** What this node goes on with alone, until it is durable. */
-  #succession: Succession | null = null;
-  /** Call that waits until this node leads it. */
-  #refoundCall: number | null = null;
   #copy: ClusterApplier;
   /** How it comes here without a vote, and goes on to others. */
   readonly log: ClusterLog;
@@ -103,6 +89,7 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
   #appliedNow: Entry[] = [];
   #leaderSight: LeaderSight;
   readonly #forlorn: ForlornVoter;
+  readonly #refounding: ClusterRefounding;
   /** Another change of the members is applied, to the copy or to the replica. */
   #areMembersNew = false;
 
@@ -115,6 +102,7 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
     this.#listener = options.listener;
     this.#leaderSight = new LeaderSight(options.nowMs);
     this.#forlorn = new ForlornVoter(world, options.nowMs);
+    this.#refounding = new ClusterRefounding(world);
     this.#proposals = new ClusterProposals(world, this);
     this.log = new ClusterLog(world, {
       applied: () => this.#applier.applied,
@@ -219,7 +207,7 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
   }
 
   receive(from: NodeId, message: GroupMessage, nowMs: Millis): void {
-    if (this.#succession !== null) return;
+    if (this.#refounding.isUnderWay) return;
     const seat = this.#seat;
     if (seat === null || message.incarnation !== this.#incarnation || !seat.replica.isFor(message)) {
       return this.#answerStranger(from, message, nowMs);
@@ -237,7 +225,7 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
 
   /** The leader counts on this node as a new member. */
   invited(from: NodeId, invite: PeerMessage & { readonly type: "invite" }, nowMs: Millis): void {
-    if (this.#succession !== null) return;
+    if (this.#refounding.isUnderWay) return;
     const isOther = invite.incarnation !== this.#incarnation || invite.isWitness;
     if (isOther || invite.toMember <= this.#member) return this.#answerStranger(from, invite, nowMs);
     // Late: that it was to be this member has been taken back since, as is known here.
@@ -278,7 +266,7 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
   /** A committed change has given the place of this member to another. */
   departed(from: NodeId, message: PeerMessage & { readonly type: "departed" }, nowMs: Millis): void {
     const isOther = message.incarnation !== this.#incarnation || message.toMember !== this.#member;
-    if (isOther || this.#succession !== null) return;
+    if (isOther || this.#refounding.isUnderWay) return;
     const { membership, index } = this.state.members.configuration;
     if (message.index <= index && !hasRetired(membership, this.#world.self, this.#member)) return;
     this.#stepDown();
@@ -360,43 +348,19 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
     };
   }
 
-  /**
-   * This node goes on alone with what it has, as another incarnation: all of it on disk with this step, and in force, for others
-   * to hear of, once it is durable. Answered when this node leads it.
-   */
+  /** This node goes on alone with what it has, as another incarnation. Answered when it leads that. */
   refound(call: Call, request: Call["request"] & { readonly type: "refoundCluster" }, nowMs: Millis): void {
-    const refusal = this.#refuseRefounding(request.incarnation, nowMs);
+    const refusal = this.#refounding.refuse(request.incarnation, this, nowMs);
     if (refusal !== null) return this.#world.calls.answer(call.key, failed(refusal));
     call.mayHaveHappened = true;
-    const { self, random, slots, out } = this.#world;
     const end = this.#seat === null ? this.#copy.applied : this.#seat.replica.applyRest();
-    const incarnation = successorOf(request.incarnation, random);
-    const { voters, reason } = request;
-    const plan = { incarnation, from: self, voters, reason, atMs: wallMs(this.#world, nowMs), slot: slots.take() };
-    const heir = succeedCluster(this.state, end, plan);
     this.#stepDown();
-    const log = LogStore.create(plan.slot, heir.last);
-    const key = { group: clusterGroup, incarnation };
-    const record = putGroupRecord(key, { slot: plan.slot, role: "owner", member: founderId });
-    this.#succession = { write: out.nextWrite, heir, incarnation, log: log.store, call: call.key };
-    out.writeDurably([...this.#end(), record, ...log.operations, ...heir.operations], this.#world.hardStates.table());
-  }
-
-  #refuseRefounding(incarnation: Incarnation, nowMs: Millis): Failure | null {
-    const { self, isDoubtful } = this.#world;
-    const details = { group: clusterGroup, node: self };
-    if (isDoubtful()) return failure("condition_failed", `${self} is in quarantine`, details);
-    if (incarnation !== this.#incarnation || this.#succession !== null) {
-      const message = `The cluster group is not of incarnation ${incarnation} any more, from which it was to go on`;
-      return failure("condition_failed", message, details);
-    }
-    if (this.#seat === null || !mayHaveQuorum(this, this.#world, nowMs)) return null;
-    return failure("condition_failed", "The cluster group has a quorum, or may be about to have one", details);
+    const old = { state: this.state, end, ended: this.#end() };
+    this.#refounding.begin({ key: call.key, request }, old, nowMs);
   }
 
   /** What this node has written to go on with is durable. */
-  #succeed({ heir, incarnation, log, call }: Succession, nowMs: Millis): void {
-    this.#succession = null;
+  #succeed({ heir, incarnation, log }: ClusterSuccession, nowMs: Millis): void {
     this.#world.out.erase(slotRange(this.record.slot));
     this.#copy = heir.applier;
     this.#incarnation = incarnation;
@@ -404,7 +368,6 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
     this.log.clear();
     this.leave();
     this.#seat = this.#seatOf(this.#partsOf(heir.applier, log, heir.last, nowMs));
-    this.#refoundCall = call;
     const { index } = heir.last;
     this.#world.out.note("warn", "Goes on alone", { group: clusterGroup, incarnation, index });
     this.#listener.clusterChanged([...this.state.directory.groups]);
@@ -449,7 +412,7 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
   /** The whole database, for a copy that is too far behind. */
   takeState(message: PeerMessage & { readonly type: "clusterState" }): void {
     this.log.answered();
-    if (message.last.index <= this.index || this.#succession !== null) return;
+    if (message.last.index <= this.index || this.#refounding.isUnderWay) return;
     const incarnation = incarnationAt(message.last.index);
     this.#reached(message.last.index);
     if (this.replica !== null) return;
@@ -511,7 +474,8 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
   }
 
   durable(write: number, nowMs: Millis): void {
-    if (this.#succession !== null && this.#succession.write <= write) this.#succeed(this.#succession, nowMs);
+    const succession = this.#refounding.durable(write);
+    if (succession !== null) this.#succeed(succession, nowMs);
     this.#seat?.replica.durable(write, nowMs);
     this.#flush();
   }
@@ -589,9 +553,7 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
     if (replica === null) return;
     this.#coordinator ??= new Coordinator(this.#world);
     this.#members ??= new ClusterMembers(this.#world, replica, nowMs);
-    if (this.#refoundCall === null) return;
-    this.#world.calls.answer(this.#refoundCall, { type: "refoundCluster", incarnation: this.#incarnation });
-    this.#refoundCall = null;
+    this.#refounding.led(this.#incarnation);
   }
 
   #resign(): void {
