@@ -11,9 +11,9 @@ import {
   type Millis,
   type NodeId,
 } from "../../proto/ids.ts";
-import { anyMember, founderId, type Membership } from "../../proto/membership.ts";
-import type { Addressed, GroupMessage, PeerMessage } from "../../proto/messages.ts";
-import type { DirectoryEntry, GroupKey, KeptIntent } from "../../proto/model.ts";
+import { founderId, type Membership } from "../../proto/membership.ts";
+import type { GroupMessage, PeerMessage } from "../../proto/messages.ts";
+import type { DirectoryEntry, KeptIntent } from "../../proto/model.ts";
 import { type Entry, type EntryId, isControl } from "../../proto/raft.ts";
 import type { GroupStatus } from "../../proto/requests.ts";
 import { rowOfSlot, type Slot, slotRange } from "../../storage/keys.ts";
@@ -23,9 +23,10 @@ import type { RoleChange } from "../raft/types.ts";
 import { reasonText } from "../recovery/reason.ts";
 import { Applier } from "./applier.ts";
 import type { Call } from "./calls.ts";
-import { beginningOf, incarnationAt } from "./cluster-incarnations.ts";
+import { ClusterIdentity } from "./cluster-identity.ts";
+import { incarnationAt } from "./cluster-incarnations.ts";
 import { ClusterLog } from "./cluster-log.ts";
-import { ClusterMembers, hasRetired } from "./cluster-members.ts";
+import { ClusterMembers } from "./cluster-members.ts";
 import { ClusterProposals } from "./cluster-proposals.ts";
 import { ClusterRefounding, type ClusterSuccession } from "./cluster-refounding.ts";
 import { type ClusterOutcome, ClusterState } from "./cluster-state.ts";
@@ -34,6 +35,7 @@ import { Coordinator } from "./coordinator.ts";
 import { ForlornVoter } from "./forlorn-voter.ts";
 import { putGroupRecord, stepDownOperations } from "./genesis.ts";
 import { failed } from "./group-replies.ts";
+import type { MemberKey } from "./hard-states.ts";
 import { LeaderSight } from "./leader-sight.ts";
 import type { LossReport } from "./membership-manager.ts";
 import { earliest } from "./millis.ts";
@@ -73,9 +75,7 @@ interface Seat {
 export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
   readonly #world: World;
   readonly #listener: ClusterListener;
-  #incarnation: Incarnation;
-  /** As which member the node is known here: it must never speak as that, or as a lower one, without a replica. */
-  #member: MemberId;
+  readonly #identity: ClusterIdentity;
   /** null on a node that has no vote. */
   #seat: Seat | null;
   #copy: ClusterApplier;
@@ -112,9 +112,7 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
       reached: (index) => this.#reached(index),
     });
     const isVoter = "voter" in content;
-    const { incarnation, member } = isVoter ? content.voter : content;
-    this.#incarnation = incarnation;
-    this.#member = member;
+    this.#identity = new ClusterIdentity(world, this, isVoter ? content.voter : content);
     this.#copy = isVoter ? content.voter.applier : content.copy;
     this.#seat = isVoter ? this.#seatOf(content.voter) : null;
   }
@@ -131,7 +129,8 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
   /** The database as it is here, to be followed from now on without a vote. */
   asCopy(): ClusterCopy {
     const copy = new Applier<ClusterOutcome, ClusterState>(this.state, this.#applier.applied);
-    return { copy, incarnation: this.#incarnation, member: this.#member };
+    const { incarnation, member } = this.#identity.key;
+    return { copy, incarnation, member };
   }
 
   /** Nobody's word is for a replica of this database any more. */
@@ -142,9 +141,8 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
   }
 
   /** As what it stands in the record of the group. */
-  get record(): GroupKey & { readonly slot: Slot; readonly member: MemberId } {
-    const key = { group: clusterGroup, incarnation: this.#incarnation };
-    return { ...key, slot: this.state.rows.slot, member: this.#member };
+  get record(): MemberKey & { readonly slot: Slot } {
+    return { ...this.#identity.key, slot: this.state.rows.slot };
   }
 
   /** null on a node that has no vote. */
@@ -209,11 +207,11 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
   receive(from: NodeId, message: GroupMessage, nowMs: Millis): void {
     if (this.#refounding.isUnderWay) return;
     const seat = this.#seat;
-    if (seat === null || message.incarnation !== this.#incarnation || !seat.replica.isFor(message)) {
-      return this.#answerStranger(from, message, nowMs);
+    if (seat === null || message.incarnation !== this.#identity.incarnation || !seat.replica.isFor(message)) {
+      return this.#identity.answerStranger(from, message, nowMs);
     }
     this.#forlorn.heard(nowMs);
-    this.#answerRetired(from, message);
+    this.#identity.answerRetired(from, message);
     if (message.type === "raft") {
       const { fromMember: member, message: raft } = message;
       seat.replica.step({ type: "message", from, member, message: raft }, nowMs);
@@ -225,13 +223,7 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
 
   /** The leader counts on this node as a new member. */
   invited(from: NodeId, invite: PeerMessage & { readonly type: "invite" }, nowMs: Millis): void {
-    if (this.#refounding.isUnderWay) return;
-    const isOther = invite.incarnation !== this.#incarnation || invite.isWitness;
-    if (isOther || invite.toMember <= this.#member) return this.#answerStranger(from, invite, nowMs);
-    // Late: that it was to be this member has been taken back since, as is known here.
-    if (hasRetired(this.state.members.membership, this.#world.self, invite.toMember)) return this.log.hint(from);
-    // It may have been this very member before it forgot: unless it got the number for saying so in this start.
-    if (this.#world.isForgetful() && invite.lostIn !== this.#world.nonce) return this.#sayLost(from, invite.toMember);
+    if (this.#refounding.isUnderWay || !this.#identity.mayBegin(from, invite, nowMs)) return;
     this.#stepDown();
     this.#begin(invite.toMember, nowMs);
     this.#world.out.note("info", "Joins a group", { group: clusterGroup, member: invite.toMember, from });
@@ -242,33 +234,9 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
     this.#members?.lost(node, report, nowMs);
   }
 
-  /** Whoever is spoken to as a member that is gone says so: nobody must wait for it, or count on it. */
-  #answerStranger(from: NodeId, { incarnation, fromMember, toMember }: Addressed, nowMs: Millis): void {
-    this.#world.counters.count("messages of a cluster group that is not here");
-    if (incarnation < this.#incarnation) return this.log.hint(from);
-    if (incarnation > this.#incarnation) return this.noticeIndex(from, beginningOf(incarnation), nowMs);
-    this.#answerRetired(from, { fromMember });
-    if (toMember === anyMember || this.#seat !== null) return;
-    // A node that forgot once cannot tell which numbers it has had: any that it is not known as may be one.
-    if (toMember <= this.#member) this.#sayLost(from, this.#member);
-    else if (this.#world.isForgetful()) this.#sayLost(from, toMember);
-  }
-
-  /** Whoever speaks as a member whose place a committed change has given to another does not know of it. */
-  #answerRetired(from: NodeId, { fromMember }: Pick<Addressed, "fromMember">): void {
-    const { membership, index } = this.state.members.configuration;
-    if (!hasRetired(membership, from, fromMember) || !hasRetired(this.membership, from, fromMember)) return;
-    const { incarnation, member } = { incarnation: this.#incarnation, member: this.#member };
-    const address = { group: clusterGroup, incarnation, fromMember: member, toMember: fromMember };
-    this.#world.out.send(from, { type: "departed", ...address, index, owners: membership.owners });
-  }
-
   /** A committed change has given the place of this member to another. */
   departed(from: NodeId, message: PeerMessage & { readonly type: "departed" }, nowMs: Millis): void {
-    const isOther = message.incarnation !== this.#incarnation || message.toMember !== this.#member;
-    if (isOther || this.#refounding.isUnderWay) return;
-    const { membership, index } = this.state.members.configuration;
-    if (message.index <= index && !hasRetired(membership, this.#world.self, this.#member)) return;
+    if (this.#refounding.isUnderWay || !this.#identity.isDeparted(message)) return;
     this.#stepDown();
     this.log.maybePull(from, message.index, nowMs);
   }
@@ -277,12 +245,7 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
   #maybeRetire(): void {
     if (!this.#areMembersNew) return;
     this.#areMembersNew = false;
-    if (hasRetired(this.state.members.membership, this.#world.self, this.#member)) this.#stepDown();
-  }
-
-  #sayLost(to: NodeId, member: MemberId): void {
-    const { nonce: start, out } = this.#world;
-    out.sendPromise(to, { type: "replicaLost", group: clusterGroup, incarnation: this.#incarnation, member, start });
+    if (this.#identity.isRetired) this.#stepDown();
   }
 
   /**
@@ -293,7 +256,7 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
     const { hardStates, out, slots } = this.#world;
     hardStates.retire(this.record, out.nextWrite);
     out.erase(slotRange(this.record.slot));
-    this.#member = member;
+    this.#identity.become(this.#identity.incarnation, member);
     const { applied, state: old } = this.#copy;
     const state = present(ClusterState.fromRows(slots.take(), old.rows.smallRows()), "the voters of the cluster group");
     state.rows.rewrite();
@@ -314,23 +277,22 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
     this.#seat = null;
     this.#proposals.forgetAll();
     this.#world.out.writeDurably(stepDownOperations(this.record), null);
-    this.#world.out.note("info", "Left a group", { group: clusterGroup, member: this.#member });
+    this.#world.out.note("info", "Left a group", { group: clusterGroup, member: this.#identity.key.member });
   }
 
   /** The database of another incarnation is the one from now on: what this node was in the one before is over. */
   #enter(incarnation: Incarnation): void {
-    if (incarnation === this.#incarnation) return;
+    if (incarnation === this.#identity.incarnation) return;
     const ended = this.#end();
-    this.#incarnation = incarnation;
-    this.#member = founderId;
+    this.#identity.become(incarnation, founderId);
     this.#world.out.writeDurably([...ended, ...stepDownOperations(this.record)], this.#world.hardStates.table());
   }
 
   /** Of the present incarnation nothing but a number is kept. */
   #end(): readonly Operation[] {
-    const { group, incarnation, member } = this.record;
-    this.#world.hardStates.retire({ group, incarnation, member }, this.#world.out.nextWrite);
-    return [putGroupRecord({ group, incarnation }, { slot: 0, role: "gone", member })];
+    const { key } = this.#identity;
+    this.#world.hardStates.retire(key, this.#world.out.nextWrite);
+    return [putGroupRecord(key, { slot: 0, role: "gone", member: key.member })];
   }
 
   /** What this node holds, with a vote or without. @returns the status, and where the log ends here */
@@ -363,8 +325,7 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
   #succeed({ heir, incarnation, log }: ClusterSuccession, nowMs: Millis): void {
     this.#world.out.erase(slotRange(this.record.slot));
     this.#copy = heir.applier;
-    this.#incarnation = incarnation;
-    this.#member = founderId;
+    this.#identity.become(incarnation, founderId);
     this.log.clear();
     this.leave();
     this.#seat = this.#seatOf(this.#partsOf(heir.applier, log, heir.last, nowMs));
@@ -376,7 +337,7 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
   /** A state that covers an empty log up to `last`. */
   #partsOf(applier: ClusterApplier, log: LogStore, last: EntryId, nowMs: Millis): ClusterReplicaParts {
     const { hardStates, random, self, leaseRead } = this.#world;
-    const key = { group: clusterGroup, incarnation: this.#incarnation, member: this.#member };
+    const { key } = this.#identity;
     const { configuration } = applier.state.members;
     const hardState = hardStates.get(key);
     const start = { self, leaseRead, member: key.member, isWitness: false, configuration, hardState };
@@ -406,7 +367,7 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
 
   /** The database of another incarnation is the one to follow, whatever this node was in the one before. */
   #reached(index: LogIndex): void {
-    if (incarnationAt(index) > this.#incarnation) this.#stepDown();
+    if (incarnationAt(index) > this.#identity.incarnation) this.#stepDown();
   }
 
   /** The whole database, for a copy that is too far behind. */
@@ -553,7 +514,7 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
     if (replica === null) return;
     this.#coordinator ??= new Coordinator(this.#world);
     this.#members ??= new ClusterMembers(this.#world, replica, nowMs);
-    this.#refounding.led(this.#incarnation);
+    this.#refounding.led(this.#identity.incarnation);
   }
 
   #resign(): void {
