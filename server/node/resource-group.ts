@@ -1,7 +1,6 @@
-// One resource group on one of its owners: answers calls from the replica, proposes writes, and while this member leads,
-// manages the group. Who else must hear of its changes is not decided here.
+// One resource group on one of its owners: holds its replica, has its parts hear of what happens there, and while this member
+// leads, manages the group. Who else must hear of its changes is not decided here.
 
-import type { Failure } from "../../proto/errors.ts";
 import { type GroupId, type LogIndex, type Millis, type NodeId, toMillis } from "../../proto/ids.ts";
 import type { Membership } from "../../proto/membership.ts";
 import type { GroupMessage } from "../../proto/messages.ts";
@@ -9,24 +8,16 @@ import type { DirectoryEntry, GroupSummary, NodeIntent } from "../../proto/model
 import type { GroupPolicies } from "../../proto/policies.ts";
 import { type Entry, isControl } from "../../proto/raft.ts";
 import type { GroupStatus, Reply, Request } from "../../proto/requests.ts";
-import { isReadOnly } from "../../proto/transactions.ts";
 import type { RoleChange } from "../raft/types.ts";
 import { concerns, type NeighbourNews } from "../recovery/neighbour-news.ts";
 import type { Planned } from "./agenda.ts";
 import type { Call } from "./calls.ts";
 import { Compactor } from "./compactor.ts";
+import { GroupCalls } from "./group-calls.ts";
 import { type ClusterView, GroupMembers } from "./group-members.ts";
-import { GroupProposals, type IdentifiedRequest } from "./group-proposals.ts";
+import { GroupProposals } from "./group-proposals.ts";
 import { GroupReads } from "./group-reads.ts";
-import {
-  failed,
-  fateUnknown,
-  type GroupReplica,
-  groupStatusOf,
-  headerOf,
-  type TransactRequest,
-  type WriteRequest,
-} from "./group-replies.ts";
+import { type GroupReplica, groupStatusOf } from "./group-replies.ts";
 import { type GroupOutcome, GroupState } from "./group-state.ts";
 import { GroupWatches } from "./group-watches.ts";
 import type { WriteId } from "./inputs.ts";
@@ -38,7 +29,6 @@ import type { LossReport } from "./membership-manager.ts";
 import { earliest, isDue } from "./millis.ts";
 import { PlacementKeeper, type PlacementSurroundings } from "./placement-keeper.ts";
 import { quorumOf } from "./quorum-view.ts";
-import { answerRecalled } from "./recall.ts";
 import { Replica, type ReplicaOwner, type ReplicaParts } from "./replica.ts";
 import { SessionKeeper } from "./session-keeper.ts";
 import { StateComparison } from "./state-comparison.ts";
@@ -46,7 +36,6 @@ import { Transactions } from "./transactions.ts";
 import { Transfers } from "./transfers.ts";
 import { Wishes } from "./wishes.ts";
 import type { World } from "./world.ts";
-import { writeRefusal } from "./write-refusal.ts";
 
 /** What a group tells the node that holds it. */
 export interface GroupListener {
@@ -84,6 +73,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
   #manager: Manager | null = null;
   readonly #intents: GroupOptions["intents"];
   readonly #members: GroupMembers;
+  readonly #calls: GroupCalls;
   readonly #proposals: GroupProposals;
   readonly #reads: GroupReads;
   readonly #transactions: Transactions;
@@ -128,7 +118,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
     );
     this.#wishes = new Wishes(world, this.replica, this.#placement, {
       touched: () => this.#listener.touched(this),
-      write: (call, request, nowMs) => this.#write(call, request, nowMs),
+      write: (call, request, nowMs) => this.#calls.write(call, request, nowMs),
     });
     this.#reads = new GroupReads(world, this.replica, this.#leases, this.#placement);
     this.#proposals = new GroupProposals(world, this.replica, {
@@ -145,12 +135,24 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
       propose: (command) => this.#proposals.finding(command),
       ask: options.listener.ask,
       touched: () => this.#listener.touched(this),
-      again: (key) => this.#again(key),
+      again: (key) => this.#calls.again(key),
     });
     this.#sessions = new SessionKeeper(this.replica, (command) => this.#proposals.finding(command));
     this.#comparison = new StateComparison(world, this.replica, {
       propose: (command) => this.#proposals.finding(command),
       inDoubt: (reason) => this.#listener.inDoubt(this, reason),
+    });
+    this.#calls = new GroupCalls(world, this.replica, {
+      reads: this.#reads,
+      proposals: this.#proposals,
+      watches: this.#watches,
+      members: this.#members,
+      leases: this.#leases,
+      placement: this.#placement,
+      wishes: this.#wishes,
+      sessions: this.#sessions,
+      compactor: this.#compactor,
+      status: (nowMs) => this.status(nowMs),
     });
   }
 
@@ -201,59 +203,9 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
    * @returns false when the leader has to serve it
    */
   serve(call: Call, nowMs: Millis): boolean {
-    const { request } = call;
-    // Many come in one turn, and are only queued: the group has its turn when it proposes them all.
-    if (request.type === "put" || request.type === "delete") return this.#write(call, request, nowMs);
-    this.#listener.touched(this);
-    switch (request.type) {
-      case "groupStatus":
-        this.#world.calls.answer(call.key, { type: "groupStatus", status: this.status(nowMs) });
-        return true;
-      case "watch":
-        this.#watches.open(call.key, request, nowMs);
-        return true;
-      case "watchGroup":
-        this.#watches.openStatus(call.key, request, nowMs);
-        return true;
-      case "get":
-      case "list":
-        return this.#reads.read(call.key, request, nowMs);
-      case "decision":
-      case "getLease":
-      case "listLeases":
-      case "explainGroup":
-      case "foreseeDrain":
-        return this.#reads.read(call.key, request, nowMs);
-      case "keepAliveLease":
-        this.#leases.heard(request.id, nowMs);
-        return this.#reads.read(call.key, request, nowMs);
-      case "renewOwnership":
-        this.#placement.heard(request, nowMs);
-        if (this.replica.role !== "leader" || !this.#placement.answersAtOnce(request)) {
-          return this.#reads.read(call.key, request, nowMs);
-        }
-        this.#placement.answer(call, request, nowMs);
-        return true;
-      case "wish":
-        return this.#wishes.serve(call, request, nowMs);
-      case "transact":
-        return isLocalRead(request) ? this.#reads.read(call.key, request, nowMs) : this.#write(call, request, nowMs);
-      case "prepare":
-      case "finish":
-      case "compact":
-      case "configure":
-      case "grantLease":
-      case "revokeLease":
-      case "openSession":
-      case "closeSession":
-        return this.#write(call, request, nowMs);
-      case "identified":
-        return this.#once(call, request, nowMs);
-      case "setOwners":
-        return this.#members.setOwners(call, request, nowMs);
-      default:
-        return false;
-    }
+    // Many writes come in one turn, and are only queued: the group has its turn when it proposes them all.
+    if (call.request.type !== "put" && call.request.type !== "delete") this.#listener.touched(this);
+    return this.#calls.serve(call, nowMs);
   }
 
   status(nowMs: Millis): GroupStatus {
@@ -548,56 +500,6 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
     if (this.#members.applied(nowMs)) this.#listener.leftOut(this);
   }
 
-  /** A read needs no identity: it is repeated as often as one likes. */
-  #once(call: Call, request: IdentifiedRequest, nowMs: Millis): boolean {
-    const { request: asked, identity } = request;
-    if (asked.type === "transact" && isLocalRead(asked)) return this.#reads.read(call.key, asked, nowMs);
-    if (asked.type === "setOwners" && asked.validateOnly) return this.#members.setOwners(call, asked, nowMs);
-    if (asked.type === "wish" && asked.validateOnly) return this.#wishes.serve(call, asked, nowMs);
-    if (this.replica.role !== "leader") return false;
-    this.#sessions.heard(identity.session, nowMs);
-    if (this.#proposals.recall(call, request, nowMs)) return true;
-    // Changes of the members go on while writes are refused.
-    if (asked.type === "setOwners") return this.#log(call, request, { refusal: this.#members.refuse(asked), nowMs });
-    const write = () => this.#write(call, request, nowMs);
-    if (asked.type !== "wish") return write();
-    const refusal = this.#placement.refuseWish(asked.wish, nowMs);
-    return refusal === null
-      ? this.#wishes.whereRoomIs(call, asked.wish, write)
-      : this.#log(call, request, { refusal, nowMs });
-  }
-
-  /** What became of it meanwhile is remembered, or its end is known to nobody here. */
-  #again(key: number): void {
-    const call = this.#world.calls.get(key);
-    if (call?.request.type !== "identified") return;
-    const { state } = this;
-    const answer = state.sessions.find(call.request.identity);
-    const header = headerOf(state, this.#world.self, false);
-    const group = this.replica.key.group;
-    const reply =
-      answer === null ? failed(fateUnknown(group)) : answerRecalled(call.request.request, answer, state, header);
-    this.#world.calls.answer(key, reply);
-  }
-
-  #write(call: Call, request: WriteRequest | IdentifiedRequest, nowMs: Millis): boolean {
-    if (this.replica.role !== "leader") return false;
-    if (request.type === "openSession" && request.session !== null) this.#sessions.heard(request.session, nowMs);
-    const { quotaBytes } = this.#compactor.limitsOf(this.state);
-    const refusal = writeRefusal(request, { state: this.state, quotaBytes }, this.#world);
-    return this.#log(call, request, { refusal, nowMs });
-  }
-
-  #log(
-    call: Call,
-    request: WriteRequest | IdentifiedRequest,
-    { refusal, nowMs }: { readonly refusal: Failure | null; readonly nowMs: Millis },
-  ): boolean {
-    if (refusal === null) this.#proposals.write(call, request, nowMs);
-    else this.#world.calls.answer(call.key, failed(refusal));
-    return true;
-  }
-
   #followSummary(): void {
     const before = this.#summary;
     if (before === this.state.summary) return;
@@ -620,9 +522,4 @@ export interface GroupOptions extends ClusterView {
   readonly placement: PlacementSurroundings;
   readonly listener: GroupListener;
   readonly nowMs: Millis;
-}
-
-/** Of this group alone, and nothing but reads. */
-function isLocalRead({ parts }: TransactRequest): boolean {
-  return parts.length === 1 && parts.every(isReadOnly);
 }
