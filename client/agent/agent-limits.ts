@@ -37,6 +37,8 @@ export const agentLimits = {
   clockStepMs: 10,
   /** Between two searches for processes that have to be killed. */
   killPauseMs: 50,
+  /** For what was killed to end. What has not by then is held by the system, and counts as what cannot be stopped. */
+  killPatienceMs: 10_000,
   /** Before it is looked once more whether none is there. */
   secondLookMs: 10,
   killsQuick: 40,

@@ -9,13 +9,13 @@ import type { AgentConfig } from "./agent-config.ts";
 import { AgentCore, type AgentEffect, type AgentInput, type GroupStory } from "./agent-core.ts";
 import { agentLimits } from "./agent-limits.ts";
 import { resourceNamed } from "./dependencies.ts";
-import { execute } from "./executor.ts";
 import { Fences } from "./fencing.ts";
 import { programEnvironment } from "./guard-host.ts";
 import { GuardKeeper } from "./guard-keeper.ts";
 import type { FromGuard } from "./guard-messages.ts";
 import { measureLoad } from "./load.ts";
 import { markOf } from "./marked-processes.ts";
+import { Programs } from "./programs.ts";
 import { StateDirectory } from "./state-directory.ts";
 
 export interface AgentParts {
@@ -44,6 +44,7 @@ class Agent {
   readonly #directory: StateDirectory;
   readonly #fences: Fences;
   readonly #guard: GuardKeeper;
+  readonly #monitors = new Programs();
   /** Of the guard, and of this agent and those after it. */
   #id = "";
   /** Of each group what was reported last. */
@@ -181,7 +182,8 @@ class Agent {
     const context = { ...config, group, epoch, mark, environment: programEnvironment(process.env) };
     const command = commandFor("monitor", resource, context);
     if (command === null) return;
-    const outcome = await execute(command, this.#directory.stderrFile(group, name, "monitor")).ended;
+    const file = this.#directory.stderrFile(group, name, "monitor");
+    const outcome = await this.#monitors.execute(`${group}/${name}`, command, file);
     this.#step({ type: "monitored", group, epoch, resource: name, outcome, stopsBefore });
   }
 

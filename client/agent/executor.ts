@@ -15,8 +15,13 @@ export interface Running {
   readonly signal: (signal: "SIGTERM" | "SIGKILL") => void;
 }
 
-/** Runs it to its end, or to its time-out. @param stderrFile replaced */
-export function execute(command: Command, stderrFile: string): Running {
+export interface Execution extends Running {
+  /** It was killed and told as ended, and is still there. */
+  readonly isLeft: () => boolean;
+}
+
+/** Runs it to its end, or to its time-out: what SIGKILL does not end is waited for no longer. @param stderrFile replaced */
+export function execute(command: Command, stderrFile: string): Execution {
   const stderr = openAnew(stderrFile);
   const startMs = performance.now();
   const child = start(command, [
@@ -25,19 +30,37 @@ export function execute(command: Command, stderrFile: string): Running {
     stderr ?? "ignore",
   ]);
   let isLate = false;
-  const signal = signaller(child);
+  const { signal, outlived, isLeft } = killing(child);
   const timer = setTimeout(() => {
     isLate = true;
     signal("SIGKILL");
   }, command.timeoutMs);
-  const ended = endOf(child, command).then((end): ActionOutcome => {
+  const ended = Promise.race([endOf(child, command), outlived]).then((end): ActionOutcome => {
     clearTimeout(timer);
     const isNothing = stderr === null || (command.isOutputRead === true && end.exitStatus === 0);
     const said = isNothing ? "" : reasonIn(readEnd(stderr));
     if (stderr !== null) closeSync(stderr);
     return { ...end, isLate, why: end.why === "" ? said : end.why, tookMs: performance.now() - startMs };
   });
-  return { ended, signal };
+  return { ended, signal, isLeft };
+}
+
+/** SIGKILL ends nothing that the system holds: that waits for a device or a server, or is frozen. */
+function killing(child: ChildProcess | Error): Omit<Execution, "ended"> & { readonly outlived: Promise<End> } {
+  const { promise: outlived, resolve } = Promise.withResolvers<End>();
+  const send = signaller(child);
+  let isOver = false;
+  const giveUp = () => {
+    isOver = true;
+    // It keeps no agent from ending.
+    if (!(child instanceof Error)) child.unref();
+    resolve({ exitStatus: null, isExecuted: true, why: "It was killed, and has not ended" });
+  };
+  const signal: Running["signal"] = (name) => {
+    send(name);
+    if (name === "SIGKILL") setTimeout(giveUp, agentLimits.killPatienceMs).unref();
+  };
+  return { signal, outlived, isLeft: () => isOver && !(child instanceof Error) && !hasEnded(child) };
 }
 
 /** A program that is the application itself: its output goes where this process has its own. */

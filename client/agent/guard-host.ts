@@ -9,6 +9,7 @@ import { Guard, type GuardEffect, type GuardInput, type LeftoverGroup } from "./
 import type { FromGuard, GuardSettings } from "./guard-messages.ts";
 import { killMarked, markOf } from "./marked-processes.ts";
 import { adopt, identify } from "./process-id.ts";
+import { Programs } from "./programs.ts";
 import type { ActionOutcome, ResourceSpec } from "./run-spec.ts";
 import type { StateDirectory } from "./state-directory.ts";
 
@@ -26,7 +27,7 @@ export class GuardHost {
   readonly #guard: Guard;
   /** Foreground processes and commands by group and resource. */
   readonly #children = new Map<string, Pick<Running, "signal">>();
-  readonly #commands = new Map<string, Running>();
+  readonly #commands = new Programs();
   #node = "";
   #settings: GuardSettings = { systemctl: "systemctl", ocfRoot: "/usr/lib/ocf" };
   #timer: NodeJS.Timeout | null = null;
@@ -141,7 +142,7 @@ export class GuardHost {
       case "signal":
         return this.#children.get(keyOf(effect))?.signal(effect.signal);
       case "abort":
-        return this.#commands.get(keyOf(effect))?.signal("SIGKILL");
+        return this.#commands.kill(keyOf(effect));
       case "kill":
         return void this.#kill(effect);
       case "endCommands":
@@ -157,10 +158,8 @@ export class GuardHost {
   async #run({ group, resource, action }: Extract<GuardEffect, { readonly type: "run" }>): Promise<void> {
     const command = this.#commandFor(group, resource, action);
     const file = this.#parts.directory.stderrFile(group, resource, action);
-    const running = command === null ? null : execute(command, file);
-    if (running !== null) this.#commands.set(keyOf({ group, resource }), running);
-    const outcome = (await running?.ended) ?? nothingToRun;
-    this.#commands.delete(keyOf({ group, resource }));
+    const on = keyOf({ group, resource });
+    const outcome = command === null ? nothingToRun : await this.#commands.execute(on, command, file);
     this.#note(`${action} of ${group}/${resource}`, outcome);
     this.step({ type: "acted", group, resource, action, outcome });
   }
@@ -203,7 +202,11 @@ export class GuardHost {
     const mark = { mark: markOf(this.#parts.id, group), resource: resource ?? undefined };
     const units = resources.map((one) => this.#killUnit(group, one));
     // A service manager that takes its time keeps nothing alive that can be killed without it.
-    const [{ left, found }] = await Promise.all([killMarked([mark], (ms) => this.#parts.clock.sleep(ms)), ...units]);
+    const [killed] = await Promise.all([killMarked([mark], (ms) => this.#parts.clock.sleep(ms)), ...units]);
+    const { found } = killed;
+    // On its way out a process has no environment that it would be found by.
+    const isLeft = resource !== null && this.#commands.isLeft(keyOf({ group, resource }));
+    const left = Math.max(killed.left, isLeft ? 1 : 0);
     if (left > 0) this.#parts.log(`${left} processes of ${group}/${resource ?? "*"} cannot be killed`);
     this.step({ type: "cleared", group, resource, left, found });
   }

@@ -219,8 +219,7 @@ export class Guard {
     group.found(found);
     if (resource === null) return group.killed(nowMs);
     const { name, epoch } = group;
-    const known = left === 0 && group.isUnknown(resource) ? null : left;
-    const told = this.#tell({ type: "killed", group: name, epoch, resource, left: known });
+    const told = this.#tell({ type: "killed", group: name, epoch, resource, left: group.leftOf(resource, left) });
     return [...group.cleared(resource, left, nowMs), told];
   }
 
@@ -274,7 +273,7 @@ export class Guard {
 
 /** Also what was stopped and is dirty: something of it may run. */
 function killIfLate(group: GuardedGroup, nowMs: number): readonly GroupEffect[] {
-  return group.isOffline || group.isKilled || nowMs < killAt(group.right) ? [] : group.kill();
+  return group.isOffline || group.isKilled || nowMs < killAt(group.right) ? [] : group.kill(nowMs);
 }
 
 /** Where this machine has stood still, an order to start is older than it looks. */

@@ -2,6 +2,7 @@
 // guard.ts decides when the guard acts by itself.
 
 import { hasStopCommand, isForeground } from "./actions.ts";
+import { agentLimits } from "./agent-limits.ts";
 import { mayStop, resourceNamed, type StopProgress, stopWaitEnds } from "./dependencies.ts";
 import type { FromGuard, HeldGroup } from "./guard-messages.ts";
 import type { ActionOutcome, ForegroundChild, ProcessId, ResourceSpec, Right, RunSpec } from "./run-spec.ts";
@@ -52,8 +53,8 @@ interface Guarded {
   isCutOff: boolean;
   /** What is left of a foreground process is being killed. */
   isBeingKilled: boolean;
-  /** It was killed because its time was over. */
-  wasKilled: boolean;
+  /** When it was killed because its time was over; null: it was not. */
+  killedMs: number | null;
 }
 
 const done: ActionOutcome = { exitStatus: 0, isExecuted: true, isLate: false, why: "", tookMs: 0 };
@@ -187,7 +188,7 @@ export class GuardedGroup {
       return [{ type: "abort", group: this.name, resource: name }];
     }
     become(resource, "stopping", nowMs);
-    return this.#beginStop(resource);
+    return this.#beginStop(resource, nowMs);
   }
 
   /** It was stopped, and that failed; and now it is known to be stopped nevertheless. */
@@ -222,6 +223,8 @@ export class GuardedGroup {
     resource.ended = outcome;
     if (left > 0) resource.process = null;
     if (resource.phase === "stopping") return this.#maybeClear(resource);
+    // It had outlived its stop. An agent tries that again by itself.
+    if (resource.phase === "dirty" && this.isSeized) return this.#stopAgain(resource, nowMs);
     // Of what the guard stops by itself nobody has to hear: its turn to be stopped comes.
     if (resource.phase !== "running" || this.isSeized) return [];
     become(resource, "dirty", nowMs);
@@ -239,10 +242,12 @@ export class GuardedGroup {
     for (const resource of this.#all.filter(isFound)) resource.mayHaveProcess = false;
   }
 
-  /** It may run as a process that is not known. */
-  isUnknown(name: string): boolean {
+  /** @param left that was found @returns null: none is known of, and yet there may be one */
+  leftOf(name: string, left: number): number | null {
     const resource = this.#resources.get(name);
-    return resource !== undefined && isUnknown(resource);
+    // On its way out it has no environment that it would be found by.
+    if (resource?.hasChild === true) return Math.max(1, left);
+    return left === 0 && resource !== undefined && isUnknown(resource) ? null : left;
   }
 
   /** What is left of a foreground resource has been killed. */
@@ -251,7 +256,7 @@ export class GuardedGroup {
     if (resource === undefined || !resource.isBeingKilled) return [];
     resource.isBeingKilled = false;
     const tookMs = nowMs - resource.sinceMs;
-    const why = resource.wasKilled ? "It was killed, because it did not end by itself" : "";
+    const why = resource.killedMs !== null ? "It was killed, because it did not end by itself" : "";
     if (left === 0 && !isUnknown(resource)) return this.#stopped(resource, { ...done, why, tookMs }, nowMs);
     const problem = left === 0 ? notKnown : `${left} of its processes cannot be killed`;
     return this.#stopped(resource, { ...done, exitStatus: 1, why: problem, tookMs }, nowMs);
@@ -263,13 +268,13 @@ export class GuardedGroup {
   }
 
   /** Its time is over. What is not a process is stopped when all processes are gone: stop commands would be killed as well. */
-  kill(): readonly GroupEffect[] {
+  kill(nowMs: number): readonly GroupEffect[] {
     const seizure = this.isSeized ? [] : [this.#seize("The right to act has ended")];
     this.#isKilled = true;
     this.#isBeingKilled = true;
     for (const resource of this.#all) resource.isCutOff = resource.isCommandRunning;
     // A program that overwrites its environment does not bear the mark any more.
-    const children = this.#all.filter(({ hasChild }) => hasChild).map((resource) => this.#killChild(resource));
+    const children = this.#all.filter(({ hasChild }) => hasChild).map((resource) => this.#killChild(resource, nowMs));
     return [...seizure, ...children, { type: "kill", group: this.name, resource: null }];
   }
 
@@ -289,10 +294,14 @@ export class GuardedGroup {
     return this.#all.flatMap((resource) => (isNext(resource) ? this.#stop(resource.spec.name, nowMs) : []));
   }
 
-  /** A foreground process that does not end in time is killed. */
+  /** A foreground process that does not end in time is killed; of one that this does not end either the stop has failed. */
   expire(nowMs: number): readonly GroupEffect[] {
     const overdue = this.#all.filter((resource) => (this.#childDeadlineMs(resource) ?? nowMs + 1) <= nowMs);
-    return overdue.map((resource) => this.#killChild(resource));
+    return overdue.flatMap((resource) => {
+      if (resource.killedMs === null) return [this.#killChild(resource, nowMs)];
+      const why = "Its process was killed, and has not ended";
+      return this.#stopped(resource, { ...done, exitStatus: 1, why, tookMs: nowMs - resource.sinceMs }, nowMs);
+    });
   }
 
   /** When {@link sweep} or {@link expire} may find something to do; null: not by itself. */
@@ -308,13 +317,13 @@ export class GuardedGroup {
     return { type: "tell", message: { type: "seized", group: this.name, epoch: this.epoch, why } };
   }
 
-  #beginStop(resource: Guarded): readonly GroupEffect[] {
+  #beginStop(resource: Guarded, nowMs: number): readonly GroupEffect[] {
     const at = { group: this.name, resource: resource.spec.name };
     if (hasStopCommand(resource.spec)) {
       resource.isCommandRunning = true;
       return [{ type: "run", ...at, action: "stop" }];
     }
-    return resource.hasChild ? [this.#endChild(resource)] : this.#maybeClear(resource);
+    return resource.hasChild ? [this.#endChild(resource, nowMs)] : this.#maybeClear(resource);
   }
 
   #started(resource: Guarded, outcome: ActionOutcome, nowMs: number): readonly GroupEffect[] {
@@ -322,7 +331,7 @@ export class GuardedGroup {
     resource.isStartRunning = false;
     resource.hasChild = isForeground(resource.spec) && outcome.exitStatus === 0;
     const told = this.#tellDone(name, "start", outcome);
-    if (resource.phase === "stopping" && !this.#isBeingKilled) return [told, ...this.#beginStop(resource)];
+    if (resource.phase === "stopping" && !this.#isBeingKilled) return [told, ...this.#beginStop(resource, nowMs)];
     if (resource.phase !== "stopping" && resource.phase !== "starting") return [];
     const mayRun = outcome.isExecuted || resource.phase === "stopping";
     become(resource, mayRun ? "running" : "offline", nowMs);
@@ -333,17 +342,17 @@ export class GuardedGroup {
     if (resource.phase !== "stopping") return [];
     resource.isCommandRunning = false;
     if (!isForeground(resource.spec)) return this.#stopped(resource, outcome, nowMs);
-    if (outcome.exitStatus !== 0 && resource.hasChild) return [this.#endChild(resource)];
+    if (outcome.exitStatus !== 0 && resource.hasChild) return [this.#endChild(resource, nowMs)];
     return this.#maybeClear(resource);
   }
 
-  #endChild(resource: Guarded): GroupEffect {
-    if (this.#isKilled) return this.#killChild(resource);
+  #endChild(resource: Guarded, nowMs: number): GroupEffect {
+    if (this.#isKilled) return this.#killChild(resource, nowMs);
     return { type: "signal", group: this.name, resource: resource.spec.name, signal: "SIGTERM" };
   }
 
-  #killChild(resource: Guarded): GroupEffect {
-    resource.wasKilled = true;
+  #killChild(resource: Guarded, nowMs: number): GroupEffect {
+    resource.killedMs ??= nowMs;
     return { type: "signal", group: this.name, resource: resource.spec.name, signal: "SIGKILL" };
   }
 
@@ -357,19 +366,21 @@ export class GuardedGroup {
   #stopped(resource: Guarded, outcome: ActionOutcome, nowMs: number): readonly GroupEffect[] {
     if (outcome.exitStatus !== 0 && resource.isCutOff) return this.#stopAgain(resource, nowMs);
     become(resource, outcome.exitStatus === 0 ? "offline" : "dirty", nowMs);
-    resource.wasKilled = false;
+    resource.killedMs = null;
     return [this.#tellDone(resource.spec.name, "stop", outcome), ...this.sweep(nowMs)];
   }
 
-  /** That it was killed says nothing of the resource. An agent hears how the next one ends. */
+  /** Its command was killed, which says nothing of the resource, or its process has ended after all. An agent hears how the next one ends. */
   #stopAgain(resource: Guarded, nowMs: number): readonly GroupEffect[] {
     resource.isCutOff = false;
     become(resource, "running", nowMs);
     return this.sweep(nowMs);
   }
 
-  #childDeadlineMs({ phase, hasChild, wasKilled, sinceMs, spec }: Guarded): number | null {
-    return phase === "stopping" && hasChild && !wasKilled ? sinceMs + spec.stopTimeoutMs : null;
+  #childDeadlineMs({ phase, hasChild, killedMs, sinceMs, spec, isCommandRunning }: Guarded): number | null {
+    if (phase !== "stopping" || !hasChild) return null;
+    if (killedMs === null) return sinceMs + spec.stopTimeoutMs;
+    return isCommandRunning ? null : killedMs + agentLimits.killPatienceMs;
   }
 
   #tellEnded({ spec, ended, hasChild }: Guarded): readonly GroupEffect[] {
@@ -411,7 +422,7 @@ const fresh = {
   isCommandRunning: false,
   isCutOff: false,
   isBeingKilled: false,
-  wasKilled: false,
+  killedMs: null,
 } as const;
 
 function become(resource: Guarded, phase: Phase, nowMs: number): void {

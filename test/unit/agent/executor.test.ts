@@ -3,8 +3,15 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
+import { setImmediate, setTimeout as sleep } from "node:timers/promises";
+import { agentLimits } from "../../../client/agent/agent-limits.ts";
+import { bootClock } from "../../../client/agent/boot-clock.ts";
 import { execute, executeForeground } from "../../../client/agent/executor.ts";
+import { GuardHost } from "../../../client/agent/guard-host.ts";
+import type { FromGuard } from "../../../client/agent/guard-messages.ts";
+import { Programs } from "../../../client/agent/programs.ts";
+import { StateDirectory } from "../../../client/agent/state-directory.ts";
+import { exec, resource, spec } from "./specs.ts";
 
 /** A process that has ended may be there until its parent has asked for it. */
 function runs(pid: string): boolean {
@@ -43,4 +50,61 @@ test("a program is run where what it says cannot be kept", async () => {
   const command = { file: "/bin/sh", args: ["-c", "echo no >&2; exit 3"], environment: {}, timeoutMs: 5_000 };
   const { exitStatus, isExecuted } = await execute(command, "/dev/null/stderr").ended;
   assert.deepEqual([exitStatus, isExecuted], [3, true]);
+});
+
+test("a program that SIGKILL does not end is told as late, and none is begun in its place until it has ended", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const kills = t.mock.method(process, "kill", () => true);
+  const programs = new Programs();
+  const run = (script: string) => {
+    const command = { file: "/bin/sh", args: ["-c", script], environment: {}, timeoutMs: 1_000 };
+    return programs.execute("orders/db", command, "/dev/null/stderr");
+  };
+  const hung = run("exec sleep 600");
+  t.mock.timers.tick(1_000);
+  t.mock.timers.tick(agentLimits.killPatienceMs);
+  assert.deepEqual([(await hung).exitStatus, (await hung).isLate], [null, true]);
+  assert.deepEqual([programs.isLeft("orders/db"), (await run("exit 0")).isExecuted], [true, false]);
+  const [group = 0] = kills.mock.calls.at(-1)?.arguments ?? [];
+  kills.mock.restore();
+  t.mock.timers.reset();
+  process.kill(group, "SIGKILL");
+  for (let tries = 0; tries < 1_000 && programs.isLeft("orders/db"); tries++) await sleep(20);
+  assert.equal((await run("exit 0")).exitStatus, 0);
+});
+
+test("a resource is not stopped while its start is there, which SIGKILL does not end: it might finish after the stop", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const kills = t.mock.method(process, "kill", () => true);
+  const directory = new StateDirectory(mkdtempSync(join(tmpdir(), "bailiwick-executor-")));
+  const told: FromGuard[] = [];
+  const host = new GuardHost({
+    directory,
+    id: "g1",
+    clock: bootClock,
+    tell: (one) => void told.push(one),
+    log: () => {},
+  });
+  const runner = { ...exec, start: ["/bin/sleep", "600"], stop: ["/bin/true"] };
+  const nowMs = bootClock.nowMs();
+  const right = { stopAtMs: nowMs + 60_000, killAtMs: nowMs + 65_000 };
+  host.step({ type: "hold", spec: spec([resource("db", { runner })]), right });
+  const act = { type: "act", group: "orders", epoch: 7, resource: "db" } as const;
+  host.step({ ...act, action: "start" });
+  for (const ms of [60_000, agentLimits.killPatienceMs]) t.mock.timers.tick(ms);
+  while (told.length === 0) await setImmediate();
+  host.step({ ...act, action: "stop" });
+  while (told.length === 1) await setImmediate();
+  const how = told.map((one) =>
+    one.type === "done" ? [one.action, one.outcome.exitStatus, one.outcome.isExecuted] : [],
+  );
+  host.close();
+  const [group = 0] = kills.mock.calls.at(-1)?.arguments ?? [];
+  kills.mock.restore();
+  process.kill(group, "SIGKILL");
+  rmSync(directory.path, { recursive: true });
+  assert.deepEqual(how, [
+    ["start", null, true],
+    ["stop", 1, false],
+  ]);
 });

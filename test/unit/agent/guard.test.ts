@@ -177,6 +177,28 @@ test("a foreground process that does not end gets SIGKILL at its stop time-out, 
   assert.match(last?.type === "done" ? last.outcome.why : "", /killed/);
 });
 
+test("the stop of a foreground process that SIGKILL does not end has failed, and it is stopped once it has ended after all", () => {
+  const guard = new DrivenGuard().hold(child(), { stopAtMs: 60_000, killAtMs: 65_000 }).start("app").act("stop", "app");
+  const told = () => guard.told.map((one) => (one.type === "killed" ? one.left : one.type)).slice(1);
+  guard.pass(2_000 + agentLimits.killPatienceMs);
+  assert.equal(guard.outcomes.at(-1), "stop app 1");
+  // On its way out it bears no mark.
+  guard.input({ type: "kill", group: "orders", epoch: 7, resource: "app" }).cleared("app");
+  assert.deepEqual(told().slice(1), ["done", 1]);
+  guard.act("stop", "app").childEnded("app").cleared("app");
+  assert.equal(guard.outcomes.at(-1), "stop app 0");
+  assert.ok(guard.guard.isSettled);
+});
+
+test("a guard that stops a group by itself stops what SIGKILL had not ended when it has ended after all", () => {
+  const guard = new DrivenGuard().hold(child(), right).start("app");
+  guard.isBeating = false;
+  guard.input({ type: "disconnected" }).pass(right.killAtMs).cleared(null).pass(agentLimits.killPatienceMs);
+  assert.deepEqual([guard.outcomes.at(-1), guard.guard.isSettled], ["stop app 1", true]);
+  guard.childEnded("app").cleared("app").input({ type: "deadline" });
+  assert.deepEqual([guard.outcomes.at(-1), guard.guard.isIdle], ["stop app 0", true]);
+});
+
 test("a foreground process gets SIGKILL at the end of the right, whatever mark it bears, and once more if it began late", () => {
   const guard = new DrivenGuard().hold(child(), right).start("app");
   guard.nowMs = killMs;
