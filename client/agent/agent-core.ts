@@ -51,7 +51,7 @@ export type AgentInput =
     }
   /** `spec` null: it could not be read. Its epoch is the group's at that time. */
   | { readonly type: "read"; readonly group: string; readonly epoch: number; readonly spec: RunSpec | null }
-  /** The answer to a report of `stories` that was sent at `sentMs`. */
+  /** The answer to a report of `stories` that was sent at `sentMs`; no grant: the group could not be asked. */
   | {
       readonly type: "answered";
       readonly sentMs: number;
@@ -102,6 +102,11 @@ export class AgentCore {
   /** It was told to end, and nothing runs any more that it could stop. Whether that was heard is not waited for. */
   get isDone(): boolean {
     return this.#isLeaving && this.isSettled;
+  }
+
+  /** Every group has heard what has stopped here. */
+  get isHeard(): boolean {
+    return this.stories.every(({ state }) => state !== "offline");
   }
 
   /** Nothing is held but what has stopped, or cannot be: another guard may be begun with. */
@@ -294,7 +299,9 @@ export class AgentCore {
     { sentMs, stories, grants }: Extract<AgentInput, { readonly type: "answered" }>,
     nowMs: number,
   ): readonly AgentEffect[] {
-    const forgotten = stories.flatMap((story) => this.#noteTold(story));
+    // A group that could not be asked has heard nothing.
+    const answered = new Set(grants.map(({ group }) => group));
+    const forgotten = stories.flatMap((story) => (answered.has(story.group) ? this.#noteTold(story) : []));
     const effects = grants.flatMap((grant) => this.#hearGrant(grant, { sentMs, stories, nowMs }));
     return [...forgotten, ...effects];
   }

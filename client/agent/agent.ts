@@ -113,7 +113,7 @@ class Agent {
       this.#wake = new AbortController();
       const isTold = await this.#reportOnce();
       if (this.#core.isDone) {
-        if (isTold && !this.#hasNews) return;
+        if (isTold && !this.#hasNews && this.#core.isHeard) return;
         farewellMs = Math.min(farewellMs, clock.nowMs() + agentLimits.farewellMs);
       }
       if (!isTold || !this.#hasNews) await clock.sleep(this.#core.intervalMs, this.#wake.signal);

@@ -299,6 +299,15 @@ test("an agent that was told to end stops everything, begins nothing, and is don
   assert.deepEqual([agent.core.isDone, agent.told], [true, []]);
 });
 
+test("that a group has stopped is told until the group itself has heard it, whatever its node answers", () => {
+  const agent = new DrivenAgent().online().input({ type: "leave" }).done("stop");
+  agent.take();
+  agent.report([grant({ group: "other" })]);
+  assert.deepEqual([agent.take(), agent.told, agent.core.isHeard], [[], ["orders 7 offline false"], false]);
+  agent.report([grant()]);
+  assert.deepEqual([agent.take(), agent.told, agent.core.isHeard], [["forget 7"], [], true]);
+});
+
 test("an agent that is told to end before a group was read tells that the group does not run", () => {
   const agent = new DrivenAgent().report([grant()]).input({ type: "leave" });
   assert.deepEqual([agent.core.isDone, agent.told], [true, ["orders 7 offline false"]]);
