@@ -14,7 +14,7 @@ import {
 import type { GroupKey } from "../../proto/model.ts";
 import type { AgentState, GroupReport, OwnershipGrant, PerformanceSample } from "../../proto/placement.ts";
 import type { Reply, Request } from "../../proto/requests.ts";
-import { Allocations, type AllocationsOptions } from "./allocations.ts";
+import { Allocations, type AllocationsOptions, type Waiter } from "./allocations.ts";
 import type { Ask } from "./cluster-status.ts";
 import { failed } from "./group-replies.ts";
 import { limits } from "./limits.ts";
@@ -47,6 +47,8 @@ interface Agent {
   readonly reports: Map<GroupId, GroupReport>;
 }
 
+type Passing = Omit<Waiter, "answer"> & { readonly answer: (grant: OwnershipGrant) => void };
+
 interface Sample {
   readonly sample: PerformanceSample;
   readonly heardMs: Millis;
@@ -72,7 +74,10 @@ export class AgentDesk {
     this.news = new OwnershipNews(world);
   }
 
-  /** Answers when every group has, or has let its time pass: those are named, and their rights are not renewed. */
+  /**
+   * Answers when every group has, or has let its time pass, or may not begin in that time because this node's disk does not keep it:
+   * those are named, and their rights are not renewed.
+   */
   report(request: ReportRequest, ask: Ask, answer: (reply: Reply) => void, nowMs: Millis): void {
     this.#nowMs = nowMs;
     const refusal = this.#refuse(request, nowMs);
@@ -93,23 +98,22 @@ export class AgentDesk {
     for (const group of groups) {
       const report = this.#reportOn(group, agent);
       ask({ type: "renewOwnership", group, node: this.#world.self, report }, (reply) => {
-        if (reply.type !== "renewOwnership") {
+        const late = () => {
           unreachable.push(group);
-          return done();
-        }
-        const then = (grant: OwnershipGrant) => {
-          grants.push(grant);
           done();
         };
+        if (reply.type !== "renewOwnership") return late();
         const { incarnation } = reply.header;
         const said = agent.told.has(group) ? null : (agent.reports.get(group)?.state ?? "offline");
         this.#giveUp(reply.grant, incarnation, said);
-        this.#pass(reply.grant, incarnation, (grant) => {
+        const pass = (grant: OwnershipGrant) => {
           if (grant.isGranted && grant.wanted === "online") agent.told.add(group);
           if (grant.isGranted && grant.isEndless) agent.endless.add(group);
           else if (grant.isGranted) agent.rightsEndMs = rightEndMs(agent.rightsEndMs, grant, nowMs);
-          then(grant);
-        });
+          grants.push(grant);
+          done();
+        };
+        this.#pass(reply.grant, incarnation, { answer: pass, late, untilMs: toMillis(nowMs + limits.reportMs) });
       });
     }
   }
@@ -209,18 +213,18 @@ export class AgentDesk {
   }
 
   /** The final gate: an epoch starts here only when the ledger has it. */
-  #pass(grant: OwnershipGrant, incarnation: Incarnation, then: (grant: OwnershipGrant) => void): void {
+  #pass(grant: OwnershipGrant, incarnation: Incarnation, { answer, ...wait }: Passing): void {
     const startsHere = grant.isGranted && grant.ttlMs > 0 && grant.wanted === "online";
     if (this.#barred.get(grant.group) !== grant.epoch) this.#barred.delete(grant.group);
-    if (!startsHere) return then(grant);
-    if (this.#barred.get(grant.group) === grant.epoch) return then(barredGrant(grant, "It was refused here before"));
+    if (!startsHere) return answer(grant);
+    if (this.#barred.get(grant.group) === grant.epoch) return answer(barredGrant(grant, "It was refused here before"));
     const { group, epoch } = grant;
     const passed = (refusal: string | null) => {
-      if (refusal === null) return then(grant);
+      if (refusal === null) return answer(grant);
       this.#barred.set(group, epoch);
-      then(barredGrant(grant, refusal));
+      answer(barredGrant(grant, refusal));
     };
-    this.allocations.begin({ group, incarnation, epoch }, passed, this.#nowMs);
+    this.allocations.begin({ group, incarnation, epoch }, { ...wait, answer: passed }, this.#nowMs);
   }
 }
 

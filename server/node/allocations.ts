@@ -27,6 +27,7 @@ import type { Call } from "./calls.ts";
 import { failed } from "./group-replies.ts";
 import type { WriteId } from "./inputs.ts";
 import { limits } from "./limits.ts";
+import { earliest } from "./millis.ts";
 import type { World } from "./world.ts";
 
 export interface AllocationsOptions {
@@ -36,13 +37,19 @@ export interface AllocationsOptions {
   readonly termsOf: TermsOf;
 }
 
-/** @param refusal null: the epoch has begun here, durably */
-export type Then = (refusal: string | null) => void;
+/** Who wants to know whether an epoch may begin here. One of the two is called, once. */
+export interface Waiter {
+  /** @param refusal null: it has begun here, durably */
+  readonly answer: (refusal: string | null) => void;
+  /** That is not durable at this time: the disk may hang. It can be asked for again. */
+  readonly untilMs: Millis;
+  readonly late: () => void;
+}
 
 interface Starting {
   readonly group: GroupId;
   readonly write: WriteId;
-  readonly waiting: Then[];
+  waiting: readonly Waiter[];
 }
 
 export class Allocations {
@@ -94,17 +101,17 @@ export class Allocations {
   }
 
   /** The final gate. Called again of an epoch that has begun, it lets it pass. */
-  begin(key: EpochKey, then: Then, nowMs: Millis): void {
+  begin(key: EpochKey, waiter: Waiter, nowMs: Millis): void {
     this.#learn();
     const beginning = this.#ledger.begin(key, nowMs);
-    if (beginning.type === "refused") return then(beginning.reason);
+    if (beginning.type === "refused") return waiter.answer(beginning.reason);
     const { allocation, isNew } = beginning;
-    if (!isNew) return this.#await(allocation.group, then);
+    if (!isNew) return this.#await(allocation.group, waiter);
     const { group, epoch } = allocation;
     const overtaken = this.#starting.get(group)?.waiting ?? [];
-    this.#starting.set(group, { group, write: this.#world.out.nextWrite, waiting: [then] });
+    this.#starting.set(group, { group, write: this.#world.out.nextWrite, waiting: [waiter] });
     this.#world.out.writeDurably([putAllocation(allocation)], null);
-    for (const other of overtaken) other(`${group} goes on under epoch ${epoch}`);
+    for (const other of overtaken) other.answer(`${group} goes on under epoch ${epoch}`);
   }
 
   /**
@@ -160,16 +167,22 @@ export class Allocations {
   durable(write: WriteId): void {
     const started = [...this.#starting.values()].filter((starting) => starting.write <= write);
     for (const { group } of started) this.#starting.delete(group);
-    for (const { waiting } of started) for (const then of waiting) then(null);
+    for (const { waiting } of started) for (const { answer } of waiting) answer(null);
   }
 
   deadline(nowMs: Millis): void {
     this.#ledger.expire(nowMs);
+    for (const starting of this.#starting.values()) {
+      const { waiting } = starting;
+      starting.waiting = waiting.filter(({ untilMs }) => untilMs > nowMs);
+      for (const { late } of waiting.filter(({ untilMs }) => untilMs <= nowMs)) late();
+    }
   }
 
-  /** When the next reservation ends. */
+  /** When the next reservation ends, or the next waiter has waited for long enough. */
   deadlineMs(): Millis | null {
-    return this.#ledger.deadlineMs();
+    const waits = [...this.#starting.values()].flatMap(({ waiting }) => waiting.map(({ untilMs }) => untilMs));
+    return earliest(this.#ledger.deadlineMs(), ...waits);
   }
 
   #create(begun: readonly Reservation[], isWhole: boolean): AllocationLedger {
@@ -207,18 +220,19 @@ export class Allocations {
   }
 
   /** It has begun; whether that is durable is another matter. */
-  #await(group: GroupId, then: Then): void {
-    const waiting = this.#starting.get(group)?.waiting;
-    if (waiting === undefined) return then(null);
-    if (waiting.length < limits.allocationWaitersMax) waiting.push(then);
-    else then(`${waiting.length} wait already for ${group} to begin on ${this.#world.self}`);
+  #await(group: GroupId, waiter: Waiter): void {
+    const starting = this.#starting.get(group);
+    if (starting === undefined) return waiter.answer(null);
+    const { waiting } = starting;
+    if (waiting.length < limits.allocationWaitersMax) starting.waiting = [...waiting, waiter];
+    else waiter.answer(`${waiting.length} wait already for ${group} to begin on ${this.#world.self}`);
   }
 
   /** Nobody waits any more for it to begin. */
   #stopped(group: GroupId): void {
     const waiting = this.#starting.get(group)?.waiting ?? [];
     this.#starting.delete(group);
-    for (const then of waiting) then(`${group} has stopped on ${this.#world.self}`);
+    for (const { answer } of waiting) answer(`${group} has stopped on ${this.#world.self}`);
   }
 }
 

@@ -13,7 +13,7 @@ import { toBootNumber, toEpoch, toGroupId, toIncarnation, toLogIndex, toMillis, 
 import type { GroupReport, Reservation } from "../../../proto/placement.ts";
 import type { Amounts } from "../../../proto/policies.ts";
 import type { Reply } from "../../../proto/requests.ts";
-import { Allocations, ledgerMark } from "../../../server/node/allocations.ts";
+import { Allocations, ledgerMark, type Waiter } from "../../../server/node/allocations.ts";
 import { Calls } from "../../../server/node/calls.ts";
 import { limits } from "../../../server/node/limits.ts";
 import { Outbox } from "../../../server/node/outbox.ts";
@@ -41,6 +41,11 @@ function wants(group: string, epoch = 1, cpu = 1): Reservation {
 
 function reportOf(group: string, state: GroupReport["state"], epoch = 1): GroupReport {
   return { group: toGroupId(group), epoch: toEpoch(epoch), renews: true, state, resources: [], fence: null };
+}
+
+/** @param late where it is not durable at `untilMs` */
+function waiter(answer: Waiter["answer"], late = () => {}, untilMs = Number.POSITIVE_INFINITY): Waiter {
+  return { answer, late, untilMs: toMillis(untilMs) };
 }
 
 /** Rows of a node; a write is kept once it is durable, and lost in a crash before. */
@@ -128,7 +133,11 @@ function start({ disk = new Disk(), configured = eightCpu, termsOf = () => null,
   /** @returns the answers that have come, to which later ones are added */
   const begin = (key: EpochKey, nowMs = 0): readonly (string | null)[] => {
     const answers: (string | null)[] = [];
-    allocations.begin(key, (refusal) => answers.push(refusal), toMillis(nowMs));
+    allocations.begin(
+      key,
+      waiter((refusal) => answers.push(refusal)),
+      toMillis(nowMs),
+    );
     settle();
     return answers;
   };
@@ -217,8 +226,9 @@ test("whoever waits for a new epoch, and asks again from within the refusal of t
   const node = start({ disk: diskWith() });
   node.reserve(wants("rg220", 3));
   const answers: (string | null)[] = [];
-  const again = () => node.allocations.begin(wants("rg220", 4), (refusal) => answers.push(refusal), toMillis(0));
-  node.allocations.begin(wants("rg220", 3), again, toMillis(0));
+  const last = waiter((refusal) => answers.push(refusal));
+  const again = () => node.allocations.begin(wants("rg220", 4), last, toMillis(0));
+  node.allocations.begin(wants("rg220", 3), waiter(again), toMillis(0));
   node.settle();
   node.reserve(wants("rg220", 4));
   node.begin(wants("rg220", 4));
@@ -234,6 +244,23 @@ test("more than so many do not wait for one epoch to begin", () => {
   assert.match(node.begin(wants("rg220"))[0] ?? "", /wait already for rg220/);
   node.becomeDurable();
   assert.ok(waiting.every(([answer]) => answer === null));
+});
+
+test("who waits for an epoch to begin is told in time that it is not durable, and may ask again", () => {
+  const node = start({ disk: diskWith() });
+  node.reserve(wants("rg220"));
+  const answers: (string | null)[] = [];
+  const wait = waiter(
+    (refusal) => answers.push(refusal),
+    () => answers.push("late"),
+    500,
+  );
+  node.allocations.begin(wants("rg220"), wait, toMillis(0));
+  node.settle();
+  assert.equal(node.allocations.deadlineMs(), 500);
+  for (const nowMs of [499, 500]) node.allocations.deadline(toMillis(nowMs));
+  node.becomeDurable();
+  assert.deepEqual([answers, node.begin(wants("rg220")), node.allocations.deadlineMs()], [["late"], [null], null]);
 });
 
 test("what has stopped leaves the disk, and an epoch that stopped before it had begun durably is refused", () => {
@@ -443,7 +470,7 @@ class Model {
       if (refusal === null) this.#running.set(group, epoch);
     };
     if (type === "reserve") this.#node.reserve(wanted, this.#nowMs);
-    else if (type === "begin") this.#node.allocations.begin(wanted, then, toMillis(this.#nowMs));
+    else if (type === "begin") this.#node.allocations.begin(wanted, waiter(then), toMillis(this.#nowMs));
     else {
       this.#node.allocations.released(wanted);
       if ((this.#running.get(group) ?? Number.POSITIVE_INFINITY) <= epoch) this.#running.delete(group);

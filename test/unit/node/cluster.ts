@@ -99,6 +99,8 @@ export class Disk {
   readonly rows = new MemoryStore({ defer: () => {} });
   table: HardStateTable = [];
   boot = 0;
+  /** What it will tell as durable when it hangs no more; null: it does not hang. */
+  hung: (() => void)[] | null = null;
   /** What the last start read of it. */
   lastRead: readonly Row[] = [];
 
@@ -363,7 +365,8 @@ export class Cluster {
         write: (batch, done) => {
           run(() => {
             member.disk.write(batch);
-            done({ type: "done" });
+            if (member.disk.hung === null) done({ type: "done" });
+            else member.disk.hung.push(() => done({ type: "done" }));
           });
         },
       },

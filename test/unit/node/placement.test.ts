@@ -4,13 +4,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { encodeGroupConfig } from "../../../proto/group-config.ts";
-import { type NodeId, toEpoch, toGroupId, toIncarnation } from "../../../proto/ids.ts";
+import { type GroupId, type NodeId, toEpoch, toGroupId, toIncarnation } from "../../../proto/ids.ts";
 import { type GroupWish, historyOf } from "../../../proto/placement.ts";
 import type { GroupStatus, Reply } from "../../../proto/requests.ts";
 import { limits } from "../../../server/node/limits.ts";
-import { Cluster, n1, n2, n3, n4, put, rg } from "./cluster.ts";
+import { Cluster, n1, n2, n3, n4, put, rg, smallShape } from "./cluster.ts";
 import { FakeAgents } from "./fake-agents.ts";
 
+const rg2 = toGroupId("rg2");
 const lease = { ttlMs: 6_000, renewIntervalMs: 500, stopBudgetMs: 500 };
 const resources = [{ name: "web", application: {}, run: { exec: { start: ["/bin/web"], foreground: true } } }];
 
@@ -390,6 +391,31 @@ test("a new manager gives a failed application up only when all agents have had 
   agents.advance(limits.agentSilentMs / 2);
   agents.begin(n3);
   onlineOn(n3);
+});
+
+test("a group that cannot begin because its node's disk hangs keeps no other from having its right renewed", () => {
+  const cluster = new Cluster({ ...smallShape, groups: { rg: [n2, n3, n1], rg2: [n2, n3, n1] } });
+  const config = encodeGroupConfig({ lease, resources, management: { startAutomatically: false } });
+  for (const group of [rg, rg2]) cluster.ask(n4, { type: "configure", group, config }, "configure");
+  cluster.until(() => [rg, rg2].every((group) => cluster.leader(group) === n2));
+  const agents = new FakeAgents(cluster, [n1, n2, n3]);
+  const start = (group: GroupId) => {
+    const wish = { type: "start", on: n1 } as const;
+    cluster.ask(n4, { type: "wish", group, wish, validateOnly: false, who: "mona", why: "a test" }, "wish");
+  };
+  start(rg);
+  agents.until(() => agents.actingFor(rg)[0] === n1);
+  const { disk } = cluster.member(n1);
+  disk.hung = [];
+  start(rg2);
+  for (let passedMs = 0; passedMs < 2 * lease.ttlMs; passedMs += 100) {
+    agents.advance(100);
+    assert.deepEqual([agents.actingFor(rg), agents.actingFor(rg2)], [[n1], []]);
+  }
+  const untold = disk.hung;
+  disk.hung = null;
+  for (const tell of untold) tell();
+  agents.until(() => agents.actingFor(rg2)[0] === n1);
 });
 
 test("the time that a group waits for another one counts from when neither operators nor policies hold it", () => {

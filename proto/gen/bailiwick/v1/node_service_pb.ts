@@ -944,7 +944,7 @@ export type ReportResourcesResponse = Message<"bailiwick.v1.ReportResourcesRespo
   grants: OwnershipGrant[];
 
   /**
-   * Groups that could not be asked: their ownerships are not renewed.
+   * Groups that could not be asked, or may not begin before the disk of the node keeps it: their ownerships are not renewed.
    *
    * @generated from field: repeated string unreachable = 3;
    */
