@@ -58,8 +58,10 @@ export const agentLimits = {
   fencesMax: 64,
   /** Of a right that no time ends, on the clock of boot-clock.ts: finite, for JSON knows no other numbers. */
   endlessMs: 1e15,
-  /** One message between agent and guard. */
+  /** One message of an agent to its guard: a group's configuration. */
   messageBytesMax: 4 * 1024 * 1024,
+  /** One of a guard, which says at first all that it holds: a quarter of a mebibyte for each group. */
+  guardMessageBytesMax: 256 * 1024 * 1024,
   /** For a guard to answer after its start. */
   guardStartMs: 10_000,
   /** A guard that holds nothing, and that nobody talks to, ends. */

@@ -34,8 +34,12 @@ export async function linkGuard(options: LinkOptions): Promise<GuardLink> {
   const { node, settings, hear, lost } = options;
   const socket = await reach(options);
   let isClosed = false;
-  const messages = new MessageSocket<ToGuard, FromGuard>(socket, hear, () => {
-    if (!isClosed) lost();
+  const messages = new MessageSocket<ToGuard, FromGuard>(socket, {
+    hear,
+    ended: () => {
+      if (!isClosed) lost();
+    },
+    messageBytesMax: agentLimits.guardMessageBytesMax,
   });
   messages.send({ type: "hello", node, settings });
   return {

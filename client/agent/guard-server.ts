@@ -78,11 +78,11 @@ class GuardServer {
   }
 
   #meet(socket: Socket): void {
-    const agent: MessageSocket<FromGuard, ToGuard> = new MessageSocket<FromGuard, ToGuard>(
-      socket,
-      (message) => this.#hear(agent, message),
-      () => this.#part(agent),
-    );
+    const agent: MessageSocket<FromGuard, ToGuard> = new MessageSocket<FromGuard, ToGuard>(socket, {
+      hear: (message) => this.#hear(agent, message),
+      ended: () => this.#part(agent),
+      messageBytesMax: agentLimits.messageBytesMax,
+    });
   }
 
   #hear(agent: MessageSocket<FromGuard, ToGuard>, message: ToGuard): void {

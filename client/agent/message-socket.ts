@@ -1,21 +1,32 @@
 // Messages over a socket between two processes of one user: JSON, one a line.
 
 import type { Socket } from "node:net";
-import { agentLimits } from "./agent-limits.ts";
+
+export interface Receiving<Received> {
+  /** Called for each message in order. */
+  readonly hear: (message: Received) => void;
+  /** Called once, when there will be no more. */
+  readonly ended: () => void;
+  /** Whoever sends a longer one is not listened to any more. */
+  readonly messageBytesMax: number;
+}
 
 export class MessageSocket<Sent, Received> {
   readonly #socket: Socket;
 
-  /** @param hear called for each message in order; `ended`: once, when there will be no more */
-  constructor(socket: Socket, hear: (message: Received) => void, ended: () => void) {
+  constructor(socket: Socket, { hear, ended, messageBytesMax }: Receiving<Received>) {
     this.#socket = socket;
     let text = "";
     socket.setEncoding("utf8");
     socket.on("data", (part: string) => {
-      const lines = (text + part).split("\n");
-      text = lines.pop() ?? "";
-      if (text.length > agentLimits.messageBytesMax) return void socket.destroy();
-      for (const line of lines) hear(JSON.parse(line) as Received);
+      // A long message comes in many parts: what was read is not looked through again.
+      const [end = "", ...lines] = part.split("\n");
+      text += end;
+      for (const line of lines) {
+        hear(JSON.parse(text) as Received);
+        text = line;
+      }
+      if (text.length > messageBytesMax) socket.destroy();
     });
     socket.on("error", () => {});
     socket.once("close", ended);

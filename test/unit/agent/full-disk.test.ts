@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { agentLimits } from "../../../client/agent/agent-limits.ts";
 import { bootClock } from "../../../client/agent/boot-clock.ts";
 import { GuardHost } from "../../../client/agent/guard-host.ts";
 import type { FromGuard, ToGuard } from "../../../client/agent/guard-messages.ts";
@@ -91,7 +92,11 @@ test("a guard whose log is on a full disk serves", async () => {
   guard.once("exit", () => resolve(null));
   const socket = await reach(join(directory, "guard.sock"), guard);
   const hear = (one: FromGuard) => one.type === "alive" && resolve(one);
-  const messages = new MessageSocket<ToGuard, FromGuard>(socket, hear, () => resolve(null));
+  const messages = new MessageSocket<ToGuard, FromGuard>(socket, {
+    hear,
+    ended: () => resolve(null),
+    messageBytesMax: agentLimits.guardMessageBytesMax,
+  });
   messages.send({ type: "hello", node: "n1", settings: { systemctl: "/bin/false", ocfRoot: directory } });
   messages.send({ type: "beat" });
   assert.deepEqual(await answer, { type: "alive", pid: guard.pid });

@@ -5,14 +5,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { parseAgentConfig } from "../../../client/agent/agent-config.ts";
+import { agentLimits } from "../../../client/agent/agent-limits.ts";
 import { bootClock } from "../../../client/agent/boot-clock.ts";
 import type { LeftoverGroup } from "../../../client/agent/guard.ts";
 import { GuardKeeper } from "../../../client/agent/guard-keeper.ts";
+import { linkGuard } from "../../../client/agent/guard-link.ts";
 import type { FromGuard, ToGuard } from "../../../client/agent/guard-messages.ts";
 import { MessageSocket } from "../../../client/agent/message-socket.ts";
 import { StateDirectory } from "../../../client/agent/state-directory.ts";
 import { waitFor } from "../../e2e/support/wait.ts";
-import { spec } from "./specs.ts";
+import { exec, resource, spec } from "./specs.ts";
 
 type Agent = MessageSocket<FromGuard, ToGuard>;
 
@@ -30,11 +32,11 @@ class Setting implements AsyncDisposable {
   readonly #server = createServer((socket) => {
     this.#sockets.push(socket);
     const behaviour = this.behaviours.shift();
-    const agent: Agent = new MessageSocket<FromGuard, ToGuard>(
-      socket,
-      (message) => (message.type === "hello" ? behaviour?.(agent) : undefined),
-      () => {},
-    );
+    const agent: Agent = new MessageSocket<FromGuard, ToGuard>(socket, {
+      hear: (message) => (message.type === "hello" ? behaviour?.(agent) : undefined),
+      ended: () => {},
+      messageBytesMax: agentLimits.messageBytesMax,
+    });
   });
   readonly behaviours: ((agent: Agent) => void)[];
 
@@ -115,6 +117,26 @@ test("a guard that ends before it has said anything is not taken for one that he
   (await first).close();
   await again;
   assert.equal(setting.lost, 1);
+});
+
+test("an agent hears all that its guard holds, also where that is more than it may say itself", async () => {
+  const environment = { LONG: "x".repeat(agentLimits.messageBytesMax / 2) };
+  const held = spec([resource("db", { runner: { ...exec, environment } })]);
+  const right = { stopAtMs: 10_000, killAtMs: 15_000 };
+  const groups = ["a", "b", "c"].map((group) => ({ spec: { ...held, group }, right, seized: null, resources: [] }));
+  await using setting = await new Setting([(agent) => agent.send({ type: "state", id: "g1", groups })]).listen();
+  const { promise: heard, resolve } = Promise.withResolvers<FromGuard | null>();
+  const link = await linkGuard({
+    directory: setting.directory,
+    node: "n202",
+    settings: { systemctl: "/bin/false", ocfRoot: "/nowhere" },
+    clock: bootClock,
+    log: () => {},
+    hear: resolve,
+    lost: () => resolve(null),
+  });
+  assert.deepEqual(await heard, { type: "state", id: "g1", groups });
+  link.close();
 });
 
 test("an agent whose guard has left it unknown what runs is not started, and neither is a guard", async () => {
