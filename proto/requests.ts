@@ -135,6 +135,7 @@ export type GroupRequest =
       readonly group: GroupId;
       readonly node: NodeId;
       readonly report: GroupReport;
+      readonly isLeaving: boolean;
     }
   /** `decisions`: 1 to 100. */
   | { readonly type: "explainGroup"; readonly group: GroupId; readonly decisions: number }
@@ -323,7 +324,8 @@ export type ClusterRequest =
   | { readonly type: "replicaStatus"; readonly group: GroupId; readonly node: NodeId }
   /**
    * Of this one node, from the agent that runs there. `agent`: drawn by it at its start; another one is refused as
-   * `already_exists` while the first one reports. `isComplete`: what is not named does not run there.
+   * `already_exists` while the first one reports. `isComplete`: what is not named does not run there. `isLeaving`: it was told to
+   * end, and begins nothing any more.
    */
   | {
       readonly type: "reportResources";
@@ -331,6 +333,7 @@ export type ClusterRequest =
       readonly agent: string;
       readonly groups: readonly GroupReport[];
       readonly isComplete: boolean;
+      readonly isLeaving: boolean;
     }
   | { readonly type: "reportPerformance"; readonly sample: PerformanceSample }
   /** Of this one node, from its agent: answered once its number of changes is another one than `after`. */

@@ -43,6 +43,8 @@ export interface AgentReport {
   /** What is not named does not run here. */
   readonly stories: readonly GroupStory[];
   readonly fences: readonly FenceOutcome[];
+  /** It begins nothing any more. */
+  readonly isLeaving: boolean;
   /** By the clock of the runs, and by the wall: what the first says is told by the second. */
   readonly nowMs: number;
   readonly wallMs: number;
@@ -76,10 +78,10 @@ export class AgentCalls {
 
   /** Renews what it reports, which is all that runs here: a node that has just started knows of no earlier report. @throws {DbError} `already_exists` while another agent of the node reports */
   async reportResources(report: AgentReport, timeoutMs: number): Promise<readonly (Grant & Ordered)[]> {
-    const { node, agent, stories, fences } = report;
+    const { node, agent, stories, fences, isLeaving: leaving } = report;
     const groups = stories.map((story) => toWireReport(story, report));
     for (const outcome of fences) tellFence(groups, outcome);
-    const request = create(ReportResourcesRequestSchema, { node, agent, groups, complete: true });
+    const request = create(ReportResourcesRequestSchema, { node, agent, groups, complete: true, leaving });
     const answer = await this.#caller.idempotent(NodeService.method.reportResources, request, { timeoutMs });
     return answer.grants.map(fromWireGrant);
   }

@@ -99,6 +99,11 @@ export class AgentCore {
     this.#allow = allow;
   }
 
+  /** It was told to end. */
+  get isLeaving(): boolean {
+    return this.#isLeaving;
+  }
+
   /** It was told to end, and nothing runs any more that it could stop. Whether that was heard is not waited for. */
   get isDone(): boolean {
     return this.#isLeaving && this.isSettled;
@@ -346,7 +351,8 @@ export class AgentCore {
     const wasTold = stories.some(
       (story) => story.group === group && story.epoch === epoch && story.state === "offline",
     );
-    if (!grant.isWantedOnline) {
+    // Who ends says so as well, or the group would wait for it.
+    if (!grant.isWantedOnline || this.#isLeaving) {
       if (!wasTold && this.#notices.size < agentLimits.groupsMax) this.#notices.set(group, epoch);
       return [];
     }
@@ -354,7 +360,7 @@ export class AgentCore {
     if (this.#notices.get(group) === epoch) return [];
     // What was told as stopped may be granted again only by an answer to a later report.
     const isAnswered = this.#hasGuard || this.#isGuardless(nowMs);
-    if (wasTold || !isAnswered || this.#isLeaving || this.#held.size >= agentLimits.grantsMax) return [];
+    if (wasTold || !isAnswered || this.#held.size >= agentLimits.grantsMax) return [];
     const right = rightOf(grant, { sentMs, clockRateError: clockRateErrorLeast });
     this.#held.set(group, { group, epoch, run: null, right, ttlMs, stopBudgetMs });
     return [{ type: "read", group, epoch }];

@@ -56,6 +56,8 @@ class Agent {
   #hasFenceNews = false;
   /** A group has given its application to this node, or taken it from here, since the last report was sent. */
   #isCalled = false;
+  /** The last report said that it ends. */
+  #hasSaidGoodbye = false;
 
   constructor(parts: AgentParts) {
     this.#parts = parts;
@@ -123,13 +125,14 @@ class Agent {
   /** @returns whether it was answered */
   async #reportOnce(): Promise<boolean> {
     const { calls, clock, config } = this.#parts;
-    const { stories, ttlMsLeast } = this.#core;
+    const { stories, ttlMsLeast, isLeaving } = this.#core;
     const sentMs = clock.nowMs();
     for (const story of stories) this.#sent.set(story.group, newsOf(story));
     const fences = this.#fences.outcomes;
     this.#hasFenceNews = false;
     this.#isCalled = false;
-    const report = { node: config.node, agent: this.#id, stories, fences, nowMs: sentMs };
+    this.#hasSaidGoodbye = isLeaving;
+    const report = { node: config.node, agent: this.#id, stories, fences, isLeaving, nowMs: sentMs };
     const timeoutMs = Math.min(agentLimits.reportMs, (ttlMsLeast ?? Number.POSITIVE_INFINITY) / 4);
     try {
       const grants = await calls.reportResources({ ...report, wallMs: Date.now() }, timeoutMs);
@@ -229,11 +232,12 @@ class Agent {
     this.#wake.abort();
   }
 
-  /** A group's state is not what was reported last, a fence has ended, or a group may have another word. */
+  /** A group's state is not what was reported last, a fence has ended, a group may have another word, or it was told to end. */
   get #hasNews(): boolean {
     return (
       this.#hasFenceNews ||
       this.#isCalled ||
+      this.#core.isLeaving !== this.#hasSaidGoodbye ||
       this.#core.stories.some((story) => this.#sent.get(story.group) !== newsOf(story))
     );
   }

@@ -98,6 +98,7 @@ export const request = only(
       group: groupId,
       node: nodeId,
       report: required(groupReport),
+      isLeaving: flag,
     }),
     explainGroup: message(wire.ExplainGroupRequestSchema, { group: groupId, decisions: uint64 }),
     foreseeDrain: message(wire.ForeseeDrainRequestSchema, {
@@ -110,6 +111,7 @@ export const request = only(
       agent: word,
       groups: list(groupReport, itemsMax),
       isComplete: flag,
+      isLeaving: flag,
     }),
     reserve: message(wire.ReserveRequestSchema, {
       node: nodeId,

@@ -82,6 +82,7 @@ export class AgentDesk {
     this.#nowMs = nowMs;
     const refusal = this.#refuse(request, nowMs);
     if (refusal !== null) return answer(refusal);
+    const { isLeaving } = request;
     const agent = this.#hear(request, nowMs);
     const leased = new Map(this.#options.leased().map((each) => [each.group, each]));
     // Also what may run here of a group that is not this node's any more: somebody must say that it does not.
@@ -97,7 +98,7 @@ export class AgentDesk {
     };
     for (const group of groups) {
       const report = this.#reportOn(group, agent);
-      ask({ type: "renewOwnership", group, node: this.#world.self, report }, (reply) => {
+      ask({ type: "renewOwnership", group, node: this.#world.self, report, isLeaving }, (reply) => {
         const late = () => {
           unreachable.push(group);
           done();

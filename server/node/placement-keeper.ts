@@ -68,6 +68,7 @@ export interface KeeperOwner {
 /** What an owner's agent said last. */
 interface Heard {
   readonly report: GroupReport;
+  readonly isLeaving: boolean;
   readonly atMs: Millis;
 }
 
@@ -184,14 +185,15 @@ export class PlacementKeeper {
   }
 
   /** A word of an owner's agent has come. Whether its right is renewed is answered later, once this member is known to lead. */
-  heard({ node, report }: RenewRequest, nowMs: Millis): void {
+  heard({ node, report, isLeaving }: RenewRequest, nowMs: Millis): void {
     const tenure = this.#tenure;
     if (tenure === null || !this.#isConcerned(node)) return;
     const before = tenure.heard.get(node);
-    tenure.heard.set(node, { report, atMs: nowMs });
+    const now: Heard = { report, isLeaving, atMs: nowMs };
+    tenure.heard.set(node, now);
     this.#noteStop(tenure);
     const isFenceNews = report.fence !== null && tenure.fencing.heard(node, report.fence, nowMs);
-    if (isFenceNews || !isSameWord(before?.report, report) || !this.#isFresh(before, nowMs)) this.#owner.wake();
+    if (isFenceNews || !isSameWord(before, now) || !this.#isFresh(before, nowMs)) this.#owner.wake();
   }
 
   /**
@@ -405,7 +407,8 @@ export class PlacementKeeper {
       startableSinceMs: tenure.startableSinceMs,
       beginsUntilMs: this.#beginsUntilMs(tenure),
       report: this.#ownerReport(tenure),
-      agents: new Set([...tenure.heard].flatMap(([node, heard]) => (this.#isFresh(heard, nowMs) ? [node] : []))),
+      agents: agentsIn(tenure, (heard) => this.#isFresh(heard, nowMs)),
+      leavingAgents: agentsIn(tenure, ({ isLeaving }) => isLeaving),
       starts: present(owners, (node) => this.#surroundings.startOf(node)),
       awaited,
       neighbours: this.#neighbours,
@@ -565,8 +568,13 @@ function isByLoad({ fallover }: GroupPolicies): boolean {
   return fallover === "leastLoaded" || fallover === "mostFreeCapacity";
 }
 
-function isSameWord(before: GroupReport | undefined, now: GroupReport): boolean {
-  return before !== undefined && before.epoch === now.epoch && before.state === now.state;
+function isSameWord(before: Heard | undefined, now: Heard): boolean {
+  if (before === undefined || before.isLeaving !== now.isLeaving) return false;
+  return before.report.epoch === now.report.epoch && before.report.state === now.report.state;
+}
+
+function agentsIn({ heard }: Tenure, isOne: (heard: Heard) => boolean): ReadonlySet<NodeId> {
+  return new Set([...heard].flatMap(([node, each]) => (isOne(each) ? [node] : [])));
 }
 
 function present<Value>(nodes: readonly NodeId[], of: (node: NodeId) => Value | null): ReadonlyMap<NodeId, Value> {

@@ -84,8 +84,9 @@ function verdict(view: PlacementView, node: NodeId): Factor {
   return { kind: "verdict", excludes: !isUp(view, node), reason: verdictText(view, node) };
 }
 
-function agent({ agents }: PlacementView, node: NodeId): Factor | null {
-  return agents.has(node) ? null : { kind: "verdict", excludes: true, reason: `The agent of ${node} is silent` };
+function agent({ agents, leavingAgents }: PlacementView, node: NodeId): Factor | null {
+  if (!agents.has(node)) return { kind: "verdict", excludes: true, reason: `The agent of ${node} is silent` };
+  return leavingAgents.has(node) ? { kind: "verdict", excludes: true, reason: `The agent of ${node} is ending` } : null;
 }
 
 function departure(view: PlacementView, purpose: PlacementPurpose, node: NodeId): Factor | null {

@@ -89,7 +89,7 @@ function failure(view: PlacementView): readonly Supposition[] {
 
 function returns(view: PlacementView): readonly Supposition[] {
   return view.owners
-    .filter((node) => !isUp(view, node) || !view.agents.has(node))
+    .filter((node) => !isUp(view, node) || !view.agents.has(node) || view.leavingAgents.has(node))
     .map((node) => ({
       event: isDrained(view, node) ? `${node} is undrained` : `${node} is up again`,
       view: withNode(view, node),

@@ -41,8 +41,8 @@ function isWanted(view: PlacementView, owner: NodeId): boolean {
 }
 
 /** Of the owners whose agent is heard the one behind the last, in order of precedence, that could not. */
-function nextBy({ owners, agents, fence }: PlacementView, owner: NodeId): NodeId | null {
-  const able = owners.filter((node) => node !== owner && agents.has(node));
+function nextBy({ owners, agents, leavingAgents, fence }: PlacementView, owner: NodeId): NodeId | null {
+  const able = owners.filter((node) => node !== owner && agents.has(node) && !leavingAgents.has(node));
   const last = fence === null ? -1 : owners.indexOf(fence.by);
   return able.find((node) => owners.indexOf(node) > last) ?? able[0] ?? null;
 }

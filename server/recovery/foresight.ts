@@ -70,6 +70,7 @@ export function withNode(view: PlacementView, node: NodeId): PlacementView {
   return {
     ...withStatus(view, node, "up"),
     agents: new Set([...view.agents, node]),
+    leavingAgents: new Set([...view.leavingAgents].filter((each) => each !== node)),
     upSinceMs: new Map([[node, view.nowMs], ...view.upSinceMs]),
   };
 }

@@ -47,6 +47,8 @@ export interface PlacementView {
   readonly report: OwnerReport | null;
   /** Owners whose agent was heard lately: only they can be given the application. */
   readonly agents: ReadonlySet<NodeId>;
+  /** Owners whose agent has said that it ends: it begins nothing any more, neither applications nor fences. */
+  readonly leavingAgents: ReadonlySet<NodeId>;
   /** Present starts of owners, as far as this manager is in touch with them; its own too. */
   readonly starts: ReadonlyMap<NodeId, BootNumber>;
   /** Whether the group still waits to hear from a node that has no verdict. */

@@ -321,7 +321,13 @@ test("ReportResources hands the report to the node and answers what the agent ma
   const { reportResources } = NodeService.method;
   const told = { order: "1/4/6/0", exitStatus: 1, why: "No answer" };
   const groups = [{ group: "rg220", epoch: 6n, renew: true, state: OwnershipState.ACQUIRING, fence: told }];
-  const answer = await harness.call(reportResources, { node: "n202", agent: "a1", groups, complete: true });
+  const answer = await harness.call(reportResources, {
+    node: "n202",
+    agent: "a1",
+    groups,
+    complete: true,
+    leaving: true,
+  });
   const { group, epoch, granted, ttlMs, stopBudgetMs, wanted, why } = answer.grants[0] ?? {};
   assert.deepEqual(
     [group, epoch, granted, ttlMs, stopBudgetMs, wanted, why],
@@ -336,7 +342,7 @@ test("ReportResources hands the report to the node and answers what the agent ma
   const resources: unknown[] = [];
   const outcome = { order: "1/4/6/0", exitStatus: 1, reason: "No answer" };
   assert.deepEqual(request, {
-    ...{ type: "reportResources", node: "n202", agent: "a1", isComplete: true },
+    ...{ type: "reportResources", node: "n202", agent: "a1", isComplete: true, isLeaving: true },
     groups: [{ group: "rg220", epoch: 6, renews: true, state: "acquiring", resources, fence: outcome }],
   });
   const bad = await harness.refused(reportResources, {

@@ -42,6 +42,7 @@ test("an agent starts what its node owns in order, and SIGTERM stops it in the r
   assert.equal(code, 0, stderr);
   assert.deepEqual(setting.lines("done"), ["start data 7", "start db 7", "stop db 7", "stop data 7"]);
   assert.ok(setting.reports.at(-1)?.groups.join().includes("orders 7 offline"), setting.reports.at(-1)?.groups.join());
+  assert.deepEqual([setting.reports[0]?.request.leaving, setting.reports.at(-1)?.request.leaving], [false, true]);
 });
 
 test("an agent that waits for its next report reports at once when its node has news", async () => {

@@ -20,7 +20,8 @@ export async function reportResources(
   const node = readOwnNode(request.node, "node", context.self.node);
   const agent = readAgent(request.agent);
   const groups = readGroupReports(request.groups, { node, nowMs: Date.now() });
-  const asked = { type: "reportResources", node, agent, groups, isComplete: request.complete } as const;
+  const { complete: isComplete, leaving: isLeaving } = request;
+  const asked = { type: "reportResources", node, agent, groups, isComplete, isLeaving } as const;
   const { grants, unreachable } = await context.ask(asked);
   return create(wire.ReportResourcesResponseSchema, {
     header: toNodeHeader(context.self),

@@ -7,6 +7,9 @@ import type { Operators } from "../workload/operators.ts";
 import type { World } from "../world.ts";
 import { type Fault, recurring } from "./fault.ts";
 
+/** Of the agents that end: in order, with all that they run. */
+const leavesShare = 0.3;
+
 /** Whom it befalls: in half of the cases somebody whose machine runs an application. */
 function drawMachine(agents: Agents, random: Random) {
   const powered = agents.machines.filter(({ isPowered }) => isPowered);
@@ -44,8 +47,12 @@ export function agentDeaths(world: World, agents: Agents, random: Random, option
   const strike = () => {
     const machine = drawMachine(agents, random);
     const downMs = random.fraction() * downMsMax;
-    if (machine === null || !agents.kill(machine.node)) return 0;
-    world.scheduler.after(downMs, () => agents.begin(machine.node));
+    if (machine === null) return 0;
+    const { node } = machine;
+    const beginLater = () => void world.scheduler.after(downMs, () => agents.begin(node));
+    if (random.chance(leavesShare)) return agents.leave(node, beginLater) ? 1 : 0;
+    if (!agents.kill(node)) return 0;
+    beginLater();
     return 1;
   };
   return recurring("agent-death", { scheduler: world.scheduler, random, meanMs }, { strike });

@@ -55,6 +55,8 @@ interface Asked {
   /** On the agent's clock, and on the world's. */
   readonly sentMs: number;
   readonly worldMs: number;
+  /** Nothing runs any more of what it was told to stop. */
+  readonly isLast: boolean;
 }
 
 const states: Readonly<Record<Phase, { readonly agent: AgentState; readonly resource: ComponentState }>> = {
@@ -82,6 +84,8 @@ export class Agent {
   #news: number | null = 0;
   /** What was acting when this agent last looked. */
   #seen = new Map<GroupId, Epoch>();
+  /** null: it was not told to end. */
+  #leaves: (() => void) | null = null;
 
   constructor(options: AgentOptions) {
     const { world, machine, random } = options;
@@ -96,6 +100,12 @@ export class Agent {
 
   end(): void {
     this.#process.end();
+  }
+
+  /** It stops everything in order, says so, and has left once that is answered. */
+  leave(hasLeft: () => void): void {
+    this.#leaves = hasLeft;
+    this.#process.run("turn", () => this.#changed());
   }
 
   /** Everything else on the machine goes on. */
@@ -121,7 +131,7 @@ export class Agent {
     const nowMs = this.#clock.nowMs();
     this.#look();
     for (const application of this.#applications) {
-      if (nowMs >= this.#stopMs(application)) this.#options.machine.stop(application);
+      if (this.#leaves !== null || nowMs >= this.#stopMs(application)) this.#options.machine.stop(application);
     }
     if (this.#asked !== null && nowMs >= this.#asked.sentMs + answerMsMax) this.#asked = null;
     if (this.#asked === null && nowMs >= this.#nextMs) this.#report(nowMs);
@@ -166,10 +176,19 @@ export class Agent {
     this.#nextMs = nowMs + reportEveryMs;
     const groups = this.#groupReports(nowMs);
     const isComplete = this.#isUnknown || random.chance(completeShare);
-    const asked: Asked = { id: ++this.#lastAsked, sentMs: nowMs, worldMs: this.#options.world.nowMs };
+    const isLeaving = this.#leaves !== null;
+    const isLast = isLeaving && machine.applications.size === 0;
+    const asked: Asked = { id: ++this.#lastAsked, sentMs: nowMs, worldMs: this.#options.world.nowMs, isLast };
     this.#asked = asked;
     const hear = (reply: Reply | null) => this.#process.read("node", () => this.#hear(asked, reply, groups));
-    const request = { type: "reportResources", node: machine.node, agent: name, groups, isComplete } as const;
+    const request = {
+      type: "reportResources",
+      node: machine.node,
+      agent: name,
+      groups,
+      isComplete,
+      isLeaving,
+    } as const;
     node.call(request, answerMsMax, { reply: hear, watch: () => {}, lost: () => hear(null) });
     if (this.#pauseAskingMs > 0) this.pause(this.#options.world.nowMs + this.#pauseAskingMs);
     this.#pauseAskingMs = 0;
@@ -246,6 +265,7 @@ export class Agent {
         this.#follow(grant);
         this.#take(grant, asked, reported);
       }
+      if (asked.isLast && this.#stopped.size === 0) return this.#leaves?.();
     } else {
       this.#isUnknown = true;
       this.#nextMs = Math.max(this.#nextMs, this.#clock.nowMs() + retryMs);
@@ -270,7 +290,7 @@ export class Agent {
     const endsMs = grant.isEndless ? Number.POSITIVE_INFINITY : sentMs + ttlMs * rate;
     const right = { epoch, endsMs, askedMs: worldMs };
     if (application !== undefined && application.epoch !== epoch) machine.stop(application);
-    else if (wanted === "online") this.#act(group, right, application);
+    else if (wanted === "online" && this.#leaves === null) this.#act(group, right, application);
     else if (application === undefined) this.#decline(group, epoch);
     else this.#release(application, right);
   }

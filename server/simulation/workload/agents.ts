@@ -32,6 +32,7 @@ const bootMsMax = 500;
 const writeBudgetMs = 1_500;
 const answerSlackMs = 250;
 const givesUpMs = 3_000;
+const leaveMsMax = 10_000;
 /** Clients of the history that are applications are numbered from here on. */
 const firstClient = 1_000;
 /** Shares of the machines whose clock runs as slow, or as fast, as clocks may. */
@@ -119,6 +120,17 @@ export class Agents implements Observer {
     this.#agents.get(node)?.end();
     this.machine(node).abandon();
     return this.#agents.delete(node);
+  }
+
+  /** It ends in order, or is killed if that takes too long. @param then once it has @returns whether there was one */
+  leave(node: NodeId, then: () => void): boolean {
+    const agent = this.#agents.get(node);
+    const end = () => {
+      if (this.#agents.get(node) === agent && this.kill(node)) then();
+    };
+    agent?.leave(end);
+    this.#options.world.scheduler.after(leaveMsMax, end);
+    return agent !== undefined;
   }
 
   /** A new one, if the machine has power and there is none. */

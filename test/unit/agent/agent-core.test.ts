@@ -290,12 +290,14 @@ test("an agent that begins anew goes on with the stop of what its guard is stopp
   assert.deepEqual(agent.told, ["orders 7 offline false"]);
 });
 
-test("an agent that was told to end stops everything, begins nothing, and is done even when nobody hears that", () => {
+test("an agent that was told to end stops everything, begins nothing, says so, and is done even when nobody hears that", () => {
   const agent = new DrivenAgent().online().input({ type: "leave" });
   assert.deepEqual([agent.take(), agent.core.isDone], [["stop db 7"], false]);
   agent.done("stop");
   assert.deepEqual([agent.core.isDone, agent.told], [true, ["orders 7 offline false"]]);
   agent.report([grant(), grant({ group: "other" })]);
+  assert.deepEqual([agent.core.isDone, agent.told], [true, ["other 7 offline false"]]);
+  agent.report([grant({ group: "other" })]);
   assert.deepEqual([agent.core.isDone, agent.told], [true, []]);
 });
 

@@ -5,12 +5,12 @@ import type { Request } from "../../../proto/requests.ts";
 import { rg } from "./cluster.ts";
 
 export function reportOf(node: NodeId): Request {
-  return { type: "reportResources", node, agent: "first", groups: [], isComplete: true };
+  return { type: "reportResources", node, agent: "first", groups: [], isComplete: true, isLeaving: false };
 }
 
 export function renewalOf(node: NodeId): Request {
   const report = { group: rg, epoch: toEpoch(1), renews: true, state: "online", resources: [], fence: null } as const;
-  return { type: "renewOwnership", group: rg, node, report };
+  return { type: "renewOwnership", group: rg, node, report, isLeaving: false };
 }
 
 export function reserveOn(node: NodeId): Request {

@@ -43,10 +43,19 @@ class FakeAgent {
   fails = false;
   /** It cannot read what it is to run. */
   isUnread = false;
+  /** It was told to end. */
+  isLeaving = false;
+  /** It has stopped everything, said so, and ended. */
+  hasLeft = false;
   /** All that it was told to carry out. */
   readonly orders: string[] = [];
   fence: FakeFence | null = null;
-  #asked: { readonly call: number; readonly atMs: number; readonly member: Member } | null = null;
+  #asked: {
+    readonly call: number;
+    readonly atMs: number;
+    readonly member: Member;
+    readonly isLast: boolean;
+  } | null = null;
   #nextMs = 0;
   #isFirst = true;
 
@@ -64,13 +73,15 @@ class FakeAgent {
     if (member === undefined || this.#asked !== null || nowMs < this.#nextMs) return;
     this.#nextMs = nowMs + reportEveryMs;
     const groups = this.#tellFence([...this.runs].map(([group, run]) => this.#report(group, run)));
-    const request = { type: "reportResources", node: this.node, agent: this.name, groups } as const;
-    this.#asked = { call: member.call({ ...request, isComplete: this.#isFirst }, 1_000), atMs: nowMs, member };
+    const { node, name: agent, isLeaving } = this;
+    const request = { type: "reportResources", node, agent, groups, isComplete: this.#isFirst, isLeaving } as const;
+    const isLast = isLeaving && [...this.runs.values()].every(({ state }) => state === "offline");
+    this.#asked = { call: member.call(request, 1_000), atMs: nowMs, member, isLast };
   }
 
   #pass(run: Run, nowMs: number): void {
     const isActive = run.state === "acquiring" || run.state === "online";
-    if (isActive && nowMs >= run.endsMs - stopMs) this.#stop(run, nowMs);
+    if (isActive && (this.isLeaving || nowMs >= run.endsMs - stopMs)) this.#stop(run, nowMs);
     if (nowMs < run.changesMs) return;
     if (run.state === "acquiring" && !this.isUnread) run.state = this.fails ? "error" : "online";
     if (run.state === "releasing") run.state = "offline";
@@ -85,8 +96,9 @@ class FakeAgent {
     if (this.#asked === null) return;
     const reply = this.#asked.member.replies.get(this.#asked.call);
     if (reply === undefined && this.#asked.member === member) return;
-    const { atMs } = this.#asked;
+    const { atMs, isLast } = this.#asked;
     this.#asked = null;
+    this.hasLeft = isLast;
     if (reply?.type === "reportResources") this.#take(reply, atMs);
     // A node that has started anew wants to hear of everything.
     else this.#isFirst = true;
@@ -137,7 +149,8 @@ class FakeAgent {
       return;
     }
     if (run !== undefined && run.state !== "offline") return this.#stop(run, sentMs);
-    if (wanted === "online") this.runs.set(group, { epoch, state: "acquiring", changesMs: sentMs + startMs, endsMs });
+    if (wanted === "online" && !this.isLeaving)
+      this.runs.set(group, { epoch, state: "acquiring", changesMs: sentMs + startMs, endsMs });
   }
 
   #report(group: GroupId, { epoch, state }: Run): GroupReport {
@@ -175,6 +188,11 @@ export class FakeAgents {
     this.#agents.delete(node);
   }
 
+  /** It stops everything in order, says so, and ends. */
+  leave(node: NodeId): void {
+    (this.#agents.get(node) as FakeAgent).isLeaving = true;
+  }
+
   /** Another one, that knows of nothing. */
   begin(node: NodeId): void {
     this.#agents.set(node, new FakeAgent(node, `agent-${node}-${this.#cluster.nowMs}`));
@@ -208,6 +226,7 @@ export class FakeAgents {
     for (let passed = 0; passed < ms; passed += 20) {
       for (const agent of [...this.#agents.values()])
         agent.turn(this.#cluster, this.fences, (node) => this.#kill(node));
+      for (const { node, hasLeft } of [...this.#agents.values()]) if (hasLeft) this.#agents.delete(node);
       this.#cluster.advance(20);
       this.#look();
     }

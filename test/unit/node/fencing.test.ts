@@ -260,7 +260,7 @@ test("a manager that is not confirmed answers an idle agent's report, and none t
   const member = cluster.member(manager);
   const idle = { group: rg, epoch: toEpoch(0), renews: false, state: "offline", resources: [] } as const;
   const report = (fence: FenceOutcome | null) =>
-    member.call({ type: "renewOwnership", group: rg, node, report: { ...idle, fence } });
+    member.call({ type: "renewOwnership", group: rg, node, report: { ...idle, fence }, isLeaving: false });
   const plain = report(null);
   const outcome = report({ order: "1.1.1.1", exitStatus: 0, reason: "" });
   cluster.advance(200);

@@ -42,7 +42,7 @@ test("a look that is due and cannot be made then is not due at that moment any m
   keeper.lead();
   keeper.entryApplied(term, toMillis(0));
   const report = { group, epoch: 0 as never, renews: false, state: "offline", resources: [], fence: null } as const;
-  keeper.heard({ type: "renewOwnership", group, node: n1, report }, toMillis(0));
+  keeper.heard({ type: "renewOwnership", group, node: n1, report, isLeaving: false }, toMillis(0));
   assert.equal(
     keeper.decide(() => true, toMillis(0)),
     null,

@@ -82,6 +82,20 @@ test("an application whose agent is gone is moved, though its node is up", () =>
   assert.equal(status().verdicts.find(({ node }) => node === n1)?.status, "up");
 });
 
+test("an application whose agent leaves in order goes to another owner at once, and not back to the one that was left", () => {
+  const endless = { lostQuorum: "freeze", fence: { command: ["/sbin/off"], timeoutMs: 1_000 } };
+  for (const others of [{}, endless]) {
+    const { cluster, agents, onlineOn, status } = scene({}, others);
+    onlineOn(n1);
+    const { epoch } = status().ownership;
+    const toldMs = cluster.nowMs;
+    agents.leave(n1);
+    onlineOn(n2);
+    assert.equal(status().ownership.epoch, epoch + 1);
+    assert(cluster.nowMs - toldMs < limits.agentSilentMs, `${cluster.nowMs - toldMs} ms`);
+  }
+});
+
 test("a wall clock that is set opens the window in which an application returns to a better owner", () => {
   const { cluster, agents, status, onlineOn } = scene({
     fallback: { window: { window: { from: "12:00", to: "13:00" } } },

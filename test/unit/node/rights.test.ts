@@ -95,7 +95,7 @@ test("a second agent of a node is refused while the first may act, and takes ove
   const { cluster, agents, onlineOn } = scene();
   onlineOn(n1);
   const report = (isComplete: boolean): Request => {
-    return { type: "reportResources", node: n1, agent: "second", groups: [], isComplete };
+    return { type: "reportResources", node: n1, agent: "second", groups: [], isComplete, isLeaving: false };
   };
   const ask = (isComplete: boolean) => {
     const call = cluster.member(n1).call(report(isComplete));

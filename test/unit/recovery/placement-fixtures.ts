@@ -82,6 +82,7 @@ export function viewOf(fields: Partial<PlacementView> = {}): PlacementView {
     beginsUntilMs: null,
     report: reportOf("online"),
     agents: new Set(owners),
+    leavingAgents: new Set(),
     starts: new Map(),
     awaited: () => false,
     neighbours: [],

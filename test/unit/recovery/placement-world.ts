@@ -416,6 +416,7 @@ export class PlacementWorld {
       beginsUntilMs: null,
       report: word === undefined ? null : { state: word.state, resource: "app", reason: "it failed", isStopped: true },
       agents: new Set(fresh.map(([node]) => node)),
+      leavingAgents: new Set(),
       awaited: () => false,
       neighbours: [],
       starts: new Map(),
