@@ -406,6 +406,10 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
     this.#coordinator?.report(component, this.state, nowMs);
   }
 
+  stoodStill(stillMs: number): void {
+    this.#coordinator?.stoodStill(stillMs);
+  }
+
   /** Something outside the database has changed on which its leader may have to decide. */
   wake(): void {
     this.#coordinator?.wake();

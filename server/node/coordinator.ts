@@ -46,6 +46,11 @@ export class Coordinator {
     if (isNews) this.#isDue = true;
   }
 
+  /** This node stood still for so long, and heard nobody. */
+  stoodStill(stillMs: number): void {
+    this.#detector.discount(stillMs);
+  }
+
   /** Late answers to a poll are no reason for another: of a node that nobody discusses only news count. */
   report(component: StatusComponent, state: ClusterState, nowMs: Millis): void {
     if (!this.#agreement.discusses(component.node) && !differsFromRecord(component, state)) return;

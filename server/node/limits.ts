@@ -160,6 +160,8 @@ export const limits = {
   // Failure detection and repair.
   suspectMs: 1_200,
   downMs: 2_000,
+  /** Between two steps of a node: what goes beyond it is a standstill of this node, and nobody's silence. Above `beatIntervalMs`. */
+  standstillMs: 500,
   noQuorumGraceMs: 2_000,
   digestIntervalMs: 2_000,
   /** Peers that are asked in each interval. */

@@ -66,6 +66,11 @@ export class Manager {
     this.#detector.heard(node, nowMs);
   }
 
+  /** This node stood still for so long, and heard nobody. */
+  stoodStill(stillMs: number): void {
+    this.#detector.discount(stillMs);
+  }
+
   /** A verdict, a quarantine or the time has changed: decide anew. */
   wake(): void {
     this.#isDue = true;

@@ -94,6 +94,8 @@ export class Node implements StateMachine, Knowledge {
   #startedMs = toMillis(0);
   #nextPullMs = toMillis(0);
   #wallOffsetMs: number;
+  /** When its last step began. */
+  #steppedMs: Millis = toMillis(0);
   #created: readonly DirectoryEntry[] | null = null;
   readonly #leaving = new Set<ResourceGroup>();
   /** Groups are held here, or with others, that the network does not know of yet. */
@@ -194,10 +196,20 @@ export class Node implements StateMachine, Knowledge {
 
   step(input: Input, nowMs: Millis): readonly Effect[] {
     this.#desk.stepBegins(nowMs);
+    this.#noteStandstill(nowMs);
     this.#take(input, nowMs);
     if (this.#database !== null) this.#settle(nowMs);
     if (this.#world.out.hasPromise) this.#reception.promised(nowMs);
     return this.#world.out.take(this.#database?.index ?? toLogIndex(0), this.#quarantine.reason ?? "");
+  }
+
+  /** Who manages anything beats, and so has no longer pauses of its own. */
+  #noteStandstill(nowMs: Millis): void {
+    const stillMs = nowMs - this.#steppedMs - limits.standstillMs;
+    this.#steppedMs = nowMs;
+    if (stillMs <= 0) return;
+    for (const group of this.#groups) group.stoodStill(stillMs);
+    this.#database?.stoodStill(stillMs);
   }
 
   deadlineMs(): Millis | null {

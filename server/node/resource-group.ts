@@ -274,6 +274,14 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
     }
   }
 
+  /** This node stood still for so long: that others were silent meanwhile says nothing of them. */
+  stoodStill(stillMs: number): void {
+    if (this.#manager === null) return;
+    // What was heard before.
+    this.replica.catchUp();
+    this.#manager?.stoodStill(stillMs);
+  }
+
   /** Something outside the group has changed on which its manager may have to decide. */
   wake(): void {
     this.#listener.touched(this);

@@ -21,7 +21,7 @@ export interface SilenceOptions {
 }
 
 interface Watched {
-  /** When it was last heard, or when the watch began. */
+  /** When it was last heard, or when the watch began, with what is discounted since. */
   readonly sinceMs: Millis;
   readonly isHeard: boolean;
 }
@@ -61,6 +61,14 @@ export class SilenceDetector {
     this.#fresh.delete(node);
     this.#suspect.delete(node);
     this.#silent.delete(node);
+  }
+
+  /** For so long, up to now, nobody could be heard: that is no silence. Before any method is given the time that it is now. */
+  discount(deafMs: number): void {
+    for (const queue of [this.#fresh, this.#suspect, this.#silent]) {
+      for (const [node, { sinceMs, isHeard }] of queue)
+        queue.set(node, { sinceMs: toMillis(sinceMs + deafMs), isHeard });
+    }
   }
 
   verdict(node: NodeId, nowMs: Millis): Hearing {

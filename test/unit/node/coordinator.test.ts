@@ -125,6 +125,17 @@ test("one decision is under way at a time", () => {
   assert.equal(coordinator.deadlineMs(), null);
 });
 
+test("time in which the coordinator stood still itself is held against no node", () => {
+  const leader = new Leader();
+  leader.settle(0);
+  leader.hear(n4, 100);
+  leader.coordinator.stoodStill(1_800);
+  leader.deadline(2_400);
+  assert.equal(leader.verdict, "up");
+  leader.deadline(3_900);
+  assert.equal(leader.verdict, "down");
+});
+
 test("a node in no group is given a verdict, and its deadlines end when it comes into a group", () => {
   const { coordinator, state } = started();
   coordinator.decide(state, 0, toMillis(0));

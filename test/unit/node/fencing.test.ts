@@ -59,6 +59,12 @@ class Scene {
     });
   }
 
+  move(to: NodeId): void {
+    const wish = { type: "move", to, ifEpoch: null } as const;
+    this.cluster.ask(n4, { type: "wish", group: rg, wish, validateOnly: false, who: "", why: "" }, "wish");
+    this.onlineOn(to);
+  }
+
   /** Its machine is gone. */
   lose(node: NodeId): void {
     this.cluster.stop(node);
@@ -118,6 +124,20 @@ test("a fence that fails is tried by the next owner, and explained; the right is
   assert.match(scene.reasons.join("\n"), /n2 could not fence it \(The switch does not answer\): n3 fences it/);
   scene.onlineOn(n2);
   assert.match(scene.reasons.join("\n"), /n1 is down \([^)]*\); n2 is chosen by fallover/);
+});
+
+test("nobody is fenced for what a manager did not hear while all hosts stood still", () => {
+  const scene = new Scene();
+  const { cluster, agents } = scene;
+  scene.move(n2);
+  agents.until(() => scene.status.manager === n1);
+  const { epoch } = scene.status.ownership;
+  cluster.nowMs += 2_300;
+  const lateMs = cluster.nowMs + 150;
+  cluster.copies = (from) => (from === n2 && cluster.nowMs < lateMs ? 0 : 1);
+  agents.advance(10_000);
+  assert.deepEqual([scene.status.manager, scene.status.ownership.epoch], [n1, epoch]);
+  assert.deepEqual([...agents.ordersTo(n1), ...agents.ordersTo(n3)], []);
 });
 
 test("an owner that returns while it is being fenced is told that its right is lost", () => {

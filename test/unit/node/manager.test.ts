@@ -38,3 +38,16 @@ test("the deadline of an owner that passes while another one is heard is not pas
   managed.hear([n2], 2_101);
   assert.equal(managed.verdictOn(n3), "down");
 });
+
+test("a manager does not hold the time in which it stood still itself against others, and comes to a verdict also if it does so all the time", () => {
+  const managed = new Managed();
+  managed.hear([n2, n3], 100);
+  managed.manager.stoodStill(1_800);
+  managed.hear([n2], 2_400);
+  assert.equal(managed.verdictOn(n3), "up");
+  for (let atMs = 4_400; atMs <= 8_400; atMs += 2_000) {
+    managed.manager.stoodStill(1_500);
+    managed.hear([n2], atMs);
+  }
+  assert.deepEqual([managed.verdictOn(n2), managed.verdictOn(n3)], ["up", "down"]);
+});
