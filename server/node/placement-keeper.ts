@@ -196,6 +196,14 @@ export class PlacementKeeper {
     if (isFenceNews || !isSameWord(before, now) || !this.#isFresh(before, nowMs)) this.#owner.wake();
   }
 
+  /** What agents could not say to this node while it stood still is no silence of theirs, and who was being waited for is so for as long. */
+  stoodStill(stillMs: number): void {
+    const tenure = this.#tenure;
+    if (tenure === null) return;
+    for (const [node, each] of tenure.heard) tenure.heard.set(node, { ...each, atMs: toMillis(each.atMs + stillMs) });
+    if (tenure.gatheringMs !== null) tenure.gatheringMs = toMillis(tenure.gatheringMs + stillMs);
+  }
+
   /**
    * An agent that acts for nobody, of a node that nobody has chosen: whoever leads, there is nothing to confirm. Not so a fence: who
    * leads no more must not order any.

@@ -280,6 +280,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
     // What was heard before.
     this.replica.catchUp();
     this.#manager?.stoodStill(stillMs);
+    this.#placement.stoodStill(stillMs);
   }
 
   /** Something outside the group has changed on which its manager may have to decide. */

@@ -96,6 +96,23 @@ test("an application whose agent leaves in order goes to another owner at once, 
   }
 });
 
+test("a manager that stood still with all others gives nothing up because the first agent that it hears again has failed", () => {
+  const { cluster, agents, wish, onlineOn, status } = scene();
+  onlineOn(n1);
+  agents.until(() => status().manager === n1);
+  agents.advance(2 * limits.agentSilentMs);
+  agents.failOn(n2);
+  wish({ type: "move", to: n2, ifEpoch: null });
+  agents.until(() => agents.actingFor(rg)[0] === n2);
+  const { term } = status();
+  for (const node of [n1, n3]) agents.die(node);
+  cluster.nowMs += 3_500;
+  agents.advance(400);
+  for (const node of [n1, n3]) agents.begin(node);
+  onlineOn(n3);
+  assert.equal(status().term, term);
+});
+
 test("a wall clock that is set opens the window in which an application returns to a better owner", () => {
   const { cluster, agents, status, onlineOn } = scene({
     fallback: { window: { window: { from: "12:00", to: "13:00" } } },
