@@ -190,9 +190,9 @@ function planReleasing(view: PlacementView, owner: NodeId): Decided {
     const isSuspended = placement.intent.isOnline && policies.lostQuorum !== "freeze" && minimumMissing(view) !== null;
     return endOfRight(view, owner, isSuspended ? "suspended" : "offline");
   }
-  // Whether a stop that failed left something running nobody knows: an operator has to look into it.
+  // Whether a stop that failed left something running nobody knows: an operator has to look into it. What runs no more may go on.
   const isNews = report?.state === "error" && !(report.isStopped && isKnown(view, owner, report));
-  if (isNews) return failure("report", owner, report, true);
+  if (isNews) return failure("report", owner, report, !report.isStopped);
   const fence = planFence(view, owner, verdictText(view, owner));
   if (fence !== null) return fence;
   const order = stopAwaits(view);

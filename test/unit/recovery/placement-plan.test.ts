@@ -131,11 +131,26 @@ test("the last owner that could take it fails for good", () => {
 });
 
 test("a stop that fails is final: nobody knows what still runs there", () => {
-  const view = { ownership: ownedBy("n208", "releasing"), report: reportOf("error", "cannot unmount") };
+  const view = { ownership: ownedBy("n208", "releasing"), report: reportOf("error", "cannot unmount", false) };
   assert.equal(plan(view), "fail n208 for good");
   assert.equal(
     plan({ ...view, placement: placementOf({ bans: [errorOn("n208", "exit status 1")] }) }),
     "fail n208 for good",
+  );
+});
+
+test("what fails while it is released, and runs no more, goes on to where a place is reserved for it", () => {
+  const report = reportOf("error", "exit status 1");
+  const ownership = ownedBy("n208", "releasing");
+  const neverBegun = { ...errorOn("n208", "The agent of n208 has not begun it"), resource: "" };
+  for (const before of [{ target: thirdOwner }, { bans: [neverBegun] }]) {
+    assert.equal(plan({ ownership, report, placement: placementOf(before) }), "fail n208");
+  }
+  const placement = placementOf({ bans: [errorOn("n208")], decisions: [ranOn("n208")] });
+  assert.equal(plan({ ownership, report, placement }), "wait until 1015000");
+  assert.equal(
+    plan({ ownership: unowned(), ...idle, placement, reservations: admittedBy("n212") }),
+    "assign n212 as a move",
   );
 });
 
