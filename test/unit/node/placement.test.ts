@@ -280,7 +280,9 @@ test("what began on a node whose agent never heard of it holds nothing there onc
   const load = { node: n2, atMs: 0, ageMs: 0, load: new Map(), capacity: new Map([["cpu", 8]]) };
   cluster.member(n2).call({ type: "reportPerformance", sample: load });
   const report = (isComplete: boolean) => {
-    cluster.member(n2).call({ type: "reportResources", node: n2, agent: "mute", groups: [], isComplete });
+    cluster
+      .member(n2)
+      .call({ type: "reportResources", node: n2, agent: "mute", groups: [], isComplete, isLeaving: false });
     agents.advance(500);
   };
   report(true);
