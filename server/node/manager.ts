@@ -86,6 +86,8 @@ export class Manager {
     if (this.#isDeciding || !this.#isDue) return null;
     this.#isDue = false;
     this.#isRefused = false;
+    // Of owners in quarantine it is not asked, and its deadline for them would be due for ever.
+    this.#detector.advance(nowMs);
     this.#up = new Set(state.verdicts().flatMap(({ node, status }) => (isThere(status) ? [node] : [])));
     const { quarantines, intents, placement } = surroundings;
     const command =

@@ -42,15 +42,23 @@ export class SilenceDetector {
     this.#options = options;
   }
 
+  /** The time has come to this, whether or not a node is asked about: what was due by then is due no more. */
+  advance(nowMs: Millis): void {
+    assert(nowMs >= this.#nowMs, () => `Time went back from ${this.#nowMs} to ${nowMs}`);
+    this.#nowMs = nowMs;
+    move(this.#fresh, this.#suspect, { nowMs, afterMs: this.#options.suspectMs });
+    move(this.#suspect, this.#silent, { nowMs, afterMs: this.#options.downMs });
+  }
+
   /** Begins to watch `node`; its silence counts from now on, not from before. Of a watched node it changes nothing. */
   watchFrom(node: NodeId, nowMs: Millis): void {
-    this.#advance(nowMs);
+    this.advance(nowMs);
     if (!this.#isWatched(node)) this.#fresh.set(node, { sinceMs: nowMs, isHeard: false });
   }
 
   /** Passes over a node that is not watched: what it said before the watch says nothing about its silence later. */
   heard(node: NodeId, nowMs: Millis): void {
-    this.#advance(nowMs);
+    this.advance(nowMs);
     if (!this.#isWatched(node)) return;
     this.forget(node);
     this.#fresh.set(node, { sinceMs: nowMs, isHeard: true });
@@ -72,7 +80,7 @@ export class SilenceDetector {
   }
 
   verdict(node: NodeId, nowMs: Millis): Hearing {
-    this.#advance(nowMs);
+    this.advance(nowMs);
     if (this.#silent.has(node)) return "silent";
     if (this.#suspect.has(node)) return "suspect";
     return this.#fresh.get(node)?.isHeard === true ? "heard" : "unknown";
@@ -80,7 +88,7 @@ export class SilenceDetector {
 
   /** Watched nodes that are silent, by name. */
   silent(nowMs: Millis): NodeId[] {
-    this.#advance(nowMs);
+    this.advance(nowMs);
     return [...this.#silent.keys()].toSorted(compareNames);
   }
 
@@ -98,13 +106,6 @@ export class SilenceDetector {
 
   #isWatched(node: NodeId): boolean {
     return this.#fresh.has(node) || this.#suspect.has(node) || this.#silent.has(node);
-  }
-
-  #advance(nowMs: Millis): void {
-    assert(nowMs >= this.#nowMs, () => `Time went back from ${this.#nowMs} to ${nowMs}`);
-    this.#nowMs = nowMs;
-    move(this.#fresh, this.#suspect, { nowMs, afterMs: this.#options.suspectMs });
-    move(this.#suspect, this.#silent, { nowMs, afterMs: this.#options.downMs });
   }
 }
 

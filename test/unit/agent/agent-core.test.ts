@@ -304,7 +304,7 @@ test("an agent that was told to end stops everything, begins nothing, says so, a
 test("that a group has stopped is told until the group itself has heard it, whatever its node answers", () => {
   const agent = new DrivenAgent().online().input({ type: "leave" }).done("stop");
   agent.take();
-  agent.report([grant({ group: "other" })]);
+  agent.report([grant({ group: "other", isGranted: false })]);
   assert.deepEqual([agent.take(), agent.told, agent.core.isHeard], [[], ["orders 7 offline false"], false]);
   agent.report([grant()]);
   assert.deepEqual([agent.take(), agent.told, agent.core.isHeard], [["forget 7"], [], true]);

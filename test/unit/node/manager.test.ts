@@ -8,15 +8,18 @@ import { n1, n2, n3, rg, worldOf } from "./cluster.ts";
 
 const owners = [n1, n2, n3];
 const placement: Placing = { isLeased: true, decide: () => null, deadlineMs: () => null };
-const surroundings = { quarantines: new Map(), intents: () => [], placement };
 
 /** On n1; each decision is applied at once. */
 class Managed {
   readonly manager = new Manager(worldOf(n1), owners, toMillis(0));
   readonly state = GroupState.genesis({ group: rg, incarnation: toIncarnation(1), owners, config: emptyBytes }, 1);
+  quarantines: ReadonlyMap<NodeId, string> = new Map();
+  nowMs = 0;
   #last = 0;
 
   hear(nodes: readonly NodeId[], atMs: number): void {
+    this.nowMs = atMs;
+    const surroundings = { quarantines: this.quarantines, intents: () => [], placement };
     for (const node of nodes) this.manager.heard(node, toMillis(atMs));
     const decide = () => this.manager.decide(this.state, surroundings, toMillis(atMs));
     for (let payload = decide(); payload !== null; payload = decide()) {
@@ -24,6 +27,10 @@ class Managed {
       this.state.applyEntry({ term: toTerm(1), index: toLogIndex(this.#last), payload });
       this.manager.decided();
     }
+  }
+
+  get deadlineMs(): number | null {
+    return this.manager.deadlineMs(placement);
   }
 
   verdictOn(node: NodeId): string | undefined {
@@ -50,4 +57,15 @@ test("a manager does not hold the time in which it stood still itself against ot
     managed.hear([n2], atMs);
   }
   assert.deepEqual([managed.verdictOn(n2), managed.verdictOn(n3)], ["up", "down"]);
+});
+
+test("a manager whose other owners are all in quarantine and silent wants no deadline that has passed", () => {
+  const managed = new Managed();
+  managed.quarantines = new Map([n2, n3].map((node) => [node, "wiped"]));
+  managed.hear([n2, n3], 100);
+  for (let atMs = managed.deadlineMs; atMs !== null; atMs = managed.deadlineMs) {
+    assert.ok(atMs > managed.nowMs, `${atMs} is not after ${managed.nowMs}`);
+    managed.manager.wake();
+    managed.hear([], atMs);
+  }
 });
