@@ -169,7 +169,8 @@ export type PeerMessage =
   | { readonly type: "forwardDrained"; readonly call: number; readonly through: Revision; readonly page: number }
   /**
    * The sender's starts, oldest first, the present one last. `answer`: the receiver is to introduce itself as well.
-   * `isAnew`: it is in quarantine, and speaks as no member that it was before: what is remembered of it no longer matters.
+   * `isAnew`: it speaks as no member that it was before a quarantine, in which it is, or which gave up what the receiver has
+   * refused it for: what is remembered of it no longer matters.
    * `anewSince`: the start in which it was quarantined last; what is remembered of earlier ones does not matter. 0: it never was.
    */
   | {

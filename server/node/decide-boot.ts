@@ -1,6 +1,7 @@
 // What a start may conclude from its two boot numbers: b in the key file, d in the data directory. A start writes its own
 // number to the data directory first and to the key file second, so that a healthy pair is d = b, or d = b + 1 after a
-// crash between the two writes. Anything else means that one of them is an old copy.
+// crash between the two writes. Anything else means that one of them is an old copy. A start leaves out the numbers of those
+// that the node has given up, which were on another line: then d lies above b by more.
 
 import { type BootNumber, toBootNumber } from "../../proto/ids.ts";
 
@@ -9,6 +10,8 @@ export interface BootNumbers {
   readonly keyBoot: number;
   /** In the data directory; 0 when it holds no record of a start. */
   readonly dataBoot: number;
+  /** No start of this line has a number up to this one any more; 0: none is left out. */
+  readonly disowned: number;
 }
 
 export type BootDecision =
@@ -18,9 +21,10 @@ export type BootDecision =
 
 /** The number of this start, above every earlier one that is known of, and whether the data may be trusted. */
 export function decideBoot(numbers: BootNumbers): BootDecision {
-  const { keyBoot, dataBoot } = numbers;
-  const boot = toBootNumber(Math.max(keyBoot, dataBoot) + 1);
-  if (dataBoot === keyBoot || dataBoot === keyBoot + 1) return { type: "start", boot };
+  const { keyBoot, dataBoot, disowned } = numbers;
+  const after = (before: number) => Math.max(before, disowned) + 1;
+  const boot = toBootNumber(after(Math.max(keyBoot, dataBoot)));
+  if (dataBoot === keyBoot || dataBoot === after(keyBoot)) return { type: "start", boot };
   return { type: "quarantine", boot, reason: mismatch(keyBoot, dataBoot) };
 }
 

@@ -132,6 +132,11 @@ function anewOperations(reason: string, boot: BootNumber): readonly Operation[] 
   return [putMeta("quarantine", reason), putMeta("anewSince", String(boot))];
 }
 
+/** Starts up to `boot` that the node's lineage does not hold are given up: its next start has a higher number. */
+export function disownOperations(boot: BootNumber): readonly Operation[] {
+  return [putMeta("disowned", String(boot))];
+}
+
 /** The node holds whole replicas of all that it owns again. */
 export function releaseOperations(): readonly Operation[] {
   return [{ type: "delete", key: metaKey("quarantine") }];

@@ -78,6 +78,8 @@ export interface NodeImage extends DataIdentity {
   readonly quarantine: string | null;
   /** The start in which it was quarantined last: what it promised before is given up. 0: it never was. */
   readonly anewSince: BootNumber;
+  /** Starts up to this one that are none of this lineage are given up, and none of it will have such a number. 0: none are. */
+  readonly disowned: BootNumber;
   readonly hardStates: HardStateTable;
   /** Of the hard state that was durable at least; 0: not on record. An older one has lost votes. */
   readonly generation: number;
@@ -178,7 +180,8 @@ function assemble(parts: Parts): NodeImage | string {
   }
   if (database === null) return "the cluster database is missing";
   const anewSince = toBootNumber(Number(meta.get("anewSince") ?? 0));
-  if (!Number.isSafeInteger(anewSince)) return "the record of the last quarantine is damaged";
+  const disowned = toBootNumber(Number(meta.get("disowned") ?? 0));
+  if (![anewSince, disowned].every(Number.isSafeInteger)) return "the record of the last quarantine is damaged";
   const lost = lostReplica(hardStates, records);
   if (lost !== null) return `the record of group ${lost} is missing, in which something was acknowledged`;
   const lineage = readLineage(meta);
@@ -191,6 +194,7 @@ function assemble(parts: Parts): NodeImage | string {
     peerStarts,
     quarantine: meta.get("quarantine") ?? null,
     anewSince,
+    disowned,
     hardStates: hardStates.filter((row) => !isRetired(row, records)),
     generation,
     nextSlot: slots.last + 1,

@@ -7,6 +7,7 @@ import type { PeerMessage, Start } from "../../proto/messages.ts";
 import { peerStartKey } from "../../storage/keys.ts";
 import type { Operation } from "../../storage/ordered-store.ts";
 import { encodeStarts } from "../../storage/start-record.ts";
+import { disownOperations } from "./genesis.ts";
 import type { NodeImage } from "./image.ts";
 import type { WriteId } from "./inputs.ts";
 import { Laps } from "./laps.ts";
@@ -40,13 +41,19 @@ export class Introductions {
   /** In quarantine: this node speaks as no member that it was before. */
   #isAnew: boolean;
   #anewSince: BootNumber;
+  /** Starts up to this one that the own lineage does not hold were given up with a quarantine. */
+  #disowned: BootNumber;
 
-  constructor(world: World, stored: Pick<NodeImage, "lineage" | "peerStarts" | "quarantine" | "anewSince">) {
+  constructor(
+    world: World,
+    stored: Pick<NodeImage, "lineage" | "peerStarts" | "quarantine" | "anewSince" | "disowned">,
+  ) {
     this.#world = world;
     this.#laps = new Laps(stored.lineage, world.out);
     this.#remembered = new Map(stored.peerStarts);
     this.#isAnew = stored.quarantine !== null;
     this.#anewSince = stored.anewSince;
+    this.#disowned = stored.disowned;
   }
 
   /** @param isWanted the peer has to hear it, also if it was told a moment ago */
@@ -139,9 +146,19 @@ export class Introductions {
     return isThisStart;
   }
 
-  /** @returns whether this node indeed runs on an old image; a refusal of an earlier start is none */
-  refused({ remembered }: Message<"helloRefused">): boolean {
-    return standingOf(this.#laps.lineage, remembered, this.#anewSince) === "restored";
+  /**
+   * What a refusal names that holds is given up: the caller quarantines this node, or has done so before.
+   *
+   * @returns whether this node indeed runs on an old image; a refusal of an earlier start is none
+   */
+  refused(from: NodeId, { remembered }: Message<"helloRefused">): boolean {
+    if (standingOf(this.#laps.lineage, remembered, this.#anewSince) !== "restored") return false;
+    if (this.#isDisowned(remembered)) {
+      this.#hello(from, { answer: false, isAnew: true });
+      return false;
+    }
+    this.#disown(remembered.boot);
+    return true;
   }
 
   lap(from: NodeId, { start }: Message<"lap">): void {
@@ -180,13 +197,27 @@ export class Introductions {
     return earliest(this.#laps.deadlineMs(), this.#resendMs);
   }
 
+  /** The line on which it was has ended: the quarantine gave it up, whoever was away then and remembers it still. */
+  #isDisowned(remembered: Start): boolean {
+    return remembered.boot <= this.#disowned && !this.#laps.lineage.some((start) => isSameStart(start, remembered));
+  }
+
+  #disown(boot: BootNumber): void {
+    if (boot <= this.#disowned) return;
+    this.#disowned = boot;
+    this.#world.out.writeDurably(disownOperations(boot), null);
+  }
+
   #send(peer: NodeId, answer: boolean, nowMs: Millis): void {
     const nextMs = toMillis(nowMs + limits.helloResendMs);
     this.#nextHelloMs.set(peer, nextMs);
     this.#resendMs ??= nextMs;
-    const line = { lineage: this.#laps.lineage, anewSince: this.#anewSince };
-    const hello = { type: "hello", ...line, answer, isAnew: this.#isAnew } as const;
-    if (this.#isAnew) this.#world.out.sendPromise(peer, hello);
+    this.#hello(peer, { answer, isAnew: this.#isAnew });
+  }
+
+  #hello(peer: NodeId, said: { readonly answer: boolean; readonly isAnew: boolean }): void {
+    const hello = { type: "hello", lineage: this.#laps.lineage, anewSince: this.#anewSince, ...said } as const;
+    if (said.isAnew) this.#world.out.sendPromise(peer, hello);
     else this.#world.out.send(peer, hello);
   }
 

@@ -338,8 +338,9 @@ export class Node implements StateMachine, Knowledge {
   }
 
   #helloRefused(from: NodeId, message: PeerMessage & { readonly type: "helloRefused" }, nowMs: Millis): void {
+    const holds = this.#reception.helloRefused(from, message);
     if (this.#quarantine.reason !== null) return;
-    if (!this.#reception.helloRefused(message)) return this.#world.counters.count("refusals that do not hold");
+    if (!holds) return this.#world.counters.count("refusals that do not hold");
     const { boot } = message.remembered;
     const reason = `The disk is an old image: ${from} has seen start ${boot} of this node, of which the disk knows nothing`;
     this.#enterQuarantine(reason, nowMs);

@@ -77,8 +77,8 @@ export class Reception {
   }
 
   /** @returns whether this node indeed runs on an old image of its disk */
-  helloRefused(message: Message<"helloRefused">): boolean {
-    return this.#introductions.refused(message);
+  helloRefused(from: NodeId, message: Message<"helloRefused">): boolean {
+    return this.#introductions.refused(from, message);
   }
 
   lap(from: NodeId, message: Message<"lap">): void {

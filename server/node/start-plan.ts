@@ -32,7 +32,7 @@ export interface StartPlan {
 
 export function planStart(findings: Findings): StartPlan {
   const { bootstrap, self, image, keyBoot, dataBoot, doubt, nonce } = findings;
-  const decision = decideBoot({ keyBoot, dataBoot });
+  const decision = decideBoot({ keyBoot, dataBoot, disowned: image?.disowned ?? 0 });
   const { boot } = decision;
   const start = { boot, nonce, lap: 0 };
   const quarantine = doubt ?? (decision.type === "quarantine" ? decision.reason : null);

@@ -209,12 +209,12 @@ export class Cluster {
   /** @param quarantine as a start decides it that finds its data lost */
   start(node: NodeId, quarantine: string | null = null): Member {
     const disk = this.disks.get(node) as Disk;
-    disk.boot += 1;
-    const boot = toBootNumber(disk.boot);
     const isEmpty = disk.rows.size === 0;
+    const before = disk.read();
+    disk.boot = Math.max(disk.boot, before.type === "image" ? before.image.disowned : 0) + 1;
+    const boot = toBootNumber(disk.boot);
     this.#starts += 1;
     const start = { boot, nonce: this.#starts.toString(16).padStart(16, "0"), lap: 0 };
-    const before = disk.read();
     const lineage = lineageWith(before.type === "image" ? before.image.lineage : [], start);
     const genesis = { bootstrap: this.bootstrap, self: node, start, quarantine };
     disk.write({

@@ -8,6 +8,7 @@ import type { PeerMessage } from "../../../proto/messages.ts";
 import { limits } from "../../../server/node/limits.ts";
 import { Cluster, type Disk, get, list, n1, n2, n3, n4, peerInput, put, rg, textIn, watchAll } from "./cluster.ts";
 
+const [n5, n6, n7] = ["n5", "n6", "n7"].map(toNodeId) as [NodeId, NodeId, NodeId];
 const promises: readonly string[] = ["voteReply", "preVoteReply", "appendReply", "beatReply"];
 
 function write(cluster: Cluster, prefix: string, count = 5): void {
@@ -275,8 +276,7 @@ test("a refusal that the node's own starts contradict is none", () => {
 });
 
 test("an owner that was rebuilt is no old image to a member that was away meanwhile, also after a start of either", () => {
-  const nodes = ["n1", "n2", "n3", "n4", "n5"].map(toNodeId);
-  const n5 = nodes[4] as NodeId;
+  const nodes = [n1, n2, n3, n4, n5];
   const cluster = new Cluster({ nodes, groups: { rg: nodes }, voters: [n1, n2, n4] });
   cluster.leader();
   write(cluster, "before");
@@ -336,4 +336,60 @@ test("an owner on an image from before it was rebuilt does not come back as the 
   const { status } = cluster.ask(n1, { type: "groupStatus", group: rg }, "groupStatus");
   assert.equal(status.membership.voters.find(({ node }) => node === n3)?.member, 3);
   assert.equal(cluster.ask(n4, list(), "list", 8000).count, 10);
+});
+
+/** n3, put back to an image of its first start and rebuilt, while n5 knows of start 5, and n4 of start 4 of the line that has ended. */
+function rebuilt(): Cluster {
+  const nodes = [n1, n2, n3, n4, n5, n6, n7];
+  const cluster = new Cluster({ nodes, groups: { rg: nodes }, voters: [n1, n2, n7] });
+  cluster.leader();
+  cluster.stop(n3);
+  const image = imageOf(cluster, n3);
+  for (const away of [null, null, n4, n5]) {
+    cluster.start(n3);
+    cluster.advance(3000);
+    cluster.stop(n3);
+    if (away !== null) cluster.stop(away);
+  }
+  cluster.disks.set(n3, image);
+  cluster.start(n3);
+  cluster.until(() => quarantinedFor(cluster, n3) !== "" && quarantineOf(cluster, n3) === null, 20_000);
+  assert.match(quarantinedFor(cluster, n3), /has seen start 5 of this node/);
+  return cluster;
+}
+
+for (const starts of [0, 1]) {
+  const when = starts === 0 ? "in the same start" : "in its next start";
+  test(`an image that was rebuilt is as good as any to those that were away meanwhile, ${when}`, () => {
+    const cluster = rebuilt();
+    cluster.ask(n7, put("k", "rebuilt"), "put", 8000);
+    if (starts > 0) cluster.stop(n3);
+    if (starts > 0) cluster.start(n3);
+    const { length } = cluster.member(n3).reasons;
+    // Without it the others are no quorum.
+    for (const node of [n1, n2, n6]) cluster.stop(node);
+    for (const node of [n4, n5]) cluster.start(node);
+    cluster.advance(10_000);
+    assert.equal(cluster.member(n3).reasons.length, length);
+    assert.equal(textIn(cluster.ask(n7, get("k"), "get", 10_000)), "rebuilt");
+  });
+}
+
+test("an image of a node that was rebuilt before is found out like any other, also by its laps", () => {
+  for (const isOfLater of [false, true]) {
+    const cluster = rebuilt();
+    const image = imageOf(cluster, n3);
+    cluster.ask(n7, put("k", "missing"), "put", 8000);
+    cluster.advance(limits.lapIntervalMs + 1000);
+    cluster.stop(n3);
+    if (isOfLater) {
+      cluster.start(n3);
+      cluster.advance(3000);
+      cluster.stop(n3);
+    }
+    cluster.disks.set(n3, image);
+    cluster.start(n3);
+    cluster.advance(3000);
+    assert.match(quarantinedFor(cluster, n3), isOfLater ? /has seen start 6/ : /has seen start 2/);
+  }
 });

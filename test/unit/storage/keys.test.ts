@@ -46,6 +46,7 @@ const examples: readonly (readonly [string, Uint8Array, ParsedKey])[] = [
   ["0104", metaKey("bootNumber"), { type: "meta", field: "bootNumber" }],
   ["0106", metaKey("lineage"), { type: "meta", field: "lineage" }],
   ["0107", metaKey("start"), { type: "meta", field: "start" }],
+  ["0109", metaKey("disowned"), { type: "meta", field: "disowned" }],
   [
     "020572673232300000000000000003",
     groupKey(rg, 3 as Incarnation),
@@ -139,7 +140,7 @@ test("parseKey() calls everything else unknown: cut short, longer, other tags, f
     "",
     "00",
     "0100",
-    "0109",
+    "010a",
     "01ff",
     "09",
     "080141",

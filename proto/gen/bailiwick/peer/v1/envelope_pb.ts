@@ -1273,7 +1273,7 @@ export type Hello = Message<"bailiwick.peer.v1.Hello"> & {
   answer: boolean;
 
   /**
-   * It is in quarantine, and speaks as no member that it was before.
+   * It speaks as no member that it was before a quarantine, in which it is, or which gave up what it was refused for.
    *
    * @generated from field: bool is_anew = 3;
    */
