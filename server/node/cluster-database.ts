@@ -204,6 +204,11 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
     return true;
   }
 
+  unproven(from: NodeId, message: GroupMessage, nowMs: Millis): void {
+    this.#seat?.replica.unproven(from, message, nowMs);
+    this.#flush();
+  }
+
   receive(from: NodeId, message: GroupMessage, nowMs: Millis): void {
     if (this.#refounding.isUnderWay) return;
     const seat = this.#seat;

@@ -94,12 +94,12 @@ export class Introductions {
     this.#nextAskMs.delete(peer);
   }
 
-  /** Whether what the peer says in this start counts. */
-  standing(peer: NodeId, boot: BootNumber): "known" | "unknown" | "refused" {
+  /** Whether what the peer says in this start counts; `unproven`: it will, once this node's disk has taken the start down. */
+  standing(peer: NodeId, boot: BootNumber): "known" | "unproven" | "unknown" | "refused" {
     const known = this.#peers.get(peer);
     if (known === undefined || known.start.boot !== boot) return "unknown";
     if (known.isRefused) return "refused";
-    return this.#recording.has(peer) ? "unknown" : "known";
+    return this.#recording.has(peer) ? "unproven" : "known";
   }
 
   isAcceptedBy(peer: NodeId): boolean {

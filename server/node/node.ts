@@ -143,6 +143,10 @@ export class Node implements StateMachine, Knowledge {
       fellows: () => this.#fellows(),
       otherVotersOf: (group) => this.#otherVotersOf(group),
       deliver: (from, message, nowMs) => this.#deliver(from, message, nowMs),
+      unproven: (from, message, nowMs) => {
+        const held = message.group === clusterGroup ? this.database : this.#groups.get(message.group);
+        held?.unproven(from, message, nowMs);
+      },
     });
     this.#desk = new CallDesk(this.#world, this.#router, this);
     this.#reports = new VerdictReports(this.#world);

@@ -20,6 +20,8 @@ export interface ReceptionOwner {
   readonly otherVotersOf: (group: GroupId) => readonly NodeId[];
   /** Of a message to a group, or to the cluster group, that counts. */
   readonly deliver: (from: NodeId, message: GroupMessage, nowMs: Millis) => void;
+  /** Of one that is to count once it is remembered durably here who sent it. */
+  readonly unproven: (from: NodeId, message: GroupMessage, nowMs: Millis) => void;
 }
 
 export class Reception {
@@ -136,6 +138,7 @@ export class Reception {
       this.#world.counters.count("group messages from an old image of a disk");
       return false;
     }
+    if (standing === "unproven") this.#owner.unproven(from, message, nowMs);
     this.#introductions.greet(from, nowMs);
     if (standing === "known" && this.#isOpen(message.group, from, nowMs)) return true;
     if (!this.#held.hold({ from, boot, message })) this.#world.counters.count("group messages before an introduction");

@@ -229,6 +229,12 @@ export class Replica<Outcome, State extends ReplicatedState<Outcome>> implements
     this.#carryOut(this.#stepRaft(input, nowMs), nowMs);
   }
 
+  /** The sender is there, and must not count yet. */
+  unproven(from: NodeId, message: Addressed, nowMs: Millis): void {
+    if (message.incarnation !== this.key.incarnation || !this.isFor(message)) return;
+    this.step({ type: "unproven", from, member: message.fromMember }, nowMs);
+  }
+
   #noteNumber(node: NodeId, member: MemberId): void {
     this.#heardAs.set(node, toMemberId(Math.max(member, this.#heardAs.get(node) ?? anyMember)));
   }

@@ -225,6 +225,11 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
     return this.replica.silent(nowMs);
   }
 
+  unproven(from: NodeId, message: GroupMessage, nowMs: Millis): void {
+    this.#listener.touched(this);
+    this.replica.unproven(from, message, nowMs);
+  }
+
   receive(from: NodeId, message: GroupMessage, nowMs: Millis): void {
     this.#listener.touched(this);
     if (!this.replica.isFor(message)) return this.#world.counters.count("messages for another member");

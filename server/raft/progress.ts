@@ -29,6 +29,7 @@ export class Progress {
   /** The last entry that the present probe carried. */
   #probedTo = toLogIndex(0);
   #heardMs: Millis | null = null;
+  #unprovenMs: Millis | null = null;
   /** The newest confirmation round that the follower has answered; 0 before the first. */
   #round = 0;
   /** Since when something sent waits for an answer, counted anew whenever one shows progress; null when nothing does. */
@@ -68,6 +69,11 @@ export class Progress {
     return this.#heardMs ?? this.sinceMs;
   }
 
+  /** When it last said something that does not count yet; null: what it says counts. */
+  get unprovenMs(): Millis | null {
+    return this.#unprovenMs;
+  }
+
   get round(): number {
     return this.#round;
   }
@@ -93,6 +99,11 @@ export class Progress {
 
   heard(nowMs: Millis): void {
     this.#heardMs = nowMs;
+    this.#unprovenMs = null;
+  }
+
+  unproven(nowMs: Millis): void {
+    this.#unprovenMs = nowMs;
   }
 
   answered(round: number): void {

@@ -16,7 +16,7 @@ import type { Handlers, MessageOf } from "./handler.ts";
 import { endSnapshot, handleLeaderDeadline, leaderDeadlineMs, leaderHandlers, propose } from "./leader.ts";
 import { addRead, advanceCommit, carryRound, reconfigure } from "./leadership.ts";
 import { Member } from "./member.ts";
-import { noteOvertaken } from "./own-disk.ts";
+import { noteOvertaken, noteUnproven } from "./own-disk.ts";
 import { hearVouched, type Standing, standingOf } from "./quiet.ts";
 import { admitTerm } from "./terms.ts";
 import { beginTransfer } from "./transfer.ts";
@@ -128,6 +128,9 @@ export class Raft {
         break;
       case "persisted":
         this.#persisted(input.token);
+        break;
+      case "unproven":
+        if (this.#member.role === "leader") noteUnproven(this.#member, input.from, input.member);
         break;
       case "propose":
         this.#propose(input.payloads);

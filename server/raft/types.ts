@@ -19,6 +19,11 @@ export type RaftInput =
   | { readonly type: "deadline" }
   /** `member`: as which member `from` speaks. */
   | { readonly type: "message"; readonly from: NodeId; readonly member: MemberId; readonly message: RaftMessage }
+  /**
+   * `from` has said something that must not count yet: in which start it speaks is not known durably here. Nothing rests on it
+   * but that a leader whose own disk is what keeps it from being known may give way to it.
+   */
+  | { readonly type: "unproven"; readonly from: NodeId; readonly member: MemberId }
   /** Ignored (see {@link RaftOutput.accepted}) unless this member leads. */
   | { readonly type: "propose"; readonly payloads: readonly Uint8Array[] }
   /**

@@ -91,6 +91,8 @@ export function describeInput(input: RaftInput): string {
       return "deadline";
     case "message":
       return `from ${input.from}: ${describeMessage(input.message)}`;
+    case "unproven":
+      return `not proven yet: ${input.from}`;
     case "propose":
       return `propose ${input.payloads.map((payload) => decoder.decode(payload)).join(" ")}`;
     case "vouched":

@@ -45,10 +45,10 @@ test("a new start counts, and is accepted, once it is remembered durably; anothe
   assert.ok(row?.type === "put");
   assert.deepEqual(parseKey(row.key), { type: "peerStart", node: n2 });
   assert.deepEqual(decodeStarts(row.value), [startOf(2)]);
-  assert.equal(introductions.standing(n2, toBootNumber(2)), "unknown");
+  assert.equal(introductions.standing(n2, toBootNumber(2)), "unproven");
   introductions.peerDown(n2);
   take(introductions, startOf(1), startOf(2));
-  assert.equal(introductions.standing(n2, toBootNumber(2)), "unknown");
+  assert.equal(introductions.standing(n2, toBootNumber(2)), "unproven");
   assert.equal(introductions.durable(write.write), true);
   assert.equal(introductions.standing(n2, toBootNumber(2)), "known");
   assert.equal(introductions.standing(n2, toBootNumber(3)), "unknown");

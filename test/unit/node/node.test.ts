@@ -10,6 +10,7 @@ import { limits } from "../../../server/node/limits.ts";
 import { textOf } from "../../../storage/bytes.ts";
 import {
   Cluster,
+  type Disk,
   get,
   list,
   n1,
@@ -372,4 +373,33 @@ test("a late answer to a call of the start before is not taken for that of anoth
   member.host.deliver(peerInput(late.from, late.message));
   cluster.advance(1000);
   assert.equal(member.replies.get(call)?.type, "failed");
+});
+
+test("a leader whose disk hangs gives way although a follower has started anew meanwhile, and comes back", () => {
+  const cluster = new Cluster();
+  cluster.advance(20_000);
+  const leader = cluster.leader();
+  cluster.ask(n4, put("k", "before"), "put");
+  cluster.advance(2_000);
+  const disk = cluster.disks.get(leader) as Disk;
+  disk.hung = [];
+  const [follower] = [n1, n2, n3].filter((node) => node !== leader) as [NodeId];
+  cluster.stop(follower);
+  cluster.start(follower);
+  cluster.advance(1_000);
+  assert.equal(cluster.leader(), leader);
+  // What it has proposed itself is told when the time of its caller is over.
+  cluster.ask(n4, put("k", "by the former"), "failed", 2 * limits.diskPatienceMs);
+  cluster.ask(n4, put("k", "after"), "put");
+  const writes = disk.hung;
+  disk.hung = null;
+  for (const tell of writes) tell();
+  cluster.advance(5_000);
+  const hashes = hashesOf(cluster);
+  assert.equal(hashes.length, 3);
+  assert.equal(new Set(hashes).size, 1);
+  assert.deepEqual(
+    [n1, n2, n3].flatMap((node) => cluster.member(node).reasons),
+    [],
+  );
 });

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { toTerm } from "../../../proto/ids.ts";
+import { toMemberId, toTerm } from "../../../proto/ids.ts";
 import type { RaftMessage } from "../../../proto/raft.ts";
 import { append, appendReply, Bench, beatReply, id, n1, n2, n3, sent } from "./fixtures.ts";
 
@@ -96,4 +96,45 @@ test("who waits for its disk for long does not stand for election, asked to or n
   assert.equal(bench.receive(n2, timeoutNow).roleChange, null);
   bench.persist();
   assert.equal(bench.receive(n2, timeoutNow).roleChange?.role, "candidate");
+});
+
+test("a leader gives way also to one that its own disk keeps from being counted, as long as that one is there", () => {
+  const bench = leading();
+  bench.propose("a");
+  bench.receive(n3, appendReply(1, 2));
+  const sinceMs = bench.nowMs;
+  const runOn = (untilMs: number, isThere: boolean) => {
+    while (bench.nowMs < untilMs) {
+      run(bench, bench.nowMs + 200, [n3], 2);
+      if (isThere) bench.step({ type: "unproven", from: n2, member: toMemberId(1) });
+    }
+  };
+  runOn(sinceMs + 0.8 * patienceMs, true);
+  runOn(sinceMs + 2 * patienceMs, false);
+  assert.equal(bench.raft.status().role, "leader");
+  runOn(bench.nowMs + patienceMs, true);
+  assert.equal(bench.raft.status().role, "leader");
+  assert.equal(bench.raft.status().commit, 1);
+  const output = bench.timeOut();
+  assert.deepEqual(
+    sent(output, "timeoutNow").map(({ to }) => to),
+    [n3],
+  );
+  assert.equal(bench.raft.status().role, "follower");
+});
+
+test("one that is not counted yet is not enough to give way to, nor is one that speaks as another member", () => {
+  const bench = leading();
+  bench.propose("a");
+  for (const [member, acknowledged] of [
+    [1, 1],
+    [2, 2],
+  ] as const) {
+    const untilMs = bench.nowMs + 2 * patienceMs;
+    while (bench.nowMs < untilMs) {
+      run(bench, bench.nowMs + 200, [n3], acknowledged);
+      bench.step({ type: "unproven", from: n2, member: toMemberId(member) });
+    }
+    assert.equal(bench.raft.status().role, "leader");
+  }
 });
