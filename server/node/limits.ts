@@ -261,7 +261,7 @@ export const limits = {
   recoveryAskedMax: 64,
 
   // Starts of nodes.
-  /** Starts that a node keeps of itself; a peer that remembers an older one can no longer tell, and refuses it. */
+  /** Starts that a node keeps of itself, for peers that were away since one of them. */
   lineageMax: 1_024,
   /** After a start, and for a new group: how long members that have not answered hold up votes and acknowledgements. */
   helloGraceMs: 1_000,

@@ -10,7 +10,7 @@ import { limits } from "./limits.ts";
 /**
  * - `current`: in the very start that is remembered.
  * - `ahead`: in a later one, of the same line; or nothing is remembered that still matters.
- * - `restored`: what is remembered did not happen on this line, or happened so long ago that nobody can tell.
+ * - `restored`: what is remembered did not happen on this line, as far as that can be told.
  */
 export type Standing = "current" | "ahead" | "restored";
 
@@ -19,7 +19,7 @@ export type Standing = "current" | "ahead" | "restored";
  * @param anewSince start in which the node was quarantined last, 0 for never: what it was before, it gave up
  */
 export function standingOf(lineage: readonly Start[], remembered: Start | null, anewSince: number): Standing {
-  if (remembered === null || remembered.boot < anewSince) return "ahead";
+  if (remembered === null || remembered.boot < anewSince || isLongAgo(lineage, remembered)) return "ahead";
   const present = presentOf(lineage);
   const known = lineage.find(({ boot }) => boot === remembered.boot);
   if (known === undefined || known.nonce !== remembered.nonce || known.lap < remembered.lap) return "restored";
@@ -33,11 +33,31 @@ export function presentOf(lineage: readonly Start[]): Start {
   return present;
 }
 
-/** The lineage of the next start; the oldest starts are forgotten. */
+/**
+ * The lineage of the next start. Of more starts than are kept an old one that made no promise is forgotten, so that a process
+ * that ends again and again pushes out none that may be remembered; else the oldest.
+ */
 export function lineageWith(lineage: readonly Start[], start: Start): readonly Start[] {
   const before = lineage.at(-1)?.boot ?? 0;
   assert(start.boot > before, () => `start ${start.boot} after start ${before}`);
-  return [...lineage, start].slice(-limits.lineageMax);
+  const starts = [...lineage, start];
+  if (starts.length <= limits.lineageMax) return starts;
+  const idle = olderHalf(starts).findIndex(({ lap }) => lap === 0);
+  return starts.toSpliced(Math.max(0, idle), 1);
+}
+
+/**
+ * From before all starts that are kept, hundreds of which made promises: an image would have been put back before them, and
+ * all that time nobody has missed anything. While idle ones are among them, it may have been put back and ended again and again.
+ */
+function isLongAgo(lineage: readonly Start[], { boot }: Start): boolean {
+  const [oldest] = lineage;
+  if (oldest === undefined || boot >= oldest.boot || lineage.length < limits.lineageMax) return false;
+  return olderHalf(lineage).every(({ lap }) => lap > 0);
+}
+
+function olderHalf(lineage: readonly Start[]): readonly Start[] {
+  return lineage.slice(0, limits.lineageMax / 2);
 }
 
 export function isSameStart(left: Start, right: Start): boolean {

@@ -49,6 +49,28 @@ test("lineageWith() keeps the newest starts, and takes none that is not later", 
   assert.throws(() => lineageWith(line, start(limits.lineageMax + 5)), /after start/);
 });
 
+test("a process that ends again and again makes a lineage forget no start in which something was promised", () => {
+  const early = [start(1, 3), start(2), start(3, 1)];
+  const [first, idle, third] = early as [Start, Start, Start];
+  let line: readonly Start[] = early;
+  for (let boot = 4; boot <= 3 * limits.lineageMax; boot++) line = lineageWith(line, start(boot));
+  assert.equal(line.length, limits.lineageMax);
+  assert.equal(standingOf(line, first, 0), "ahead");
+  assert.equal(standingOf(line, third, 0), "ahead");
+  for (const late of line.slice(-limits.lineageMax / 2)) assert.notEqual(standingOf(line, late, 0), "restored");
+  assert.equal(line.at(-1)?.boot, 3 * limits.lineageMax);
+  for (const other of [idle, start(1, 3), start(500, 1), { ...third, lap: 2 }])
+    assert.equal(standingOf(line, other, 0), "restored");
+});
+
+test("what is older than a full lineage matters no more where all old starts of that made promises", () => {
+  const lineOf = (laps: number) => Array.from({ length: limits.lineageMax }, (_, at) => start(at + 10, laps));
+  assert.equal(standingOf(lineOf(1), start(9, 4), 0), "ahead");
+  assert.equal(standingOf(lineOf(1), start(10, 4), 0), "restored");
+  assert.equal(standingOf(lineOf(1).slice(1), start(9, 4), 0), "restored");
+  assert.equal(standingOf(lineOf(0), start(9, 4), 0), "restored");
+});
+
 /** A history: starts, laps, and once an image taken and put back. */
 const history = fc.record({
   before: fc.array(fc.nat(3), { minLength: 1, maxLength: 6 }),
