@@ -57,14 +57,14 @@ const elsewhere: ReadonlySet<ErrorCode> = new Set(["not_leader", "no_leader", "s
 export class Router {
   readonly #world: World;
   readonly #table: RoutingTable;
-  /** Calls that wait for their group to have a leader. */
-  readonly #parked = new Map<GroupId, Set<number>>();
+  /** Calls that wait for their group to have a leader, and since when. */
+  readonly #parked = new Map<GroupId, Map<number, Millis>>();
   readonly #forwarded = new Map<number, Forwarded>();
   readonly #forwardOf = new Map<number, number>();
   #lastForward: number;
-  /** Who last answered as the leader of a group that this node does not own. */
+  /** Of groups that this node does not own: who was named as the leader, or answered after another could not. */
   readonly #hints = new Map<GroupId, NodeId>();
-  /** Who let a call expire since it last answered, the longest ago first: tried after all others. */
+  /** Who let a call expire, here or there, since it last answered otherwise, the longest ago first: tried after all others. */
   readonly #silent = new Set<NodeId>();
   #parkedCheckMs: Millis | null = null;
   #streamCheckMs: Millis | null = null;
@@ -114,7 +114,7 @@ export class Router {
   leaderChanged(group: GroupId, nowMs: Millis): void {
     const keys = this.#parked.get(group);
     this.#parked.delete(group);
-    for (const key of keys ?? []) this.#again(key, nowMs);
+    for (const key of keys?.keys() ?? []) this.#again(key, nowMs);
   }
 
   reroute(keys: readonly number[], nowMs: Millis): void {
@@ -122,10 +122,13 @@ export class Router {
   }
 
   replied(from: NodeId, number: number, reply: Reply, nowMs: Millis): void {
-    this.#silent.delete(from);
+    const hasExpired = reply.type === "failed" && reply.failure.code === "deadline";
+    if (!hasExpired) this.#silent.delete(from);
     const forward = this.#ended(from, number);
     const call = forward === null ? null : this.#world.calls.get(forward.key);
     if (call === null) return;
+    if (hasExpired) this.#fellSilent(from, groupOf(call.request));
+    if (reply.type !== "failed" && call.tries > 0) this.#hints.set(groupOf(call.request), from);
     if (reply.type === "failed" && this.#isElsewhere(call, reply.failure)) this.#tryNext(call, reply.failure, nowMs);
     else this.#world.calls.answer(call.key, reply);
   }
@@ -216,7 +219,10 @@ export class Router {
     this.#checkStreams(nowMs);
     this.#checkStranded(nowMs);
     if (!isDue(this.#parkedCheckMs, nowMs)) return;
-    for (const [group, keys] of this.#parked) this.#failWithoutQuorum(group, keys, nowMs);
+    for (const [group, keys] of this.#parked) {
+      this.#failWithoutQuorum(group, keys, nowMs);
+      this.#sendBack(group, keys, nowMs);
+    }
     this.#parkedCheckMs = this.#parked.size === 0 ? null : toMillis(nowMs + limits.parkedCheckMs);
   }
 
@@ -259,18 +265,29 @@ export class Router {
       return;
     }
     this.#stranded.delete(call.key);
-    const keys = this.#parked.get(group) ?? new Set();
-    keys.add(call.key);
+    const keys = this.#parked.get(group) ?? new Map<number, Millis>();
+    keys.set(call.key, nowMs);
     this.#parked.set(group, keys);
     this.#parkedCheckMs ??= toMillis(nowMs + limits.parkedCheckMs);
   }
 
-  #failWithoutQuorum(group: GroupId, keys: ReadonlySet<number>, nowMs: Millis): void {
+  #failWithoutQuorum(group: GroupId, keys: ReadonlyMap<number, Millis>, nowMs: Millis): void {
     const local = this.#table.local(group);
     const hopeless = local === null ? null : noQuorumFailure(group, local, this.#world, nowMs);
     if (hopeless === null) return;
     this.#parked.delete(group);
-    for (const key of keys) this.#world.calls.answer(key, failed(hopeless));
+    for (const key of keys.keys()) this.#world.calls.answer(key, failed(hopeless));
+  }
+
+  /** This owner may be the one that the leader is not known to: the node that asked is to try another while there is time. */
+  #sendBack(group: GroupId, keys: Map<number, Millis>, nowMs: Millis): void {
+    for (const [key, sinceMs] of [...keys]) {
+      if (nowMs < sinceMs + limits.noQuorumGraceMs || this.#world.calls.get(key)?.caller.type !== "peer") continue;
+      keys.delete(key);
+      const message = `${this.#world.self} knows of no manager of ${group}`;
+      this.#world.calls.answer(key, failed(failure("no_leader", message, { group })));
+    }
+    if (keys.size === 0) this.#parked.delete(group);
   }
 
   #refuse(call: Call, group: GroupId): void {
@@ -370,7 +387,7 @@ export class Router {
     if (owners.some((owner) => this.#world.connected.has(owner))) {
       if (number === undefined || forward === undefined) return;
       this.#ended(forward.to, number);
-      call.tries = 0;
+      call.tries = this.#inOrder(group, owners).findIndex((owner) => this.#world.connected.has(owner));
       this.#again(key, nowMs);
     } else if (nowMs >= sinceMs + limits.noQuorumGraceMs) {
       this.#giveUp(key, unreachableFailure(group, owners));

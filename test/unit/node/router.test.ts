@@ -306,6 +306,51 @@ test("a call at an owner without a quorum is told who is missing, at once or whi
   assert.equal(rig.router.deadlineMs(), null);
 });
 
+test("a call of another node that finds no leader is sent back while there is time for another owner", () => {
+  const rig = new Rig();
+  rig.local = owner(null, 0);
+  rig.call(put("k", "v"), { type: "peer", node: n1, call: 7 });
+  rig.call(put("k", "v"));
+  rig.advance(limits.noQuorumGraceMs - limits.parkedCheckMs);
+  assert.deepEqual(rig.said, []);
+  rig.advance(2 * limits.parkedCheckMs);
+  assert.deepEqual(rig.said, ["tell n1 no_leader"]);
+  rig.local = owner(n2, 0);
+  rig.router.leaderChanged(rg, toMillis(rig.nowMs));
+  rig.call(put("k", "v"));
+  assert.deepEqual(rig.said.slice(1), ["ask n2", "ask n2"]);
+});
+
+test("whoever answers after an owner that knew of no leader is asked first from then on", () => {
+  const rig = new Rig();
+  rig.call(put("k", "v"));
+  rig.replied(n1, rig.number, { type: "failed", failure: failure("no_leader", "nobody", { group: rg }) });
+  rig.advance(limits.retryPauseMs);
+  rig.replied(n2, rig.number, done);
+  rig.call(put("k", "v"));
+  assert.deepEqual(rig.said, ["ask n1", "ask n2", "put", "ask n2"]);
+});
+
+test("an owner that lets a call expire itself is asked last, also when it says so late", () => {
+  const rig = new Rig();
+  const expired: Reply = { type: "failed", failure: failure("deadline", "not in time", { group: rg }) };
+  rig.call(put("k", "v"));
+  rig.replied(n1, rig.number, expired);
+  rig.call(put("k", "v"));
+  rig.replied(n1, rig.number - 1, expired);
+  rig.replied(n2, rig.number, done);
+  rig.call(put("k", "v"));
+  assert.deepEqual(rig.said, ["ask n1", "deadline unknown", "ask n2", "put", "ask n2"]);
+});
+
+test("a silent owner is asked when it is the only one that can be reached", () => {
+  const rig = new Rig([n1]);
+  rig.router.expired(rig.call(get("k")));
+  rig.call(get("k"));
+  rig.advance(limits.parkedCheckMs);
+  assert.deepEqual(rig.said, ["ask n1", "ask n1"]);
+});
+
 test("a caller that goes away leaves nothing behind", () => {
   const rig = new Rig();
   const forwarded = rig.call(put("k", "v"));
