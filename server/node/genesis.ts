@@ -134,7 +134,12 @@ function anewOperations(reason: string, boot: BootNumber): readonly Operation[] 
 
 /** Starts up to `boot` that the node's lineage does not hold are given up: its next start has a higher number. */
 export function disownOperations(boot: BootNumber): readonly Operation[] {
-  return [putMeta("disowned", String(boot))];
+  return [putMeta("disowned", String(boot)), ...settledOperations([])];
+}
+
+/** These have accepted a start of the node since it gave up others. */
+export function settledOperations(peers: readonly NodeId[]): readonly Operation[] {
+  return [putMeta("settledWith", peers.join(" "))];
 }
 
 /** The node holds whole replicas of all that it owns again. */

@@ -393,3 +393,20 @@ test("an image of a node that was rebuilt before is found out like any other, al
     assert.match(quarantinedFor(cluster, n3), isOfLater ? /has seen start 6/ : /has seen start 2/);
   }
 });
+
+test("an image of a node that was rebuilt before is found out also when the node has begun without a memory since", () => {
+  const cluster = rebuilt();
+  cluster.advance(1000);
+  const image = imageOf(cluster, n3);
+  cluster.ask(n7, put("k", "missing"), "put", 8000);
+  cluster.stop(n3);
+  cluster.wipe(n3);
+  // Its number, 3, is one of those that were given up.
+  cluster.start(n3, "its data was wiped");
+  cluster.settle();
+  cluster.stop(n3);
+  cluster.disks.set(n3, image);
+  cluster.start(n3);
+  cluster.advance(3000);
+  assert.match(quarantinedFor(cluster, n3), /has seen start 3/);
+});
