@@ -121,8 +121,9 @@ export class RandomMembers {
     return `start ${node}`;
   }
 
-  /** Only where that costs no quorum. */
+  /** Only where that costs no quorum: nothing is under way, and everybody has all. */
   #wipe(): string | null {
+    this.#restForAWhile();
     if (!this.#isCalm()) return null;
     const node = this.#random.pick(nodes);
     this.#cluster.stop(node);
