@@ -22,7 +22,9 @@ export interface Quorate {
 export function quorumOf(group: Quorate, world: World, nowMs: Millis): QuorumView {
   const missing = missingVoters(group, world, nowMs);
   const isElecting = areEnough(group.membership, missing) && group.leaderlessMs(nowMs) < limits.noQuorumGraceMs;
-  const needed = quorumVotes(decisiveVoters(group.membership, missing));
+  const voters = decisiveVoters(group.membership, missing);
+  // A new owner that has received nothing yet knows of no voter.
+  const needed = voters.length === 0 ? 0 : quorumVotes(voters);
   return { hasQuorum: group.leader !== null || isElecting, needed, missing };
 }
 

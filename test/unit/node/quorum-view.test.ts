@@ -55,6 +55,13 @@ test("enough owners without a leader wait on", () => {
   assert.deepEqual(view([n2], null, 10 * long), [false, 2, "n3", null]);
 });
 
+test("a replica that has received nothing yet knows of a quorum by its leader alone", () => {
+  const { membership } = firstConfiguration([]);
+  const blank = (leader: NodeId | null) => ({ leader, membership, leaderlessMs: () => long, silent: () => null });
+  assert.deepEqual(quorumOf(blank(n2), worldOf(n1), toMillis(0)), { hasQuorum: true, needed: 0, missing: [] });
+  assert.deepEqual(quorumOf(blank(null), worldOf(n1), toMillis(0)), { hasQuorum: false, needed: 0, missing: [] });
+});
+
 test("while two sets of voters decide together, the one that can spare less is told", () => {
   const { membership } = firstConfiguration([n1, n2, n3]);
   const joint = { ...membership, outgoing: membership.voters.slice(0, 2) };
