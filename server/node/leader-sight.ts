@@ -1,4 +1,4 @@
-// Since when a voter has known of no leader. A moment without one is no news: elections take that long.
+// Since when a member has known of no leader. A moment without one is no news: elections take that long.
 
 import type { Millis, NodeId } from "../../proto/ids.ts";
 

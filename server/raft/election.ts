@@ -9,11 +9,14 @@ import { isDiskHanging } from "./own-disk.ts";
 import { voteResult } from "./quorum.ts";
 import { becomeCandidate, becomeFollower, becomePreCandidate } from "./roles.ts";
 
-/** The deadline of all who do not lead: no leader was heard, or no vote was decided, for the time drawn. */
+/**
+ * The deadline of all who do not lead: no leader was heard, or no vote was decided, for the time drawn. Who may not stand for
+ * election believes in its leader no longer either: what it says of the group would be old for ever.
+ */
 export function handleElectionDeadline(member: Member): void {
   if (member.electionDeadlineMs === null || member.nowMs < member.electionDeadlineMs) return;
-  // Its own vote would not become durable: all it could do is keep others from standing.
-  if (isDiskHanging(member)) return member.restartElectionTimeout();
+  // With a disk that hangs its own vote would not become durable: all it could do is keep others from standing.
+  if (!member.canCampaign || isDiskHanging(member)) return member.giveLeaderUp();
   becomePreCandidate(member);
   const term = toTerm(member.term + 1);
   for (const peer of member.peers) {

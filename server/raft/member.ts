@@ -65,7 +65,7 @@ export class Member {
   /** The log is known to equal the log of this term's leader up to here: whatever is committed, and what it sent since. */
   verified: LogIndex;
   leaderHeardMs: Millis | null = null;
-  /** When a member that does not lead asks for votes; null for one that may not. */
+  /** When a member that does not lead gives its leader up, and asks for votes if it may; null for one that has nothing to do. */
   electionDeadlineMs: Millis | null = null;
 
   #term: Term;
@@ -260,7 +260,7 @@ export class Member {
     this.verify(last.index);
   }
 
-  /** Waits anew, for a time drawn from the election timeout to twice that, before asking for votes. */
+  /** Waits anew, for a time drawn from the election timeout to twice that, before giving the leader up and asking for votes. */
   drawElectionTimeout(): void {
     const timeoutMs = this.options.electionTimeoutMs;
     this.#electionTimeoutMs = this.#random.between(timeoutMs, 2 * timeoutMs - 1);
@@ -268,7 +268,14 @@ export class Member {
   }
 
   restartElectionTimeout(): void {
-    this.electionDeadlineMs = this.#canCampaign ? toMillis(this.nowMs + this.#electionTimeoutMs) : null;
+    const isDue = this.#canCampaign || (this.leader !== null && !this.options.isWitness);
+    this.electionDeadlineMs = isDue ? toMillis(this.nowMs + this.#electionTimeoutMs) : null;
+  }
+
+  /** No leader was heard for long, and this member is not the one to do something about it. */
+  giveLeaderUp(): void {
+    this.leader = null;
+    this.restartElectionTimeout();
   }
 
   /** Ends the step: asks for the writes it needs, hands out what may be applied. */

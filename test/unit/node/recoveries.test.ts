@@ -1,11 +1,12 @@
-// Operators have a cluster group go on that lost its quorum: what they are told, and what becomes of groups that the node which
-// goes on had never heard of.
+// Operators have a group go on that lost its quorum, or the cluster group: what they are told, and what becomes of groups that
+// the node which goes on had never heard of.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type NodeId, toGroupId, toNodeId } from "../../../proto/ids.ts";
 import type { Reply, Request } from "../../../proto/requests.ts";
-import { Cluster, get, put, type Shape, textIn } from "./cluster.ts";
+import { bytesOf } from "../proto/group-configs.ts";
+import { Cluster, get, put, rg, type Shape, textIn } from "./cluster.ts";
 
 const nodes = [1, 2, 3, 4, 5, 6, 7, 8].map((number) => toNodeId(`n${number}`));
 const [n1, n2, n3, n4, n5, n6, n7, n8] = nodes as [NodeId, NodeId, NodeId, NodeId, NodeId, NodeId, NodeId, NodeId];
@@ -88,4 +89,40 @@ test("a recovery of the cluster that is not answered in time may have happened",
   cluster.advance(3_000);
   const { status } = cluster.ask(n3, { type: "clusterStatus" }, "clusterStatus");
   assert.equal(status.events.at(-1)?.change.type, "clusterRecovered");
+});
+
+const apart: Shape = { nodes, groups: { rg: [n1, n2, n3] }, voters: [n5, n6, n7] };
+
+function recoverGroupFrom(from: NodeId, ...owners: NodeId[]): Request {
+  return { type: "recoverGroup", group: rg, from, owners, reason: "burnt", validateOnly: false };
+}
+
+test("an owner without votes that is left alone says that there is no quorum, and the group goes on from it", () => {
+  const cluster = new Cluster(apart);
+  cluster.leader();
+  const config = bytesOf("quorum: { weighted: { votes: { n3: 0 } } }");
+  cluster.ask(n1, { type: "configure", group: rg, config }, "configure");
+  cluster.ask(n1, put("k", "v"), "put");
+  cluster.advance(5_000);
+  for (const node of [n1, n2]) cluster.stop(node);
+  cluster.advance(20_000);
+  const { status } = cluster.ask(n3, { type: "groupStatus", group: rg }, "groupStatus");
+  assert.deepEqual([status.manager, status.hasQuorum, status.missing], [null, false, [n1, n2]]);
+  assert.equal(cluster.ask(n6, get("k"), "failed").failure.code, "no_quorum");
+  assert.equal(answerTo(cluster, n6, recoverGroupFrom(n3), 20_000).type, "recoverGroup");
+  cluster.advance(5_000);
+  assert.equal(textIn(cluster.ask(n6, get("k"), "get")), "v");
+});
+
+test("a new owner that had received nothing yet when the others were lost stops no recovery of its group", () => {
+  const cluster = new Cluster(apart);
+  cluster.leader();
+  cluster.copies = (_from, to, { type }) => (to === n4 && type === "snapshotPart" ? 0 : 1);
+  cluster
+    .member(n1)
+    .call({ type: "setOwners", group: rg, owners: [n1, n2, n3, n4], ifIndex: null, validateOnly: false });
+  cluster.until(() => (cluster.member(n4).machine.group(rg)?.leader ?? null) !== null);
+  for (const node of [n1, n2]) cluster.stop(node);
+  cluster.advance(20_000);
+  assert.equal(answerTo(cluster, n6, recoverGroupFrom(n3, n3, n4), 20_000).type, "recoverGroup");
 });

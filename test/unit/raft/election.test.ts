@@ -207,3 +207,14 @@ test("two leaders of one term stop the member that sees them (I1)", () => {
   leading.lead();
   assert.throws(() => leading.receive(n3, beat(1)), /two leaders, n1 and n3/);
 });
+
+test("who may not stand for election gives its leader up all the same, and takes it up again when it is heard", () => {
+  const bench = new Bench({ voters: [n2, n3], term: 1 });
+  assert.equal(bench.raft.deadlineMs(), null);
+  bench.follow(1);
+  const output = bench.timeOut();
+  assert.deepEqual(output.roleChange, { role: "follower", term: 1, leader: null });
+  assert.deepEqual(output.messages, []);
+  assert.equal(bench.raft.deadlineMs(), null);
+  assert.equal(bench.follow(1).roleChange?.leader, n2);
+});

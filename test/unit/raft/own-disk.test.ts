@@ -91,7 +91,9 @@ test("who waits for its disk for long does not stand for election, asked to or n
   const bench = new Bench({ term: 1 });
   bench.receive(n2, append(1, id(0, 0), [1]));
   bench.nowMs = patienceMs;
-  assert.deepEqual(bench.step({ type: "deadline" }).messages, []);
+  const output = bench.step({ type: "deadline" });
+  assert.deepEqual(output.messages, []);
+  assert.deepEqual(output.roleChange, { role: "follower", term: 1, leader: null });
   assert.ok((bench.raft.deadlineMs() ?? 0) > bench.nowMs);
   assert.equal(bench.receive(n2, timeoutNow).roleChange, null);
   bench.persist();
