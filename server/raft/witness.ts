@@ -151,10 +151,11 @@ function heardOwners(member: Member, sets: readonly Voters[]): readonly NodeId[]
   return [...owners].filter((node) => node === member.self || silentFromMs(member, node) > member.nowMs);
 }
 
-/** An owner whose disk hangs answers beats and nothing else. */
+/** An owner whose disk hangs, or who needs a snapshot first, answers beats and acknowledges nothing. */
 function silentFromMs(member: Member, node: NodeId): Millis {
   const { electionTimeoutMs, diskPatienceMs } = member.options;
-  const { contactMs, behindMs } = present(member.leading.progress.get(node), `progress of ${node}`);
+  const { contactMs, behindMs, state } = present(member.leading.progress.get(node), `progress of ${node}`);
+  if (state === "snapshot") return contactMs;
   const silentMs = contactMs + silenceShare * electionTimeoutMs;
   return toMillis(behindMs === null ? silentMs : Math.min(silentMs, behindMs + diskPatienceMs));
 }

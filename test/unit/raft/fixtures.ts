@@ -1,7 +1,7 @@
 // Short names for building what the unit tests of the Raft core need.
 
 import { type NodeId, type Term, toLogIndex, toMemberId, toMillis, toNodeId, toTerm } from "../../../proto/ids.ts";
-import { firstConfiguration } from "../../../proto/membership.ts";
+import { firstConfiguration, type Voter } from "../../../proto/membership.ts";
 import type { Entry, EntryId, LogSlice, RaftMessage } from "../../../proto/raft.ts";
 import { Random } from "../../../proto/random.ts";
 import { Raft } from "../../../server/raft/raft.ts";
@@ -58,6 +58,8 @@ export function optionsOf(self: NodeId, change: Partial<RaftOptions> = {}): Raft
 
 export interface Setting {
   readonly voters?: readonly NodeId[];
+  /** Beside these voters. */
+  readonly witness?: NodeId;
   readonly term?: number;
   readonly vote?: NodeId | null;
   /** Terms of the entries in the log. */
@@ -65,6 +67,10 @@ export interface Setting {
   readonly previous?: EntryId;
   readonly applied?: number;
   readonly options?: Partial<RaftOptions>;
+}
+
+function witnessOf(node: NodeId): Voter {
+  return { node, member: toMemberId(1), votes: 1, isWitness: true };
 }
 
 /** One member under test, its time, and its disk, which is as fast as the test wants. */
@@ -76,10 +82,13 @@ export class Bench {
 
   constructor(setting: Setting = {}) {
     const { voters = [n1, n2, n3], term = 0, vote = null, terms = [], previous = id(0, 0) } = setting;
-    this.#voters = voters;
+    const configuration = firstConfiguration(voters);
+    const { membership } = configuration;
+    const witnesses = setting.witness === undefined ? [] : [witnessOf(setting.witness)];
+    this.#voters = [...voters, ...witnesses.map(({ node }) => node)];
     const image = {
       hardState: { term: toTerm(term), vote, standIn: null },
-      configuration: firstConfiguration(voters),
+      configuration: { ...configuration, membership: { ...membership, voters: [...membership.voters, ...witnesses] } },
       log: slice(previous, terms),
       applied: toLogIndex(setting.applied ?? previous.index),
     };

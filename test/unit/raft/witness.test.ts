@@ -1,0 +1,33 @@
+// witness.ts: two owners and a witness, as their leader sees them, and what the witness promises.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { toLogIndex, toTerm } from "../../../proto/ids.ts";
+import type { RaftMessage } from "../../../proto/raft.ts";
+import type { RaftOutput } from "../../../server/raft/types.ts";
+import { Bench, beatReply, id, n1, n2, n3, type Setting, sent } from "./fixtures.ts";
+
+const pair: Setting = { voters: [n1, n2], witness: n3 };
+
+function standInReply(term: number, subterm: number): RaftMessage {
+  return { type: "standInReply", term: toTerm(term), subterm };
+}
+
+const owners = (output: RaftOutput) => sent(output, "standIn").map(({ to, message }) => `${to} for ${message.owners}`);
+
+test("the witness stands in for an owner that answers and needs a snapshot first, as long as that takes", () => {
+  const bench = new Bench({ ...pair, term: 1, previous: id(1, 100) });
+  bench.lead();
+  const rejected = toLogIndex(100);
+  bench.receive(n2, { type: "appendReject", term: toTerm(2), rejected, last: id(1, 4), isBlank: false });
+  bench.receive(n2, beatReply(2, 1, 4));
+  assert.deepEqual(owners(bench.receive(n3, beatReply(2, 1, 0))), ["n3 for n1"]);
+  assert.equal(bench.receive(n3, standInReply(2, 1)).committed.length, 1);
+  bench.nowMs += 200;
+  bench.receive(n2, beatReply(2, 1, 100));
+  assert.deepEqual(bench.raft.status().standIn, [n1]);
+  bench.nowMs += 200;
+  bench.receive(n2, beatReply(2, 1, 101));
+  bench.receive(n3, beatReply(2, 1, 0));
+  assert.equal(bench.raft.status().standIn, null);
+});
