@@ -5,7 +5,7 @@
 // Why this is safe: whatever was committed with the witness's help is on every owner named; whatever was committed
 // afterwards without it is on a quorum of owners, as in a group without a witness. Whoever is named later must hold both.
 
-import type { MemberId, NodeId } from "../../proto/ids.ts";
+import type { LogIndex, MemberId, Millis, NodeId } from "../../proto/ids.ts";
 
 /** One that lost its memory comes back under another number, and has recorded nothing. */
 interface Witness {
@@ -13,7 +13,15 @@ interface Witness {
   readonly member: MemberId;
 }
 
+/** Where the log ended at a time. */
+interface Goal {
+  readonly index: LogIndex;
+  readonly sinceMs: Millis;
+}
+
 export class ReplicationSet {
+  /** What the others are to have soon, for the witness to be dismissed; null: nothing was noted yet. */
+  goal: Goal | null = null;
   #subterm = 0;
   #named: readonly NodeId[] | null = null;
   readonly #recordedBy = new Map<NodeId, MemberId>();
@@ -32,6 +40,7 @@ export class ReplicationSet {
   name(owners: readonly NodeId[]): void {
     this.#subterm += 1;
     this.#named = owners;
+    this.goal = null;
     this.#recordedBy.clear();
   }
 
@@ -39,6 +48,7 @@ export class ReplicationSet {
   dismiss(): void {
     this.#subterm += 1;
     this.#named = null;
+    this.goal = null;
     this.#recordedBy.clear();
   }
 

@@ -14,6 +14,8 @@ import { sendToAll } from "./replication.ts";
 
 /** Share of the election timeout after which a silent owner is no longer waited for: before anyone asks for votes. */
 const silenceShare = 0.5;
+/** Share of the election timeout within which an owner has to have what was the log's end to count as one that keeps pace. */
+const paceShare = 0.5;
 /** Share of the election timeout after which it is looked again whether the witness still answers. */
 const answerShare = 0.1;
 
@@ -54,7 +56,7 @@ export function reviewReplicationSet(member: Member): void {
   const doSuffice = sets.every((voters) => suffice(voters, heard));
   if (named === null) {
     if (!doSuffice) nameIfEnough(member, sets, heard);
-  } else if (doSuffice && sets.every((voters) => areLevel(member, voters))) {
+  } else if (doSuffice && haveCaughtUp(member, sets)) {
     dismiss(member);
   } else if (!isStillRight(sets, named, heard)) {
     nameIfEnough(member, sets, heard);
@@ -102,7 +104,7 @@ export function mayElect(member: Member, candidate: NodeId, message: MessageOf<"
 
 /** Only who holds all that may be committed is named: those named before may have committed it without the others. */
 function nameIfEnough(member: Member, sets: readonly Voters[], heard: readonly NodeId[]): void {
-  const owners = heard.filter((node) => isLevel(member, node));
+  const owners = heard.filter((node) => holds(member, node, mayBeCommitted(member)));
   if (!canStandIn(sets, owners) || !doWitnessesAnswer(member, sets, heard)) return;
   member.leading.replicationSet.name(owners);
   for (const voters of sets) {
@@ -174,18 +176,39 @@ function isStillRight(sets: readonly Voters[], named: readonly NodeId[], heard: 
   return named.every((node) => heard.includes(node)) && canStandIn(sets, named);
 }
 
-/** Whether a quorum of owners holds all that may be committed, so that dismissing the witness stops no writes. */
-function areLevel(member: Member, voters: Voters): boolean {
-  const level = voters.filter(({ node, isWitness }) => !isWitness && isLevel(member, node));
-  return totalVotes(level) >= quorumVotes(voters);
+/**
+ * Whether a quorum of owners holds all that may be committed, so that dismissing the witness stops no writes, or soon will.
+ * Under load nobody ever holds all: it is noted where the log ends, and looked how long they take to have that, again and again
+ * (as in thesis 4.2.1). How much they lack is no matter of safety: to be elected by the witness an owner needs the entry that
+ * dismisses it, and so all before.
+ */
+function haveCaughtUp(member: Member, sets: readonly Voters[]): boolean {
+  const { leading, log, nowMs, options } = member;
+  if (doHold(member, sets, mayBeCommitted(member))) return true;
+  const { goal } = leading.replicationSet;
+  if (goal !== null && !doHold(member, sets, goal.index)) return false;
+  const isSoon = goal !== null && nowMs <= goal.sinceMs + paceShare * options.electionTimeoutMs;
+  if (!isSoon) leading.replicationSet.goal = { index: log.lastIndex, sinceMs: nowMs };
+  return isSoon;
+}
+
+/** Whether in each set a quorum of owners holds the log up to `index`. */
+function doHold(member: Member, sets: readonly Voters[], index: LogIndex): boolean {
+  return sets.every((voters) => {
+    const holders = voters.filter(({ node, isWitness }) => !isWitness && holds(member, node, index));
+    return totalVotes(holders) >= quorumVotes(voters);
+  });
 }
 
 /** Earlier leaders may have committed anything that this one's log held when its term began. */
-function isLevel(member: Member, node: NodeId): boolean {
+function mayBeCommitted({ commit, leading }: Member): LogIndex {
+  return toLogIndex(Math.max(commit, leading.opening - 1));
+}
+
+function holds(member: Member, node: NodeId, index: LogIndex): boolean {
   if (node === member.self) return true;
-  const { progress, opening } = member.leading;
-  const { state, matched } = present(progress.get(node), `progress of ${node}`);
-  return state === "replicate" && matched >= member.commit && matched >= opening - 1;
+  const { state, matched } = present(member.leading.progress.get(node), `progress of ${node}`);
+  return state === "replicate" && matched >= index;
 }
 
 function votesOf(voters: Voters, nodes: readonly NodeId[]): number {

@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { toLogIndex, toTerm } from "../../../proto/ids.ts";
 import type { RaftMessage } from "../../../proto/raft.ts";
 import type { RaftOutput } from "../../../server/raft/types.ts";
-import { Bench, beatReply, id, n1, n2, n3, type Setting, sent } from "./fixtures.ts";
+import { appendReply, Bench, beatReply, id, n1, n2, n3, type Setting, sent } from "./fixtures.ts";
 
 const pair: Setting = { voters: [n1, n2], witness: n3 };
 
@@ -30,4 +30,39 @@ test("the witness stands in for an owner that answers and needs a snapshot first
   bench.receive(n2, beatReply(2, 1, 101));
   bench.receive(n3, beatReply(2, 1, 0));
   assert.equal(bench.raft.status().standIn, null);
+});
+
+/** n2 was away, the witness stands in, and n1 goes on writing; `lacked` entries of n2 are always on their way. */
+function underLoad(lacked: number): Bench {
+  const bench = new Bench(pair);
+  bench.lead();
+  bench.receive(n2, appendReply(1, 1));
+  bench.nowMs += 600;
+  bench.receive(n3, beatReply(1, 1, 0));
+  bench.receive(n3, standInReply(1, 1));
+  for (let last = 2; last <= 20; last++) {
+    bench.nowMs += 200;
+    bench.propose("a");
+    bench.persist();
+    bench.receive(n2, appendReply(1, Math.max(1, last - lacked)));
+    bench.receive(n2, beatReply(1, 1, 1));
+    bench.receive(n3, beatReply(1, 1, 0));
+    if (bench.raft.status().standIn === null) break;
+  }
+  return bench;
+}
+
+test("under load the witness is dismissed when the other owner keeps pace, though it never has the last entry", () => {
+  const bench = underLoad(1);
+  const { standIn, commit, last } = bench.raft.status();
+  assert.equal(standIn, null);
+  assert.equal(commit, last - 1, "all before what dismisses the witness was committed with its vote");
+  bench.persist();
+  assert.equal(bench.raft.status().commit, commit, "from now on both owners commit");
+  bench.receive(n2, appendReply(1, last));
+  assert.equal(bench.raft.status().commit, last);
+});
+
+test("under load the witness goes on standing in for an owner that trails by more than a moment", () => {
+  assert.deepEqual(underLoad(3).raft.status().standIn, [n1]);
 });
