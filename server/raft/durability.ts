@@ -5,7 +5,7 @@
 
 import { assert } from "../../proto/assert.ts";
 import { type LogIndex, type Millis, type Term, toLogIndex } from "../../proto/ids.ts";
-import type { HardState } from "../../proto/raft.ts";
+import type { HardState, StandIn } from "../../proto/raft.ts";
 import type { PersistToken } from "./types.ts";
 
 interface Write {
@@ -37,6 +37,11 @@ export class Durability {
   /** The term whose record is durable; at most the member's own. */
   get term(): Term {
     return this.#hardState.term;
+  }
+
+  /** Of a witness: the promise whose record is durable. */
+  get standIn(): StandIn | null {
+    return this.#hardState.standIn;
   }
 
   /** When the oldest of the writes under way was asked for; null: none is. */

@@ -36,8 +36,11 @@ export function followAppend(member: Member, from: NodeId, message: MessageOf<"a
     member.output.send(from, { type: "appendReject", term, rejected, last: acceptance.hint, isBlank });
     return;
   }
+  const before = member.verified;
   member.verify(acceptance.matched);
   learnCommit(member, commit);
+  // It was promised before, and that waits for the disk: with one that hangs there would be a promise for each repetition.
+  if (member.verified === before && member.durability.last < before) return;
   member.output.promise(from, { type: "appendReply", term, matched: member.verified });
 }
 

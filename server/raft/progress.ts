@@ -36,6 +36,8 @@ export class Progress {
   #waitingMs: Millis | null = null;
   /** Since when it has not held all that was sent, repetitions or not, counted anew with each step ahead. */
   #behindMs: Millis | null = null;
+  /** How often in a row what was in flight was taken for lost. */
+  #losses = 0;
 
   /** @param next what to try first */
   constructor(of: Followed, next: LogIndex, nowMs: Millis) {
@@ -110,9 +112,15 @@ export class Progress {
     this.#round = Math.max(this.#round, round);
   }
 
-  /** When what was sent is to be taken for lost, `patienceMs` after the last sign of progress; null if nothing waits. */
-  lossMs(patienceMs: number): Millis | null {
-    return this.#waitingMs === null ? null : toMillis(this.#waitingMs + patienceMs);
+  /**
+   * When what was sent is to be taken for lost; null if nothing waits.
+   *
+   * @param patience counted from the last sign of progress, and doubled with each repetition that brought none, for the disk
+   *   may hang, or what is sent be too much
+   */
+  lossMs(patience: { readonly firstMs: number; readonly lastMs: number }): Millis | null {
+    if (this.#waitingMs === null) return null;
+    return toMillis(this.#waitingMs + Math.min(patience.firstMs * 2 ** this.#losses, patience.lastMs));
   }
 
   /** An append with the entries up to and with `last` leaves now. */
@@ -136,8 +144,10 @@ export class Progress {
     if (isNews) {
       this.#matched = matched;
       this.#next = toLogIndex(Math.max(this.#next, matched + 1));
+      this.#losses = 0;
     }
-    if (this.#state === "probe" && matched >= this.#next - 1) this.becomeReplicate();
+    // What was lost behind a place that is known goes on one by one until some of it has arrived.
+    if (this.#state === "probe" && matched >= this.#next - 1 && this.#losses === 0) this.becomeReplicate();
     else if (isNews && this.#state === "replicate") this.#waitOn(nowMs);
     if (isNews) this.#behindMs = this.inflight > 0 ? nowMs : null;
     return isNews;
@@ -155,9 +165,17 @@ export class Progress {
     return true;
   }
 
+  /** What is in flight is taken for lost: it starts again where it was probed, or behind what the follower is known to hold. */
+  lost(): void {
+    const losses = this.#losses + 1;
+    this.becomeProbe(this.#state === "probe" ? this.#next : toLogIndex(this.#matched + 1));
+    this.#losses = losses;
+  }
+
   /** @param next where to try; never below `matched + 1` */
   becomeProbe(next: LogIndex): void {
     this.#state = "probe";
+    this.#losses = 0;
     this.#probedTo = toLogIndex(0);
     this.#next = toLogIndex(Math.max(this.#matched + 1, next));
     this.#waitingMs = null;
@@ -172,6 +190,7 @@ export class Progress {
 
   becomeSnapshot(): void {
     this.#state = "snapshot";
+    this.#losses = 0;
     this.#probedTo = toLogIndex(0);
     this.#waitingMs = null;
   }

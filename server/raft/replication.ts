@@ -28,17 +28,17 @@ export function sendTo(member: Member, progress: Progress): void {
   }
 }
 
-/** Starts again behind what the follower is known to hold, or where it was probed, with one append sent to it alone. */
+/** One append that is sent to it alone. */
 function resend(member: Member, progress: Progress): void {
-  const isSearching = progress.state === "probe";
-  progress.becomeProbe(isSearching ? progress.next : toLogIndex(progress.matched + 1));
+  progress.lost();
   sendTo(member, progress);
 }
 
 /** The follower has just answered a beat: had it received what is in flight, that would be acknowledged by now. */
 export function resendIfLost(member: Member, progress: Progress): void {
   if (!progress.sendsEntries) return;
-  const lossMs = progress.lossMs(member.options.resendMs * lossShareOfResend);
+  const { resendMs, diskPatienceMs } = member.options;
+  const lossMs = progress.lossMs({ firstMs: resendMs * lossShareOfResend, lastMs: diskPatienceMs });
   if (lossMs !== null && member.nowMs >= lossMs) resend(member, progress);
 }
 
@@ -52,8 +52,9 @@ export function resendOverdue(member: Member): void {
 
 /** Null when nothing waits, or when the follower is silent: its first answer to a beat makes it due again. */
 export function resendDueMs(member: Member, progress: Progress): Millis | null {
-  const dueMs = progress.lossMs(member.options.resendMs);
-  const silentMs = progress.contactMs + member.options.electionTimeoutMs;
+  const { resendMs, diskPatienceMs, electionTimeoutMs } = member.options;
+  const dueMs = progress.lossMs({ firstMs: resendMs, lastMs: diskPatienceMs });
+  const silentMs = progress.contactMs + electionTimeoutMs;
   return dueMs !== null && dueMs < silentMs ? dueMs : null;
 }
 

@@ -173,7 +173,7 @@ export interface RaftOptions {
    * owner beside a witness it is not waited for, and for election it does not stand. Longer than any stall that passes.
    */
   readonly diskPatienceMs: number;
-  /** Silence after which entries in flight to a follower are sent again, directly. */
+  /** Silence after which entries in flight to a follower are sent again, directly; doubled up to `diskPatienceMs` while it goes on. */
   readonly resendMs: number;
   /** Per follower: entries and payload bytes that may be sent and not yet acknowledged. */
   readonly inflightEntriesMax: number;

@@ -5,6 +5,7 @@ import { present } from "../../proto/assert.ts";
 import { encodeControl } from "../../proto/codec/control.ts";
 import { type LogIndex, type Millis, type NodeId, toLogIndex, toMillis } from "../../proto/ids.ts";
 import type { Voter } from "../../proto/membership.ts";
+import type { StandIn } from "../../proto/raft.ts";
 import { compareMarks } from "./configurations.ts";
 import type { MessageOf } from "./handler.ts";
 import type { Leadership, Member } from "./member.ts";
@@ -91,8 +92,14 @@ export function promiseToStandIn(member: Member, from: NodeId, message: MessageO
   const { term, subterm, owners } = message;
   const known = member.standIn;
   if (known === null || compareMarks({ term, subterm }, known) > 0) member.standInFor({ term, subterm, owners });
-  else if (known.term !== term || known.subterm !== subterm) return;
+  else if (compareMarks({ term, subterm }, known) < 0 || !isWritten(member, known)) return;
   member.output.promise(from, { type: "standInReply", term, subterm });
+}
+
+/** Before, it is promised already, and that waits for the disk. */
+function isWritten({ durability }: Member, { term, subterm }: StandIn): boolean {
+  const { standIn } = durability;
+  return standIn?.term === term && standIn.subterm === subterm;
 }
 
 /** Whether a witness may give its vote: to those named last, or to a log that a later sub-term reached. */

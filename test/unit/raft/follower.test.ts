@@ -34,6 +34,19 @@ test("a replaced entry is durable only when its successor is written", () => {
   assert.equal(matched(), 2);
 });
 
+test("what comes again while it is being written is promised once, and again only when it is durable", () => {
+  const bench = new Bench({ term: 1 });
+  const replies = (terms: readonly number[]) =>
+    sent(bench.receive(n2, append(1, id(0, 0), terms)), "appendReply").map(({ message }) => message.matched);
+  assert.deepEqual(replies([1]), [1]);
+  assert.deepEqual(replies([1]), []);
+  assert.deepEqual(replies([1, 1]), [2]);
+  bench.persist();
+  assert.deepEqual(replies([1]), []);
+  bench.persist();
+  assert.deepEqual(replies([1]), [2]);
+});
+
 test("a beat advances commit only over what matches this leader's log", () => {
   const bench = new Bench({ term: 1, terms: [1, 1, 1] });
   bench.receive(n2, beat(2, { commit: 3 }));
@@ -160,6 +173,7 @@ test("two snapshots in a row and appends from before them do no harm (R17)", () 
   bench.follow(2);
   bench.step(installed(toTerm(2), id(2, 5)));
   bench.step(installed(toTerm(2), id(2, 8)));
+  while (bench.writes > 0) bench.persist();
   const reply = sent(bench.receive(n2, append(2, id(1, 2), [1, 2])), "appendReply")[0]?.message;
   assert.equal(reply?.matched, 8);
   assert.equal(bench.raft.status().last, 8);

@@ -6,6 +6,7 @@ import { n2 } from "./fixtures.ts";
 
 const at = toMillis;
 const ix = toLogIndex;
+const patience = { firstMs: 300, lastMs: 5_000 };
 
 /** A follower that agreed up to 5. */
 function replicating(): Progress {
@@ -39,18 +40,18 @@ test("what a probe carried stays in flight when a beat's answer confirms the pla
   progress.sent(ix(8), at(10));
   progress.advance(ix(5), at(20));
   assert.deepEqual([progress.state, progress.next, progress.inflight], ["replicate", 9, 3]);
-  assert.equal(progress.lossMs(300), 310);
+  assert.equal(progress.lossMs(patience), 310);
 });
 
 test("in the pipeline next runs ahead, and the wait counts anew with each sign of progress", () => {
   const progress = replicating();
   progress.sent(ix(7), at(10));
   progress.sent(ix(9), at(50));
-  assert.deepEqual([progress.next, progress.inflight, progress.lossMs(300)], [10, 4, 310]);
+  assert.deepEqual([progress.next, progress.inflight, progress.lossMs(patience)], [10, 4, 310]);
   progress.advance(ix(7), at(60));
-  assert.deepEqual([progress.inflight, progress.lossMs(300)], [2, 360]);
+  assert.deepEqual([progress.inflight, progress.lossMs(patience)], [2, 360]);
   progress.advance(ix(9), at(70));
-  assert.equal(progress.lossMs(300), null);
+  assert.equal(progress.lossMs(patience), null);
 });
 
 test("matched never falls (R4)", () => {
@@ -83,7 +84,7 @@ test("nothing is sent during a snapshot, and no rejection ends it", () => {
   const progress = replicating();
   progress.becomeSnapshot();
   assert.equal(progress.retreat(ix(9), ix(2)), false);
-  assert.equal(progress.lossMs(300), null);
+  assert.equal(progress.lossMs(patience), null);
   assert.throws(() => progress.sent(ix(9), at(10)), /in state snapshot/);
 });
 

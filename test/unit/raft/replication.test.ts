@@ -130,6 +130,24 @@ test("the answer to a beat shows that a publication was lost, and it is sent aga
   assert.deepEqual(appends(bench.receive(n2, beatReply(1, 1, 2))), []);
 });
 
+test("a follower that answers beats and acknowledges nothing is sent one append again, ever more rarely", () => {
+  const bench = leading({ options: { appendBytesMax: 5 } });
+  bench.propose("aaaa", "bbbb", "cccc");
+  const again: number[] = [];
+  for (let beats = 1; beats <= 100; beats++) {
+    bench.nowMs += 200;
+    bench.receive(n2, beatReply(1, 1, 4));
+    const resent = appends(bench.receive(n3, beatReply(1, 1, 1)));
+    bench.step({ type: "deadline" });
+    if (resent.length > 0) again.push(beats);
+    assert.ok(resent.length === 0 || resent.join() === "n3 1+1", resent.join());
+  }
+  assert.deepEqual(again, [1, 2, 4, 7, 13, 25, 49, 74, 99]);
+  assert.deepEqual(appends(bench.receive(n3, appendReply(1, 2))), ["n3 2+1", "n3 3+1"]);
+  bench.nowMs += 75;
+  assert.deepEqual(appends(bench.receive(n3, beatReply(1, 1, 2))), ["n3 2+1"], "as patient as in the beginning");
+});
+
 test("the answer to a beat acknowledges like an appendReply", () => {
   const bench = leading();
   bench.propose("a");

@@ -66,3 +66,12 @@ test("under load the witness is dismissed when the other owner keeps pace, thoug
 test("under load the witness goes on standing in for an owner that trails by more than a moment", () => {
   assert.deepEqual(underLoad(3).raft.status().standIn, [n1]);
 });
+
+test("a witness that is asked again while its record is being written promises once", () => {
+  const bench = new Bench({ options: { isWitness: true } });
+  const ask = (subterm: number) =>
+    sent(bench.receive(n2, { type: "standIn", term: toTerm(1), subterm, owners: [n2] }), "standInReply").length;
+  assert.deepEqual([ask(1), ask(1), ask(1)], [1, 0, 0]);
+  bench.persist();
+  assert.deepEqual([ask(1), ask(2), ask(1), ask(2)], [1, 1, 0, 0]);
+});
