@@ -283,8 +283,9 @@ export class World {
 
   #withoutLost(voters: readonly Voter[], lost: NodeId): Target {
     const wanted = voters.map(asTarget);
-    const fresh = this.random.pick(pool.filter((node) => !voters.some((voter) => voter.node === node)));
-    if (this.random.chance(0.5)) return { voters: wanted, renew: [lost] };
+    const free = pool.filter((node) => !voters.some((voter) => voter.node === node));
+    const fresh = this.random.pick(free);
+    if (free.length === 0 || this.random.chance(0.5)) return { voters: wanted, renew: [lost] };
     return { voters: wanted.map((voter) => (voter.node === lost ? { ...voter, node: fresh } : voter)), renew: [] };
   }
 
