@@ -64,7 +64,7 @@ export class ClusterMembers {
       { ...this.#view(), isSettled: true, isRefused: () => false, isTied: false },
       nowMs,
     );
-    if (input !== null && this.#replica.change(input, nowMs) !== null) this.#manager.refused();
+    if (input !== null && this.#replica.change(input, nowMs) !== null) this.#manager.refused(nowMs);
     return this.#plan;
   }
 

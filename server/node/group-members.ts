@@ -135,7 +135,8 @@ export class GroupMembers {
     if (input === null) return;
     if (input.type === "transfer") this.#world.out.note("info", "Hands leadership over", { to: input.to });
     const refusal = this.#replica.change(input, nowMs);
-    if (refusal !== null) manager.refused();
+    const dropped = refusal === null ? null : manager.refused(nowMs);
+    if (dropped !== null) this.#refused(dropped, this.#cannotBegin(dropped, `${refusal}`));
   }
 
   /** Whoever asks for votes, or leads, as a member that a committed change has left out, does not know of it. */
@@ -172,14 +173,24 @@ export class GroupMembers {
 
   #isRefused(owners: readonly NodeId[]): boolean {
     const refusal = this.#replica.state.refuseOwners(owners, null);
-    if (refusal === null) return false;
+    if (refusal !== null) this.#refused(owners, refusal);
+    return refusal !== null;
+  }
+
+  /** Whoever waits for these owners is told that they are not begun. */
+  #refused(owners: readonly NodeId[], refusal: Failure): void {
     const refused = this.#waiting.filter((waiting) => waiting.owners.join() === owners.join());
     this.#waiting = this.#waiting.filter((waiting) => !refused.includes(waiting));
     for (const { key } of refused) {
       const isRemembered = this.#world.calls.get(key)?.request.type === "identified";
       this.#world.calls.answer(key, failed(isRemembered ? this.#notBegun(owners, refusal) : refusal));
     }
-    return true;
+  }
+
+  #cannotBegin(owners: readonly NodeId[], why: string): Failure {
+    const { group } = this.#replica.key;
+    const message = `The owners of ${group} cannot be changed to ${owners.join(", ")} now: ${why}`;
+    return failure("condition_failed", message, { group });
   }
 
   /** Of what the log says that a client wants: it may come about by a request that asks for the same. */

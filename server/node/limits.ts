@@ -239,6 +239,8 @@ export const limits = {
 
   // Membership.
   membershipCheckMs: 600,
+  /** How long an owner list waits that cannot begin: it is forgotten then, and whoever asked for it is told why. */
+  ownersPatienceMs: 3_000,
   /** A member that was not heard yet is invited again after this. */
   inviteIntervalMs: 400,
   /** After which a member without a vote, which hears no leader, asks the owners whether it has been left out. */

@@ -45,6 +45,10 @@ export class MembershipManager {
   readonly #renewed = new Map<NodeId, { readonly start: string; readonly from: MemberId }>();
   /** The owner list that was asked for last, until it is being put in force. */
   #asked: readonly NodeId[] | null = null;
+  /** Since when the core refuses it; null: it does not. */
+  #refusedMs: Millis | null = null;
+  /** Owners of the change that was given up for it. */
+  #givenUp: readonly NodeId[] | null = null;
   /** What the last decision took from it. */
   #begun: readonly NodeId[] | null = null;
   #nextMs: Millis;
@@ -64,8 +68,7 @@ export class MembershipManager {
 
   /** As {@link ask}, of what may be under way already: that goes on. */
   bringAbout(owners: readonly NodeId[], view: MembershipView): Failure | null {
-    const target = view.status.membership.target?.filter(({ isWitness }) => !isWitness).map(({ node }) => node);
-    const pending = [this.#asked, this.#begun, target];
+    const pending = [this.#asked, this.#begun, targetOwners(view.status.membership)];
     return pending.some((list) => list?.join() === owners.join()) ? null : this.ask(owners, view);
   }
 
@@ -75,6 +78,8 @@ export class MembershipManager {
     if (wrong !== null) return wrong;
     if (this.#asked !== null) return failure("overloaded", "Another change of the owners waits to begin");
     this.#asked = owners;
+    this.#refusedMs = null;
+    this.#givenUp = null;
     return null;
   }
 
@@ -100,9 +105,23 @@ export class MembershipManager {
     return renewed !== undefined && member >= renewed.from ? renewed.start : null;
   }
 
-  /** The core did not take the last decision. */
-  refused(): void {
+  /**
+   * The core did not take the last decision. What it does not take for long keeps no other list from beginning, and does not
+   * come about when nobody thinks of it any more: a change that was given up for it goes on.
+   *
+   * @returns the owner list that is not to be begun after all; null: there is none
+   */
+  refused(nowMs: Millis): readonly NodeId[] | null {
     this.#asked ??= this.#begun;
+    this.#begun = null;
+    if (this.#asked === null) return null;
+    this.#refusedMs ??= nowMs;
+    if (nowMs < this.#refusedMs + limits.ownersPatienceMs) return null;
+    const dropped = this.#asked;
+    this.#asked = this.#givenUp;
+    this.#refusedMs = null;
+    this.#givenUp = null;
+    return dropped;
   }
 
   /** Something has happened on which a decision may depend. */
@@ -142,7 +161,10 @@ export class MembershipManager {
     const asked = this.#asked;
     this.#begun = null;
     if (membership.target !== null) {
-      if (asked !== null) return null;
+      if (asked !== null) {
+        this.#givenUp = targetOwners(membership);
+        return null;
+      }
       const renew = this.#renew(membership.target, view.status);
       return renew.length === 0 ? undefined : { voters: membership.target, renew };
     }
@@ -226,6 +248,10 @@ function firstFit(self: NodeId, { membership, peers, last }: RaftStatus, nowMs: 
     if (isHeard && isNear) return node;
   }
   return null;
+}
+
+function targetOwners({ target }: Membership): readonly NodeId[] | null {
+  return target?.filter(({ isWitness }) => !isWitness).map(({ node }) => node) ?? null;
 }
 
 function witnessOf({ voters }: Membership): NodeId | null {

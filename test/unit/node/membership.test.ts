@@ -211,6 +211,36 @@ test("a change of the owners that is asked for again while it is under way goes 
   assert.equal(votersOf(cluster, leader), "n1, n2, n4");
 });
 
+test("a change of the owners that cannot begin is refused with the reason, keeps no other from beginning, and does not come about later", () => {
+  const cluster = new Cluster({ nodes, groups: { rg: [n1, n2, n3, n4, n5] }, voters: [n5, n6, n7] });
+  cluster.leader();
+  cluster.advance(5_000);
+  cluster.stop(n2);
+  cluster.stop(n3);
+  cluster.advance(5_000);
+  const { failure } = cluster.ask(n7, setOwners(n1, n2, n3), "failed", 10_000);
+  assert.equal(failure.code, "condition_failed");
+  assert.match(failure.message, /cannot be changed to n1, n2, n3 now: Too few of the voters/);
+  cluster.start(n3);
+  cluster.advance(10_000);
+  assert.equal(votersOf(cluster, n1), "n1, n2, n3, n4, n5");
+  cluster.ask(n7, setOwners(n1, n4, n5), "setOwners", 10_000);
+});
+
+test("a change that was given up for one that cannot begin goes on, and whoever waits for it is told", () => {
+  const cluster = new Cluster({ nodes, groups: { rg: [n1, n2, n3, n4, n5] }, voters: [n5, n6, n7] });
+  cluster.until(() => cluster.leader() === n1, 20_000);
+  cluster.advance(5_000);
+  for (const node of [n2, n3, n6]) cluster.stop(node);
+  cluster.advance(5_000);
+  const member = cluster.member(n1);
+  const call = member.call(setOwners(n1, n4, n5, n6), 60_000);
+  cluster.advance(2_000);
+  cluster.ask(n7, setOwners(n1, n2, n3), "failed", 10_000);
+  cluster.start(n6);
+  cluster.until(() => member.replies.get(call)?.type === "setOwners", 30_000);
+});
+
 test("two owners get a witness, which stores nothing and keeps the group going without either of them", () => {
   for (const lost of [n1, n2]) {
     const cluster = new Cluster(pair);

@@ -1217,8 +1217,8 @@ export const GroupService: GenService<{
   },
   /**
    * Replaces the owner list, in any combination of adding, removing and reordering, among admitted nodes, online. Returns
-   * when the new list is in force. `condition_failed`: the condition. `invalid_argument`: an owner lacks a disk or
-   * application.
+   * when the new list is in force. `condition_failed`: the condition; or the change could not begin for 3 s, and is forgotten, as
+   * when too few of the owners that would be left are heard. `invalid_argument`: an owner lacks a disk or application.
    *
    * @generated from rpc bailiwick.v1.GroupService.SetGroupOwners
    */
