@@ -247,6 +247,8 @@ export const limits = {
   voicelessSilenceMs: 5_000,
   /** After which a silent witness is replaced, where another node can be one. */
   witnessSilenceMs: 10_000,
+  /** How long a node that was silent as the witness is taken only when no other is left. */
+  witnessRestMs: 600_000,
   /** How long an owner of higher precedence must be fit before leadership goes to it. */
   precedenceSettleMs: 3_000,
   /** Before leadership is handed to the same owner again: doubled each time, up to the most. */

@@ -10,6 +10,7 @@ import type { RaftInput, RaftStatus, Target } from "../raft/types.ts";
 import { refusePolicy, type WantedVoter, wantedVoters } from "../recovery/members.ts";
 import { limits } from "./limits.ts";
 import { nextTick } from "./millis.ts";
+import { WitnessKeeper } from "./witness-keeper.ts";
 
 /** Who was addressed as `member` has nothing of the group any more, and said so in the start of this nonce. */
 export interface LossReport {
@@ -37,8 +38,7 @@ export interface LeaderView extends MembershipView {
 export class MembershipManager {
   readonly #self: NodeId;
   readonly #precedence: Precedence | null;
-  /** The present witness, and since when this leader has known it as such. */
-  #witness: { readonly node: NodeId; readonly sinceMs: Millis } | null = null;
+  readonly #witnesses = new WitnessKeeper();
   /** Members that say that they have nothing of the group any more, by node. */
   readonly #lost = new Map<NodeId, LossReport & { readonly atMs: Millis }>();
   /** By node, the start that said so, and the least number that can have been given since. */
@@ -175,7 +175,7 @@ export class MembershipManager {
       owners,
       policy: view.policy,
       witness: witnessOf(membership),
-      candidates: () => this.#candidates(view, owners, nowMs),
+      candidates: () => this.#witnesses.rank(view.witnesses(owners), view.status, nowMs),
     });
     const renew = this.#renew(membership.voters, view.status);
     const isRight = renew.length === 0 && sameVoters(voters, membership);
@@ -195,17 +195,6 @@ export class MembershipManager {
     });
     for (const { node, start } of lost) this.#renewed.set(node, { start, from: membership.nextMember });
     return lost.map(({ node }) => node);
-  }
-
-  /** A witness that has not been heard for long is no candidate while another node is. */
-  #candidates(view: MembershipView, owners: readonly NodeId[], nowMs: Millis): readonly NodeId[] {
-    const candidates = view.witnesses(owners);
-    const node = witnessOf(view.status.membership);
-    if (node === null) return candidates;
-    if (this.#witness?.node !== node) this.#witness = { node, sinceMs: nowMs };
-    const { heardMs } = view.status.peers.find(({ peer }) => peer === node) ?? { heardMs: null };
-    const isSilent = (heardMs ?? this.#witness.sinceMs) < nowMs - limits.witnessSilenceMs;
-    return isSilent ? candidates.filter((candidate) => candidate !== node) : candidates;
   }
 }
 

@@ -305,6 +305,17 @@ test("a witness that was away while it was replaced, or that a third owner makes
   cluster.until(() => seatsIn(cluster).length === 0, 4 * limits.voicelessSilenceMs);
 });
 
+test("a witness is found although the nodes that would be the best ones are all down", () => {
+  const domains = { n1: "a", n2: "b", n3: "a", n4: "a", n5: "b", n6: "c", n7: "c" };
+  const cluster = new Cluster({ nodes, groups: { rg: [n1, n2] }, voters: [n1, n2, n3], domains });
+  cluster.until(() => /n[67] .witness/.test(votersOf(cluster, n1)), 20_000);
+  for (const node of [n6, n7]) cluster.stop(node);
+  cluster.until(() => /n[345] .witness/.test(votersOf(cluster, n1)), 60_000);
+  cluster.advance(1_000);
+  cluster.stop(n2);
+  cluster.ask(n3, put("k", "v"), "put", 15_000);
+});
+
 test("leadership goes to the first owner of the list when it has been fit for a while", () => {
   const cluster = new Cluster(shape);
   cluster.stop(n1);
