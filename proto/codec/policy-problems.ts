@@ -35,6 +35,8 @@ import { timeWindowProblem } from "./time-windows.ts";
 export interface ConfiguredGroup {
   readonly group?: string | undefined;
   readonly owners?: readonly string[] | undefined;
+  /** All of the cluster. */
+  readonly nodes?: readonly string[] | undefined;
 }
 
 /** @returns what is wrong with the policies of a config, with field, value and limit; null: nothing */
@@ -149,9 +151,15 @@ function groupProblem(field: string, name: string, group: string | undefined): s
 
 function* quorumProblems({ policy, minimum }: QuorumPolicy, config: GroupConfig, of: ConfiguredGroup): Problems {
   if (policy.case === "weighted") yield* votesProblems(policy.value.votes, of);
-  const witness = policy.case === "witness" ? policy.value.node : "";
-  if (witness !== "" && !isName(witness)) yield notANode("quorum.witness.node", witness);
+  if (policy.case === "witness" && policy.value.node !== "") yield witnessProblem(policy.value.node, of);
   if (minimum !== undefined) yield* minimumProblems(minimum, config, of);
+}
+
+function witnessProblem(witness: string, { owners, nodes }: ConfiguredGroup): string | null {
+  const field = "quorum.witness.node";
+  if (!isName(witness)) return notANode(field, witness);
+  if (owners?.includes(witness) === true) return `${field} is ${shown(witness)}, which is an owner`;
+  return nodes?.includes(witness) === false ? `${field} is ${shown(witness)}, which is no node of the cluster` : null;
 }
 
 function* votesProblems(votes: Readonly<Record<string, number>>, { owners }: ConfiguredGroup): Problems {

@@ -23,7 +23,7 @@ export function readTopology({ file, text }: { readonly file: string; readonly t
     group: toGroupId(group.name),
     incarnation: toIncarnation(1),
     owners: group.owners.map(toNodeId),
-    config: configOf(source, group, position),
+    config: configOf(source, group, { position }),
   }));
   return topologyOf({
     cluster: toClusterId("5".repeat(32)),

@@ -105,7 +105,7 @@ function toGroups(source: YamlSource, { groups }: ClusterFile): GroupObject[] {
     group: toGroupId(group.name),
     incarnation: toIncarnation(1),
     owners: group.owners.map(toNodeId),
-    config: configOf(source, group, position),
+    config: configOf(source, group, { position }),
   }));
 }
 

@@ -137,9 +137,13 @@ export function readClusterFile(source: YamlSource): ClusterFile {
 }
 
 /** The bytes of a group's config object. @throws {DbError} as {@link readClusterFile} */
-export function configOf(source: YamlSource, { config, name, owners }: FileGroup, position: number): Uint8Array {
+export function configOf(
+  source: YamlSource,
+  { config, name, owners }: FileGroup,
+  { position, nodes }: { readonly position: number; readonly nodes?: ReadonlySet<string> },
+): Uint8Array {
   const path = ["groups", position, "config"];
-  const bytes = encodedConfig(source, path, { config, of: { group: name, owners } });
+  const bytes = encodedConfig(source, path, { config, of: { group: name, owners, nodes: nodes && [...nodes] } });
   if (bytes.byteLength <= limits.configBytesMax) return bytes;
   throw source.problem(path, `Config of group "${name}" has ${bytes.byteLength} bytes, limit ${limits.configBytesMax}`);
 }
@@ -184,7 +188,7 @@ function checkGroup(
     refuseUnknownNode(source, { path: ownerPath, node: owner, nodes, as: `Owner of group "${group.name}"` });
     if (first !== at) throw source.problem(ownerPath, `Owner "${owner}" of group "${group.name}" is named twice`);
   });
-  return configOf(source, group, position);
+  return configOf(source, group, { position, nodes });
 }
 
 function checkVoters(source: YamlSource, { settings }: ClusterFile, nodes: ReadonlySet<string>): void {

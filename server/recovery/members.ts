@@ -19,7 +19,10 @@ export interface MembersPlan {
   readonly candidates: () => readonly NodeId[];
 }
 
-/** The voters that the policy asks for; a witness that is there and is still a candidate stays. */
+/**
+ * The voters that the policy asks for; a witness that is there and is still a candidate stays. One that is named and cannot be
+ * one is passed over: no group is without a witness for that.
+ */
 export function wantedVoters({ owners, policy, witness, candidates }: MembersPlan): readonly WantedVoter[] {
   const votesOf = (node: NodeId) => (policy.type === "weighted" ? (policy.votes.get(node) ?? 1) : 1);
   const voters = owners.map((node) => ({ node, votes: votesOf(node), isWitness: false }));
@@ -84,10 +87,12 @@ function areOwners(voters: readonly Voter[], owners: readonly NodeId[]): boolean
 }
 
 function chooseWitness({ owners, policy, witness, candidates }: MembersPlan): NodeId | null {
-  if (policy.type === "witness" && policy.node !== null) return policy.node;
   const isWanted = policy.type === "witness" || (policy.type === "usual" && owners.length === 2);
   if (!isWanted) return null;
   const nodes = candidates();
+  const named = policy.type === "witness" ? policy.node : null;
+  const isPresent = named !== null && named === witness && !owners.includes(named);
+  if (named !== null && (isPresent || nodes.includes(named))) return named;
   return witness !== null && nodes.includes(witness) ? witness : (nodes[0] ?? null);
 }
 

@@ -312,7 +312,16 @@ test("CreateGroup and UpdateGroup check a configuration against the group's name
   const refused = await harness.refused(updateGroup, { group: "rg220", config: four });
   assert.match(refused.error.details, /quorum\.minimum\.owners is 4, it must be from 0 to 3, the number of owners/);
   assert.equal(refused.info?.metadata["field"], "config");
+  const witnessed = (node: string) => ({ group: "rg220", config: { quorum: quorumBy(node) } });
+  const stranger = await harness.refused(updateGroup, witnessed("n999"));
+  assert.match(stranger.error.details, /quorum\.witness\.node is "n999", which is no node of the cluster/);
+  const owner = await harness.refused(updateGroup, witnessed("n208"));
+  assert.match(owner.error.details, /quorum\.witness\.node is "n208", which is an owner/);
 });
+
+function quorumBy(node: string) {
+  return { policy: { case: "witness" as const, value: { node } } };
+}
 
 test("ListNodes tells the statuses that this node holds, and those of all nodes on request", async () => {
   const { listNodes } = NodeService.method;

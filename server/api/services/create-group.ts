@@ -9,10 +9,10 @@ import type { GroupId } from "../../../proto/ids.ts";
 import type { DirectoryEntry } from "../../../proto/model.ts";
 import type { Header } from "../../../proto/requests.ts";
 import type { CallContext } from "../call-context.ts";
-import { writeConfig } from "../convert/configs.ts";
 import { readGroup, readNode, refuseRequestId } from "../convert/fields.ts";
 import { toGroupOfEntry } from "../convert/groups.ts";
 import { toHeader, toNodeHeader } from "../convert/headers.ts";
+import { checkedConfig } from "./checked-config.ts";
 import { checkRelations } from "./group-relations.ts";
 
 const retryIntervalMs = 100;
@@ -25,7 +25,7 @@ export async function createGroup(
   refuseRequestId(request.requestId);
   const group = readGroup(request.group);
   const owners = request.owners.map((owner) => readNode(owner, "owners"));
-  const config = request.config === undefined ? null : writeConfig(request.config, { group, owners });
+  const config = request.config === undefined ? null : await checkedConfig(request.config, { group, owners }, context);
   if (config !== null) await checkRelations({ group, owners, config }, context);
   const { entry } = await context.ask({ type: "createGroup", group, owners, validateOnly: request.validateOnly });
   if (!request.validateOnly) await untilHeard(group, context);

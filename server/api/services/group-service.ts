@@ -17,7 +17,7 @@ import {
 import type { DirectoryEntry } from "../../../proto/model.ts";
 import type { GroupStatus } from "../../../proto/requests.ts";
 import type { CallContext } from "../call-context.ts";
-import { readConfig, writeConfig } from "../convert/configs.ts";
+import { readConfig } from "../convert/configs.ts";
 import {
   invalid,
   readCount,
@@ -34,6 +34,7 @@ import { toInterlockSummary } from "../convert/statuses.ts";
 import { pageByName } from "../page-token.ts";
 import { defineService } from "../service.ts";
 import { askClusterGroup, askGroups, askLocal } from "./ask-groups.ts";
+import { checkedConfig } from "./checked-config.ts";
 import { createGroup } from "./create-group.ts";
 import { checkRelations, relationsProblem } from "./group-relations.ts";
 import {
@@ -163,7 +164,7 @@ async function updateGroup(request: wire.UpdateGroupRequest, context: CallContex
   if (request.config === undefined) throw invalid("config", "The config is missing");
   const group = readGroup(request.group);
   const [status] = (await askGroups(context, [group])).groups;
-  const config = writeConfig(request.config, { group, owners: status?.object.owners });
+  const config = await checkedConfig(request.config, { group, owners: status?.object.owners }, context);
   await checkRelations({ group, owners: status?.object.owners ?? null, config }, context);
   const { header } = await context.ask({ type: "configure", group, config });
   return create(wire.UpdateGroupResponseSchema, {

@@ -316,6 +316,17 @@ test("a witness is found although the nodes that would be the best ones are all 
   cluster.ask(n3, put("k", "v"), "put", 15_000);
 });
 
+test("a witness that is named and is an owner keeps no owner that lost its data from being rebuilt", () => {
+  const cluster = new Cluster(shape);
+  cluster.leader();
+  const config = encodeGroupConfig({ quorum: { witness: { node: n3 } } });
+  cluster.ask(n7, { type: "configure", group: rg, config }, "configure", 10_000);
+  cluster.stop(n2);
+  cluster.wipe(n2);
+  cluster.start(n2, "The data directory was wiped");
+  cluster.until(() => /^n1, n2, n3, n[4567] .witness.$/.test(votersOf(cluster, n1)), 30_000);
+});
+
 test("leadership goes to the first owner of the list when it has been fit for a while", () => {
   const cluster = new Cluster(shape);
   cluster.stop(n1);

@@ -13,7 +13,7 @@ import { electionBoundMs } from "../../../proto/policies.ts";
 import { longestStop, stopTimeoutsOf } from "../../../proto/resource-order.ts";
 import { bytesOf, configOf, documentedConfig } from "./group-configs.ts";
 
-const of = { group: "rg1", owners: ["n1", "n2", "n3"] };
+const of = { group: "rg1", owners: ["n1", "n2", "n3"], nodes: ["n1", "n2", "n3", "n4"] };
 
 function problemOf(yaml: string): string | null {
   return policiesProblem(configOf(yaml), of);
@@ -183,6 +183,8 @@ const refusals: readonly (readonly [string, string])[] = [
   ["quorum: {weighted: {votes: {n4: 1}}}", 'quorum.weighted.votes.n4 is of "n4", which is no owner'],
   ["quorum: {weighted: {votes: {n1: 0, n2: 0, n3: 0}}}", "quorum.weighted.votes gives no owner a vote"],
   ["quorum: {witness: {node: N4}}", 'quorum.witness.node names "N4", not a node name'],
+  ["quorum: {witness: {node: n3}}", 'quorum.witness.node is "n3", which is an owner'],
+  ["quorum: {witness: {node: n99}}", 'quorum.witness.node is "n99", which is no node of the cluster'],
   ["quorum: {minimum: {owners: 4}}", "quorum.minimum.owners is 4, it must be from 0 to 3, the number of owners"],
   [`quorum: {minimum: {capacity: ${amounts(17)}}}`, "quorum.minimum.capacity has 17 dimensions, the limit is 16"],
   ["quorum: {minimum: {resources: [a]}}", 'quorum.minimum.resources[0] is "a", which is no resource of the group'],
@@ -315,6 +317,7 @@ const accepted: readonly string[] = [
   "lease: {ttlMs: 60000, stopBudgetMs: 30000}",
   "quorum: {weighted: {votes: {n1: 0, n2: 0}}}",
   "quorum: {witness: {}}",
+  "quorum: {witness: {node: n4}}",
   running(`{${exec}}`),
   running("{exec: {start: [/a], foreground: true}}"),
   running("{ocf: {agent: heartbeat:lvm-activate}}"),
@@ -354,6 +357,8 @@ test("policiesProblem() says nothing of owners that are not known", () => {
   for (const yaml of [
     "quorum: {minimum: {owners: 4}}",
     "quorum: {weighted: {votes: {n4: 1}}}",
+    "quorum: {witness: {node: n1}}",
+    "quorum: {witness: {node: n99}}",
     `resources: [{name: a, application: {installedOn: [n1]}, run: {${unit}}}]`,
   ]) {
     assert.notEqual(problemOf(yaml), null);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { toMemberId } from "../../../proto/ids.ts";
 import { firstConfiguration, type Membership, type Voter } from "../../../proto/membership.ts";
-import { areOwnersChanging, leavingOwners } from "../../../server/recovery/members.ts";
+import { areOwnersChanging, leavingOwners, wantedVoters } from "../../../server/recovery/members.ts";
 import { nodesOf } from "./fixtures.ts";
 
 function votersOf(names: string, witness?: string): readonly Voter[] {
@@ -50,4 +50,25 @@ test("leavingOwners() are also those whom an owner list leaves out that is in th
   const next = { owners: nodesOf("a b d"), voters: votersOf("a b d"), outgoing: votersOf("a b c") };
   assert.deepEqual(leavingOwners(abc, membershipOf(next), null), ["c"]);
   assert.deepEqual(leavingOwners(nodesOf("a b d"), membershipOf(next), null), []);
+});
+
+test("wantedVoters() has the named witness, silent or not, and another one while the named one is an owner or no node", () => {
+  const witnessFor = (named: string, present: string | null, candidates: string) => {
+    const [node = null] = nodesOf(named);
+    const [witness = null] = present === null ? [] : nodesOf(present);
+    const plan = {
+      owners: abc,
+      policy: { type: "witness", node } as const,
+      witness,
+      candidates: () => nodesOf(candidates),
+    };
+    return wantedVoters(plan)
+      .flatMap((voter) => (voter.isWitness ? [voter.node] : []))
+      .join();
+  };
+  assert.equal(witnessFor("v", null, "w v"), "v");
+  assert.equal(witnessFor("v", "w", "w v"), "v");
+  assert.equal(witnessFor("v", "v", "w"), "v");
+  assert.equal(witnessFor("c", null, "w v"), "w");
+  assert.equal(witnessFor("x", "v", "w v"), "v");
 });

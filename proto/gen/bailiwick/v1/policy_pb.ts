@@ -112,7 +112,8 @@ export const WeightedQuorumSchema: GenMessage<WeightedQuorum> = /*@__PURE__*/
  */
 export type WitnessQuorum = Message<"bailiwick.v1.WitnessQuorum"> & {
   /**
-   * The witness. Empty: chosen, in a failure domain of its own where labels say so, and replaced when it stays down.
+   * The witness: a node of the cluster that is no owner, kept while it is down. Empty: chosen, in a failure domain of its own where
+   * labels say so, and replaced when it stays down.
    *
    * @generated from field: string node = 1;
    */
