@@ -410,7 +410,10 @@ export interface GroupStatus {
   readonly openTransactions: number;
   /** The replicas differ and no state has a quorum: the group refuses writes; null: it does not. */
   readonly dispute: StateHashes | null;
-  /** Of the leader of the cluster group: why a voter that stays away is not replaced; empty: none does, or it is. */
+  /**
+   * Of the manager: why the members are not as owners and policy ask for; of the cluster group: why a voter that stays away is not
+   * replaced. Empty: they are, or will be.
+   */
   readonly hindrance: string;
   /** Of the manager: what its last comparison of the replicas has brought; null: not compared yet, or not the manager. */
   readonly compared: StateHashes | null;

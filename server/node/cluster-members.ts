@@ -64,7 +64,8 @@ export class ClusterMembers {
       { ...this.#view(), isSettled: true, isRefused: () => false, isTied: false },
       nowMs,
     );
-    if (input !== null && this.#replica.change(input, nowMs) !== null) this.#manager.refused(nowMs);
+    const refusal = input === null ? null : this.#replica.change(input, nowMs);
+    if (refusal !== null) this.#manager.refused(refusal, nowMs);
     return this.#plan;
   }
 

@@ -13,6 +13,7 @@ import { bytesOf } from "../../storage/bytes.ts";
 import { hash64 } from "../../storage/hash.ts";
 import { hasSay, isAtRest } from "../raft/changes.ts";
 import { rankWitnesses } from "../recovery/members.ts";
+import { reasonText } from "../recovery/reason.ts";
 import type { Call } from "./calls.ts";
 import { failed, fateUnknown, type GroupReplica, headerOf } from "./group-replies.ts";
 import { Invitations } from "./invitations.ts";
@@ -83,6 +84,11 @@ export class GroupMembers {
     return this.#manager?.asked ?? null;
   }
 
+  /** Of the manager: why the members are not as owners and policy ask for; empty: they are, or will be. */
+  get hindrance(): string {
+    return reasonText(this.#manager?.hindrance ?? "");
+  }
+
   /** Something has happened on which a decision about the members may depend. */
   wake(nowMs: Millis): void {
     this.#manager?.wake(nowMs);
@@ -135,7 +141,7 @@ export class GroupMembers {
     if (input === null) return;
     if (input.type === "transfer") this.#world.out.note("info", "Hands leadership over", { to: input.to });
     const refusal = this.#replica.change(input, nowMs);
-    const dropped = refusal === null ? null : manager.refused(nowMs);
+    const dropped = refusal === null ? null : manager.refused(refusal, nowMs);
     if (dropped !== null) this.#refused(dropped, this.#cannotBegin(dropped, `${refusal}`));
   }
 

@@ -118,7 +118,7 @@ export function groupStatusOf(
   replica: GroupReplica,
   node: NodeId,
   quorum: QuorumView,
-): Omit<GroupStatus, "compared" | "resources" | "minimumMissing"> {
+): Omit<GroupStatus, "compared" | "hindrance" | "resources" | "minimumMissing"> {
   const { state, status, record } = replica;
   const { object, ownership, mvcc } = state;
   return {
@@ -140,7 +140,6 @@ export function groupStatusOf(
     membership: status.membership,
     membershipIndex: status.membershipIndex,
     isDegraded: status.standIn !== null,
-    hindrance: "",
     openTransactions: state.transactions.open,
     placement: state.placement,
     dispute: state.dispute,

@@ -7,7 +7,7 @@ import { type MemberId, type Millis, type NodeId, toMillis } from "../../proto/i
 import type { Learner, Membership, QuorumPolicy } from "../../proto/membership.ts";
 import { isJoint } from "../raft/changes.ts";
 import type { RaftInput, RaftStatus, Target } from "../raft/types.ts";
-import { refusePolicy, type WantedVoter, wantedVoters } from "../recovery/members.ts";
+import { policyMisfit, refusePolicy, type WantedVoter, wantedVoters } from "../recovery/members.ts";
 import { limits } from "./limits.ts";
 import { nextTick } from "./millis.ts";
 import { WitnessKeeper } from "./witness-keeper.ts";
@@ -51,6 +51,10 @@ export class MembershipManager {
   #givenUp: readonly NodeId[] | null = null;
   /** What the last decision took from it. */
   #begun: readonly NodeId[] | null = null;
+  /** Why the core did not take the last decision; null: it did. */
+  #refusal: string | null = null;
+  /** Why the policy is not in force as it is written; null: it is. */
+  #misfit: string | null = null;
   #nextMs: Millis;
 
   /** @param precedence null: whoever leads goes on leading */
@@ -88,6 +92,11 @@ export class MembershipManager {
     return this.#asked;
   }
 
+  /** Why the members are not as owners and policy ask for; empty: they are, or will be. */
+  get hindrance(): string {
+    return this.#refusal ?? this.#misfit ?? "";
+  }
+
   /** What was asked for is not wanted after all. */
   withdraw(): void {
     this.#asked = null;
@@ -111,7 +120,8 @@ export class MembershipManager {
    *
    * @returns the owner list that is not to be begun after all; null: there is none
    */
-  refused(nowMs: Millis): readonly NodeId[] | null {
+  refused(why: string, nowMs: Millis): readonly NodeId[] | null {
+    this.#refusal = why;
     this.#asked ??= this.#begun;
     this.#begun = null;
     if (this.#asked === null) return null;
@@ -160,6 +170,7 @@ export class MembershipManager {
     const { membership } = view.status;
     const asked = this.#asked;
     this.#begun = null;
+    this.#refusal = null;
     if (membership.target !== null) {
       if (asked !== null) {
         this.#givenUp = targetOwners(membership);
@@ -171,6 +182,7 @@ export class MembershipManager {
     this.#begun = asked;
     this.#asked = null;
     const owners = asked ?? membership.owners;
+    this.#misfit = policyMisfit(owners, view);
     const voters = wantedVoters({
       owners,
       policy: view.policy,

@@ -16,7 +16,7 @@ import {
   toMillis,
 } from "../../proto/ids.ts";
 import type { GroupObject } from "../../proto/model.ts";
-import type { FenceOrder, GroupReport, GroupWish, PerformanceSample } from "../../proto/placement.ts";
+import type { Explanation, FenceOrder, GroupReport, GroupWish, PerformanceSample } from "../../proto/placement.ts";
 import type { Amounts, GroupPolicies } from "../../proto/policies.ts";
 import type { GroupStatus, Reply, Request } from "../../proto/requests.ts";
 import { heldBack, startsToNote } from "../recovery/cold-start.ts";
@@ -63,6 +63,8 @@ export interface KeeperOwner {
   readonly wake: () => void;
   /** The owner list that is about to be put in force; null: there is none. */
   readonly askedOwners: () => readonly NodeId[] | null;
+  /** Why the members are not as owners and policy ask for; empty: they are, or will be. */
+  readonly hindrance: () => string;
 }
 
 /** What an owner's agent said last. */
@@ -250,13 +252,20 @@ export class PlacementKeeper {
     return { ...wish, ifEpoch: wish.ifEpoch ?? epoch, atMs: wallMs(this.#world, this.#nowMs) };
   }
 
+  #explain(view: PlacementView, decisionsMax: number): Explanation {
+    const hindrance = this.#owner.hindrance();
+    const { summary, ...rest } = explain(view, decisionsMax);
+    const ofMembers = hindrance === "" ? "" : `; its members are not as they are to be: ${hindrance}`;
+    return { ...rest, summary: `${summary}${ofMembers}` };
+  }
+
   /** This member led the group when it was asked, or later. */
   answer(call: Call, request: PlacementRead, nowMs: Millis): void {
     const { state } = this.#replica;
     const header = headerOf(state, this.#world.self, false);
     const view = () => this.#view(() => false, nowMs);
     if (request.type === "explainGroup") {
-      const explanation = explain(view(), request.decisions);
+      const explanation = this.#explain(view(), request.decisions);
       return this.#world.calls.answer(call.key, { type: "explainGroup", header, explanation });
     }
     if (request.type === "foreseeDrain") {

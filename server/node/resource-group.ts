@@ -113,7 +113,12 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
     this.#placement = new PlacementKeeper(
       world,
       this.replica,
-      { ask: options.listener.ask, wake: () => this.wake(), askedOwners: () => this.#members.asked },
+      {
+        ask: options.listener.ask,
+        wake: () => this.wake(),
+        askedOwners: () => this.#members.asked,
+        hindrance: () => this.#members.hindrance,
+      },
       options.placement,
     );
     this.#wishes = new Wishes(world, this.replica, this.#placement, {
@@ -212,7 +217,7 @@ export class ResourceGroup implements ReplicaOwner<GroupOutcome>, Planned {
     const status = groupStatusOf(this.replica, this.#world.self, quorumOf(this, this.#world, nowMs));
     const { compared } = this.#comparison;
     const { resources, minimumMissing } = this.#placement.status(nowMs);
-    return { ...status, resources, compared, minimumMissing };
+    return { ...status, resources, compared, minimumMissing, hindrance: this.#members.hindrance };
   }
 
   /** How long this owner has known of no leader. */

@@ -37,6 +37,19 @@ export function refusePolicy(owners: readonly NodeId[], policy: QuorumPolicy): s
   return owners.includes(policy.node) ? `The witness ${policy.node} is an owner, it must be another node` : null;
 }
 
+/** Why a policy that got there all the same is not in force as it is written; null: it is. */
+export function policyMisfit(
+  owners: readonly NodeId[],
+  {
+    policy,
+    witnesses,
+  }: { readonly policy: QuorumPolicy; readonly witnesses: (owners: readonly NodeId[]) => readonly NodeId[] },
+): string | null {
+  const refusal = refusePolicy(owners, policy);
+  if (refusal !== null || policy.type !== "witness" || policy.node === null) return refusal;
+  return witnesses(owners).includes(policy.node) ? null : `The witness ${policy.node} is no node of the cluster`;
+}
+
 /**
  * Nodes that may witness for the owners, the best first: those that share the fewest labels' values with them (failure
  * domains), and of these one that differs from group to group, so that not one node witnesses for all.

@@ -50,6 +50,7 @@ function groupScreen(output: Output, group: PlainGroup): string {
 function facts(output: Output, group: PlainGroup): string {
   const { colours } = output;
   const dispute = disputeText(group);
+  const hindrance = group.quorum?.hindrance ?? "";
   const advisory = group.ownershipAdvisory ? colours.dim(" (advisory)") : "";
   return output.aligned(
     ["Group", group.name],
@@ -61,6 +62,7 @@ function facts(output: Output, group: PlainGroup): string {
       ["manager", orNothing(group.manager)],
       ["quorum", quorumText(group.quorum, colours)],
       ["missing", names(group.quorum?.missing ?? [])],
+      ...(hindrance === "" ? [] : [["members", colours.red(hindrance)]]),
       ["revision", `${group.revision}, history from ${group.compactedRevision}`],
       ["since", timeText(group.since)],
       ["why", orNothing(group.why)],

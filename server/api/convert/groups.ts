@@ -78,6 +78,7 @@ export function toQuorum(status: GroupStatus): QuorumStatus {
     witness: status.membership.voters.find(({ isWitness }) => isWitness)?.node ?? "",
     minimumMet: status.minimumMissing.length === 0,
     minimumMissing: [...status.minimumMissing],
+    hindrance: status.hindrance,
   });
 }
 

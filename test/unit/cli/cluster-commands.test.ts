@@ -21,6 +21,7 @@ const header = { clusterId: text, group: text, incarnation: number, node: text, 
 const quorum = {
   degraded: flag,
   hasQuorum: flag,
+  hindrance: text,
   minimumMet: flag,
   minimumMissing: [],
   missing: [text],

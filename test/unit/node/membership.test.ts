@@ -227,6 +227,19 @@ test("a change of the owners that cannot begin is refused with the reason, keeps
   cluster.ask(n7, setOwners(n1, n4, n5), "setOwners", 10_000);
 });
 
+test("a group says why its members are not as the policy asks for, while an owner without which no quorum would be is away", () => {
+  const cluster = new Cluster(shape);
+  cluster.until(() => cluster.leader() === n1, 20_000);
+  cluster.stop(n3);
+  cluster.advance(2_000);
+  const config = encodeGroupConfig({ quorum: { weighted: { votes: { n3: 9 } } } });
+  cluster.ask(n7, { type: "configure", group: rg, config }, "configure", 10_000);
+  cluster.until(() => /Too few of the voters/.test(statusOf(cluster, n1).hindrance), 10_000);
+  cluster.start(n3);
+  cluster.until(() => statusOf(cluster, n1).membership.voters[2]?.votes === 9, 10_000);
+  cluster.until(() => statusOf(cluster, n1).hindrance === "", 10_000);
+});
+
 test("a change that was given up for one that cannot begin goes on, and whoever waits for it is told", () => {
   const cluster = new Cluster({ nodes, groups: { rg: [n1, n2, n3, n4, n5] }, voters: [n5, n6, n7] });
   cluster.until(() => cluster.leader() === n1, 20_000);
@@ -325,6 +338,10 @@ test("a witness that is named and is an owner keeps no owner that lost its data 
   cluster.wipe(n2);
   cluster.start(n2, "The data directory was wiped");
   cluster.until(() => /^n1, n2, n3, n[4567] .witness.$/.test(votersOf(cluster, n1)), 30_000);
+  const hindrance = "The witness n3 is an owner, it must be another node";
+  assert.equal(statusOf(cluster, n1).hindrance, hindrance);
+  const explained = cluster.ask(n7, { type: "explainGroup", group: rg, decisions: 0 }, "explainGroup");
+  assert.ok(explained.explanation.summary.endsWith(`; its members are not as they are to be: ${hindrance}`));
 });
 
 test("leadership goes to the first owner of the list when it has been fit for a while", () => {

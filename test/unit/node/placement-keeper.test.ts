@@ -36,7 +36,7 @@ test("a look that is due and cannot be made then is not due at that moment any m
   const keeper = new PlacementKeeper(
     worldOf(n1),
     replica,
-    { ask: () => {}, wake: () => {}, askedOwners: () => null },
+    { ask: () => {}, wake: () => {}, askedOwners: () => null, hindrance: () => "" },
     surroundings,
   );
   keeper.lead();

@@ -2110,7 +2110,8 @@ export type GroupStatus = Message<"bailiwick.peer.v1.GroupStatus"> & {
   minimumMissing: string[];
 
   /**
-   * Of the leader of the cluster group: why a voter that stays away is not replaced; empty: none does, or it is.
+   * Of the manager: why the members are not as owners and policy ask for; of the cluster group: why a voter that stays away is not
+   * replaced. Empty: they are, or will be.
    *
    * @generated from field: string hindrance = 27;
    */
