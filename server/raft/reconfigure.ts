@@ -5,6 +5,8 @@
 //      loses its data meanwhile gets another;
 //   3. when all of them have caught up, a joint configuration: nothing is decided without a quorum of the old and the new;
 //   4. the old voters are gone.
+// Owners that lost their data, and hold it again, vote again before step 3 where that has to wait, for however long: through a
+// joint configuration of their own.
 // A node is one member at a time. So a witness that is to be an owner leaves when the other new owners have caught up, and
 // then becomes a learner as well; an owner that is to be the witness leaves with the old voters, and comes back as the last.
 // Until the new owners hold the data, no owner that is whole goes.
@@ -49,9 +51,12 @@ export function nextStep(member: Member): Membership | null {
   if (target === null) return null;
   const prepared = mustChange(prepare(membership, target));
   if (prepared !== membership) return prepared;
-  if (!areBroughtUp(member, target)) return null;
-  const next = promotedWitness(membership, target) ?? toTarget(membership, target);
-  return isHeard(member, next.voters) ? next : null;
+  const next = areBroughtUp(member, target)
+    ? (promotedWitness(membership, target) ?? toTarget(membership, target))
+    : null;
+  if (next !== null && isHeard(member, next.voters)) return next;
+  const returned = withReturned(member, target);
+  return returned !== null && isHeard(member, returned.voters) ? returned : null;
 }
 
 export function membershipEntry(member: Member, membership: Membership) {
@@ -163,10 +168,23 @@ function toTarget(membership: Membership, target: readonly Voter[]): Membership 
   const isOwner = ({ node }: Voter) => membership.voters.some((voter) => voter.node === node && !voter.isWitness);
   const voters = target.filter((voter) => !voter.isWitness || !isOwner(voter));
   const leaving = membership.voters.filter(({ node }) => !voters.some((voter) => voter.node === node));
-  const changes: Change[] = [...voters.map((voter) => ({ type: "voter" as const, ...voter })), ...leaving.map(removal)];
-  const joint = mustChange(enterJoint(membership, changes));
+  const joint = mustChange(enterJoint(membership, [...voters.map(toVoter), ...leaving.map(removal)]));
   const isWhole = voters.length === target.length;
   return { ...joint, voters, owners: ownersOf(target), target: isWhole ? null : target };
+}
+
+/** Owners that lost their data have it again, and can vote although others of the target cannot yet; null: there are none. */
+function withReturned(member: Member, target: readonly Voter[]): Membership | null {
+  const { membership, leading } = member;
+  const { owners, learners } = membership;
+  const returned = target.filter(({ node }) => {
+    const isBack = owners.includes(node) && learners.some((learner) => learner.node === node);
+    return isBack && hasCaughtUp(member, leading.progress.get(node));
+  });
+  if (returned.length === 0) return null;
+  const joint = mustChange(enterJoint(membership, returned.map(toVoter)));
+  const rank = ({ node, isWitness }: Voter) => (isWitness ? owners.length : owners.indexOf(node));
+  return { ...joint, voters: joint.voters.toSorted((left, right) => rank(left) - rank(right)) };
 }
 
 /** The new members hold the log. */
@@ -228,6 +246,10 @@ function sameVoter(left: Voter, right: Voter): boolean {
 
 function isAlike(left: TargetVoter, right: TargetVoter): boolean {
   return left.node === right.node && left.votes === right.votes && left.isWitness === right.isWitness;
+}
+
+function toVoter(voter: Voter): Change {
+  return { type: "voter", ...voter };
 }
 
 function removal({ node }: Voter): Change {

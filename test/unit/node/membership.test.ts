@@ -240,6 +240,21 @@ test("a group says why its members are not as the policy asks for, while an owne
   cluster.until(() => statusOf(cluster, n1).hindrance === "", 10_000);
 });
 
+test("an owner that lost its data votes again when it is rebuilt, although a new owner of the same change is down", () => {
+  const cluster = new Cluster({ ...shape, voters: [n5, n6, n7] });
+  cluster.ask(n7, put("k", "v"), "put", 10_000);
+  cluster.stop(n4);
+  cluster.ask(n7, setOwners(n1, n2, n3, n4), "failed", 3_000);
+  cluster.stop(n3);
+  cluster.wipe(n3);
+  cluster.start(n3, "The data directory was wiped");
+  cluster.until(() => (statusOf(cluster, n1).membership.voters[2]?.member ?? 0) > 1, 20_000);
+  cluster.stop(n2);
+  cluster.ask(n7, put("k", "w"), "put", 20_000);
+  cluster.start(n4);
+  cluster.until(() => votersOf(cluster, n1) === "n1, n2, n3, n4", 20_000);
+});
+
 test("a change that was given up for one that cannot begin goes on, and whoever waits for it is told", () => {
   const cluster = new Cluster({ nodes, groups: { rg: [n1, n2, n3, n4, n5] }, voters: [n5, n6, n7] });
   cluster.until(() => cluster.leader() === n1, 20_000);

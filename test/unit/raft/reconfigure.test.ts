@@ -140,6 +140,29 @@ test("a voter that loses its data during a change leaves, and the change then br
   );
 });
 
+test("a voter that lost its data votes again when it holds it, in its place, although a new owner does not come up", () => {
+  const bench = leading();
+  const voters = [owner(n1), owner(n3), owner(n2), owner(n4)];
+  const commit = () => {
+    while (bench.writes > 0) bench.persist();
+    bench.receive(n2, appendReply(1, bench.raft.status().last));
+  };
+  change(bench, [owner(n1), owner(n3), owner(n2)]);
+  commit();
+  change(bench, voters);
+  commit();
+  change(bench, voters, [n3]);
+  for (let step = 0; step < 3; step += 1) commit();
+  const n3Again = bench.raft.membership.learners.find(({ node }) => node === n3)?.member;
+  assert.equal(n3Again, toMemberId(3));
+  const { last } = bench.raft.status();
+  bench.step({ type: "message", from: n3, member: toMemberId(3), message: appendReply(1, last) });
+  for (let step = 0; step < 2; step += 1) commit();
+  const { voters: present, outgoing, learners, target } = bench.raft.membership;
+  assert.deepEqual([present.map(({ node }) => node), outgoing], [[n1, n3, n2], []]);
+  assert.deepEqual([learners.map(({ node }) => node), target?.length], [[n4], 4]);
+});
+
 test("a voter under another number is another voter, and takes more than a simple change", () => {
   const { membership } = firstConfiguration([n1, n2, n3]);
   const renumbered: Change = { type: "voter", node: n3, member: toMemberId(7), votes: 1, isWitness: false };
