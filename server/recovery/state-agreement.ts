@@ -1,5 +1,6 @@
 // What the state hashes of a group's replicas at one index say: which state is the group's, and whose is another (G3). Only
-// replicas that hold data have a say, each with its votes; what the voters' log says is the same for all of them.
+// replicas that hold data have a say, each with its votes and as one of so many: votes tell who may decide, not whose memory is
+// right, and no replica is the group's state by itself. What the voters' log says is the same for all of them.
 
 import type { NodeId } from "../../proto/ids.ts";
 
@@ -12,7 +13,7 @@ export interface DataReplica {
 
 export interface Agreement {
   /**
-   * - `agreed`: the replicas with `hash` have more than half of the votes of all.
+   * - `agreed`: the replicas with `hash` have more than half of the votes of all, and are more than half of all.
    * - `disputed`: there are different ones, and none has that.
    * - `open`: too few are known.
    */
@@ -36,7 +37,7 @@ export function agreementOf(replicas: readonly DataReplica[]): Agreement {
 
 function hasQuorum(replicas: readonly DataReplica[], wanted: string): boolean {
   const holders = replicas.filter(({ hash }) => hash === wanted);
-  return 2 * votesOf(holders) > votesOf(replicas);
+  return 2 * votesOf(holders) > votesOf(replicas) && 2 * holders.length > replicas.length;
 }
 
 function votesOf(replicas: readonly DataReplica[]): number {
