@@ -156,11 +156,13 @@ export class Groups {
 
   /** A group's leader counts on this node. It may have to make a replica, or to say that it lost the one it had. */
   invited(from: NodeId, invite: Invite, nowMs: Millis): void {
-    if (this.#isOver(invite)) return this.#answerStale(from, invite);
+    const held = this.#groups.get(invite.group)?.replica ?? this.#seats.get(invite.group);
+    // The directory here may not have heard of what this node was invited into.
+    const isEarlier = held !== undefined && held.key.incarnation > invite.incarnation;
+    if (isEarlier || this.#isOver(invite)) return this.#answerStale(from, invite);
     const member = this.#memberIn(invite);
     if (member !== null && invite.toMember <= member) return this.#answerStranger(from, invite);
     if (this.#mayHaveBeen(invite)) return this.#disown(from, invite);
-    const held = this.#groups.get(invite.group)?.replica ?? this.#seats.get(invite.group);
     if (held !== undefined) this.#leave(held.key, held.member, nowMs);
     this.#forgetAside(invite.group);
     this.#gone.delete(invite.group);

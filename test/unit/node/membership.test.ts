@@ -448,6 +448,20 @@ test("an owner that loses its power while it leaves knows afterwards for whom it
   cluster.until(() => voted() === undefined, 20_000);
 });
 
+test("an invitation into an earlier incarnation takes nothing from a node that was invited into a later one", () => {
+  const cluster = new Cluster(shape);
+  cluster.leader();
+  const invite = (incarnation: number, member: number): PeerMessage => {
+    const address = { group: rg, incarnation: toIncarnation(incarnation), fromMember: toMemberId(1) };
+    return { type: "invite", ...address, toMember: toMemberId(member), isWitness: false, lostIn: null };
+  };
+  cluster.member(n5).host.deliver(peerInput(n1, invite(2, 2)));
+  cluster.advance(10);
+  cluster.member(n5).host.deliver(peerInput(n1, invite(1, 9)));
+  cluster.advance(10);
+  assert.equal(cluster.member(n5).machine.group(rg)?.replica.key.incarnation, toIncarnation(2));
+});
+
 /** As which members of the group a message speaks. */
 function spokenAs(message: PeerMessage): readonly number[] {
   const said = message.type === "raft" ? [message] : message.type === "beatEcho" ? message.groups : [];
