@@ -212,7 +212,7 @@ export class MembershipManager {
 
 /** When leadership goes to an owner of higher precedence, without flapping: remembered over leaderships. */
 export class Precedence {
-  /** By owner: not before. Doubles with each attempt, and starts over when leadership has stayed there for long. */
+  /** By owner: not before. Doubles with each handover, and starts over when there was none for long. */
   readonly #pauses = new Map<NodeId, { readonly untilMs: Millis; readonly pauseMs: number }>();
   /** Since when the present heir has been fit without a break. */
   #fit: { readonly node: NodeId; readonly sinceMs: Millis } | null = null;
@@ -228,7 +228,8 @@ export class Precedence {
     const pause = this.#pauses.get(node);
     const isSettled = nowMs >= this.#fit.sinceMs + limits.precedenceSettleMs;
     if (!isSettled || (pause !== undefined && nowMs < pause.untilMs)) return null;
-    this.#rest(node, pause?.pauseMs ?? limits.precedencePauseMs, nowMs);
+    const isLately = pause !== undefined && nowMs < pause.untilMs + limits.precedencePauseMsMax;
+    this.#rest(node, isLately ? pause.pauseMs : limits.precedencePauseMs, nowMs);
     return node;
   }
 
