@@ -4,7 +4,7 @@
 
 import { type Failure, failure } from "../../proto/errors.ts";
 import { type MemberId, type Millis, type NodeId, toMillis } from "../../proto/ids.ts";
-import type { Learner, Membership, QuorumPolicy } from "../../proto/membership.ts";
+import type { Learner, Membership, QuorumPolicy, Voter } from "../../proto/membership.ts";
 import { isJoint } from "../raft/changes.ts";
 import type { RaftInput, RaftStatus, Target } from "../raft/types.ts";
 import { policyMisfit, refusePolicy, type WantedVoter, wantedVoters } from "../recovery/members.ts";
@@ -49,6 +49,8 @@ export class MembershipManager {
   #refusedMs: Millis | null = null;
   /** Owners of the change that was given up for it. */
   #givenUp: readonly NodeId[] | null = null;
+  /** Owners of the change that was given up for another witness: it begins again when that one is there. */
+  #later: readonly NodeId[] | null = null;
   /** What the last decision took from it. */
   #begun: readonly NodeId[] | null = null;
   /** Why the core did not take the last decision; null: it did. */
@@ -72,7 +74,7 @@ export class MembershipManager {
 
   /** As {@link ask}, of what may be under way already: that goes on. */
   bringAbout(owners: readonly NodeId[], view: MembershipView): Failure | null {
-    const pending = [this.#asked, this.#begun, targetOwners(view.status.membership)];
+    const pending = [this.#asked, this.#begun, this.#later, targetOwners(view.status.membership)];
     return pending.some((list) => list?.join() === owners.join()) ? null : this.ask(owners, view);
   }
 
@@ -152,7 +154,7 @@ export class MembershipManager {
     if (isJoint(status.membership) || !this.#mayBegin(view)) return null;
     const change = this.#change(view, nowMs);
     if (change !== undefined) return { type: "reconfigure", target: change };
-    if (view.isTied) return null;
+    if (view.isTied || this.#asked !== null) return null;
     const heir = this.#precedence?.heir(this.#self, status, nowMs) ?? null;
     return heir === null ? null : { type: "transfer", to: heir };
   }
@@ -171,27 +173,57 @@ export class MembershipManager {
     const asked = this.#asked;
     this.#begun = null;
     this.#refusal = null;
-    if (membership.target !== null) {
-      if (asked !== null) {
-        this.#givenUp = targetOwners(membership);
-        return null;
-      }
-      const renew = this.#renew(membership.target, view.status);
-      return renew.length === 0 ? undefined : { voters: membership.target, renew };
-    }
+    if (membership.target !== null) return this.#goOn(membership.target, view, nowMs);
     this.#begun = asked;
     this.#asked = null;
+    if (asked !== null) this.#later = null;
     const owners = asked ?? membership.owners;
     this.#misfit = policyMisfit(owners, view);
-    const voters = wantedVoters({
+    const voters = this.#wanted(owners, view, nowMs);
+    const renew = this.#renew(membership.voters, view.status);
+    if (renew.length > 0 || !sameVoters(voters, membership)) return { voters, renew };
+    this.#asked = this.#later;
+    this.#refusedMs = null;
+    this.#later = null;
+    return undefined;
+  }
+
+  #goOn(target: readonly Voter[], view: MembershipView, nowMs: Millis): Target | null | undefined {
+    const owners = targetOwners(view.status.membership);
+    if (this.#asked !== null) {
+      this.#givenUp = owners;
+      return null;
+    }
+    if (this.#isWitnessFirst(view, nowMs)) {
+      this.#later = owners;
+      return null;
+    }
+    const renew = this.#renew(target, view.status);
+    return renew.length === 0 ? undefined : { voters: target, renew };
+  }
+
+  /**
+   * A change may take days, until its last new owner is up: a witness that stays away meanwhile is replaced before it. Not
+   * while an owner is renewed: whoever gives that up leaves it out.
+   */
+  #isWitnessFirst(view: MembershipView, nowMs: Millis): boolean {
+    const { owners, voters, learners } = view.status.membership;
+    const silent = this.#witnesses.silent(view.status, nowMs);
+    const areWhole = owners.every((owner) => voters.some(({ node }) => node === owner));
+    if (silent === null || learners.length === 0 || !areWhole) return false;
+    const next = this.#wanted(owners, view, nowMs).find(({ isWitness }) => isWitness)?.node ?? silent;
+    return next !== silent && !this.#witnesses.wasSilent(next, nowMs);
+  }
+
+  #wanted(owners: readonly NodeId[], view: MembershipView, nowMs: Millis): readonly WantedVoter[] {
+    const { membership } = view.status;
+    const all = [...owners, ...(this.#later ?? []), ...(targetOwners(membership) ?? [])];
+    return wantedVoters({
       owners,
       policy: view.policy,
       witness: witnessOf(membership),
-      candidates: () => this.#witnesses.rank(view.witnesses(owners), view.status, nowMs),
+      candidates: () => this.#witnesses.rank(view.witnesses(all), view.status, nowMs),
     });
-    const renew = this.#renew(membership.voters, view.status);
-    const isRight = renew.length === 0 && sameVoters(voters, membership);
-    return isRight ? undefined : { voters, renew };
   }
 
   /** Only those who said so themselves and are not heard as that member any more; never more than a quorum can spare. */

@@ -14,14 +14,20 @@ export class WitnessKeeper {
 
   /** @param candidates the best first @returns as they are to be tried: a silent witness is none while another node is */
   rank(candidates: readonly NodeId[], status: RaftStatus, nowMs: Millis): readonly NodeId[] {
-    const silent = this.#silent(status, nowMs);
+    const silent = this.silent(status, nowMs);
     if (silent !== null) this.#silentMs.set(silent, nowMs);
     return candidates
       .filter((node) => node !== silent)
       .toSorted((left, right) => this.#lately(left, nowMs) - this.#lately(right, nowMs));
   }
 
-  #silent({ membership, peers }: RaftStatus, nowMs: Millis): NodeId | null {
+  /** Whether it was silent as the witness of late: no better than the one that is. */
+  wasSilent(node: NodeId, nowMs: Millis): boolean {
+    return this.#lately(node, nowMs) > 0;
+  }
+
+  /** The present witness when it stays away; null: it does not, or there is none. */
+  silent({ membership, peers }: RaftStatus, nowMs: Millis): NodeId | null {
     const witness = witnessOf(membership);
     if (witness === null) return null;
     const { node, member } = witness;

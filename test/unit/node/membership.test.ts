@@ -359,6 +359,23 @@ test("a witness that is named and is an owner keeps no owner that lost its data 
   assert.ok(explained.explanation.summary.endsWith(`; its members are not as they are to be: ${hindrance}`));
 });
 
+test("a witness that stays away is replaced although a new owner that is down is waited for, and the change ends when it is up", () => {
+  const cluster = new Cluster({ nodes, groups: { rg: [n1, n2] }, voters: [n5, n6, n7] });
+  const witnessIn = () => statusOf(cluster, n1).membership.voters.find(({ isWitness }) => isWitness)?.node ?? null;
+  cluster.until(() => statusOf(cluster, n1).manager === n1 && witnessIn() !== null, 60_000);
+  const witness = witnessIn() as NodeId;
+  const heir = [n3, n4].find((node) => node !== witness) as NodeId;
+  cluster.advance(10_000);
+  for (const node of [witness, heir]) cluster.stop(node);
+  cluster.ask(n1, setOwners(n1, n2, heir), "failed", 3_000);
+  cluster.until(() => ![null, witness, heir].includes(witnessIn()), 30_000);
+  cluster.until(() => statusOf(cluster, n1).membership.target?.length === 3, 5_000);
+  cluster.advance(60_000);
+  assert.equal(statusOf(cluster, n1).membership.nextMember, 6);
+  cluster.start(heir);
+  cluster.until(() => votersOf(cluster, n1) === `n1, n2, ${heir}`, 20_000);
+});
+
 test("leadership goes to the first owner of the list when it has been fit for a while", () => {
   const cluster = new Cluster(shape);
   cluster.stop(n1);
