@@ -7,7 +7,7 @@ import { type MemberId, type Millis, type NodeId, toMillis } from "../../proto/i
 import type { Learner, Membership, QuorumPolicy, Voter } from "../../proto/membership.ts";
 import { isJoint } from "../raft/changes.ts";
 import type { RaftInput, RaftStatus, Target } from "../raft/types.ts";
-import { policyMisfit, refusePolicy, type WantedVoter, wantedVoters } from "../recovery/members.ts";
+import { policyFor, policyMisfit, refusePolicy, type WantedVoter, wantedVoters } from "../recovery/members.ts";
 import { limits } from "./limits.ts";
 import { nextTick } from "./millis.ts";
 import { WitnessKeeper } from "./witness-keeper.ts";
@@ -220,7 +220,7 @@ export class MembershipManager {
     const all = [...owners, ...(this.#later ?? []), ...(targetOwners(membership) ?? [])];
     return wantedVoters({
       owners,
-      policy: view.policy,
+      policy: policyFor(owners, view.policy, membership),
       witness: witnessOf(membership),
       candidates: () => this.#witnesses.rank(view.witnesses(all), view.status, nowMs),
     });

@@ -37,6 +37,17 @@ export function refusePolicy(owners: readonly NodeId[], policy: QuorumPolicy): s
   return owners.includes(policy.node) ? `The witness ${policy.node} is an owner, it must be another node` : null;
 }
 
+/**
+ * Weights that got there all the same and allow for no quorum change nothing: the votes stay as they are, so that owners can be
+ * renewed, and others put in force.
+ */
+export function policyFor(owners: readonly NodeId[], policy: QuorumPolicy, { voters }: Membership): QuorumPolicy {
+  if (policy.type !== "weighted" || refuseWeights(owners, policy.votes) === null) return policy;
+  if (voters.some(({ isWitness }) => isWitness)) return { type: "witness", node: null };
+  const votes = new Map(voters.flatMap((voter) => (owners.includes(voter.node) ? [[voter.node, voter.votes]] : [])));
+  return refuseWeights(owners, votes) === null ? { type: "weighted", votes } : { type: "majority" };
+}
+
 /** Why a policy that got there all the same is not in force as it is written; null: it is. */
 export function policyMisfit(
   owners: readonly NodeId[],

@@ -176,6 +176,20 @@ test("a node that is rebuilt and loses what it has of the group, halfway, is reb
   assert.equal(textIn(cluster.ask(n3, get("k"), "get", 10_000)), "v");
 });
 
+test("an owner that lost its disk is rebuilt although the weights that were configured allow for no quorum", () => {
+  const cluster = new Cluster(shape);
+  cluster.leader();
+  const config = encodeGroupConfig({ quorum: { weighted: { votes: { n1: 0, n2: 0, n3: 0 } } } });
+  cluster.ask(n7, { type: "configure", group: rg, config }, "configure", 10_000);
+  cluster.advance(2_000);
+  cluster.stop(n3);
+  cluster.wipe(n3);
+  cluster.start(n3, "wiped");
+  cluster.settle();
+  cluster.until(() => cluster.member(n3).machine.group(rg)?.isOwner === true, 20_000);
+  assert.equal(votersOf(cluster, n1), "n1, n2, n3");
+});
+
 test("a node that was to be an owner has nothing of the group soon after it is not wanted any more", () => {
   const cluster = new Cluster(shape);
   // Leadership that is handed over meanwhile would leave the outcome of the change unknown.

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { toMemberId } from "../../../proto/ids.ts";
-import { firstConfiguration, type Membership, type Voter } from "../../../proto/membership.ts";
-import { areOwnersChanging, leavingOwners, wantedVoters } from "../../../server/recovery/members.ts";
+import { toMemberId, toNodeId } from "../../../proto/ids.ts";
+import { firstConfiguration, type Membership, type QuorumPolicy, type Voter } from "../../../proto/membership.ts";
+import { areOwnersChanging, leavingOwners, policyFor, wantedVoters } from "../../../server/recovery/members.ts";
 import { nodesOf } from "./fixtures.ts";
 
 function votersOf(names: string, witness?: string): readonly Voter[] {
@@ -71,4 +71,18 @@ test("wantedVoters() has the named witness, silent or not, and another one while
   assert.equal(witnessFor("v", "v", "w"), "v");
   assert.equal(witnessFor("c", null, "w v"), "w");
   assert.equal(witnessFor("x", "v", "w v"), "v");
+});
+
+test("policyFor() leaves the votes as they are where weights allow for no quorum of these owners", () => {
+  const weighted = (votes: Readonly<Record<string, number>>): QuorumPolicy => {
+    return { type: "weighted", votes: new Map(Object.entries(votes).map(([node, count]) => [toNodeId(node), count])) };
+  };
+  const none = weighted({ a: 0, b: 0, c: 0 });
+  const present = membershipOf({ voters: votersOf("a b c").map((voter, at) => ({ ...voter, votes: at })) });
+  assert.deepEqual(policyFor(abc, weighted({ a: 2 }), present), weighted({ a: 2 }));
+  assert.deepEqual(policyFor(abc, none, present), weighted({ a: 0, b: 1, c: 2 }));
+  assert.deepEqual(policyFor(nodesOf("a d"), weighted({ c: 1 }), present), weighted({ a: 0 }));
+  assert.deepEqual(policyFor(nodesOf("a"), weighted({ c: 1 }), present), { type: "majority" });
+  const pair = membershipOf({ voters: votersOf("a b", "w") });
+  assert.deepEqual(policyFor(nodesOf("a b"), weighted({ a: 0, b: 0 }), pair), { type: "witness", node: null });
 });
