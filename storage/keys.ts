@@ -4,8 +4,7 @@
 //   01 | field                                          meta: 01 format version · 02 node id · 03 cluster id · 04 boot number · 05 why quarantined ·
 //                                                          06 earlier starts · 07 present start (start-record.ts) ·
 //                                                          08 start in which it was quarantined last ·
-//                                                          09 up to which start of other lines it is given up ·
-//                                                          0a who has accepted a start since
+//                                                          09 up to which start of other lines it is given up
 //   02 | len name | incarnation u64                     group record: slot and role of this node's replica
 //   03 | slot u32 | 00                                  log boundary: where the stored log begins
 //   03 | slot u32 | 01 | index u64                      log: a run of entries, under the index of the first (log-rows.ts)
@@ -62,7 +61,6 @@ const metaFields = {
   start: 7,
   anewSince: 8,
   disowned: 9,
-  settledWith: 10,
 } as const;
 const stateTables = {
   versions: 1,

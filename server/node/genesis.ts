@@ -134,12 +134,7 @@ function anewOperations(reason: string, boot: BootNumber): readonly Operation[] 
 
 /** Starts up to `boot` that the node's lineage does not hold are given up: its next start has a higher number. */
 export function disownOperations(boot: BootNumber): readonly Operation[] {
-  return [putMeta("disowned", String(boot)), ...settledOperations([])];
-}
-
-/** These have accepted a start of the node since it gave up others. */
-export function settledOperations(peers: readonly NodeId[]): readonly Operation[] {
-  return [putMeta("settledWith", peers.join(" "))];
+  return [putMeta("disowned", String(boot))];
 }
 
 /** The node holds whole replicas of all that it owns again. */

@@ -80,8 +80,6 @@ export interface NodeImage extends DataIdentity {
   readonly anewSince: BootNumber;
   /** Starts up to this one that are none of this lineage are given up, and none of it will have such a number. 0: none are. */
   readonly disowned: BootNumber;
-  /** Peers that have accepted a start of this node since: what they remember is none of those that were given up. */
-  readonly settledWith: readonly NodeId[];
   readonly hardStates: HardStateTable;
   /** Of the hard state that was durable at least; 0: not on record. An older one has lost votes. */
   readonly generation: number;
@@ -197,7 +195,6 @@ function assemble(parts: Parts): NodeImage | string {
     quarantine: meta.get("quarantine") ?? null,
     anewSince,
     disowned,
-    settledWith: readNames(meta.get("settledWith") ?? ""),
     hardStates: hardStates.filter((row) => !isRetired(row, records)),
     generation,
     nextSlot: slots.last + 1,
@@ -277,10 +274,6 @@ function identityIn(meta: ReadonlyMap<MetaField, string>): DataIdentity | null {
   const boot = Number(meta.get("bootNumber") ?? "none");
   if (!isName(node) || cluster === "" || !Number.isSafeInteger(boot)) return null;
   return { node: toNodeId(node), cluster: toClusterId(cluster), boot: toBootNumber(boot) };
-}
-
-function readNames(text: string): readonly NodeId[] {
-  return text.split(" ").filter(isName).map(toNodeId);
 }
 
 function readLineage(meta: ReadonlyMap<MetaField, string>): readonly Start[] | null {

@@ -7,7 +7,7 @@ import type { PeerMessage, Start } from "../../proto/messages.ts";
 import { peerStartKey } from "../../storage/keys.ts";
 import type { Operation } from "../../storage/ordered-store.ts";
 import { encodeStarts } from "../../storage/start-record.ts";
-import { disownOperations, settledOperations } from "./genesis.ts";
+import { disownOperations } from "./genesis.ts";
 import type { NodeImage } from "./image.ts";
 import type { WriteId } from "./inputs.ts";
 import { Laps } from "./laps.ts";
@@ -43,12 +43,10 @@ export class Introductions {
   #anewSince: BootNumber;
   /** Starts up to this one that the own lineage does not hold were given up with a quarantine. */
   #disowned: BootNumber;
-  /** Who has accepted a start since: none of what it remembers was given up then. */
-  readonly #settledWith: Set<NodeId>;
 
   constructor(
     world: World,
-    stored: Pick<NodeImage, "lineage" | "peerStarts" | "quarantine" | "anewSince" | "disowned" | "settledWith">,
+    stored: Pick<NodeImage, "lineage" | "peerStarts" | "quarantine" | "anewSince" | "disowned">,
   ) {
     this.#world = world;
     this.#laps = new Laps(stored.lineage, world.out);
@@ -56,7 +54,6 @@ export class Introductions {
     this.#isAnew = stored.quarantine !== null;
     this.#anewSince = stored.anewSince;
     this.#disowned = stored.disowned;
-    this.#settledWith = new Set(stored.settledWith);
   }
 
   /** @param isWanted the peer has to hear it, also if it was told a moment ago */
@@ -144,10 +141,9 @@ export class Introductions {
 
   /** A peer remembers nothing that contradicts this start. */
   accepted(from: NodeId, { start }: Message<"helloAccepted">): boolean {
-    if (!isSameStart(start, this.#laps.start)) return false;
-    this.#acceptedBy.add(from);
-    this.#settle(from);
-    return true;
+    const isThisStart = isSameStart(start, this.#laps.start);
+    if (isThisStart) this.#acceptedBy.add(from);
+    return isThisStart;
   }
 
   /**
@@ -157,7 +153,7 @@ export class Introductions {
    */
   refused(from: NodeId, { remembered }: Message<"helloRefused">): boolean {
     if (standingOf(this.#laps.lineage, remembered, this.#anewSince) !== "restored") return false;
-    if (!this.#settledWith.has(from) && this.#isDisowned(remembered)) {
+    if (this.#isDisowned(remembered)) {
       this.#hello(from, { answer: false, isAnew: true });
       return false;
     }
@@ -209,14 +205,7 @@ export class Introductions {
   #disown(boot: BootNumber): void {
     if (boot <= this.#disowned) return;
     this.#disowned = boot;
-    this.#settledWith.clear();
     this.#world.out.writeDurably(disownOperations(boot), null);
-  }
-
-  #settle(peer: NodeId): void {
-    if (this.#disowned === 0 || this.#settledWith.has(peer)) return;
-    this.#settledWith.add(peer);
-    this.#world.out.write(settledOperations([...this.#settledWith]));
   }
 
   #send(peer: NodeId, answer: boolean, nowMs: Millis): void {

@@ -18,7 +18,7 @@ const startOf = (boot: number, nonce = boot, lap = 0): Start => ({
   lap,
 });
 const own = startOf(1, 100);
-const neverAnew = { quarantine: null, anewSince: toBootNumber(0), disowned: toBootNumber(0), settledWith: [] };
+const neverAnew = { quarantine: null, anewSince: toBootNumber(0), disowned: toBootNumber(0) };
 
 function helloOf(...lineage: readonly Start[]): PeerMessage & { readonly type: "hello" } {
   return { type: "hello", lineage, answer: false, isAnew: false, anewSince: toBootNumber(0) };

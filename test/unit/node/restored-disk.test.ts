@@ -394,19 +394,31 @@ test("an image of a node that was rebuilt before is found out like any other, al
   }
 });
 
-test("an image of a node that was rebuilt before is found out also when the node has begun without a memory since", () => {
-  const cluster = rebuilt();
-  cluster.advance(1000);
-  const image = imageOf(cluster, n3);
-  cluster.ask(n7, put("k", "missing"), "put", 8000);
+test("disks of two owners that are put back one after the other, the first long rebuilt, leave their group a quorum", () => {
+  const nodes = [n1, n2, n3, n4, n5];
+  const cluster = new Cluster({ nodes, groups: { rg: [n1, n3, n5] }, voters: [n1, n2, n4] });
+  cluster.leader();
   cluster.stop(n3);
-  cluster.wipe(n3);
-  // Its number, 3, is one of those that were given up.
-  cluster.start(n3, "its data was wiped");
-  cluster.settle();
-  cluster.stop(n3);
-  cluster.disks.set(n3, image);
-  cluster.start(n3);
+  const image3 = imageOf(cluster, n3);
+  for (let at = 0; at < 3; at++) {
+    cluster.start(n3);
+    cluster.advance(3000);
+    cluster.stop(n3);
+  }
+  cluster.stop(n5);
+  const image5 = imageOf(cluster, n5);
+  cluster.start(n5);
   cluster.advance(3000);
-  assert.match(quarantinedFor(cluster, n3), /has seen start 3/);
+  cluster.disks.set(n3, image3);
+  cluster.start(n3);
+  cluster.until(() => quarantinedFor(cluster, n3) !== "" && quarantineOf(cluster, n3) === null, 20_000);
+  cluster.ask(n4, put("k", "acknowledged"), "put", 8000);
+  cluster.advance(60_000);
+  const { length } = cluster.member(n3).reasons;
+  cluster.stop(n5);
+  cluster.disks.set(n5, image5);
+  cluster.start(n5);
+  cluster.advance(60_000);
+  assert.equal(textIn(cluster.ask(n4, get("k"), "get", 10_000)), "acknowledged");
+  assert.equal(cluster.member(n3).reasons.length, length);
 });

@@ -140,7 +140,7 @@ test("parseKey() calls everything else unknown: cut short, longer, other tags, f
     "",
     "00",
     "0100",
-    "010b",
+    "010a",
     "01ff",
     "09",
     "080141",
