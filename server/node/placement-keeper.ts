@@ -203,7 +203,10 @@ export class PlacementKeeper {
     const tenure = this.#tenure;
     if (tenure === null) return;
     for (const [node, each] of tenure.heard) tenure.heard.set(node, { ...each, atMs: toMillis(each.atMs + stillMs) });
-    if (tenure.gatheringMs !== null) tenure.gatheringMs = toMillis(tenure.gatheringMs + stillMs);
+    for (const since of ["sinceMs", "leasedSinceMs", "gatheringMs"] as const) {
+      const atMs = tenure[since];
+      if (atMs !== null) tenure[since] = toMillis(atMs + stillMs);
+    }
   }
 
   /**
