@@ -1,6 +1,6 @@
 // What the state hashes of a group's replicas at one index say: which state is the group's, and whose is another (G3). Only
-// replicas that hold data have a say, each with its votes and as one of so many: votes tell who may decide, not whose memory is
-// right, and no replica is the group's state by itself. What the voters' log says is the same for all of them.
+// replicas that hold data have a say, each with its votes and as one of those that answered: votes tell who may decide, not whose
+// memory is right, and no replica of several is the group's state by itself. What the voters' log says is the same for all of them.
 
 import type { NodeId } from "../../proto/ids.ts";
 
@@ -13,7 +13,8 @@ export interface DataReplica {
 
 export interface Agreement {
   /**
-   * - `agreed`: the replicas with `hash` have more than half of the votes of all, and are more than half of all.
+   * - `agreed`: the replicas with `hash` have more than half of the votes of all, and are more than half of those that are known,
+   *   two at least where there are several.
    * - `disputed`: there are different ones, and none has that.
    * - `open`: too few are known.
    */
@@ -37,7 +38,9 @@ export function agreementOf(replicas: readonly DataReplica[]): Agreement {
 
 function hasQuorum(replicas: readonly DataReplica[], wanted: string): boolean {
   const holders = replicas.filter(({ hash }) => hash === wanted);
-  return 2 * votesOf(holders) > votesOf(replicas) && 2 * holders.length > replicas.length;
+  const known = replicas.filter(({ hash }) => hash !== null);
+  const areMost = 2 * holders.length > known.length && (holders.length > 1 || replicas.length === 1);
+  return areMost && 2 * votesOf(holders) > votesOf(replicas);
 }
 
 function votesOf(replicas: readonly DataReplica[]): number {
