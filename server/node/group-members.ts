@@ -227,7 +227,8 @@ export class GroupMembers {
     const wrong = isAnswered ? manager.ask(owners, this.#view()) : manager.bringAbout(owners, this.#view());
     if (wrong !== null) return wrong;
     if (isAnswered) {
-      manager.withdraw();
+      if (validateOnly) manager.withdraw();
+      else manager.settle();
       this.#done(call.key, index);
       return null;
     }

@@ -131,7 +131,11 @@ export class Groups {
   deadline(nowMs: Millis): void {
     if (nowMs < this.#nextLookMs) return;
     this.#nextLookMs = nextTick(nowMs, limits.voicelessSilenceMs);
-    for (const [group, seat] of this.#seats) seat.maybeAsk(this.#options.listed(group)?.owners ?? [], nowMs);
+    for (const [group, seat] of this.#seats) {
+      const listed = this.#options.listed(group);
+      const owners = listed?.incarnation === seat.key.incarnation ? listed.owners : [];
+      seat.maybeAsk(owners, nowMs);
+    }
   }
 
   /** A group that begins with this node: an empty replica, on disk with this step. */

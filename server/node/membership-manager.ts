@@ -104,6 +104,13 @@ export class MembershipManager {
     this.#asked = null;
   }
 
+  /** The owners are to stay as they are: what was to be begun again is not. */
+  settle(): void {
+    this.#asked = null;
+    this.#later = null;
+    this.#givenUp = null;
+  }
+
   /** A member of the group has answered that it holds nothing as this member. */
   lost(node: NodeId, { member, start }: LossReport, nowMs: Millis): void {
     this.#lost.set(node, { member, start, atMs: nowMs });
@@ -176,7 +183,10 @@ export class MembershipManager {
     if (membership.target !== null) return this.#goOn(membership.target, view, nowMs);
     this.#begun = asked;
     this.#asked = null;
-    if (asked !== null) this.#later = null;
+    if (asked !== null) {
+      this.#givenUp ??= this.#later;
+      this.#later = null;
+    }
     const owners = asked ?? membership.owners;
     this.#misfit = policyMisfit(owners, view);
     const voters = this.#wanted(owners, view, nowMs);
@@ -190,6 +200,8 @@ export class MembershipManager {
 
   #goOn(target: readonly Voter[], view: MembershipView, nowMs: Millis): Target | null | undefined {
     const owners = targetOwners(view.status.membership);
+    // What another list was to take the place of, and the core refused that: it was never given up.
+    if (this.#asked?.join() === owners?.join()) this.#asked = null;
     if (this.#asked !== null) {
       this.#givenUp = owners;
       return null;

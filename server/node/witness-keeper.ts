@@ -16,9 +16,10 @@ export class WitnessKeeper {
   rank(candidates: readonly NodeId[], status: RaftStatus, nowMs: Millis): readonly NodeId[] {
     const silent = this.silent(status, nowMs);
     if (silent !== null) this.#silentMs.set(silent, nowMs);
-    return candidates
-      .filter((node) => node !== silent)
-      .toSorted((left, right) => this.#lately(left, nowMs) - this.#lately(right, nowMs));
+    const others = candidates.filter((node) => node !== silent);
+    // Where there is no other it stays: else it would be dropped and taken anew, and be back under a number that nobody knows.
+    if (others.length === 0) return candidates;
+    return others.toSorted((left, right) => this.#lately(left, nowMs) - this.#lately(right, nowMs));
   }
 
   /** Whether it was silent as the witness of late: no better than the one that is. */

@@ -72,7 +72,8 @@ export class WitnessSeat implements Party {
     this.catchUp();
     if (nowMs < this.#heardMs + limits.voicelessSilenceMs) return;
     this.#heardMs = nowMs;
-    askWhetherLeftOut({ key: this.key, member: this.member, term: this.#raft.term }, owners, this.#world.out);
+    const others = owners.filter((owner) => owner !== this.#world.self);
+    askWhetherLeftOut({ key: this.key, member: this.member, term: this.#raft.term }, others, this.#world.out);
   }
 
   /** A witness answers whoever speaks to it, and begins nothing else by itself. */

@@ -93,6 +93,8 @@ export function promiseToStandIn(member: Member, from: NodeId, message: MessageO
   const known = member.standIn;
   if (known === null || compareMarks({ term, subterm }, known) > 0) member.standInFor({ term, subterm, owners });
   else if (compareMarks({ term, subterm }, known) < 0 || !isWritten(member, known)) return;
+  // What is on the disk need not wait for other writes of the node, which may hang.
+  else return member.output.send(from, { type: "standInReply", term, subterm });
   member.output.promise(from, { type: "standInReply", term, subterm });
 }
 

@@ -390,6 +390,20 @@ test("a witness that stays away is replaced although a new owner that is down is
   cluster.until(() => votersOf(cluster, n1) === `n1, n2, ${heir}`, 20_000);
 });
 
+test("a witness that was away for long, where no other node can be one, keeps the group going when it is back", () => {
+  const cluster = new Cluster({ nodes: [n1, n2, n3], groups: { rg: [n1, n2] }, voters: [n1, n2, n3] });
+  cluster.until(() => statusOf(cluster, n1).membership.voters.some(({ isWitness }) => isWitness), 20_000);
+  cluster.advance(3_000);
+  const { nextMember } = statusOf(cluster, n1).membership;
+  cluster.stop(n3);
+  cluster.advance(3 * limits.witnessSilenceMs);
+  assert.equal(statusOf(cluster, n1).membership.nextMember, nextMember);
+  cluster.stop(n2);
+  cluster.advance(8_000);
+  cluster.start(n3);
+  cluster.ask(n3, put("k", "v"), "put", 20_000);
+});
+
 test("leadership goes to the first owner of the list when it has been fit for a while", () => {
   const cluster = new Cluster(shape);
   cluster.stop(n1);

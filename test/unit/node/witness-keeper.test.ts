@@ -32,3 +32,8 @@ test("rank() takes a witness that was renewed for one that has had no time to be
   assert.deepEqual(keeper.rank([w], withWitness(w, 2), toMillis(0)), [w]);
   assert.deepEqual(keeper.rank([w], withWitness(w, 3), toMillis(10_001)), [w]);
 });
+
+test("rank() leaves a silent witness where no other node can be one", () => {
+  const keeper = new WitnessKeeper();
+  for (const nowMs of [0, 10_001, 30_000]) assert.deepEqual(keeper.rank([w], withWitness(w, 2), toMillis(nowMs)), [w]);
+});
