@@ -91,11 +91,13 @@ export function promiseToStandIn(member: Member, from: NodeId, message: MessageO
   if (!member.options.isWitness) return;
   const { term, subterm, owners } = message;
   const known = member.standIn;
-  if (known === null || compareMarks({ term, subterm }, known) > 0) member.standInFor({ term, subterm, owners });
-  else if (compareMarks({ term, subterm }, known) < 0 || !isWritten(member, known)) return;
+  const news = known === null ? 1 : compareMarks({ term, subterm }, known);
+  const reply = { type: "standInReply", term, subterm } as const;
   // What is on the disk need not wait for other writes of the node, which may hang.
-  else return member.output.send(from, { type: "standInReply", term, subterm });
-  member.output.promise(from, { type: "standInReply", term, subterm });
+  if (news === 0 && known !== null && isWritten(member, known)) member.output.send(from, reply);
+  if (news <= 0) return;
+  member.standInFor({ term, subterm, owners });
+  member.output.promise(from, reply);
 }
 
 /** Before, it is promised already, and that waits for the disk. */
