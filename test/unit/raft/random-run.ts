@@ -40,6 +40,8 @@ function demandProgress(world: World): void {
 
 /** While it cannot hear the leader, or anybody, and when it does again. */
 function demandThatDeafFollowerDeposesNobody(world: World): void {
+  // A leader may have handed over just before all was calm, and its word be still on its way.
+  world.calm(deafMs);
   const [leader, follower] = [world.leader(), world.spareFollower()];
   if (leader === undefined || follower === null) return;
   const { term } = leader.running.status();
