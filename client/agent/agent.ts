@@ -99,6 +99,8 @@ class Agent {
       if (this.#timer !== null) clearTimeout(this.#timer);
       this.#guard.close();
       this.#fences.end();
+      // One that hangs would keep this process for as long as its time-out lets it.
+      this.#monitors.killAll();
     }
   }
 

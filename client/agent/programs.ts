@@ -26,6 +26,10 @@ export class Programs {
   kill(on: string): void {
     this.#running.get(on)?.signal("SIGKILL");
   }
+
+  killAll(): void {
+    for (const running of this.#running.values()) running.signal("SIGKILL");
+  }
 }
 
 const notBegun: ActionOutcome = {

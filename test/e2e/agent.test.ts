@@ -45,6 +45,23 @@ test("an agent starts what its node owns in order, and SIGTERM stops it in the r
   assert.deepEqual([setting.reports[0]?.request.leaving, setting.reports.at(-1)?.request.leaving], [false, true]);
 });
 
+test("an agent that was told to end does not wait for a monitor that hangs", async () => {
+  await using setting = await new AgentSetting().listen();
+  const hang = `echo monitor >> ${setting.path("done")}; sleep 600`;
+  const control = setting.script("ctl", `case $1 in monitor) ${hang} ;; esac`);
+  const exec = { start: [control, "start"], stop: [control, "stop"], monitor: [control, "monitor"] };
+  const monitor = { intervalMs: 100, timeoutMs: 60_000 };
+  setting.config = { resources: [{ name: "db", application: {}, run: { exec }, monitor }] };
+  setting.grant();
+  const agent = setting.startAgent([control]);
+  await waitFor("a monitor", 20_000, () => setting.lines("done").find((line) => line === "monitor"));
+  const sinceMs = performance.now();
+  agent.signal("SIGTERM");
+  assert.equal((await agent.ended).code, 0);
+  const tookMs = performance.now() - sinceMs;
+  assert.ok(tookMs < monitor.timeoutMs / 2, `${tookMs} ms to end`);
+});
+
 test("an agent that waits for its next report reports at once when its node has news", async () => {
   await using setting = await new AgentSetting().listen();
   setting.startAgent([]);
