@@ -5,6 +5,7 @@ import { AgentCalls } from "./agent-calls.ts";
 import { loadAgentConfig } from "./agent-config.ts";
 import { refuseResource } from "./allow-list.ts";
 import { resourceNamed } from "./dependencies.ts";
+import { workingDirectory } from "./executor.ts";
 import { programEnvironment } from "./guard-host.ts";
 import type { Action, ResourceSpec } from "./run-spec.ts";
 
@@ -15,6 +16,7 @@ export type ByHand =
       readonly resource: ResourceSpec;
       readonly command: readonly string[];
       readonly environment: Readonly<Record<string, string>>;
+      readonly directory: string;
     };
 
 /** What the agent of `file` would execute. @throws {DbError} for the file, or `not_found` */
@@ -41,7 +43,8 @@ export async function prepareByHand({
     // No guard knows of it, so that its mark is nobody's.
     const command = commandFor(action, resource, { ...config, group, epoch: spec.epoch, mark: "by-hand", environment });
     if (command === null) return { type: "refused", why: `There is no program for ${action} of ${name}` };
-    return { type: "ready", resource, command: [command.file, ...command.args], environment: command.environment };
+    const { file: program, args, environment: all } = command;
+    return { type: "ready", resource, command: [program, ...args], environment: all, directory: workingDirectory };
   } finally {
     await calls.close();
   }

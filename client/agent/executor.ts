@@ -20,6 +20,9 @@ export interface Execution extends Running {
   readonly isLeft: () => boolean;
 }
 
+/** Of every program of a resource. */
+export const workingDirectory = "/";
+
 /** Runs it to its end, or to its time-out: what SIGKILL does not end is waited for no longer. @param stderrFile replaced */
 export function execute(command: Command, stderrFile: string): Execution {
   const stderr = openAnew(stderrFile);
@@ -91,7 +94,12 @@ function start(
   stdio: readonly ["ignore", number | "ignore" | "inherit", number | "inherit" | "ignore"],
 ): ChildProcess | Error {
   try {
-    return spawn(file, [...args], { cwd: "/", detached: true, env: { ...environment }, stdio: [...stdio] });
+    return spawn(file, [...args], {
+      cwd: workingDirectory,
+      detached: true,
+      env: { ...environment },
+      stdio: [...stdio],
+    });
   } catch (reason) {
     return reason instanceof Error ? reason : new Error(String(reason));
   }

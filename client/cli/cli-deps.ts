@@ -1,7 +1,7 @@
 // What the command line is given by the program around it: everything of the world that it touches.
 
 import type { Client } from "../client.ts";
-import type { Program } from "./program-port.ts";
+import type { Program, ProgramSetting } from "./program-port.ts";
 
 export interface ConnectOptions {
   /** `host:port` each. */
@@ -19,11 +19,8 @@ export interface CliDeps {
   /** @throws the error of the file system, with its `code` */
   readonly readFile: (path: string) => Promise<Uint8Array>;
   readonly readStdin: () => Promise<Uint8Array>;
-  /** Starts a program that has this one's terminal, and these variables besides its environment. @throws {UsageError} */
-  readonly startProgram: (
-    command: readonly string[],
-    environment: Readonly<Record<string, string>>,
-  ) => Promise<Program>;
+  /** Starts a program that has this one's terminal. @throws {UsageError} */
+  readonly startProgram: (command: readonly string[], setting: ProgramSetting) => Promise<Program>;
   /** Asks whoever sits before standard input, and returns the line that comes; empty when none does. Rejects when aborted. */
   readonly askLine: (question: string, signal: AbortSignal) => Promise<string>;
   /** Resolves after `ms`, or as soon as `signal` is aborted. */

@@ -1,4 +1,11 @@
-// A program that the command line has started.
+// A program that the command line starts.
+
+export interface ProgramSetting {
+  /** All of it. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Absent: this program's own. */
+  readonly directory?: string;
+}
 
 export interface ProgramEnd {
   /** null: ended by a signal. */

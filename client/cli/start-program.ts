@@ -3,7 +3,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { constants } from "node:os";
-import type { Program, ProgramEnd } from "./program-port.ts";
+import type { Program, ProgramEnd, ProgramSetting } from "./program-port.ts";
 import { UsageError } from "./usage-error.ts";
 
 /** While it runs, signals are for it: this program ends when it has. */
@@ -11,15 +11,14 @@ const handedOn = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 /**
  * @param command program and arguments
- * @param environment besides this program's own
  * @throws {UsageError} when it cannot be started
  */
 export async function startProgram(
   command: readonly string[],
-  environment: Readonly<Record<string, string>>,
+  { environment, directory }: ProgramSetting,
 ): Promise<Program> {
   const [file = "", ...args] = command;
-  const child = spawn(file, args, { stdio: "inherit", env: { ...process.env, ...environment } });
+  const child = spawn(file, args, { stdio: "inherit", env: environment, cwd: directory });
   // A signal that comes too late for it.
   child.on("error", () => {});
   const ended = new Promise<ProgramEnd>((resolve) => {

@@ -387,6 +387,17 @@ test("resource agents and units are started, monitored and stopped as their conv
   assert.deepEqual(lines.slice(-2), ["systemctl stop db.service", "ocf stop ip 192.0.2.1"]);
 });
 
+test("an action that is run by hand has the directory of an agent's programs, and nothing of the operator's environment", async () => {
+  await using setting = await new AgentSetting().listen();
+  const control = setting.script("ctl", 'echo "$PWD $BAILIWICK_GROUP [$OF_THE_OPERATOR]"');
+  const exec = { start: [control, "start"], stop: [control, "stop"] };
+  setting.config = { resources: [{ name: "db", application: {}, run: { exec } }] };
+  const where = ["-c", setting.configure([control]), "--endpoints", setting.endpoint];
+  const environment = { OF_THE_OPERATOR: "1" };
+  const { stdout } = await bailiwick(["resource", "debug-start", "orders", "db", ...where], { environment });
+  assert.equal(stdout.split("\n")[0], "/ orders []");
+});
+
 test("an operator runs an action of a resource by hand, within the same limits", async () => {
   await using setting = await new AgentSetting().listen();
   const control = setting.script("ctl", 'echo "$1 $BAILIWICK_GROUP $BAILIWICK_RESOURCE"; [ "$1" = start ]');

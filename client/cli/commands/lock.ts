@@ -54,7 +54,7 @@ Examples:
   async run(context, { group, name, command, ttlMs, waitMs }) {
     const { client, deps, interrupted } = context;
     await using held = await client.lock(group, name, { ttlMs, waitMs, signal: interrupted });
-    const program = await deps.startProgram(command, environmentOf(held));
+    const program = await deps.startProgram(command, { environment: { ...deps.env, ...environmentOf(held) } });
     // What came before the program was there is not handed on to it by whoever started it.
     if (interrupted.aborted) program.kill("SIGTERM");
     const end = await Promise.race([program.ended, untilAborted(held.lost)]);

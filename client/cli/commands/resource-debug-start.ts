@@ -31,9 +31,9 @@ export const resourceDebugStart: CliCommand<DebugStartOptions> = {
     ["--force", "also while an owner runs the group, or may"],
   ],
   help: `
-Executes what the agent of this machine would, with the same arguments, environment and limits of agent.yaml, and prints what
-it says and how it ends. The agent knows nothing of it: stop what you have started with --action stop. Refused while the group
-runs somewhere, or may: two of a kind would run.
+Executes what the agent of this machine would, with the same arguments and limits of agent.yaml, in / and with nothing of your
+environment but PATH, HOME, LANG and TZ, and prints what it says and how it ends. The agent knows nothing of it: stop what you have
+started with --action stop. Refused while the group runs somewhere, or may: two of a kind would run.
 
 Examples:
   $ bailiwick resource debug-start orders postgres
@@ -76,15 +76,16 @@ interface Prepared {
   readonly resource: ResourceSpec;
   readonly command: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
+  readonly directory: string;
 }
 
 async function perform(
   { deps, output, interrupted }: CliContext,
   { action }: DebugStartOptions,
-  { resource, command, environment }: Prepared,
+  { resource, command, environment, directory }: Prepared,
 ): Promise<number> {
   output.note(`$ ${command.join(" ")}`);
-  const program = await deps.startProgram(command, environment);
+  const program = await deps.startProgram(command, { environment, directory });
   if (interrupted.aborted) program.kill("SIGTERM");
   const { code, signalNumber } = await program.ended;
   const outcome: ActionOutcome = { exitStatus: code, isExecuted: true, isLate: false, why: "", tookMs: 0 };

@@ -1,6 +1,6 @@
 // Runs a command line against the fake cluster and keeps what it prints.
 
-import type { Program } from "../../../client/cli/program-port.ts";
+import type { Program, ProgramSetting } from "../../../client/cli/program-port.ts";
 import { runCli } from "../../../client/cli/run.ts";
 import { UsageError } from "../../../client/cli/usage-error.ts";
 import { Client } from "../../../client/index.ts";
@@ -22,7 +22,7 @@ export interface Setting {
   /** Draws of the client; the same each time by default. */
   readonly random?: () => number;
   /** Plays the program that a command starts; none can be started without it. */
-  readonly startProgram?: (command: readonly string[], environment: Readonly<Record<string, string>>) => Program;
+  readonly startProgram?: (command: readonly string[], setting: ProgramSetting) => Program;
   /** Pauses of a command; none by default. */
   readonly sleep?: (ms: number, signal: AbortSignal) => Promise<void>;
   readonly register?: Parameters<typeof runCli>[2];
@@ -70,9 +70,9 @@ export async function cli(line: string | readonly string[], setting: Setting = {
         printed.err += question;
         return Promise.resolve(stdin.split("\n")[0] ?? "");
       },
-      startProgram: async (command, environment) => {
+      startProgram: async (command, started) => {
         if (setting.startProgram === undefined) throw new UsageError(`Cannot run ${command[0]}: ENOENT`);
-        return setting.startProgram(command, environment);
+        return setting.startProgram(command, started);
       },
       sleep: setting.sleep ?? (() => new Promise((resolve) => setImmediate(resolve))),
       nowMs: () => 1_900_000_000_000,

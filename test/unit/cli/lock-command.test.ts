@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { ProgramEnd } from "../../../client/cli/program-port.ts";
+import type { ProgramEnd, ProgramSetting } from "../../../client/cli/program-port.ts";
 import { startProgram } from "../../../client/cli/start-program.ts";
 import { FakeCluster } from "../client/fake-cluster.ts";
 import { until } from "../client/lease-setting.ts";
@@ -11,7 +11,7 @@ import { cli, type Setting } from "./harness.ts";
 
 interface PlayedProgram {
   readonly command: readonly string[];
-  readonly environment: Readonly<Record<string, string>>;
+  readonly environment: ProgramSetting["environment"];
   readonly kills: string[];
   readonly end: (end: Partial<ProgramEnd>) => void;
 }
@@ -19,7 +19,7 @@ interface PlayedProgram {
 /** A program that does what the test says. */
 function play(script: (program: PlayedProgram) => void) {
   const played: PlayedProgram[] = [];
-  const startProgram: Setting["startProgram"] = (command, environment) => {
+  const startProgram: Setting["startProgram"] = (command, { environment }) => {
     const { promise, resolve } = Promise.withResolvers<ProgramEnd>();
     const kills: string[] = [];
     const end = (how: Partial<ProgramEnd>) => resolve({ code: null, signalNumber: 0, ...how });
@@ -44,11 +44,13 @@ test("lock runs the program while it holds the lock, and ends with its exit code
     held = cluster.keys;
     end({ code: 42 });
   });
-  const { code, out, err } = await cli("lock rg220 jobs -- tool -o json", { cluster, startProgram });
+  const env = { HOME: "/home/o" };
+  const { code, out, err } = await cli("lock rg220 jobs -- tool -o json", { cluster, startProgram, env });
   assert.deepEqual([code, out, err], [42, "", ""]);
   const [program] = played;
   assert.deepEqual(program?.command, ["tool", "-o", "json"]);
   assert.deepEqual(program?.environment, {
+    HOME: "/home/o",
     BAILIWICK_LOCK_TOKEN: "2",
     BAILIWICK_LOCK_GROUP: "rg220",
     BAILIWICK_LOCK_KEY: held[0],
@@ -150,7 +152,8 @@ test("lock says what cannot be run, and what it lacks", async () => {
 });
 
 test("a program is started with its environment, told signals, and its end is told", async () => {
-  const run = (script: string) => startProgram([process.execPath, "-e", script], { BAILIWICK_LOCK_TOKEN: "7" });
+  const run = (script: string) =>
+    startProgram([process.execPath, "-e", script], { environment: { BAILIWICK_LOCK_TOKEN: "7" } });
   const ended = await run("process.exit(Number(process.env.BAILIWICK_LOCK_TOKEN))");
   assert.deepEqual(await ended.ended, { code: 7, signalNumber: 0 });
   ended.kill("SIGTERM");
@@ -161,6 +164,6 @@ test("a program is started with its environment, told signals, and its end is to
   process.emit("SIGTERM", "SIGTERM");
   assert.deepEqual(await told.ended, { code: null, signalNumber: 15 });
   assert.equal(process.listenerCount("SIGTERM"), 0);
-  await assert.rejects(startProgram(["/nowhere/absent"], {}), /Cannot run \/nowhere\/absent: ENOENT/);
+  await assert.rejects(startProgram(["/nowhere/absent"], { environment: {} }), /Cannot run \/nowhere\/absent: ENOENT/);
   assert.equal(process.listenerCount("SIGTERM"), 0);
 });
