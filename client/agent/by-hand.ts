@@ -17,6 +17,8 @@ export type ByHand =
       readonly command: readonly string[];
       readonly environment: Readonly<Record<string, string>>;
       readonly directory: string;
+      /** What it says on standard output tells how the resource is. */
+      readonly isOutputRead: boolean;
     };
 
 /** What the agent of `file` would execute. @throws {DbError} for the file, or `not_found` */
@@ -43,8 +45,9 @@ export async function prepareByHand({
     // No guard knows of it, so that its mark is nobody's.
     const command = commandFor(action, resource, { ...config, group, epoch: spec.epoch, mark: "by-hand", environment });
     if (command === null) return { type: "refused", why: `There is no program for ${action} of ${name}` };
-    const { file: program, args, environment: all } = command;
-    return { type: "ready", resource, command: [program, ...args], environment: all, directory: workingDirectory };
+    const { file: program, args, environment: all, isOutputRead = false } = command;
+    const ready = { command: [program, ...args], environment: all, directory: workingDirectory, isOutputRead };
+    return { type: "ready", resource, ...ready };
   } finally {
     await calls.close();
   }

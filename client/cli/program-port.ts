@@ -5,6 +5,8 @@ export interface ProgramSetting {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Absent: this program's own. */
   readonly directory?: string;
+  /** Given what it says on standard output. Absent: that goes where this program's does. */
+  readonly hear?: (text: string) => void;
 }
 
 export interface ProgramEnd {

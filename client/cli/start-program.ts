@@ -15,14 +15,16 @@ const handedOn = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
  */
 export async function startProgram(
   command: readonly string[],
-  { environment, directory }: ProgramSetting,
+  { environment, directory, hear }: ProgramSetting,
 ): Promise<Program> {
   const [file = "", ...args] = command;
-  const child = spawn(file, args, { stdio: "inherit", env: environment, cwd: directory });
+  const stdio = ["inherit", hear === undefined ? "inherit" : "pipe", "inherit"] as const;
+  const child = spawn(file, args, { stdio: [...stdio], env: environment, cwd: directory });
+  if (hear !== undefined) child.stdout?.setEncoding("utf8").on("data", hear);
   // A signal that comes too late for it.
   child.on("error", () => {});
   const ended = new Promise<ProgramEnd>((resolve) => {
-    child.once("exit", (code, signal) => {
+    child.once(hear === undefined ? "exit" : "close", (code: number | null, signal: NodeJS.Signals | null) => {
       resolve({ code, signalNumber: signal === null ? 0 : constants.signals[signal] });
     });
   });

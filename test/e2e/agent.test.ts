@@ -398,6 +398,28 @@ test("an action that is run by hand has the directory of an agent's programs, an
   assert.equal(stdout.split("\n")[0], "/ orders []");
 });
 
+test("a monitor of a unit that is run by hand tells one that is stopped from one that is on its way", async () => {
+  await using setting = await new AgentSetting().listen();
+  const systemctl = setting.script("systemctl", `cat ${setting.path("state.of.unit")}; exit 3`);
+  setting.config = { resources: [{ name: "db", application: {}, run: { systemd: { unit: "db.service" } } }] };
+  const where = ["-c", setting.configure({ systemd: ["db.service"] }, { systemctl }), "--endpoints", setting.endpoint];
+  const monitored = async (state: string) => {
+    writeFileSync(setting.path("state.of.unit"), `${state}\n`);
+    const { code, stdout } = await bailiwick([
+      "resource",
+      "debug-start",
+      "orders",
+      "db",
+      "--action",
+      "monitor",
+      ...where,
+    ]);
+    return [code, stdout];
+  };
+  assert.deepEqual(await monitored("inactive"), [0, "inactive\nmonitor of db: exit status 3, cleanly stopped\n"]);
+  assert.deepEqual(await monitored("activating"), [1, "activating\nmonitor of db: exit status 3, failed\n"]);
+});
+
 test("an operator runs an action of a resource by hand, within the same limits", async () => {
   await using setting = await new AgentSetting().listen();
   const control = setting.script("ctl", 'echo "$1 $BAILIWICK_GROUP $BAILIWICK_RESOURCE"; [ "$1" = start ]');

@@ -1,7 +1,7 @@
 // `bailiwick resource debug-start GROUP RESOURCE`: runs an action of a resource by hand, on this machine, with its output on
 // the terminal. For whoever looks for the reason why it does not start.
 
-import { judge } from "../../agent/actions.ts";
+import { judge, reasonIn } from "../../agent/actions.ts";
 import type { Action, ActionOutcome, ResourceSpec } from "../../agent/run-spec.ts";
 import type { CliCommand, CliContext } from "../cli-command.ts";
 import { exitCodes } from "../exit-codes.ts";
@@ -77,18 +77,24 @@ interface Prepared {
   readonly command: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
   readonly directory: string;
+  readonly isOutputRead: boolean;
 }
 
 async function perform(
   { deps, output, interrupted }: CliContext,
   { action }: DebugStartOptions,
-  { resource, command, environment, directory }: Prepared,
+  { resource, command, environment, directory, isOutputRead }: Prepared,
 ): Promise<number> {
   output.note(`$ ${command.join(" ")}`);
-  const program = await deps.startProgram(command, { environment, directory });
+  let said = "";
+  const hear = (text: string) => {
+    said += text;
+    deps.out(text);
+  };
+  const program = await deps.startProgram(command, { environment, directory, ...(isOutputRead ? { hear } : {}) });
   if (interrupted.aborted) program.kill("SIGTERM");
   const { code, signalNumber } = await program.ended;
-  const outcome: ActionOutcome = { exitStatus: code, isExecuted: true, isLate: false, why: "", tookMs: 0 };
+  const outcome: ActionOutcome = { exitStatus: code, isExecuted: true, isLate: false, why: reasonIn(said), tookMs: 0 };
   const verdict = judge(action, resource, outcome);
   const how = code === null ? `signal ${signalNumber}` : `exit status ${code}`;
   output.print({ action, resource: resource.name, exitStatus: code, verdict: verdict.type }, () => {
