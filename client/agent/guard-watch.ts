@@ -5,11 +5,15 @@ import { agentLimits } from "./agent-limits.ts";
 import type { Right } from "./run-spec.ts";
 
 export class GuardWatch {
-  /** When the oldest sign of life was given that is not answered; null: there is none. */
+  /** When the oldest sign of life was given that is not answered, later by what does not count; null: there is none. */
   #askedMs: number | null = null;
+  #lastMs = 0;
 
   asked(nowMs: number): void {
-    this.#askedMs ??= nowMs;
+    // Where this process has stood still the machine may have, and the guard with it. One that is slow all the time judges late.
+    const uncountedMs = Math.max(0, nowMs - this.#lastMs - agentLimits.silenceMs);
+    this.#askedMs = this.#askedMs === null ? nowMs : this.#askedMs + uncountedMs;
+    this.#lastMs = nowMs;
   }
 
   heard(): void {

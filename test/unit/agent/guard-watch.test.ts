@@ -21,6 +21,19 @@ test("a guard that hangs while a right lasts is given seconds", () => {
   assert.ok(ms >= 6_000 && ms <= 6_500, String(ms));
 });
 
+test("a guard that stood still together with its agent is left alone, and one that hangs is found by an agent that is slow all the time", () => {
+  const watch = new GuardWatch();
+  const right = { stopAtMs: 600_000, killAtMs: 605_000 };
+  const isHungAt = (nowMs: number) => {
+    watch.asked(nowMs);
+    return watch.isHung(nowMs, [right]);
+  };
+  assert.deepEqual([0, 60_000, 60_250].map(isHungAt), [false, false, false]);
+  watch.heard();
+  assert.deepEqual([61_000, 71_000, 81_000, 91_000, 101_000].map(isHungAt), [false, false, false, false, false]);
+  assert.equal(isHungAt(111_000), true);
+});
+
 test("a guard that hangs when stopping has to begin is found out while there is time for it", () => {
   assert.ok(foundMs({ stopAtMs: 10_000, killAtMs: 15_000 }, 9_000) <= 10_300);
   assert.ok(foundMs({ stopAtMs: 10_000, killAtMs: 11_000 }, 10_000) <= 10_300);
