@@ -49,7 +49,6 @@ export function commandFor(action: Action, resource: ResourceSpec, context: Acti
   const { runner, name } = resource;
   if (runner === null) return null;
   const marks = {
-    ...context.environment,
     BAILIWICK_GROUP: context.group,
     BAILIWICK_NODE: context.node,
     [resourceVariable]: name,
@@ -57,23 +56,24 @@ export function commandFor(action: Action, resource: ResourceSpec, context: Acti
     BAILIWICK_EPOCH: String(context.epoch),
     [markVariable]: context.mark,
   };
+  const marked = { ...context.environment, ...marks };
   const timeoutMs = timeoutOf(action, resource);
   switch (runner.type) {
     case "exec": {
       const [file, ...args] = runner[action];
       if (file === undefined) return null;
-      return { file, args, environment: { ...runner.environment, ...marks }, timeoutMs };
+      return { file, args, environment: { ...context.environment, ...runner.environment, ...marks }, timeoutMs };
     }
     case "systemd":
       return {
         file: context.systemctl,
         args: systemdArguments(action, runner.unit),
-        environment: marks,
+        environment: marked,
         timeoutMs,
         isOutputRead: action === "monitor",
       };
     case "ocf": {
-      const environment = { ...marks, ...ocfEnvironment(action, resource, { runner, root: context.ocfRoot }) };
+      const environment = { ...marked, ...ocfEnvironment(action, resource, { runner, root: context.ocfRoot }) };
       return { file: ocfPath(runner.agent, context.ocfRoot), args: [action], environment, timeoutMs };
     }
   }

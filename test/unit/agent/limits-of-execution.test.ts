@@ -50,17 +50,18 @@ const context: ActionContext = {
   mark: "g1-orders",
   systemctl: "/usr/bin/systemctl",
   ocfRoot: "/usr/lib/ocf",
-  environment: { PATH: "/bin" },
+  environment: { PATH: "/bin", TZ: "UTC" },
 };
 
-test("a command gets the group's variables and its mark, and cannot set them itself", () => {
-  const runner = { ...exec, environment: { PORT: "5432", BAILIWICK_GUARD: "none", PATH: "/tmp" } };
+test("a command gets the group's variables and its mark, and cannot set them itself; others count before the agent's own", () => {
+  const runner = { ...exec, environment: { PORT: "5432", BAILIWICK_GUARD: "none", TZ: "Europe/Berlin" } };
   assert.deepEqual(commandFor("start", resource("db", { runner }), context), {
     file: "/ctl",
     args: ["start"],
     environment: {
       PORT: "5432",
       PATH: "/bin",
+      TZ: "Europe/Berlin",
       BAILIWICK_GROUP: "orders",
       BAILIWICK_NODE: "n202",
       BAILIWICK_RESOURCE: "db",
