@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { parse } from "yaml";
 import { z } from "zod";
 import { DbError, failure } from "../../proto/errors.ts";
+import { isName, nameRule } from "../../proto/ids.ts";
 import type { AllowList } from "./allow-list.ts";
 
 export interface AgentConfig {
@@ -30,7 +31,7 @@ const variable = z
   .regex(/^(?!BAILIWICK_|OCF_)[A-Za-z_][A-Za-z0-9_]*$/, "must be the name of a variable, not BAILIWICK_… or OCF_…");
 
 const shape = z.strictObject({
-  node: z.string().regex(/^[a-z0-9-]{1,63}$/, "must be the name of a node"),
+  node: z.string().refine(isName, `must be the name of a node: ${nameRule}`),
   endpoints: z.array(z.string().min(1)).min(1).max(64).optional(),
   allow: z.strictObject({
     exec: z.array(absolute).max(1_024).default([]),

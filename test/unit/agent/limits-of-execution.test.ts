@@ -135,7 +135,8 @@ test("an agent's file has defaults for all but its node and what is allowed", ()
 const badFiles: readonly (readonly [string, RegExp])[] = [
   ["node: n202\n", /^agent\.yaml: allow is missing/],
   ["allow: {}\n", /^agent\.yaml: node is missing/],
-  ["node: N 2\nallow: {}\n", /node is "N 2", and must be the name of a node/],
+  ["node: N 2\nallow: {}\n", /node is "N 2", and must be the name of a node: 1 to 63 of a-z/],
+  ["node: 2n\nallow: {}\n", /node is "2n", and must be the name of a node/],
   ["node: n202\nallow: {exec: [ctl]}\n", /allow\.exec\.0 is "ctl", and must be an absolute path/],
   ["node: n202\nallow: {systemd: [postgresql]}\n", /allow\.systemd\.0 is "postgresql", and must be a unit/],
   ["node: n202\nallow: {ocf: ['heartbeat:../../bin/sh']}\n", /allow\.ocf\.0 is .* must be provider:type/],
