@@ -115,7 +115,8 @@ class GrpcTransport implements Transport {
     let isGivenUp = false;
     const giveUp = () => {
       isGivenUp = true;
-      call.cancel();
+      // Of a call that is canceled in the turn in which it was made grpc-js opens the stream all the same, and closes it never.
+      setImmediate(() => call.cancel());
     };
     this.#underWay.add(giveUp);
     if (isAborted(signal)) giveUp();

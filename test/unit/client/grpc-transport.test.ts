@@ -1,7 +1,7 @@
 // The transport over real sockets: errors with their details, calls that never left told apart from lost answers, limits.
 
 import assert from "node:assert/strict";
-import { once } from "node:events";
+import { EventEmitter, once } from "node:events";
 import { createConnection, createServer, type Server as NetServer, type Socket } from "node:net";
 import { type TestContext, test } from "node:test";
 import { create, toBinary } from "@bufbuild/protobuf";
@@ -233,6 +233,19 @@ test("a message that cannot be encoded is refused, and the stream that it was me
     timeoutMs: 1_000,
   });
   await assert.rejects(list, isDbError("invalid_argument", "none"));
+});
+
+test("a stream that is closed in the turn in which it was opened is closed at the node too", async (context) => {
+  const node = new EventEmitter();
+  const watch = (call: ServerDuplexStream<WatchRequest, WatchResponse>) => {
+    call.on("cancelled", () => node.emit("closed"));
+  };
+  const { transport } = await serve(context, { watch });
+  for (let times = 0; times < 3; times++) {
+    const closed = once(node, "closed", { signal: AbortSignal.timeout(5_000) });
+    (await transport.openStream(WatchService.method.watch, { timeoutMs: 1_000 })).close();
+    await closed;
+  }
 });
 
 test("a client finds the node that answers over real connections, and finds back", async (context) => {
