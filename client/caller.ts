@@ -8,6 +8,7 @@ import type { ClientClock } from "./clock.ts";
 import { Doubts, expiredField } from "./doubts.ts";
 import type { Endpoints } from "./endpoints.ts";
 import { Introductions } from "./introductions.ts";
+import { clientLimits } from "./limits.ts";
 import { decideRetry, type RetryDecision, type RetryOptions } from "./retry.ts";
 import { type Answerer, Routes } from "./routes.ts";
 import type { Sessions } from "./sessions.ts";
@@ -145,9 +146,12 @@ export class Caller {
         const decision = this.#decide({ error, attempts, startMs, deadlineMs, isRead });
         // That a read's time ran out says less than why it had to be repeated. A write's deadline must be told: it may be done.
         const told: ClientError = call.isRead && error.code === "deadline" ? (reason ?? error) : doubts.tell(error);
-        if (decision.type === "fail" || isAborted(options.signal) || endpoints.isClosed) throw told;
+        const isLast = decision.type === "fail" || isAborted(options.signal) || endpoints.isClosed;
+        // Where nobody has answered in time the next call is not to wait as well. A node says before that that its group did not.
+        const isSilent = deadlineMs - clock.nowMs() < clientLimits.silenceMs;
+        if (isLast ? isSilent : decision.at === "next") this.#leave(endpoint, call.group, error);
+        if (isLast) throw told;
         reason = told;
-        if (decision.at === "next") this.#leave(endpoint, call.group, error);
         await clock.sleep(decision.delayMs, endpoints.orClosed(options.signal));
       }
     }

@@ -5,6 +5,8 @@ export const clientLimits = {
   timeoutMs: 5_000,
   /** Longest time that a caller may give. */
   timeMsMax: 86_400_000,
+  /** A call that ends with less of its time left was answered by nobody: nodes take care to answer sooner. */
+  silenceMs: 5,
   /** Longest wait for one endpoint to accept a connection. */
   connectMs: 2_000,
   /** As the schema promises to accept; larger requests are refused before they are sent. */

@@ -165,6 +165,15 @@ test("Client asks the next endpoint when the first has waited in vain for a lead
   assert.deepEqual(cluster.calls, ["n202:7401 get", "n208:7401 get"]);
 });
 
+test("Client stays with a node that says in time that a group has not answered a write", async () => {
+  const cluster = new FakeCluster();
+  cluster.refuse("put", "deadline");
+  const { client } = createClient(cluster);
+  await assert.rejects(client.put("rg220", { key: "a", value: "1" }), code("deadline"));
+  await client.put("rg220", { key: "a", value: "2" });
+  assert.deepEqual(cluster.calls, ["n202:7401 put", "n202:7401 put"]);
+});
+
 test("Client tells of a read that ran out of time why it had to be repeated, and of a write that it ran out", async () => {
   const cluster = new FakeCluster();
   const { client } = createClient(cluster, { timeoutMs: 1_000 });

@@ -54,6 +54,7 @@ test("Routes keeps the groups that were heard of last, and says whether an answe
 class Scene {
   leader = "n2";
   readonly down = new Set<string>();
+  readonly silent = new Set<string>();
   /** Of puts, and of questions who is there. */
   readonly asked: string[] = [];
   readonly introduced: string[] = [];
@@ -79,7 +80,7 @@ class Scene {
       inProcessService(KeyValueService, {
         put: () => {
           this.asked.push(endpoint);
-          return { header: header(this.leader, "rg220") };
+          return this.silent.has(endpoint) ? new Promise(() => {}) : { header: header(this.leader, "rg220") };
         },
       }),
       inProcessService(MaintenanceService, {
@@ -115,6 +116,15 @@ test("a leader that cannot be reached is forgotten at once, and another endpoint
   await scene.client.put("rg220", entry);
   assert.equal(scene.asked.at(-1), "h1:1");
   await scene.putUntil("h3:1");
+});
+
+test("a leader that is silent until a write's time is up is not asked by the next one", async () => {
+  const scene = new Scene();
+  await scene.putUntil("h2:1");
+  scene.silent.add("h2:1");
+  await assert.rejects(scene.client.put("rg220", entry, { timeoutMs: 20 }), { code: "deadline" });
+  await scene.client.put("rg220", entry);
+  assert.equal(scene.asked.at(-1), "h1:1");
 });
 
 test("a client of one endpoint asks nobody who it is", async () => {
