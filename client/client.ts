@@ -330,7 +330,7 @@ export class Client implements AsyncDisposable {
 
   /**
    * Ends calls and watches under way, watches without an error; later ones fail as `unreachable`. Leases that are kept are lost,
-   * and end by themselves.
+   * and end by themselves. Takes a second at most.
    */
   async close(): Promise<void> {
     this.#renewals.close();

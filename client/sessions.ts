@@ -47,11 +47,13 @@ export class Sessions {
     if (known !== undefined && !(known instanceof Promise) && known.name === name) this.#sessions.delete(group);
   }
 
-  /** What is not told in time expires by itself. */
+  /** What is not told in time expires by itself, and so does a session that is being opened: nobody knows how long that takes. */
   async close(): Promise<void> {
-    const open = [...this.#sessions];
+    const known = [...this.#sessions];
     this.#sessions.clear();
-    await Promise.allSettled(open.map(async ([group, session]) => this.#calls.close(group, (await session).name)));
+    const close = ([group, session]: (typeof known)[number]) =>
+      session instanceof Promise ? null : this.#calls.close(group, session.name);
+    await Promise.allSettled(known.map(close));
   }
 
   async #sessionOf(group: string): Promise<Session | null> {

@@ -221,6 +221,15 @@ test("a write waits for its session no longer than its own time and signal say, 
   await client.close();
 });
 
+test("a client that closes does not wait for a session that is being opened, and ends the write that does", async () => {
+  const { client, isAsked } = opening();
+  const startMs = performance.now();
+  const put = client.put("rg220", entry);
+  await isAsked;
+  await Promise.all([client.close(), assert.rejects(put, { code: "canceled" })]);
+  assert.ok(performance.now() - startMs < 2_000);
+});
+
 type Serve = (requests: AsyncIterable<SessionRequest>) => AsyncGenerator<ReturnType<typeof answered>>;
 
 /** A client of nodes that serve streams of calls so, and nothing else but single puts. */
