@@ -43,6 +43,7 @@ export class KeptLease implements AsyncDisposable {
   #failures = 0;
   #lastFailure: ClientError | null = null;
   #revoked: Promise<void> | null = null;
+  #isLeft = false;
 
   /** Of `Client.lease` and `Client.keepLease`. @param renewed when and for how long it was granted or renewed */
   constructor(parts: LeaseParts, { group, id }: LeaseName, renewed: Renewed) {
@@ -80,7 +81,7 @@ export class KeptLease implements AsyncDisposable {
 
   /** Ends it, and deletes its keys. @throws {DbError} when it is not known that it has ended; it will, by itself */
   revoke(options: RequestOptions = {}): Promise<void> {
-    this.leave();
+    this.#end();
     this.#revoked ??= this.#revoke(options).catch((reason: unknown) => {
       this.#revoked = null;
       throw reason;
@@ -90,14 +91,14 @@ export class KeptLease implements AsyncDisposable {
 
   /** Keeps it no longer, and leaves it to end by itself, or to somebody else to keep. */
   leave(): void {
-    this.#ended.abort();
-    this.#renewer[Symbol.dispose]();
+    this.#isLeft = true;
+    this.#end();
   }
 
-  /** Fails never: what could not be revoked ends by itself. */
+  /** Revokes it, unless it was left. Fails never: what could not be revoked ends by itself. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.leave();
-    if (this.#untilMs === over || this.#parts.renewals.closed.aborted) return;
+    this.#end();
+    if (this.#isLeft || this.#untilMs === over || this.#parts.renewals.closed.aborted) return;
     const timeoutMs = Math.min(this.#parts.timeoutMs, this.#attemptMs + this.remainingMs);
     await this.revoke({ timeoutMs }).catch(() => {});
   }
@@ -163,8 +164,13 @@ export class KeptLease implements AsyncDisposable {
 
   #lose(reason: DbError): void {
     if (this.#ended.signal.aborted) return;
-    this.leave();
+    this.#end();
     this.#lost.abort(reason);
+  }
+
+  #end(): void {
+    this.#ended.abort();
+    this.#renewer[Symbol.dispose]();
   }
 
   #unrenewed(): DbError {

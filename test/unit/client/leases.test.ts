@@ -257,6 +257,15 @@ test("a lease that exists can be kept, and left again to end by itself", async (
   assert.deepEqual([cluster.leases.ids, lease.lost.aborted, lease.isHeld, clock.sleepers], [[7], false, false, 0]);
 });
 
+test("a lease that was left is somebody else's to keep: the end of its block does not revoke it", async () => {
+  const { client, cluster } = new LeaseSetting();
+  {
+    await using lease = await client.lease(group, { ttlMs });
+    lease.leave();
+  }
+  assert.equal(cluster.leases.ids.length, 1);
+});
+
 test("a single renewal finds the node that answers, and giving it up disturbs no other", async () => {
   const { client, cluster, pass } = bound(new LeaseSetting());
   cluster.kill("n202:7401");
