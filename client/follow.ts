@@ -15,7 +15,7 @@ import {
   WatchService,
 } from "../proto/gen/bailiwick/v1/watch_pb.ts";
 import type { ClientParts } from "./caller.ts";
-import { fromWireInteger, toWireInteger } from "./key-values.ts";
+import { fromWireInteger, type toWireInteger } from "./key-values.ts";
 import { clientLimits } from "./limits.ts";
 import { decideRetry } from "./retry.ts";
 import { isAborted } from "./signals.ts";
@@ -57,7 +57,7 @@ export interface WatchSubject<Event> {
   readonly name: string;
   readonly wish: Omit<MessageInitShape<typeof WatchCreateSchema>, "$typeName">;
   /** First revision or index to deliver; 0: after the newest. */
-  readonly start: number;
+  readonly start: ReturnType<typeof toWireInteger>;
   /** @returns none for an event of a kind that is not known */
   readonly toEvents: (event: WatchEvent) => readonly Event[];
   readonly revisionOf: (position: WatchPosition) => number;
@@ -196,8 +196,7 @@ class Following<Event> {
     const { wish, start } = this.#subject;
     const { initial = false } = this.#options;
     this.#isInitial = initial && this.#position === null;
-    const beginning =
-      this.#position === null ? { startRevision: toWireInteger(start, "start"), initial } : { resume: this.#position };
+    const beginning = this.#position === null ? { startRevision: start, initial } : { resume: this.#position };
     const value = { ...wish, ...beginning, watchId, progressIntervalMs: clientLimits.watchProgressMs };
     return create(WatchRequestSchema, { request: { case: "create", value } });
   }

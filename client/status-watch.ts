@@ -12,7 +12,7 @@ import {
 } from "../proto/gen/bailiwick/v1/watch_pb.ts";
 import type { ClientParts } from "./caller.ts";
 import { type FollowOptions, follow, type NoticeOf } from "./follow.ts";
-import { fromWireInteger } from "./key-values.ts";
+import { fromWireInteger, toWireInteger } from "./key-values.ts";
 import { type Plain, toPlain } from "./plain.ts";
 
 export interface WatchGroupOptions extends FollowOptions {
@@ -63,7 +63,7 @@ export function watchGroup(
   const subject = {
     name: `the status of ${group}`,
     wish: { group, target },
-    start: fromIndex,
+    start: toWireInteger(fromIndex, "fromIndex"),
     toEvents: ({ revision, event }: WatchEvent) =>
       event.case === "group"
         ? [{ index: fromWireInteger(revision, "index"), group: toPlain(GroupSchema, event.value) }]
@@ -83,7 +83,7 @@ export function watchNodes(parts: ClientParts, options: WatchNodesOptions): Asyn
   const name = nodes.length === 0 ? "a sphere" : nodes.join(", ");
   return follow(
     parts,
-    { name, wish: { target }, start: 0, toEvents: toNodeState, orderOf: null, revisionOf: () => 0 },
+    { name, wish: { target }, start: zero, toEvents: toNodeState, orderOf: null, revisionOf: () => 0 },
     options,
   );
 }
@@ -96,7 +96,7 @@ export function watchClusterEvents(
   const subject = {
     name: "the cluster's events",
     wish: { target },
-    start: options.fromIndex ?? 0,
+    start: toWireInteger(options.fromIndex ?? 0, "fromIndex"),
     toEvents: ({ revision, event }: WatchEvent) =>
       event.case === "clusterEvent"
         ? [{ index: fromWireInteger(revision, "index"), event: toPlain(ClusterEventSchema, event.value) }]

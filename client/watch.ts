@@ -10,6 +10,7 @@ import {
   fromWireKeyValue,
   type KeySelection,
   toWireCount,
+  toWireInteger,
   toWireKeys,
 } from "./key-values.ts";
 import { clientLimits } from "./limits.ts";
@@ -63,7 +64,7 @@ export function watchKeys(parts: ClientParts, group: string, options: WatchOptio
     {
       name: group,
       wish,
-      start: fromRevision,
+      start: toWireInteger(fromRevision, "fromRevision"),
       toEvents: toWatchedEvent,
       orderOf: ({ revision }) => revision,
       revisionOf: ({ groups }) => {

@@ -255,6 +255,14 @@ test("Client refuses counts and values that the wire does not hold, by field, va
       await assert.rejects(call(bad), refusedAs(field, message));
     }
   }
+  const starts: readonly (readonly [field: string, call: (start: number) => Promise<unknown>])[] = [
+    ["fromRevision", async (fromRevision) => client.watch(group, { fromRevision }).next()],
+    ["fromIndex", async (fromIndex) => client.watchGroup(group, { fromIndex }).next()],
+    ["fromIndex", async (fromIndex) => client.watchClusterEvents({ fromIndex }).next()],
+  ];
+  for (const [field, call] of starts) {
+    await assert.rejects(call(-1), refusedAs(field, `The ${field} -1 is not an integer from 0 on`));
+  }
   const owners = { group, owners: ["n202", "n208"], ifConfigurationIndex: -1 };
   const index = refusedAs("ifConfigurationIndex", "The ifConfigurationIndex -1 is not an integer from 0 on");
   await assert.rejects(client.setGroupOwners(owners), index);
