@@ -46,7 +46,7 @@ export interface LeaseRevoked {
 export interface LeaseAnswer {
   readonly header: AnswerHeader;
   readonly lease: Lease;
-  /** In byte order, if asked for; at most 10,000. */
+  /** In byte order, if asked for; at most 10,000, and 1 MiB: `lease.keyCount` says how many there are. */
   readonly keys: readonly Uint8Array[];
 }
 

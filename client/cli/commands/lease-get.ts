@@ -15,7 +15,7 @@ export const leaseGet: CliCommand<LeaseGetOptions> = {
   name: "get",
   summary: "show a lease",
   arguments: leaseArguments,
-  flags: [["--keys", "its keys as well, at most 10,000"]],
+  flags: [["--keys", "its keys as well, at most 10,000 and 1 MiB"]],
   help: `
 Columns: id, time granted, what is left of it by the manager's clock, number of keys; then with --keys a key a line. Exit code 3:
 there is no such lease. With -o json: {"header", "lease", "keys"}, each key as {"key"} or {"keyBase64"}.

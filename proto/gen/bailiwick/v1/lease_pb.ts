@@ -303,7 +303,7 @@ export type GetLeaseResponse = Message<"bailiwick.v1.GetLeaseResponse"> & {
   lease?: Lease | undefined;
 
   /**
-   * In byte order, if asked for; at most 10,000.
+   * In byte order, if asked for; at most 10,000, and 1 MiB: the lease says how many there are.
    *
    * @generated from field: repeated bytes keys = 3;
    */
