@@ -10,8 +10,9 @@ import { clientLimits } from "./limits.ts";
 import { checkName, keyOfPlace, type Place, type QueueName, readQueue } from "./lock-queue.ts";
 import { checkTime } from "./times.ts";
 import { type Comparison, transact } from "./transact-calls.ts";
-import { toClientError } from "./unreachable-error.ts";
+import { type ClientFailure, toClientError } from "./unreachable-error.ts";
 import { watchKeys } from "./watch.ts";
+import { watchesField } from "./watch-places.ts";
 
 export interface LockOptions {
   /** How long the lock outlives a holder that dies: 1,000 to 86,400,000 ms; 10,000 by default. */
@@ -90,14 +91,15 @@ export class Lock implements AsyncDisposable {
   async #watchKey(parts: LeaseParts, revision: number): Promise<void> {
     const { group, key } = this;
     const signal = AbortSignal.any([this.#released.signal, this.#lease.lost]);
-    try {
-      let heldAt: number | null = revision;
-      while (heldAt !== null && !signal.aborted) {
+    let heldAt: number | null = revision;
+    while (heldAt !== null && !signal.aborted) {
+      try {
         const isDeleted = await hasVanished(parts, { group, key, revision: heldAt, signal });
         heldAt = isDeleted ? null : await this.#heldAt(parts, signal);
+      } catch (reason) {
+        if (isWithoutPlace(reason)) return;
+        await parts.clock.sleep(parts.retry.backoffMsMax, signal);
       }
-    } catch {
-      return;
     }
     if (signal.aborted) return;
     const message = `The key ${key} of ${group}, which holds the lock, was deleted`;
@@ -260,4 +262,10 @@ async function hasVanished(parts: LeaseParts, { group, key, revision, signal }: 
     if (toClientError(reason).code === "compacted") return false;
     throw reason;
   }
+}
+
+/** Whether the client has as many watches as it may. */
+function isWithoutPlace(reason: unknown): boolean {
+  const { details }: ClientFailure = toClientError(reason);
+  return details.field === watchesField;
 }

@@ -209,6 +209,19 @@ test("a lock is lost with its lease, and as soon as its key is deleted", async (
   assert.equal(codeOf(mute.lost.reason), "deadline");
 });
 
+test("a lock is lost when its key is deleted also where nobody served the watch of it at first", async () => {
+  const { client, cluster, pass } = bound(new LeaseSetting());
+  const lock = await client.lock(group, "jobs", { ttlMs: 60_000 });
+  for (const endpoint of endpoints) cluster.kill(endpoint);
+  await pass(10_000);
+  for (const endpoint of endpoints) cluster.start(endpoint);
+  await pass(5_000);
+  assert.equal(lock.isHeld, true);
+  cluster.delete(lock.key);
+  await settle();
+  assert.equal(codeOf(lock.lost.reason), "not_found");
+});
+
 test("a lock that is released is not lost", async () => {
   const { client, pass } = bound(new LeaseSetting());
   const lock = await client.lock(group, "jobs", { ttlMs });
