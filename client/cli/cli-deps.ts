@@ -18,7 +18,8 @@ export interface CliDeps {
   readonly err: (text: string) => void;
   /** @throws the error of the file system, with its `code` */
   readonly readFile: (path: string) => Promise<Uint8Array>;
-  readonly readStdin: () => Promise<Uint8Array>;
+  /** To its end. Rejects when aborted. */
+  readonly readStdin: (signal: AbortSignal) => Promise<Uint8Array>;
   /** Starts a program that has this one's terminal. @throws {UsageError} */
   readonly startProgram: (command: readonly string[], setting: ProgramSetting) => Promise<Program>;
   /** Asks whoever sits before standard input, and returns the line that comes; empty when none does. Rejects when aborted. */

@@ -2,6 +2,7 @@
 
 import { readFile } from "node:fs/promises";
 import { createInterface } from "node:readline/promises";
+import { addAbortSignal } from "node:stream";
 import { systemClock } from "../clock.ts";
 import type { CliDeps } from "./cli-deps.ts";
 import { exitCodes } from "./exit-codes.ts";
@@ -37,9 +38,9 @@ function endWithOutput(): void {
   });
 }
 
-async function readStdin(): Promise<Uint8Array> {
+async function readStdin(signal: AbortSignal): Promise<Uint8Array> {
   const parts: Buffer[] = [];
-  for await (const part of process.stdin) parts.push(Buffer.from(part as Uint8Array));
+  for await (const part of addAbortSignal(signal, process.stdin)) parts.push(Buffer.from(part as Uint8Array));
   return Buffer.concat(parts);
 }
 

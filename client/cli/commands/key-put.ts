@@ -62,7 +62,7 @@ Examples:
   }),
   async run({ client, output, deps, interrupted }, options) {
     const { group, key, source, ifModRevision, previous, lease } = options;
-    const value = await readValue(source, deps);
+    const value = await readValue(source, deps, interrupted);
     if (value.byteLength > valueBytesMax) {
       throw new UsageError(`The value has ${value.byteLength} bytes, the limit is ${valueBytesMax}`);
     }
@@ -86,12 +86,12 @@ function readSource(value: string | undefined, flags: Flags): ValueSource {
   return { type: "argument", value: readArgument(value ?? "", refusal) };
 }
 
-function readValue(source: ValueSource, deps: CliDeps): Promise<Uint8Array> {
+function readValue(source: ValueSource, deps: CliDeps, signal: AbortSignal): Promise<Uint8Array> {
   switch (source.type) {
     case "argument":
       return Promise.resolve(source.value);
     case "stdin":
-      return deps.readStdin();
+      return deps.readStdin(signal);
     case "file":
       return readInputFile(source.path, deps);
   }

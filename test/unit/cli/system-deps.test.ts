@@ -54,6 +54,20 @@ test("a question is asked no more once the process is interrupted", async () => 
   assert.match(printed, /^Name: \s*AbortError.*true$/);
 });
 
+test("Ctrl-C ends a command that waits for its standard input", async () => {
+  const line = [program, "put", "rg220", "app/stamp", "-"];
+  const child = spawn(process.execPath, line, { timeout: 10_000, killSignal: "SIGKILL" });
+  let printed = "";
+  child.stderr.on("data", (data) => {
+    printed += String(data);
+  });
+  // Written once it reads: more than a pipe holds.
+  await new Promise((resolve) => child.stdin.write(new Uint8Array(2 ** 20), resolve));
+  child.kill("SIGINT");
+  const [code] = (await once(child, "close")) as [number | null];
+  assert.deepEqual([code, printed], [130, ""]);
+});
+
 test("Ctrl-C on the terminal on which a question is asked interrupts the process", async () => {
   const command = ["script", "-qfec", `${node.join(" ")} "$ASKING"`, "/dev/null"];
   const printed = await ask(command, (child) => child.stdin?.write("\u0003"));
