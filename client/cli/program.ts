@@ -57,7 +57,8 @@ have the field names of the API in camelCase and are a stable contract. Data goe
 error. Keys and values are text where they are UTF-8; in JSON they are else in keyBase64 and valueBase64.
 
 Exit codes: 0 done; 1 failed; 2 wrong usage or a refused argument; 3 not found, or a condition did not hold; 4 a change may
-or may not have happened; 5 unavailable: nothing answered, or no quorum; 6 the lock was lost; 130 interrupted.
+or may not have happened; 5 unavailable: nothing answered, or no quorum; 6 the lock was lost; 130 interrupted,
+and a note says when a change may have happened all the same.
 
 Environment: BAILIWICK_ENDPOINTS as --endpoints; NO_COLOR as --no-color; BAILIWICK_OPERATOR, else USER: who wants what of a group,
 for its record.

@@ -41,6 +41,9 @@ export function reportUsage(
   return { text, exitCode };
 }
 
+/** Of a write that may have reached a node. */
+export const openChange = "the change may have happened: read before you repeat it";
+
 const hints: { readonly [Code in ClientErrorCode]?: string } = {
   unreachable:
     "is a node running there? --endpoints or BAILIWICK_ENDPOINTS name others; `bailiwick dev` starts a cluster",
@@ -59,7 +62,7 @@ function hintsFor({ code, details, effect }: ClientFailure, isWrite: boolean): s
     ...(missing === undefined ? [] : [`missing: ${missing.split(",").join(" ")}`]),
     ...(leader === undefined ? [] : [`ask ${leader}`]),
     ...(revision === undefined ? [] : [`revision: ${revision}`]),
-    ...(isWrite && effect === "unknown" ? ["the change may have happened: read before you repeat it"] : []),
+    ...(isWrite && effect === "unknown" ? [openChange] : []),
     ...(hints[code] === undefined ? [] : [hints[code]]),
   ];
 }

@@ -1,6 +1,7 @@
 // Runs one command line: reads it, gives the command what it works with, and turns what it throws into text and exit code.
 
 import { type Command, CommanderError } from "commander";
+import { DbError } from "../../proto/errors.ts";
 import type { CliCommand } from "./cli-command.ts";
 import type { CliDeps } from "./cli-deps.ts";
 import { type ExitCode, exitCodes } from "./exit-codes.ts";
@@ -8,7 +9,7 @@ import { Flags } from "./flags.ts";
 import { guessFormat, readConnectFlags, readOutputFlags } from "./global-flags.ts";
 import { Output } from "./output.ts";
 import { createProgram, type Parsed } from "./program.ts";
-import { reportError, reportUsage } from "./report-error.ts";
+import { openChange, reportError, reportUsage } from "./report-error.ts";
 
 /** For commands that others add: what they print through and end with. */
 export interface CommandTools {
@@ -98,12 +99,19 @@ class CliRun {
 
   /** Says what went wrong. */
   fail(reason: unknown): ExitCode {
-    if (this.#interrupted?.aborted === true) return exitCodes.interrupted;
+    if (this.#interrupted?.aborted === true) return this.#endInterrupted(reason);
     const { format, colours } = this.#output;
     if (reason instanceof CommanderError) return this.#failUsage(reason);
     const report = reportError(reason, { format, colours, isWrite: this.#isWrite });
     this.#deps.err(report.text);
     return report.exitCode;
+  }
+
+  /** Who asked for the end is told nothing that he knows; but what had been sent may go on without him. */
+  #endInterrupted(reason: unknown): ExitCode {
+    const isOpen = this.#isWrite && reason instanceof DbError && reason.effect === "unknown";
+    if (isOpen) this.#output.note(`interrupted: ${openChange}`);
+    return exitCodes.interrupted;
   }
 
   /** Help and version come as errors of code 0; help that nobody asked for has been printed and is wrong usage. */

@@ -117,6 +117,7 @@ test("Ctrl-C ends a wait, whether the node waits or the command follows the grou
   cluster.placedAfter = new Promise(() => {});
   const waited = await cli("group move rg220 --to n208 --wait", setting);
   assert.deepEqual([waited.code, waited.out], [130, ""]);
+  assert.match(waited.err, /\ninterrupted: the change may have happened: read before you repeat it\n$/);
 });
 
 test("group freeze, unfreeze and clear-fault hand on what the operator says", async () => {
