@@ -31,12 +31,16 @@ function refusal(source: YamlSource, shape: z.ZodType, issue: z.core.$ZodIssue, 
     const key = issue.keys[0] ?? "";
     return source.problemWithKey([...path, key], unknownKey(key, keysAt(shape, path), unusedReason(path, key, unused)));
   }
-  if (source.valueAt(path) === undefined) return source.problem(path, `${textOfPath(path)} is missing`);
-  if (issue.code !== "invalid_type") return source.problem(path, `${subject(path)} ${issue.message}`);
-  return source.problem(
-    path,
-    `${subject(path)} must be ${article(issue.expected)}, not ${shown(source.valueAt(path))}`,
-  );
+  if (issue.code === "invalid_key") {
+    return source.problemWithKey(path, `Key ${shown(path.at(-1))} ${issue.issues[0]?.message}`);
+  }
+  const value = source.valueAt(path);
+  if (value === undefined) return source.problem(path, `${textOfPath(path)} is missing`);
+  const text =
+    issue.code === "invalid_type"
+      ? `must be ${article(issue.expected)}, not ${shown(value)}`
+      : `is ${shown(value)}, it ${issue.message}`;
+  return source.problem(path, `${subject(path)} ${text}`);
 }
 
 function unknownKey(key: string, known: readonly string[], unusedFor: string | undefined): string {
@@ -73,6 +77,8 @@ function subject(path: FieldPath): string {
 function article(expected: string): string {
   if (expected === "object" || expected === "record") return "a map";
   if (expected === "array") return "a list";
+  if (expected === "int") return "a whole number";
+  if (expected === "boolean") return "true or false";
   return expected === "string" ? "a text" : `a ${expected}`;
 }
 

@@ -69,40 +69,60 @@ const refusals: readonly (readonly [string, string, RegExp, string?])[] = [
     [
       "a capacity of no whole number",
       "{cpu: 1.5}",
-      /^cluster\.yaml:9:21: nodes\[2\]\.capacity\.cpu must be a whole number/,
+      /^cluster\.yaml:9:21: nodes\[2\]\.capacity\.cpu is 1\.5, it must be a whole number/,
     ],
     [
       "a negative capacity",
       "{cpu: -1}",
-      /^cluster\.yaml:9:21: nodes\[2\]\.capacity\.cpu must be a whole number from 0 to/,
+      /^cluster\.yaml:9:21: nodes\[2\]\.capacity\.cpu is -1, it must be a whole number from 0 to/,
     ],
     ["a text for a capacity", "{cpu: many}", /^cluster\.yaml:9:21: nodes\[2\]\.capacity\.cpu must be a number/],
     [
       "a dimension without a name",
       '{"": 1}',
-      /^cluster\.yaml:9:15: nodes\[2\]\.capacity must have names of 1 to 63 of/,
+      /^cluster\.yaml:9:15: nodes\[2\]\.capacity is .*, it must have names of 1 to 63 of/,
     ],
-    ["a bad dimension", '{"4 cpus": 1}', /^cluster\.yaml:9:15: nodes\[2\]\.capacity must have names of 1 to 63 of/],
+    [
+      "a bad dimension",
+      '{"4 cpus": 1}',
+      /^cluster\.yaml:9:15: nodes\[2\]\.capacity is .*, it must have names of 1 to 63 of/,
+    ],
     [
       "17 dimensions",
       `{${Array.from({ length: 17 }, (_, at) => `d${at}: 1`).join(", ")}}`,
-      /^cluster\.yaml:9:15: nodes\[2\]\.capacity must hold at most 16 dimensions/,
+      /^cluster\.yaml:9:15: nodes\[2\]\.capacity is .*, it must hold at most 16 dimensions/,
     ],
   ].map(([what, capacity, expected]) => {
     const text = replaced("    labels: {f", `    capacity: ${capacity}\n    labels: {f`);
     return [what, text, expected] as readonly [string, string, RegExp];
   }),
+  [
+    "a label without a name",
+    replaced("    labels: {f", '    labels: {"": x, f'),
+    /^cluster\.yaml:9:14: Key "" must not be empty/,
+    "nodes[2].labels.",
+  ],
   ["a missing name", replaced("name: demo\n", ""), /^cluster\.yaml:1:1: name is missing/, "name"],
-  ["a bad name", replaced("name: demo", "name: Demo"), /^cluster\.yaml:1:7: name must be 1 to 63 of a-z/, "name"],
+  [
+    "a bad name",
+    replaced("name: demo", "name: Demo"),
+    /^cluster\.yaml:1:7: name is "Demo", it must be 1 to 63 of a-z/,
+    "name",
+  ],
   ["a name that ends in a hyphen", replaced("name: demo", "name: demo-"), /with a letter, not ending with -$/, "name"],
   ["a number for a name", replaced("name: demo", "name: 7"), /^cluster\.yaml:1:7: name must be a text, not 7/],
   [
     "a bad node name",
     replaced("name: n2", "name: n_2"),
-    /^cluster\.yaml:4:12: nodes\[1\]\.name must be/,
+    /^cluster\.yaml:4:12: nodes\[1\]\.name is ".*", it must be/,
     "nodes[1].name",
   ],
-  ["one node", "name: demo\nnodes:\n  - {name: n1}\n", /^cluster\.yaml:3:3: nodes must hold at least 2 nodes/, "nodes"],
+  [
+    "one node",
+    "name: demo\nnodes:\n  - {name: n1}\n",
+    /^cluster\.yaml:3:3: nodes is \[\{"name":"n1"\}\], it must hold at least 2 nodes/,
+    "nodes",
+  ],
   [
     "a missing address",
     replaced('    apiAddress: "127.0.0.1:7403"\n', ""),
@@ -165,7 +185,7 @@ const refusals: readonly (readonly [string, string, RegExp, string?])[] = [
   [
     "one owner",
     replaced("[n3, n1]", "[n3]"),
-    /^cluster\.yaml:15:13: groups\[1\]\.owners must hold at least 2 nodes/,
+    /^cluster\.yaml:15:13: groups\[1\]\.owners is \["n3"\], it must hold at least 2 nodes/,
     "groups[1].owners",
   ],
   [
@@ -205,7 +225,7 @@ const refusals: readonly (readonly [string, string, RegExp, string?])[] = [
   [
     "two voters",
     `${good}settings: {voters: 2}\n`,
-    /^cluster\.yaml:16:20: settings\.voters must be 1, 3 or 5/,
+    /^cluster\.yaml:16:20: settings\.voters is 2, it must be 1, 3 or 5/,
     "settings.voters",
   ],
   [
@@ -216,13 +236,14 @@ const refusals: readonly (readonly [string, string, RegExp, string?])[] = [
   ...["4", "51", "7.5", '"5"'].map((percent) => {
     const text = `${good}settings: {leaseReads: {clockRateErrorPercent: ${percent}}}\n`;
     const field = "settings.leaseReads.clockRateErrorPercent";
-    const expected = /^cluster\.yaml:16:48: settings\.leaseReads\.clockRateErrorPercent must be a (whole )?number/;
+    const expected =
+      /^cluster\.yaml:16:48: settings\.leaseReads\.clockRateErrorPercent (is [0-9.]+, it )?must be a (whole )?number/;
     return [`a clock rate error of ${percent} %`, text, expected, field] as const;
   }),
   ...["9999", "86400001", "10000.5", "-1", "never"].map((ms) => {
     const text = `${good}settings: {replaceVoterAfterMs: ${ms}}\n`;
     const expected =
-      /^cluster\.yaml:16:33: settings\.replaceVoterAfterMs must be a (whole number from 10000 to 86400000, or 0: never|number)/;
+      /^cluster\.yaml:16:33: settings\.replaceVoterAfterMs (is [-0-9.]+, it )?must be a (whole number from 10000 to 86400000, or 0: never|number)/;
     return [`voters replaced after ${ms} ms`, text, expected, "settings.replaceVoterAfterMs"] as const;
   }),
   [

@@ -55,18 +55,27 @@ const refusals: readonly (readonly [string, string, RegExp, Record<string, strin
   ["an unknown key", "node: n1\ndatadir: x\n", /node\.yaml:2:1: Unknown key "datadir"; did you mean "dataDir"\?/],
   ["a missing name", "dataDir: x\n", /node\.yaml:1:1: node is missing/],
   ["a node of no cluster", "node: n3\n", /node\.yaml:1:7: Node "n3" is not in .*cluster\.yaml; did you mean "n1"\?/],
-  ["a log level of its own", "node: n1\nlogLevel: loud\n", /node\.yaml:2:11: logLevel must be one of debug info/],
+  [
+    "a log level of its own",
+    "node: n1\nlogLevel: loud\n",
+    /node\.yaml:2:11: logLevel is "loud", it must be one of debug info/,
+  ],
   [
     "a watermark of less than nothing",
     "node: n1\ndiskFreeBytesMin: -1\n",
-    /node\.yaml:2:19: diskFreeBytesMin must be a whole number of bytes, 0 or more/,
+    /node\.yaml:2:19: diskFreeBytesMin is -1, it must be a whole number of bytes, 0 or more/,
   ],
   [
     "room for less than one group",
     "node: n1\ngroupsBytesMax: 1000\n",
-    /node\.yaml:2:17: groupsBytesMax must be a whole number of bytes, 1048576 or more/,
+    /node\.yaml:2:17: groupsBytesMax is 1000, it must be a whole number of bytes, 1048576 or more/,
   ],
-  ["a bad address", "node: n1\nlisten: {api: here}\n", /node\.yaml:2:15: listen\.api must be host:port/],
+  [
+    "half a byte",
+    "node: n1\ndiskFreeBytesMin: 0.5\n",
+    /node\.yaml:2:19: diskFreeBytesMin must be a whole number, not 0.5/,
+  ],
+  ["a bad address", "node: n1\nlisten: {api: here}\n", /node\.yaml:2:15: listen\.api is "here", it must be host:port/],
   [
     "a listener for everyone",
     "node: n1\nlisten: {api: '0.0.0.0:7401'}\n",
