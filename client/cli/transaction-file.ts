@@ -62,8 +62,11 @@ type Value = { readonly [Name in keyof typeof value]?: string | undefined };
 
 /** @throws {UsageError} that names the field and what is wrong with it */
 export function readTransaction(content: unknown, path: string): Transaction {
+  if (typeof content !== "object" || content === null || Array.isArray(content)) {
+    throw new UsageError(`${path}: The file must be a map, for example \`group: rg220\``);
+  }
   const read = file.safeParse(content);
-  if (!read.success) throw new UsageError(`${path}: ${describe(read.error)}`);
+  if (!read.success) throw new UsageError(`${path}: ${describe(read.error, content)}`);
   const { comparisons = [], success = [], failure = [], fences = [], group: usual } = read.data;
   return {
     group: usual,
@@ -74,10 +77,23 @@ export function readTransaction(content: unknown, path: string): Transaction {
   };
 }
 
-function describe({ issues }: z.ZodError): string {
-  const [issue] = issues;
-  const field = issue?.path.map((step) => (typeof step === "number" ? `[${step}]` : `.${String(step)}`)).join("") ?? "";
-  return `${field.replace(/^\./, "")}: ${issue?.message ?? "is no transaction"}`;
+function describe({ issues: [issue] }: z.ZodError, content: unknown): string {
+  if (issue === undefined) return "is no transaction";
+  const { path, code } = issue;
+  const steps = path.map((step) => (typeof step === "number" ? `[${step}]` : `.${String(step)}`));
+  const field = steps.join("").replace(/^\./, "");
+  const message = issue.message.replace(/^Invalid input: /, "");
+  if (code === "custom" || code === "unrecognized_keys") return field === "" ? message : `${field}: ${message}`;
+  return `${field} is ${shown(valueAt(content, path))}: ${message}`;
+}
+
+function valueAt(content: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce((value: unknown, step) => (value as Record<PropertyKey, unknown>)[step], content);
+}
+
+function shown(value: unknown): string {
+  const text = JSON.stringify(value) ?? "missing";
+  return text.length > 40 ? `${text.slice(0, 40)}...` : text;
 }
 
 const operands = ["version", "createRevision", "modRevision", "lease"] as const;

@@ -281,8 +281,11 @@ test("txn names the file and the field that is wrong", async () => {
     ["success: [{put: {key: a}}]", /success\[0\].put takes exactly one of value and valueBase64/],
     ["success: [{get: {key: a}, list: {prefix: a}}]", /success\[0\] takes exactly one of get, list, put, delete/],
     ["success: [{delete: {end: a}}]", /success\[0\].delete takes exactly one of key/],
-    ["succes: []", /t.yaml: .*succes/],
-    ["fences: [{epoch: 0}]", /t.yaml: fences\[0\].epoch/],
+    ["succes: []", /t.yaml: Unrecognized key: "succes"/],
+    ["fences: [{epoch: 0}]", /t.yaml: fences\[0\].epoch is 0: .*>=1/],
+    ["fences: [{}]", /t.yaml: fences\[0\].epoch is missing: expected number/],
+    ["success: [{put: {key: a, value: 5432}}]", /t.yaml: success\[0\].put.value is 5432: expected string/],
+    ["", /t.yaml: The file must be a map, for example `group: rg220`/],
     ["a: [", /t.yaml:1:5: /],
   ];
   for (const [text, said] of wrong) {
