@@ -1,6 +1,7 @@
 // `bailiwick dev`: a whole cluster on this machine. What it starts is stopped by Ctrl-C, or later by `dev stop`.
 
 import { type Command, InvalidArgumentError } from "commander";
+import { exitCodes } from "../../client/cli/exit-codes.ts";
 import type { CommandTools } from "../../client/cli/run.ts";
 import { alignRows } from "../../client/cli/table.ts";
 import { readTextFile } from "../config/read-file.ts";
@@ -13,6 +14,8 @@ const help = `
 One process a node, on 127.0.0.1, data in DIR/<node>, log in DIR/<node>/node.log. Clients connect to ports from 7401 up in
 the order of the file, nodes to each other from 7501 up. Without -f it is the reference cluster: nine nodes, four groups.
 DIR keeps its cluster: the same command takes it up again with its data.
+
+Ctrl-C stops all nodes, also while --detach is starting them: then nothing runs, and the exit code is 130.
 
 cluster.yaml:
   name: demo
@@ -63,25 +66,36 @@ async function dev(flags: DevFlags, deps: CommandTools): Promise<void> {
       if (!isStopping) deps.err(`Node ${node}: ${how}\n`);
     },
   });
-  if (detach) {
-    const ask = `\`bailiwick status --endpoints 127.0.0.1:${apiPort}\` asks them`;
-    return start(cluster, deps, `The nodes go on; ${ask}, \`bailiwick dev stop --data ${data}\` stops them`);
-  }
   // Nodes that other commands started are no children of this process, which must wait for them all the same.
   const waiting = setInterval(() => {}, 2 ** 30);
-  const ignoreSignals = stopOnSignals(cluster, deps, () => {
-    isStopping = true;
+  const ignoreSignals = stopOnSignals(cluster, deps, {
+    onStopping: () => {
+      isStopping = true;
+    },
+    // Who detaches wants a cluster afterwards, and has none.
+    exitCode: detach ? exitCodes.interrupted : exitCodes.ok,
   });
-  try {
-    await start(cluster, deps, "Ctrl-C stops all of them");
-  } catch (reason) {
+  const leave = () => {
     clearInterval(waiting);
     ignoreSignals();
+  };
+  try {
+    const [first] = await start(cluster, deps);
+    deps.err(`${detach ? detachedText(first?.api, data) : "Ctrl-C stops all of them"}\n`);
+  } catch (reason) {
+    // By Ctrl-C, which ends this process when all nodes have stopped.
+    if (isStopping) return;
+    leave();
     throw reason;
   }
+  if (detach) leave();
 }
 
-async function start(cluster: DevCluster, deps: CommandTools, whatNext: string): Promise<void> {
+function detachedText(endpoint: string | undefined, data: string): string {
+  return `The nodes go on; \`bailiwick status --endpoints ${endpoint}\` asks them, \`bailiwick dev stop --data ${data}\` stops them`;
+}
+
+async function start(cluster: DevCluster, deps: CommandTools): Promise<readonly Endpoint[]> {
   deps.err(`Starting ${cluster.nodes.length} nodes in ${cluster.directory}\n`);
   let ready = 0;
   await cluster.startAll(cluster.nodes, (node) => {
@@ -90,7 +104,7 @@ async function start(cluster: DevCluster, deps: CommandTools, whatNext: string):
   });
   const endpoints = await cluster.endpoints();
   deps.print({ directory: cluster.directory, nodes: endpoints }, () => tableOf(endpoints));
-  deps.err(`${whatNext}\n`);
+  return endpoints;
 }
 
 async function readClusterText(file: string | undefined): Promise<{ readonly file: string; readonly text: string }> {

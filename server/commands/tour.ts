@@ -46,7 +46,7 @@ async function tour({ data, once }: TourFlags, deps: CommandTools): Promise<void
   });
   // Nodes that other commands started are no children of this process, which must wait for them all the same.
   const waiting = setInterval(() => {}, 2 ** 30);
-  const ignoreSignals = stopOnSignals(cluster, deps, () => abort.abort());
+  const ignoreSignals = stopOnSignals(cluster, deps, { onStopping: () => abort.abort() });
   const narrator = new Narrator((line) => deps.out(`${line}\n`));
   try {
     await runTour({ cluster, narrator, signal: abort.signal });

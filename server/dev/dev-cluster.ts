@@ -31,6 +31,9 @@ export class DevCluster {
   readonly directory: string;
   readonly #nodes: readonly NodeRecord[];
   readonly #options: RunOptions;
+  /** Nodes that are being started. */
+  readonly #launches = new Set<Promise<unknown>>();
+  #isStopping = false;
 
   private constructor(layout: Layout, options: RunOptions) {
     this.directory = layout.directory;
@@ -79,7 +82,10 @@ export class DevCluster {
       throw new DbError(failure("condition_failed", `Node ${node} runs already, as process ${running.pid}`, { node }));
     }
     const { isAttached = true, launcher, onExit } = this.#options;
-    await launch({ directory: this.directory, node, isAttached, launcher, onExit: (how) => onExit?.(node, how) });
+    const options = { directory: this.directory, node, isAttached, launcher };
+    const launching = launch({ ...options, onExit: (how) => onExit?.(node, how) });
+    this.#launches.add(launching);
+    await launching.finally(() => this.#launches.delete(launching));
   }
 
   /**
@@ -93,7 +99,7 @@ export class DevCluster {
     const started: string[] = [];
     const failures: unknown[] = [];
     const startSome = async () => {
-      for (let node = waiting.shift(); node !== undefined && failures.length === 0; node = waiting.shift()) {
+      for (let node = waiting.shift(); node !== undefined && this.#mayGoOn(failures); node = waiting.shift()) {
         try {
           await this.start(node);
           started.push(node);
@@ -104,6 +110,7 @@ export class DevCluster {
       }
     };
     await Promise.all(Array.from({ length: 2 * availableParallelism() + 1 }, startSome));
+    if (this.#isStopping) throw new DbError(failure("canceled", "The nodes were stopped before all had been started"));
     if (failures.length === 0) return;
     await Promise.all(started.map((node) => this.stop(node)));
     throw failures[0];
@@ -122,11 +129,23 @@ export class DevCluster {
     if (running !== null) await stopProcess(running, this.#recordFile(node));
   }
 
-  /** Stops every node that runs, whoever started it. @returns their names */
+  /** Stops every node that runs, whoever started it, and for good: a start of all that is under way goes no further. @returns their names */
   async stopAll(): Promise<readonly string[]> {
+    this.#isStopping = true;
+    const stopped = await this.#stopRunning();
+    // One that had just been made was on nobody's record.
+    await Promise.allSettled(this.#launches);
+    return [...stopped, ...(await this.#stopRunning())];
+  }
+
+  async #stopRunning(): Promise<readonly string[]> {
     const running = (await this.endpoints()).filter(({ pid }) => pid !== null).map(({ node }) => node);
     await Promise.all(running.map((node) => this.stop(node)));
     return running;
+  }
+
+  #mayGoOn(failures: readonly unknown[]): boolean {
+    return failures.length === 0 && !this.#isStopping;
   }
 
   async #refuseRunning(nodes: readonly string[]): Promise<void> {

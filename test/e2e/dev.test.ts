@@ -31,6 +31,17 @@ after(async () => {
   scratch.remove();
 });
 
+test("Ctrl-C during dev --detach ends with 130, and no node goes on", async () => {
+  const dev = startCommand([...devArguments, "--detach"]);
+  const { value: pids } = await waitFor("all nodes to be processes", startMs, async () => {
+    const begun = await pidsOf().catch(() => []);
+    return begun.length === nodes.length ? begun : null;
+  });
+  dev.signal("SIGINT");
+  assert.equal((await dev.ended).code, 130);
+  assert.deepEqual(await aliveOf(pids), []);
+});
+
 test("dev --detach starts the cluster, prints where it is, and leaves it running", async () => {
   const { code, stdout, stderr } = await bailiwick([...devArguments, "--detach", "-o", "json"]);
   assert.equal(code, 0, stderr);
