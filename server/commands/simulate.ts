@@ -18,11 +18,17 @@ clients were told is compared with what the groups hold. One seed gives one hist
 Without -f it is the reference cluster. The file is that of \`dev\` or \`serve\`: addresses and identities are not used.
 
 Faults:
-  crash      a process ends, at times with its machine's power, and starts again within two minutes; every 10 minutes
-  partition  the network is cut in parts, in one direction, or in a bridge, for up to a minute; every 15 minutes
-  pause      a process stands still for up to 5 seconds; every 10 minutes
-  links      messages are lost or late now and then        disks   writes take long now and then
-  gossip     no publication ever arrives                   all     all of these    none     none of these
+  crash        a process ends, at times with its machine's power, and starts again within two minutes; every 10 minutes
+  partition    the network is cut in parts, in one direction, or in a bridge, for up to a minute; every 15 minutes
+  pause        a process stands still for up to 5 seconds; every 10 minutes
+  stall        the same for up to 2 seconds
+  paths        one way between two nodes loses up to half of what is sent, for up to a minute; every 15 minutes
+  clocks       a node's clock runs faster or slower than those of others; every 10 minutes
+  wall-clock   a wall clock jumps by up to an hour; every 30 minutes
+  full-disks   a disk takes no writes for up to two minutes; every hour
+  stuck-disks  a disk answers nothing for up to 5 seconds; every 30 minutes
+  links        messages are lost or late now and then      disks   writes take long now and then
+  gossip       no publication ever arrives                 all     all of these    none     none of these
 
 Availability is the share of the time in which a running manager reached a quorum of the group's voters, looked at every 0.1
 seconds. A fail-over is the time from the loss of such a manager until another one serves.

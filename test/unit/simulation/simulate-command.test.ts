@@ -5,7 +5,13 @@ import { test } from "node:test";
 import { registerCommands } from "../../../server/commands/register-commands.ts";
 import { summaryOf } from "../../../server/commands/simulate-summary.ts";
 import { readTopology } from "../../../server/commands/simulate-topology.ts";
+import { longRunFaults } from "../../../server/simulation/long-run-options.ts";
 import { cli } from "../cli/harness.ts";
+
+test("the help of simulate names every fault that it takes", async () => {
+  const { out } = await cli("simulate --help", { register: registerCommands });
+  for (const name of longRunFaults) assert.match(out, new RegExp(`[ \\n]${name} {2,}[a-z]`), name);
+});
 
 const refused: readonly (readonly [string, RegExp, number])[] = [
   ["--faults flood", /--faults names "flood".*crash, partition/, 2],
