@@ -20,15 +20,16 @@ export const clusterRecover: CliCommand<ClusterRecoverOptions> = {
   arguments: [],
   flags: [
     ["--from <node>", "the node whose copy becomes the cluster database; any node has one"],
-    ["--voters <nodes>", "voters from then on, comma-separated, odd in number (default: as many as before)"],
+    ["--voters <nodes>", "voters from then on, comma-separated, odd in number (default: of those that answer)"],
     ["--accept-data-loss", "what that node does not have is lost: new groups, changes of nodes, events"],
     ["--why <text>", "why; stands in the cluster's events"],
     confirmFlag,
     ["--dry-run", "say what would be lost and do nothing"],
   ],
   help: `
-Groups are not touched: they serve all the while, as long as each has its own quorum. Old voters that return follow the new
-incarnation without a vote. Name one node, and wait: of two that go on apart from each other, one loses what it did.
+Without --voters there are as many as before where so many nodes answer, and always an odd number: a node that is alone votes
+alone. Groups are not touched: they serve all the while, as long as each has its own quorum. Old voters that return follow the
+new incarnation without a vote. Name one node, and wait: of two that go on apart from each other, one loses what it did.
 Refused while the cluster database has a quorum. With -o json: {"header", "cluster", "losses"}.
 
 Examples:
