@@ -16,7 +16,7 @@ const pageLimits = { rowsMax: 10_000, bytesMax: 4 * 2 ** 20 };
 
 /**
  * @param directory of a node: its data directory, or the directory that holds that as `data`
- * @throws {DbError} `not_found` when no node has stored anything there, `corrupt` when the database does not open,
+ * @throws {DbError} `not_found` when no node has stored anything there, `condition_failed` when that cannot be read, `corrupt` when the database does not open,
  *   `overloaded` when its files change faster than they can be copied
  */
 export async function inspectDirectory(directory: string): Promise<DiskReport> {
@@ -37,10 +37,14 @@ async function findRows(directory: string): Promise<string> {
   throw new DbError(failure("not_found", `No node has stored anything in ${directory}`));
 }
 
+/** What must not be looked at may be there. */
 async function isThere(path: string): Promise<boolean> {
   return stat(path).then(
     () => true,
-    () => false,
+    (cause: NodeJS.ErrnoException) => {
+      if (cause.code === "ENOENT" || cause.code === "ENOTDIR") return false;
+      throw new DbError(failure("condition_failed", `Cannot read ${path}: ${cause.message}`), cause);
+    },
   );
 }
 

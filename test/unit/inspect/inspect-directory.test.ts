@@ -2,7 +2,7 @@
 // planted that do not belong there.
 
 import assert from "node:assert/strict";
-import { appendFileSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -347,4 +347,10 @@ test("copyRows() accepts no copy during which the manifest has changed", async (
 
 test("inspectDirectory() says when there is nothing", async () => {
   await assert.rejects(inspectDirectory(join(directory, "none")), { code: "not_found" });
+});
+
+test("inspectDirectory() does not take what it cannot read for nothing", async () => {
+  const loop = join(directory, "loop");
+  symlinkSync(loop, loop);
+  await assert.rejects(inspectDirectory(loop), { code: "condition_failed", message: /^Cannot read .*ELOOP/ });
 });
