@@ -5,6 +5,7 @@ import { exitCodes } from "../../client/cli/exit-codes.ts";
 import type { CommandTools } from "../../client/cli/run.ts";
 import { alignRows } from "../../client/cli/table.ts";
 import type { DiskReport } from "../inspect/report.ts";
+import { onStopSignals } from "./signals.ts";
 
 const help = `
 Reads a copy of the files and never asks the node, which may be stopped or running. DATADIR is the node's directory or the
@@ -27,7 +28,16 @@ export function registerInspect(program: Command, deps: CommandTools): void {
 
 async function inspect(directory: string, { print, err, setExitCode }: CommandTools): Promise<void> {
   const { inspectDirectory } = await import("../inspect/inspect-directory.ts");
-  const { foreign, ...report } = await inspectDirectory(directory);
+  const interrupted = new AbortController();
+  const forget = onStopSignals(() => interrupted.abort());
+  const found = await inspectDirectory(directory, interrupted.signal)
+    .catch((reason: unknown) => {
+      if (!interrupted.signal.aborted) throw reason;
+      return null;
+    })
+    .finally(forget);
+  if (found === null) return setExitCode(exitCodes.interrupted);
+  const { foreign, ...report } = found;
   print(foreign.length === 0 ? report : { ...report, foreign }, () => tableOf({ ...report, foreign }));
   if (foreign.length === 0) return;
   for (const { kind, name, problem } of foreign) err(`bailiwick: Foreign record, ${kind} ${name}: ${problem}\n`);

@@ -11,7 +11,13 @@ import { setTimeout as delay } from "node:timers/promises";
 import { DbError, failure } from "../../proto/errors.ts";
 
 /** The pause before the next attempt grows by `pauseMs` each time. */
-const patience = { attempts: 20, pauseMs: 50 };
+const patience: CopyOptions = { attempts: 20, pauseMs: 50 };
+
+interface CopyOptions {
+  readonly attempts: number;
+  readonly pauseMs: number;
+  readonly signal?: AbortSignal | undefined;
+}
 
 interface Manifest {
   readonly name: string;
@@ -24,22 +30,26 @@ interface Manifest {
  * @throws {DbError} `overloaded` when the writer changes its files faster than they are copied; the system's error for a
  *   directory that cannot be read
  */
-export async function copyRows(from: string, to: string, { attempts, pauseMs } = patience): Promise<void> {
+export async function copyRows(from: string, to: string, options: Partial<CopyOptions> = {}): Promise<void> {
+  const { attempts, pauseMs, signal } = { ...patience, ...options };
   for (let attempt = 1; attempt <= attempts; attempt++) {
     await mkdir(to, { recursive: true });
-    if (await isCopied(from, to)) return;
+    if (await isCopied(from, to, signal)) return;
     await rm(to, { recursive: true });
     await delay(pauseMs * attempt);
   }
   throw new DbError(failure("overloaded", `The files in ${from} changed during each of ${attempts} copies; try again`));
 }
 
-async function isCopied(from: string, to: string): Promise<boolean> {
+async function isCopied(from: string, to: string, signal?: AbortSignal): Promise<boolean> {
   try {
     const manifest = await readManifest(from);
     // Older logs first: a log that a newer one has followed is complete.
     const names = (await readdir(from)).filter((name) => /^\d+\.(?:log|ldb|sst)$/.test(name)).toSorted();
-    for (const name of names) await copyFile(join(from, name), join(to, name), constants.COPYFILE_FICLONE);
+    for (const name of names) {
+      signal?.throwIfAborted();
+      await copyFile(join(from, name), join(to, name), constants.COPYFILE_FICLONE);
+    }
     await writeFile(join(to, manifest.name), manifest.bytes);
     await writeFile(join(to, "CURRENT"), `${manifest.name}\n`);
     return isSame(manifest, await readManifest(from));

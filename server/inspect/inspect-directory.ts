@@ -16,15 +16,16 @@ const pageLimits = { rowsMax: 10_000, bytesMax: 4 * 2 ** 20 };
 
 /**
  * @param directory of a node: its data directory, or the directory that holds that as `data`
+ * @param signal aborting it ends the work with its reason, and takes the copy away
  * @throws {DbError} `not_found` when no node has stored anything there, `condition_failed` when that cannot be read, `corrupt` when the database does not open,
  *   `overloaded` when its files change faster than they can be copied
  */
-export async function inspectDirectory(directory: string): Promise<DiskReport> {
+export async function inspectDirectory(directory: string, signal?: AbortSignal): Promise<DiskReport> {
   const rows = await findRows(directory);
   const copy = await mkdtemp(join(tmpdir(), "bailiwick-inspect-"));
   try {
-    await copyRows(rows, join(copy, "rows"));
-    return reportOf(await readContent(join(copy, "rows")));
+    await copyRows(rows, join(copy, "rows"), { signal });
+    return reportOf(await readContent(join(copy, "rows"), signal));
   } finally {
     await rm(copy, { recursive: true });
   }
@@ -48,12 +49,13 @@ async function isThere(path: string): Promise<boolean> {
   );
 }
 
-async function readContent(directory: string): Promise<DiskContent> {
+async function readContent(directory: string, signal?: AbortSignal): Promise<DiskContent> {
   const store = await LevelStore.open(directory);
   try {
     const content = new DiskContent();
     let range: KeyRange | null = everyRange();
     while (range !== null) {
+      signal?.throwIfAborted();
       const page = await scan(store, range);
       for (const row of page.rows) content.add(row);
       const last = page.rows.at(-1);

@@ -2,7 +2,7 @@
 // planted that do not belong there.
 
 import assert from "node:assert/strict";
-import { appendFileSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import { appendFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -347,6 +347,21 @@ test("copyRows() accepts no copy during which the manifest has changed", async (
 
 test("inspectDirectory() says when there is nothing", async () => {
   await assert.rejects(inspectDirectory(join(directory, "none")), { code: "not_found" });
+});
+
+test("inspectDirectory() that is interrupted leaves no copy behind", async () => {
+  const path = await nodeDirectory("n208", genesis("n208"));
+  const copies = join(directory, "copies");
+  mkdirSync(copies);
+  const before = process.env["TMPDIR"];
+  process.env["TMPDIR"] = copies;
+  try {
+    await assert.rejects(inspectDirectory(path, AbortSignal.abort()), { name: "AbortError" });
+  } finally {
+    if (before === undefined) delete process.env["TMPDIR"];
+    else process.env["TMPDIR"] = before;
+  }
+  assert.deepEqual(readdirSync(copies), []);
 });
 
 test("inspectDirectory() does not take what it cannot read for nothing", async () => {
