@@ -107,6 +107,7 @@ async function compose(options: StartOptions, key: NodeKey, data: OpenedData): P
   inbox.open(host);
   const self = {
     cluster: image.cluster,
+    clusterName: config.bootstrap.name,
     node: image.node,
     version,
     runtime: process.version,

@@ -14,6 +14,8 @@ import type { WatchEncoder } from "./watch/watch-encoder.ts";
 /** What a node says of itself in answers. */
 export interface ApiIdentity {
   readonly cluster: ClusterId;
+  /** Of the cluster, as configured. */
+  readonly clusterName: string;
   readonly node: NodeId;
   /** Of the software, for example `0.1.0`. */
   readonly version: string;

@@ -545,6 +545,7 @@ test("GetCluster tells the cluster database as this node holds it", async () => 
     held?.groups.map(({ group }) => group),
     ["rg220", "rg226"],
   );
+  assert.equal(held.name, "reference");
   assert.deepEqual(held.voters, ["n202", "n204", "n206"]);
   assert.deepEqual([held.index, held.newestIndex, held.leader], [31n, 77n, "n202"]);
   assert.deepEqual(

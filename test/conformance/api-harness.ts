@@ -35,6 +35,7 @@ import type { CallId, Input } from "../../server/node/inputs.ts";
 
 export const self = {
   cluster: toClusterId("0123456789abcdef0123456789abcdef"),
+  clusterName: "reference",
   node: toNodeId("n202"),
   version: "0.1.0",
   runtime: "v24.0.0",

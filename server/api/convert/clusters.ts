@@ -34,6 +34,7 @@ export function toCluster({ self, index, voters, leader, clusterStatus, entries 
   const newest = uint64.toWire(Math.max(index, clusterStatus?.applied ?? 0), "newestIndex");
   const cluster = create(ClusterSchema, {
     id: self.cluster,
+    name: self.clusterName,
     index: heard,
     newestIndex: newest,
     voters: voters.toSorted(compareNames),
