@@ -99,6 +99,20 @@ export type RaftMessage =
   | { readonly type: "standIn"; readonly term: Term; readonly subterm: number; readonly owners: readonly NodeId[] }
   | { readonly type: "standInReply"; readonly term: Term; readonly subterm: number };
 
+const asking: ReadonlySet<RaftMessage["type"]> = new Set([
+  "preVote",
+  "vote",
+  "append",
+  "beat",
+  "standIn",
+  "timeoutNow",
+]);
+
+/** Whether whoever sends it leads, or wants to; every other message answers one of these. */
+export function asks({ type }: RaftMessage): boolean {
+  return asking.has(type);
+}
+
 /** Checks the three guarantees of {@link LogSlice}; a slice that breaks one was corrupted or forged. */
 export function checkLogSlice(slice: LogSlice): void {
   const { previous, entries } = slice;

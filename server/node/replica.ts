@@ -5,7 +5,7 @@ import { type LogIndex, type MemberId, type Millis, type NodeId, type Term, toMe
 import { anyMember, type Membership, memberOf } from "../../proto/membership.ts";
 import type { Addressed, PeerMessage } from "../../proto/messages.ts";
 import type { AppliedRecord, GroupKey } from "../../proto/model.ts";
-import type { Entry, EntryId, RaftMessage } from "../../proto/raft.ts";
+import { asks, type Entry, type EntryId, type RaftMessage } from "../../proto/raft.ts";
 import type { Hash64 } from "../../storage/hash.ts";
 import type { Slot } from "../../storage/keys.ts";
 import type { LogStore } from "../../storage/log-store.ts";
@@ -159,6 +159,12 @@ export class Replica<Outcome, State extends ReplicatedState<Outcome>> implements
     const known = memberOf(this.membership, peer) ?? anyMember;
     const toMember = toMemberId(Math.max(known, this.#heardAs.get(peer) ?? anyMember));
     return { ...this.key, fromMember: this.member, toMember };
+  }
+
+  /** As {@link Replica.addressTo}, of an answer: to the member that asked, whatever number a change that is not committed gives it. */
+  answerTo(peer: NodeId): Addressed {
+    const heard = this.#heardAs.get(peer);
+    return heard === undefined ? this.addressTo(peer) : { ...this.key, fromMember: this.member, toMember: heard };
   }
 
   /** Entries are committed that the next steps will apply. */
@@ -381,10 +387,11 @@ export class Replica<Outcome, State extends ReplicatedState<Outcome>> implements
 
   #send(to: NodeId, message: RaftMessage, afterPersist: boolean): void {
     if (message.type === "beatReply") {
-      this.#out.echo(to, { ...this.addressTo(to), reply: message }, afterPersist);
+      this.#out.echo(to, { ...this.answerTo(to), reply: message }, afterPersist);
       return;
     }
-    const wrapped: PeerMessage = { type: "raft", ...this.addressTo(to), message };
+    const address = asks(message) ? this.addressTo(to) : this.answerTo(to);
+    const wrapped: PeerMessage = { type: "raft", ...address, message };
     if (afterPersist) this.#out.sendPromise(to, wrapped);
     else this.#out.send(to, wrapped);
   }

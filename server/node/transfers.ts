@@ -156,7 +156,7 @@ export class Transfers<Outcome, State extends ReplicatedState<Outcome>> {
 
   #acknowledge(to: NodeId, part: Part, next: number): void {
     const { term, last } = part;
-    this.#world.out.sendPromise(to, { type: "snapshotAck", ...this.#replica.addressTo(to), term, last, next });
+    this.#world.out.sendPromise(to, { type: "snapshotAck", ...this.#replica.answerTo(to), term, last, next });
   }
 
   #carryOn(sender: SnapshotSender, verdict: "send" | "wait" | "installed" | "failed", nowMs: Millis): void {

@@ -6,8 +6,8 @@
 
 import { assert } from "../../proto/assert.ts";
 import { type LogIndex, type MemberId, type Millis, type NodeId, type Term, toMillis } from "../../proto/ids.ts";
-import { type Configuration, type Membership, memberOf } from "../../proto/membership.ts";
-import { type Entry, type EntryId, isControl, type LogSlice, type RaftMessage } from "../../proto/raft.ts";
+import { anyMember, type Configuration, type Membership, memberOf } from "../../proto/membership.ts";
+import { asks, type Entry, type EntryId, isControl, type LogSlice, type RaftMessage } from "../../proto/raft.ts";
 import type { Random } from "../../proto/random.ts";
 import { candidateHandlers, preCandidateHandlers } from "./candidate.ts";
 import { countOwnVote, handleElectionDeadline } from "./election.ts";
@@ -228,7 +228,11 @@ export class Raft {
 function speaksAs(member: Member, from: NodeId, number: MemberId, message: RaftMessage): boolean {
   const known = memberOf(member.membership, from);
   if (known === null || known === number) return true;
-  return number > known && asks.has(message.type);
+  return asks(message) && number >= leastNumber(member, from, known);
 }
 
-const asks: ReadonlySet<RaftMessage["type"]> = new Set(["preVote", "vote", "append", "beat", "standIn", "timeoutNow"]);
+/** A number that is not committed may never come to be: others may have given the node a lower one. */
+function leastNumber({ committedMembership }: Member, node: NodeId, known: MemberId): MemberId {
+  if (known < committedMembership.nextMember) return known;
+  return memberOf(committedMembership, node) ?? anyMember;
+}

@@ -526,3 +526,16 @@ test("an owner that was away while another left and came back as a new member an
     statusOf(cluster, n2).replicas.some(({ node, state }) => node === n3 && state === "replicate");
   cluster.until(isBroughtUp, 10_000);
 });
+
+test("an owner with a change that nobody else has follows a manager to whom that change gives another number", () => {
+  const cluster = new Cluster(shape);
+  cluster.until(() => statusOf(cluster, n2).manager === n1, 15_000);
+  for (const other of [n2, n3, n4]) cluster.cut(n1, other);
+  cluster.member(n1).call(setOwners(n1, n2, n3, n5, n4), 1_000);
+  cluster.until(() => [n2, n3].includes(statusOf(cluster, n2).manager as NodeId), 15_000);
+  cluster.ask(n2, setOwners(n4, n1, n2, n3), "setOwners", 20_000);
+  cluster.until(() => statusOf(cluster, n4).manager === n4, 60_000);
+  cluster.heal();
+  const isBack = () => statusOf(cluster, n4).replicas.some(({ node, state }) => node === n1 && state === "replicate");
+  cluster.until(isBack, 10_000);
+});
