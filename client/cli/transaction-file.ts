@@ -92,8 +92,17 @@ function valueAt(content: unknown, path: readonly PropertyKey[]): unknown {
 }
 
 function shown(value: unknown): string {
-  const text = JSON.stringify(value) ?? "missing";
+  const text = toJson(value) ?? "missing";
   return text.length > 40 ? `${text.slice(0, 40)}...` : text;
+}
+
+/** With aliases a YAML file can say what JSON cannot: a list that is in itself. */
+function toJson(value: unknown): string | undefined {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    return "a value within itself";
+  }
 }
 
 const operands = ["version", "createRevision", "modRevision", "lease"] as const;

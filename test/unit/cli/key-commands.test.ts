@@ -285,6 +285,7 @@ test("txn names the file and the field that is wrong", async () => {
     ["fences: [{epoch: 0}]", /t.yaml: fences\[0\].epoch is 0: .*>=1/],
     ["fences: [{}]", /t.yaml: fences\[0\].epoch is missing: expected number/],
     ["success: [{put: {key: a, value: 5432}}]", /t.yaml: success\[0\].put.value is 5432: expected string/],
+    ["group: &a [*a]", /t.yaml: group is a value within itself: expected string/],
     ["", /t.yaml: The file must be a map, for example `group: rg220`/],
     ["a: [", /t.yaml:1:5: /],
   ];

@@ -110,6 +110,12 @@ const refusals: readonly (readonly [string, string, RegExp, string?])[] = [
     "name",
   ],
   ["a name that ends in a hyphen", replaced("name: demo", "name: demo-"), /with a letter, not ending with -$/, "name"],
+  [
+    "a name within itself",
+    replaced("name: demo", "name: &a [*a]"),
+    /^cluster\.yaml:1:10: name must be a text, not a value within itself/,
+    "name",
+  ],
   ["a number for a name", replaced("name: demo", "name: 7"), /^cluster\.yaml:1:7: name must be a text, not 7/],
   [
     "a bad node name",
