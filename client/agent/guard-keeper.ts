@@ -79,16 +79,16 @@ export class GuardKeeper {
     const nowMs = this.#parts.clock.nowMs();
     this.#watch.asked(nowMs);
     this.send({ type: "beat" });
-    // Where this process has stood still, the answer has come meanwhile, and is read first.
-    setImmediate(() => this.#judge());
+    // Where this process has stood still, the answer has come meanwhile, and is read first. In what follows it may stand still again.
+    setImmediate(() => this.#judge(nowMs));
     this.#beats = setTimeout(() => this.#beat(), beatPauseMs(nowMs, this.#parts.urgentRights()));
   }
 
   /** A guard that is stuck would neither start nor stop anything: it is ended, and then it is one that has ended. */
-  #judge(): void {
-    const { clock, log, urgentRights } = this.#parts;
+  #judge(nowMs: number): void {
+    const { log, urgentRights } = this.#parts;
     if (this.#hasEnded || this.#pid === null) return;
-    if (!this.#watch.isHung(clock.nowMs(), urgentRights())) return;
+    if (!this.#watch.isHung(nowMs, urgentRights())) return;
     killNow(this.#pid);
     this.#link?.close();
     this.#standIn();

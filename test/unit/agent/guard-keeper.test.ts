@@ -24,6 +24,10 @@ class Setting implements AsyncDisposable {
   readonly keeper: GuardKeeper;
   lost = 0;
   mayRun: readonly LeftoverGroup[] = [];
+  /** Called within each look at the guard. */
+  looked: () => void = () => {};
+  /** For how long this machine has stood still. */
+  stoodMs = 0;
   readonly heard: FromGuard[] = [];
   /** What was logged and heard, in order. */
   readonly done: string[] = [];
@@ -56,7 +60,7 @@ class Setting implements AsyncDisposable {
     return new GuardKeeper({
       config: parseAgentConfig("node: n202\nallow: {}\n", "agent.yaml"),
       directory: this.directory,
-      clock: { ...bootClock, sleep },
+      clock: { nowMs: () => bootClock.nowMs() + this.stoodMs, sleep },
       log: (line) => void this.done.push(line),
       hear: (message) => {
         this.heard.push(message);
@@ -67,7 +71,10 @@ class Setting implements AsyncDisposable {
       },
       isSettled: () => true,
       rights: () => new Map(),
-      urgentRights: () => [],
+      urgentRights: () => {
+        this.looked();
+        return [];
+      },
       mayRun: () => this.mayRun,
     });
   }
@@ -98,6 +105,26 @@ test("a second agent in the same directory is refused while there is no guard th
   await using setting = await new Setting([greet, greet]).listen();
   await setting.keeper.begin();
   await assert.rejects(setting.another().begin(), /Another agent uses/);
+});
+
+test("a guard that stood still together with its agent, right after a sign of life, is left alone", async () => {
+  // Above all numbers of processes: whoever kills it kills nobody.
+  const meet = (agent: Agent) => {
+    agent.send({ type: "alive", pid: 2 ** 30 });
+    greet(agent);
+  };
+  await using setting = await new Setting([meet, greet]).listen();
+  const { promise: seen, resolve } = Promise.withResolvers<void>();
+  let looks = 0;
+  setting.looked = () => {
+    looks += 1;
+    // Two with each sign of life: when it is given, and when it is judged.
+    if (looks === 1) setting.stoodMs = 60_000;
+    if (looks === 4) resolve();
+  };
+  await setting.keeper.begin();
+  await seen;
+  assert.equal(setting.lost, 0);
 });
 
 test("an agent does not wait for ever for a guard that says nothing, and says what is to be done", async () => {
