@@ -29,7 +29,12 @@ export function registerInspect(program: Command, deps: CommandTools): void {
 async function inspect(directory: string, { print, err, setExitCode }: CommandTools): Promise<void> {
   const { inspectDirectory } = await import("../inspect/inspect-directory.ts");
   const interrupted = new AbortController();
-  const forget = onStopSignals(() => interrupted.abort());
+  const forget = onStopSignals((signal, count) => {
+    if (count === 1) return interrupted.abort();
+    // A file system that does not answer holds up every other end.
+    forget();
+    process.kill(process.pid, signal);
+  });
   const found = await inspectDirectory(directory, interrupted.signal)
     .catch((reason: unknown) => {
       if (!interrupted.signal.aborted) throw reason;
