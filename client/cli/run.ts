@@ -74,7 +74,7 @@ class CliRun {
   }
 
   async command<Options>(command: CliCommand<Options>, { args, flags }: Parsed): Promise<void> {
-    this.#isWrite = command.isWrite;
+    this.#isWrite = command.isWrite && !flags.isSet("dryRun");
     const options = command.parse(args, flags);
     const connection = readConnectFlags(flags, this.#deps);
     this.#interrupted = this.#deps.interrupted();

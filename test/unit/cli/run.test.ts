@@ -125,6 +125,9 @@ test("an error says what to do about it", async () => {
   assert.match(lost.err, /^ {2}missing: n210 n212$/m);
   cluster.refuse("delete", "outcome_unknown");
   assert.match((await cli("delete rg220 a", { cluster })).err, /the change may have happened/);
+  cluster.refuse("drainNode check", "outcome_unknown", { times: 1_000 });
+  const tried = await cli("node drain n202 --dry-run", { cluster });
+  assert.deepEqual([tried.code, tried.err], [5, "error: Refused as outcome_unknown (outcome_unknown)\n"]);
   cluster.kill("127.0.0.1:7401");
   const dead = await cli("get rg220 a --timeout 200ms", { cluster });
   assert.equal(dead.code, 5);
