@@ -7,13 +7,17 @@ import type { ActionOutcome } from "./run-spec.ts";
 
 export class Programs {
   readonly #running = new Map<string, Execution>();
+  /** Also those in whose place another was begun. */
+  readonly #all = new Set<Execution>();
 
   /** @param on what it acts on; one at a time, unless they do no harm to each other */
   async execute(on: string, command: Command, stderrFile: string): Promise<ActionOutcome> {
     if (this.isLeft(on)) return notBegun;
     const running = execute(command, stderrFile);
     this.#running.set(on, running);
+    this.#all.add(running);
     const outcome = await running.ended;
+    this.#all.delete(running);
     if (!running.isLeft() && this.#running.get(on) === running) this.#running.delete(on);
     return outcome;
   }
@@ -28,7 +32,7 @@ export class Programs {
   }
 
   killAll(): void {
-    for (const running of this.#running.values()) running.signal("SIGKILL");
+    for (const running of this.#all) running.signal("SIGKILL");
   }
 }
 

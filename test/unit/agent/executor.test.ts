@@ -73,6 +73,23 @@ test("a program that SIGKILL does not end is told as late, and none is begun in 
   assert.equal((await run("exit 0")).exitStatus, 0);
 });
 
+test("programs are all killed at once, two that act on the same too", async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), "bailiwick-programs-"));
+  t.after(() => rmSync(directory, { recursive: true }));
+  const programs = new Programs();
+  const command = { file: "/bin/sleep", args: ["600"], environment: {}, timeoutMs: 5_000 };
+  const both = [1, 2].map(() => programs.execute("orders/db", command, join(directory, "stderr")));
+  programs.killAll();
+  const outcomes = await Promise.all(both);
+  assert.deepEqual(
+    outcomes.map(({ isLate, why }) => [isLate, why]),
+    [
+      [false, "Ended by SIGKILL"],
+      [false, "Ended by SIGKILL"],
+    ],
+  );
+});
+
 test("a resource is not stopped while its start is there, which SIGKILL does not end: it might finish after the stop", async (t) => {
   t.mock.timers.enable({ apis: ["setTimeout"] });
   const kills = t.mock.method(process, "kill", () => true);
