@@ -74,10 +74,13 @@ export class DevCluster {
   /**
    * Starts a node and waits until it serves.
    *
-   * @throws {DbError} `not_found` for an unknown node, `condition_failed` when it runs already or does not start
+   * @throws {DbError} `not_found` for an unknown node, `condition_failed` when it runs already or does not start, `canceled` once all
+   *   are being stopped
    */
   async start(node: string): Promise<void> {
     const running = await this.#findProcess(this.#mustKnow(node));
+    // Whoever stops all looks for launches that are under way, and for none that is still to begin.
+    if (this.#isStopping) throw stopped();
     if (running !== null) {
       throw new DbError(failure("condition_failed", `Node ${node} runs already, as process ${running.pid}`, { node }));
     }
@@ -110,7 +113,7 @@ export class DevCluster {
       }
     };
     await Promise.all(Array.from({ length: 2 * availableParallelism() + 1 }, startSome));
-    if (this.#isStopping) throw new DbError(failure("canceled", "The nodes were stopped before all had been started"));
+    if (this.#isStopping) throw stopped();
     if (failures.length === 0) return;
     await Promise.all(started.map((node) => this.stop(node)));
     throw failures[0];
@@ -129,7 +132,7 @@ export class DevCluster {
     if (running !== null) await stopProcess(running, this.#recordFile(node));
   }
 
-  /** Stops every node that runs, whoever started it, and for good: a start of all that is under way goes no further. @returns their names */
+  /** Stops every node that runs, whoever started it, and for good: nothing is started any more. @returns their names */
   async stopAll(): Promise<readonly string[]> {
     this.#isStopping = true;
     const stopped = await this.#stopRunning();
@@ -169,4 +172,8 @@ export class DevCluster {
     const message = `Node "${node}" is not in ${this.directory}; it has ${this.nodes.join(" ")}`;
     throw new DbError(failure("not_found", message, { node }));
   }
+}
+
+function stopped(): DbError {
+  return new DbError(failure("canceled", "The nodes were stopped before all had been started"));
 }

@@ -140,6 +140,19 @@ test("DevCluster knows its nodes, and none that runs before any was started", as
   await assert.rejects(cluster.start("n3"), { code: "not_found", message: /"n3" is not in .*n2 n1/ });
 });
 
+test("DevCluster starts no node any more once all are being stopped", async (t) => {
+  const launcher = join(parent, "ready.mjs");
+  writeFileSync(
+    launcher,
+    'console.log(JSON.stringify({ ready: true })); process.stdin.on("end", process.exit).resume();',
+  );
+  const cluster = await DevCluster.create({ ...options(fresh()), launcher });
+  t.after(() => cluster.stopAll());
+  const stopping = cluster.stopAll();
+  await assert.rejects(cluster.start("n1"), { code: "canceled" });
+  assert.deepEqual(await stopping, []);
+});
+
 test("DevCluster says why a node did not start, from its log, and leaves no process", async () => {
   const directory = fresh();
   const launcher = join(parent, "broken.mjs");
