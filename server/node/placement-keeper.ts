@@ -21,7 +21,7 @@ import type { Amounts, GroupPolicies } from "../../proto/policies.ts";
 import type { GroupStatus, Reply, Request } from "../../proto/requests.ts";
 import { heldBack, startsToNote } from "../recovery/cold-start.ts";
 import { foreseeAdvice, foreseeDrain } from "../recovery/drain-foresight.ts";
-import { explain } from "../recovery/explanation.ts";
+import { explain, explainAdvice } from "../recovery/explanation.ts";
 import { Fencing } from "../recovery/fencing.ts";
 import { grantFor } from "../recovery/grants.ts";
 import { isThere } from "../recovery/intents.ts";
@@ -257,7 +257,7 @@ export class PlacementKeeper {
 
   #explain(view: PlacementView, decisionsMax: number): Explanation {
     const hindrance = this.#owner.hindrance();
-    const { summary, ...rest } = explain(view, decisionsMax);
+    const { summary, ...rest } = (this.isLeased ? explain : explainAdvice)(view, decisionsMax);
     const ofMembers = hindrance === "" ? "" : `; its members are not as they are to be: ${hindrance}`;
     return { ...rest, summary: `${summary}${ofMembers}` };
   }

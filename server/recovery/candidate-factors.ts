@@ -38,6 +38,12 @@ export function factorsOf(view: PlacementView, purpose: PlacementPurpose, node: 
   return factors.filter((factor) => factor !== null);
 }
 
+/** Where there is nothing to run: ownership is advice, and goes by the list, the verdicts and what operators want. */
+export function adviceFactorsOf(view: PlacementView, node: NodeId): readonly Factor[] {
+  const factors = [precedence(view, "startup", node), verdict(view, node), wish(view, node)];
+  return factors.filter((factor) => factor !== null);
+}
+
 /** By this the policy compares load, for this purpose. */
 export function comparesLoad({ policies }: PlacementView, purpose: PlacementPurpose): boolean {
   return policies.fallover === "leastLoaded" && (purpose === "fallover" || purpose === "move");
@@ -100,9 +106,13 @@ function removal({ leaving, policies }: PlacementView, node: NodeId): Factor | n
   return { kind: "rule", excludes: policies.lease.isEndless, reason: `${node} is on its way out of the owner list` };
 }
 
-function pin({ placement: { intent, move } }: PlacementView, node: NodeId): Factor | null {
-  if (move?.to === node) return weighed("pin", `An operator wants the application on ${node}`);
-  return intent.pinnedTo === node ? weighed("pin", `An operator moved the application to ${node}`) : null;
+function wish({ placement: { move } }: PlacementView, node: NodeId): Factor | null {
+  return move?.to === node ? weighed("pin", `An operator wants the application on ${node}`) : null;
+}
+
+function pin(view: PlacementView, node: NodeId): Factor | null {
+  const isPinned = view.placement.intent.pinnedTo === node;
+  return wish(view, node) ?? (isPinned ? weighed("pin", `An operator moved the application to ${node}`) : null);
 }
 
 function ban(view: PlacementView, node: NodeId): Factor | null {

@@ -1,8 +1,9 @@
-// Why a group is where it is, and what would move it (D6). Nothing here decides: the rules of placement-plan.ts are asked, about
-// the group as it is, and as it would be if something happened.
+// Why a group is where it is, and what would move it (D6). Nothing here decides: the rules of placement-plan.ts are asked, or those
+// of placement.ts where there is nothing to run, about the group as it is, and as it would be if something happened.
 
 import { type GroupId, type NodeId, toMillis } from "../../proto/ids.ts";
 import { type Candidate, type Explanation, historyOf, type Trigger } from "../../proto/placement.ts";
+import { candidatesOfAdvice, decideAdvice, destinationOfAdvice } from "./advice.ts";
 import { countMoves } from "./anti-flap.ts";
 import { rankCandidates } from "./candidates.ts";
 import { destinationOf, later, placeOf, withNode, withoutNode, withPlacement, withStatus } from "./foresight.ts";
@@ -18,7 +19,19 @@ export function explain(view: PlacementView, decisionsMax: number): Explanation 
   return {
     summary: summaryOf(view, decided),
     candidates: preferences(view),
-    triggers: triggersOf(view, decided),
+    triggers: triggersOf(view, decided, { suppositions: suppositions(view, decided), destinationOf }),
+    decisions: historyOf(view.placement).slice(0, decisionsMax),
+  };
+}
+
+/** Of a group without resources. */
+export function explainAdvice(view: PlacementView, decisionsMax: number): Explanation {
+  const decided = decideAdvice(view);
+  const supposed = [...failure(view), ...returns(view), ...ofOperators(view)];
+  return {
+    summary: `${summaryOf(view, decided)}; without resources this is advice`,
+    candidates: candidatesOfAdvice(view),
+    triggers: triggersOf(view, decided, { suppositions: supposed, destinationOf: destinationOfAdvice }),
     decisions: historyOf(view.placement).slice(0, decisionsMax),
   };
 }
@@ -52,12 +65,17 @@ interface Supposition {
   readonly atMs: number | null;
 }
 
+interface Prospects {
+  readonly suppositions: readonly Supposition[];
+  readonly destinationOf: (view: PlacementView) => NodeId | null;
+}
+
 /** Those of what might happen that bring it elsewhere than where it ends up by itself; what is a matter of time comes first. */
-function triggersOf(view: PlacementView, decided: Decided): readonly Trigger[] {
-  const planned = destinationOf(view);
+function triggersOf(view: PlacementView, decided: Decided, prospects: Prospects): readonly Trigger[] {
+  const planned = prospects.destinationOf(view);
   const itself = planned === placeOf(view) ? [] : [{ ...byItself(view, decided), to: planned }];
-  const others = suppositions(view, decided)
-    .map(({ event, view: then, atMs }) => ({ event, to: destinationOf(then), atMs }))
+  const others = prospects.suppositions
+    .map(({ event, view: then, atMs }) => ({ event, to: prospects.destinationOf(then), atMs }))
     .filter(({ to }) => to !== planned);
   return [...itself, ...others];
 }

@@ -140,6 +140,19 @@ test("an operator moves an application: it stops before it starts elsewhere", ()
   assert.equal(agents.overlaps, 0);
 });
 
+test("of a group without resources it is explained that it can go where it then goes, though no agent is there", () => {
+  const cluster = new Cluster();
+  cluster.leader();
+  const explanation = () =>
+    cluster.ask(n4, { type: "explainGroup", group: rg, decisions: 1 }, "explainGroup").explanation;
+  const ranks = () => explanation().candidates.map(({ node, rank }) => `${node} ${rank}`);
+  assert.deepEqual(ranks(), ["n1 1", "n2 2", "n3 3"]);
+  assert.deepEqual(explanation().triggers[0], { event: "n1 fails", to: n2, atMs: null });
+  const wish = { type: "move", to: n3, ifEpoch: null } as const;
+  cluster.ask(n4, { type: "wish", group: rg, wish, validateOnly: false, who: "mona", why: "" }, "wish");
+  cluster.until(() => ranks()[0] === "n3 1");
+});
+
 test("what a drain would move is told as it is then decided: not to an owner that is up and has no agent", () => {
   const { cluster, agents, onlineOn } = scene();
   onlineOn(n1);

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { explain } from "../../../server/recovery/explanation.ts";
+import type { Placement } from "../../../proto/placement.ts";
+import { explain, explainAdvice } from "../../../server/recovery/explanation.ts";
+import { unplaced } from "../../../server/recovery/placement-record.ts";
 import { ms } from "./fixtures.ts";
 import {
   amounts,
@@ -329,3 +331,79 @@ test("explain() tells the newest decisions first, as many as asked for", () => {
     ["n208", "n210"],
   );
 });
+
+const advised: Fields = {
+  policies: policiesOf({ resources: [] }),
+  placement: unplaced,
+  agents: new Set(),
+  report: null,
+  rightEndsMs: ms(1_000_000),
+};
+const adviceOn = (fields: Fields) => explainAdvice(viewOf({ ...advised, ...fields }), 10);
+const wishing = (fields: Partial<Placement>): Placement => ({ ...unplaced, ...fields });
+
+/** Summary after the place, ranks, triggers. */
+const adviceCases: readonly (readonly [name: string, Fields, summary: string, ranks: string, moving: string[]])[] = [
+  [
+    "on the second owner, without any agent",
+    { ownership: ownedBy("n210") },
+    "precedence in the owner list: n210 is up, and keeps it as long as it is",
+    "n210 1, n208 2, n212 3",
+    ["n210 fails -> n208", "An operator drains n210 -> n208", "An operator stops it -> nowhere"],
+  ],
+  [
+    "on the only owner that is up",
+    { verdicts: statuses({ n208: "draining", n210: "down", n212: "maintenance" }) },
+    "drained node: No other owner is up: it stays on n208 until one is",
+    "n208 0, n210 0, n212 0",
+    [
+      "n208 fails -> nowhere",
+      "n210 is up again -> n210",
+      "n212 is undrained -> n212",
+      "An operator stops it -> nowhere",
+    ],
+  ],
+  [
+    "nowhere",
+    { ownership: unowned("suspended"), verdicts: statuses({ n208: "down", n210: "down", n212: "down" }) },
+    "no owner can take it: No owner is up: n208 is down; n210 is down; n212 is down",
+    "n208 0, n210 0, n212 0",
+    ["n208 is up again -> n208", "n210 is up again -> n210", "n212 is up again -> n212"],
+  ],
+  [
+    "stopped",
+    { ownership: unowned(), placement: wishing({ intent: { isOnline: false, frozen: null, pinnedTo: null } }) },
+    "stopped by an operator: rg226 is stopped until an operator starts it",
+    "n208 1, n210 2, n212 3",
+    ["An operator starts it -> n208"],
+  ],
+  [
+    "frozen on an owner that is down",
+    {
+      verdicts: statuses({ n208: "down" }),
+      placement: wishing({ intent: { isOnline: true, frozen: "new disk", pinnedTo: null } }),
+    },
+    "frozen by an operator: Frozen: new disk",
+    "n210 1, n212 2, n208 0",
+    ["An operator unfreezes it -> n210"],
+  ],
+  [
+    "about to be moved by an operator",
+    { placement: wishing({ move: { to: thirdOwner } }) },
+    "move by an operator: An operator wants it on n212",
+    "n212 1, n208 2, n210 3",
+    ["move by an operator: An operator wants it on n212 -> n212", "An operator stops it -> nowhere"],
+  ],
+];
+
+for (const [name, fields, expected, ranks, moving] of adviceCases) {
+  test(`explainAdvice() tells of a group without resources what its own plan decides: ${name}`, () => {
+    const { summary: told, candidates, triggers: would } = adviceOn(fields);
+    assert.ok(told.endsWith(`; ${expected}; without resources this is advice`), told);
+    assert.equal(candidates.map(({ node, rank }) => `${node} ${rank}`).join(", "), ranks);
+    assert.deepEqual(
+      would.map(({ event, to }) => `${event} -> ${to ?? "nowhere"}`),
+      moving,
+    );
+  });
+}
