@@ -7,7 +7,8 @@ import { fromJson, ScalarType, toJson } from "@bufbuild/protobuf";
 
 /**
  * @param value parsed YAML or JSON; not changed
- * @throws {Error} of the protobuf runtime, naming the field, when a field is unknown or of another type
+ * @throws {Error} that begins with the path of the field, when a word of an enumeration is unknown; of the protobuf runtime, naming
+ *   the field, when a field is unknown or of another type
  */
 export function fromPlainJson<Schema extends DescMessage>(schema: Schema, value: JsonValue): MessageShape<Schema> {
   return fromJson(schema, mapMessage(schema, value, longWord));
@@ -26,33 +27,44 @@ export function toPlainJson<Schema extends DescMessage>(
   return mapMessage(schema, json, shortLeaf);
 }
 
-/** Maps one leaf of a message's JSON; `field` tells its type. */
-type MapLeaf = (type: LeafType, value: JsonValue) => JsonValue;
+/** Maps one leaf of a message's JSON; `field` tells its type, and `path` where it stands: `resources[2].run.exec.start[0]`. */
+type MapLeaf = (type: LeafType, value: JsonValue, path: string) => JsonValue;
 type LeafType = { readonly enum?: DescEnum | undefined; readonly scalar?: ScalarType | undefined };
 
-function mapMessage(schema: DescMessage, value: JsonValue, mapLeaf: MapLeaf): JsonValue {
+function mapMessage(schema: DescMessage, value: JsonValue, mapLeaf: MapLeaf, path = ""): JsonValue {
   if (!isObject(value) || schema.typeName.startsWith("google.protobuf.")) return value;
   const fields = fieldsByName(schema);
   const mapped = Object.entries(value).map(([name, part]): [string, JsonValue] => {
     const field = fields.get(name);
-    return [name, field === undefined ? part : mapField(field, part, mapLeaf)];
+    const at = path === "" ? name : `${path}.${name}`;
+    return [name, field === undefined ? part : mapField(field, part, mapLeaf, at)];
   });
   return Object.fromEntries(mapped);
 }
 
-function mapField(field: DescField, value: JsonValue, mapLeaf: MapLeaf): JsonValue {
-  const mapOne = (one: JsonValue) =>
-    field.message === undefined ? mapLeaf(field, one) : mapMessage(field.message, one, mapLeaf);
-  if (field.fieldKind === "list") return Array.isArray(value) ? value.map(mapOne) : value;
-  if (field.fieldKind !== "map") return mapOne(value);
+function mapField(field: DescField, value: JsonValue, mapLeaf: MapLeaf, path: string): JsonValue {
+  const mapOne = (one: JsonValue, at: string) =>
+    field.message === undefined ? mapLeaf(field, one, at) : mapMessage(field.message, one, mapLeaf, at);
+  if (field.fieldKind === "list") {
+    return Array.isArray(value) ? value.map((one, index) => mapOne(one, `${path}[${index}]`)) : value;
+  }
+  if (field.fieldKind !== "map") return mapOne(value, path);
   if (!isObject(value)) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, mapOne(one)]));
+  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, mapOne(one, `${path}.${key}`)]));
 }
 
-/** `stop` of an enumeration to `LOST_QUORUM_POLICY_STOP`; anything else is left to the protobuf runtime to judge. */
-function longWord(type: LeafType, value: JsonValue): JsonValue {
-  if (type.enum === undefined || typeof value !== "string") return value;
-  return type.enum.values.find((known) => wordOf(known) === value)?.name ?? value;
+/** `stop` of an enumeration to `LOST_QUORUM_POLICY_STOP`. @throws {Error} when it has no such word, with those that it has */
+function longWord(type: LeafType, value: JsonValue, path: string): JsonValue {
+  if (type.enum === undefined || Number.isInteger(value) || value === null) return value;
+  const known = type.enum.values.find((one) => wordOf(one) === value || one.name === value);
+  if (known !== undefined) return known.name;
+  const words = type.enum.values.filter(({ number }) => number !== 0).map(wordOf);
+  throw new Error(`${path} is ${leafText(value)}, it must be one of ${words.join(", ")}`);
+}
+
+function leafText(value: JsonValue): string {
+  if (Array.isArray(value)) return "a list";
+  return isObject(value) ? "a map" : JSON.stringify(value);
 }
 
 function shortLeaf(type: LeafType, value: JsonValue): JsonValue {

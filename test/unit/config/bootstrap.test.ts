@@ -209,7 +209,8 @@ const refusals: readonly (readonly [string, string, RegExp, string?])[] = [
   [
     "a word that is no policy",
     replaced("lostQuorum: stop", "lostQuorum: halt"),
-    /^cluster\.yaml:13:13: Config is refused: enum LostQuorumPolicy from JSON: "halt"/,
+    /^cluster\.yaml:13:26: Config is refused: lostQuorum is "halt", it must be one of stop, freeze, read_only$/,
+    "groups[0].config.lostQuorum",
   ],
   [
     "a quota below its bounds",

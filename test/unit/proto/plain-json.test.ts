@@ -95,7 +95,21 @@ test("fromPlainJson() leaves free text alone, though it looks like a word", () =
 });
 
 for (const [what, value, message] of [
-  ["an unknown word", { lostQuorum: "explode" }, /explode/],
+  [
+    "an unknown word",
+    { lostQuorum: "explode" },
+    /^lostQuorum is "explode", it must be one of stop, freeze, read_only$/,
+  ],
+  [
+    "an unknown word deep inside",
+    { dependencies: [{ strength: "soft" }, { strength: "weak" }] },
+    /^dependencies\[1\]\.strength is "weak", it must be one of hard, soft$/,
+  ],
+  [
+    "what is no word",
+    { management: { startup: true } },
+    /^management\.startup is true, it must be one of highest_priority/,
+  ],
   ["an unknown field", { lostQuorumm: "stop" }, /lostQuorumm/],
   ["an unknown field deep inside", { quorum: { minimum: { ownerz: 2 } } }, /ownerz/],
   ["text for a number", { limits: { historyRevisions: "many" } }, /historyRevisions|history_revisions/],
