@@ -61,15 +61,18 @@ export async function placeGroup(context: CliContext, options: PlaceOptions, pla
     output.print(await ask({ wait: false, validateOnly }), () => `Would ${wish}\n`);
     return exitCodes.ok;
   }
-  const answer = isWaiting
-    ? await askAndWait(context, options, placing)
-    : await ask({ wait: false, validateOnly: false });
+  if (!isWaiting) {
+    const asked = await ask({ wait: false, validateOnly: false });
+    output.print(asked, () => `Asked to ${wish}; now ${placementText(asked.group, output.colours)}\n`);
+    return exitCodes.ok;
+  }
+  const answer = await askAndWait(context, options, placing);
   if (interrupted.aborted) {
     output.note(`${name}: not waited for any more; it goes on by itself`);
     return exitCodes.interrupted;
   }
   printPlaced(context, answer);
-  if (!isWaiting || isThere(answer.group, goal)) return exitCodes.ok;
+  if (isThere(answer.group, goal)) return exitCodes.ok;
   output.note(`${output.colours.red("error:")} ${missedText(answer.group, goal)}`);
   return exitCodes.failed;
 }

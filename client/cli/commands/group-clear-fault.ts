@@ -1,9 +1,11 @@
 // `bailiwick group clear-fault NAME`: someone has looked into why the application could not be started or stopped.
 
 import type { CliCommand } from "../cli-command.ts";
+import { type PlainGroup, placementText } from "../cluster-text.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { operatorName } from "../operator-name.ts";
-import { printPlaced, whyFlag } from "../place-group.ts";
+import type { Output } from "../output.ts";
+import { whyFlag } from "../place-group.ts";
 
 interface GroupClearErrorOptions {
   readonly group: string;
@@ -26,10 +28,15 @@ Examples:
 `,
   isWrite: true,
   parse: ([group = ""], flags) => ({ group, forgetMoves: flags.isSet("forgetMoves"), why: flags.text("why") }),
-  async run(context, { group, forgetMoves, why }) {
-    const { client, deps, interrupted: signal } = context;
-    const cleared = { group, forgetMoves, why, who: operatorName(deps) };
-    printPlaced(context, await client.clearGroupError(cleared, { signal }));
+  async run({ client, output, deps, interrupted }, { group, forgetMoves, why }) {
+    const wish = { group, forgetMoves, why, who: operatorName(deps) };
+    const answer = await client.clearGroupError(wish, { signal: interrupted });
+    output.print(answer, () => `Cleared the error of ${group}${standingOf(answer.group, output)}\n`);
     return exitCodes.ok;
   },
 };
+
+/** Until the policies have placed it again the group stands as if nothing had been cleared. */
+function standingOf(group: PlainGroup, { colours }: Output): string {
+  return group.ownershipState === "error" ? "" : `; now ${placementText(group, colours)}`;
+}

@@ -33,13 +33,19 @@ function callsOf(cluster: FakeCluster): readonly string[] {
   return cluster.calls.map((call) => call.replace("127.0.0.1:7401 ", "")).filter((call) => call !== "watch");
 }
 
-test("group move, start and stop say how the group stands once that is decided", async () => {
+test("group move, start and stop say what was asked for, and how the group stands now, which may be as before", async () => {
   const cluster = new FakeCluster();
   cluster.placed = state(RELEASING, "n202", { why: "Moves to n208" });
   const moved = await cli("group move rg220 --to n208 --if-epoch 5", { cluster });
-  assert.deepEqual([moved.code, moved.out, moved.err], [0, "rg220 is releasing on n202: Moves to n208\n", ""]);
+  assert.deepEqual(
+    [moved.code, moved.out, moved.err],
+    [0, "Asked to move rg220 to n208; now releasing on n202: Moves to n208\n", ""],
+  );
   cluster.placed = state(OFFLINE, "");
-  assert.equal((await cli("group start rg220 --on n214", { cluster })).out, "rg220 is offline\n");
+  assert.equal(
+    (await cli("group start rg220 --on n214", { cluster })).out,
+    "Asked to start rg220 on n214; now offline\n",
+  );
   const stopped = (await cli("group stop rg220 -o json", { cluster })).json() as { group: { ownershipState: string } };
   assert.equal(stopped.group.ownershipState, "offline");
   assert.deepEqual(callsOf(cluster), ["moveGroup n208 if 5", "startGroup n214", "stopGroup"]);
@@ -128,6 +134,10 @@ test("group freeze, unfreeze and clear-fault hand on what the operator says", as
   assert.equal(unfrozen.out, "rg220 is online on n202\n");
   assert.equal((await cli("group clear-fault rg220 --forget-moves", { cluster })).code, 0);
   assert.deepEqual(callsOf(cluster), ["freezeGroup new disk", "unfreezeGroup", "clearGroupFault forget"]);
+  const cleared = async () => (await cli("group clear-fault rg220", { cluster })).out;
+  assert.equal(await cleared(), "Cleared the error of rg220; now online on n202\n");
+  cluster.placed = state(OwnershipState.ERROR, "n202", { why: "postgres on n202: did not stop" });
+  assert.equal(await cleared(), "Cleared the error of rg220\n");
   cluster.refuse("clearGroupFault", "condition_failed");
   assert.equal((await cli("group clear-fault rg220", { cluster })).code, 3);
 });
