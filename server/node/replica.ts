@@ -5,7 +5,7 @@ import { type LogIndex, type MemberId, type Millis, type NodeId, type Term, toMe
 import { anyMember, type Membership, memberOf } from "../../proto/membership.ts";
 import type { Addressed, PeerMessage } from "../../proto/messages.ts";
 import type { AppliedRecord, GroupKey } from "../../proto/model.ts";
-import { asks, type Entry, type EntryId, type RaftMessage } from "../../proto/raft.ts";
+import { asks, type Entry, type EntryId, type HardState, type RaftMessage } from "../../proto/raft.ts";
 import type { Hash64 } from "../../storage/hash.ts";
 import type { Slot } from "../../storage/keys.ts";
 import type { LogStore } from "../../storage/log-store.ts";
@@ -368,12 +368,16 @@ export class Replica<Outcome, State extends ReplicatedState<Outcome>> implements
   }
 
   #persist(persist: NonNullable<RaftOutput["persist"]>): void {
-    if (persist.hardState !== null) this.#hardStates.set(this.#memberKey, persist.hardState);
-    this.acknowledgeStored();
     this.#hardStates.unsettled();
-    const operations = persist.append === null ? [] : this.#log.append(persist.append);
-    this.#out.writeDurably(operations, this.#hardStates.table());
+    if (persist.append !== null) this.#out.appendDurably(this.#log.append(persist.append));
+    if (persist.hardState !== null) this.#promise(persist.hardState);
     this.#persisting.push({ write: this.#out.nextWrite, token: persist.token });
+  }
+
+  #promise(hardState: HardState): void {
+    this.#hardStates.set(this.#memberKey, hardState);
+    this.acknowledgeStored();
+    this.#out.writeDurably([], this.#hardStates.table());
   }
 
   /** Applied here, so committed and never truncated, and durable: no entry that a restart may miss without damage. */
