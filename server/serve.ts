@@ -2,6 +2,7 @@
 // order in which nothing is acknowledged that is not durable.
 
 import { randomInt } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
 import { present } from "../proto/assert.ts";
 import { decodeEnvelope, encodeEnvelope } from "../proto/codec/envelope.ts";
 import { DbError, failure } from "../proto/errors.ts";
@@ -25,8 +26,9 @@ import type { Journal, Network, Ports } from "./node/ports.ts";
 import { closeStore, type OpenedData, openNodeData } from "./node-data.ts";
 import { refusalToListen } from "./port-check.ts";
 
-/** How long calls in flight may take once the node stops. */
+/** How long calls in flight may take once the node stops, and the groups that it leads to go over to other owners. */
 const stopGraceMs = 2_000;
+const stopPollMs = 10;
 /** An election's deadline and a peer's choice need no more. */
 const seedBound = 2 ** 47;
 
@@ -50,7 +52,10 @@ export interface RunningNode {
   readonly peer: string;
   /** Messages that did not get through, by reason. */
   readonly dropped: Counters;
-  /** Takes no new calls, answers those in flight for a moment, lets the write under way finish, releases the files. */
+  /**
+   * Takes no new calls, answers those in flight for a moment, hands over the groups that it leads where another owner is fit to
+   * lead them, lets the write under way finish, releases the files.
+   */
   stop(): Promise<void>;
 }
 
@@ -127,7 +132,9 @@ async function compose(options: StartOptions, key: NodeKey, data: OpenedData): P
     peer: textOfAddress({ ...config.listen.peer, port: network.port }),
     dropped,
     stop: async () => {
-      await api.close(stopGraceMs);
+      const closed = api.close(stopGraceMs);
+      inbox.deliver({ type: "stopping" });
+      await Promise.all([closed, untilDeparted(node)]);
       gauge.stop();
       wallClock.stop();
       host.stop();
@@ -135,6 +142,12 @@ async function compose(options: StartOptions, key: NodeKey, data: OpenedData): P
       await closeStore(store);
     },
   };
+}
+
+/** Others have their answers from the node and another leader, or there was no more time for it. */
+async function untilDeparted(node: Node): Promise<void> {
+  const endMs = performance.now() + stopGraceMs;
+  while (!node.isDeparted && performance.now() < endMs) await delay(stopPollMs);
 }
 
 interface NetworkParts {

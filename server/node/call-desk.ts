@@ -59,6 +59,9 @@ export class CallDesk {
     const budget = Math.min(budgetMs, limits.callBudgetMsMax);
     const call = this.#world.calls.open(caller, request, isStream(request) ? null : toMillis(nowMs + budget));
     if (call === null) return;
+    const { departures } = this.#world;
+    const isForOthers = caller.type === "peer" && request.type !== "nodeSelf";
+    if (isForOthers && departures.isOwn) return this.#world.calls.answer(call.key, departures.refusal);
     const wrong = validateRequest(request);
     if (wrong === null) this.#dispatch(call, nowMs);
     else this.#world.calls.answer(call.key, failed(wrong));

@@ -62,6 +62,11 @@ export class Calls {
     return this.#open.size;
   }
 
+  /** Without streams, which have no end. */
+  get unanswered(): number {
+    return this.#open.size - this.#streams;
+  }
+
   /** @returns null when the node answers too many calls already; the caller has been told */
   open(caller: Caller, request: Request, deadlineMs: Millis | null): Call | null {
     this.#lastKey += 1;
@@ -165,7 +170,7 @@ export class Calls {
 
   /** Streams are counted apart: they cost little, and would else keep calls out. */
   #refusal(request: Request): Failure | null {
-    const calls = this.#open.size - this.#streams;
+    const calls = this.unanswered;
     const callsMax = limits.callsMax + (isOfAgents(request) ? limits.agentCallsMax : 0);
     if (isStream(request) ? this.#streams < limits.watchesMax : calls < callsMax) return null;
     const message = isStream(request)

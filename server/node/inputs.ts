@@ -32,4 +32,6 @@ export type Input =
   /** What the disk of the data directory has left, as just measured. */
   | { readonly type: "diskFree"; readonly bytes: number }
   /** Wall clock minus monotonic clock: it has been set, or the machine has slept. */
-  | { readonly type: "wallClock"; readonly offsetMs: number };
+  | { readonly type: "wallClock"; readonly offsetMs: number }
+  /** The node is to be stopped soon: what it does for others comes to an end. */
+  | { readonly type: "stopping" };

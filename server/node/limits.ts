@@ -255,6 +255,16 @@ export const limits = {
   precedencePauseMs: 15_000,
   precedencePauseMsMax: 600_000,
 
+  // A planned stop.
+  /** How long calls that a node has taken keep it from handing over what it leads, */
+  handOverPatienceMs: 500,
+  /** how long it waits in the end for a peer to say that it has its answers, */
+  farewellMs: 1_000,
+  /** and how often it looks how far all that is. */
+  farewellCheckMs: 25,
+  /** How long the word of a peer counts that it stops: above all that its stop may take. */
+  departureMs: 10_000,
+
   // Recovery of a group from one node's data.
   /** Added to revision and epoch: above all that the lost members may have given out, at a thousand a second for 11 days. */
   recoveryJump: 1_000_000_000,

@@ -8,6 +8,7 @@ import type { Learner, Membership, QuorumPolicy, Voter } from "../../proto/membe
 import { isJoint } from "../raft/changes.ts";
 import type { RaftInput, RaftStatus, Target } from "../raft/types.ts";
 import { policyFor, policyMisfit, refusePolicy, type WantedVoter, wantedVoters } from "../recovery/members.ts";
+import { firstFit } from "./heirs.ts";
 import { limits } from "./limits.ts";
 import { nextTick } from "./millis.ts";
 import { WitnessKeeper } from "./witness-keeper.ts";
@@ -263,7 +264,9 @@ export class Precedence {
 
   /** The first owner of the list before this one that may lead, hears everything, and has been fit for a while. */
   heir(self: NodeId, status: RaftStatus, nowMs: Millis): NodeId | null {
-    const node = firstFit(self, status, nowMs);
+    const { voters } = status.membership;
+    const own = voters.findIndex((voter) => voter.node === self);
+    const node = firstFit(own < 0 ? voters : voters.slice(0, own), status, nowMs);
     if (node === null) {
       this.#fit = null;
       return null;
@@ -282,18 +285,6 @@ export class Precedence {
     this.#pauses.set(node, { untilMs: toMillis(nowMs + pauseMs), pauseMs });
     this.#fit = null;
   }
-}
-
-function firstFit(self: NodeId, { membership, peers, last }: RaftStatus, nowMs: Millis): NodeId | null {
-  for (const { node, votes, isWitness } of membership.voters) {
-    if (node === self) return null;
-    if (isWitness || votes === 0) continue;
-    const peer = peers.find((known) => known.peer === node);
-    const isHeard = peer !== undefined && peer.heardMs !== null && peer.heardMs >= nowMs - limits.suspectMs;
-    const isNear = peer?.state === "replicate" && last - peer.matched <= limits.lagEntriesMax;
-    if (isHeard && isNear) return node;
-  }
-  return null;
 }
 
 function targetOwners({ target }: Membership): readonly NodeId[] | null {

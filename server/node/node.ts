@@ -23,8 +23,10 @@ import { Calls } from "./calls.ts";
 import { ClusterDatabase, type ClusterListener } from "./cluster-database.ts";
 import type { ClusterOutcome, ClusterState } from "./cluster-state.ts";
 import { Counters } from "./counters.ts";
+import { Departures } from "./departures.ts";
 import { DiskSpace } from "./disk-space.ts";
 import type { Effect } from "./effects.ts";
+import { type Bequest, Farewell } from "./farewell.ts";
 import { stepDownOperations } from "./genesis.ts";
 import { Groups, type GroupsOptions, replicaParts } from "./groups.ts";
 import { HardStates } from "./hard-states.ts";
@@ -85,6 +87,7 @@ export class Node implements StateMachine, Knowledge {
   readonly #desk: CallDesk;
   readonly #reports: VerdictReports;
   readonly #settling: Settling;
+  readonly #farewell: Farewell;
   readonly #neighbourhood: Neighbourhood;
   readonly streams: NodeStreams;
   readonly agents: AgentDesk;
@@ -130,6 +133,7 @@ export class Node implements StateMachine, Knowledge {
       voterReplacement: options.voterReplacement ?? usualReplacement,
       quarantines: this.#quarantine.reasons,
       connected: new Set(),
+      departures: new Departures(image.node),
     };
     this.#beats = new Beats(this.#world);
     this.#router = new Router(this.#world, {
@@ -151,6 +155,7 @@ export class Node implements StateMachine, Knowledge {
     this.#desk = new CallDesk(this.#world, this.#router, this);
     this.#reports = new VerdictReports(this.#world);
     this.#settling = new Settling(this.#world);
+    this.#farewell = new Farewell(this.#world, (...question) => this.#desk.ask(...question));
     const nodes = () => this.database.state.nodes;
     const listed = (group: GroupId) => this.database.state.directory.group(group);
     const recovery = (group: GroupId) => this.database.state.recovery(group);
@@ -226,6 +231,7 @@ export class Node implements StateMachine, Knowledge {
       this.#desk.deadlineMs(),
       this.#reports.deadlineMs(),
       this.#settling.deadlineMs(),
+      this.#farewell.deadlineMs(),
       this.streams.deadlineMs(),
       this.#reception.deadlineMs(),
       this.agents.allocations.deadlineMs(),
@@ -261,6 +267,9 @@ export class Node implements StateMachine, Knowledge {
         // Managers that wait for a time of day look anew every few seconds.
         this.#wallOffsetMs = input.offsetMs;
         return;
+      case "stopping":
+        this.#farewell.begin(nowMs);
+        return this.#router.stopping(nowMs);
     }
   }
 
@@ -401,6 +410,7 @@ export class Node implements StateMachine, Knowledge {
     if (this.#world.quarantines.has(peer)) this.#beats.wake(nowMs);
     if (this.#database !== null && this.#fellows().has(peer)) this.#reception.peerUp(peer, nowMs);
     this.#router.peerUp(peer, nowMs);
+    this.#farewell.peerUp(peer);
     this.#database?.log.peerUp(peer);
     this.#statuses?.peerUp(peer);
   }
@@ -436,6 +446,7 @@ export class Node implements StateMachine, Knowledge {
     for (const group of this.#leaving) this.#groups.lose(group, nowMs);
     this.#leaving.clear();
     if (this.#hasOtherFellows) this.#configureNetwork();
+    this.#handOver(nowMs);
     this.database.settle(nowMs);
     let isLeft = this.database.replica?.hasWork === true;
     for (const group of this.#agenda.take(nowMs)) {
@@ -450,8 +461,19 @@ export class Node implements StateMachine, Knowledge {
     this.#turn.settle(isLeft);
   }
 
+  /** What this node leads, when it is about to stop. */
+  #handOver(nowMs: Millis): void {
+    const left = this.#farewell.settle(this.#replicas(), nowMs);
+    for (const group of this.#groups) if (left.includes(group.replica)) this.#agenda.touch(group);
+  }
+
+  /** `stopping` has been heard, and nobody loses anything by the end of this node that could be saved. */
+  get isDeparted(): boolean {
+    return this.#farewell.isDone;
+  }
+
   /** Of this node: one a group, and on a voter that of the cluster group. */
-  *#replicas(): Iterable<Acknowledger> {
+  *#replicas(): Iterable<Acknowledger & Bequest> {
     for (const group of this.#groups) yield group.replica;
     if (this.database.replica !== null) yield this.database.replica;
   }

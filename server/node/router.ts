@@ -117,11 +117,17 @@ export class Router {
     for (const key of keys?.keys() ?? []) this.#again(key, nowMs);
   }
 
+  /** This node stops: nobody waits here for a leader who can ask elsewhere. */
+  stopping(nowMs: Millis): void {
+    for (const group of [...this.#parked.keys()]) this.leaderChanged(group, nowMs);
+  }
+
   reroute(keys: readonly number[], nowMs: Millis): void {
     for (const key of keys) this.#again(key, nowMs);
   }
 
   replied(from: NodeId, number: number, reply: Reply, nowMs: Millis): void {
+    this.#world.departures.heard(from, reply, nowMs);
     const hasExpired = reply.type === "failed" && reply.failure.code === "deadline";
     if (!hasExpired) this.#silent.delete(from);
     const forward = this.#ended(from, number);
@@ -196,6 +202,7 @@ export class Router {
 
   /** What waited for a connection to `node` is sent. */
   peerUp(node: NodeId, nowMs: Millis): void {
+    this.#world.departures.forget(node);
     for (const [number, forward] of [...this.#forwarded]) {
       if (forward.to !== node || forward.waiting === null) continue;
       const call = this.#world.calls.get(forward.key);
@@ -205,6 +212,7 @@ export class Router {
 
   /** Calls that were under way at `node` are tried elsewhere where that is harmless. */
   peerDown(node: NodeId, nowMs: Millis): void {
+    this.#world.departures.forget(node);
     for (const [group, hint] of [...this.#hints]) if (hint === node) this.#hints.delete(group);
     for (const [number, forward] of [...this.#forwarded]) {
       if (forward.to !== node) continue;
@@ -259,6 +267,11 @@ export class Router {
   }
 
   #park(call: Call, group: GroupId, local: LocalGroup, nowMs: Millis): void {
+    const { departures } = this.#world;
+    if (call.caller.type === "peer" && departures.isOwn) {
+      this.#world.calls.answer(call.key, departures.refusal);
+      return;
+    }
     const hopeless = noQuorumFailure(group, local, this.#world, nowMs);
     if (hopeless !== null) {
       this.#world.calls.answer(call.key, failed(hopeless));
@@ -302,18 +315,19 @@ export class Router {
       this.#world.calls.answer(call.key, failed(failure("not_found", message, { group })));
       return;
     }
-    const candidates = this.#inOrder(group, owners);
+    const candidates = this.#inOrder(group, owners, nowMs);
     const target = candidates[call.tries % Math.max(1, candidates.length)];
     if (target !== undefined) this.#forward(call, target, nowMs);
     else this.#pause(call, nowMs);
   }
 
-  /** The one that answered last, then those with an open connection, then the rest; those that fell silent come last. */
-  #inOrder(group: GroupId, owners: readonly NodeId[]): readonly NodeId[] {
+  /** The one that answered last, then those with an open connection, then the rest; those that fell silent or stop come last. */
+  #inOrder(group: GroupId, owners: readonly NodeId[], nowMs: Millis): readonly NodeId[] {
     const others = owners.filter((owner) => owner !== this.#world.self);
     const hint = this.#hints.get(group);
     const silent = [...this.#silent];
     const rank = (node: NodeId) => {
+      if (this.#world.departures.isLeaving(node, nowMs)) return 3 + silent.length;
       if (silent.includes(node)) return 3 + silent.indexOf(node);
       return node === hint ? 0 : this.#world.connected.has(node) ? 1 : 2;
     };
@@ -327,6 +341,9 @@ export class Router {
   }
 
   #forward(call: Call, to: NodeId, nowMs: Millis): void {
+    // It would refuse the call, or end before it could: the wait is for another leader, or for its next start.
+    const isRefused = call.request.type !== "nodeSelf" && this.#world.departures.isLeaving(to, nowMs);
+    if (isRefused) return this.#pause(call, nowMs);
     const forwardsMax = limits.forwardsMax + (isOfAgents(call.request) ? limits.agentCallsMax : 0);
     if (this.#forwarded.size >= forwardsMax) {
       const message = `The node has ${this.#forwarded.size} calls under way at other nodes, limit ${forwardsMax}`;
@@ -387,7 +404,7 @@ export class Router {
     if (owners.some((owner) => this.#world.connected.has(owner))) {
       if (number === undefined || forward === undefined) return;
       this.#ended(forward.to, number);
-      call.tries = this.#inOrder(group, owners).findIndex((owner) => this.#world.connected.has(owner));
+      call.tries = this.#inOrder(group, owners, nowMs).findIndex((owner) => this.#world.connected.has(owner));
       this.#again(key, nowMs);
     } else if (nowMs >= sinceMs + limits.noQuorumGraceMs) {
       this.#giveUp(key, unreachableFailure(group, owners));

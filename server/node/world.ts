@@ -6,6 +6,7 @@ import type { LeaseRead } from "../raft/types.ts";
 import type { Allowance } from "./allowance.ts";
 import type { Calls } from "./calls.ts";
 import type { Counters } from "./counters.ts";
+import type { Departures } from "./departures.ts";
 import type { DiskSpace } from "./disk-space.ts";
 import type { HardStates } from "./hard-states.ts";
 import type { LogKept } from "./log-trim.ts";
@@ -45,6 +46,7 @@ export interface World {
   readonly quarantines: ReadonlyMap<NodeId, string>;
   /** Peers with an open connection. */
   readonly connected: Set<NodeId>;
+  readonly departures: Departures;
 }
 
 /** Milliseconds since 1970: to date things for people, for time windows, and to count moves that other managers have dated. */

@@ -11,6 +11,7 @@ export function describeInput(input: Input): string {
   switch (input.type) {
     case "start":
     case "deadline":
+    case "stopping":
       return "";
     case "peer":
       return `${input.from}${input.published ? "*" : ""} ${describeMessage(input.envelope.message)}`;

@@ -22,6 +22,7 @@ import type { Reply, Request, WatchMessage } from "../../../proto/requests.ts";
 import { Allowance } from "../../../server/node/allowance.ts";
 import { Calls } from "../../../server/node/calls.ts";
 import { Counters } from "../../../server/node/counters.ts";
+import { Departures } from "../../../server/node/departures.ts";
 import { DiskSpace } from "../../../server/node/disk-space.ts";
 import type { Effect, WriteBatch } from "../../../server/node/effects.ts";
 import { type Bootstrap, bootOperations, genesisOperations } from "../../../server/node/genesis.ts";
@@ -513,6 +514,7 @@ export function worldOf(self: NodeId): World & { readonly quarantines: Map<NodeI
     isForgetful: () => false,
     quarantines: new Map(),
     connected: new Set(),
+    departures: new Departures(self),
   };
 }
 

@@ -231,6 +231,50 @@ test("an answer of somebody who was not asked counts nothing, nor does a second 
   assert.deepEqual(rig.said, ["ask n1", "put"]);
 });
 
+test("a node that stops is asked nothing more: a write waits for another owner, or for its next start", () => {
+  const stops: Reply = { type: "failed", failure: failure("stopping", "going", { node: n1 }) };
+  const rig = new Rig();
+  rig.call(put("k", "v"));
+  rig.replied(n1, rig.number, stops);
+  rig.advance(limits.retryPauseMs);
+  assert.deepEqual(rig.said, ["ask n1", "ask n3"]);
+  rig.call(put("k", "v"));
+  assert.equal(rig.said.at(-1), "ask n2");
+  rig.local = owner(n1, 0);
+  const call = rig.call(put("k", "v"));
+  rig.advance(10 * limits.retryPauseMs);
+  rig.down(n1);
+  assert.deepEqual(rig.said.slice(3), []);
+  assert.equal(call.mayHaveHappened, false);
+  rig.world.connected.add(n1);
+  rig.router.peerUp(n1, toMillis(rig.nowMs));
+  rig.advance(limits.retryPauseMs);
+  assert.deepEqual(rig.said.slice(3), ["ask n1"]);
+});
+
+test("only a node itself says that it stops, also in a reply to no call, and its word counts for a while", () => {
+  const stops: Reply = { type: "failed", failure: failure("stopping", "going", { node: n1 }) };
+  const rig = new Rig();
+  rig.replied(n2, 0, stops);
+  rig.call(put("k", "v"));
+  rig.replied(n1, 0, stops);
+  rig.call(put("k", "v"));
+  rig.advance(limits.departureMs);
+  rig.call(put("k", "v"));
+  assert.deepEqual(rig.said, ["ask n1", "ask n2", "ask n1"]);
+});
+
+test("a call of another node that waits here for a leader is sent back when this node stops, and so is the next", () => {
+  const rig = new Rig();
+  rig.local = owner(null, 0);
+  rig.call(put("k", "v"), { type: "peer", node: n1, call: 7 });
+  rig.call(put("k", "v"));
+  rig.world.departures.begin();
+  rig.router.stopping(toMillis(rig.nowMs));
+  rig.call(put("k", "v"), { type: "peer", node: n2, call: 8 });
+  assert.deepEqual(rig.said, ["tell n1 stopping", "tell n2 stopping"]);
+});
+
 test("a call of another node is never passed on", () => {
   const rig = new Rig();
   const caller: Caller = { type: "peer", node: n2, call: 5 };
