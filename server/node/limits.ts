@@ -108,8 +108,8 @@ export const limits = {
   compactRetryMs: 5_000,
   /** Into so many steps the time that history is kept is cut. */
   historyMarks: 8,
-  /** After a change of the hard state or an append, until the table is written with what has become durable meanwhile. */
-  settleMs: 50,
+  /** After a change of the hard state, until it is written once more with what has become durable meanwhile. */
+  settleMs: 200,
   /** Rows that the log can rebuild wait so long for a write that somebody waits for, */
   gatherWritesMs: 100,
   /** or until there is so much of them. */

@@ -27,7 +27,6 @@ export class Outbox {
   #operations: Operation[] = [];
   #hardStates: HardStateTable | null = null;
   #sync = false;
-  #appends = false;
   /** The newest write with a table of hard states. */
   #lastTable: WriteId = 0;
   #messages: Message[] = [];
@@ -46,7 +45,7 @@ export class Outbox {
 
   /** Whether the step records a vote, a term or entries to be acknowledged. */
   get hasPromise(): boolean {
-    return this.#hardStates !== null || this.#appends;
+    return this.#hardStates !== null;
   }
 
   /** A table of hard states is to be written, or not known to be durable: another one may be merged with it. */
@@ -59,12 +58,6 @@ export class Outbox {
     this.write(operations);
     if (hardStates !== null) this.#hardStates = hardStates;
     this.#sync = true;
-  }
-
-  /** As {@link Outbox.writeDurably}, of entries that are acknowledged then. */
-  appendDurably(operations: readonly Operation[]): void {
-    this.writeDurably(operations, null);
-    this.#appends = true;
   }
 
   send(to: NodeId, message: PeerMessage): void {
@@ -163,6 +156,5 @@ export class Outbox {
     if (this.#hardStates !== null) this.#lastTable = this.#lastWrite;
     this.#hardStates = null;
     this.#sync = false;
-    this.#appends = false;
   }
 }

@@ -5,7 +5,7 @@ import { type LogIndex, type MemberId, type Millis, type NodeId, type Term, toMe
 import { anyMember, type Membership, memberOf } from "../../proto/membership.ts";
 import type { Addressed, PeerMessage } from "../../proto/messages.ts";
 import type { AppliedRecord, GroupKey } from "../../proto/model.ts";
-import { asks, type Entry, type EntryId, type HardState, type RaftMessage } from "../../proto/raft.ts";
+import { asks, type Entry, type EntryId, type RaftMessage } from "../../proto/raft.ts";
 import type { Hash64 } from "../../storage/hash.ts";
 import type { Slot } from "../../storage/keys.ts";
 import type { LogStore } from "../../storage/log-store.ts";
@@ -368,16 +368,12 @@ export class Replica<Outcome, State extends ReplicatedState<Outcome>> implements
   }
 
   #persist(persist: NonNullable<RaftOutput["persist"]>): void {
-    this.#hardStates.unsettled();
-    if (persist.append !== null) this.#out.appendDurably(this.#log.append(persist.append));
-    if (persist.hardState !== null) this.#promise(persist.hardState);
-    this.#persisting.push({ write: this.#out.nextWrite, token: persist.token });
-  }
-
-  #promise(hardState: HardState): void {
-    this.#hardStates.set(this.#memberKey, hardState);
+    if (persist.hardState !== null) this.#hardStates.set(this.#memberKey, persist.hardState);
     this.acknowledgeStored();
-    this.#out.writeDurably([], this.#hardStates.table());
+    this.#hardStates.unsettled();
+    const operations = persist.append === null ? [] : this.#log.append(persist.append);
+    this.#out.writeDurably(operations, this.#hardStates.table());
+    this.#persisting.push({ write: this.#out.nextWrite, token: persist.token });
   }
 
   /** Applied here, so committed and never truncated, and durable: no entry that a restart may miss without damage. */

@@ -1,6 +1,6 @@
 // Writes the hard state once more when a replica has gone on since the last time: a little later, for all groups at once.
 // Then both slot files hold every vote, and `acknowledged` covers the newest entries too: what is lost from a disk at rest
-// shows. Appends carry no table of their own: while writes come, this is the one that follows them.
+// shows. While writes come, each carries the table anyway, and this one merges with them.
 
 import type { Millis } from "../../proto/ids.ts";
 import { toMillis } from "../../proto/ids.ts";
