@@ -270,7 +270,8 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
     const record = putGroupRecord(this.record, { slot: state.rows.slot, role: "owner", member });
     out.writeDurably([record, ...log.operations, ...this.#copy.takeOperations()], hardStates.table());
     this.#leaderSight = new LeaderSight(nowMs);
-    this.#seat = this.#seatOf(this.#partsOf(this.#copy, log.store, applied, nowMs));
+    const parts = this.#partsOf(this.#copy, log.store, applied, nowMs);
+    this.#seat = this.#seatOf({ ...parts, making: out.nextWrite });
   }
 
   /** If this node has a vote, it has none any more, and goes on as a copy. */
@@ -348,7 +349,7 @@ export class ClusterDatabase implements ReplicaOwner<ClusterOutcome> {
     const start = { self, leaseRead, member: key.member, isWitness: false, configuration, hardState };
     const slice = { previous: last, entries: [] };
     const raft = createRaft({ ...start, log: slice, applied: last.index }, random.fork(), nowMs);
-    return { ...key, raft, log, applier, entries: [] };
+    return { ...key, raft, log, applier, entries: [], making: null };
   }
 
   #seatOf(parts: ClusterReplicaParts): Seat {

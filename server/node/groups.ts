@@ -338,7 +338,7 @@ export class Groups {
     this.#open({ group, incarnation, member }, state, { log: store, last: logStart }, nowMs);
   }
 
-  /** Takes part from now on with a state that covers an empty log up to `last`. */
+  /** Takes part from now on with a state that covers an empty log up to `last`, and is written in this step. */
   #open(key: MemberKey, state: GroupState, { log, last }: { log: LogStore; last: EntryId }, nowMs: Millis): void {
     const { hardStates, self, random, leaseRead } = this.#world;
     const { configuration } = state.members;
@@ -347,7 +347,7 @@ export class Groups {
     const slice = { previous: last, entries: [] };
     const raft = createRaft({ ...start, log: slice, applied: last.index }, random.fork(), nowMs);
     const applier = new Applier<GroupOutcome, GroupState>(state, last);
-    this.#hold({ ...key, raft, log, applier, entries: [] }, nowMs);
+    this.#hold({ ...key, raft, log, applier, entries: [], making: this.#world.out.nextWrite }, nowMs);
   }
 
   #hold(parts: ConstructorParameters<typeof ResourceGroup>[0], nowMs: Millis): void {
@@ -381,7 +381,8 @@ export function replicaParts<Outcome, State extends ReplicatedState<Outcome>>(
     nowMs,
   );
   const { group, incarnation, member, entries } = image;
-  return { group, incarnation, member, raft, log, applier: new Applier<Outcome, State>(image.state, applied), entries };
+  const applier = new Applier<Outcome, State>(image.state, applied);
+  return { group, incarnation, member, raft, log, applier, entries, making: null };
 }
 
 function keyOf({ group, incarnation }: GroupKey): GroupKey {

@@ -16,14 +16,18 @@ const fresh: HardState = { term: toTerm(0), vote: null, standIn: null };
 export class HardStates {
   readonly #byMember = new Map<string, GroupHardState>();
 
-  /** Nothing has happened to any replica since the table was last written for its own sake (settling.ts). */
-  #isSettled = true;
+  /**
+   * Nothing has happened to any replica since the table was last written for its own sake (settling.ts). After a start it is not
+   * known: what the start has read may be in one of the slots only.
+   */
+  #isSettled: boolean;
 
   /** Members that are gone, by name, and the write that has it on record. */
   #retired: { readonly name: string; readonly write: WriteId }[] = [];
 
   constructor(table: HardStateTable) {
     for (const row of table) this.#byMember.set(nameOf(row), row);
+    this.#isSettled = table.length === 0;
   }
 
   get(key: MemberKey): HardState {
@@ -47,7 +51,7 @@ export class HardStates {
     return this.#isSettled;
   }
 
-  /** A replica has written or applied: its row is to be written again. */
+  /** A replica or a witness has written, or a replica applied: its row is to be written again. */
   unsettled(): void {
     this.#isSettled = false;
   }

@@ -53,6 +53,8 @@ export interface ReplicaParts<Outcome, State extends ReplicatedState<Outcome>> e
   readonly applier: Applier<Outcome, State>;
   /** The log as it was read at the start; empty for a new group. */
   readonly entries: readonly Entry[];
+  /** The write that has all of it on the disk; null: it is there. */
+  readonly making: WriteId | null;
 }
 
 export interface ReplicaWorld {
@@ -101,6 +103,7 @@ export class Replica<Outcome, State extends ReplicatedState<Outcome>> implements
     this.#raft = parts.raft;
     this.#log = parts.log;
     this.#applier = parts.applier;
+    this.#installing = parts.making;
     this.#out = world.out;
     this.#hardStates = world.hardStates;
     this.#trim = new LogTrim(world.logKept);

@@ -97,6 +97,7 @@ export class WitnessSeat implements Party {
   #persist(persist: NonNullable<RaftOutput["persist"]>): void {
     const { hardStates, out } = this.#world;
     if (persist.hardState !== null) hardStates.set({ ...this.key, member: this.member }, persist.hardState);
+    hardStates.unsettled();
     out.writeDurably([], hardStates.table());
     this.#persisting.push({ write: out.nextWrite, token: persist.token });
   }

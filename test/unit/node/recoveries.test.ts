@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { type NodeId, toGroupId, toNodeId } from "../../../proto/ids.ts";
 import type { Reply, Request } from "../../../proto/requests.ts";
 import { bytesOf } from "../proto/group-configs.ts";
-import { Cluster, get, put, rg, type Shape, textIn } from "./cluster.ts";
+import { Cluster, type Disk, get, put, rg, type Shape, textIn } from "./cluster.ts";
 
 const nodes = [1, 2, 3, 4, 5, 6, 7, 8].map((number) => toNodeId(`n${number}`));
 const [n1, n2, n3, n4, n5, n6, n7, n8] = nodes as [NodeId, NodeId, NodeId, NodeId, NodeId, NodeId, NodeId, NodeId];
@@ -126,3 +126,42 @@ test("a new owner that had received nothing yet when the others were lost stops 
   cluster.advance(20_000);
   assert.equal(answerTo(cluster, n6, recoverGroupFrom(n3, n3, n4), 20_000).type, "recoverGroup");
 });
+
+test("a group that goes on alone is on the disk before the hard state counts on it, also when its first vote is written with it", () => {
+  const cluster = new Cluster(apart);
+  cluster.leader();
+  cluster.ask(n1, put("k", "v"), "put");
+  cluster.advance(5_000);
+  for (const node of [n1, n2]) cluster.stop(node);
+  cluster.advance(20_000);
+  const disk = cluster.disks.get(n3) as Disk;
+  disk.hung = [];
+  cluster.ask(n6, create(n5, n6, n7), "createGroup");
+  cluster.member(n6).call(recoverGroupFrom(n3), 20_000);
+  cluster.until(() => cluster.member(n3).notes.includes("Goes on alone"), 30_000);
+  cluster.advance(4_000);
+  const wasHeld = heldWhenCountedOn(disk);
+  for (const tell of disk.hung) tell();
+  disk.hung = null;
+  cluster.until(() => wasHeld() !== null, 10_000);
+  assert.equal(wasHeld(), true);
+});
+
+/** Whether the disk had the group that goes on when the first table came that says something was acknowledged in it; null: none has come. */
+function heldWhenCountedOn(disk: Disk): () => boolean | null {
+  let wasHeld: boolean | null = null;
+  const write = disk.write.bind(disk);
+  disk.write = (batch) => {
+    const row = batch.hardStates?.find((one) => one.group === rg && one.incarnation > 1 && one.acknowledged > 0);
+    if (row !== undefined) wasHeld ??= groupsOn(disk).includes(row.incarnation);
+    write(batch);
+  };
+  return () => wasHeld;
+}
+
+/** Incarnations of the group of which the disk has a replica. */
+function groupsOn(disk: Disk): readonly number[] {
+  const stored = disk.image().read();
+  assert.equal(stored.type, "image");
+  return stored.type === "image" ? stored.image.groups.map(({ incarnation }) => incarnation) : [];
+}

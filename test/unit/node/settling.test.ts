@@ -2,12 +2,13 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type LogIndex, type Millis, toMillis } from "../../../proto/ids.ts";
+import { type LogIndex, type Millis, toMillis, toNodeId } from "../../../proto/ids.ts";
 import { HardStates } from "../../../server/node/hard-states.ts";
 import { limits } from "../../../server/node/limits.ts";
 import { Outbox } from "../../../server/node/outbox.ts";
 import { Settling } from "../../../server/node/settling.ts";
-import { Cluster, n1, n2, n3, n4, put, rg } from "./cluster.ts";
+import type { HardStateTable } from "../../../storage/hard-state.ts";
+import { Cluster, type Disk, n1, n2, n3, n4, put, rg } from "./cluster.ts";
 
 const owners = [n1, n2, n3] as const;
 
@@ -85,6 +86,46 @@ test("a node that starts anew after it has settled still demands all that it ack
     read?.type === "damaged" && read.reason,
     `group rg: the log ends at ${last - 1}, but ${last} was acknowledged (at index ${last})`,
   );
+});
+
+/** The tables of the two slots of a node's disk, the older one first. */
+function slotsOf(disk: Disk): () => readonly HardStateTable[] {
+  let slots: readonly HardStateTable[] = [disk.table, disk.table];
+  const write = disk.write.bind(disk);
+  disk.write = (batch) => {
+    write(batch);
+    if (batch.hardStates !== null) slots = [slots[1] as HardStateTable, batch.hardStates];
+  };
+  return () => slots;
+}
+
+/** n1 and n2 own the group, n3 is the witness, and n1 has just been cut off from both. */
+function cutOff(): { readonly cluster: Cluster; readonly slots: () => readonly HardStateTable[] } {
+  const nodes = ["n1", "n2", "n3", "n4", "n5", "n6"].map(toNodeId);
+  const cluster = new Cluster({ nodes, groups: { rg: [n1, n2] }, voters: nodes.slice(3) });
+  cluster.advance(60_000);
+  const slots = slotsOf(cluster.disks.get(n3) as Disk);
+  for (const other of [n2, n3]) cluster.cut(n1, other);
+  return { cluster, slots };
+}
+
+const standsIn = (table: HardStateTable) => table.some(({ standIn }) => standIn !== null);
+
+test("a witness has in both slots soon after it for whom it stands in", () => {
+  const { cluster, slots } = cutOff();
+  cluster.until(() => slots().some(standsIn), 20_000);
+  cluster.advance(2 * limits.settleMs);
+  assert.deepEqual(slots().map(standsIn), [true, true]);
+});
+
+test("a witness that was started anew before that has it in both slots soon after its start", () => {
+  const { cluster, slots } = cutOff();
+  cluster.until(() => slots().some(standsIn), 20_000);
+  cluster.stop(n3);
+  assert.deepEqual(slots().map(standsIn), [false, true]);
+  cluster.start(n3);
+  cluster.advance(2 * limits.settleMs);
+  assert.deepEqual(slots().map(standsIn), [true, true]);
 });
 
 test("a table that is not durable yet is not merged with the one that settles: that one comes later", () => {
