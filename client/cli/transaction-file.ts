@@ -1,6 +1,7 @@
 // A transaction as people write it: YAML with keys and values as text, or in base64 where they are none.
 
 import { z } from "zod";
+import { shownValue } from "../../proto/shown-value.ts";
 import type { Comparison, Operation, Transaction } from "../transact-calls.ts";
 import { UsageError } from "./usage-error.ts";
 
@@ -84,25 +85,11 @@ function describe({ issues: [issue] }: z.ZodError, content: unknown): string {
   const field = steps.join("").replace(/^\./, "");
   const message = issue.message.replace(/^Invalid input: /, "");
   if (code === "custom" || code === "unrecognized_keys") return field === "" ? message : `${field}: ${message}`;
-  return `${field} is ${shown(valueAt(content, path))}: ${message}`;
+  return `${field} is ${shownValue(valueAt(content, path))}: ${message}`;
 }
 
 function valueAt(content: unknown, path: readonly PropertyKey[]): unknown {
   return path.reduce((value: unknown, step) => (value as Record<PropertyKey, unknown>)[step], content);
-}
-
-function shown(value: unknown): string {
-  const text = toJson(value) ?? "missing";
-  return text.length > 40 ? `${text.slice(0, 40)}...` : text;
-}
-
-/** With aliases a YAML file can say what JSON cannot: a list that is in itself. */
-function toJson(value: unknown): string | undefined {
-  try {
-    return JSON.stringify(value);
-  } catch {
-    return "a value within itself";
-  }
 }
 
 const operands = ["version", "createRevision", "modRevision", "lease"] as const;

@@ -4,6 +4,7 @@
 import { z } from "zod";
 import { closestName } from "../../proto/closest-name.ts";
 import type { DbError } from "../../proto/errors.ts";
+import { shownValue } from "../../proto/shown-value.ts";
 import { type FieldPath, textOfPath, type YamlSource } from "./yaml-source.ts";
 
 /** Keys that a file may hold by its schema, and that this version does not act on. */
@@ -32,14 +33,14 @@ function refusal(source: YamlSource, shape: z.ZodType, issue: z.core.$ZodIssue, 
     return source.problemWithKey([...path, key], unknownKey(key, keysAt(shape, path), unusedReason(path, key, unused)));
   }
   if (issue.code === "invalid_key") {
-    return source.problemWithKey(path, `Key ${shown(path.at(-1))} ${issue.issues[0]?.message}`);
+    return source.problemWithKey(path, `Key ${shownValue(path.at(-1))} ${issue.issues[0]?.message}`);
   }
   const value = source.valueAt(path);
   if (value === undefined) return source.problem(path, `${textOfPath(path)} is missing`);
   const text =
     issue.code === "invalid_type"
-      ? `must be ${article(issue.expected)}, not ${shown(value)}`
-      : `is ${shown(value)}, it ${issue.message}`;
+      ? `must be ${article(issue.expected)}, not ${shownValue(value)}`
+      : `is ${shownValue(value)}, it ${issue.message}`;
   return source.problem(path, `${subject(path)} ${text}`);
 }
 
@@ -80,18 +81,4 @@ function article(expected: string): string {
   if (expected === "int") return "a whole number";
   if (expected === "boolean") return "true or false";
   return expected === "string" ? "a text" : `a ${expected}`;
-}
-
-function shown(value: unknown): string {
-  const text = toJson(value) ?? String(value);
-  return text.length > 40 ? `${text.slice(0, 40)}...` : text;
-}
-
-/** With aliases a YAML file can say what JSON cannot: a list that is in itself. */
-function toJson(value: unknown): string | undefined {
-  try {
-    return JSON.stringify(value);
-  } catch {
-    return "a value within itself";
-  }
 }
